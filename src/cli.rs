@@ -1,0 +1,232 @@
+//! The command line: the global flags, the commands, and the one match that runs them.
+
+use crate::commands::{check, completion, create, delete, export, get, list, man, set, thumbprint};
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::keystore::Keystore;
+use crate::output::Output;
+use crate::prompt::Prompt;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::CompleteEnv;
+use directories::ProjectDirs;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The environment variable by which a shell asks for completions. The usual `COMPLETE` may be
+/// in anyone's environment for other reasons.
+pub const COMPLETE_VARIABLE: &str = "JWKS_COMPLETE";
+
+/// Create, keep, check and publish JSON Web Key Sets.
+///
+/// Keys lie in a local keystore of plain JSON JWK Set files. Private keys leave it only when
+/// asked for with --private.
+#[derive(Debug, Parser)]
+#[command(
+    name = "jwks",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+#[command(after_help = EXAMPLES, after_long_help = AFTER_LONG_HELP)]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks create api
+  $ jwks list api
+  $ jwks export api";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  $ jwks create api
+  $ jwks list api
+  $ jwks export api
+
+Exit codes:
+  0  done, also when there was nothing to do
+  1  failed: file system, cryptography
+  2  usage
+  3  not found: set, key, file
+  4  refused: exists already, conflict, needs a confirmation, lock not obtained
+  5  invalid: input that does not parse, or keys that fail a check";
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The flags that every command understands.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The keystore's directory [default: the platform's data directory]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "JWKS_STORE",
+        hide_env_values = true
+    )]
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub store: Option<PathBuf>,
+
+    /// Print JSON, errors included
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Print no status lines and no warnings
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// When to use colours; NO_COLOR is respected
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    #[arg(hide_possible_values = false)]
+    pub color: When,
+
+    /// Never ask, even on a terminal
+    #[arg(long, global = true)]
+    pub no_input: bool,
+
+    /// Confirm beforehand what would be asked
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+
+    /// How long to wait for another jwks that is writing
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_wait: u64,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate a key and add it to a set
+    Create(create::CreateArgs),
+    /// List the sets, or the keys of a set
+    #[command(visible_alias = "ls")]
+    List(list::ListArgs),
+    /// Print a set or a key as JSON, public unless --private
+    Get(get::GetArgs),
+    /// Put own keys into a set, or change members of its keys
+    Set(set::SetArgs),
+    /// Delete keys or a whole set
+    #[command(visible_alias = "rm")]
+    Delete(delete::DeleteArgs),
+    /// Write a set or a key for others: JWK Set, JWK, PEM, DER
+    Export(export::ExportArgs),
+    /// Check a set or a file and print every fault
+    Check(check::CheckArgs),
+    /// Print RFC 7638 thumbprints
+    Thumbprint(thumbprint::ThumbprintArgs),
+    /// Print a shell's completion script
+    Completion(completion::CompletionArgs),
+    /// Print a manual page
+    Man(man::ManArgs),
+}
+
+impl Command {
+    /// Runs the command.
+    pub fn run(&self, ctx: &Context) -> Result<()> {
+        match self {
+            Command::Create(args) => create::run(ctx, args),
+            Command::List(args) => list::run(ctx, args),
+            Command::Get(args) => get::run(ctx, args),
+            Command::Set(args) => set::run(ctx, args),
+            Command::Delete(args) => delete::run(ctx, args),
+            Command::Export(args) => export::run(ctx, args),
+            Command::Check(args) => check::run(ctx, args),
+            Command::Thumbprint(args) => thumbprint::run(ctx, args),
+            Command::Completion(args) => completion::run(ctx, args),
+            Command::Man(args) => man::run(ctx, args),
+        }
+    }
+}
+
+/// Answers a shell that asks for completions; whether that was so. Whatever goes wrong then
+/// prints nothing.
+pub fn complete(arguments: &[OsString]) -> bool {
+    if std::env::var_os(COMPLETE_VARIABLE).is_none_or(|shell| shell.is_empty()) {
+        return false;
+    }
+    let directory = std::env::current_dir().ok();
+    let _ = CompleteEnv::with_factory(Cli::command)
+        .var(COMPLETE_VARIABLE)
+        .try_complete(arguments.iter().cloned(), directory.as_deref());
+    true
+}
+
+/// Reads the command line. Help and errors are printed here; then there is only an exit code.
+pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => {
+            let color = match cli.global.color {
+                When::Auto => None,
+                When::Always => Some(true),
+                When::Never => Some(false),
+            };
+            let out = Output::new(cli.global.json, cli.global.quiet, color);
+            Ok((cli, out))
+        }
+        Err(error) => Err(report(arguments, &error)),
+    }
+}
+
+fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        // A reader that has had enough of the help is no failure.
+        let _ = error.print();
+        return 0;
+    }
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let out = Output::new(json, false, Some(false));
+    out.usage_error(&error.render().to_string());
+    Kind::Usage.exit_code()
+}
+
+/// What the command is given, from the global flags.
+pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)> {
+    let directory = match store_directory(global.store.clone()) {
+        Ok(directory) => directory,
+        Err(error) => return Err((out, error)),
+    };
+    Ok(Context {
+        store: Keystore::new(directory, Duration::from_secs(global.lock_wait)),
+        prompt: Prompt::new(global.yes, global.no_input),
+        out,
+        now: jiff::Timestamp::now().as_second(),
+    })
+}
+
+/// The keystore's directory: the one that was named, or the platform's.
+pub fn store_directory(named: Option<PathBuf>) -> Result<PathBuf> {
+    if let Some(directory) = named {
+        if directory.as_os_str().is_empty() {
+            return Err(Error::usage("the keystore's directory is empty text")
+                .hint("--store and JWKS_STORE name a directory"));
+        }
+        return Ok(directory);
+    }
+    match ProjectDirs::from("", "", "jwks") {
+        Some(directories) => Ok(directories.data_dir().to_owned()),
+        None => Err(Error::usage("there is no home directory to keep sets in")
+            .hint("name a keystore: --store DIR or JWKS_STORE")),
+    }
+}

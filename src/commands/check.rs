@@ -1,0 +1,160 @@
+//! `jwks check`: every fault of a set or a file.
+
+use super::report::count;
+use super::{complete, input};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::check::Severity;
+use crate::keyset::KeySet;
+use crate::keyset::check::{self, Located};
+use crate::keyset::import;
+use crate::keystore::SetName;
+use crate::output::{Narrow, Tone};
+use clap::Args;
+use clap_complete::ArgValueCompleter;
+use serde::Serialize;
+use std::path::Path;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks check api
+  $ jwks check jwks.json --public --strict
+  $ jwks get api | jwks check - --json";
+
+/// Check a set or a file and print every fault
+///
+/// Each finding has a rule name, a severity (error, warning, note), and the key that it is about.
+/// It exits with 5 where there is an error.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CheckArgs {
+    /// A set, a file, or - for standard input; a file that is named like a set is ./FILE
+    #[arg(value_name = "SET|FILE", add = ArgValueCompleter::new(complete::sets_and_files))]
+    target: String,
+
+    /// Check it as a set meant for publication: no private and no symmetric keys
+    #[arg(long)]
+    public: bool,
+
+    /// Exit with 5 where there is a warning, too
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    rule: &'static str,
+    severity: &'static str,
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    findings: Vec<Row<'a>>,
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+}
+
+/// Runs `jwks check`.
+pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
+    let findings = with_target(ctx, &args.target, |set| {
+        Ok(check::findings(set, ctx.now, args.public))
+    })?;
+    let of = |severity| {
+        let alike = |located: &&Located| located.finding.rule.severity() == severity;
+        findings.iter().filter(alike).count()
+    };
+    let (errors, warnings, notes) = (
+        of(Severity::Error),
+        of(Severity::Warning),
+        of(Severity::Note),
+    );
+    if ctx.out.is_json() {
+        let findings = findings.iter().map(row).collect();
+        ctx.out.json(&Report {
+            findings,
+            errors,
+            warnings,
+            notes,
+        })?;
+    } else if !findings.is_empty() {
+        let header = ["SEVERITY", "RULE", "KEY", "FINDING"];
+        let rows = findings.iter().map(cells).collect();
+        ctx.out.table(&header, rows, Narrow::WrapLast)?;
+    }
+    let counts = [(errors, "error"), (warnings, "warning"), (notes, "note")];
+    let counts = counts.iter().filter(|(number, _)| *number > 0);
+    let words: Vec<_> = counts.map(|(number, what)| count(*number, what)).collect();
+    if errors > 0 || (args.strict && warnings > 0) {
+        return Err(Error::invalid(format!(
+            "{}: {}",
+            args.target,
+            words.join(", ")
+        )));
+    }
+    let words = if words.is_empty() {
+        "no findings".into()
+    } else {
+        words.join(", ")
+    };
+    ctx.out.status(format!("{}: {words}", args.target));
+    Ok(())
+}
+
+fn row(located: &Located) -> Row<'_> {
+    Row {
+        rule: located.finding.rule.name(),
+        severity: located.finding.rule.severity().name(),
+        index: located.index,
+        kid: located.kid.as_deref(),
+        message: &located.finding.message,
+    }
+}
+
+fn cells(located: &Located) -> Vec<(String, Tone)> {
+    let severity = located.finding.rule.severity();
+    let tone = match severity {
+        Severity::Error => Tone::Bad,
+        Severity::Warning => Tone::Warning,
+        Severity::Note => Tone::Plain,
+    };
+    let key = match located.kid.as_deref() {
+        Some(kid) => format!("{} ({kid})", located.index),
+        None => located.index.to_string(),
+    };
+    vec![
+        (severity.name().into(), tone),
+        (located.finding.rule.name().into(), Tone::Plain),
+        (key, Tone::Plain),
+        (located.finding.message.clone(), Tone::Plain),
+    ]
+}
+
+/// Hands on the set that a text names: `-`, a set of the keystore, or a file.
+pub fn with_target<T>(
+    ctx: &Context,
+    target: &str,
+    then: impl FnOnce(&KeySet) -> Result<T>,
+) -> Result<T> {
+    let is_path = target == input::STANDARD_INPUT || target.contains(['/', '\\']);
+    let name = SetName::new(target).ok().filter(|_| !is_path);
+    if let Some(name) = &name
+        && let Some(document) = ctx.store.read(name)?
+    {
+        return then(&document.parse()?);
+    }
+    if !is_path && !Path::new(target).exists() {
+        let directory = ctx.store.directory().display();
+        return Err(Error::not_found(format!(
+            "neither a set of {directory} nor a file: {target:?}"
+        ))
+        .hint("jwks list shows the sets"));
+    }
+    let document = input::read(target)?;
+    let set = import::read(document.octets.expose(), None);
+    then(&set.map_err(|error| error.about(&document.name))?)
+}

@@ -1,0 +1,188 @@
+//! What completion knows: sets, the keys of a set, algorithms, curves and other names.
+//!
+//! It works offline, asks nothing, and offers nothing where something goes wrong. bash inserts
+//! candidates unquoted, so that only kids which a shell takes for plain text are offered.
+
+use crate::cli::{Cli, store_directory};
+use crate::key::algorithm::{ALGORITHMS, Algorithm};
+use crate::key::curve::CURVES;
+use crate::key::key_type::KEY_TYPES;
+use crate::key::summary::Header;
+use crate::keyset::lifecycle;
+use crate::keystore::{Keystore, SetName};
+use clap::{ArgMatches, CommandFactory as _};
+use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The registered operations (RFC 7517 section 4.3).
+pub const OPERATIONS: &[&str] = &[
+    "sign",
+    "verify",
+    "encrypt",
+    "decrypt",
+    "wrapKey",
+    "unwrapKey",
+    "deriveKey",
+    "deriveBits",
+];
+
+/// The most kids that are offered; a list beyond that helps nobody.
+const MOST_KIDS: usize = 1000;
+
+fn candidate(value: impl Into<OsString>) -> CompletionCandidate {
+    CompletionCandidate::new(value)
+}
+
+fn described(value: &str, help: String) -> CompletionCandidate {
+    candidate(value).help(Some(help.into()))
+}
+
+/// Algorithms that keys may name.
+pub fn algorithms() -> Vec<CompletionCandidate> {
+    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.takes_in_words());
+    ALGORITHMS.iter().map(candidate).collect()
+}
+
+/// Algorithms that keys are made for.
+pub fn created_algorithms() -> Vec<CompletionCandidate> {
+    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.takes_in_words());
+    Algorithm::created().map(candidate).collect()
+}
+
+/// Key types.
+pub fn key_types() -> Vec<CompletionCandidate> {
+    KEY_TYPES
+        .iter()
+        .map(|key_type| candidate(key_type.name))
+        .collect()
+}
+
+/// Key types that keys are made of.
+pub fn created_key_types() -> Vec<CompletionCandidate> {
+    let made = KEY_TYPES.iter().filter(|key_type| key_type.name != "AKP");
+    made.map(|key_type| candidate(key_type.name)).collect()
+}
+
+/// Curves.
+pub fn curves() -> Vec<CompletionCandidate> {
+    CURVES
+        .iter()
+        .map(|curve| described(curve.name, format!("{} keys", curve.kty)))
+        .collect()
+}
+
+/// The uses of a key.
+pub fn uses() -> Vec<CompletionCandidate> {
+    vec![
+        described("sig", "signatures".into()),
+        described("enc", "encryption".into()),
+    ]
+}
+
+/// The operations of a key.
+pub fn operations() -> Vec<CompletionCandidate> {
+    OPERATIONS.iter().map(candidate).collect()
+}
+
+/// The sets of the keystore.
+pub fn sets(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(keystore) = keystore(&matches()) else {
+        return Vec::new();
+    };
+    let current = current.to_string_lossy();
+    let names = keystore.names().unwrap_or_default();
+    let wanted = names
+        .iter()
+        .filter(|name| name.as_str().starts_with(&*current));
+    wanted.map(|name| candidate(name.as_str())).collect()
+}
+
+/// The sets of the keystore, and files.
+pub fn sets_and_files(current: &OsStr) -> Vec<CompletionCandidate> {
+    let mut candidates = sets(current);
+    candidates.extend(PathCompleter::file().complete(current));
+    candidates
+}
+
+/// The kids of the set that stands on the command line, with algorithm and state.
+pub fn kids(current: &OsStr) -> Vec<CompletionCandidate> {
+    offer_kids(current).unwrap_or_default()
+}
+
+fn offer_kids(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
+    let matches = matches();
+    let keystore = keystore(&matches)?;
+    let (_, command) = matches.subcommand()?;
+    let named = |id| command.try_get_one::<String>(id).ok().flatten();
+    let name = SetName::new(named("set").or_else(|| named("target"))?).ok()?;
+    let document = keystore.read(&name).ok()??;
+    let set = document.parse().ok()?;
+    let current = current.to_str()?;
+    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+    let now = jiff::Timestamp::now().as_second();
+    let states = lifecycle::states_of(&headers, now);
+    let mut candidates = Vec::new();
+    for (header, state) in headers.iter().zip(states) {
+        let kid = header
+            .kid
+            .as_deref()
+            .filter(|kid| kid.starts_with(current) && is_plain(kid));
+        let Some(kid) = kid else {
+            continue;
+        };
+        let alg = header
+            .alg
+            .as_deref()
+            .filter(|alg| is_plain(alg))
+            .unwrap_or("no alg");
+        candidates.push(described(kid, format!("{alg} {}", state.name())));
+        if candidates.len() == MOST_KIDS {
+            break;
+        }
+    }
+    Some(candidates)
+}
+
+/// Whether every shell takes a text for one plain word.
+fn is_plain(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+=,@%-".contains(c);
+    // A tilde stands for a home directory only at the beginning of a word.
+    let mut characters = text.chars();
+    characters
+        .next()
+        .is_some_and(|c| plain(c) && c != '-' && c != '=')
+        && characters.all(|c| plain(c) || c == '~')
+}
+
+fn keystore(matches: &ArgMatches) -> Option<Keystore> {
+    let named = matches
+        .subcommand()
+        .and_then(|(_, command)| store_of(command));
+    let directory = store_directory(named.or_else(|| store_of(matches))).ok()?;
+    Some(Keystore::new(directory, Duration::ZERO))
+}
+
+fn store_of(matches: &ArgMatches) -> Option<PathBuf> {
+    matches
+        .try_get_one::<PathBuf>("store")
+        .ok()
+        .flatten()
+        .cloned()
+}
+
+/// The command line up to the word that is completed: a completer is given that word alone.
+fn matches() -> ArgMatches {
+    let words: Vec<OsString> = std::env::args_os()
+        .skip_while(|word| word != "--")
+        .skip(1)
+        .collect();
+    let index = std::env::var("_CLAP_COMPLETE_INDEX")
+        .ok()
+        .and_then(|index| index.parse().ok());
+    let index = index.unwrap_or(words.len().saturating_sub(1));
+    let words = &words[..words.len().min(index)];
+    let command = Cli::command().ignore_errors(true);
+    command.try_get_matches_from(words).unwrap_or_default()
+}

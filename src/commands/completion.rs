@@ -1,0 +1,68 @@
+//! `jwks completion`: the script that makes a shell ask for completions.
+
+use crate::cli::COMPLETE_VARIABLE;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use clap::{Args, ValueEnum};
+use clap_complete::env::Shells;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks completion bash > /tmp/jwks.bash
+  $ jwks completion fish > /tmp/jwks.fish";
+
+/// A shell with a completion script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash
+    Bash,
+    /// Elvish
+    Elvish,
+    /// fish
+    Fish,
+    /// PowerShell
+    #[value(name = "powershell")]
+    PowerShell,
+    /// zsh
+    Zsh,
+}
+
+impl Shell {
+    fn name(self) -> &'static str {
+        match self {
+            Shell::Bash => "bash",
+            Shell::Elvish => "elvish",
+            Shell::Fish => "fish",
+            Shell::PowerShell => "powershell",
+            Shell::Zsh => "zsh",
+        }
+    }
+}
+
+/// Print a shell's completion script
+///
+/// The script asks the installed jwks, so that sets and keys are completed as well.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CompletionArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// Runs `jwks completion`.
+pub fn run(ctx: &Context, args: &CompletionArgs) -> Result<()> {
+    ctx.out.octets(&script(args.shell)?)
+}
+
+/// The script of a shell.
+pub fn script(shell: Shell) -> Result<Vec<u8>> {
+    let unknown = || Error::failed(format!("no completion for {}", shell.name()));
+    let shells = Shells::builtins();
+    let completer = shells.completer(shell.name()).ok_or_else(unknown)?;
+    let mut script = Vec::new();
+    completer
+        .write_registration(COMPLETE_VARIABLE, "jwks", "jwks", "jwks", &mut script)
+        .map_err(|error| Error::failed("cannot write the script").cause(error))?;
+    Ok(script)
+}

@@ -1,0 +1,259 @@
+//! `jwks create`: generate keys and add them to a set.
+
+use super::report::{JsonKeyName, count, json_names};
+use super::{complete, time};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::generate::{Plan, Request};
+use crate::key::members::Members;
+use crate::key::public::{Dates, public_form};
+use crate::key::summary::Header;
+use crate::key::thumbprint::thumbprint;
+use crate::keyset::KeySet;
+use crate::keyset::merge::KeyName;
+use crate::keystore::{IfMissing, SetName};
+use clap::{Args, ValueEnum};
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks create api
+  $ jwks create api --alg RS256 --size 3072
+  $ jwks create api --alg ECDH-ES --crv X25519 --kid-from date
+  $ jwks create api --nbf +1h --exp +90d
+  $ jwks create api --kty EC --crv P-384 --count 3";
+
+/// Where the kid of a new key comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum KidFrom {
+    /// The key's RFC 7638 thumbprint
+    #[default]
+    Thumbprint,
+    /// A random UUID
+    Uuid,
+    /// The time, such as 2026-11-20T12-00-00Z; sorts by age
+    Date,
+}
+
+/// Generate a key and add it to a set; the set is made if need be
+///
+/// Without options the key is an ES256 signing key. The algorithm decides type, curve, size and
+/// use. The kid of each new key is printed, one a line.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CreateArgs {
+    /// The set
+    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    set: String,
+
+    /// The algorithm, such as ES256 (the default), RS256, EdDSA, HS256, ECDH-ES, A256GCM
+    #[arg(long, value_name = "ALG", add = ArgValueCandidates::new(complete::created_algorithms))]
+    alg: Option<String>,
+
+    /// The key type, for a key without an algorithm: RSA, EC, OKP, oct
+    #[arg(long, value_name = "KTY", add = ArgValueCandidates::new(complete::created_key_types))]
+    kty: Option<String>,
+
+    /// The curve: P-256, P-384, P-521, secp256k1, Ed25519, Ed448, X25519, X448
+    #[arg(long, value_name = "CRV", add = ArgValueCandidates::new(complete::curves))]
+    crv: Option<String>,
+
+    /// The size of an RSA or symmetric key, in bits
+    #[arg(long, value_name = "BITS")]
+    size: Option<u32>,
+
+    /// What the key is for: sig or enc; the algorithm's own use by default
+    #[arg(long = "use", value_name = "USE", add = ArgValueCandidates::new(complete::uses))]
+    usage: Option<String>,
+
+    /// The operations that the key is for, such as sign,verify
+    #[arg(long, value_name = "OP,…", value_delimiter = ',')]
+    #[arg(add = ArgValueCandidates::new(complete::operations))]
+    key_ops: Vec<String>,
+
+    /// The kid, for one key
+    #[arg(long, value_name = "KID", conflicts_with_all = ["kid_from", "count"])]
+    kid: Option<String>,
+
+    /// Where the kid comes from
+    #[arg(long, value_name = "SOURCE", default_value = "thumbprint")]
+    kid_from: KidFrom,
+
+    /// How many keys
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    count: u32,
+
+    /// When the key may first be used: a time, or an offset such as +1h
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    nbf: Option<String>,
+
+    /// When the key expires: a time, or an offset such as +90d
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    exp: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    set: &'a str,
+    created: Vec<JsonKeyName<'a>>,
+    keys: Vec<Members<'static>>,
+}
+
+/// Runs `jwks create`.
+pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
+    let name = SetName::new(&args.set)?;
+    let plan = Plan::new(Request {
+        alg: args.alg.as_deref(),
+        kty: args.kty.as_deref(),
+        crv: args.crv.as_deref(),
+        size: args.size,
+        usage: args.usage.as_deref(),
+    })?;
+    let dates = dates(ctx, args)?;
+    if let Some(kid) = &args.kid {
+        check_kid(kid)?;
+    }
+    super::set::check_operations(&args.key_ops)?;
+
+    // The keys are made before the lock is taken, so that nobody waits for them.
+    let keys = generate(ctx, args, &plan, dates)?;
+    let created = ctx.store.change(&name, IfMissing::Create, |set| {
+        add(set, keys, args, ctx.now)
+    })?;
+
+    let names: Vec<_> = created.iter().map(KeyName::of).collect();
+    if ctx.out.is_json() {
+        let public = created
+            .iter()
+            .filter_map(|key| public_form(key, Dates::Keep).ok());
+        return ctx.out.json(&Report {
+            set: name.as_str(),
+            created: json_names(&names),
+            keys: public.collect(),
+        });
+    }
+    let what = plan.alg.map_or_else(
+        || plan.in_words(),
+        |alg| format!("{} ({})", alg.name, plan.in_words()),
+    );
+    let what = match names.len() {
+        1 => format!("created a key in set {name}: {what}"),
+        n => format!("created {} in set {name}: {what}", count(n, "key")),
+    };
+    ctx.out.status(what);
+    ctx.out.lines(names.iter().filter_map(KeyName::handle))
+}
+
+fn dates(ctx: &Context, args: &CreateArgs) -> Result<(Option<i64>, Option<i64>)> {
+    let parse = |text: &Option<String>| {
+        text.as_deref()
+            .map(|text| time::parse(text, ctx.now))
+            .transpose()
+    };
+    let (nbf, exp) = (parse(&args.nbf)?, parse(&args.exp)?);
+    if let Some(exp) = exp
+        && exp <= nbf.unwrap_or(ctx.now).max(ctx.now)
+    {
+        let start = if nbf.is_some_and(|nbf| nbf >= ctx.now) {
+            "--nbf"
+        } else {
+            "now"
+        };
+        return Err(Error::usage(format!(
+            "--exp {} is not after {start}",
+            time::format(exp)
+        )));
+    }
+    Ok((nbf, exp))
+}
+
+/// Refuses a kid that no tool could be given safely.
+pub fn check_kid(kid: &str) -> Result<()> {
+    if kid.is_empty() {
+        return Err(Error::usage("the kid is empty"));
+    }
+    if kid.chars().any(char::is_control) {
+        return Err(Error::usage(format!(
+            "the kid {kid:?} has control characters"
+        )));
+    }
+    Ok(())
+}
+
+fn generate(
+    ctx: &Context,
+    args: &CreateArgs,
+    plan: &Plan,
+    (nbf, exp): (Option<i64>, Option<i64>),
+) -> Result<Vec<Members<'static>>> {
+    let progress = (plan.is_slow() || args.count > 1).then(|| {
+        ctx.out.progress(
+            args.count.into(),
+            &format!("generating keys: {}", plan.in_words()),
+        )
+    });
+    let mut keys = Vec::new();
+    for _ in 0..args.count {
+        let mut members = plan.generate()?;
+        if !args.key_ops.is_empty() {
+            members.set_texts("key_ops", &args.key_ops);
+        }
+        members.set_number("iat", ctx.now);
+        for (name, date) in [("nbf", nbf), ("exp", exp)] {
+            if let Some(date) = date {
+                members.set_number(name, date);
+            }
+        }
+        keys.push(members);
+        if let Some(progress) = &progress {
+            progress.inc(1);
+        }
+    }
+    if let Some(progress) = progress {
+        progress.finish_and_clear();
+    }
+    Ok(keys)
+}
+
+/// Gives each key its kid, which no other key of the set may have, and adds it.
+fn add(
+    set: &mut KeySet,
+    keys: Vec<Members<'static>>,
+    args: &CreateArgs,
+    now: i64,
+) -> Result<Vec<Key<'static>>> {
+    let header = |key| Header::of(key).kid.map(Cow::into_owned);
+    let mut kids: HashSet<String> = set.keys.iter().filter_map(header).collect();
+    let mut dates = dated_kids(now);
+    let mut created = Vec::new();
+    for members in keys {
+        let kid = match (&args.kid, args.kid_from) {
+            (Some(kid), _) => kid.clone(),
+            (None, KidFrom::Thumbprint) => thumbprint(&members).unwrap_or_default(),
+            (None, KidFrom::Uuid) => uuid::Uuid::new_v4().to_string(),
+            (None, KidFrom::Date) => dates.find(|kid| !kids.contains(kid)).unwrap_or_default(),
+        };
+        if !kids.insert(kid.clone()) {
+            return Err(
+                Error::refused(format!("a key of the set has the kid {kid:?}"))
+                    .hint("choose another kid, or leave --kid out"),
+            );
+        }
+        let key = Key::from(members.with_kid(&kid));
+        set.keys.push(key.clone());
+        created.push(key);
+    }
+    Ok(created)
+}
+
+/// The time as a kid, then the same with a number behind it, from 2 on.
+fn dated_kids(now: i64) -> impl Iterator<Item = String> {
+    let date = time::format(now).replace(':', "-");
+    let numbered = date.clone();
+    std::iter::once(date).chain((2..).map(move |number| format!("{numbered}-{number}")))
+}

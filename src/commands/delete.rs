@@ -1,0 +1,207 @@
+//! `jwks delete`: keys of a set, or a whole set.
+
+use super::complete;
+use super::report::count;
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::key::Key;
+use crate::key::public::holds_secret;
+use crate::key::summary::{Header, Summary};
+use crate::keyset::KeySet;
+use crate::keyset::lifecycle::{self, State};
+use crate::keystore::{IfMissing, SetName};
+use clap::Args;
+use clap_complete::ArgValueCompleter;
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks delete api --expired
+  $ jwks delete api $(jwks list api --format names | head -n 1) --yes --force
+  $ jwks delete old --yes --if-exists";
+
+/// Delete keys or a whole set
+///
+/// What will go is said first, and asked on a terminal; without one --yes is needed. The last
+/// active signing key of a set goes with --force only.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DeleteArgs {
+    /// The set
+    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    set: String,
+
+    /// The keys: kids, thumbprints, or the first characters of kids; without any the whole set
+    #[arg(value_name = "KID", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::kids))]
+    kids: Vec<String>,
+
+    /// Delete the keys whose exp has come; they are of no use to anyone, so nothing is asked
+    #[arg(long, conflicts_with = "kids")]
+    expired: bool,
+
+    /// Do not fail when the set or a key is not there
+    #[arg(long)]
+    if_exists: bool,
+
+    /// Delete the last active signing key too
+    #[arg(short, long)]
+    force: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    set: &'a str,
+    deleted: Vec<String>,
+    set_deleted: bool,
+}
+
+/// Runs `jwks delete`.
+pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
+    let name = SetName::new(&args.set)?;
+    let document = match ctx.load(&name) {
+        Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
+            return report(ctx, &name, Vec::new(), false);
+        }
+        document => document?,
+    };
+    let set = document.parse()?;
+    if args.kids.is_empty() && !args.expired {
+        return delete_set(ctx, &name, &set);
+    }
+    let positions = chosen(ctx, args, &name, &set)?;
+    if positions.is_empty() {
+        return report(ctx, &name, Vec::new(), false);
+    }
+    if !args.force {
+        keep_a_signer(ctx, &name, &set, &positions)?;
+    }
+    let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
+    if !args.expired {
+        let going = describe(ctx, &set, &positions);
+        let question = format!(
+            "This deletes {} of set {name}: {going}.",
+            count(keys.len(), "key")
+        );
+        ctx.prompt.confirm(&ctx.out, &question)?;
+    }
+    ctx.store.change(&name, IfMissing::Fail, |now| {
+        // What was shown is what goes: the same keys must still be there.
+        for key in &keys {
+            let Some(position) = now.keys.iter().position(|other| other == key) else {
+                return Err(changed_meanwhile(&name));
+            };
+            now.keys.remove(position);
+        }
+        Ok(())
+    })?;
+    report(ctx, &name, kids(&keys), false)
+}
+
+/// The positions of the keys to delete. A thumbprint stands for every copy of its key.
+fn chosen(ctx: &Context, args: &DeleteArgs, name: &SetName, set: &KeySet) -> Result<Vec<usize>> {
+    if args.expired {
+        let states = lifecycle::states(set, ctx.now);
+        let expired = states
+            .iter()
+            .enumerate()
+            .filter(|(_, state)| **state == State::Expired);
+        return Ok(expired.map(|(position, _)| position).collect());
+    }
+    let mut positions = Vec::new();
+    for kid in &args.kids {
+        let copies = set.with_thumbprint(kid);
+        if copies.len() > 1 {
+            positions.extend(copies);
+            continue;
+        }
+        match set.find(kid) {
+            Ok(position) => positions.push(position),
+            Err(error) if args.if_exists && error.kind() == Kind::NotFound => {}
+            Err(error) => return Err(error.about(format!("set {name}"))),
+        }
+    }
+    positions.sort_unstable();
+    positions.dedup();
+    Ok(positions)
+}
+
+/// Refuses to leave a set without a key that signs, where it has one.
+fn keep_a_signer(ctx: &Context, name: &SetName, set: &KeySet, going: &[usize]) -> Result<()> {
+    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+    let states = lifecycle::states_of(&headers, ctx.now);
+    let signs =
+        |i: &usize| states[*i] == State::Active && headers[*i].effective_use() == Some("sig");
+    let signers: Vec<usize> = (0..headers.len()).filter(signs).collect();
+    if signers.is_empty() || signers.iter().any(|signer| !going.contains(signer)) {
+        return Ok(());
+    }
+    Err(
+        Error::refused(format!("set {name} would have no active signing key left"))
+            .hint("create its successor first: jwks create; or insist with --force"),
+    )
+}
+
+/// The keys in words: kid, algorithm, state, and whether a private part is lost.
+fn describe(ctx: &Context, set: &KeySet, positions: &[usize]) -> String {
+    const SHOWN: usize = 20;
+    let states = lifecycle::states(set, ctx.now);
+    let key = |i: &usize| {
+        let key = Summary::of(&set.keys[*i]);
+        let kid = key.kid.clone().or_else(|| key.thumbprint.clone());
+        let kid = kid.unwrap_or_else(|| "(without kid)".into());
+        let alg = key.alg.clone().unwrap_or_else(|| key.kind());
+        let part = if key.private {
+            "private part lost"
+        } else {
+            "public only"
+        };
+        format!("{kid} ({alg}, {}, {part})", states[*i].name())
+    };
+    let mut words: Vec<_> = positions.iter().take(SHOWN).map(key).collect();
+    if positions.len() > SHOWN {
+        words.push(format!("and {} more", positions.len() - SHOWN));
+    }
+    words.join(", ")
+}
+
+fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
+    let private = set.keys.iter().filter(|key| holds_secret(key)).count();
+    let question = format!(
+        "This deletes set {name} with {}, {private} of them private.",
+        count(set.keys.len(), "key")
+    );
+    ctx.prompt.confirm(&ctx.out, &question)?;
+    ctx.store.remove(name, |now| match now == set {
+        true => Ok(()),
+        false => Err(changed_meanwhile(name)),
+    })?;
+    report(ctx, name, kids(&set.keys), true)
+}
+
+fn changed_meanwhile(name: &SetName) -> Error {
+    Error::refused(format!("set {name} was changed meanwhile")).hint("run the command again")
+}
+
+fn kids(keys: &[Key]) -> Vec<String> {
+    let kid = |key| Header::of(key).kid.map(|kid| kid.into_owned());
+    keys.iter().filter_map(kid).collect()
+}
+
+fn report(ctx: &Context, name: &SetName, deleted: Vec<String>, set_deleted: bool) -> Result<()> {
+    if ctx.out.is_json() {
+        let set = name.as_str();
+        return ctx.out.json(&Report {
+            set,
+            deleted,
+            set_deleted,
+        });
+    }
+    match (set_deleted, deleted.len()) {
+        (true, _) => ctx.out.status(format!("deleted set {name}")),
+        (false, 0) => ctx.out.status("nothing to delete"),
+        (false, n) => ctx
+            .out
+            .status(format!("deleted {} of set {name}", count(n, "key"))),
+    }
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! `jwks export`: a set or a key in the form that others read.
+
+use super::complete;
+use super::report::note_left_out;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::check;
+use crate::key::format::write::{self, Document};
+use crate::key::members::Members;
+use crate::key::public::{Dates, Unpublishable, holds_secret, public_form};
+use crate::keyset::KeySet;
+use crate::keyset::import;
+use crate::keyset::lifecycle::{self, State};
+use crate::keyset::merge::KeyName;
+use crate::keyset::publish::{Published, pretty_set};
+use crate::keystore::SetName;
+use crate::keystore::files::{self, Access, Existing};
+use crate::secret::Secret;
+use clap::{Args, ValueEnum, ValueHint};
+use clap_complete::ArgValueCompleter;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks export api
+  $ jwks export api -o jwks.json
+  $ jwks export api $(jwks list api --format names | head -n 1) --to pem
+  $ jwks export api --to jwks --private -o backup.json";
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum To {
+    /// A JWK Set
+    Jwks,
+    /// One JWK
+    Jwk,
+    /// PEM: SubjectPublicKeyInfo, PKCS#8 with --private
+    Pem,
+    /// DER of the same, one key
+    Der,
+    /// PEM of RSA keys as PKCS#1
+    Pkcs1,
+    /// DER of the same, one key
+    Pkcs1Der,
+    /// PEM of EC private keys as SEC1
+    Sec1,
+    /// DER of the same, one key
+    Sec1Der,
+}
+
+/// Write a set or a key for others: JWK Set, JWK, PEM, DER
+///
+/// The public form unless --private. Expired keys, keys without a public form and the dates are
+/// left out of a public export, as of the moment of the export.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ExportArgs {
+    /// The set
+    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    set: String,
+
+    /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
+    #[arg(value_name = "KID", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::kids))]
+    kid: Option<String>,
+
+    /// The form
+    #[arg(long, value_name = "FORM", default_value = "jwks")]
+    to: To,
+
+    /// Export private keys; a file gets mode 0600
+    #[arg(long)]
+    private: bool,
+
+    /// Keep iat, nbf and exp in a public JWK or JWK Set
+    #[arg(long)]
+    with_dates: bool,
+
+    /// The file to write; - is standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
+
+    /// Overwrite a file that may hold private keys
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// Runs `jwks export`.
+pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
+    let name = SetName::new(&args.set)?;
+    let document = ctx.load(&name)?;
+    let set = document.parse()?;
+    let positions = match &args.kid {
+        Some(kid) => vec![
+            set.find(kid)
+                .map_err(|error| error.about(format!("set {name}")))?,
+        ],
+        None => unexpired(&set, ctx.now),
+    };
+    if let Some(kid) = &args.kid
+        && !args.private
+        && !unexpired(&set, ctx.now).contains(&positions[0])
+    {
+        return Err(Error::refused(format!("key {kid:?} has expired"))
+            .hint("an expired key is not published; --private exports it for a backup"));
+    }
+    let content = if args.private {
+        private_content(args, &name, &set, &positions)?
+    } else {
+        public_content(ctx, args, &name, &set, &positions)?
+    };
+    deliver(ctx, args, &content)
+}
+
+fn unexpired(set: &KeySet, now: i64) -> Vec<usize> {
+    let states = lifecycle::states(set, now);
+    let kept = states
+        .iter()
+        .enumerate()
+        .filter(|(_, state)| **state != State::Expired);
+    kept.map(|(position, _)| position).collect()
+}
+
+fn public_content(
+    ctx: &Context,
+    args: &ExportArgs,
+    name: &SetName,
+    set: &KeySet,
+    positions: &[usize],
+) -> Result<Secret<Vec<u8>>> {
+    let dates = if args.with_dates {
+        Dates::Keep
+    } else {
+        Dates::Drop
+    };
+    let published = publish_checked(set, positions, dates);
+    if let Some(left_out) = published.left_out() {
+        if published.keys.is_empty() {
+            return Err(
+                Error::refused(format!("nothing public in set {name}: {left_out}"))
+                    .hint("--private exports keys with their private part"),
+            );
+        }
+        note_left_out(&ctx.out, &left_out);
+    }
+    let keys: Vec<_> = published.keys.iter().collect();
+    match args.to {
+        To::Jwks => Ok(Secret::new(published.to_json().into_bytes())),
+        To::Jwk => Ok(Secret::new(
+            (one(name, &keys)?.to_pretty_json(0) + "\n").into_bytes(),
+        )),
+        To::Pem => join_pem(&keys, write::spki),
+        To::Der => Ok(octets(&write::spki(one(name, &keys)?)?)),
+        To::Pkcs1 => join_pem(&keys, |key| write::pkcs1(key, false)),
+        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(name, &keys)?, false)?)),
+        To::Sec1 | To::Sec1Der => Err(Error::usage("SEC1 is a form of private keys")
+            .hint("add --private, or use --to pem for the public key")),
+    }
+}
+
+/// The public forms; a key whose private part does not belong to its public part is no more
+/// published than any other invalid key.
+fn publish_checked(set: &KeySet, positions: &[usize], dates: Dates) -> Published {
+    let mut published = Published::default();
+    for key in positions.iter().map(|i| &set.keys[*i]) {
+        match public_form(key, dates) {
+            Ok(members) => published.keys.push(members),
+            Err(Unpublishable::Symmetric) => published.symmetric += 1,
+            Err(Unpublishable::Unsupported) => published.unsupported += 1,
+            Err(Unpublishable::Invalid) => published.invalid += 1,
+        }
+    }
+    published
+}
+
+fn private_content(
+    args: &ExportArgs,
+    name: &SetName,
+    set: &KeySet,
+    positions: &[usize],
+) -> Result<Secret<Vec<u8>>> {
+    let keys: Vec<&Key> = positions.iter().map(|i| &set.keys[*i]).collect();
+    let mut members = Vec::new();
+    for key in &keys {
+        match key.members() {
+            Ok(key) => members.push(key),
+            Err(_) => return Err(Error::invalid("a key of the set is no object")),
+        }
+    }
+    let members: Vec<_> = members.iter().collect();
+    if !matches!(args.to, To::Jwks | To::Jwk) {
+        for key in &keys {
+            check_private(key)?;
+        }
+    }
+    match args.to {
+        To::Jwks => {
+            let owned: Vec<_> = members.iter().map(|key| (*key).clone()).collect();
+            Ok(Secret::new(pretty_set(&owned).into_bytes()))
+        }
+        To::Jwk => Ok(Secret::new(
+            (one(name, &members)?.to_pretty_json(0) + "\n").into_bytes(),
+        )),
+        To::Pem => join_pem(&members, write::pkcs8),
+        To::Der => Ok(octets(&write::pkcs8(one(name, &members)?)?)),
+        To::Pkcs1 => join_pem(&members, |key| write::pkcs1(key, true)),
+        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(name, &members)?, true)?)),
+        To::Sec1 => join_pem(&members, write::sec1),
+        To::Sec1Der => Ok(octets(&write::sec1(one(name, &members)?)?)),
+    }
+}
+
+/// Refuses a key that cannot be written as a private key of another form.
+fn check_private(key: &Key) -> Result<()> {
+    let name = KeyName::of(key);
+    let name = name.handle().unwrap_or("without a kid");
+    let findings = check::findings(key);
+    let fault = findings
+        .iter()
+        .find(|finding| finding.rule.severity() == check::Severity::Error);
+    if let Some(fault) = fault {
+        let message = format!("key {name:?}: {} ({})", fault.message, fault.rule);
+        return Err(Error::invalid(message).hint("only --to jwk and --to jwks export it as it is"));
+    }
+    if !holds_secret(key) {
+        return Err(Error::refused(format!("key {name:?} has no private part"))
+            .hint("leave --private out to export its public key"));
+    }
+    Ok(())
+}
+
+/// The one key there is.
+fn one<'k, 'm>(name: &SetName, keys: &[&'k Members<'m>]) -> Result<&'k Members<'m>> {
+    match keys {
+        [key] => Ok(key),
+        [] => Err(Error::not_found(format!("no key to export in set {name}"))),
+        _ => {
+            let kids = keys.iter().take(10).filter_map(|key| key.string("kid"));
+            let kids: Vec<_> = kids.map(|kid| kid.into_owned()).collect();
+            Err(Error::usage(format!(
+                "this form holds one key, and set {name} has {}",
+                keys.len()
+            ))
+            .hint(format!("name one of them: {}", kids.join(", "))))
+        }
+    }
+}
+
+fn octets(document: &Document) -> Secret<Vec<u8>> {
+    Secret::new(document.der().to_vec())
+}
+
+fn join_pem(
+    keys: &[&Members],
+    write: impl Fn(&Members) -> Result<Document>,
+) -> Result<Secret<Vec<u8>>> {
+    let mut pem = String::new();
+    for key in keys {
+        let kid = key.string("kid").unwrap_or_default();
+        let document = write(key).map_err(|error| error.about(format!("key {kid:?}")))?;
+        pem.push_str(&document.to_pem());
+    }
+    Ok(Secret::new(pem.into_bytes()))
+}
+
+fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
+    let path = match &args.output {
+        Some(path) if path.as_os_str() != "-" => path,
+        _ => {
+            let text = matches!(args.to, To::Jwks | To::Jwk)
+                .then(|| std::str::from_utf8(content.expose()));
+            return match text {
+                Some(Ok(json)) => ctx.out.json_text(json),
+                _ => ctx.out.octets(content.expose()),
+            };
+        }
+    };
+    if !args.force && !args.private && may_hold_private_keys(path) {
+        return Err(
+            Error::refused(format!("{} may hold private keys", path.display()))
+                .hint("choose another file, or insist with --force"),
+        );
+    }
+    let access = if args.private {
+        Access::Private
+    } else {
+        Access::Shared
+    };
+    let existing = if args.private && !args.force {
+        Existing::Keep
+    } else {
+        Existing::Replace
+    };
+    files::write(path, content.expose(), access, existing, None).map_err(
+        |error| match existing {
+            Existing::Keep if error.advice().is_none() => error.hint("overwrite it with --force"),
+            _ => error,
+        },
+    )?;
+    ctx.out.status(format!("wrote {}", path.display()));
+    Ok(())
+}
+
+/// Whether a file is there whose content is or looks like a private key.
+fn may_hold_private_keys(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let Ok(content) = fs::read(path) else {
+        return true;
+    };
+    let looks = |text: &[u8]| content.windows(text.len()).any(|window| window == text);
+    looks(b"PRIVATE KEY-----")
+        || import::read(&content, None).is_ok_and(|set| set.keys.iter().any(holds_secret))
+}

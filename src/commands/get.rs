@@ -1,0 +1,112 @@
+//! `jwks get`: a set or a key as JSON.
+
+use super::complete;
+use super::report::note_left_out;
+use super::select::FilterArgs;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::public::Dates;
+use crate::keyset::KeySet;
+use crate::keyset::publish::pretty_set;
+use crate::keystore::SetName;
+use crate::secret::Secret;
+use clap::Args;
+use clap_complete::ArgValueCompleter;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks get api
+  $ jwks get api --state active --set
+  $ jwks get api $(jwks list api --format names | head -n 1)
+  $ jwks get api --private > backup.json";
+
+/// Print a set or a key as JSON, public unless --private
+///
+/// A set is printed as a JWK Set, a key as a JWK. The public form has the registered public
+/// members only. Symmetric keys have none.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct GetArgs {
+    /// The set
+    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    set: String,
+
+    /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
+    #[arg(value_name = "KID", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::kids))]
+    kid: Option<String>,
+
+    /// Print private and symmetric keys with all of their members
+    #[arg(long)]
+    private: bool,
+
+    /// Print one key as a set of one
+    #[arg(long = "set", id = "as_set")]
+    as_set: bool,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+/// Runs `jwks get`.
+pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
+    let name = SetName::new(&args.set)?;
+    let document = ctx.load(&name)?;
+    let set = document.parse()?;
+    let about = |error: Error| error.about(format!("set {name}"));
+    let mut positions = set.filter(&args.filter.to_filter(), ctx.now);
+    if let Some(kid) = &args.kid {
+        let found = set.find(kid).map_err(about)?;
+        positions.retain(|position| *position == found);
+    }
+    if positions.is_empty() && !(args.kid.is_none() && args.filter.to_filter().is_empty()) {
+        return Err(
+            about(Error::not_found("no key is like that")).hint("jwks list SET shows the keys")
+        );
+    }
+    let single = args.kid.is_some() && !args.as_set;
+    let json = if args.private {
+        private_json(&set, &positions, single)
+    } else {
+        Secret::new(public_json(ctx, &name, &set, &positions, single)?)
+    };
+    ctx.out.json_text(json.expose())
+}
+
+/// The keys as they are kept; the whole set where all of it was asked for.
+fn private_json(set: &KeySet, positions: &[usize], single: bool) -> Secret<String> {
+    if positions.len() == set.keys.len() && !single {
+        return Secret::new(set.to_json());
+    }
+    let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
+    Secret::new(match (&keys[..], single) {
+        ([key], true) => match key.members() {
+            Ok(members) => members.to_pretty_json(0) + "\n",
+            Err(_) => key.json().to_owned() + "\n",
+        },
+        _ => KeySet::from(keys).to_json(),
+    })
+}
+
+fn public_json(
+    ctx: &Context,
+    name: &SetName,
+    set: &KeySet,
+    positions: &[usize],
+    single: bool,
+) -> Result<String> {
+    let published = set.publish(positions, Dates::Keep);
+    if let Some(left_out) = published.left_out() {
+        if published.keys.is_empty() {
+            return Err(
+                Error::refused(format!("nothing public in set {name}: {left_out}"))
+                    .hint("--private prints keys with their private part"),
+            );
+        }
+        note_left_out(&ctx.out, &left_out);
+    }
+    Ok(match (&published.keys[..], single) {
+        ([key], true) => key.to_pretty_json(0) + "\n",
+        (keys, _) => pretty_set(keys),
+    })
+}

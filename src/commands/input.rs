@@ -1,0 +1,82 @@
+//! Documents that are named on the command line: files and standard input.
+
+use crate::error::{Error, Result};
+use crate::keyset::FOREIGN_LIMIT;
+use crate::keystore::files::is_fifo;
+use crate::secret::Secret;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The name of standard input on the command line.
+pub const STANDARD_INPUT: &str = "-";
+
+/// The octets of a document, which may hold private keys, and its name in messages.
+pub struct Document {
+    /// The octets, at most one more than the limit of foreign documents.
+    pub octets: Secret<Vec<u8>>,
+    /// What to call it.
+    pub name: String,
+}
+
+/// Reads a file, or standard input for `-`.
+pub fn read(path: &str) -> Result<Document> {
+    if path == STANDARD_INPUT {
+        return Ok(Document {
+            octets: read_limited(io::stdin().lock(), "standard input")?,
+            name: "standard input".into(),
+        });
+    }
+    if path.starts_with("https://") || path.starts_with("http://") {
+        return Err(Error::usage(format!("{path}: addresses are not read"))
+            .hint("fetch it yourself and give it on standard input: curl … | jwks … -"));
+    }
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Error::not_found(format!("no file {path}")),
+        _ => Error::failed(format!("cannot read {path}")).cause(error),
+    };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(Error::invalid(format!("{path} is a directory")).hint("name the files in it"));
+    }
+    // A shell's <(command) is a pipe under /dev/fd; another FIFO may never get a writer.
+    let from_shell = Path::new(path).starts_with("/dev") || Path::new(path).starts_with("/proc");
+    if is_fifo(&metadata) && !from_shell {
+        return Err(Error::invalid(format!("{path} is a FIFO"))
+            .hint(format!("give it on standard input: - < {path}")));
+    }
+    Ok(Document {
+        octets: read_limited(File::open(path).map_err(failed)?, path)?,
+        name: path.to_owned(),
+    })
+}
+
+/// Reads no more than it takes to see that a document is too large.
+fn read_limited(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
+    let mut octets = Vec::new();
+    let read = source
+        .take(FOREIGN_LIMIT as u64 + 1)
+        .read_to_end(&mut octets);
+    read.map_err(|error| Error::failed(format!("cannot read {name}")).cause(error))?;
+    Ok(Secret::new(octets))
+}
+
+/// Whether standard input is a pipe or a file, and not a terminal or a device.
+pub fn is_piped() -> bool {
+    match stdin_metadata() {
+        Some(metadata) => metadata.is_file() || is_fifo(&metadata),
+        None => false,
+    }
+}
+
+#[cfg(unix)]
+fn stdin_metadata() -> Option<fs::Metadata> {
+    use std::os::fd::AsFd as _;
+    let handle = io::stdin().as_fd().try_clone_to_owned().ok()?;
+    File::from(handle).metadata().ok()
+}
+
+#[cfg(not(unix))]
+fn stdin_metadata() -> Option<fs::Metadata> {
+    None
+}

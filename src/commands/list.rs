@@ -1,0 +1,288 @@
+//! `jwks list`: the sets, or the keys of one set.
+
+use super::report::{count, plain_handle};
+use super::select::FilterArgs;
+use super::{complete, time};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::summary::{Header, Summary};
+use crate::keyset::lifecycle::{self, State};
+use crate::keystore::SetName;
+use crate::output::{Narrow, Tone};
+use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks list
+  $ jwks list api
+  $ jwks list api --state active --format names
+  $ for set in $(jwks list --format names); do jwks check $set; done";
+
+/// How a listing is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people
+    Table,
+    /// JSON, as with --json
+    Json,
+    /// One name a line, for loops
+    Names,
+}
+
+/// List the sets, or the keys of a set
+///
+/// The state of a key follows from its dates: pending before nbf, active while it is the newest
+/// of its line (the keys with the same use and algorithm), retired when a newer one has begun,
+/// expired from exp on. What breaks a rule is listed as invalid, what jwks does not know as
+/// unsupported.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ListArgs {
+    /// The set; without it the sets are listed
+    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    set: Option<String>,
+
+    /// How to print; table by default, json with --json
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+/// Runs `jwks list`.
+pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
+    let default = if ctx.out.is_json() {
+        Format::Json
+    } else {
+        Format::Table
+    };
+    let format = args.format.unwrap_or(default);
+    match &args.set {
+        Some(name) => list_keys(ctx, args, &SetName::new(name)?, format),
+        None if !args.filter.to_filter().is_empty() => {
+            Err(Error::usage("filters are for the keys of a set").hint("name the set"))
+        }
+        None => list_sets(ctx, format),
+    }
+}
+
+#[derive(Serialize)]
+struct SetRow {
+    name: String,
+    keys: usize,
+    encrypted: bool,
+    active: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_change: Option<i64>,
+    /// Why the set cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+fn list_sets(ctx: &Context, format: Format) -> Result<()> {
+    let names = ctx.store.names()?;
+    if format == Format::Names {
+        return ctx.out.lines(names.iter().map(SetName::as_str));
+    }
+    let rows: Vec<_> = names.iter().map(|name| set_row(ctx, name)).collect();
+    let damaged: Vec<_> = rows.iter().filter(|row| row.error.is_some()).collect();
+    let failure = damaged.first().map(|row| {
+        let error = row.error.as_deref().unwrap_or_default();
+        Error::invalid(format!(
+            "{} cannot be read: {error}",
+            count(damaged.len(), "set")
+        ))
+        .hint("jwks leaves a damaged file as it is: restore it")
+    });
+    if format == Format::Json {
+        ctx.out.json(&serde_json::json!({ "sets": rows }))?;
+    } else if rows.is_empty() {
+        let directory = ctx.store.directory().display();
+        ctx.out.status(format!(
+            "no sets in {directory}; jwks create NAME makes one"
+        ));
+    } else {
+        let header = ["SET", "KEYS", "ACTIVE", "NEXT CHANGE"];
+        ctx.out.table(
+            &header,
+            rows.iter().map(set_cells).collect(),
+            Narrow::CutFirst,
+        )?;
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+fn set_row(ctx: &Context, name: &SetName) -> SetRow {
+    let read = || {
+        let document = ctx.store.load(name)?;
+        let set = document.parse()?;
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        let states = lifecycle::states_of(&headers, ctx.now);
+        let active = headers
+            .iter()
+            .zip(&states)
+            .filter(|(_, state)| **state == State::Active);
+        Ok::<_, Error>((
+            headers.len(),
+            active
+                .filter_map(|(header, _)| header.kid.as_deref().map(str::to_owned))
+                .collect(),
+            lifecycle::next_change(&headers, ctx.now),
+        ))
+    };
+    let (keys, active, next_change, error) = match read() {
+        Ok((keys, active, next_change)) => (keys, active, next_change, None),
+        Err(error) => (0, Vec::new(), None, Some(error.to_string())),
+    };
+    SetRow {
+        name: name.to_string(),
+        keys,
+        encrypted: false,
+        active,
+        next_change,
+        error,
+    }
+}
+
+fn set_cells(row: &SetRow) -> Vec<(String, Tone)> {
+    let active = match (&row.error, &row.active[..]) {
+        (Some(_), _) => ("damaged".into(), Tone::Bad),
+        (None, [kid]) => (kid.clone(), Tone::Good),
+        (None, kids) => (kids.len().to_string(), Tone::Plain),
+    };
+    vec![
+        (row.name.clone(), Tone::Plain),
+        (row.keys.to_string(), Tone::Plain),
+        active,
+        (
+            row.next_change.map_or_else(|| "-".into(), time::format),
+            Tone::Plain,
+        ),
+    ]
+}
+
+#[derive(Serialize)]
+struct KeyRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kty: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alg: Option<String>,
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    usage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_ops: Option<Vec<String>>,
+    state: &'static str,
+    private: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbprint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    /// The rules of severity error that the key breaks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    invalid: Vec<&'static str>,
+    /// The kty or curve is not known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unsupported: bool,
+}
+
+fn list_keys(ctx: &Context, args: &ListArgs, name: &SetName, format: Format) -> Result<()> {
+    let document = ctx.load(name)?;
+    let set = document.parse()?;
+    let states = lifecycle::states(&set, ctx.now);
+    let positions = set.filter(&args.filter.to_filter(), ctx.now);
+    let rows = positions
+        .iter()
+        .map(|i| (Summary::of(&set.keys[*i]), states[*i]));
+    match format {
+        Format::Names => {
+            let handle = |(key, _): (Summary, State)| {
+                plain_handle(key.kid.as_deref(), key.thumbprint.as_deref())
+            };
+            ctx.out.lines(rows.filter_map(handle))
+        }
+        Format::Json => {
+            let rows: Vec<_> = rows.map(|(key, state)| key_row(key, state)).collect();
+            ctx.out
+                .json(&serde_json::json!({ "set": name.as_str(), "keys": rows }))
+        }
+        Format::Table => {
+            let rows: Vec<_> = rows
+                .map(|(key, state)| key_cells(ctx, &key, state))
+                .collect();
+            if rows.is_empty() {
+                ctx.out.status(format!("no such keys in set {name}"));
+                return Ok(());
+            }
+            let header = ["KID", "STATE", "ALG", "USE", "KEY", "NEXT CHANGE"];
+            ctx.out.table(&header, rows, Narrow::CutFirst)
+        }
+    }
+}
+
+fn key_row(key: Summary, state: State) -> KeyRow {
+    KeyRow {
+        kid: key.kid,
+        kty: key.kty,
+        crv: key.crv,
+        size: key.size,
+        alg: key.alg,
+        usage: key.usage,
+        key_ops: key.key_ops,
+        state: state.name(),
+        private: key.private,
+        thumbprint: key.thumbprint,
+        iat: key.iat,
+        nbf: key.nbf,
+        exp: key.exp,
+        unsupported: !key.supported && key.invalid.is_empty(),
+        invalid: key.invalid,
+    }
+}
+
+fn key_cells(ctx: &Context, key: &Summary, state: State) -> Vec<(String, Tone)> {
+    let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let shown_state = match (key.invalid.is_empty(), key.supported, state) {
+        (false, ..) => ("invalid".into(), Tone::Bad),
+        (true, false, _) => ("unsupported".into(), Tone::Warning),
+        (.., state) => (state.name().to_owned(), tone(state)),
+    };
+    let kind = match key.private || !key.supported {
+        true => key.kind(),
+        false => format!("{} public", key.kind()),
+    };
+    let next = [key.nbf, key.exp]
+        .into_iter()
+        .flatten()
+        .filter(|date| *date > ctx.now)
+        .min();
+    vec![
+        (dash(&key.kid), Tone::Plain),
+        shown_state,
+        (dash(&key.alg), Tone::Plain),
+        (dash(&key.usage), Tone::Plain),
+        (kind, Tone::Plain),
+        (next.map_or_else(|| "-".into(), time::format), Tone::Plain),
+    ]
+}
+
+fn tone(state: State) -> Tone {
+    match state {
+        State::Pending => Tone::Ahead,
+        State::Active => Tone::Good,
+        State::Retired => Tone::Faint,
+        State::Expired => Tone::Bad,
+    }
+}

@@ -1,0 +1,17 @@
+//! One file a command: its arguments, its examples, its `run`; and what several of them share.
+
+pub mod check;
+pub mod complete;
+pub mod completion;
+pub mod create;
+pub mod delete;
+pub mod export;
+pub mod get;
+mod input;
+pub mod list;
+pub mod man;
+pub mod report;
+pub mod select;
+pub mod set;
+pub mod thumbprint;
+mod time;

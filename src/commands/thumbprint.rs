@@ -1,0 +1,97 @@
+//! `jwks thumbprint`: RFC 7638 thumbprints and RFC 9278 URIs.
+
+use super::check::with_target;
+use super::complete;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::check::{Severity, public_findings};
+use crate::key::summary::Summary;
+use crate::key::thumbprint::uri;
+use crate::keyset::KeySet;
+use clap::Args;
+use clap_complete::ArgValueCompleter;
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks thumbprint api
+  $ jwks thumbprint own.pem
+  $ jwks get api | jwks thumbprint - --uri";
+
+/// Print RFC 7638 thumbprints, one a line
+///
+/// The digest is SHA-256. A key that breaks a rule has no thumbprint that tools agree on.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ThumbprintArgs {
+    /// A set, a file, or - for standard input; a file that is named like a set is ./FILE
+    #[arg(value_name = "SET|FILE", add = ArgValueCompleter::new(complete::sets_and_files))]
+    target: String,
+
+    /// The key: its kid, or the first characters of its kid, at least four
+    #[arg(value_name = "KID", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::kids))]
+    kid: Option<String>,
+
+    /// Print RFC 9278 URIs
+    #[arg(long)]
+    uri: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kty: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<String>,
+    thumbprint: String,
+    uri: String,
+}
+
+/// Runs `jwks thumbprint`.
+pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
+    let rows = with_target(ctx, &args.target, |set| rows(args, set))?;
+    if ctx.out.is_json() {
+        return ctx.out.json(&serde_json::json!({ "keys": rows }));
+    }
+    ctx.out.lines(
+        rows.iter()
+            .map(|row| if args.uri { &row.uri } else { &row.thumbprint }),
+    )
+}
+
+fn rows(args: &ThumbprintArgs, set: &KeySet) -> Result<Vec<Row>> {
+    let positions = match &args.kid {
+        Some(kid) => vec![set.find(kid).map_err(|error| error.about(&args.target))?],
+        None => (0..set.keys.len()).collect(),
+    };
+    positions.into_iter().map(|i| row(args, set, i)).collect()
+}
+
+fn row(args: &ThumbprintArgs, set: &KeySet, index: usize) -> Result<Row> {
+    let key = Summary::of(&set.keys[index]);
+    let Some(thumbprint) = key.thumbprint else {
+        let kid = key.kid.map(|kid| format!(" ({kid:?})")).unwrap_or_default();
+        let findings = public_findings(&set.keys[index]);
+        let errors = findings
+            .iter()
+            .filter(|f| f.rule.severity() > Severity::Note);
+        let errors: Vec<_> = errors
+            .map(|f| format!("{} ({})", f.message, f.rule))
+            .collect();
+        let message = format!(
+            "{}: key {index}{kid} has no thumbprint: {}",
+            args.target,
+            errors.join("; ")
+        );
+        return Err(Error::invalid(message));
+    };
+    Ok(Row {
+        kid: key.kid,
+        kty: key.kty,
+        crv: key.crv,
+        uri: uri(&thumbprint),
+        thumbprint,
+    })
+}

@@ -1,0 +1,88 @@
+//! Times on the command line: a moment, or an offset from now.
+
+use crate::error::{Error, Result};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+
+/// Reads a time: RFC 3339, a date (its midnight in UTC), seconds since 1970, or an offset from
+/// `now` such as `+30d`, `-1h` or `+P1M`. The result is in seconds since 1970.
+pub fn parse(text: &str, now: i64) -> Result<i64> {
+    let unclear = || {
+        Error::usage(format!("{text:?} is no time"))
+            .hint("times: 2026-12-31T12:00:00Z, 2026-12-31, +30d, -1h, or seconds since 1970")
+    };
+    if let Some(offset) = text.strip_prefix('+') {
+        return shift(now, offset, false).ok_or_else(unclear);
+    }
+    if let Some(offset) = text.strip_prefix('-') {
+        return shift(now, offset, true).ok_or_else(unclear);
+    }
+    if let Ok(seconds) = text.parse::<i64>() {
+        let moment = Timestamp::from_second(seconds);
+        return moment.map(Timestamp::as_second).map_err(|_| unclear());
+    }
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment.as_second());
+    }
+    let date: Date = text.parse().map_err(|_| unclear())?;
+    let midnight = date.to_zoned(TimeZone::UTC).map_err(|_| unclear())?;
+    Ok(midnight.timestamp().as_second())
+}
+
+/// A month or a year is one of the calendar in UTC.
+fn shift(now: i64, offset: &str, back: bool) -> Option<i64> {
+    let span: Span = offset
+        .parse()
+        .ok()
+        .filter(|span: &Span| span.is_positive())?;
+    let start = Timestamp::from_second(now).ok()?.to_zoned(TimeZone::UTC);
+    let end = if back {
+        start.checked_sub(span)
+    } else {
+        start.checked_add(span)
+    };
+    Some(end.ok()?.timestamp().as_second())
+}
+
+/// A time in seconds since 1970 as RFC 3339 in UTC; the number itself where no calendar has it.
+pub fn format(seconds: i64) -> String {
+    match Timestamp::from_second(seconds) {
+        Ok(moment) => moment.to_string(),
+        Err(_) => seconds.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_and_offsets() {
+        let now = 1_763_000_000;
+        for (text, seconds) in [
+            ("1970-01-01T00:00:10Z", 10),
+            ("1970-01-02", 86_400),
+            ("1763000000", now),
+            ("+30d", now + 30 * 86_400),
+            ("+1h30m", now + 5_400),
+            ("-1d", now - 86_400),
+            ("+P1D", now + 86_400),
+        ] {
+            assert_eq!(parse(text, now).unwrap(), seconds, "{text}");
+        }
+        for bad in [
+            "",
+            "+",
+            "soon",
+            "+-1d",
+            "--1d",
+            "2026-13-01",
+            "+0d",
+            "99999999999999999",
+        ] {
+            assert!(parse(bad, now).is_err(), "{bad}");
+        }
+        assert_eq!(format(0), "1970-01-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,32 @@
+//! What every command is given.
+
+use crate::error::Result;
+use crate::keystore::{Document, Keystore, SetName};
+use crate::output::Output;
+use crate::prompt::Prompt;
+
+/// The keystore, the way out, the way to ask, and the time.
+#[derive(Debug)]
+pub struct Context {
+    /// The local keystore.
+    pub store: Keystore,
+    /// Standard output and error.
+    pub out: Output,
+    /// The person at the terminal.
+    pub prompt: Prompt,
+    /// The moment at which the command began, in seconds since 1970.
+    pub now: i64,
+}
+
+impl Context {
+    /// Reads a set, and warns where others have access to its file.
+    pub fn load(&self, name: &SetName) -> Result<Document> {
+        let document = self.store.load(name)?;
+        if document.is_open {
+            let path = document.path().display();
+            self.out
+                .warn(format!("others have access to {path}: chmod 600 {path}"));
+        }
+        Ok(document)
+    }
+}

@@ -1,0 +1,197 @@
+//! The algorithms of JOSE and the keys that each one takes (RFC 7518, 8037, 8812, 9864, 9964).
+
+use super::curve::Curve;
+
+/// What a key is for: the registered values of `use` (RFC 7517 section 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Signatures and message authentication codes.
+    Sig,
+    /// Encryption and key agreement.
+    Enc,
+}
+
+impl Use {
+    /// The value of the `use` member.
+    pub fn name(self) -> &'static str {
+        match self {
+            Use::Sig => "sig",
+            Use::Enc => "enc",
+        }
+    }
+}
+
+/// Which keys an algorithm takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// An RSA key of 2048 bits or more.
+    Rsa,
+    /// A key on one of these curves; the first is the default.
+    Curves(&'static [&'static str]),
+    /// A symmetric key of at least so many bits.
+    OctAtLeast(u32),
+    /// A symmetric key of exactly so many bits.
+    OctExactly(u32),
+    /// An algorithm key pair (RFC 9964) of the algorithm's own name.
+    Akp,
+}
+
+/// One registered algorithm.
+#[derive(Debug)]
+pub struct Algorithm {
+    /// The `alg` value.
+    pub name: &'static str,
+    /// What its keys are for.
+    pub usage: Use,
+    /// Which keys it takes.
+    pub takes: Takes,
+    /// The `key_ops` values that make sense with it (RFC 7517 section 4.3).
+    pub operations: &'static [&'static str],
+    /// Whether `create` generates keys for it.
+    pub created: bool,
+}
+
+const SIGN: &[&str] = &["sign", "verify"];
+const WRAP: &[&str] = &["wrapKey", "unwrapKey", "encrypt", "decrypt"];
+const AGREE: &[&str] = &["deriveKey", "deriveBits"];
+const AGREEMENT_CURVES: &[&str] = &["P-256", "P-384", "P-521", "X25519", "X448"];
+
+/// Every algorithm that jwks knows, in the order in which they are offered.
+pub static ALGORITHMS: &[Algorithm] = &[
+    sig("RS256", Takes::Rsa),
+    sig("RS384", Takes::Rsa),
+    sig("RS512", Takes::Rsa),
+    sig("PS256", Takes::Rsa),
+    sig("PS384", Takes::Rsa),
+    sig("PS512", Takes::Rsa),
+    sig("ES256", Takes::Curves(&["P-256"])),
+    sig("ES384", Takes::Curves(&["P-384"])),
+    sig("ES512", Takes::Curves(&["P-521"])),
+    sig("ES256K", Takes::Curves(&["secp256k1"])),
+    sig("EdDSA", Takes::Curves(&["Ed25519", "Ed448"])),
+    sig("Ed25519", Takes::Curves(&["Ed25519"])),
+    sig("Ed448", Takes::Curves(&["Ed448"])),
+    sig("HS256", Takes::OctAtLeast(256)),
+    sig("HS384", Takes::OctAtLeast(384)),
+    sig("HS512", Takes::OctAtLeast(512)),
+    enc("RSA-OAEP", Takes::Rsa, WRAP),
+    enc("RSA-OAEP-256", Takes::Rsa, WRAP),
+    enc("RSA-OAEP-384", Takes::Rsa, WRAP),
+    enc("RSA-OAEP-512", Takes::Rsa, WRAP),
+    enc("ECDH-ES", Takes::Curves(AGREEMENT_CURVES), AGREE),
+    enc("ECDH-ES+A128KW", Takes::Curves(AGREEMENT_CURVES), AGREE),
+    enc("ECDH-ES+A192KW", Takes::Curves(AGREEMENT_CURVES), AGREE),
+    enc("ECDH-ES+A256KW", Takes::Curves(AGREEMENT_CURVES), AGREE),
+    enc("A128KW", Takes::OctExactly(128), WRAP),
+    enc("A192KW", Takes::OctExactly(192), WRAP),
+    enc("A256KW", Takes::OctExactly(256), WRAP),
+    enc("A128GCMKW", Takes::OctExactly(128), WRAP),
+    enc("A192GCMKW", Takes::OctExactly(192), WRAP),
+    enc("A256GCMKW", Takes::OctExactly(256), WRAP),
+    enc("A128GCM", Takes::OctExactly(128), WRAP),
+    enc("A192GCM", Takes::OctExactly(192), WRAP),
+    enc("A256GCM", Takes::OctExactly(256), WRAP),
+    enc("A128CBC-HS256", Takes::OctExactly(256), WRAP),
+    enc("A192CBC-HS384", Takes::OctExactly(384), WRAP),
+    enc("A256CBC-HS512", Takes::OctExactly(512), WRAP),
+    known(enc("RSA1_5", Takes::Rsa, WRAP)),
+    known(enc("dir", Takes::OctAtLeast(8), WRAP)),
+    known(enc("PBES2-HS256+A128KW", Takes::OctAtLeast(8), WRAP)),
+    known(enc("PBES2-HS384+A192KW", Takes::OctAtLeast(8), WRAP)),
+    known(enc("PBES2-HS512+A256KW", Takes::OctAtLeast(8), WRAP)),
+    known(sig("ML-DSA-44", Takes::Akp)),
+    known(sig("ML-DSA-65", Takes::Akp)),
+    known(sig("ML-DSA-87", Takes::Akp)),
+];
+
+const fn sig(name: &'static str, takes: Takes) -> Algorithm {
+    Algorithm {
+        name,
+        usage: Use::Sig,
+        takes,
+        operations: SIGN,
+        created: true,
+    }
+}
+
+const fn enc(name: &'static str, takes: Takes, operations: &'static [&'static str]) -> Algorithm {
+    Algorithm {
+        name,
+        usage: Use::Enc,
+        takes,
+        operations,
+        created: true,
+    }
+}
+
+/// Marks an algorithm that keys may name although `create` makes none for it.
+const fn known(mut algorithm: Algorithm) -> Algorithm {
+    algorithm.created = false;
+    algorithm
+}
+
+impl Algorithm {
+    /// The algorithm with this registered name, case-sensitive.
+    pub fn named(name: &str) -> Option<&'static Algorithm> {
+        ALGORITHMS.iter().find(|algorithm| algorithm.name == name)
+    }
+
+    /// The algorithms that `create` makes keys for.
+    pub fn created() -> impl Iterator<Item = &'static Algorithm> {
+        ALGORITHMS.iter().filter(|algorithm| algorithm.created)
+    }
+
+    /// The `kty` values of the keys it takes.
+    pub fn key_types(&self) -> Vec<&'static str> {
+        match self.takes {
+            Takes::Rsa => vec!["RSA"],
+            Takes::OctAtLeast(_) | Takes::OctExactly(_) => vec!["oct"],
+            Takes::Akp => vec!["AKP"],
+            Takes::Curves(names) => {
+                let mut types: Vec<_> = names
+                    .iter()
+                    .filter_map(|name| Curve::named(name))
+                    .map(|curve| curve.kty)
+                    .collect();
+                types.dedup();
+                types
+            }
+        }
+    }
+
+    /// The keys it takes, in words: `EC or OKP keys on P-256, P-384, …`.
+    pub fn takes_in_words(&self) -> String {
+        match self.takes {
+            Takes::Rsa => "RSA keys".into(),
+            Takes::Curves(names) => {
+                format!(
+                    "{} keys on {}",
+                    self.key_types().join(" or "),
+                    names.join(", ")
+                )
+            }
+            Takes::OctAtLeast(bits) => format!("oct keys of {bits} bits or more"),
+            Takes::OctExactly(bits) => format!("oct keys of {bits} bits"),
+            Takes::Akp => format!("AKP keys for {}", self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_curve_of_an_algorithm_is_known() {
+        for algorithm in ALGORITHMS {
+            if let Takes::Curves(names) = algorithm.takes {
+                assert!(names.iter().all(|name| Curve::named(name).is_some()));
+            }
+            assert!(!algorithm.key_types().is_empty(), "{}", algorithm.name);
+        }
+        assert_eq!(
+            Algorithm::named("ECDH-ES").map(Algorithm::key_types),
+            Some(vec!["EC", "OKP"])
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! EC and OKP keys: lengths, the point on its curve, the private part against the point.
+
+use super::{Report, Rule, Values};
+use crate::key::curve::Curve;
+use crate::key::format::openssl_key;
+use crate::key::key_type::KeyType;
+use crate::key::members::Members;
+
+/// Checks curve name, lengths and the public point, without OpenSSL.
+pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, report: &mut Report) {
+    let Some(name) = members.string("crv") else {
+        return; // reported as missing or as a wrong type
+    };
+    let curve = match Curve::named(&name) {
+        Some(curve) if curve.kty == key_type.name => curve,
+        Some(curve) => {
+            let message = format!(
+                "{name} is a curve of {} keys, not of {}",
+                curve.kty, key_type.name
+            );
+            return report.add(Rule::CrvName, message);
+        }
+        None => {
+            return match Curve::meant_by(&name) {
+                Some(meant) => {
+                    let message = format!("crv is {name:?}, which is written {}", meant.name);
+                    report.add(Rule::CrvName, message);
+                }
+                None => {
+                    let message = format!("jwks does not know crv {name:?}");
+                    report.add(Rule::CrvUnknown, message);
+                }
+            };
+        }
+    };
+    let mut full_length = true;
+    for name in ["x", "y", "d"] {
+        let Some(octets) = values.get(name) else {
+            continue;
+        };
+        if octets.len() != curve.octets && key_type.owns(name) {
+            full_length = false;
+            let rule = if name == "d" {
+                Rule::PrivateLength
+            } else {
+                Rule::CoordinateLength
+            };
+            let (found, needed) = (octets.len(), curve.octets);
+            report.add(rule, format!("{name} has {found} octets, not {needed}"));
+        }
+    }
+    if !full_length {
+        return;
+    }
+    match (curve.weierstrass, values.get("x"), values.get("y")) {
+        (Some(equation), Some(x), Some(y)) if !equation.contains(x, y) => {
+            let message = format!("the point x, y does not lie on {}", curve.name);
+            report.add(Rule::PointNotOnCurve, message);
+        }
+        (None, Some(x), _) if is_low_order(curve, x) => {
+            report.add(Rule::PointLowOrder, "x is a point of low order");
+        }
+        _ => {}
+    }
+}
+
+/// Whether a Montgomery u coordinate (little-endian) is 0 or 1, the low-order points that every
+/// implementation must expect (RFC 7748 section 7).
+fn is_low_order(curve: &Curve, x: &[u8]) -> bool {
+    curve.name.starts_with('X') && x[0] <= 1 && x[1..].iter().all(|octet| *octet == 0)
+}
+
+/// Checks that `d` is in range and that its public key is `x` (and `y`).
+pub fn check_private(members: &Members, values: &Values, report: &mut Report) {
+    let curve = members.string("crv").and_then(|crv| Curve::named(&crv));
+    let (Some(curve), Some(d), Some(x)) = (curve, values.get("d"), values.get("x")) else {
+        return;
+    };
+    if let Some(equation) = curve.weierstrass
+        && !equation.is_private_scalar(d)
+    {
+        let message = format!("d is not between 1 and the order of {}", curve.name);
+        return report.add(Rule::PrivateRange, message);
+    }
+    let belongs = match openssl_key::public_from_private(curve, d) {
+        Ok(public) => &public.x == x && public.y.as_ref() == values.get("y"),
+        Err(_) => false,
+    };
+    if !belongs {
+        let message = "the public key of d is not the one that stands beside it";
+        report.add(Rule::PrivateMismatch, message);
+    }
+}

@@ -1,0 +1,166 @@
+//! What is wrong with a key: findings with a stable rule name each.
+//!
+//! The public part is checked without OpenSSL, for commands that only read; the private part
+//! and certificates are checked with it. An error among the findings means: not usable.
+
+mod certificate;
+mod consistency;
+mod elliptic;
+mod rule;
+mod shape;
+
+pub use rule::{RULES, Rule, Severity};
+
+use super::Key;
+use super::key_type::KeyType;
+use super::members::{Malformed, Members};
+use super::rsa;
+use std::collections::HashMap;
+
+/// One thing that is wrong with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule that is broken; its severity is the finding's.
+    pub rule: Rule,
+    /// What exactly is wrong; never holds a value that may be secret.
+    pub message: String,
+}
+
+/// The octets of a key's base64url members, as far as they decode. Holds secrets.
+type Values = HashMap<&'static str, Vec<u8>>;
+
+/// Findings in the order in which they are made.
+#[derive(Default)]
+struct Report(Vec<Finding>);
+
+impl Report {
+    fn add(&mut self, rule: Rule, message: impl Into<String>) {
+        self.0.push(Finding {
+            rule,
+            message: message.into(),
+        });
+    }
+
+    fn has_error(&self) -> bool {
+        has_error(&self.0)
+    }
+}
+
+/// Whether one of the findings is an error.
+pub fn has_error(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding.rule.severity() == Severity::Error)
+}
+
+/// Every finding of a key: shape, public part, private part against public part, certificates,
+/// and members that contradict each other.
+pub fn findings(key: &Key) -> Vec<Finding> {
+    let members = match key.members() {
+        Ok(members) => members,
+        Err(malformed) => return vec![malformed_key(malformed)],
+    };
+    let mut report = Report::default();
+    let values = public_part(&members, &mut report);
+    if !report.has_error() {
+        private_part(&members, &values, &mut report);
+    }
+    certificate::check(&members, &mut report);
+    consistency::check(&members, &values, &mut report);
+    report.0
+}
+
+/// The findings about the shape and the public part, made without OpenSSL. They decide whether
+/// a key can be published.
+pub fn public_findings(key: &Key) -> Vec<Finding> {
+    match key.members() {
+        Ok(members) => public_findings_of(&members),
+        Err(malformed) => vec![malformed_key(malformed)],
+    }
+}
+
+/// The same for members that have been read already.
+pub fn public_findings_of(members: &Members) -> Vec<Finding> {
+    let mut report = Report::default();
+    public_part(members, &mut report);
+    report.0
+}
+
+fn malformed_key(malformed: Malformed) -> Finding {
+    let (rule, message) = match malformed {
+        Malformed::NotAnObject => (Rule::KeyNotObject, "it is no JSON object".into()),
+        Malformed::Undecodable => (
+            Rule::MemberUndecodable,
+            "a member name cannot be decoded".into(),
+        ),
+        Malformed::Duplicate(name) => (
+            Rule::MemberDuplicate,
+            format!("the member {name:?} stands twice"),
+        ),
+    };
+    Finding { rule, message }
+}
+
+fn public_part(members: &Members, report: &mut Report) -> Values {
+    shape::check_types(members, report);
+    let Some(key_type) = shape::key_type(members, report) else {
+        return Values::new();
+    };
+    let values = shape::check_members(key_type, members, report);
+    match key_type.name {
+        "RSA" => rsa::check_public(&values, |rule, message| report.add(rule, message)),
+        "EC" | "OKP" => elliptic::check_public(key_type, members, &values, report),
+        "AKP" => check_akp(members, &values, report),
+        _ => {}
+    }
+    values
+}
+
+fn private_part(members: &Members, values: &Values, report: &mut Report) {
+    match members.string("kty").as_deref() {
+        Some("RSA") => rsa::check_private(values, |rule, message| report.add(rule, message)),
+        Some("EC" | "OKP") => elliptic::check_private(members, values, report),
+        _ => {}
+    }
+}
+
+/// An algorithm key pair: the lengths that its algorithm needs (RFC 9964, FIPS 204).
+fn check_akp(members: &Members, values: &Values, report: &mut Report) {
+    let public_length = match members.string("alg").as_deref() {
+        Some("ML-DSA-44") => 1312,
+        Some("ML-DSA-65") => 1952,
+        Some("ML-DSA-87") => 2592,
+        Some(_) => return,
+        None => {
+            // A wrong type has been found already.
+            if !members.has("alg") {
+                report.add(Rule::MemberMissing, "an AKP key needs alg");
+            }
+            return;
+        }
+    };
+    if let Some(octets) = values.get("pub")
+        && octets.len() != public_length
+    {
+        let found = octets.len();
+        let message = format!("pub has {found} octets, not {public_length}");
+        report.add(Rule::AkpLength, message);
+    }
+    if let Some(octets) = values.get("priv")
+        && octets.len() != 32
+    {
+        let message = format!("priv has {} octets, not 32", octets.len());
+        report.add(Rule::PrivateLength, message);
+    }
+}
+
+/// Whether jwks knows the key's type and curve, so that it can be used and published.
+pub fn is_supported(members: &Members) -> bool {
+    let Some(key_type) = members.string("kty").and_then(|kty| KeyType::named(&kty)) else {
+        return false;
+    };
+    !key_type.public.contains(&"crv")
+        || members
+            .string("crv")
+            .is_some_and(|crv| super::curve::Curve::named(&crv).is_some())
+}

@@ -1,0 +1,192 @@
+//! The rules: a stable name, a severity and one sentence each. The man page lists this table.
+
+use std::fmt;
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Members that contradict each other, or a key that some tools refuse.
+    Warning,
+    /// The key cannot be used safely.
+    Error,
+}
+
+impl Severity {
+    /// The severity's name in output and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+macro_rules! rules {
+    ($($variant:ident $name:literal $severity:ident $text:literal)*) => {
+        /// What a finding is about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Rule {
+            $(#[doc = $text] $variant,)*
+        }
+
+        /// Every rule, in the order of the manual.
+        pub static RULES: &[Rule] = &[$(Rule::$variant),*];
+
+        impl Rule {
+            /// The rule's stable name.
+            pub fn name(self) -> &'static str {
+                match self { $(Rule::$variant => $name,)* }
+            }
+
+            /// How much a breach of the rule matters.
+            pub fn severity(self) -> Severity {
+                match self { $(Rule::$variant => Severity::$severity,)* }
+            }
+
+            /// What breaks the rule, in one sentence.
+            pub fn text(self) -> &'static str {
+                match self { $(Rule::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+rules! {
+    KeyNotObject "key-not-object" Error
+        "An element of the set is no JSON object (RFC 7517 section 5.1)."
+    MemberDuplicate "member-duplicate" Error
+        "A member name stands twice in a key (RFC 7517 section 4)."
+    MemberUndecodable "member-undecodable" Error
+        "A member name or text cannot be decoded, such as half a surrogate pair (RFC 8259 section 8.2)."
+    MemberType "member-type" Error
+        "A registered member has another JSON type than its specification says."
+    MemberMissing "member-missing" Error
+        "A member that the kty requires is not there (RFC 7517 section 4.1, RFC 7518 section 6)."
+    MemberForeign "member-foreign" Warning
+        "A member belongs to another kty."
+    KtyName "kty-name" Error
+        "The kty is empty, or differs from a registered one only in case."
+    KtyUnknown "kty-unknown" Warning
+        "The kty is not one that jwks knows: the key is kept, listed as unsupported, never published."
+    CrvName "crv-name" Error
+        "The crv belongs to another kty, or is another name of a registered curve."
+    CrvUnknown "crv-unknown" Warning
+        "The crv is not one that jwks knows: the key is kept, listed as unsupported, never published."
+    ValueEmpty "value-empty" Error
+        "A base64url value is empty."
+    Base64urlPadding "base64url-padding" Error
+        "A base64url value ends in padding (RFC 7515 section 2)."
+    Base64urlAlphabet "base64url-alphabet" Error
+        "A base64url value has a character outside its alphabet."
+    Base64urlLength "base64url-length" Error
+        "A base64url value has a length that no octets encode to."
+    Base64urlTrailingBits "base64url-trailing-bits" Error
+        "The unused bits of a base64url value's last character are not zero (RFC 4648 section 3.5): tools disagree on the thumbprint."
+    UintLeadingZero "uint-leading-zero" Error
+        "An RSA integer has leading zero octets (RFC 7518 section 2, Base64urlUInt): tools disagree on the thumbprint."
+    RsaModulusSize "rsa-modulus-size" Error
+        "The RSA modulus is below 2048 or above 16384 bits (RFC 7518 section 3.3)."
+    RsaModulusEven "rsa-modulus-even" Error
+        "The RSA modulus is even, so it is no product of two large primes."
+    RsaExponent "rsa-exponent" Error
+        "The RSA public exponent is even, below 3, or above 256 bits."
+    RsaExponentSmall "rsa-exponent-small" Warning
+        "The RSA public exponent is below 65537."
+    RsaPrivateIncomplete "rsa-private-incomplete" Error
+        "Some of p, q, dp, dq and qi are there and not all, or they are there without d (RFC 7518 section 6.3.2)."
+    RsaMultiPrime "rsa-multi-prime" Error
+        "The RSA key has more than two primes (oth), which jwks does not support (RFC 7518 section 6.3.2.7)."
+    CoordinateLength "coordinate-length" Error
+        "x or y does not have the full length of its curve (RFC 7518 section 6.2.1.2, RFC 8037 section 2)."
+    PointNotOnCurve "point-not-on-curve" Error
+        "The point x, y does not lie on its curve."
+    PointLowOrder "point-low-order" Warning
+        "The public key is a point of low order: every agreement with it has a known result."
+    PrivateLength "private-length" Error
+        "d or priv does not have the full length of its curve or algorithm (RFC 7518 section 6.2.2.1, RFC 9964 section 4)."
+    PrivateRange "private-range" Error
+        "d is zero, or not below the order of its curve."
+    PrivateMismatch "private-mismatch" Error
+        "The private part does not belong to the public part."
+    SymmetricSize "symmetric-size" Warning
+        "The symmetric key has another size than its algorithm needs (RFC 7518 sections 3.2, 4.4, 5)."
+    AkpLength "akp-length" Error
+        "pub does not have the length of its algorithm (RFC 9964 section 3)."
+    AlgNone "alg-none" Warning
+        "The alg is none: a key that signs nothing."
+    AlgUnknown "alg-unknown" Note
+        "The alg is not one that jwks knows."
+    AlgDeprecated "alg-deprecated" Warning
+        "The alg is RSA1_5, whose padding is open to Bleichenbacher's attack."
+    AlgKty "alg-kty" Warning
+        "The alg does not take keys of this kty."
+    AlgCrv "alg-crv" Warning
+        "The alg does not take keys on this curve."
+    AlgUse "alg-use" Warning
+        "The alg and use contradict each other."
+    AlgKeyOps "alg-key-ops" Warning
+        "The alg and key_ops contradict each other."
+    UseUnknown "use-unknown" Note
+        "The use is neither sig nor enc."
+    UseKeyOps "use-key-ops" Warning
+        "The use and key_ops contradict each other (RFC 7517 section 4.3)."
+    KeyOpsUnknown "key-ops-unknown" Note
+        "key_ops has a value that is not registered."
+    KeyOpsDuplicate "key-ops-duplicate" Error
+        "key_ops has a value twice (RFC 7517 section 4.3)."
+    KeyOpsUnrelated "key-ops-unrelated" Warning
+        "key_ops mixes unrelated operations (RFC 7517 section 4.3)."
+    KeyOpsPrivate "key-ops-private" Warning
+        "key_ops of a public key has an operation that only the private key can do."
+    X5cForm "x5c-form" Error
+        "x5c is no array of base64 texts with at least one element (RFC 7517 section 4.7)."
+    X5cCertificate "x5c-certificate" Error
+        "An element of x5c is no X.509 certificate."
+    X5cKey "x5c-key" Error
+        "The first certificate of x5c is for another key (RFC 7517 section 4.7)."
+    X5tLength "x5t-length" Error
+        "x5t or x5t#S256 does not have the length of its digest (RFC 7517 sections 4.8, 4.9)."
+    X5tMismatch "x5t-mismatch" Error
+        "x5t or x5t#S256 is not the digest of the first certificate of x5c."
+    X5uNotHttps "x5u-not-https" Warning
+        "x5u is no https address (RFC 7517 section 4.6)."
+    KidMissing "kid-missing" Note
+        "A key among several has no kid."
+    KidEmpty "kid-empty" Warning
+        "The kid is empty."
+    KidDuplicate "kid-duplicate" Warning
+        "Two keys of the same kty share a kid."
+    KidShared "kid-shared" Note
+        "Two keys of different kty share a kid, which RFC 7517 section 4.5 allows for equivalents."
+    ThumbprintDuplicate "thumbprint-duplicate" Warning
+        "The same key stands twice in the set."
+    DatesOrder "dates-order" Warning
+        "exp is not after nbf."
+    KeyExpired "key-expired" Note
+        "exp has come."
+    PrivatePublished "private-published" Error
+        "With --public: a private key in a set meant for publication."
+    SymmetricPublished "symmetric-published" Error
+        "With --public: a symmetric key in a set meant for publication."
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique() {
+        let names: HashSet<_> = RULES.iter().map(|rule| rule.name()).collect();
+        assert_eq!(names.len(), RULES.len());
+    }
+}

@@ -1,0 +1,73 @@
+//! X.509 certificates: the public key inside, and the digests that JWKs carry.
+
+use super::der;
+use crate::error::{Error, Result};
+use crate::key::base64url;
+use crate::key::members::Members;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use openssl::hash::{MessageDigest, hash};
+use openssl::x509::{X509, X509VerifyResult};
+use sha2::{Digest, Sha256};
+
+/// A certificate that parsed.
+pub struct Certificate {
+    x509: X509,
+    der: Vec<u8>,
+}
+
+impl Certificate {
+    /// Reads a certificate in DER, from the first octet to the last.
+    pub fn parse(der: &[u8]) -> Option<Self> {
+        if der::kind(der) != Some(der::Kind::Certificate) {
+            return None;
+        }
+        let x509 = X509::from_der(der).ok()?;
+        Some(Certificate {
+            x509,
+            der: der.to_vec(),
+        })
+    }
+
+    /// The public key as JWK members.
+    pub fn public_key(&self) -> Result<Members<'static>> {
+        let key = self
+            .x509
+            .public_key()
+            .and_then(|key| key.public_key_to_der());
+        let key = key.map_err(|error| {
+            Error::invalid("a certificate whose public key cannot be read").cause(error)
+        })?;
+        der::read(&key)
+    }
+
+    /// Whether this certificate's subject is the issuer of the other.
+    pub fn issued(&self, other: &Certificate) -> bool {
+        self.x509.issued(&other.x509) == X509VerifyResult::OK
+    }
+
+    /// The certificate as an element of `x5c`: base64, not base64url (RFC 7517 section 4.7).
+    pub fn to_x5c(&self) -> String {
+        STANDARD.encode(&self.der)
+    }
+
+    /// The SHA-1 digest, 20 octets, of `x5t`.
+    pub fn sha1(&self) -> Vec<u8> {
+        hash(MessageDigest::sha1(), &self.der).map_or_else(|_| Vec::new(), |digest| digest.to_vec())
+    }
+
+    /// The SHA-256 digest, 32 octets, of `x5t#S256`.
+    pub fn sha256(&self) -> Vec<u8> {
+        Sha256::digest(&self.der).to_vec()
+    }
+}
+
+/// Adds a chain, leaf first, to a key: `x5c` and `x5t#S256`.
+pub fn attach(chain: &[Certificate], members: &mut Members) {
+    let Some(leaf) = chain.first() else {
+        return;
+    };
+    let texts: Vec<_> = chain.iter().map(Certificate::to_x5c).collect();
+    members.set_texts("x5c", &texts);
+    members.set_text("x5t#S256", &base64url::encode(leaf.sha256()));
+}

@@ -1,0 +1,330 @@
+//! New keys, by josekit: a request is checked against the algorithm first.
+
+use super::algorithm::{Algorithm, Takes, Use};
+use super::curve::{CURVES, Curve};
+use super::members::{Members, quoted};
+use super::rsa::MODULUS_BITS;
+use crate::error::{Error, Result};
+use josekit::jwk::Jwk;
+use josekit::jwk::alg::{ec::EcCurve, ecx::EcxCurve, ed::EdCurve};
+
+/// The default RSA modulus in bits.
+const RSA_BITS: u32 = 2048;
+
+/// The sizes in bits of a symmetric key without an algorithm; the upper end is what josekit
+/// generates.
+const OCT_BITS: std::ops::RangeInclusive<u32> = 128..=2040;
+
+/// What `create` is asked for; what is `None` follows from the rest.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    /// The algorithm's name.
+    pub alg: Option<&'a str>,
+    /// The key type.
+    pub kty: Option<&'a str>,
+    /// The curve's name.
+    pub crv: Option<&'a str>,
+    /// The size in bits.
+    pub size: Option<u32>,
+    /// `sig` or `enc`.
+    pub usage: Option<&'a str>,
+}
+
+/// A key to be generated, all of it decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The value of `alg`, if the key gets one.
+    pub alg: Option<&'static Algorithm>,
+    /// The value of `use`, if the key gets one.
+    pub usage: Option<Use>,
+    material: Material,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Material {
+    Rsa { bits: u32 },
+    Curve(&'static Curve),
+    Oct { bits: u32 },
+}
+
+impl PartialEq for Algorithm {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Algorithm {}
+
+impl PartialEq for Curve {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Curve {}
+
+impl Plan {
+    /// Decides what a request leaves open; a contradiction is a usage error that says what would
+    /// fit. A request for nothing in particular is an ES256 key.
+    pub fn new(request: Request) -> Result<Plan> {
+        let mut alg = request.alg.map(algorithm).transpose()?;
+        let crv = request.crv.map(curve).transpose()?;
+        let nothing_said = request.kty.is_none() && crv.is_none() && request.size.is_none();
+        if alg.is_none() && nothing_said && request.usage != Some("enc") {
+            alg = Algorithm::named("ES256");
+        }
+        let material = match alg {
+            Some(algorithm) => material_for(algorithm, crv, &request)?,
+            None => material_without_algorithm(crv, &request)?,
+        };
+        if let (None, Material::Curve(curve)) = (alg, material)
+            && matches!(curve.name, "Ed25519" | "Ed448")
+        {
+            // More verifiers know the older, less specific name (RFC 9864 section 2.2).
+            alg = Algorithm::named("EdDSA");
+        }
+        let usage = usage(&request, alg)?;
+        Ok(Plan {
+            alg,
+            usage,
+            material,
+        })
+    }
+
+    /// The key in words: `RSA, 2048 bits`.
+    pub fn in_words(&self) -> String {
+        match self.material {
+            Material::Rsa { bits } => format!("RSA, {bits} bits"),
+            Material::Curve(curve) => format!("{}, {}", curve.kty, curve.name),
+            Material::Oct { bits } => format!("symmetric, {bits} bits"),
+        }
+    }
+
+    /// Whether generating the key takes long enough to show that something is going on.
+    pub fn is_slow(&self) -> bool {
+        matches!(self.material, Material::Rsa { bits } if bits >= 4096)
+    }
+
+    /// Generates a key: kty, use and alg in front, then the key itself, private part included.
+    pub fn generate(&self) -> Result<Members<'static>> {
+        let jwk = match self.material {
+            Material::Rsa { bits } => Jwk::generate_rsa_key(bits),
+            // A byte more or less than 255 has been refused by the plan.
+            Material::Oct { bits } => Jwk::generate_oct_key((bits / 8).min(255) as u8),
+            Material::Curve(curve) => match curve.name {
+                "P-256" => Jwk::generate_ec_key(EcCurve::P256),
+                "P-384" => Jwk::generate_ec_key(EcCurve::P384),
+                "P-521" => Jwk::generate_ec_key(EcCurve::P521),
+                "secp256k1" => Jwk::generate_ec_key(EcCurve::Secp256k1),
+                "Ed25519" => Jwk::generate_ed_key(EdCurve::Ed25519),
+                "Ed448" => Jwk::generate_ed_key(EdCurve::Ed448),
+                "X25519" => Jwk::generate_ecx_key(EcxCurve::X25519),
+                _ => Jwk::generate_ecx_key(EcxCurve::X448),
+            },
+        };
+        let jwk = jwk.map_err(|error| Error::failed("cannot generate a key").cause(error))?;
+        let generated: &serde_json::Map<_, _> = jwk.as_ref();
+        let mut members = Members::default();
+        members.set_text("kty", jwk.key_type());
+        if let Some(usage) = self.usage {
+            members.set_text("use", usage.name());
+        }
+        if let Some(algorithm) = self.alg {
+            members.set_text("alg", algorithm.name);
+        }
+        for name in PUBLIC_FIRST {
+            if let Some(value) = generated.get(*name).and_then(|value| value.as_str()) {
+                members.set_raw(*name, quoted(value));
+            }
+        }
+        Ok(members)
+    }
+}
+
+/// The members that josekit generates, the public ones first.
+const PUBLIC_FIRST: &[&str] = &[
+    "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi", "k",
+];
+
+fn algorithm(name: &str) -> Result<&'static Algorithm> {
+    let found = Algorithm::named(name).filter(|algorithm| algorithm.created);
+    found.ok_or_else(|| {
+        let names: Vec<_> = Algorithm::created()
+            .map(|algorithm| algorithm.name)
+            .collect();
+        let meant = names.iter().find(|other| other.eq_ignore_ascii_case(name));
+        let error = Error::usage(format!("no keys are made for alg {name:?}"));
+        match meant {
+            Some(meant) => error.hint(format!("the name is written {meant}")),
+            None => error.hint(format!("algorithms: {}", names.join(", "))),
+        }
+    })
+}
+
+fn curve(name: &str) -> Result<&'static Curve> {
+    Curve::named(name).ok_or_else(|| {
+        let error = Error::usage(format!("there is no crv {name:?}"));
+        match Curve::meant_by(name) {
+            Some(meant) => error.hint(format!("the name is written {}", meant.name)),
+            None => {
+                let names: Vec<_> = CURVES.iter().map(|curve| curve.name).collect();
+                error.hint(format!("curves: {}", names.join(", ")))
+            }
+        }
+    })
+}
+
+fn material_for(
+    algorithm: &'static Algorithm,
+    crv: Option<&'static Curve>,
+    request: &Request,
+) -> Result<Material> {
+    let misfit = |what: String| {
+        let takes = algorithm.takes_in_words();
+        Error::usage(format!("{} does not go with {what}", algorithm.name))
+            .hint(format!("{} takes {takes}", algorithm.name))
+    };
+    let material = match algorithm.takes {
+        Takes::Rsa => Material::Rsa {
+            bits: rsa_bits(request.size)?,
+        },
+        Takes::OctAtLeast(least) => {
+            let bits = request.size.unwrap_or(least);
+            if bits < least {
+                return Err(misfit(format!("--size {bits}")));
+            }
+            Material::Oct {
+                bits: oct_bits(bits)?,
+            }
+        }
+        Takes::OctExactly(exactly) => {
+            let bits = request.size.unwrap_or(exactly);
+            if bits != exactly {
+                return Err(misfit(format!("--size {bits}")));
+            }
+            Material::Oct { bits }
+        }
+        Takes::Curves(names) => {
+            let of_type = |curve: &&Curve| request.kty.is_none_or(|kty| kty == curve.kty);
+            let mut fitting = names.iter().filter_map(|name| Curve::named(name));
+            let chosen = match crv {
+                Some(crv) => fitting.find(|curve| *curve == crv),
+                None => fitting.find(of_type),
+            };
+            match (chosen, request.kty, crv) {
+                (Some(chosen), _, _) => Material::Curve(chosen),
+                (None, _, Some(crv)) => return Err(misfit(format!("--crv {}", crv.name))),
+                (None, kty, None) => {
+                    return Err(misfit(format!("--kty {}", kty.unwrap_or_default())));
+                }
+            }
+        }
+        Takes::Akp => return Err(misfit("create".into())),
+    };
+    check_against(material, crv, request, misfit)?;
+    Ok(material)
+}
+
+fn material_without_algorithm(crv: Option<&'static Curve>, request: &Request) -> Result<Material> {
+    let kty = match (request.kty, crv) {
+        (Some(kty), _) => kty,
+        (None, Some(crv)) => crv.kty,
+        (None, None) => {
+            return Err(Error::usage("a size alone does not say what key to make")
+                .hint("add --alg, or --kty RSA or --kty oct"));
+        }
+    };
+    let default = |name| crv.or_else(|| Curve::named(name));
+    let material = match (kty, default("P-256"), default("Ed25519")) {
+        ("RSA", ..) => Material::Rsa {
+            bits: rsa_bits(request.size)?,
+        },
+        ("oct", ..) => Material::Oct {
+            bits: oct_bits(request.size.unwrap_or(256))?,
+        },
+        ("EC", Some(curve), _) | ("OKP", _, Some(curve)) => Material::Curve(curve),
+        _ => {
+            return Err(Error::usage(format!("no keys are made for kty {kty:?}"))
+                .hint("key types: RSA, EC, OKP, oct"));
+        }
+    };
+    check_against(material, crv, request, |what| {
+        let error = Error::usage(format!("--kty {kty} does not go with {what}"));
+        let names = CURVES.iter().filter(|curve| curve.kty == kty);
+        let names: Vec<_> = names.map(|curve| curve.name).collect();
+        match names.is_empty() {
+            true => error.hint(format!("--kty {kty} takes --size")),
+            false => error.hint(format!("--kty {kty} takes --crv {}", names.join(", "))),
+        }
+    })?;
+    Ok(material)
+}
+
+/// Refuses what was asked for beside a material that does not go with it.
+fn check_against(
+    material: Material,
+    crv: Option<&Curve>,
+    request: &Request,
+    misfit: impl Fn(String) -> Error,
+) -> Result<()> {
+    let (kty, curve) = match material {
+        Material::Rsa { .. } => ("RSA", None),
+        Material::Oct { .. } => ("oct", None),
+        Material::Curve(curve) => (curve.kty, Some(curve)),
+    };
+    if let Some(asked) = request.kty.filter(|asked| *asked != kty) {
+        return Err(misfit(format!("--kty {asked}")));
+    }
+    if let Some(asked) = crv.filter(|asked| Some(*asked) != curve) {
+        return Err(misfit(format!("--crv {}", asked.name)));
+    }
+    if let (Some(curve), Some(size)) = (curve, request.size)
+        && size != curve.bits
+    {
+        return Err(misfit(format!("--size {size}")));
+    }
+    Ok(())
+}
+
+fn rsa_bits(size: Option<u32>) -> Result<u32> {
+    let bits = size.unwrap_or(RSA_BITS);
+    if MODULUS_BITS.contains(&bits) {
+        return Ok(bits);
+    }
+    let (least, most) = MODULUS_BITS.into_inner();
+    Err(
+        Error::usage(format!("an RSA key of {bits} bits is not made"))
+            .hint(format!("--size is in bits, from {least} to {most}")),
+    )
+}
+
+fn oct_bits(bits: u32) -> Result<u32> {
+    if OCT_BITS.contains(&bits) && bits.is_multiple_of(8) {
+        return Ok(bits);
+    }
+    let (least, most) = OCT_BITS.into_inner();
+    Err(
+        Error::usage(format!("a symmetric key of {bits} bits is not made")).hint(format!(
+            "--size is in bits, a multiple of 8 from {least} to {most}"
+        )),
+    )
+}
+
+fn usage(request: &Request, alg: Option<&Algorithm>) -> Result<Option<Use>> {
+    let asked = match request.usage {
+        None => None,
+        Some("sig") => Some(Use::Sig),
+        Some("enc") => Some(Use::Enc),
+        Some(other) => {
+            return Err(Error::usage(format!("there is no use {other:?}")).hint("uses: sig, enc"));
+        }
+    };
+    match (asked, alg) {
+        (Some(asked), Some(alg)) if asked != alg.usage => {
+            let error = format!("{} does not go with --use {}", alg.name, asked.name());
+            Err(Error::usage(error).hint(format!("{} is for use {}", alg.name, alg.usage.name())))
+        }
+        (Some(asked), _) => Ok(Some(asked)),
+        (None, alg) => Ok(alg.map(|alg| alg.usage)),
+    }
+}

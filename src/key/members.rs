@@ -1,0 +1,326 @@
+//! The members of a JSON object in their order, each value as the text that it came as.
+//!
+//! Nothing that is not changed on purpose ever changes: unknown members, their order, and
+//! numbers to the last digit survive.
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{self, Serialize, SerializeMap as _, Serializer};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+/// An object's members: name and JSON text of the value. Values may be secret, so there is no
+/// `Debug`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+/// Why a text is no object that can be worked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// It is another kind of JSON value, or no JSON.
+    NotAnObject,
+    /// A member name stands twice (RFC 7517 section 4: names must be unique).
+    Duplicate(String),
+    /// A member name cannot be decoded, for example because of half a surrogate pair.
+    Undecodable,
+}
+
+/// A member's value is of another JSON type than was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
+
+/// A string borrowed from the text where it has no escapes.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Members<'a> {
+    /// Reads one JSON object.
+    pub fn parse(json: &'a str) -> Result<Self, Malformed> {
+        if !json.trim_start().starts_with('{') {
+            return Err(Malformed::NotAnObject);
+        }
+        let members: Members<'a> =
+            serde_json::from_str(json).map_err(|_| Malformed::Undecodable)?;
+        match members.first_duplicate() {
+            Some(name) => Err(Malformed::Duplicate(name.to_owned())),
+            None => Ok(members),
+        }
+    }
+
+    /// The first name that stands twice.
+    fn first_duplicate(&self) -> Option<&str> {
+        // Objects are small as a rule; only a large one is worth a hash table.
+        if self.0.len() <= 32 {
+            let names = self.0.iter().enumerate();
+            return names
+                .filter(|(i, (name, _))| self.0[..*i].iter().any(|(other, _)| other == name))
+                .map(|(_, (name, _))| &**name)
+                .next();
+        }
+        let mut seen = std::collections::HashSet::new();
+        self.names().find(|name| !seen.insert(*name))
+    }
+
+    /// The names in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+
+    /// Names and JSON texts in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Whether there is such a member, of whatever value.
+    pub fn has(&self, name: &str) -> bool {
+        self.raw(name).is_some()
+    }
+
+    /// The JSON text of a member.
+    pub fn raw(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find(|(other, _)| *other == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The value of a string member; `None` where it is missing.
+    pub fn text(&self, name: &str) -> Result<Option<Cow<'_, str>>, WrongType> {
+        self.typed::<Text>(name)
+            .map(|value| value.map(|text| text.0))
+    }
+
+    /// The value of a string member; `None` also where it is of another type.
+    pub fn string(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.text(name).ok().flatten()
+    }
+
+    /// The value of a member that is an array of strings.
+    pub fn texts(&self, name: &str) -> Result<Option<Vec<Cow<'_, str>>>, WrongType> {
+        let texts = self.typed::<Vec<Text>>(name)?;
+        Ok(texts.map(|texts| texts.into_iter().map(|text| text.0).collect()))
+    }
+
+    /// The value of a member that is a time in seconds since 1970 (RFC 7519 section 2,
+    /// NumericDate); fractions are cut.
+    pub fn seconds(&self, name: &str) -> Result<Option<i64>, WrongType> {
+        Ok(self
+            .typed::<f64>(name)?
+            .map(|seconds| seconds.floor() as i64))
+    }
+
+    fn typed<'b, T: Deserialize<'b>>(&'b self, name: &str) -> Result<Option<T>, WrongType> {
+        let parse = |raw| serde_json::from_str(raw).map_err(|_| WrongType);
+        self.raw(name).map(parse).transpose()
+    }
+
+    /// Sets a member to a JSON text, in its place where it exists, else at the end.
+    pub fn set_raw(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
+        let (name, value) = (name.into(), value.into());
+        match self.0.iter_mut().find(|(other, _)| *other == name) {
+            Some(member) => member.1 = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// Sets a member to a string.
+    pub fn set_text(&mut self, name: &'static str, value: &str) {
+        self.set_raw(name, quoted(value));
+    }
+
+    /// Sets a member to an array of strings.
+    pub fn set_texts<S: AsRef<str>>(&mut self, name: &'static str, values: &[S]) {
+        let values: Vec<_> = values.iter().map(|value| quoted(value.as_ref())).collect();
+        self.set_raw(name, format!("[{}]", values.join(",")));
+    }
+
+    /// Sets a member to an integer.
+    pub fn set_number(&mut self, name: &'static str, value: i64) {
+        self.set_raw(name, value.to_string());
+    }
+
+    /// The same with a kid, behind the kty where there was none.
+    pub fn with_kid(mut self, kid: &str) -> Self {
+        let place = self.0.iter().position(|(name, _)| name == "kty");
+        if let (false, Some(place)) = (self.has("kid"), place) {
+            self.0.insert(place + 1, ("kid".into(), "null".into()));
+        }
+        self.set_text("kid", kid);
+        self
+    }
+
+    /// Removes a member.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(other, _)| other != name);
+    }
+
+    /// The object on one line; values keep the text that they came as.
+    pub fn to_json(&self) -> String {
+        let mut json = String::from("{");
+        for (i, (name, value)) in self.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            // Writing to a String does not fail.
+            let _ = write!(json, "{comma}{}:{value}", quoted(name));
+        }
+        json.push('}');
+        json
+    }
+
+    /// The object with one member a line, the whole indented by so many spaces but for its
+    /// first line.
+    pub fn to_pretty_json(&self, indent: usize) -> String {
+        if self.0.is_empty() {
+            return "{}".into();
+        }
+        let mut json = String::from("{");
+        for (i, (name, value)) in self.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            // Writing to a String does not fail.
+            let _ = write!(json, "{comma}\n{:indent$}  {}: {value}", "", quoted(name));
+        }
+        let _ = write!(json, "\n{:indent$}}}", "");
+        json
+    }
+
+    /// The same, borrowing from nothing.
+    pub fn into_owned(self) -> Members<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let members = self.0.into_iter();
+        Members(
+            members
+                .map(|(name, value)| (owned(name), owned(value)))
+                .collect(),
+        )
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.iter() {
+            let value: &RawValue = serde_json::from_str(value).map_err(ser::Error::custom)?;
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// A string as JSON text.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    /// Reads the members of an object, duplicates included.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(8);
+                while let Some((name, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    members.push((name.0, Cow::Borrowed(value.get())));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+impl<'a, N: Into<Cow<'a, str>>> FromIterator<(N, String)> for Members<'a> {
+    /// From names and JSON texts.
+    fn from_iter<I: IntoIterator<Item = (N, String)>>(members: I) -> Self {
+        let members = members.into_iter();
+        Members(
+            members
+                .map(|(name, value)| (name.into(), Cow::Owned(value)))
+                .collect(),
+        )
+    }
+}
+
+/// Checks that a document holds no object with a name twice and nests at most `depth` deep.
+pub fn check_strict(json: &str, depth: usize) -> Result<(), de::value::Error> {
+    use serde::de::Error as _;
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(de::value::Error::custom("it nests too deep"));
+    };
+    match json.trim_start().as_bytes().first() {
+        Some(b'{') => {
+            let members: Members = serde_json::from_str(json).map_err(de::value::Error::custom)?;
+            if let Some(name) = members.first_duplicate() {
+                let message = format!("the member {} stands twice", quoted(name));
+                return Err(de::value::Error::custom(message));
+            }
+            members
+                .iter()
+                .try_for_each(|(_, value)| check_strict(value, depth))
+        }
+        Some(b'[') => {
+            let values: Vec<&RawValue> =
+                serde_json::from_str(json).map_err(de::value::Error::custom)?;
+            values
+                .iter()
+                .try_for_each(|value| check_strict(value.get(), depth))
+        }
+        _ => serde_json::from_str::<&RawValue>(json)
+            .map(drop)
+            .map_err(de::value::Error::custom),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_changed_stays_as_it_came() {
+        let json = r#"{"n":1E5,"a":"\u0041\/","big":123456789012345678901234567890,"z":null}"#;
+        let mut members = Members::parse(json).ok().unwrap();
+        assert_eq!(members.to_json(), json);
+        members.set_text("a", "b");
+        members.set_number("exp", 7);
+        members.remove("z");
+        assert_eq!(
+            members.to_json(),
+            r#"{"n":1E5,"a":"b","big":123456789012345678901234567890,"exp":7}"#
+        );
+    }
+
+    #[test]
+    fn duplicates_are_found_after_unescaping() {
+        let twice = r#"{"kid":"a","k\u0069d":"b"}"#;
+        assert_eq!(
+            Members::parse(twice).err(),
+            Some(Malformed::Duplicate("kid".into()))
+        );
+        assert!(check_strict(r#"{"a":[{"b":1,"b":2}]}"#, 64).is_err());
+        assert!(check_strict(r#"{"a":[{"b":1},{"b":2}]}"#, 64).is_ok());
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(check_strict(&nested(63), 64).is_ok());
+        assert!(check_strict(&nested(64), 64).is_err());
+        assert!(check_strict(&nested(200_000), 64).is_err());
+    }
+
+    #[test]
+    fn types_are_told_apart() {
+        let members = Members::parse(r#"{"s":"x","n":1.5,"l":["a"],"m":["a",1]}"#)
+            .ok()
+            .unwrap();
+        assert_eq!(members.text("s"), Ok(Some("x".into())));
+        assert_eq!(members.text("n"), Err(WrongType));
+        assert_eq!(members.text("none"), Ok(None));
+        assert_eq!(members.seconds("n"), Ok(Some(1)));
+        assert_eq!(members.texts("l"), Ok(Some(vec!["a".into()])));
+        assert_eq!(members.texts("m"), Err(WrongType));
+    }
+}

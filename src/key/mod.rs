@@ -1,0 +1,79 @@
+//! A JSON Web Key as it came, and everything that can be said of one key without a keystore.
+//!
+//! Nothing here touches a file, the environment, a clock or a terminal.
+
+pub mod algorithm;
+pub mod base64url;
+pub mod check;
+pub mod curve;
+pub mod format;
+pub mod generate;
+pub mod key_type;
+pub mod members;
+pub mod public;
+mod rsa;
+pub mod summary;
+pub mod thumbprint;
+
+use members::{Malformed, Members};
+use std::borrow::Cow;
+use std::fmt;
+
+/// One element of a JWK Set's `keys` array, kept as the JSON text that it came as.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key<'a>(Cow<'a, str>);
+
+impl<'a> Key<'a> {
+    /// Takes the JSON text of one value. The text must be valid JSON; it need not be a usable
+    /// key, nor an object.
+    pub(crate) fn from_json(json: impl Into<Cow<'a, str>>) -> Self {
+        Key(json.into())
+    }
+
+    /// The text as it came, secrets included.
+    pub fn json(&self) -> &str {
+        &self.0
+    }
+
+    /// The key's members.
+    pub fn members(&self) -> Result<Members<'_>, Malformed> {
+        Members::parse(&self.0)
+    }
+
+    /// The same key, borrowing from nothing.
+    pub fn into_owned(self) -> Key<'static> {
+        Key(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+impl From<Members<'_>> for Key<'static> {
+    fn from(members: Members<'_>) -> Self {
+        Key(Cow::Owned(members.to_json()))
+    }
+}
+
+impl fmt::Debug for Key<'_> {
+    /// Shows no more than the kid and kty: everything else may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let members = self.members().unwrap_or_default();
+        f.debug_struct("Key")
+            .field("kty", &members.string("kty"))
+            .field("kid", &members.string("kid"))
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let key = Key::from_json(r#"{"kty":"oct","kid":"a","k":"c2VjcmV0"}"#);
+        let shown = format!("{key:?} {:#?}", Key::from_json("[\"c2VjcmV0\"]"));
+        assert!(
+            shown.contains("oct") && !shown.contains("c2VjcmV0"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! The public form of a key, built from the members that are known to be public.
+
+use super::Key;
+use super::check;
+use super::key_type::KeyType;
+use super::members::Members;
+
+/// The members of every kty that are published as they are, with their JSON type.
+const TEXTS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256"];
+const DATES: &[&str] = &["iat", "nbf", "exp"];
+
+/// Why a key has no public form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpublishable {
+    /// It is a shared secret.
+    Symmetric,
+    /// Its kty or curve is not known.
+    Unsupported,
+    /// It breaks a rule whose severity is error.
+    Invalid,
+}
+
+/// What the public form carries beside the key itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dates {
+    /// `iat`, `nbf` and `exp` stay.
+    Keep,
+    /// They are left out.
+    Drop,
+}
+
+/// The public form of a key: an allow-list for each kty (RFC 7517 section 4, RFC 7518 section 6),
+/// with `key_ops` turned to the operations of the public key. Members that are not registered
+/// are left out, for nobody knows whether they are secret. Works without OpenSSL.
+pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublishable> {
+    let members = key.members().map_err(|_| Unpublishable::Invalid)?;
+    if check::has_error(&check::public_findings_of(&members)) {
+        return Err(Unpublishable::Invalid);
+    }
+    if !check::is_supported(&members) {
+        return Err(Unpublishable::Unsupported);
+    }
+    let kty = members.string("kty").unwrap_or_default();
+    let key_type = KeyType::named(&kty).ok_or(Unpublishable::Unsupported)?;
+    if key_type.is_symmetric() {
+        return Err(Unpublishable::Symmetric);
+    }
+    Ok(keep_public(key_type, &members, dates))
+}
+
+fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'static> {
+    let mut public = Members::default();
+    for (name, value) in members.iter() {
+        if key_type.public.contains(&name) || TEXTS.contains(&name) {
+            if members.string(name).is_some() {
+                public.set_raw(name.to_owned(), value.to_owned());
+            }
+        } else if DATES.contains(&name) {
+            if dates == Dates::Keep {
+                public.set_raw(name.to_owned(), value.to_owned());
+            }
+        } else if name == "x5c" {
+            if members.texts(name).is_ok() {
+                public.set_raw(name.to_owned(), value.to_owned());
+            }
+        } else if name == "key_ops" {
+            let operations = members.texts(name).ok().flatten().unwrap_or_default();
+            let operations = public_operations(operations.iter().map(|op| &**op));
+            if !operations.is_empty() {
+                public.set_texts("key_ops", &operations);
+            }
+        }
+    }
+    public
+}
+
+/// What the public key can do of what the key pair does (RFC 7517 section 4.3). Agreement takes
+/// the private key, so that nothing is left of it.
+fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut public = Vec::new();
+    for operation in operations {
+        let operation = match operation {
+            "sign" => "verify",
+            "decrypt" => "encrypt",
+            "unwrapKey" => "wrapKey",
+            "deriveKey" | "deriveBits" => continue,
+            other => other,
+        };
+        if !public.contains(&operation) {
+            public.push(operation);
+        }
+    }
+    public
+}
+
+/// Whether a key holds a private or symmetric part, by the names of its members alone. A key
+/// that cannot be read, or whose kty is not known, may hold anything: it counts as private.
+pub fn holds_secret(key: &Key) -> bool {
+    let Ok(members) = key.members() else {
+        return true;
+    };
+    match members.string("kty").and_then(|kty| KeyType::named(&kty)) {
+        Some(key_type) => key_type.private.iter().any(|name| members.has(name)),
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_become_those_of_the_public_key() {
+        let map = |ops: &[&'static str]| public_operations(ops.iter().copied()).join(" ");
+        assert_eq!(map(&["sign", "verify"]), "verify");
+        assert_eq!(map(&["unwrapKey", "decrypt"]), "wrapKey encrypt");
+        assert_eq!(map(&["deriveKey", "deriveBits"]), "");
+        assert_eq!(map(&["sign", "urn:x"]), "verify urn:x");
+    }
+}

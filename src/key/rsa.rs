@@ -1,0 +1,270 @@
+//! RSA: what makes a modulus, an exponent and a private part fit each other.
+//!
+//! Public numbers are looked at octet by octet, without OpenSSL; private ones with its big
+//! numbers, which is a thousand times quicker than testing the primes again.
+
+use super::check::Rule;
+use openssl::bn::{BigNum, BigNumContext, BigNumRef};
+use openssl::error::ErrorStack;
+use std::collections::HashMap;
+
+/// The smallest and largest modulus in bits: RFC 7518 section 3.3, and what OpenSSL computes with.
+pub const MODULUS_BITS: std::ops::RangeInclusive<u32> = 2048..=16384;
+
+/// The largest public exponent in bits: longer ones only serve to make verifiers slow.
+const EXPONENT_BITS: u32 = 256;
+
+/// The members of RFC 7518 section 6.3.2 that come together or not at all, beside `d`.
+pub const CRT: [&str; 5] = ["p", "q", "dp", "dq", "qi"];
+
+type Values = HashMap<&'static str, Vec<u8>>;
+
+/// The length in bits of a big-endian unsigned integer.
+pub fn bit_length(octets: &[u8]) -> u32 {
+    match octets.iter().position(|octet| *octet != 0) {
+        Some(start) => {
+            let rest = &octets[start..];
+            rest.len() as u32 * 8 - rest[0].leading_zeros()
+        }
+        None => 0,
+    }
+}
+
+/// Checks modulus and exponent.
+pub fn check_public(values: &Values, mut add: impl FnMut(Rule, String)) {
+    if let Some(n) = values.get("n") {
+        let bits = bit_length(n);
+        if !MODULUS_BITS.contains(&bits) {
+            let (least, most) = MODULUS_BITS.into_inner();
+            let message = format!("n has {bits} bits, not {least} to {most}");
+            add(Rule::RsaModulusSize, message);
+        }
+        if n.last().is_some_and(|octet| octet % 2 == 0) {
+            add(Rule::RsaModulusEven, "n is even".into());
+        }
+    }
+    if let Some(e) = values.get("e") {
+        let bits = bit_length(e);
+        if bits > EXPONENT_BITS {
+            add(
+                Rule::RsaExponent,
+                format!("e has {bits} bits, more than {EXPONENT_BITS}"),
+            );
+        } else if bits < 2 || e.last().is_some_and(|octet| octet % 2 == 0) {
+            add(Rule::RsaExponent, "e is even or below 3".into());
+        } else if bits < 17 {
+            add(Rule::RsaExponentSmall, "e is below 65537".into());
+        }
+    }
+    let there = CRT
+        .iter()
+        .filter(|name| values.contains_key(**name))
+        .count();
+    if there > 0 && there < CRT.len() {
+        let message = "some of p, q, dp, dq and qi are there, and not all";
+        add(Rule::RsaPrivateIncomplete, message.into());
+    } else if there > 0 && !values.contains_key("d") {
+        add(
+            Rule::RsaPrivateIncomplete,
+            "p, q, dp, dq and qi are there without d".into(),
+        );
+    }
+}
+
+/// Checks that the private numbers belong to the public ones. The public part must have passed
+/// [`check_public`].
+pub fn check_private(values: &Values, mut add: impl FnMut(Rule, String)) {
+    let Some(d) = values.get("d") else {
+        return;
+    };
+    let (Some(n), Some(e)) = (values.get("n"), values.get("e")) else {
+        return;
+    };
+    let verdict = match crt_of(values) {
+        Some(crt) => find_mismatch(n, e, d, crt),
+        None => recover(n, e, d).map(|found| match found {
+            Some(_) => None,
+            None => Some("d does not invert e"),
+        }),
+    };
+    match verdict {
+        Ok(None) => {}
+        Ok(Some(what)) => add(Rule::PrivateMismatch, what.into()),
+        Err(_) => add(
+            Rule::PrivateMismatch,
+            "the private numbers cannot be computed with".into(),
+        ),
+    }
+}
+
+/// p, q, dp, dq and qi, where all are there.
+fn crt_of(values: &Values) -> Option<[&Vec<u8>; 5]> {
+    let [p, q, dp, dq, qi] = CRT.map(|name| values.get(name));
+    Some([p?, q?, dp?, dq?, qi?])
+}
+
+/// The first relation of RFC 8017 section 3.2 that does not hold.
+fn find_mismatch(
+    n: &[u8],
+    e: &[u8],
+    d: &[u8],
+    [p, q, dp, dq, qi]: [&Vec<u8>; 5],
+) -> Result<Option<&'static str>, ErrorStack> {
+    // Numbers longer than the modulus are wrong anyway, and only cost time.
+    if [d, p, q, dp, dq, qi]
+        .iter()
+        .any(|number| number.len() > n.len())
+    {
+        return Ok(Some("a private number is longer than n"));
+    }
+    let mut ctx = BigNumContext::new()?;
+    let number = |octets: &[u8]| BigNum::from_slice(octets);
+    let (n, e, d) = (number(n)?, number(e)?, number(d)?);
+    let (p, q, dp, dq, qi) = (
+        number(p)?,
+        number(q)?,
+        number(dp)?,
+        number(dq)?,
+        number(qi)?,
+    );
+    let one = BigNum::from_u32(1)?;
+    let mut product = BigNum::new()?;
+    product.checked_mul(&p, &q, &mut ctx)?;
+    if product != n || p <= one || q <= one {
+        return Ok(Some("p and q are not the factors of n"));
+    }
+    for (prime, exponent, what) in [
+        (&p, &dp, "d, e and dp do not belong to p"),
+        (&q, &dq, "d, e and dq do not belong to q"),
+    ] {
+        let order = one_less(prime)?;
+        let (mut inverse, mut reduced) = (BigNum::new()?, BigNum::new()?);
+        inverse.mod_mul(&d, &e, &order, &mut ctx)?;
+        reduced.checked_rem(&d, &order, &mut ctx)?;
+        if inverse != one || &reduced != exponent {
+            return Ok(Some(what));
+        }
+    }
+    let mut inverse = BigNum::new()?;
+    inverse.mod_mul(&qi, &q, &p, &mut ctx)?;
+    if inverse != one || qi >= p {
+        return Ok(Some("qi is not the inverse of q"));
+    }
+    Ok(None)
+}
+
+fn one_less(number: &BigNumRef) -> Result<BigNum, ErrorStack> {
+    let mut less = number.to_owned()?;
+    less.sub_word(1)?;
+    Ok(less)
+}
+
+/// The numbers p, q, dp, dq and qi, big-endian, in the order of [`CRT`].
+pub type Crt = [Vec<u8>; 5];
+
+/// Recovers the primes of `n` from `e` and `d` and with them the numbers that a JWK may leave
+/// out (NIST SP 800-56B appendix C.1). `None` where `d` does not invert `e`. All numbers are
+/// big-endian.
+pub fn recover(n: &[u8], e: &[u8], d: &[u8]) -> Result<Option<Crt>, ErrorStack> {
+    if d.len() > n.len() {
+        return Ok(None);
+    }
+    let mut ctx = BigNumContext::new()?;
+    let (n, e, d) = (
+        BigNum::from_slice(n)?,
+        BigNum::from_slice(e)?,
+        BigNum::from_slice(d)?,
+    );
+    let Some(p) = find_prime(&n, &e, &d, &mut ctx)? else {
+        return Ok(None);
+    };
+    let mut q = BigNum::new()?;
+    q.checked_div(&n, &p, &mut ctx)?;
+    let (p, q) = if p < q { (q, p) } else { (p, q) };
+    let mut exponents = Vec::new();
+    for prime in [&p, &q] {
+        let order = one_less(prime)?;
+        let mut exponent = BigNum::new()?;
+        exponent.checked_rem(&d, &order, &mut ctx)?;
+        exponents.push(exponent.to_vec());
+    }
+    let mut qi = BigNum::new()?;
+    qi.mod_inverse(&q, &p, &mut ctx)?;
+    let [dp, dq] = [exponents.remove(0), exponents.remove(0)];
+    let crt = [p.to_vec(), q.to_vec(), dp, dq, qi.to_vec()];
+    let given = [&crt[0], &crt[1], &crt[2], &crt[3], &crt[4]];
+    let mismatch = find_mismatch(&n.to_vec(), &e.to_vec(), &d.to_vec(), given)?;
+    Ok(mismatch.is_none().then_some(crt))
+}
+
+fn find_prime(
+    n: &BigNumRef,
+    e: &BigNumRef,
+    d: &BigNumRef,
+    ctx: &mut BigNumContext,
+) -> Result<Option<BigNum>, ErrorStack> {
+    let one = BigNum::from_u32(1)?;
+    let mut multiple = BigNum::new()?;
+    multiple.checked_mul(d, e, ctx)?;
+    multiple.sub_word(1)?;
+    if multiple.num_bits() == 0 || multiple.is_odd() {
+        return Ok(None);
+    }
+    let mut twos = 0;
+    while !multiple.is_bit_set(twos) {
+        twos += 1;
+    }
+    let mut odd = BigNum::new()?;
+    odd.rshift(&multiple, twos)?;
+    let last = one_less(n)?;
+    // Each base finds the primes with a chance of one half or better.
+    for base in [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53] {
+        let mut power = BigNum::new()?;
+        power.mod_exp(BigNum::from_u32(base)?.as_ref(), &odd, n, ctx)?;
+        for _ in 0..twos {
+            if power == one || power == last {
+                break;
+            }
+            let mut square = BigNum::new()?;
+            square.mod_sqr(&power, n, ctx)?;
+            if square == one {
+                power.sub_word(1)?;
+                let mut prime = BigNum::new()?;
+                prime.gcd(&power, n, ctx)?;
+                return Ok((prime > one && *prime < *n).then_some(prime));
+            }
+            power = square;
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openssl::rsa::Rsa;
+
+    #[test]
+    fn the_primes_are_recovered_from_n_e_and_d() {
+        let key = Rsa::generate(2048).unwrap();
+        let (n, e, d) = (key.n().to_vec(), key.e().to_vec(), key.d().to_vec());
+        let [p, q, dp, dq, qi] = recover(&n, &e, &d).unwrap().unwrap();
+        let mut found = [p, q];
+        found.sort();
+        let mut expected = [key.p().unwrap().to_vec(), key.q().unwrap().to_vec()];
+        expected.sort();
+        assert_eq!(found, expected);
+        assert!(!dp.is_empty() && !dq.is_empty() && !qi.is_empty());
+        let mut wrong = d.clone();
+        wrong[100] ^= 4;
+        assert_eq!(recover(&n, &e, &wrong).unwrap(), None);
+    }
+
+    #[test]
+    fn bits_are_counted_from_the_first_set_one() {
+        assert_eq!(bit_length(&[]), 0);
+        assert_eq!(bit_length(&[0, 0]), 0);
+        assert_eq!(bit_length(&[1, 0, 1]), 17);
+        assert_eq!(bit_length(&[0, 0x80]), 8);
+    }
+}

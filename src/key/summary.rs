@@ -1,0 +1,196 @@
+//! The facts of a key that listings, selection and lifecycle need.
+
+use super::Key;
+use super::algorithm::Algorithm;
+use super::base64url;
+use super::check;
+use super::key_type::KeyType;
+use super::members::Members;
+use super::public::holds_secret;
+use super::rsa::bit_length;
+use super::thumbprint::thumbprint;
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// A string borrowed from the text where it has no escapes.
+#[derive(Clone, Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The members by which keys are told apart, read in one pass and nothing else kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Header<'a> {
+    /// `kid`, where it is a string.
+    pub kid: Option<Cow<'a, str>>,
+    /// `kty`, where it is a string.
+    pub kty: Option<Cow<'a, str>>,
+    /// `crv`, where it is a string.
+    pub crv: Option<Cow<'a, str>>,
+    /// `alg`, where it is a string.
+    pub alg: Option<Cow<'a, str>>,
+    /// `use`, where it is a string.
+    pub usage: Option<Cow<'a, str>>,
+    /// `iat` in seconds since 1970.
+    pub iat: Option<i64>,
+    /// `nbf` in seconds since 1970.
+    pub nbf: Option<i64>,
+    /// `exp` in seconds since 1970.
+    pub exp: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Quick<'a> {
+    #[serde(borrow)]
+    kid: Option<Text<'a>>,
+    #[serde(borrow)]
+    kty: Option<Text<'a>>,
+    #[serde(borrow)]
+    crv: Option<Text<'a>>,
+    #[serde(borrow)]
+    alg: Option<Text<'a>>,
+    #[serde(borrow, rename = "use")]
+    usage: Option<Text<'a>>,
+    iat: Option<f64>,
+    nbf: Option<f64>,
+    exp: Option<f64>,
+}
+
+impl<'a> Header<'a> {
+    /// Reads the header of a key; what is missing or of another type is `None`.
+    pub fn of(key: &'a Key) -> Header<'a> {
+        let seconds = |value: Option<f64>| value.map(|value| value.floor() as i64);
+        let text = |value: Option<Text<'a>>| value.map(|text| text.0);
+        match serde_json::from_str::<Quick>(key.json()) {
+            Ok(quick) => Header {
+                kid: text(quick.kid),
+                kty: text(quick.kty),
+                crv: text(quick.crv),
+                alg: text(quick.alg),
+                usage: text(quick.usage),
+                iat: seconds(quick.iat),
+                nbf: seconds(quick.nbf),
+                exp: seconds(quick.exp),
+            },
+            // Something is of a wrong type: take what is not.
+            Err(_) => Header::slowly(&key.members().unwrap_or_default()),
+        }
+    }
+
+    fn slowly(members: &Members) -> Header<'a> {
+        let text = |name| {
+            members
+                .string(name)
+                .map(|text| Cow::Owned(text.into_owned()))
+        };
+        let seconds = |name| members.seconds(name).ok().flatten();
+        Header {
+            kid: text("kid"),
+            kty: text("kty"),
+            crv: text("crv"),
+            alg: text("alg"),
+            usage: text("use"),
+            iat: seconds("iat"),
+            nbf: seconds("nbf"),
+            exp: seconds("exp"),
+        }
+    }
+
+    /// What the key is for: `use`, or else what its algorithm is for.
+    pub fn effective_use(&self) -> Option<&str> {
+        let by_alg = || {
+            let algorithm = Algorithm::named(self.alg.as_deref()?)?;
+            Some(algorithm.usage.name())
+        };
+        self.usage.as_deref().or_else(by_alg)
+    }
+}
+
+/// What a listing shows of one key.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// `kid`.
+    pub kid: Option<String>,
+    /// `kty`.
+    pub kty: Option<String>,
+    /// `crv`.
+    pub crv: Option<String>,
+    /// Bits of an RSA modulus or a symmetric key.
+    pub size: Option<u32>,
+    /// `alg`.
+    pub alg: Option<String>,
+    /// `use`.
+    pub usage: Option<String>,
+    /// `key_ops`.
+    pub key_ops: Option<Vec<String>>,
+    /// Whether a private or symmetric part is there.
+    pub private: bool,
+    /// The RFC 7638 thumbprint of a valid key.
+    pub thumbprint: Option<String>,
+    /// `iat` in seconds since 1970.
+    pub iat: Option<i64>,
+    /// `nbf` in seconds since 1970.
+    pub nbf: Option<i64>,
+    /// `exp` in seconds since 1970.
+    pub exp: Option<i64>,
+    /// The names of the rules of severity error that the key breaks.
+    pub invalid: Vec<&'static str>,
+    /// Whether jwks knows its kty and curve.
+    pub supported: bool,
+}
+
+impl Summary {
+    /// The facts of one key, found without OpenSSL.
+    pub fn of(key: &Key) -> Summary {
+        let members = key.members().unwrap_or_default();
+        let header = Header::of(key);
+        let owned = |text: Option<Cow<str>>| text.map(Cow::into_owned);
+        let findings = check::public_findings(key);
+        let errors = findings
+            .iter()
+            .filter(|f| f.rule.severity() == check::Severity::Error);
+        let mut invalid: Vec<_> = errors.map(|finding| finding.rule.name()).collect();
+        invalid.dedup();
+        let key_ops = members.texts("key_ops").ok().flatten();
+        Summary {
+            thumbprint: thumbprint(&members).filter(|_| invalid.is_empty()),
+            size: size(&members),
+            private: holds_secret(key) && is_known(&header),
+            key_ops: key_ops.map(|ops| ops.into_iter().map(Cow::into_owned).collect()),
+            supported: check::is_supported(&members),
+            invalid,
+            iat: header.iat,
+            nbf: header.nbf,
+            exp: header.exp,
+            kid: owned(header.kid),
+            kty: owned(header.kty),
+            crv: owned(header.crv),
+            alg: owned(header.alg),
+            usage: owned(header.usage),
+        }
+    }
+
+    /// The key in a few letters: `RSA 2048`, `P-256`, `oct 256`.
+    pub fn kind(&self) -> String {
+        let kty = self.kty.as_deref().unwrap_or("?");
+        match (&self.crv, self.size) {
+            (Some(crv), _) if kty == "EC" || kty == "OKP" => crv.clone(),
+            (_, Some(bits)) => format!("{kty} {bits}"),
+            _ => kty.to_owned(),
+        }
+    }
+}
+
+fn is_known(header: &Header) -> bool {
+    header
+        .kty
+        .as_deref()
+        .is_some_and(|kty| KeyType::named(kty).is_some())
+}
+
+fn size(members: &Members) -> Option<u32> {
+    let octets = |name| base64url::decode_lenient(&members.string(name)?);
+    match members.string("kty")?.as_ref() {
+        "RSA" => Some(bit_length(&octets("n")?)),
+        "oct" => Some(octets("k")?.len() as u32 * 8),
+        _ => None,
+    }
+}

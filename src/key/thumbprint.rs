@@ -1,0 +1,26 @@
+//! JWK thumbprints (RFC 7638, 8037, 9964) and thumbprint URIs (RFC 9278), with SHA-256.
+
+use super::base64url;
+use super::key_type::KeyType;
+use super::members::{Members, quoted};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// The SHA-256 thumbprint of a key as base64url, over the texts of its required members as they
+/// stand. `None` where the kty is unknown or a required member is missing or no string.
+pub fn thumbprint(members: &Members) -> Option<String> {
+    let key_type = KeyType::named(&members.string("kty")?)?;
+    let mut json = String::from("{");
+    for (i, name) in key_type.thumbprint.iter().enumerate() {
+        let comma = if i == 0 { "" } else { "," };
+        // Writing to a String does not fail.
+        let _ = write!(json, "{comma}\"{name}\":{}", quoted(&members.string(name)?));
+    }
+    json.push('}');
+    Some(base64url::encode(Sha256::digest(json)))
+}
+
+/// The URI of a SHA-256 thumbprint (RFC 9278 section 3).
+pub fn uri(thumbprint: &str) -> String {
+    format!("urn:ietf:params:oauth:jwk-thumbprint:sha-256:{thumbprint}")
+}

@@ -1,0 +1,85 @@
+//! Every finding of a set: those of its keys, and those of its keys among each other.
+
+use super::KeySet;
+use crate::key::check::{self, Finding, Rule};
+use crate::key::key_type::KeyType;
+use crate::key::public::holds_secret;
+use crate::key::summary::Header;
+use crate::key::thumbprint::thumbprint;
+use std::collections::HashMap;
+
+/// A finding and the key that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The position of the key in the set, from 0.
+    pub index: usize,
+    /// The kid of the key.
+    pub kid: Option<String>,
+    /// What is wrong.
+    pub finding: Finding,
+}
+
+/// Checks every key, and the keys against each other. `now` is in seconds since 1970; a set
+/// meant for publication must not hold private or symmetric keys.
+pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
+    let mut located = Vec::new();
+    let mut kids: HashMap<String, Vec<(usize, String)>> = HashMap::new();
+    let mut thumbprints: HashMap<String, usize> = HashMap::new();
+    for (index, key) in set.keys.iter().enumerate() {
+        let header = Header::of(key);
+        let kid = header.kid.as_deref().map(str::to_owned);
+        let mut add = |rule, message: String| {
+            let finding = Finding { rule, message };
+            let kid = kid.clone();
+            located.push(Located {
+                index,
+                kid,
+                finding,
+            });
+        };
+        for finding in check::findings(key) {
+            add(finding.rule, finding.message);
+        }
+        let kty = header.kty.as_deref().unwrap_or_default().to_owned();
+        match &kid {
+            Some(kid) => {
+                let others = kids.entry(kid.clone()).or_default();
+                if let Some((first, _)) = others.iter().find(|(_, other)| *other == kty) {
+                    add(Rule::KidDuplicate, format!("key {first} has the same kid"));
+                } else if let Some((first, other)) = others.first() {
+                    let message = format!("key {first} of kty {other:?} has the same kid");
+                    add(Rule::KidShared, message);
+                }
+                others.push((index, kty.clone()));
+            }
+            None if set.keys.len() > 1 => add(Rule::KidMissing, "the key has no kid".into()),
+            None => {}
+        }
+        let members = key.members().unwrap_or_default();
+        if let Some(thumbprint) = thumbprint(&members) {
+            match thumbprints.get(&thumbprint) {
+                Some(first) => add(
+                    Rule::ThumbprintDuplicate,
+                    format!("it is the same key as key {first}"),
+                ),
+                None => drop(thumbprints.insert(thumbprint, index)),
+            }
+        }
+        if header.exp.is_some_and(|exp| exp <= now) {
+            add(Rule::KeyExpired, "exp has come".into());
+        }
+        if for_publication && holds_secret(key) {
+            match KeyType::named(&kty) {
+                Some(key_type) if key_type.is_symmetric() => {
+                    add(
+                        Rule::SymmetricPublished,
+                        "a symmetric key has no public form".into(),
+                    );
+                }
+                Some(_) => add(Rule::PrivatePublished, "the private part is there".into()),
+                None => {}
+            }
+        }
+    }
+    located
+}

@@ -1,0 +1,145 @@
+//! The state of each key, derived from its dates and a clock (`iat`, `nbf` and `exp`, which
+//! OpenID Federation 1.0 registers for keys; seconds since 1970).
+
+use super::KeySet;
+use crate::key::summary::Header;
+use std::collections::HashMap;
+
+/// Where a key stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// `nbf` is ahead: published, so that verifiers have it before it signs.
+    Pending,
+    /// The newest key of its line whose `nbf` has come: it signs.
+    Active,
+    /// Older than the active one: published until `exp`.
+    Retired,
+    /// `exp` has come: never exported.
+    Expired,
+}
+
+impl State {
+    /// Every state, in the order of a key's life.
+    pub const ALL: [State; 4] = [
+        State::Pending,
+        State::Active,
+        State::Retired,
+        State::Expired,
+    ];
+
+    /// The state's name in output and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Active => "active",
+            State::Retired => "retired",
+            State::Expired => "expired",
+        }
+    }
+}
+
+/// What keys of one line share: use and alg, or the kind of key where they name no alg.
+type Line<'h> = (Option<&'h str>, &'h str, &'h str);
+
+fn line<'h>(header: &'h Header) -> Line<'h> {
+    match header.alg.as_deref() {
+        Some(alg) => (header.effective_use(), alg, ""),
+        None => (
+            header.effective_use(),
+            header.kty.as_deref().unwrap_or_default(),
+            header.crv.as_deref().unwrap_or_default(),
+        ),
+    }
+}
+
+/// The state of every key of a set, in the set's order. `now` is in seconds since 1970.
+///
+/// A key without dates is active from the beginning. Of several that have begun, the one that
+/// began last is active; then the one with the newest `iat`; then the last in the set.
+pub fn states(set: &KeySet, now: i64) -> Vec<State> {
+    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+    states_of(&headers, now)
+}
+
+/// The same over headers that have been read already.
+pub fn states_of(headers: &[Header], now: i64) -> Vec<State> {
+    let begun = |header: &Header| header.nbf.or(header.iat);
+    let mut newest: HashMap<Line, usize> = HashMap::new();
+    let mut states = Vec::with_capacity(headers.len());
+    for (i, header) in headers.iter().enumerate() {
+        if header.exp.is_some_and(|exp| exp <= now) {
+            states.push(State::Expired);
+        } else if header.nbf.is_some_and(|nbf| nbf > now) {
+            states.push(State::Pending);
+        } else {
+            states.push(State::Retired);
+            let best = newest.entry(line(header)).or_insert(i);
+            let rank = |i: usize| (begun(&headers[i]), headers[i].iat, i);
+            if rank(i) > rank(*best) {
+                *best = i;
+            }
+        }
+    }
+    for i in newest.into_values() {
+        states[i] = State::Active;
+    }
+    states
+}
+
+/// The next moment at which a key changes its state by itself, in seconds since 1970.
+pub fn next_change(headers: &[Header], now: i64) -> Option<i64> {
+    let dates = headers.iter().flat_map(|header| [header.nbf, header.exp]);
+    dates.flatten().filter(|date| *date > now).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn states_at(json: &str, now: i64) -> String {
+        let set = KeySet::parse(json).unwrap();
+        let names: Vec<_> = states(&set, now).iter().map(|state| state.name()).collect();
+        names.join(" ")
+    }
+
+    #[test]
+    fn a_rotation_seen_over_time() {
+        let set = r#"{"keys":[
+            {"kty":"EC","use":"sig","alg":"ES256","kid":"a","iat":100,"exp":300},
+            {"kty":"EC","use":"sig","alg":"ES256","kid":"b","iat":150,"nbf":200}]}"#;
+        assert_eq!(states_at(set, 160), "active pending");
+        assert_eq!(states_at(set, 199), "active pending");
+        assert_eq!(states_at(set, 200), "retired active");
+        assert_eq!(states_at(set, 299), "retired active");
+        assert_eq!(states_at(set, 300), "expired active");
+    }
+
+    #[test]
+    fn lines_do_not_meet() {
+        let set = r#"{"keys":[
+            {"kty":"EC","use":"sig","alg":"ES256"},
+            {"kty":"RSA","use":"sig","alg":"RS256"},
+            {"kty":"RSA","use":"enc","alg":"RSA-OAEP"},
+            {"kty":"RSA","use":"sig"},
+            {"kty":"EC","crv":"P-256","use":"sig"}]}"#;
+        assert_eq!(states_at(set, 0), "active active active active active");
+    }
+
+    #[test]
+    fn among_undated_keys_the_last_is_active() {
+        let set = r#"{"keys":[{"kty":"oct"},{"kty":"oct"}]}"#;
+        assert_eq!(states_at(set, 0), "retired active");
+        let set = r#"{"keys":[{"kty":"oct","iat":2},{"kty":"oct","iat":1},{"kty":"oct"}]}"#;
+        assert_eq!(states_at(set, 3), "active retired retired");
+    }
+
+    #[test]
+    fn the_next_change_is_the_next_date_ahead() {
+        let json = r#"{"keys":[{"nbf":5,"exp":20},{"nbf":10}]}"#;
+        let set = KeySet::parse(json).unwrap();
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        assert_eq!(next_change(&headers, 0), Some(5));
+        assert_eq!(next_change(&headers, 5), Some(10));
+        assert_eq!(next_change(&headers, 20), None);
+    }
+}

@@ -1,0 +1,233 @@
+//! Bringing keys into a set: what is there already is updated, and what conflicts is decided.
+
+use super::KeySet;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::key_type::KeyType;
+use crate::key::members::Members;
+use crate::key::public::holds_secret;
+use crate::key::thumbprint::thumbprint;
+
+/// What happens to a key whose kid another key of the set has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The whole operation fails.
+    #[default]
+    Fail,
+    /// The set's own key stays, the new one is left out.
+    Skip,
+    /// The new key takes the place of the set's own.
+    Replace,
+    /// The new key gets its thumbprint for a kid.
+    Rekey,
+}
+
+/// How a key is named in a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName {
+    /// Its kid, where it has one.
+    pub kid: Option<String>,
+    /// Its RFC 7638 thumbprint, where it has one.
+    pub thumbprint: Option<String>,
+}
+
+impl KeyName {
+    /// The name of a key.
+    pub fn of(key: &Key) -> KeyName {
+        let members = key.members().unwrap_or_default();
+        KeyName {
+            kid: members.string("kid").map(|kid| kid.into_owned()),
+            thumbprint: thumbprint(&members),
+        }
+    }
+
+    /// The kid, or else the thumbprint, by which the key can be asked for again.
+    pub fn handle(&self) -> Option<&str> {
+        self.kid.as_deref().or(self.thumbprint.as_deref())
+    }
+}
+
+/// What became of the keys that were brought in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// New keys.
+    pub added: Vec<KeyName>,
+    /// Keys that were there and changed.
+    pub updated: Vec<KeyName>,
+    /// Keys that were there as they are, or lost a conflict.
+    pub skipped: Vec<KeyName>,
+    /// Keys of the set that a replacement threw out, as they were.
+    pub replaced: Vec<Key<'static>>,
+}
+
+impl KeySet<'_> {
+    /// Brings keys in, in their order. Nothing is changed where it fails.
+    pub fn merge(&mut self, keys: Vec<Key<'static>>, on_conflict: OnConflict) -> Result<Merged> {
+        let mut merged = Merged::default();
+        let mut result = self.clone();
+        for key in keys {
+            result.merge_one(key, on_conflict, &mut merged)?;
+        }
+        self.keys = result.keys;
+        Ok(merged)
+    }
+
+    fn merge_one(
+        &mut self,
+        mut key: Key<'static>,
+        on_conflict: OnConflict,
+        merged: &mut Merged,
+    ) -> Result<()> {
+        let members = key.members().unwrap_or_default();
+        let same = self.position_of(&key, &members);
+        let kid = members.string("kid").map(|kid| kid.into_owned());
+        let mut rivals = kid
+            .as_deref()
+            .map(|kid| self.with_kid(kid))
+            .unwrap_or_default();
+        rivals.retain(|rival| Some(*rival) != same);
+        if let (Some(rival), Some(kid)) = (rivals.first(), &kid) {
+            match on_conflict {
+                OnConflict::Fail => return Err(conflict(kid, &self.keys[*rival])),
+                OnConflict::Skip => {
+                    merged.skipped.push(KeyName::of(&key));
+                    return Ok(());
+                }
+                OnConflict::Rekey => {
+                    // The thumbprint of a secret that people made up would help to guess it.
+                    let asymmetric = members.string("kty").is_some_and(|kty| kty != "oct");
+                    let Some(thumbprint) = thumbprint(&members).filter(|_| asymmetric) else {
+                        let message =
+                            format!("the key {kid:?} has no thumbprint to be its new kid");
+                        return Err(Error::refused(message).hint("give it a kid: --kid"));
+                    };
+                    let mut members = members.clone();
+                    members.set_text("kid", &thumbprint);
+                    key = Key::from(members);
+                    return self.merge_one(key, OnConflict::Fail, merged);
+                }
+                OnConflict::Replace => {
+                    if same.is_some() || rivals.len() > 1 {
+                        return Err(conflict(kid, &self.keys[*rival]));
+                    }
+                    merged.added.push(KeyName::of(&key));
+                    let lost = std::mem::replace(&mut self.keys[*rival], key);
+                    merged.replaced.push(lost.into_owned());
+                    return Ok(());
+                }
+            }
+        }
+        let Some(same) = same else {
+            merged.added.push(KeyName::of(&key));
+            self.keys.push(key);
+            return Ok(());
+        };
+        let own = &self.keys[same];
+        match updated(own, &key) {
+            Some(new) => {
+                merged.updated.push(KeyName::of(&new));
+                self.keys[same] = new;
+            }
+            None => merged.skipped.push(KeyName::of(own)),
+        }
+        Ok(())
+    }
+}
+
+fn conflict(kid: &str, own: &Key) -> Error {
+    let own = KeyName::of(own)
+        .thumbprint
+        .unwrap_or_else(|| "no thumbprint".into());
+    Error::refused(format!("another key has the kid {kid:?} ({own})"))
+        .hint("--on-conflict skip, replace or rekey decides it")
+}
+
+/// The set's own key with what the same key brought in says otherwise; `None` where it says
+/// nothing new. No member is lost, and a public key never takes a private part away.
+fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
+    let (Ok(own_members), Ok(new_members)) = (own.members(), new.members()) else {
+        return None;
+    };
+    let private = |members: &Members| {
+        let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+        key_type.is_some_and(|key_type| key_type.private.iter().any(|name| members.has(name)))
+    };
+    let downgrade = private(&own_members) && !private(&new_members);
+    let mut result = own_members.clone();
+    for (name, value) in new_members.iter() {
+        // A public key's operations are not those of its key pair.
+        if !(downgrade && name == "key_ops") {
+            result.set_raw(name.to_owned(), value.to_owned());
+        }
+    }
+    (result != own_members).then(|| Key::from(result))
+}
+
+/// Whether one of the keys holds a private or symmetric part that would be lost with it.
+pub fn any_secret(keys: &[Key]) -> bool {
+    keys.iter().any(holds_secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(json: &str) -> Key<'static> {
+        Key::from_json(json.to_owned())
+    }
+
+    fn set(keys: &[&str]) -> KeySet<'static> {
+        KeySet::from(keys.iter().map(|json| key(json)).collect::<Vec<_>>())
+    }
+
+    const A: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA","kid":"a"}"#;
+    const B_NAMED_A: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"BBBB","kid":"a"}"#;
+
+    #[test]
+    fn the_same_key_is_updated_and_loses_nothing() {
+        let mut set = set(&[r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA","kid":"a","x-note":1}"#]);
+        let merged = set
+            .merge(
+                vec![key(
+                    r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA","alg":"EdDSA"}"#,
+                )],
+                OnConflict::Fail,
+            )
+            .unwrap();
+        assert_eq!(merged.updated.len(), 1);
+        assert_eq!(
+            set.keys[0].json(),
+            r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA","kid":"a","x-note":1,"alg":"EdDSA"}"#
+        );
+        let again = set.merge(vec![key(A)], OnConflict::Fail).unwrap();
+        assert_eq!(again.skipped.len(), 1);
+    }
+
+    #[test]
+    fn a_public_key_takes_no_private_part_away() {
+        let private = r#"{"kty":"OKP","crv":"Ed25519","x":"AQ","d":"AQ","key_ops":["sign"]}"#;
+        let mut set = set(&[private]);
+        let public = r#"{"kty":"OKP","crv":"Ed25519","x":"AQ","key_ops":["verify"]}"#;
+        set.merge(vec![key(public)], OnConflict::Fail).unwrap();
+        assert_eq!(set.keys[0].json(), private);
+    }
+
+    #[test]
+    fn a_conflict_is_decided_four_ways() {
+        let merge = |on_conflict| {
+            let mut set = set(&[A]);
+            let merged = set.merge(vec![key(B_NAMED_A)], on_conflict);
+            (set, merged)
+        };
+        let (unchanged, failed) = merge(OnConflict::Fail);
+        assert!(failed.is_err() && unchanged == set(&[A]));
+        let (unchanged, skipped) = merge(OnConflict::Skip);
+        assert!(skipped.unwrap().skipped.len() == 1 && unchanged == set(&[A]));
+        let (replaced, merged) = merge(OnConflict::Replace);
+        assert_eq!(replaced, set(&[B_NAMED_A]));
+        assert_eq!(merged.unwrap().replaced, [key(A)]);
+        let (both, merged) = merge(OnConflict::Rekey);
+        let added = &merged.unwrap().added[0];
+        assert!(both.keys.len() == 2 && added.kid == added.thumbprint);
+    }
+}

@@ -1,0 +1,316 @@
+//! A JWK Set as it came (RFC 7517 section 5), and everything that can be said of a whole set
+//! without a keystore.
+//!
+//! Keys and members of the set stay the texts that they came as, borrowed from the document, so
+//! that a set of 100,000 keys costs little more than its file. Nothing here touches a file, the
+//! environment, a clock or a terminal.
+
+pub mod check;
+pub mod import;
+pub mod lifecycle;
+pub mod merge;
+pub mod publish;
+pub mod select;
+
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::members::quoted;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A member of the set beside `keys`: its name and the JSON text of its value.
+pub type SetMember<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// Keys in their order, and the set's other members around them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct KeySet<'a> {
+    before: Vec<SetMember<'a>>,
+    /// The keys, in the order of the document.
+    pub keys: Vec<Key<'a>>,
+    after: Vec<SetMember<'a>>,
+}
+
+/// The largest set of a foreign document, in octets.
+pub const FOREIGN_LIMIT: usize = 16 << 20;
+
+impl<'a> KeySet<'a> {
+    /// Reads a JWK Set. Keys are told apart and not looked into: one that is unusable does not
+    /// spoil the others. What is no JWK Set is an error that says what it looks like instead.
+    pub fn parse(json: &'a str) -> Result<Self> {
+        let json = json.strip_prefix('\u{feff}').unwrap_or(json);
+        let document: Document =
+            serde_json::from_str(json).map_err(|error| unlike_json(json, error))?;
+        match document {
+            Document::Set(set) => Ok(set),
+            Document::Duplicate(name) => Err(Error::invalid(format!(
+                "the member {} stands twice in the set",
+                quoted(&name)
+            ))),
+            Document::Other(what) => Err(Error::invalid(format!("no JWK Set: {what}"))),
+        }
+    }
+
+    /// The set's members beside `keys`.
+    pub fn members(&self) -> impl Iterator<Item = &SetMember<'a>> {
+        self.before.iter().chain(&self.after)
+    }
+
+    /// Adds a member to the set unless it has one of that name.
+    pub fn add_member(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
+        if name != "keys" && self.members().all(|(other, _)| *other != name) {
+            self.after.push((name, value));
+        }
+    }
+
+    /// The document: one line for each member of the set and one for each new key; keys that
+    /// came from a document keep their text.
+    pub fn to_json(&self) -> String {
+        let size: usize = self.keys.iter().map(|key| key.json().len() + 6).sum();
+        let mut json = String::with_capacity(size + 64);
+        json.push_str("{\n");
+        for (name, value) in &self.before {
+            push_member(&mut json, name, value);
+            json.push_str(",\n");
+        }
+        json.push_str("  \"keys\": [");
+        for (i, key) in self.keys.iter().enumerate() {
+            json.push_str(if i == 0 { "\n    " } else { ",\n    " });
+            json.push_str(key.json());
+        }
+        json.push_str(if self.keys.is_empty() { "]" } else { "\n  ]" });
+        for (name, value) in &self.after {
+            json.push_str(",\n");
+            push_member(&mut json, name, value);
+        }
+        json.push_str("\n}\n");
+        json
+    }
+
+    /// The same set, borrowing from nothing.
+    pub fn into_owned(self) -> KeySet<'static> {
+        let owned = |members: Vec<SetMember>| {
+            let members = members.into_iter();
+            let owned = |text: Cow<str>| Cow::Owned(text.into_owned());
+            members
+                .map(|(name, value)| (owned(name), owned(value)))
+                .collect()
+        };
+        KeySet {
+            before: owned(self.before),
+            keys: self.keys.into_iter().map(Key::into_owned).collect(),
+            after: owned(self.after),
+        }
+    }
+}
+
+impl<'a> From<Vec<Key<'a>>> for KeySet<'a> {
+    /// A set of keys and nothing else.
+    fn from(keys: Vec<Key<'a>>) -> Self {
+        KeySet {
+            keys,
+            ..KeySet::default()
+        }
+    }
+}
+
+fn push_member(json: &mut String, name: &str, value: &str) {
+    json.push_str("  ");
+    json.push_str(&quoted(name));
+    json.push_str(": ");
+    json.push_str(value);
+}
+
+impl fmt::Debug for KeySet<'_> {
+    /// Shows the keys' own redacted form; members of the set may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySet")
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a JSON document turned out to be.
+enum Document<'a> {
+    Set(KeySet<'a>),
+    Duplicate(String),
+    Other(&'static str),
+}
+
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Document<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Document<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a JWK Set")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                read_set(&mut map)
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+fn read_set<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Document<'de>, A::Error> {
+    let mut set = KeySet::default();
+    let (mut keys, mut is_key, mut duplicate) = (None, false, None);
+    while let Some(Name(name)) = map.next_key()? {
+        let twice =
+            set.members().any(|(other, _)| *other == name) || (name == "keys" && keys.is_some());
+        if twice && duplicate.is_none() {
+            duplicate = Some(name.to_string());
+        }
+        if name == "keys" {
+            keys = Some(map.next_value::<Keys>()?);
+            continue;
+        }
+        is_key |= name == "kty";
+        let value: &'de RawValue = map.next_value()?;
+        let side = if keys.is_none() {
+            &mut set.before
+        } else {
+            &mut set.after
+        };
+        side.push((name, Cow::Borrowed(value.get())));
+    }
+    Ok(match (duplicate, keys) {
+        (Some(name), _) => Document::Duplicate(name),
+        (None, Some(Keys::Array(keys))) => {
+            set.keys = keys
+                .into_iter()
+                .map(|key| Key::from_json(key.get()))
+                .collect();
+            Document::Set(set)
+        }
+        (None, Some(Keys::Other)) => Document::Other("its keys member is no array"),
+        (None, None) if is_key => Document::Other("it is a single JWK"),
+        (None, None) => Document::Other("it has no keys member"),
+    })
+}
+
+/// The value of `keys`.
+enum Keys<'a> {
+    Array(Vec<&'a RawValue>),
+    Other,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Value;
+        impl<'de> Visitor<'de> for Value {
+            type Value = Keys<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Keys<'de>, A::Error> {
+                let mut keys = Vec::new();
+                while let Some(key) = seq.next_element()? {
+                    keys.push(key);
+                }
+                Ok(Keys::Array(keys))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
+                while map
+                    .next_entry::<de::IgnoredAny, de::IgnoredAny>()?
+                    .is_some()
+                {}
+                Ok(Keys::Other)
+            }
+
+            fn visit_unit<E>(self) -> Result<Keys<'de>, E> {
+                Ok(Keys::Other)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Keys<'de>, E> {
+                Ok(Keys::Other)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Keys<'de>, E> {
+                Ok(Keys::Other)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Keys<'de>, E> {
+                Ok(Keys::Other)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Keys<'de>, E> {
+                Ok(Keys::Other)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Keys<'de>, E> {
+                Ok(Keys::Other)
+            }
+        }
+        deserializer.deserialize_any(Value)
+    }
+}
+
+/// Says what a document that is no JSON object looks like.
+fn unlike_json(text: &str, error: serde_json::Error) -> Error {
+    let start = text.trim_start();
+    let looks_like = if start.is_empty() {
+        "it is empty"
+    } else if start.starts_with('<') {
+        "it is HTML or XML"
+    } else if start.starts_with("-----BEGIN ") {
+        "it is PEM"
+    } else if start.starts_with("eyJ") && start.contains('.') {
+        "it is a JWT or JWE"
+    } else if error.is_data() {
+        "it is JSON, and no object with keys"
+    } else {
+        return Error::invalid("no JSON").cause(error);
+    };
+    Error::invalid(format!("no JWK Set: {looks_like}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_keeps_its_members_their_order_and_numbers() {
+        let json = r#"{"a":1E5,"keys":[ {"kty":"x" , "n":-0} ],"b":{"c":[1e400]}}"#;
+        let set = KeySet::parse(json).unwrap();
+        let written = set.to_json();
+        assert_eq!(
+            written,
+            "{\n  \"a\": 1E5,\n  \"keys\": [\n    {\"kty\":\"x\" , \"n\":-0}\n  ],\n  \"b\": {\"c\":[1e400]}\n}\n"
+        );
+        assert_eq!(KeySet::parse(&written).unwrap(), set);
+    }
+
+    #[test]
+    fn what_is_no_set_is_named() {
+        for (json, said) in [
+            ("", "empty"),
+            ("null", "no object"),
+            ("[]", "no object"),
+            ("{}", "no keys member"),
+            (r#"{"kty":"EC"}"#, "single JWK"),
+            (r#"{"keys":null}"#, "no array"),
+            (r#"{"keys":"[]"}"#, "no array"),
+            (r#"{"keys":{"kty":"EC"}}"#, "no array"),
+            (r#"{"keys":[],"k\u0065ys":[]}"#, "stands twice"),
+            (r#"{"a":1,"keys":[],"a":1}"#, "stands twice"),
+            ("<html>", "HTML"),
+            ("eyJhbGciOiJub25lIn0.e30.", "JWT"),
+            (r#"{"keys":[]} x"#, "no JSON"),
+            (r#"{"keys":[],}"#, "no JSON"),
+        ] {
+            let error = KeySet::parse(json).unwrap_err().to_string();
+            assert!(error.contains(said), "{json}: {error}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The public form of a set: what leaves without `--private`.
+
+use super::KeySet;
+use crate::key::members::Members;
+use crate::key::public::{Dates, Unpublishable, public_form};
+
+/// The public keys of a set, and how many keys have no public form.
+#[derive(Default)]
+pub struct Published {
+    /// The public keys, in the set's order.
+    pub keys: Vec<Members<'static>>,
+    /// Shared secrets.
+    pub symmetric: usize,
+    /// Keys of a kty or curve that is not known.
+    pub unsupported: usize,
+    /// Keys that fail a check.
+    pub invalid: usize,
+}
+
+impl Published {
+    /// What was left out, in words; `None` where nothing was.
+    pub fn left_out(&self) -> Option<String> {
+        let counts = [
+            (self.symmetric, "symmetric"),
+            (self.unsupported, "unsupported"),
+            (self.invalid, "invalid"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<_> = counts
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// The keys as a JWK Set, one member a line.
+    pub fn to_json(&self) -> String {
+        pretty_set(&self.keys)
+    }
+}
+
+/// Keys as a JWK Set document with one member a line.
+pub fn pretty_set(keys: &[Members]) -> String {
+    if keys.is_empty() {
+        return "{\n  \"keys\": []\n}\n".into();
+    }
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|key| format!("    {}", key.to_pretty_json(4)))
+        .collect();
+    format!("{{\n  \"keys\": [\n{}\n  ]\n}}\n", keys.join(",\n"))
+}
+
+impl KeySet<'_> {
+    /// The public forms of the keys at these positions.
+    pub fn publish(&self, positions: &[usize], dates: Dates) -> Published {
+        let mut published = Published::default();
+        for key in positions.iter().filter_map(|i| self.keys.get(*i)) {
+            match public_form(key, dates) {
+                Ok(members) => published.keys.push(members),
+                Err(Unpublishable::Symmetric) => published.symmetric += 1,
+                Err(Unpublishable::Unsupported) => published.unsupported += 1,
+                Err(Unpublishable::Invalid) => published.invalid += 1,
+            }
+        }
+        published
+    }
+}

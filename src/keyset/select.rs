@@ -1,0 +1,144 @@
+//! Finding keys: by kid, by thumbprint, by the beginning of a kid, by what they are.
+
+use super::KeySet;
+use super::lifecycle::{self, State};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::members::Members;
+use crate::key::summary::Header;
+use crate::key::thumbprint::thumbprint;
+
+/// The shortest beginning of a kid that stands for it, in characters.
+const SHORTEST_PREFIX: usize = 4;
+
+/// What a key must be like; what is `None` does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The value of `use`, or what the algorithm is for where `use` is missing.
+    pub usage: Option<String>,
+    /// The value of `alg`.
+    pub alg: Option<String>,
+    /// The value of `kty`.
+    pub kty: Option<String>,
+    /// The state at the moment of asking.
+    pub state: Option<State>,
+}
+
+impl Filter {
+    fn admits(&self, header: &Header, state: State) -> bool {
+        let fits = |asked: &Option<String>, found: Option<&str>| {
+            asked.as_deref().is_none_or(|asked| found == Some(asked))
+        };
+        fits(&self.usage, header.effective_use())
+            && fits(&self.alg, header.alg.as_deref())
+            && fits(&self.kty, header.kty.as_deref())
+            && self.state.is_none_or(|asked| asked == state)
+    }
+
+    /// Whether it admits every key.
+    pub fn is_empty(&self) -> bool {
+        self.usage.is_none() && self.alg.is_none() && self.kty.is_none() && self.state.is_none()
+    }
+}
+
+impl KeySet<'_> {
+    /// The positions of the keys that a filter admits. `now` is in seconds since 1970.
+    pub fn filter(&self, filter: &Filter, now: i64) -> Vec<usize> {
+        if filter.is_empty() {
+            return (0..self.keys.len()).collect();
+        }
+        let headers: Vec<_> = self.keys.iter().map(Header::of).collect();
+        let states = lifecycle::states_of(&headers, now);
+        let positions = 0..self.keys.len();
+        positions
+            .filter(|i| filter.admits(&headers[*i], states[*i]))
+            .collect()
+    }
+
+    /// The position of the one key that a text means: a whole kid, a thumbprint, or the
+    /// beginning of a kid, in this order. It is an error when there is none or more than one.
+    pub fn find(&self, wanted: &str) -> Result<usize> {
+        let mut found = self.with_kid(wanted);
+        if found.is_empty() && wanted.len() == 43 {
+            found = self.with_thumbprint(wanted);
+        }
+        if found.is_empty() && wanted.chars().count() >= SHORTEST_PREFIX {
+            let begins = |key: &Key| {
+                let kid = Header::of(key).kid;
+                kid.is_some_and(|kid| kid.starts_with(wanted))
+            };
+            found = self.positions(begins);
+        }
+        match found[..] {
+            [one] => Ok(one),
+            [] => Err(Error::not_found(format!("no key {wanted:?}"))),
+            _ => Err(self.ambiguous(wanted, &found)),
+        }
+    }
+
+    /// The positions of the keys with exactly this kid.
+    pub fn with_kid(&self, wanted: &str) -> Vec<usize> {
+        self.positions(|key| {
+            may_contain(key, wanted) && Header::of(key).kid.as_deref() == Some(wanted)
+        })
+    }
+
+    /// The positions of the keys with this thumbprint.
+    pub fn with_thumbprint(&self, wanted: &str) -> Vec<usize> {
+        self.positions(|key| {
+            let members = key.members();
+            members.is_ok_and(|members| thumbprint(&members).as_deref() == Some(wanted))
+        })
+    }
+
+    /// The position of the same key: the same thumbprint, or else the same text.
+    pub fn position_of(&self, key: &Key, members: &Members) -> Option<usize> {
+        let Some(wanted) = thumbprint(members) else {
+            return self
+                .keys
+                .iter()
+                .position(|other| other.json() == key.json());
+        };
+        // The same key has the same x, n, k or pub; only its candidates are hashed.
+        let telling = ["x", "n", "k", "pub"]
+            .iter()
+            .find_map(|name| members.string(name));
+        let telling = telling.unwrap_or_default();
+        self.keys.iter().position(|other| {
+            may_contain(other, &telling)
+                && other
+                    .members()
+                    .is_ok_and(|other| thumbprint(&other).as_ref() == Some(&wanted))
+        })
+    }
+
+    fn positions(&self, wanted: impl Fn(&Key) -> bool) -> Vec<usize> {
+        let keys = self.keys.iter().enumerate();
+        keys.filter(|(_, key)| wanted(key))
+            .map(|(i, _)| i)
+            .collect()
+    }
+
+    fn ambiguous(&self, wanted: &str, found: &[usize]) -> Error {
+        const SHOWN: usize = 10;
+        let name = |i: &usize| {
+            let members = self.keys[*i].members().unwrap_or_default();
+            let kid = members.string("kid").unwrap_or_default();
+            match thumbprint(&members) {
+                Some(thumbprint) => format!("{thumbprint} (kid {kid:?})"),
+                None => format!("kid {kid:?}, without a thumbprint"),
+            }
+        };
+        let mut names: Vec<_> = found.iter().take(SHOWN).map(name).collect();
+        if found.len() > SHOWN {
+            names.push(format!("and {} more", found.len() - SHOWN));
+        }
+        Error::refused(format!("{wanted:?} stands for {} keys", found.len()))
+            .hint(format!("name one by its thumbprint: {}", names.join(", ")))
+    }
+}
+
+/// Whether a key's text can hold a string: either as it is, or behind an escape.
+fn may_contain(key: &Key, text: &str) -> bool {
+    key.json().contains(text) || key.json().contains('\\')
+}

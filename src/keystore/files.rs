@@ -1,0 +1,200 @@
+//! Files that appear whole or not at all, private from their first moment.
+
+use crate::error::{Error, Result};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Who may read a new file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Its owner alone: 0600.
+    Private,
+    /// Whom the umask admits: at most 0644.
+    Shared,
+}
+
+/// What happens to a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It is replaced.
+    Replace,
+    /// It stays, and the write fails with [`io::ErrorKind::AlreadyExists`].
+    Keep,
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{DirBuilder, Metadata, OpenOptions};
+    use std::io;
+    use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    /// Opening follows no symbolic link and never waits for a FIFO's other end.
+    pub fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
+        use rustix::fs::OFlags;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits() as i32)
+    }
+
+    /// Creates a directory and those above it that are missing, each 0700.
+    pub fn create_private_directory(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    /// The permission bits of group and others.
+    pub fn others(metadata: &Metadata) -> u32 {
+        metadata.mode() & 0o077
+    }
+
+    /// Whether it is a named or unnamed pipe.
+    pub fn is_fifo(metadata: &Metadata) -> bool {
+        metadata.file_type().is_fifo()
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    use std::fs::{Metadata, OpenOptions};
+    use std::io;
+    use std::path::Path;
+
+    /// Elsewhere than on Unix a new file inherits its directory's access list.
+    pub fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
+    pub fn create_private_directory(path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    pub fn others(_: &Metadata) -> u32 {
+        0
+    }
+
+    pub fn is_fifo(_: &Metadata) -> bool {
+        false
+    }
+}
+
+#[cfg(not(unix))]
+use other as platform;
+#[cfg(unix)]
+use unix as platform;
+
+pub use platform::{create_private_directory, is_fifo, others};
+
+/// Opens a lock file, creating it private where need be.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let file = platform::careful(options).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    Ok(file)
+}
+
+/// Writes a file in one step: a temporary file in the same directory, flushed, renamed, the
+/// directory flushed. A target that is a link, a device or a directory is refused. `temporary`
+/// names the temporary file where the caller holds a lock on it; what a killed process left
+/// under that name is swept.
+pub fn write(
+    path: &Path,
+    content: &[u8],
+    access: Access,
+    existing: Existing,
+    temporary: Option<&str>,
+) -> Result<()> {
+    let failed = |what: &str, error: io::Error| {
+        Error::failed(format!("cannot {what} {}", path.display())).cause(error)
+    };
+    check_target(path)?;
+    let directory = parent(path);
+    let mut builder = tempfile::Builder::new();
+    let mode = match access {
+        Access::Private => 0o600,
+        Access::Shared => 0o644,
+    };
+    set_mode(&mut builder, mode);
+    let file = match temporary {
+        Some(name) => {
+            sweep(&directory.join(name)).map_err(|error| failed("sweep up beside", error))?;
+            builder.prefix(name).rand_bytes(0).tempfile_in(&directory)
+        }
+        None => builder
+            .prefix(".jwks-")
+            .suffix(".tmp")
+            .tempfile_in(&directory),
+    };
+    let mut file = file.map_err(|error| failed("write beside", error))?;
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.as_file().sync_all());
+    written.map_err(|error| failed("write", error))?;
+    let renamed = match existing {
+        Existing::Replace => file.persist(path),
+        Existing::Keep => file.persist_noclobber(path),
+    };
+    match renamed {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Error::refused(format!("{} exists already", path.display())));
+        }
+        Err(error) => return Err(failed("write", error.error)),
+    }
+    sync_directory(&directory).map_err(|error| failed("flush the directory of", error))
+}
+
+#[cfg(unix)]
+fn set_mode(builder: &mut tempfile::Builder, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    builder.permissions(fs::Permissions::from_mode(mode));
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &mut tempfile::Builder, _: u32) {}
+
+fn check_target(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(metadata) if metadata.is_symlink() => Err(Error::failed(format!(
+            "{} is a symbolic link",
+            path.display()
+        ))
+        .hint("jwks writes through no link: name the file itself")),
+        Ok(_) => Err(
+            Error::failed(format!("{} is no regular file", path.display()))
+                .hint("for a device or a pipe write to standard output: -o -"),
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::failed(format!("cannot look at {}", path.display())).cause(error)),
+    }
+}
+
+/// The directory of a file; the current one where the path names none.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn sweep(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a rename or removal in a directory durable.
+#[cfg(unix)]
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Elsewhere than on Unix a directory cannot be flushed.
+#[cfg(not(unix))]
+pub fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}

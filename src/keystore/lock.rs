@@ -1,0 +1,46 @@
+//! The keystore's one lock: held by one writer over reading, changing and writing, never over a
+//! prompt. The kernel releases it when its process ends, however it ends.
+
+use super::files;
+use crate::error::{Error, Result};
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The lock, held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a directory, waiting no longer than `limit`.
+    pub fn take(directory: &Path, limit: Duration) -> Result<Lock> {
+        let path = directory.join(".lock");
+        let file = files::open_lock(&path).map_err(|error| {
+            Error::failed(format!("cannot open {}", path.display())).cause(error)
+        })?;
+        let start = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(TryLockError::WouldBlock) if start.elapsed() < limit => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(16));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let seconds = limit.as_secs();
+                    let message =
+                        format!("another jwks has held the keystore's lock for {seconds} s");
+                    return Err(Error::refused(message)
+                        .hint("run it again when the other has ended, or wait longer: --lock-wait SECONDS"));
+                }
+                Err(TryLockError::Error(error)) => {
+                    let message = format!("cannot lock {}", path.display());
+                    return Err(Error::failed(message).cause(error));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Create, keep, check and publish JSON Web Key Sets.
+//!
+//! The library serves the program of the same name; it makes no promise of a stable interface.
+//! Dependencies run downward only:
+//! `main → lib → cli → commands → {keystore, output, prompt} → keyset → key → {error, secret}`.
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod commands;
+pub mod context;
+pub mod error;
+pub mod key;
+pub mod keyset;
+pub mod keystore;
+pub mod output;
+pub mod prompt;
+pub mod secret;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the program with these arguments, its own name first, and returns its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if cli::complete(&arguments) {
+        return ExitCode::SUCCESS;
+    }
+    let (cli, out) = match cli::parse(&arguments) {
+        Ok(parsed) => parsed,
+        Err(code) => return ExitCode::from(code),
+    };
+    match cli::context(&cli.global, out) {
+        Ok(ctx) => match cli.command.run(&ctx) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                ctx.out.error(&error);
+                ExitCode::from(error.kind().exit_code())
+            }
+        },
+        Err((out, error)) => {
+            out.error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The only writer to standard output and standard error: data, tables, JSON, status lines and
+//! errors. What others chose (kids, names, addresses) is escaped for people's eyes.
+
+use crate::error::{Error, Kind, Result};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Row, Table};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+/// How a table cell is coloured, where colours are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    Plain,
+    /// In use: green.
+    Good,
+    /// To come: blue.
+    Ahead,
+    /// Past: grey.
+    Faint,
+    /// Wrong, or worth a look: yellow.
+    Warning,
+    /// Wrong: red.
+    Bad,
+}
+
+impl Tone {
+    fn color(self) -> Option<Color> {
+        match self {
+            Tone::Plain => None,
+            Tone::Good => Some(Color::Green),
+            Tone::Ahead => Some(Color::Blue),
+            Tone::Faint => Some(Color::DarkGrey),
+            Tone::Warning => Some(Color::Yellow),
+            Tone::Bad => Some(Color::Red),
+        }
+    }
+}
+
+/// What gives way where a table is wider than the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Narrow {
+    /// The first column is cut, so that every row stays on one line.
+    CutFirst,
+    /// The last column goes on over several lines.
+    WrapLast,
+}
+
+/// How to write: decided once, from the global flags and the terminal.
+#[derive(Debug)]
+pub struct Output {
+    json: bool,
+    quiet: bool,
+    color: bool,
+}
+
+impl Output {
+    /// `color` is `None` where the terminal and NO_COLOR decide.
+    pub fn new(json: bool, quiet: bool, color: Option<bool>) -> Self {
+        // NO_COLOR's rule: set and not empty, whatever its value.
+        let automatic = || {
+            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            io::stdout().is_terminal() && !refused
+        };
+        Output {
+            json,
+            quiet,
+            color: color.unwrap_or_else(automatic),
+        }
+    }
+
+    /// Whether JSON was asked for.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Writes octets to standard output as they are.
+    pub fn octets(&self, octets: &[u8]) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(octets).and_then(|()| stdout.flush()) {
+            // The reader has had enough: nothing more to say, and nothing wrong.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Error::failed("cannot write to standard output").cause(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Writes a JSON text to standard output, with what a terminal would act on escaped in its
+    /// strings; the values stay the same.
+    pub fn json_text(&self, json: &str) -> Result<()> {
+        self.octets(escape_json(json).as_bytes())
+    }
+
+    /// Writes a value as JSON to standard output.
+    pub fn json<T: Serialize>(&self, value: &T) -> Result<()> {
+        let json = serde_json::to_string(value)
+            .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
+        self.json_text(&(json + "\n"))
+    }
+
+    /// Writes lines to standard output.
+    pub fn lines<S: AsRef<str>>(&self, lines: impl IntoIterator<Item = S>) -> Result<()> {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&escape(line.as_ref()));
+            text.push('\n');
+        }
+        self.octets(text.as_bytes())
+    }
+
+    /// Writes a table to standard output, no wider than a terminal.
+    pub fn table(
+        &self,
+        header: &[&str],
+        rows: Vec<Vec<(String, Tone)>>,
+        narrow: Narrow,
+    ) -> Result<()> {
+        let flexible = match narrow {
+            Narrow::CutFirst => 0,
+            Narrow::WrapLast => header.len().saturating_sub(1),
+        };
+        let mut table = Table::new();
+        table
+            .load_style(comfy_table::presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_truncation_indicator("…")
+            .set_header(header.iter().map(|text| Cell::new(*text)));
+        for row in rows {
+            let cells = row.into_iter().map(|(text, tone)| {
+                let cell = Cell::new(escape(&text));
+                match tone.color().filter(|_| self.color) {
+                    Some(color) => cell.fg(color),
+                    None => cell,
+                }
+            });
+            let mut row = Row::from(cells.collect::<Vec<_>>());
+            if narrow == Narrow::CutFirst {
+                row.max_height(1);
+            }
+            table.add_row(row);
+        }
+        if self.color {
+            table.enforce_styling();
+        }
+        for (i, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, 2));
+            if i != flexible {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        let lines = table.lines().map(|line| line.trim_end().to_owned() + "\n");
+        self.octets(lines.collect::<String>().as_bytes())
+    }
+
+    /// A line for people on standard error; silent with `--quiet` or `--json`.
+    pub fn status(&self, text: impl AsRef<str>) {
+        if !self.quiet && !self.json {
+            self.stderr(&escape(text.as_ref()));
+        }
+    }
+
+    /// A warning on standard error; silent with `--quiet`.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        let text = text.as_ref();
+        match (self.quiet, self.json) {
+            (true, _) => {}
+            (false, true) => self.stderr(&escape_json(
+                &json!({"warning": {"message": text}}).to_string(),
+            )),
+            (false, false) => self.stderr(&format!("warning: {}", escape(text))),
+        }
+    }
+
+    /// An error on standard error: what failed, and what to do next.
+    pub fn error(&self, error: &Error) {
+        if self.json {
+            let mut object = json!({"kind": error.kind().name(), "message": error.to_string()});
+            if let Some(advice) = error.advice() {
+                object["hint"] = advice.into();
+            }
+            return self.stderr(&escape_json(&json!({ "error": object }).to_string()));
+        }
+        let mut text = format!("error: {}", escape(&error.to_string()));
+        if let Some(advice) = error.advice() {
+            let _ = write!(text, "\n  hint: {}", escape(advice));
+        }
+        self.stderr(&text);
+    }
+
+    /// A usage error as the argument parser words it, over several lines.
+    pub fn usage_error(&self, text: &str) {
+        if self.json {
+            let mut lines = text.trim().lines();
+            let message = lines
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
+            let more: Vec<_> = lines
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .collect();
+            let object = json!({"error": {
+                "kind": Kind::Usage.name(), "message": message, "hint": more.join("; "),
+            }});
+            return self.stderr(&escape_json(&object.to_string()));
+        }
+        let lines: Vec<_> = text.trim_end().lines().map(escape).collect();
+        self.stderr(&lines.join("\n"));
+    }
+
+    /// A question on standard error, with the cursor left behind it.
+    pub fn ask(&self, question: &str) {
+        let _ = write!(io::stderr(), "{} ", escape(question));
+    }
+
+    /// A progress bar on standard error, where that is a terminal and nothing forbids it.
+    pub fn progress(&self, steps: u64, what: &str) -> ProgressBar {
+        let shown = !self.quiet && !self.json && io::stderr().is_terminal();
+        let target = if shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(steps), target);
+        let template = "{spinner} {msg} {bar:30} {pos}/{len} {elapsed}";
+        // A constant; were it wrong, the default style would do.
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar.set_message(escape(what).into_owned());
+        if shown {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        bar
+    }
+
+    fn stderr(&self, text: &str) {
+        // There is nobody left to tell when standard error is closed.
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+}
+
+/// Whether a terminal may act on a character, or show it as nothing or as another.
+fn is_treacherous(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A text for people's eyes: what a terminal would act on is shown as `\u{…}`.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_treacherous) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_treacherous(c) {
+            escaped.extend(c.escape_unicode());
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// A JSON text in which no string holds a character that a terminal would act on; every value
+/// stays the same.
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    // Between tokens JSON has line feeds and tabs; inside strings they are escaped already.
+    let acts = |c: char| is_treacherous(c) && !matches!(c, '\n' | '\r' | '\t');
+    if !json.contains(acts) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if acts(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_sees_no_control() {
+        assert_eq!(escape("plain ü 🔑"), "plain ü 🔑");
+        assert_eq!(escape("\u{1b}[31m\n"), "\\u{1b}[31m\\u{a}");
+        assert_eq!(escape("a\u{202e}b\u{9b}"), "a\\u{202e}b\\u{9b}");
+    }
+
+    #[test]
+    fn json_keeps_its_values() {
+        for text in [
+            "plain",
+            "del \u{7f} c1 \u{9b} bidi \u{202e}",
+            "tag \u{e0041}",
+            "\n",
+        ] {
+            let json = serde_json::to_string(text).unwrap();
+            let escaped = escape_json(&json);
+            assert!(escaped.chars().all(|c| !is_treacherous(c)), "{escaped}");
+            assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Questions to the person at the terminal; without one nothing is ever asked.
+
+use crate::error::{Error, Result};
+use crate::output::Output;
+use crate::secret::Secret;
+use std::io::{self, BufRead as _, IsTerminal as _};
+
+/// Who may be asked what.
+#[derive(Debug)]
+pub struct Prompt {
+    /// Every confirmation is given beforehand.
+    yes: bool,
+    /// Nothing is asked, terminal or not.
+    no_input: bool,
+}
+
+impl Prompt {
+    /// `yes` answers confirmations, `no_input` forbids questions.
+    pub fn new(yes: bool, no_input: bool) -> Self {
+        Prompt { yes, no_input }
+    }
+
+    fn can_ask(&self) -> bool {
+        !self.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Whether a confirmation was given beforehand.
+    pub fn is_yes(&self) -> bool {
+        self.yes
+    }
+
+    /// Gets a confirmation, or fails and says how to give one.
+    pub fn confirm(&self, out: &Output, question: &str) -> Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        if !self.can_ask() {
+            return Err(Error::refused(format!("{question} needs a confirmation"))
+                .hint("without a terminal give it with --yes"));
+        }
+        out.ask(&format!("{question} Go on? [y/N]"));
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        read.map_err(|error| Error::failed("cannot read the answer").cause(error))?;
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(Error::refused("not confirmed; nothing was changed")),
+        }
+    }
+
+    /// Gets a secret, typed twice and not shown.
+    pub fn new_secret(&self, what: &str) -> Result<Secret<String>> {
+        if !self.can_ask() {
+            return Err(Error::usage(format!("no {what} was given"))
+                .hint("without a terminal give it in a file or on standard input"));
+        }
+        let ask = |prompt: String| {
+            let typed = rpassword::prompt_password(prompt).map(Secret::new);
+            typed.map_err(|error| Error::failed(format!("cannot read the {what}")).cause(error))
+        };
+        let first = ask(format!("New {what}: "))?;
+        if first.expose().is_empty() {
+            return Err(Error::usage(format!("the {what} is empty")));
+        }
+        let second = ask(format!("The {what} again: "))?;
+        if first.expose() != second.expose() {
+            return Err(Error::usage(format!("the two {what}s differ")));
+        }
+        Ok(first)
+    }
+}

@@ -1,0 +1,25 @@
+//! A wrapper for what must not leak: no `Display`, a redacted `Debug`, zeroed when dropped.
+
+use std::fmt;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A value that is a secret or holds one.
+pub struct Secret<T: Zeroize>(Zeroizing<T>);
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes a secret into custody.
+    pub fn new(value: T) -> Self {
+        Secret(Zeroizing::new(value))
+    }
+
+    /// The secret itself; the name marks each place that handles it.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
