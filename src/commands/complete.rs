@@ -4,7 +4,7 @@
 //! candidates unquoted, so that only kids which a shell takes for plain text are offered.
 
 use crate::cli::{Cli, store_directory};
-use crate::key::algorithm::{ALGORITHMS, Algorithm};
+use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
 use crate::key::key_type::KEY_TYPES;
 use crate::key::summary::Header;
@@ -15,18 +15,6 @@ use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter a
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// The registered operations (RFC 7517 section 4.3).
-pub const OPERATIONS: &[&str] = &[
-    "sign",
-    "verify",
-    "encrypt",
-    "decrypt",
-    "wrapKey",
-    "unwrapKey",
-    "deriveKey",
-    "deriveBits",
-];
 
 /// The most kids that are offered; a list beyond that helps nobody.
 const MOST_KIDS: usize = 1000;
@@ -83,7 +71,7 @@ pub fn uses() -> Vec<CompletionCandidate> {
 
 /// The operations of a key.
 pub fn operations() -> Vec<CompletionCandidate> {
-    OPERATIONS.iter().map(candidate).collect()
+    OPERATIONS.concat().into_iter().map(candidate).collect()
 }
 
 /// The sets of the keystore.

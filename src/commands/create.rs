@@ -5,12 +5,14 @@ use super::{complete, time};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::attributes::check_operations;
 use crate::key::generate::{Plan, Request};
 use crate::key::members::Members;
 use crate::key::public::{Dates, public_form};
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
+use crate::keyset::import::check_kid;
 use crate::keyset::merge::KeyName;
 use crate::keystore::{IfMissing, SetName};
 use clap::{Args, ValueEnum};
@@ -118,7 +120,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     if let Some(kid) = &args.kid {
         check_kid(kid)?;
     }
-    super::set::check_operations(&args.key_ops)?;
+    check_operations(&args.key_ops)?;
 
     // The keys are made before the lock is taken, so that nobody waits for them.
     let keys = generate(ctx, args, &plan, dates)?;
@@ -150,12 +152,8 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
 }
 
 fn dates(ctx: &Context, args: &CreateArgs) -> Result<(Option<i64>, Option<i64>)> {
-    let parse = |text: &Option<String>| {
-        text.as_deref()
-            .map(|text| time::parse(text, ctx.now))
-            .transpose()
-    };
-    let (nbf, exp) = (parse(&args.nbf)?, parse(&args.exp)?);
+    let nbf = time::parse_option(&args.nbf, ctx.now)?;
+    let exp = time::parse_option(&args.exp, ctx.now)?;
     if let Some(exp) = exp
         && exp <= nbf.unwrap_or(ctx.now).max(ctx.now)
     {
@@ -170,19 +168,6 @@ fn dates(ctx: &Context, args: &CreateArgs) -> Result<(Option<i64>, Option<i64>)>
         )));
     }
     Ok((nbf, exp))
-}
-
-/// Refuses a kid that no tool could be given safely.
-pub fn check_kid(kid: &str) -> Result<()> {
-    if kid.is_empty() {
-        return Err(Error::usage("the kid is empty"));
-    }
-    if kid.chars().any(char::is_control) {
-        return Err(Error::usage(format!(
-            "the kid {kid:?} has control characters"
-        )));
-    }
-    Ok(())
 }
 
 fn generate(

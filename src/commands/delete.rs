@@ -1,7 +1,7 @@
 //! `jwks delete`: keys of a set, or a whole set.
 
 use super::complete;
-use super::report::count;
+use super::report::{changed_meanwhile, count};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
@@ -176,10 +176,6 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
         false => Err(changed_meanwhile(name)),
     })?;
     report(ctx, name, kids(&set.keys), true)
-}
-
-fn changed_meanwhile(name: &SetName) -> Error {
-    Error::refused(format!("set {name} was changed meanwhile")).hint("run the command again")
 }
 
 fn kids(keys: &[Key]) -> Vec<String> {

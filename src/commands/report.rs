@@ -1,6 +1,9 @@
 //! How commands name keys in their reports.
 
+use crate::error::Error;
+use crate::key::Key;
 use crate::keyset::merge::KeyName;
+use crate::keystore::SetName;
 use crate::output::Output;
 use serde::Serialize;
 
@@ -41,4 +44,17 @@ pub fn plain_handle(kid: Option<&str>, thumbprint: Option<&str>) -> Option<Strin
         !kid.is_empty() && !kid.starts_with('-') && kid.chars().all(printable)
     };
     kid.filter(plain).or(thumbprint).map(str::to_owned)
+}
+
+/// A key in messages: its position from 0, and its kid or thumbprint.
+pub fn describe(index: usize, key: &Key) -> String {
+    match KeyName::of(key).handle() {
+        Some(handle) => format!("key {index} ({handle:?})"),
+        None => format!("key {index}"),
+    }
+}
+
+/// Someone else changed the set between what was shown and what was to be done.
+pub fn changed_meanwhile(name: &SetName) -> Error {
+    Error::refused(format!("set {name} was changed meanwhile")).hint("run the command again")
 }

@@ -3,19 +3,8 @@
 use super::complete;
 use crate::keyset::lifecycle::State;
 use crate::keyset::select::Filter;
-use clap::builder::PossibleValue;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use clap_complete::ArgValueCandidates;
-
-impl ValueEnum for State {
-    fn value_variants<'a>() -> &'a [Self] {
-        &State::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()))
-    }
-}
 
 /// Which keys of a set are meant.
 #[derive(Debug, Args)]

@@ -30,6 +30,11 @@ pub fn parse(text: &str, now: i64) -> Result<i64> {
     Ok(midnight.timestamp().as_second())
 }
 
+/// The same for an option that may be missing.
+pub fn parse_option(text: &Option<String>, now: i64) -> Result<Option<i64>> {
+    text.as_deref().map(|text| parse(text, now)).transpose()
+}
+
 /// A month or a year is one of the calendar in UTC.
 fn shift(now: i64, offset: &str, back: bool) -> Option<i64> {
     let span: Span = offset

@@ -51,6 +51,13 @@ pub struct Algorithm {
     pub created: bool,
 }
 
+/// The registered operations, those that belong together in one group (RFC 7517 section 4.3).
+pub const OPERATIONS: &[&[&str]] = &[
+    &["sign", "verify"],
+    &["encrypt", "decrypt", "wrapKey", "unwrapKey"],
+    &["deriveKey", "deriveBits"],
+];
+
 const SIGN: &[&str] = &["sign", "verify"];
 const WRAP: &[&str] = &["wrapKey", "unwrapKey", "encrypt", "decrypt"];
 const AGREE: &[&str] = &["deriveKey", "deriveBits"];

@@ -306,8 +306,8 @@ mod tests {
     #[test]
     fn depth_is_bounded() {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        assert!(check_strict(&nested(63), 64).is_ok());
-        assert!(check_strict(&nested(64), 64).is_err());
+        assert!(check_strict(&nested(64), 64).is_ok());
+        assert!(check_strict(&nested(65), 64).is_err());
         assert!(check_strict(&nested(200_000), 64).is_err());
     }
 

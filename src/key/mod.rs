@@ -3,6 +3,7 @@
 //! Nothing here touches a file, the environment, a clock or a terminal.
 
 pub mod algorithm;
+pub mod attributes;
 pub mod base64url;
 pub mod check;
 pub mod curve;

@@ -15,17 +15,17 @@ const BINARY_LIMIT: usize = 1 << 20;
 const DEPTH: usize = 64;
 
 /// What a document is insisted to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
-    /// One JWK.
+    /// One JSON Web Key
     Jwk,
-    /// A JWK Set.
+    /// A JWK Set
     Jwks,
-    /// One or several PEM blocks.
+    /// PEM: keys and certificates, one or several
     Pem,
-    /// One key or certificate in DER.
+    /// DER: one key or certificate
     Der,
-    /// The octets of a shared secret.
+    /// The octets of a shared secret; asked for where no FILE is given
     Secret,
 }
 
@@ -111,4 +111,44 @@ fn secret(octets: &[u8]) -> Result<KeySet<'static>> {
     members.set_text("kty", "oct");
     members.set_text("k", &base64url::encode(within(octets, BINARY_LIMIT)?));
     Ok(KeySet::from(vec![Key::from(members)]))
+}
+
+/// Picks the key with a kid among keys that were read; or gives the kid to the only one there is,
+/// where that has none of its own or is named by its thumbprint.
+pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<Key<'static>> {
+    let missing = || Error::not_found(format!("no key {kid:?} in the input"));
+    let given = KeySet::from(keys);
+    match (&given.with_kid(kid)[..], &given.keys[..]) {
+        ([one], _) => Ok(given.keys[*one].clone()),
+        ([], [only]) => {
+            let members = only.members().unwrap_or_default();
+            match members.string("kid") {
+                Some(own) if thumbprint(&members).as_deref() != Some(&own) => {
+                    Err(missing().hint(format!("its only key has the kid {own:?}")))
+                }
+                _ => {
+                    check_kid(kid)?;
+                    Ok(Key::from(members.clone().with_kid(kid)))
+                }
+            }
+        }
+        ([], _) => Err(missing()),
+        (several, _) => {
+            let message = format!("{} keys of the input have the kid {kid:?}", several.len());
+            Err(Error::refused(message))
+        }
+    }
+}
+
+/// Refuses a kid that could not be handed to other tools safely.
+pub fn check_kid(kid: &str) -> Result<()> {
+    if kid.is_empty() {
+        return Err(Error::usage("the kid is empty"));
+    }
+    if kid.chars().any(char::is_control) {
+        return Err(Error::usage(format!(
+            "the kid {kid:?} has control characters"
+        )));
+    }
+    Ok(())
 }

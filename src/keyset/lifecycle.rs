@@ -6,27 +6,19 @@ use crate::key::summary::Header;
 use std::collections::HashMap;
 
 /// Where a key stands in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum State {
-    /// `nbf` is ahead: published, so that verifiers have it before it signs.
+    /// nbf is ahead: published, so that verifiers have it before it signs
     Pending,
-    /// The newest key of its line whose `nbf` has come: it signs.
+    /// The newest key of its line whose nbf has come: it signs
     Active,
-    /// Older than the active one: published until `exp`.
+    /// Older than the active one: published until exp
     Retired,
-    /// `exp` has come: never exported.
+    /// exp has come: never exported
     Expired,
 }
 
 impl State {
-    /// Every state, in the order of a key's life.
-    pub const ALL: [State; 4] = [
-        State::Pending,
-        State::Active,
-        State::Retired,
-        State::Expired,
-    ];
-
     /// The state's name in output and on the command line.
     pub fn name(self) -> &'static str {
         match self {

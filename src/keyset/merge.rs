@@ -9,16 +9,16 @@ use crate::key::public::holds_secret;
 use crate::key::thumbprint::thumbprint;
 
 /// What happens to a key whose kid another key of the set has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnConflict {
-    /// The whole operation fails.
+    /// Change nothing
     #[default]
     Fail,
-    /// The set's own key stays, the new one is left out.
+    /// Keep the set's key
     Skip,
-    /// The new key takes the place of the set's own.
+    /// Take the new key in its place
     Replace,
-    /// The new key gets its thumbprint for a kid.
+    /// Give the new key its thumbprint as kid
     Rekey,
 }
 
@@ -58,15 +58,21 @@ pub struct Merged {
     pub skipped: Vec<KeyName>,
     /// Keys of the set that a replacement threw out, as they were.
     pub replaced: Vec<Key<'static>>,
+    /// New keys that the set has under another kid as well.
+    pub aliases: Vec<KeyName>,
 }
 
 impl KeySet<'_> {
     /// Brings keys in, in their order. Nothing is changed where it fails.
+    ///
+    /// The same key (the same thumbprint) under the same kid is updated; under another kid it is
+    /// a key of its own, so that no kid is lost. Another key with the kid of one of the set's own
+    /// is a conflict. Two new keys may share a kid: that is for the one who made them to mend.
     pub fn merge(&mut self, keys: Vec<Key<'static>>, on_conflict: OnConflict) -> Result<Merged> {
         let mut merged = Merged::default();
         let mut result = self.clone();
         for key in keys {
-            result.merge_one(key, on_conflict, &mut merged)?;
+            result.merge_one(key, self.keys.len(), on_conflict, &mut merged)?;
         }
         self.keys = result.keys;
         Ok(merged)
@@ -75,17 +81,18 @@ impl KeySet<'_> {
     fn merge_one(
         &mut self,
         mut key: Key<'static>,
+        own: usize,
         on_conflict: OnConflict,
         merged: &mut Merged,
     ) -> Result<()> {
         let members = key.members().unwrap_or_default();
-        let same = self.position_of(&key, &members);
+        let same = self.position_of(&key);
         let kid = members.string("kid").map(|kid| kid.into_owned());
         let mut rivals = kid
             .as_deref()
             .map(|kid| self.with_kid(kid))
             .unwrap_or_default();
-        rivals.retain(|rival| Some(*rival) != same);
+        rivals.retain(|rival| *rival < own && Some(*rival) != same);
         if let (Some(rival), Some(kid)) = (rivals.first(), &kid) {
             match on_conflict {
                 OnConflict::Fail => return Err(conflict(kid, &self.keys[*rival])),
@@ -104,7 +111,7 @@ impl KeySet<'_> {
                     let mut members = members.clone();
                     members.set_text("kid", &thumbprint);
                     key = Key::from(members);
-                    return self.merge_one(key, OnConflict::Fail, merged);
+                    return self.merge_one(key, own, OnConflict::Fail, merged);
                 }
                 OnConflict::Replace => {
                     if same.is_some() || rivals.len() > 1 {
@@ -118,6 +125,9 @@ impl KeySet<'_> {
             }
         }
         let Some(same) = same else {
+            if !self.copies_of(&key).is_empty() {
+                merged.aliases.push(KeyName::of(&key));
+            }
             merged.added.push(KeyName::of(&key));
             self.keys.push(key);
             return Ok(());
@@ -163,9 +173,19 @@ fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
     (result != own_members).then(|| Key::from(result))
 }
 
-/// Whether one of the keys holds a private or symmetric part that would be lost with it.
-pub fn any_secret(keys: &[Key]) -> bool {
-    keys.iter().any(holds_secret)
+impl KeySet<'_> {
+    /// The keys that would be lost if the set became another one: those that are not in it, and
+    /// those that are without their private part.
+    pub fn lost_in(&self, other: &KeySet) -> Vec<Key<'static>> {
+        let is_kept = |key: &Key| {
+            let copies = other.copies_of(key);
+            copies
+                .iter()
+                .any(|i| holds_secret(&other.keys[*i]) || !holds_secret(key))
+        };
+        let lost = self.keys.iter().filter(|key| !is_kept(key));
+        lost.map(|key| key.clone().into_owned()).collect()
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,10 @@
 //! Members that contradict each other: alg, kty, crv, use, key_ops, dates.
 
 use super::{Report, Rule, Values};
-use crate::key::algorithm::{Algorithm, Takes};
+use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use std::collections::HashSet;
-
-/// The registered operations, those that belong together in one group (RFC 7517 section 4.3).
-const OPERATIONS: &[&[&str]] = &[
-    &["sign", "verify"],
-    &["encrypt", "decrypt", "wrapKey", "unwrapKey"],
-    &["deriveKey", "deriveBits"],
-];
 
 /// Checks the members of one key against each other.
 pub fn check(members: &Members, values: &Values, report: &mut Report) {

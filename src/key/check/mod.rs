@@ -70,6 +70,15 @@ pub fn findings(key: &Key) -> Vec<Finding> {
     report.0
 }
 
+/// The first error or warning that a change of a key brings with it.
+pub fn new_fault(before: &Key, after: &Key) -> Option<Finding> {
+    let old = findings(before);
+    findings(after).into_iter().find(|finding| {
+        let known = old.iter().any(|other| other.rule == finding.rule);
+        finding.rule.severity() > Severity::Note && !known
+    })
+}
+
 /// The findings about the shape and the public part, made without OpenSSL. They decide whether
 /// a key can be published.
 pub fn public_findings(key: &Key) -> Vec<Finding> {

@@ -1,7 +1,7 @@
 //! One key or certificate in DER: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017), SEC1 (RFC 5915),
 //! SubjectPublicKeyInfo (RFC 5280), X.509. The kind is recognised by structure.
 
-use super::certificate::Certificate;
+use super::certificate::{self, Certificate};
 use super::openssl_key::{self, Point};
 use crate::error::{Error, Result};
 use crate::key::base64url::encode;
@@ -96,7 +96,7 @@ fn children_tags(outer: &AnyRef) -> Vec<Tag> {
 }
 
 /// Reads the key of a document of any kind that jwks reads; a certificate gives its public key
-/// without `x5c`.
+/// with `x5c` and `x5t#S256`.
 pub fn read(der: &[u8]) -> Result<Members<'static>> {
     let Some(kind) = kind(der) else {
         return Err(Error::invalid("it is no key or certificate in DER"));
@@ -111,7 +111,11 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
         Kind::Sec1 => sec1(der, None),
         Kind::Spki => spki(&SubjectPublicKeyInfoRef::from_der(der).map_err(broken)?),
         Kind::Certificate => match Certificate::parse(der) {
-            Some(certificate) => certificate.public_key(),
+            Some(certificate) => {
+                let mut members = certificate.public_key()?;
+                certificate::attach(&[certificate], &mut members);
+                Ok(members)
+            }
             None => Err(Error::invalid("a certificate that does not parse")),
         },
         Kind::EncryptedPkcs8 => Err(Error::invalid("it is a passphrase-protected PKCS#8 key")

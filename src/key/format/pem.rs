@@ -13,7 +13,7 @@ pub const MARKER: &str = "-----BEGIN ";
 /// a chain joins the key of the file that its leaf is for, or else gives its public key.
 pub fn read(text: &str) -> Result<Vec<Members<'static>>> {
     let blocks = pem::parse_many(text)
-        .map_err(|error| Error::invalid("a PEM block that does not parse").cause(error))?;
+        .map_err(|error| Error::invalid(format!("a PEM block that does not parse: {error}")))?;
     let announced = text.matches(MARKER).count();
     if blocks.len() != announced {
         let message = format!("only {} of {announced} PEM blocks are whole", blocks.len());

@@ -1,0 +1,74 @@
+//! Members that describe a key without being part of it, given from outside.
+
+use super::algorithm::OPERATIONS;
+use super::members::Members;
+use crate::error::{Error, Result};
+
+/// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`; what is `None` or empty is left alone.
+#[derive(Clone, Debug, Default)]
+pub struct Attributes {
+    /// `alg`.
+    pub alg: Option<String>,
+    /// `use`.
+    pub usage: Option<String>,
+    /// `key_ops`.
+    pub key_ops: Vec<String>,
+    /// `nbf` in seconds since 1970.
+    pub nbf: Option<i64>,
+    /// `exp` in seconds since 1970.
+    pub exp: Option<i64>,
+}
+
+impl Attributes {
+    /// Whether nothing is given.
+    pub fn is_empty(&self) -> bool {
+        self.alg.is_none()
+            && self.usage.is_none()
+            && self.key_ops.is_empty()
+            && self.nbf.is_none()
+            && self.exp.is_none()
+    }
+
+    /// Sets the members that are missing.
+    pub fn fill_in(&self, members: &mut Members) {
+        self.apply(members, |members, name| !members.has(name));
+    }
+
+    /// Sets the members, whatever they were.
+    pub fn overwrite(&self, members: &mut Members) {
+        self.apply(members, |_, _| true);
+    }
+
+    fn apply(&self, members: &mut Members, wanted: impl Fn(&Members, &str) -> bool) {
+        for (name, value) in [("alg", &self.alg), ("use", &self.usage)] {
+            if let Some(value) = value.as_deref().filter(|_| wanted(members, name)) {
+                members.set_text(name, value);
+            }
+        }
+        if !self.key_ops.is_empty() && wanted(members, "key_ops") {
+            members.set_texts("key_ops", &self.key_ops);
+        }
+        for (name, date) in [("nbf", self.nbf), ("exp", self.exp)] {
+            if let Some(date) = date.filter(|_| wanted(members, name)) {
+                members.set_number(name, date);
+            }
+        }
+    }
+}
+
+/// Refuses operations that are not registered (RFC 7517 section 4.3) or stand twice.
+pub fn check_operations(operations: &[String]) -> Result<()> {
+    let registered = OPERATIONS.concat();
+    for (i, operation) in operations.iter().enumerate() {
+        if !registered.contains(&operation.as_str()) {
+            return Err(Error::usage(format!("there is no operation {operation:?}"))
+                .hint(format!("operations: {}", registered.join(", "))));
+        }
+        if operations[..i].contains(operation) {
+            return Err(Error::usage(format!(
+                "the operation {operation} stands twice"
+            )));
+        }
+    }
+    Ok(())
+}

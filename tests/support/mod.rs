@@ -1,0 +1,190 @@
+//! A sandbox to run the program in: its own keystore, its own directory, a clean environment.
+
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The program under test.
+pub const JWKS: &str = env!("CARGO_BIN_EXE_jwks");
+
+/// A directory that is removed when the test ends; the keystore is `store` in it.
+pub struct Sandbox {
+    directory: tempfile::TempDir,
+}
+
+/// What a run of the program left behind.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Sandbox { directory }
+    }
+
+    /// The directory that commands run in.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.path().join("store")
+    }
+
+    /// The file of a set.
+    pub fn set_file(&self, set: &str) -> PathBuf {
+        self.store().join(format!("{set}.json"))
+    }
+
+    pub fn read_set(&self, set: &str) -> String {
+        std::fs::read_to_string(self.set_file(set)).expect("the set's file")
+    }
+
+    /// Puts a file into the sandbox and returns its path.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        std::fs::write(&path, content).expect("a file");
+        path.to_str().expect("a UTF-8 path").to_owned()
+    }
+
+    /// Any command in the sandbox, with nothing of the caller's environment but its PATH, and
+    /// the program's directory in front of it.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let own = Path::new(JWKS).parent().expect("a directory").to_owned();
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&others)));
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", path.expect("a PATH"))
+            .env("HOME", self.path())
+            .env("JWKS_STORE", self.store())
+            .env("RUST_BACKTRACE", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program.
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Run {
+        finish(self.command(JWKS).args(arguments))
+    }
+
+    /// Runs the program with something on standard input.
+    pub fn run_with_input<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        input: impl AsRef<[u8]>,
+    ) -> Run {
+        let mut command = self.command(JWKS);
+        command.args(arguments).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        // A program that does not read all of it is none of our concern here.
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_ref());
+        Run::from(child.wait_with_output().expect("the program ends"))
+    }
+
+    /// Runs a shell command line.
+    pub fn shell(&self, line: &str) -> Run {
+        finish(self.command("sh").args(["-c", line]))
+    }
+
+    /// Runs the program, which must succeed, and returns its standard output.
+    pub fn ok<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> String {
+        self.run(arguments).ok().stdout
+    }
+
+    /// Runs the program, which must succeed and print JSON.
+    pub fn json<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Value {
+        self.run(arguments).ok().json()
+    }
+
+    /// The names of everything in the keystore's directory, sorted.
+    pub fn store_entries(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.store()) else {
+            return Vec::new();
+        };
+        let name = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.expect("an entry").file_name().into_string().expect("a UTF-8 name")
+        };
+        let mut names: Vec<_> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+}
+
+/// Runs a command to its end.
+pub fn finish(command: &mut Command) -> Run {
+    Run::from(command.output().expect("the command starts"))
+}
+
+impl From<std::process::Output> for Run {
+    fn from(output: std::process::Output) -> Self {
+        Run {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Run {
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self
+    }
+
+    /// It failed with this exit code, and in an orderly way.
+    #[track_caller]
+    pub fn fails(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(!self.stderr.contains("panicked"), "{self:#?}");
+        assert!(!self.stderr.is_empty(), "a failure without a word: {self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// The error object of `--json`.
+    #[track_caller]
+    pub fn error(&self) -> Value {
+        let line = self.stderr.lines().last().unwrap_or_default();
+        let error: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self:#?}"));
+        error["error"].clone()
+    }
+}
+
+/// The directory of the vectors.
+pub fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+/// Whether a tool is installed that a test needs. Where it is not the test says so and ends; with
+/// `JWKS_TEST_ALL` in the environment, as in CI, that is a failure.
+pub fn has_tool(tool: &str) -> bool {
+    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|directory| directory.join(tool).is_file());
+    assert!(
+        found || std::env::var_os("JWKS_TEST_ALL").is_none(),
+        "{tool} is not installed, and JWKS_TEST_ALL wants every test to run"
+    );
+    if !found {
+        eprintln!("{tool} is not installed: not tested here");
+    }
+    found
+}
