@@ -32,7 +32,7 @@ pub struct DeleteArgs {
     set: String,
 
     /// The keys: kids, thumbprints, or the first characters of kids; without any the whole set
-    #[arg(value_name = "KID", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::kids))]
+    #[arg(value_name = "KID", add = ArgValueCompleter::new(complete::kids))]
     kids: Vec<String>,
 
     /// Delete the keys whose exp has come; they are of no use to anyone, so nothing is asked

@@ -62,7 +62,7 @@ pub struct ExportArgs {
     set: String,
 
     /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
-    #[arg(value_name = "KID", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::kids))]
+    #[arg(value_name = "KID", add = ArgValueCompleter::new(complete::kids))]
     kid: Option<String>,
 
     /// The form

@@ -11,6 +11,7 @@ use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form};
+use crate::keyset::index::Index;
 use crate::keyset::merge::{KeyName, Merged, OnConflict};
 use crate::keystore::{IfMissing, SetName};
 use crate::secret::Secret;
@@ -254,9 +255,10 @@ fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<Merg
     if !lost.is_empty() {
         confirm_loss(ctx, name, &lost)?;
     }
+    let index = Index::of(&before);
     let names = |there: bool| {
         let keys = given.keys.iter();
-        let keys = keys.filter(|key| before.copies_of(key).is_empty() != there);
+        let keys = keys.filter(|key| index.copies_of(key).is_empty() != there);
         keys.map(KeyName::of).collect()
     };
     let merged = Merged {

@@ -29,7 +29,7 @@ pub struct ThumbprintArgs {
     target: String,
 
     /// The key: its kid, or the first characters of its kid, at least four
-    #[arg(value_name = "KID", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::kids))]
+    #[arg(value_name = "KID", add = ArgValueCompleter::new(complete::kids))]
     kid: Option<String>,
 
     /// Print RFC 9278 URIs

@@ -56,18 +56,20 @@ pub fn check_public(values: &Values, mut add: impl FnMut(Rule, String)) {
             add(Rule::RsaExponentSmall, "e is below 65537".into());
         }
     }
-    let there = CRT
-        .iter()
-        .filter(|name| values.contains_key(**name))
-        .count();
-    if there > 0 && there < CRT.len() {
-        let message = "some of p, q, dp, dq and qi are there, and not all";
-        add(Rule::RsaPrivateIncomplete, message.into());
-    } else if there > 0 && !values.contains_key("d") {
+    let there: Vec<_> = CRT
+        .into_iter()
+        .filter(|name| values.contains_key(name))
+        .collect();
+    if !there.is_empty() && !values.contains_key("d") {
         add(
             Rule::RsaPrivateIncomplete,
             "p, q, dp, dq and qi are there without d".into(),
         );
+    } else if there == ["p", "q"] {
+        add(Rule::RsaCrtMissing, "dp, dq and qi are missing".into());
+    } else if !there.is_empty() && there.len() < CRT.len() {
+        let message = "some of p, q, dp, dq and qi are there, and not all";
+        add(Rule::RsaPrivateIncomplete, message.into());
     }
 }
 
@@ -82,9 +84,12 @@ pub fn check_private(values: &Values, mut add: impl FnMut(Rule, String)) {
     };
     let verdict = match crt_of(values) {
         Some(crt) => find_mismatch(n, e, d, crt),
-        None => recover(n, e, d).map(|found| match found {
-            Some(_) => None,
-            None => Some("d does not invert e"),
+        None => recover(n, e, d).map(|found| match (found, values.get("p"), values.get("q")) {
+            (None, ..) => Some("d does not invert e"),
+            (Some([a, b, ..]), Some(p), Some(q)) if [p, q] != [&a, &b] && [q, p] != [&a, &b] => {
+                Some("p and q are not the factors of n")
+            }
+            _ => None,
         }),
     };
     match verdict {

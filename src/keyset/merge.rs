@@ -1,8 +1,10 @@
 //! Bringing keys into a set: what is there already is updated, and what conflicts is decided.
 
 use super::KeySet;
+use super::index::Index;
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::check::{has_error, public_findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::public::holds_secret;
@@ -69,78 +71,118 @@ impl KeySet<'_> {
     /// a key of its own, so that no kid is lost. Another key with the kid of one of the set's own
     /// is a conflict. Two new keys may share a kid: that is for the one who made them to mend.
     pub fn merge(&mut self, keys: Vec<Key<'static>>, on_conflict: OnConflict) -> Result<Merged> {
-        let mut merged = Merged::default();
-        let mut result = self.clone();
+        let mut merge = Merge {
+            own: self.keys.len(),
+            index: Index::of(self),
+            keys: self.keys.clone(),
+            on_conflict,
+            merged: Merged::default(),
+        };
         for key in keys {
-            result.merge_one(key, self.keys.len(), on_conflict, &mut merged)?;
+            merge.bring_in(key)?;
         }
-        self.keys = result.keys;
-        Ok(merged)
+        self.keys = merge.keys;
+        Ok(merge.merged)
     }
 
-    fn merge_one(
-        &mut self,
-        mut key: Key<'static>,
-        own: usize,
-        on_conflict: OnConflict,
-        merged: &mut Merged,
-    ) -> Result<()> {
-        let members = key.members().unwrap_or_default();
-        let same = self.position_of(&key);
-        let kid = members.string("kid").map(|kid| kid.into_owned());
-        let mut rivals = kid
-            .as_deref()
-            .map(|kid| self.with_kid(kid))
-            .unwrap_or_default();
-        rivals.retain(|rival| *rival < own && Some(*rival) != same);
-        if let (Some(rival), Some(kid)) = (rivals.first(), &kid) {
-            match on_conflict {
-                OnConflict::Fail => return Err(conflict(kid, &self.keys[*rival])),
-                OnConflict::Skip => {
-                    merged.skipped.push(KeyName::of(&key));
-                    return Ok(());
-                }
-                OnConflict::Rekey => {
-                    // The thumbprint of a secret that people made up would help to guess it.
-                    let asymmetric = members.string("kty").is_some_and(|kty| kty != "oct");
-                    let Some(thumbprint) = thumbprint(&members).filter(|_| asymmetric) else {
-                        let message =
-                            format!("the key {kid:?} has no thumbprint to be its new kid");
-                        return Err(Error::refused(message).hint("give it a kid: --kid"));
-                    };
-                    let mut members = members.clone();
-                    members.set_text("kid", &thumbprint);
-                    key = Key::from(members);
-                    return self.merge_one(key, own, OnConflict::Fail, merged);
-                }
-                OnConflict::Replace => {
-                    if same.is_some() || rivals.len() > 1 {
-                        return Err(conflict(kid, &self.keys[*rival]));
-                    }
-                    merged.added.push(KeyName::of(&key));
-                    let lost = std::mem::replace(&mut self.keys[*rival], key);
-                    merged.replaced.push(lost.into_owned());
-                    return Ok(());
-                }
-            }
-        }
-        let Some(same) = same else {
-            if !self.copies_of(&key).is_empty() {
-                merged.aliases.push(KeyName::of(&key));
-            }
-            merged.added.push(KeyName::of(&key));
-            self.keys.push(key);
-            return Ok(());
+    /// The keys that would be lost if the set became another one: those that are not in it, and
+    /// those that are without their private part.
+    pub fn lost_in(&self, other: &KeySet) -> Vec<Key<'static>> {
+        let index = Index::of(other);
+        let is_kept = |key: &Key| {
+            let copies = index.copies_of(key);
+            copies
+                .iter()
+                .any(|i| holds_secret(&other.keys[*i]) || !holds_secret(key))
         };
-        let own = &self.keys[same];
-        match updated(own, &key) {
-            Some(new) => {
-                merged.updated.push(KeyName::of(&new));
-                self.keys[same] = new;
+        let lost = self.keys.iter().filter(|key| !is_kept(key));
+        lost.map(|key| key.clone().into_owned()).collect()
+    }
+}
+
+/// A merge under way.
+struct Merge<'a> {
+    /// How many keys the set had before.
+    own: usize,
+    index: Index,
+    keys: Vec<Key<'a>>,
+    on_conflict: OnConflict,
+    merged: Merged,
+}
+
+impl Merge<'_> {
+    fn bring_in(&mut self, key: Key<'static>) -> Result<()> {
+        // An invalid key is kept as it came; no good one is changed after it.
+        let same = match has_error(&public_findings(&key)) {
+            false => self.index.position_of(&key),
+            true => self.keys.iter().position(|other| *other == key),
+        };
+        let kid = KeyName::of(&key).kid;
+        let rivals = kid
+            .as_deref()
+            .map_or(&[][..], |kid| self.index.with_kid(kid));
+        let mut rivals = rivals
+            .iter()
+            .filter(|rival| **rival < self.own && Some(**rival) != same);
+        match (rivals.next().copied(), rivals.next(), same) {
+            (Some(rival), None, None) if self.on_conflict == OnConflict::Replace => {
+                self.merged.added.push(KeyName::of(&key));
+                let lost = self.put(rival, key);
+                self.merged.replaced.push(lost);
             }
-            None => merged.skipped.push(KeyName::of(own)),
+            (Some(rival), ..) => match self.on_conflict {
+                OnConflict::Skip => self.merged.skipped.push(KeyName::of(&key)),
+                OnConflict::Rekey => return self.bring_in(named_by_thumbprint(&key)?),
+                OnConflict::Fail | OnConflict::Replace => {
+                    return Err(conflict(&kid.unwrap_or_default(), &self.keys[rival]));
+                }
+            },
+            (None, _, Some(same)) => match updated(&self.keys[same], &key) {
+                Some(new) => {
+                    self.merged.updated.push(KeyName::of(&new));
+                    self.put(same, new);
+                }
+                None => self.merged.skipped.push(KeyName::of(&self.keys[same])),
+            },
+            (None, _, None) => {
+                if !self.index.copies_of(&key).is_empty() {
+                    self.merged.aliases.push(KeyName::of(&key));
+                }
+                self.merged.added.push(KeyName::of(&key));
+                self.index.add(self.keys.len(), &key);
+                self.keys.push(key);
+            }
         }
         Ok(())
+    }
+
+    /// Puts a key in the place of another, and returns that.
+    fn put(&mut self, position: usize, key: Key<'static>) -> Key<'static> {
+        self.index.remove(position, &self.keys[position]);
+        self.index.add(position, &key);
+        std::mem::replace(&mut self.keys[position], key).into_owned()
+    }
+}
+
+/// The key with its thumbprint for a kid. Shared secrets get none: the thumbprint of a secret
+/// that people made up would help to guess it (RFC 7638 section 7).
+fn named_by_thumbprint(key: &Key) -> Result<Key<'static>> {
+    let members = key.members().unwrap_or_default();
+    let symmetric = members.string("kty").is_some_and(|kty| kty == "oct");
+    match thumbprint(&members).filter(|_| !symmetric) {
+        Some(thumbprint) => {
+            let renamed = Key::from(members.clone().with_kid(&thumbprint));
+            match renamed == *key {
+                false => Ok(renamed),
+                true => Err(Error::refused(format!(
+                    "another key has the kid {thumbprint:?}"
+                ))),
+            }
+        }
+        None => Err(
+            Error::refused("a key without a public thumbprint has a kid that is taken")
+                .hint("give it another kid: --kid"),
+        ),
     }
 }
 
@@ -171,21 +213,6 @@ fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
         }
     }
     (result != own_members).then(|| Key::from(result))
-}
-
-impl KeySet<'_> {
-    /// The keys that would be lost if the set became another one: those that are not in it, and
-    /// those that are without their private part.
-    pub fn lost_in(&self, other: &KeySet) -> Vec<Key<'static>> {
-        let is_kept = |key: &Key| {
-            let copies = other.copies_of(key);
-            copies
-                .iter()
-                .any(|i| holds_secret(&other.keys[*i]) || !holds_secret(key))
-        };
-        let lost = self.keys.iter().filter(|key| !is_kept(key));
-        lost.map(|key| key.clone().into_owned()).collect()
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod import;
+pub mod index;
 pub mod lifecycle;
 pub mod merge;
 pub mod publish;

@@ -90,40 +90,6 @@ impl KeySet<'_> {
         })
     }
 
-    /// The positions of the same key, under whatever kids: the same thumbprint, or else the same
-    /// text.
-    pub fn copies_of(&self, key: &Key) -> Vec<usize> {
-        let members = key.members().unwrap_or_default();
-        let Some(wanted) = thumbprint(&members) else {
-            return self.positions(|other| other.json() == key.json());
-        };
-        // The same key has the same x, n, k or pub; only its candidates are hashed.
-        let telling = ["x", "n", "k", "pub"]
-            .iter()
-            .find_map(|name| members.string(name));
-        let telling = telling.unwrap_or_default();
-        self.positions(|other| {
-            may_contain(other, &telling)
-                && other
-                    .members()
-                    .is_ok_and(|other| thumbprint(&other).as_ref() == Some(&wanted))
-        })
-    }
-
-    /// The position of the same key under the same kid, where one of the two may have none.
-    pub fn position_of(&self, key: &Key) -> Option<usize> {
-        let copies = self.copies_of(key);
-        let kid = Header::of(key).kid;
-        let with = |wanted: Option<&str>| {
-            let mut copies = copies.iter().copied();
-            copies.find(|i| Header::of(&self.keys[*i]).kid.as_deref() == wanted)
-        };
-        match kid.as_deref() {
-            Some(kid) => with(Some(kid)).or_else(|| with(None)),
-            None => copies.first().copied(),
-        }
-    }
-
     fn positions(&self, wanted: impl Fn(&Key) -> bool) -> Vec<usize> {
         let keys = self.keys.iter().enumerate();
         keys.filter(|(_, key)| wanted(key))

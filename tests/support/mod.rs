@@ -90,7 +90,11 @@ impl Sandbox {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         // A program that does not read all of it is none of our concern here.
-        let _ = child.stdin.take().expect("a pipe").write_all(input.as_ref());
+        let _ = child
+            .stdin
+            .take()
+            .expect("a pipe")
+            .write_all(input.as_ref());
         Run::from(child.wait_with_output().expect("the program ends"))
     }
 
@@ -115,7 +119,11 @@ impl Sandbox {
             return Vec::new();
         };
         let name = |entry: std::io::Result<std::fs::DirEntry>| {
-            entry.expect("an entry").file_name().into_string().expect("a UTF-8 name")
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("a UTF-8 name")
         };
         let mut names: Vec<_> = entries.map(name).collect();
         names.sort();
@@ -150,7 +158,10 @@ impl Run {
     pub fn fails(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         assert!(!self.stderr.contains("panicked"), "{self:#?}");
-        assert!(!self.stderr.is_empty(), "a failure without a word: {self:#?}");
+        assert!(
+            !self.stderr.is_empty(),
+            "a failure without a word: {self:#?}"
+        );
         self
     }
 

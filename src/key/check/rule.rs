@@ -97,6 +97,8 @@ rules! {
         "The RSA public exponent is below 65537."
     RsaPrivateIncomplete "rsa-private-incomplete" Error
         "Some of p, q, dp, dq and qi are there and not all, or they are there without d (RFC 7518 section 6.3.2)."
+    RsaCrtMissing "rsa-crt-missing" Warning
+        "p and q are there and dp, dq and qi are not, which follow from them (RFC 7518 section 6.3.2)."
     RsaMultiPrime "rsa-multi-prime" Error
         "The RSA key has more than two primes (oth), which jwks does not support (RFC 7518 section 6.3.2.7)."
     CoordinateLength "coordinate-length" Error

@@ -49,16 +49,20 @@ pub fn spki(members: &Members) -> Result<Document> {
 /// The private key as PKCS#8 (RFC 5958, version 1).
 pub fn pkcs8(members: &Members) -> Result<Document> {
     let jwk = to_jwk(members)?;
-    let der = match (jwk.key_type(), jwk.curve()) {
-        ("RSA", _) => RsaKeyPair::from_jwk(&jwk).map(|pair| pair.to_der_private_key()),
-        ("EC", _) => EcKeyPair::from_jwk(&jwk).map(|pair| pair.to_der_private_key()),
+    // josekit's own DER of an EC key is SEC1; its PEM is PKCS#8 for every kty.
+    let pem = match (jwk.key_type(), jwk.curve()) {
+        ("RSA", _) => RsaKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
+        ("EC", _) => EcKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
         ("OKP", Some("X25519" | "X448")) => {
-            EcxKeyPair::from_jwk(&jwk).map(|pair| pair.to_der_private_key())
+            EcxKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key())
         }
-        ("OKP", _) => EdKeyPair::from_jwk(&jwk).map(|pair| pair.to_der_private_key()),
+        ("OKP", _) => EdKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
         (kty, _) => return Err(no_form(kty, "PKCS#8")),
     };
-    Ok(Document::new("PRIVATE KEY", der.map_err(not_written)?))
+    let pem = Secret::new(pem.map_err(not_written)?);
+    let der = pem::parse(pem.expose())
+        .map_err(|error| Error::failed("the private key cannot be written").cause(error))?;
+    Ok(Document::new("PRIVATE KEY", der.into_contents()))
 }
 
 /// The RSA key as PKCS#1 (RFC 8017 appendix A.1).
@@ -113,7 +117,7 @@ fn to_jwk(members: &Members) -> Result<Jwk> {
             map.insert(name.into(), value.into_owned().into());
         }
     }
-    if members.string("kty").as_deref() == Some("RSA") && !members.has("p") {
+    if members.string("kty").as_deref() == Some("RSA") && !members.has("dp") {
         let number = |name: &str| {
             let text = members.string(name).unwrap_or_default();
             base64url::decode(&text).map_err(|_| Error::invalid(format!("{name} is no base64url")))

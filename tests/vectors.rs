@@ -1,0 +1,581 @@
+//! The vectors: each file of `tests/vectors` comes out as its `expected.json` says, through the
+//! program. `ok` and `accept` go into a set, `reject` leaves nothing behind, and nothing panics.
+
+mod support;
+
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use support::{Run, Sandbox, vectors};
+
+/// Forms that are recognised, and refused with what to do instead.
+const NOT_READ: &[&str] = &[
+    "pkcs12",
+    "pkcs8-encrypted",
+    "pkcs1-encrypted-legacy",
+    "sec1-encrypted-legacy",
+    "openssh",
+];
+
+fn expected(folder: &str) -> BTreeMap<String, Map<String, Value>> {
+    let path = vectors().join(folder).join("expected.json");
+    let json = std::fs::read_to_string(path).expect("expected.json");
+    serde_json::from_str(&json).expect("JSON")
+}
+
+/// Puts a vector into a fresh set `v`, and bounds the time that takes.
+fn import(file: &Path, expected: &Map<String, Value>, more: &[&str]) -> (Sandbox, Run) {
+    let sandbox = Sandbox::new();
+    let start = Instant::now();
+    let file = file.to_str().expect("a UTF-8 path");
+    let mut arguments = vec!["set", "v", file];
+    arguments.extend(more);
+    let run = sandbox.run(arguments);
+    if let Some(seconds) = expected.get("max_seconds").and_then(Value::as_f64) {
+        assert!(
+            start.elapsed() <= Duration::from_secs_f64(seconds),
+            "{file} took too long"
+        );
+    }
+    assert!(!run.stderr.contains("panicked"), "{file}: {run:#?}");
+    (sandbox, run)
+}
+
+/// It was refused with words, the right exit code, and nothing written.
+#[track_caller]
+fn assert_refused(file: &str, sandbox: &Sandbox, run: Run) {
+    let run = run.fails(5);
+    assert!(run.stderr.contains("error: "), "{file}: {run:#?}");
+    assert!(run.stdout.is_empty(), "{file}: {run:#?}");
+    assert!(
+        sandbox.store_entries().is_empty(),
+        "{file} left something behind"
+    );
+}
+
+mod generated {
+    use super::*;
+
+    #[test]
+    fn every_file_gives_its_key_or_a_clear_refusal() {
+        for (name, expected) in expected("generated") {
+            check(&name, &expected);
+        }
+    }
+
+    fn check(name: &str, expected: &Map<String, Value>) {
+        let text = |member| expected.get(member).and_then(Value::as_str);
+        let (sandbox, run) = import(&vectors().join("generated").join(name), expected, &[]);
+        let verdict = text("expect").expect("a verdict");
+        let read = !text("container").is_some_and(|container| NOT_READ.contains(&container));
+        match (verdict, run.code) {
+            ("ok", _) if read => assert_key(name, expected, &sandbox, run.ok()),
+            ("optional" | "reject-or-recompute" | "reject-or-fix", Some(0)) => {
+                assert_key(name, expected, &sandbox, run);
+            }
+            ("reject-or-accept" | "reject-or-warn" | "reject-or-detect", Some(0)) => {
+                panic!("{name}: jwks refuses this, and this test does not know what to expect");
+            }
+            _ => assert_refused(name, &sandbox, run),
+        }
+    }
+
+    fn assert_key(name: &str, expected: &Map<String, Value>, sandbox: &Sandbox, run: Run) {
+        let keys = sandbox.json(["list", "v", "--json"])["keys"].clone();
+        let key = &keys[0];
+        for (member, wanted) in [
+            ("kty", "kty"),
+            ("crv", "crv"),
+            ("thumbprint", "thumbprint_sha256"),
+            ("private", "private"),
+        ] {
+            let wanted = expected.get(wanted).unwrap_or(&Value::Null);
+            assert_eq!(&key[member], wanted, "{member} of {name}: {run:#?}");
+        }
+        if let Some(bits) = expected.get("bits") {
+            assert_eq!(&key["size"], bits, "{name}");
+        }
+        let container = expected
+            .get("container")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let stored = sandbox.json(["get", "v", "--private"])["keys"][0].clone();
+        if container.starts_with("x509") || container == "pem-bundle" {
+            if let Some(digest) = expected.get("x5t_S256") {
+                assert_eq!(&stored["x5t#S256"], digest, "{name}");
+            }
+            let length = expected
+                .get("chain_length")
+                .and_then(Value::as_u64)
+                .unwrap_or(1);
+            let chain = stored["x5c"].as_array().map(Vec::len);
+            assert_eq!(chain, Some(length as usize), "{name}");
+        }
+        // Parameters that pin the hash name the algorithm.
+        if let Some(hash @ ("sha256" | "sha384")) =
+            expected.get("pss_params").and_then(Value::as_str)
+            && container != "jwk"
+        {
+            assert_eq!(key["alg"], hash.replace("sha", "PS"), "{name}");
+        }
+        let count = if name.ends_with("two-private-keys.pem") {
+            2
+        } else {
+            1
+        };
+        assert_eq!(keys.as_array().map(Vec::len), Some(count), "{name}");
+        assert_eq!(sandbox.run(["check", "v"]).code, Some(0), "{name}");
+    }
+
+    /// What came in leaves in every form, and comes back as the same key.
+    #[test]
+    fn every_private_key_survives_every_form() {
+        for (name, expected) in expected("generated") {
+            let is_source =
+                name.ends_with(".jwk.json") && expected.get("private") == Some(&true.into());
+            if !is_source {
+                continue;
+            }
+            let (sandbox, run) = import(&vectors().join("generated").join(&name), &expected, &[]);
+            run.ok();
+            let mut forms = vec![("pem", true), ("der", true), ("pem", false), ("der", false)];
+            match expected["kty"].as_str() {
+                Some("RSA") => {
+                    forms.extend([("pkcs1", true), ("pkcs1-der", true), ("pkcs1", false)])
+                }
+                Some("EC") => forms.extend([("sec1", true), ("sec1-der", true)]),
+                _ => {}
+            }
+            for (form, private) in forms {
+                let mut export = vec!["export", "v", "--to", form, "-o", "out"];
+                export.extend(private.then_some("--private"));
+                sandbox.ok(export);
+                let back = Sandbox::new();
+                back.ok([
+                    "set",
+                    "v",
+                    sandbox.path().join("out").to_str().expect("UTF-8"),
+                ]);
+                let key = back.json(["list", "v", "--json"])["keys"][0].clone();
+                assert_eq!(
+                    key["thumbprint"], expected["thumbprint_sha256"],
+                    "{name} as {form}"
+                );
+                assert_eq!(key["private"], private, "{name} as {form}");
+                std::fs::remove_file(sandbox.path().join("out")).expect("the export");
+            }
+        }
+    }
+}
+
+mod malformed {
+    use super::*;
+
+    #[test]
+    fn every_document_gets_its_verdict() {
+        for (name, expected) in expected("malformed-jwk") {
+            check(&name, &expected);
+        }
+    }
+
+    fn path(name: &str) -> PathBuf {
+        vectors().join("malformed-jwk").join(name)
+    }
+
+    fn check(name: &str, expected: &Map<String, Value>) {
+        let file = path(name);
+        let (sandbox, run) = import(&file, expected, &[]);
+        let said = Sandbox::new().run(["check", file.to_str().expect("UTF-8")]);
+        let warned = run.stderr.contains("warning: ");
+        match expected["expect"].as_str().expect("a verdict") {
+            "accept" => {
+                run.ok();
+                said.ok();
+            }
+            "warn" => {
+                assert!(run.ok().stderr.contains("warning: "), "{name}");
+                assert!(said.ok().stdout.contains("warning"), "{name}");
+            }
+            "reject" => {
+                assert_refused(name, &sandbox, run);
+                said.fails(5);
+            }
+            "reject-or-skip" => {
+                assert_refused(name, &sandbox, run);
+                said.fails(5);
+                keeps_the_good_key(&file, expected);
+            }
+            // Either outcome, but never silence and never a wrong key.
+            "accept-or-reject" | "reject-or-detect" if run.code == Some(0) => {
+                said.ok();
+            }
+            "accept-or-warn" if run.code == Some(0) => {
+                said.ok();
+            }
+            "reject-or-warn" if run.code == Some(0) => assert!(warned, "{name}: {run:#?}"),
+            _ => {
+                assert_refused(name, &sandbox, run);
+                said.fails(5);
+            }
+        }
+    }
+
+    /// One bad key costs no good one: it can be left out, or kept as it is.
+    fn keeps_the_good_key(file: &Path, expected: &Map<String, Value>) {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let Some(good) = text.contains("good-1").then_some("good-1") else {
+            return;
+        };
+        for flag in ["--skip-invalid", "--allow-invalid"] {
+            let (sandbox, run) = import(file, expected, &[flag]);
+            let run = run.ok();
+            assert!(
+                run.stderr.contains("warning: "),
+                "{}: {run:#?}",
+                file.display()
+            );
+            let key = sandbox.json(["get", "v", good]);
+            assert_eq!(key["kty"], "EC", "{}", file.display());
+            let rows = sandbox.json(["list", "v", "--json"])["keys"].clone();
+            let rows = rows.as_array().expect("rows").clone();
+            let flagged = rows
+                .iter()
+                .filter(|row| row.get("invalid").is_some())
+                .count();
+            match flag {
+                "--skip-invalid" => assert_eq!((rows.len(), flagged), (1, 0), "{}", file.display()),
+                _ => assert_eq!(rows.len(), 2, "{}", file.display()),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_forbidden_is_published() {
+        for (name, expected) in expected("malformed-jwk") {
+            let Some(forbidden) = expected.get("forbidden_in_public") else {
+                continue;
+            };
+            let (sandbox, _) = import(&path(&name), &expected, &["--allow-invalid"]);
+            for command in [
+                &["get", "v"][..],
+                &["export", "v"],
+                &["export", "v", "--with-dates"],
+            ] {
+                let published = sandbox.run(command).stdout;
+                for member in forbidden.as_array().expect("names") {
+                    assert!(!published.contains(&member.to_string()), "{name}: {member}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_kept_to_the_last_digit() {
+        for (name, expected) in expected("malformed-jwk") {
+            if !name.starts_with("preserve/") || name.contains("identical") {
+                continue;
+            }
+            let original = std::fs::read_to_string(path(&name)).expect("a vector");
+            let (sandbox, run) = import(&path(&name), &expected, &[]);
+            run.ok();
+            assert_eq!(tokens(&sandbox.read_set("v")), tokens(&original), "{name}");
+            // Another key comes and goes: the rest stays as it was.
+            sandbox.ok(["create", "v", "--kid", "guest"]);
+            sandbox.ok(["delete", "v", "guest", "--yes", "--force"]);
+            assert_eq!(tokens(&sandbox.read_set("v")), tokens(&original), "{name}");
+        }
+    }
+
+    /// A document without the blanks between its tokens; strings and numbers stay as they are.
+    fn tokens(json: &str) -> String {
+        let (mut inside, mut escaped) = (false, false);
+        let keep = |c: &char| {
+            if inside {
+                inside = escaped || *c != '"';
+                escaped = !escaped && *c == '\\';
+                true
+            } else {
+                inside = *c == '"';
+                !c.is_whitespace()
+            }
+        };
+        json.chars().filter(keep).collect()
+    }
+
+    #[test]
+    fn no_kid_reaches_the_terminal_raw_and_each_can_be_asked_for() {
+        for (name, expected) in expected("malformed-jwk") {
+            let Some(kid) = expected.get("kid").and_then(Value::as_str) else {
+                continue;
+            };
+            let (sandbox, run) = import(&path(&name), &expected, &[]);
+            let mut outputs = vec![run.ok()];
+            for command in [
+                &["list", "v"][..],
+                &["list", "v", "--format", "names"],
+                &["list", "v", "--json"],
+                &["list"],
+                &["list", "--json"],
+                &["get", "v"],
+                &["get", "v", "--private"],
+                &["check", "v"],
+                &["check", "v", "--json"],
+                &["thumbprint", "v", "--json"],
+                &["delete", "v"],
+                &["export", "v"],
+                &["get", "v", "good-2"],
+            ] {
+                outputs.push(sandbox.run(command));
+            }
+            // An argument cannot hold a NUL; that key is known by its thumbprint.
+            if !kid.contains('\0') {
+                let key = sandbox.run(["get", "v", "--", kid]).ok();
+                assert_eq!(key.json()["kid"], kid, "{name}");
+                outputs.push(key);
+                outputs.push(sandbox.run(["get", "v", "--", &format!("{kid}x")]).fails(3));
+            }
+            let rows = sandbox.json(["list", "v", "--json"])["keys"].clone();
+            let kids: Vec<_> = rows
+                .as_array()
+                .expect("rows")
+                .iter()
+                .map(|row| &row["kid"])
+                .collect();
+            assert!(kids.contains(&&Value::from(kid)), "{name}: {kids:?}");
+            for output in outputs {
+                for text in [&output.stdout, &output.stderr] {
+                    let raw = text.chars().find(|c| c.is_control() && !matches!(c, '\n'));
+                    assert_eq!(raw, None, "{name}: {output:#?}");
+                }
+            }
+            assert_eq!(sandbox.store_entries(), [".lock", "v.json"], "{name}");
+        }
+    }
+
+    #[test]
+    fn bad_set_names_are_refused() {
+        let json = std::fs::read_to_string(path("set-names.json")).expect("set-names.json");
+        let json: Value = serde_json::from_str(&json).expect("JSON");
+        for name in json["names"].as_array().expect("names") {
+            let name = name.as_str().expect("a name");
+            if name.contains('\0') {
+                continue; // no argument can hold it
+            }
+            let sandbox = Sandbox::new();
+            let run = sandbox.run(["create", "--", name]);
+            if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && run.code == Some(0) {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+                assert!(name.chars().all(plain) && name.len() <= 128, "{name:?}");
+                continue;
+            }
+            let run = run.fails(2);
+            assert!(!run.stderr.contains('\u{1b}'), "{run:#?}");
+            assert_eq!(
+                std::fs::read_dir(sandbox.path())
+                    .expect("a directory")
+                    .count(),
+                0,
+                "{name:?}"
+            );
+        }
+    }
+}
+
+/// Documents of real services, with the findings that they must come out with.
+mod real_documents {
+    use super::*;
+
+    fn findings(file: &str) -> (Vec<String>, Value) {
+        let path = vectors().join("services").join(file);
+        let run = Sandbox::new().run(["check", path.to_str().expect("UTF-8"), "--json"]);
+        let report = run.json();
+        let rows = report["findings"].as_array().expect("findings");
+        let line = |row: &Value| {
+            let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
+            format!("{} {} {}", text("severity"), text("kid"), text("rule"))
+        };
+        (rows.iter().map(line).collect(), report.clone())
+    }
+
+    #[test]
+    fn the_sample_set_of_authlete() {
+        let (found, report) = findings("authlete-sample.jwks.json");
+        assert_eq!(
+            found,
+            [
+                "error rsa-sig-001 base64url-trailing-bits",
+                "error rsa-sig-001 rsa-modulus-even",
+                "error rsa-enc-001 base64url-trailing-bits",
+                "error ec256-sig-001 base64url-trailing-bits",
+                "error ec256-sig-001 base64url-trailing-bits",
+                "error ec256-enc-001 base64url-trailing-bits",
+                "error ec256-enc-001 base64url-trailing-bits",
+                "error ec256-enc-001 point-not-on-curve",
+            ]
+        );
+        assert_eq!(
+            (&report["errors"], &report["warnings"]),
+            (&8.into(), &0.into())
+        );
+    }
+
+    #[test]
+    fn the_sample_key_of_ory() {
+        // The RSA part is a fresh key; the rest is what the sample carries beside it.
+        let sandbox = Sandbox::new();
+        sandbox.ok([
+            "create",
+            "rsa",
+            "--alg",
+            "RS256",
+            "--kid",
+            "1603dfe0af8f4596",
+        ]);
+        let mut key = sandbox.json(["get", "rsa", "1603", "--private"]);
+        let sample = [
+            ("crv", Value::from("P-256")),
+            ("k", "GawgguFyGrWKav7AX4VKUg".into()),
+            ("x", "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU".into()),
+            ("y", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0".into()),
+            ("x5c", serde_json::json!(["x5c_example"])),
+        ];
+        for (name, value) in sample {
+            key[name] = value;
+        }
+        let file = sandbox.write("ory.json", key.to_string());
+        let report = sandbox.run(["check", &file, "--json"]).fails(5).json();
+        let rows = report["findings"].as_array().expect("findings");
+        let mut found: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                format!(
+                    "{} {}",
+                    row["rule"].as_str().unwrap(),
+                    row["message"].as_str().unwrap()
+                )
+            })
+            .collect();
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "member-foreign crv does not belong to an RSA key",
+                "member-foreign k does not belong to an RSA key",
+                "member-foreign x does not belong to an RSA key",
+                "member-foreign y does not belong to an RSA key",
+                "x5c-form element 0 of x5c is not base64",
+            ]
+        );
+        assert_eq!(
+            (&report["errors"], &report["warnings"]),
+            (&1.into(), &4.into())
+        );
+    }
+}
+
+/// The keys that the RFCs print, with the thumbprints that they or their errata give.
+#[test]
+fn the_keys_of_the_rfcs() {
+    for (file, thumbprints) in [
+        (
+            "rfc7517-A1-public.jwks.json",
+            &[
+                "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s",
+                "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+            ][..],
+        ),
+        (
+            "rfc7517-A2-private.jwks.json",
+            &[
+                "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s",
+                "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+            ],
+        ),
+        (
+            "rfc7517-A3-symmetric.jwks.json",
+            &[
+                "k1JnWRfC-5zzmL72vXIuBgTLfVROXBakS4OmGcrMCoc",
+                "y_x3gCJnL6oKGBBIXScabduwxTVy2Wd2bzRVEUbdUzc",
+            ],
+        ),
+        (
+            "rfc7517-C1-plaintext.jwk.json",
+            &["D8R4-FeTJfzuDUy8bZ0c4hcwpul-Q11gCPs3mw6-R9Q"],
+        ),
+        (
+            "rfc7638-3.1-rsa.jwk.json",
+            &["NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"],
+        ),
+        (
+            "rfc8037-A1-ed25519-private.jwk.json",
+            &["kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"],
+        ),
+        (
+            "rfc8037-A2-ed25519-public.jwk.json",
+            &["kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"],
+        ),
+        (
+            "rfc8037-A7-x448-public.jwk.json",
+            &["rjT14KFppHOg_L80YOaujYr3L7L0XtD24UHups3cfWo"],
+        ),
+        (
+            "rfc9964-ML-DSA-44-zero-seed.jwk.json",
+            &["T4xl70S7MT6Zeq6r9V9fPJGVn76wfnXJ21-gyo0Gu6o"],
+        ),
+    ] {
+        let path = vectors().join("rfc").join(file);
+        let run = Sandbox::new()
+            .run(["thumbprint", path.to_str().expect("UTF-8")])
+            .ok();
+        assert_eq!(
+            run.stdout.lines().collect::<Vec<_>>(),
+            thumbprints,
+            "{file}"
+        );
+    }
+}
+
+/// RFC 9278 section 3: the URI of the key of RFC 7638 section 3.1.
+#[test]
+fn a_thumbprint_uri() {
+    let path = vectors().join("rfc/rfc7638-3.1-rsa.jwk.json");
+    let run = Sandbox::new()
+        .run(["thumbprint", path.to_str().expect("UTF-8"), "--uri"])
+        .ok();
+    assert_eq!(
+        run.stdout,
+        "urn:ietf:params:oauth:jwk-thumbprint:sha-256:NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\n"
+    );
+}
+
+/// Other projects' public data, where `JWKS_THIRD_PARTY_VECTORS` names a directory with it.
+#[test]
+fn sets_of_real_issuers() {
+    let Some(directory) = std::env::var_os("JWKS_THIRD_PARTY_VECTORS") else {
+        return;
+    };
+    let directory = Path::new(&directory).join("real-jwks");
+    let json = std::fs::read_to_string(directory.join("expected.json")).expect("expected.json");
+    let expected: BTreeMap<String, Value> = serde_json::from_str(&json).expect("JSON");
+    let there = expected
+        .into_iter()
+        .filter(|(name, _)| directory.join(name).exists());
+    let there: Vec<_> = there.collect();
+    assert!(!there.is_empty());
+    for (name, expected) in there {
+        let file = directory.join(&name);
+        let sandbox = Sandbox::new();
+        sandbox.ok(["set", "v", file.to_str().expect("UTF-8"), "--allow-invalid"]);
+        let rows = sandbox.json(["list", "v", "--json"])["keys"].clone();
+        let rows = rows.as_array().expect("rows");
+        let wanted = expected["keys"].as_array().expect("keys");
+        assert_eq!(rows.len(), wanted.len(), "{name}");
+        for (row, wanted) in rows.iter().zip(wanted) {
+            // One issuer publishes its numbers in the wrong alphabet.
+            if row.get("invalid").is_none() {
+                assert_eq!(row["thumbprint"], wanted["thumbprint_sha256"], "{name}");
+            }
+        }
+    }
+}
