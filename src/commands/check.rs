@@ -1,7 +1,7 @@
 //! `jwks check`: every fault of a set or a file.
 
+use super::input;
 use super::report::count;
-use super::{complete, input};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::Severity;
@@ -11,7 +11,6 @@ use crate::keyset::import;
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
 use clap::Args;
-use clap_complete::ArgValueCompleter;
 use serde::Serialize;
 use std::path::Path;
 
@@ -29,7 +28,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
     /// A set, a file, or - for standard input; a file that is named like a set is ./FILE
-    #[arg(value_name = "SET|FILE", add = ArgValueCompleter::new(complete::sets_and_files))]
+    #[arg(value_name = "SET|FILE")]
     target: String,
 
     /// Check it as a set meant for publication: no private and no symmetric keys

@@ -1,10 +1,13 @@
 //! `jwks completion`: the script that makes a shell ask for completions.
 
-use crate::cli::COMPLETE_VARIABLE;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use clap_complete::env::Shells;
+
+/// The environment variable by which a shell asks for completions. The usual `COMPLETE` may be
+/// in anyone's environment for other reasons.
+pub const COMPLETE_VARIABLE: &str = "JWKS_COMPLETE";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,7 @@
 //! `jwks create`: generate keys and add them to a set.
 
 use super::report::{JsonKeyName, count, json_names};
-use super::{complete, time};
+use super::time;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -16,7 +16,6 @@ use crate::keyset::import::check_kid;
 use crate::keyset::merge::KeyName;
 use crate::keystore::{IfMissing, SetName};
 use clap::{Args, ValueEnum};
-use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -49,19 +48,19 @@ pub enum KidFrom {
 #[command(after_help = EXAMPLES)]
 pub struct CreateArgs {
     /// The set
-    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    #[arg(value_name = "SET")]
     set: String,
 
     /// The algorithm, such as ES256 (the default), RS256, EdDSA, HS256, ECDH-ES, A256GCM
-    #[arg(long, value_name = "ALG", add = ArgValueCandidates::new(complete::created_algorithms))]
+    #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
     /// The key type, for a key without an algorithm: RSA, EC, OKP, oct
-    #[arg(long, value_name = "KTY", add = ArgValueCandidates::new(complete::created_key_types))]
+    #[arg(long, value_name = "KTY")]
     kty: Option<String>,
 
     /// The curve: P-256, P-384, P-521, secp256k1, Ed25519, Ed448, X25519, X448
-    #[arg(long, value_name = "CRV", add = ArgValueCandidates::new(complete::curves))]
+    #[arg(long, value_name = "CRV")]
     crv: Option<String>,
 
     /// The size of an RSA or symmetric key, in bits
@@ -69,12 +68,11 @@ pub struct CreateArgs {
     size: Option<u32>,
 
     /// What the key is for: sig or enc; the algorithm's own use by default
-    #[arg(long = "use", value_name = "USE", add = ArgValueCandidates::new(complete::uses))]
+    #[arg(long = "use", value_name = "USE")]
     usage: Option<String>,
 
     /// The operations that the key is for, such as sign,verify
     #[arg(long, value_name = "OP,…", value_delimiter = ',')]
-    #[arg(add = ArgValueCandidates::new(complete::operations))]
     key_ops: Vec<String>,
 
     /// The kid, for one key

@@ -1,6 +1,5 @@
 //! `jwks delete`: keys of a set, or a whole set.
 
-use super::complete;
 use super::report::{changed_meanwhile, count};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -11,7 +10,6 @@ use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::{IfMissing, SetName};
 use clap::Args;
-use clap_complete::ArgValueCompleter;
 use serde::Serialize;
 
 const EXAMPLES: &str = "\
@@ -28,11 +26,11 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {
     /// The set
-    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    #[arg(value_name = "SET")]
     set: String,
 
     /// The keys: kids, thumbprints, or the first characters of kids; without any the whole set
-    #[arg(value_name = "KID", add = ArgValueCompleter::new(complete::kids))]
+    #[arg(value_name = "KID")]
     kids: Vec<String>,
 
     /// Delete the keys whose exp has come; they are of no use to anyone, so nothing is asked

@@ -1,6 +1,5 @@
 //! `jwks export`: a set or a key in the form that others read.
 
-use super::complete;
 use super::report::note_left_out;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -18,7 +17,6 @@ use crate::keystore::SetName;
 use crate::keystore::files::{self, Access, Existing};
 use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
-use clap_complete::ArgValueCompleter;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,11 +56,11 @@ pub enum To {
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
     /// The set
-    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    #[arg(value_name = "SET")]
     set: String,
 
     /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
-    #[arg(value_name = "KID", add = ArgValueCompleter::new(complete::kids))]
+    #[arg(value_name = "KID")]
     kid: Option<String>,
 
     /// The form

@@ -1,6 +1,5 @@
 //! `jwks get`: a set or a key as JSON.
 
-use super::complete;
 use super::report::note_left_out;
 use super::select::FilterArgs;
 use crate::context::Context;
@@ -12,7 +11,6 @@ use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
 use crate::secret::Secret;
 use clap::Args;
-use clap_complete::ArgValueCompleter;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,11 +27,11 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct GetArgs {
     /// The set
-    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    #[arg(value_name = "SET")]
     set: String,
 
     /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
-    #[arg(value_name = "KID", add = ArgValueCompleter::new(complete::kids))]
+    #[arg(value_name = "KID")]
     kid: Option<String>,
 
     /// Print private and symmetric keys with all of their members

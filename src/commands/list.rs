@@ -2,7 +2,7 @@
 
 use super::report::{count, plain_handle};
 use super::select::FilterArgs;
-use super::{complete, time};
+use super::time;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::summary::{Header, Summary};
@@ -10,7 +10,6 @@ use crate::keyset::lifecycle::{self, State};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
 use clap::{Args, ValueEnum};
-use clap_complete::ArgValueCompleter;
 use serde::Serialize;
 
 const EXAMPLES: &str = "\
@@ -41,7 +40,7 @@ pub enum Format {
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
     /// The set; without it the sets are listed
-    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    #[arg(value_name = "SET")]
     set: Option<String>,
 
     /// How to print; table by default, json with --json

@@ -1,10 +1,9 @@
 //! `jwks man`: the manual, generated from the command definitions.
 
-use crate::cli::Cli;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::RULES;
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
@@ -12,6 +11,10 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks man
   $ jwks man create | head -n 5";
+
+/// The day of the version's release; a page names no day on which it was generated, so that the
+/// same source gives the same page.
+const RELEASED: &str = "2026-11-21";
 
 /// Print a manual page
 #[derive(Debug, Args)]
@@ -22,13 +25,21 @@ pub struct ManArgs {
     command: Option<String>,
 }
 
-/// Runs `jwks man`.
-pub fn run(ctx: &Context, args: &ManArgs) -> Result<()> {
+/// The exit codes, one a line.
+pub const EXIT_CODES: &str = "  0  done, also when there was nothing to do
+  1  failed: file system, cryptography
+  2  usage
+  3  not found: set, key, file
+  4  refused: exists already, conflict, needs a confirmation, lock not obtained
+  5  invalid: input that does not parse, or keys that fail a check";
+
+/// Runs `jwks man`; `program` is the definition of the whole command line.
+pub fn run(ctx: &Context, args: &ManArgs, program: clap::Command) -> Result<()> {
     let wanted = match &args.command {
         Some(command) => format!("jwks-{command}"),
         None => "jwks".into(),
     };
-    let pages = pages()?;
+    let pages = pages(program)?;
     let names: Vec<_> = pages
         .iter()
         .filter_map(|(name, _)| name.strip_prefix("jwks-"))
@@ -41,40 +52,106 @@ pub fn run(ctx: &Context, args: &ManArgs) -> Result<()> {
 }
 
 /// Every page: its name without the section, and its roff.
-pub fn pages() -> Result<Vec<(String, Vec<u8>)>> {
-    let mut program = Cli::command();
+fn pages(mut program: clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     program.build();
-    let mut pages = vec![page(program.clone(), "jwks".into())?];
+    let mut pages = vec![page(&program, "jwks")?];
     for command in program.get_subcommands() {
         let name = format!("jwks-{}", command.get_name());
-        pages.push(page(command.clone(), name)?);
+        pages.push(page(command, &name)?);
     }
     Ok(pages)
 }
 
-fn page(command: clap::Command, name: String) -> Result<(String, Vec<u8>)> {
-    let failed = |error| Error::failed("cannot write the manual").cause(anyhow::Error::from(error));
-    let is_check = command.get_name() == "check";
+fn page(command: &clap::Command, name: &str) -> Result<(String, Vec<u8>)> {
     let version = env!("CARGO_PKG_VERSION");
-    // A page's name has a dash where the command line has a blank.
-    let command = command
-        .name(name.clone())
-        .display_name(name.clone())
-        .version(version);
-    // No date: the same source gives the same page.
-    let man = Man::new(command)
-        .title(name.to_uppercase())
-        .section("1")
-        .date("")
-        .source(format!("jwks {version}"))
-        .manual("jwks manual");
-    let mut page = Vec::new();
-    man.render(&mut page).map_err(failed)?;
-    if is_check {
-        rules().to_writer(&mut page).map_err(failed)?;
-    }
-    Ok((name, page))
+    let man = Man::new(
+        command
+            .clone()
+            .version(version)
+            .display_name(name.to_owned()),
+    )
+    .title(name.to_uppercase())
+    .section("1")
+    .date(RELEASED)
+    .source(format!("jwks {version}"))
+    .manual("jwks manual");
+    let mut roff = Vec::new();
+    let write = |roff: &mut Vec<u8>| {
+        man.render_title(roff)?;
+        man.render_name_section(roff)?;
+        man.render_synopsis_section(roff)?;
+        man.render_description_section(roff)?;
+        man.render_options_section(roff)?;
+        if command.has_subcommands() {
+            man.render_subcommands_section(roff)?;
+            verbatim("EXIT STATUS", EXIT_CODES).to_writer(roff)?;
+            files().to_writer(roff)?;
+        }
+        if command.get_name() == "check" {
+            rules().to_writer(roff)?;
+        }
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let examples = help.strip_prefix("Examples:\n").unwrap_or(&help);
+        verbatim("EXAMPLES", examples).to_writer(roff)
+    };
+    let written = write(&mut roff);
+    written.map_err(|error| Error::failed("cannot write the manual").cause(error))?;
+    Ok((name.to_owned(), roff))
 }
+
+/// A section whose lines stay as they are.
+fn verbatim(title: &str, text: &str) -> Roff {
+    let mut roff = Roff::default();
+    roff.control("SH", [title]);
+    roff.control("nf", []);
+    for line in text.lines() {
+        roff.text([roman(line.trim_start_matches("  "))]);
+    }
+    roff.control("fi", []);
+    roff
+}
+
+/// Where things lie, and what the environment says.
+fn files() -> Roff {
+    let mut roff = Roff::default();
+    for (section, entries) in [("FILES", FILES), ("ENVIRONMENT", ENVIRONMENT)] {
+        roff.control("SH", [section]);
+        for (name, text) in entries {
+            roff.control("TP", []);
+            roff.text([bold(*name)]);
+            roff.text([roman(*text)]);
+        }
+    }
+    roff
+}
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "~/.local/share/jwks/SET.json",
+        "A set, mode 0600 in a directory of mode 0700: a JWK Set that any JOSE tool reads. This is \
+         the place on Linux; on macOS it is ~/Library/Application Support/jwks, on Windows \
+         %APPDATA%\\jwks\\data.",
+    ),
+    (
+        "~/.local/share/jwks/.lock",
+        "The lock that a writer holds. It is never removed; the kernel frees it when its holder ends.",
+    ),
+];
+
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("JWKS_STORE", "The keystore's directory, as --store."),
+    (
+        "NO_COLOR",
+        "Set and not empty: no colours, unless --color always.",
+    ),
+    (
+        "JWKS_COMPLETE",
+        "Set by the completion scripts: the shell that asks for completions.",
+    ),
+];
 
 /// The table of rules, for the page of `check`.
 fn rules() -> Roff {

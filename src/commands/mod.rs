@@ -1,7 +1,6 @@
 //! One file a command: its arguments, its examples, its `run`; and what several of them share.
 
 pub mod check;
-pub mod complete;
 pub mod completion;
 pub mod create;
 pub mod delete;

@@ -1,7 +1,7 @@
 //! `jwks set`: put own keys into a set, or change members of its keys.
 
 use super::report::{JsonKeyName, changed_meanwhile, count, describe, json_names};
-use super::{complete, input, time};
+use super::{input, time};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -16,7 +16,6 @@ use crate::keyset::merge::{KeyName, Merged, OnConflict};
 use crate::keystore::{IfMissing, SetName};
 use crate::secret::Secret;
 use clap::{Args, ValueHint};
-use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -37,7 +36,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct SetArgs {
     /// The set
-    #[arg(value_name = "SET", add = ArgValueCompleter::new(complete::sets))]
+    #[arg(value_name = "SET")]
     set: String,
 
     /// Files with keys; - is standard input
@@ -50,20 +49,18 @@ pub struct SetArgs {
 
     /// Take this key of the input; or the kid of a key that has none
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
-    #[arg(add = ArgValueCompleter::new(complete::kids))]
     kid: Option<String>,
 
     /// The algorithm of keys that name none
-    #[arg(long, value_name = "ALG", add = ArgValueCandidates::new(complete::algorithms))]
+    #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
     /// The use of keys that name none: sig or enc
-    #[arg(long = "use", value_name = "USE", add = ArgValueCandidates::new(complete::uses))]
+    #[arg(long = "use", value_name = "USE")]
     usage: Option<String>,
 
     /// The operations of keys that name none, such as sign,verify
     #[arg(long, value_name = "OP,…", value_delimiter = ',')]
-    #[arg(add = ArgValueCandidates::new(complete::operations))]
     key_ops: Vec<String>,
 
     /// When keys that do not say so may first be used: a time, or an offset such as +1h

@@ -1,7 +1,6 @@
 //! `jwks thumbprint`: RFC 7638 thumbprints and RFC 9278 URIs.
 
 use super::check::with_target;
-use super::complete;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::{Severity, public_findings};
@@ -9,7 +8,6 @@ use crate::key::summary::Summary;
 use crate::key::thumbprint::uri;
 use crate::keyset::KeySet;
 use clap::Args;
-use clap_complete::ArgValueCompleter;
 use serde::Serialize;
 
 const EXAMPLES: &str = "\
@@ -25,11 +23,11 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct ThumbprintArgs {
     /// A set, a file, or - for standard input; a file that is named like a set is ./FILE
-    #[arg(value_name = "SET|FILE", add = ArgValueCompleter::new(complete::sets_and_files))]
+    #[arg(value_name = "SET|FILE")]
     target: String,
 
     /// The key: its kid, or the first characters of its kid, at least four
-    #[arg(value_name = "KID", add = ArgValueCompleter::new(complete::kids))]
+    #[arg(value_name = "KID")]
     kid: Option<String>,
 
     /// Print RFC 9278 URIs

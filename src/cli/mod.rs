@@ -1,5 +1,9 @@
 //! The command line: the global flags, the commands, and the one match that runs them.
 
+mod complete;
+
+use crate::commands::completion::COMPLETE_VARIABLE;
+use crate::commands::man::EXIT_CODES;
 use crate::commands::{check, completion, create, delete, export, get, list, man, set, thumbprint};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -14,10 +18,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The environment variable by which a shell asks for completions. The usual `COMPLETE` may be
-/// in anyone's environment for other reasons.
-pub const COMPLETE_VARIABLE: &str = "JWKS_COMPLETE";
-
 /// Create, keep, check and publish JSON Web Key Sets.
 ///
 /// Keys lie in a local keystore of plain JSON JWK Set files. Private keys leave it only when
@@ -29,7 +29,8 @@ pub const COMPLETE_VARIABLE: &str = "JWKS_COMPLETE";
     disable_help_subcommand = true,
     max_term_width = 100
 )]
-#[command(after_help = EXAMPLES, after_long_help = AFTER_LONG_HELP)]
+#[command(after_help = EXAMPLES)]
+#[command(after_long_help = format!("{EXAMPLES}\n\nExit codes:\n{EXIT_CODES}"))]
 pub struct Cli {
     /// What every command understands.
     #[command(flatten)]
@@ -44,20 +45,6 @@ Examples:
   $ jwks create api
   $ jwks list api
   $ jwks export api";
-
-const AFTER_LONG_HELP: &str = "\
-Examples:
-  $ jwks create api
-  $ jwks list api
-  $ jwks export api
-
-Exit codes:
-  0  done, also when there was nothing to do
-  1  failed: file system, cryptography
-  2  usage
-  3  not found: set, key, file
-  4  refused: exists already, conflict, needs a confirmation, lock not obtained
-  5  invalid: input that does not parse, or keys that fail a check";
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -114,28 +101,22 @@ pub struct Global {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[allow(
+    missing_docs,
+    reason = "a doc comment here would hide the help in the command's own file"
+)]
 pub enum Command {
-    /// Generate a key and add it to a set
     Create(create::CreateArgs),
-    /// List the sets, or the keys of a set
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
-    /// Print a set or a key as JSON, public unless --private
     Get(get::GetArgs),
-    /// Put own keys into a set, or change members of its keys
     Set(set::SetArgs),
-    /// Delete keys or a whole set
     #[command(visible_alias = "rm")]
     Delete(delete::DeleteArgs),
-    /// Write a set or a key for others: JWK Set, JWK, PEM, DER
     Export(export::ExportArgs),
-    /// Check a set or a file and print every fault
     Check(check::CheckArgs),
-    /// Print RFC 7638 thumbprints
     Thumbprint(thumbprint::ThumbprintArgs),
-    /// Print a shell's completion script
     Completion(completion::CompletionArgs),
-    /// Print a manual page
     Man(man::ManArgs),
 }
 
@@ -152,7 +133,7 @@ impl Command {
             Command::Check(args) => check::run(ctx, args),
             Command::Thumbprint(args) => thumbprint::run(ctx, args),
             Command::Completion(args) => completion::run(ctx, args),
-            Command::Man(args) => man::run(ctx, args),
+            Command::Man(args) => man::run(ctx, args, Cli::command()),
         }
     }
 }
@@ -164,7 +145,7 @@ pub fn complete(arguments: &[OsString]) -> bool {
         return false;
     }
     let directory = std::env::current_dir().ok();
-    let _ = CompleteEnv::with_factory(Cli::command)
+    let _ = CompleteEnv::with_factory(complete::command)
         .var(COMPLETE_VARIABLE)
         .try_complete(arguments.iter().cloned(), directory.as_deref());
     true

@@ -3,7 +3,7 @@
 //! It works offline, asks nothing, and offers nothing where something goes wrong. bash inserts
 //! candidates unquoted, so that only kids which a shell takes for plain text are offered.
 
-use crate::cli::{Cli, store_directory};
+use super::{Cli, store_directory};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
 use crate::key::key_type::KEY_TYPES;
@@ -11,13 +11,37 @@ use crate::key::summary::Header;
 use crate::keyset::lifecycle;
 use crate::keystore::{Keystore, SetName};
 use clap::{ArgMatches, CommandFactory as _};
-use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
+use clap_complete::engine::{
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
+};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The most kids that are offered; a list beyond that helps nobody.
 const MOST_KIDS: usize = 1000;
+
+/// The command line, with a completer for each argument that names something: the same name
+/// means the same in every command.
+pub fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|subcommand| {
+        let creates = subcommand.get_name() == "create";
+        subcommand.mut_args(|arg| match (arg.get_id().as_str(), creates) {
+            ("set", _) => arg.add(ArgValueCompleter::new(sets)),
+            ("target", _) => arg.add(ArgValueCompleter::new(sets_and_files)),
+            ("kid" | "kids", false) => arg.add(ArgValueCompleter::new(kids)),
+            ("alg", true) => arg.add(ArgValueCandidates::new(created_algorithms)),
+            ("alg", false) => arg.add(ArgValueCandidates::new(algorithms)),
+            ("kty", true) => arg.add(ArgValueCandidates::new(created_key_types)),
+            ("kty", false) => arg.add(ArgValueCandidates::new(key_types)),
+            ("crv", _) => arg.add(ArgValueCandidates::new(curves)),
+            ("usage", _) => arg.add(ArgValueCandidates::new(uses)),
+            ("key_ops", _) => arg.add(ArgValueCandidates::new(operations)),
+            ("command", _) => arg.add(ArgValueCandidates::new(pages)),
+            _ => arg,
+        })
+    })
+}
 
 fn candidate(value: impl Into<OsString>) -> CompletionCandidate {
     CompletionCandidate::new(value)
@@ -28,19 +52,19 @@ fn described(value: &str, help: String) -> CompletionCandidate {
 }
 
 /// Algorithms that keys may name.
-pub fn algorithms() -> Vec<CompletionCandidate> {
+fn algorithms() -> Vec<CompletionCandidate> {
     let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.takes_in_words());
     ALGORITHMS.iter().map(candidate).collect()
 }
 
 /// Algorithms that keys are made for.
-pub fn created_algorithms() -> Vec<CompletionCandidate> {
+fn created_algorithms() -> Vec<CompletionCandidate> {
     let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.takes_in_words());
     Algorithm::created().map(candidate).collect()
 }
 
 /// Key types.
-pub fn key_types() -> Vec<CompletionCandidate> {
+fn key_types() -> Vec<CompletionCandidate> {
     KEY_TYPES
         .iter()
         .map(|key_type| candidate(key_type.name))
@@ -48,13 +72,13 @@ pub fn key_types() -> Vec<CompletionCandidate> {
 }
 
 /// Key types that keys are made of.
-pub fn created_key_types() -> Vec<CompletionCandidate> {
+fn created_key_types() -> Vec<CompletionCandidate> {
     let made = KEY_TYPES.iter().filter(|key_type| key_type.name != "AKP");
     made.map(|key_type| candidate(key_type.name)).collect()
 }
 
 /// Curves.
-pub fn curves() -> Vec<CompletionCandidate> {
+fn curves() -> Vec<CompletionCandidate> {
     CURVES
         .iter()
         .map(|curve| described(curve.name, format!("{} keys", curve.kty)))
@@ -62,7 +86,7 @@ pub fn curves() -> Vec<CompletionCandidate> {
 }
 
 /// The uses of a key.
-pub fn uses() -> Vec<CompletionCandidate> {
+fn uses() -> Vec<CompletionCandidate> {
     vec![
         described("sig", "signatures".into()),
         described("enc", "encryption".into()),
@@ -70,12 +94,19 @@ pub fn uses() -> Vec<CompletionCandidate> {
 }
 
 /// The operations of a key.
-pub fn operations() -> Vec<CompletionCandidate> {
+fn operations() -> Vec<CompletionCandidate> {
     OPERATIONS.concat().into_iter().map(candidate).collect()
 }
 
+/// The commands that have a manual page.
+fn pages() -> Vec<CompletionCandidate> {
+    let program = Cli::command();
+    let names = program.get_subcommands().map(clap::Command::get_name);
+    names.map(candidate).collect()
+}
+
 /// The sets of the keystore.
-pub fn sets(current: &OsStr) -> Vec<CompletionCandidate> {
+fn sets(current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(keystore) = keystore(&matches()) else {
         return Vec::new();
     };
@@ -88,14 +119,14 @@ pub fn sets(current: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 /// The sets of the keystore, and files.
-pub fn sets_and_files(current: &OsStr) -> Vec<CompletionCandidate> {
+fn sets_and_files(current: &OsStr) -> Vec<CompletionCandidate> {
     let mut candidates = sets(current);
     candidates.extend(PathCompleter::file().complete(current));
     candidates
 }
 
 /// The kids of the set that stands on the command line, with algorithm and state.
-pub fn kids(current: &OsStr) -> Vec<CompletionCandidate> {
+fn kids(current: &OsStr) -> Vec<CompletionCandidate> {
     offer_kids(current).unwrap_or_default()
 }
 

@@ -1,0 +1,98 @@
+//! `completions/` and `man/` are generated from the command definitions and committed. A file
+//! that differs is drift: `JWKS_UPDATE=1 cargo test --test generated` writes them anew.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use support::Sandbox;
+
+fn at_top(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Compares a committed file with what the program prints, or writes it.
+fn check(path: &Path, content: &str) {
+    if std::env::var_os("JWKS_UPDATE").is_some() {
+        fs::write(path, content).expect("the file is written");
+    }
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == content,
+        "{} has drifted: JWKS_UPDATE=1 cargo test --test generated",
+        path.display()
+    );
+}
+
+fn names_in(directory: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let name = |entry: std::io::Result<fs::DirEntry>| {
+        let name = entry.expect("an entry").file_name();
+        name.into_string().expect("a UTF-8 name")
+    };
+    entries.map(name).collect()
+}
+
+#[test]
+fn the_completion_scripts_are_up_to_date() {
+    let sandbox = Sandbox::new();
+    let scripts = [
+        ("bash", "jwks.bash"),
+        ("elvish", "jwks.elv"),
+        ("fish", "jwks.fish"),
+        ("powershell", "_jwks.ps1"),
+        ("zsh", "_jwks"),
+    ];
+    for (shell, file) in scripts {
+        let script = sandbox.ok(["completion", shell]);
+        check(&at_top("completions").join(file), &script);
+    }
+    let expected = scripts.map(|(_, file)| file.to_owned()).into();
+    assert_eq!(names_in(&at_top("completions")), expected);
+}
+
+#[test]
+fn the_manual_is_up_to_date() {
+    let sandbox = Sandbox::new();
+    let mut expected = BTreeSet::new();
+    for command in [
+        "",
+        "create",
+        "list",
+        "get",
+        "set",
+        "delete",
+        "export",
+        "check",
+        "thumbprint",
+        "completion",
+        "man",
+    ] {
+        let page = sandbox.ok(["man", command].iter().filter(|word| !word.is_empty()));
+        let file = match command {
+            "" => "jwks.1".to_owned(),
+            command => format!("jwks-{command}.1"),
+        };
+        check(&at_top("man").join(&file), &page);
+        expected.insert(file);
+    }
+    assert_eq!(names_in(&at_top("man")), expected);
+    // The program knows no command that this test does not.
+    let commands = sandbox.run(["man", "none"]).fails(3).stderr;
+    assert_eq!(
+        commands.matches(", ").count() + 2,
+        expected.len(),
+        "{commands}"
+    );
+}
+
+/// Each rule stands in the manual of `check`.
+#[test]
+fn the_rules_are_documented() {
+    let page = fs::read_to_string(at_top("man/jwks-check.1")).expect("the page");
+    for rule in jwks::key::check::RULES {
+        let name = rule.name().replace('-', "\\-");
+        assert!(page.contains(&format!("\\fB{name}\\fR")), "{name}");
+    }
+}

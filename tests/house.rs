@@ -1,0 +1,201 @@
+//! The house: which layer may know which, held over the `use` lines.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each layer and the layers that it may use beside itself, from the top down. A folder is one
+/// layer; so is a file at the top of `src`.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("main", &[]),
+    ("lib", &["cli"]),
+    (
+        "cli",
+        &[
+            "commands", "context", "error", "key", "keyset", "keystore", "output", "prompt",
+        ],
+    ),
+    (
+        "commands",
+        &[
+            "context", "error", "key", "keyset", "keystore", "output", "prompt", "secret",
+        ],
+    ),
+    ("context", &["error", "keystore", "output", "prompt"]),
+    ("prompt", &["error", "output", "secret"]),
+    ("output", &["error"]),
+    ("keystore", &["error", "key", "keyset", "secret"]),
+    ("keyset", &["error", "key"]),
+    ("key", &["error", "secret"]),
+    ("secret", &[]),
+    ("error", &[]),
+];
+
+/// Packages that only some layers may use: the package, and the beginnings of the paths.
+const PACKAGES: &[(&str, &[&str])] = &[
+    ("clap", &["src/cli/", "src/commands/"]),
+    ("clap_complete", &["src/cli/", "src/commands/"]),
+    ("clap_mangen", &["src/commands/man.rs"]),
+    ("comfy_table", &["src/output.rs"]),
+    ("indicatif", &["src/output.rs"]),
+    ("rpassword", &["src/prompt.rs"]),
+    ("josekit", &["src/key/"]),
+    ("openssl", &["src/key/"]),
+    ("tempfile", &["src/keystore/files.rs"]),
+    ("rustix", &["src/keystore/files.rs"]),
+    ("directories", &["src/cli/"]),
+];
+
+/// What the pure layers must not touch.
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "std::io",
+    "std::process",
+    "std::thread",
+    "SystemTime",
+    "Instant",
+    "Timestamp::now",
+    "println!",
+    "eprintln!",
+];
+
+fn sources() -> Vec<(String, String)> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&top.join("src"), &mut files);
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("a source file");
+        // Tests at a file's end may look anywhere.
+        let code = text
+            .split("#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap_or_default();
+        let name = path.strip_prefix(top).expect("below the top");
+        (name.to_str().expect("UTF-8").to_owned(), code.to_owned())
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}
+
+fn layer_of(file: &str) -> &str {
+    let name = file.trim_start_matches("src/");
+    name.split(['/', '.']).next().unwrap_or_default()
+}
+
+/// The layers that a source names as `crate::layer`.
+fn named_layers(code: &str) -> Vec<&str> {
+    let layers = code.split("crate::").skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        &rest[..end.unwrap_or(rest.len())]
+    });
+    layers
+        .filter(|layer| LAYERS.iter().any(|(name, _)| name == layer))
+        .collect()
+}
+
+#[test]
+fn layers_look_down_only() {
+    let sources = sources();
+    assert!(sources.len() > 30, "the sources were not found");
+    for (file, code) in &sources {
+        let layer = layer_of(file);
+        let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == layer) else {
+            panic!("{file} is in no layer");
+        };
+        for named in named_layers(code) {
+            assert!(
+                named == layer || allowed.contains(&named),
+                "{file}: {layer} must not know {named}"
+            );
+        }
+    }
+}
+
+#[test]
+fn packages_stay_in_their_rooms() {
+    for (file, code) in sources() {
+        for (package, rooms) in PACKAGES {
+            let used = code.lines().any(|line| {
+                let line = line.trim_start();
+                line.starts_with(&format!("use {package}::"))
+                    || line.starts_with(&format!("use {package};"))
+                    || (!line.starts_with("//")
+                        && !line.starts_with("#[derive")
+                        && line.contains(&format!(" {package}::")))
+            });
+            let at_home = rooms.iter().any(|room| file.starts_with(room));
+            assert!(!used || at_home, "{file} must not use {package}");
+        }
+    }
+}
+
+#[test]
+fn keys_and_sets_are_pure() {
+    for (file, code) in sources() {
+        if matches!(layer_of(&file), "key" | "keyset") {
+            for impure in IMPURE {
+                assert!(!code.contains(impure), "{file} must not touch {impure}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_output_writes_to_the_terminal() {
+    for (file, code) in sources() {
+        for way in [
+            "println!",
+            "print!(",
+            "eprintln!",
+            "eprint!(",
+            "stdout()",
+            "stderr()",
+            "dbg!",
+        ] {
+            let allowed = file == "src/output.rs" || (file == "src/prompt.rs" && way == "stderr()");
+            assert!(allowed || !code.contains(way), "{file} must not use {way}");
+        }
+    }
+}
+
+#[test]
+fn main_is_a_glance() {
+    let main = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs"));
+    assert!(main.expect("main.rs").lines().count() <= 15);
+}
+
+/// A file has one subject: near 400 lines a second one has moved in.
+#[test]
+fn no_file_is_long() {
+    for (file, code) in sources() {
+        assert!(code.lines().count() <= 400, "{file} is long");
+    }
+}
+
+/// `unwrap` and `expect` stand only where the reason why they hold stands above them.
+#[test]
+fn nothing_panics_without_a_reason() {
+    for (file, code) in sources() {
+        let lines: Vec<&str> = code.lines().collect();
+        for (i, line) in lines.iter().enumerate() {
+            let panics = [".unwrap()", ".expect(", "panic!(", "unreachable!("];
+            if panics.iter().any(|word| line.contains(word)) && !line.trim_start().starts_with("//")
+            {
+                let reason = lines[i.saturating_sub(3)..i]
+                    .iter()
+                    .any(|above| above.contains("// "));
+                assert!(reason, "{file}:{}: {line}", i + 1);
+            }
+        }
+    }
+}
