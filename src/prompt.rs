@@ -29,16 +29,16 @@ impl Prompt {
         self.yes
     }
 
-    /// Gets a confirmation, or fails and says how to give one.
-    pub fn confirm(&self, out: &Output, question: &str) -> Result<()> {
+    /// Gets a confirmation of what would happen, or fails and says how to give one.
+    pub fn confirm(&self, out: &Output, what: &str) -> Result<()> {
         if self.yes {
             return Ok(());
         }
         if !self.can_ask() {
-            return Err(Error::refused(format!("{question} needs a confirmation"))
-                .hint("without a terminal give it with --yes"));
+            return Err(Error::refused(format!("not confirmed: {what}"))
+                .hint("--yes confirms it where nobody can be asked"));
         }
-        out.ask(&format!("{question} Go on? [y/N]"));
+        out.ask(&format!("{what}. Go on? [y/N]"));
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
         read.map_err(|error| Error::failed("cannot read the answer").cause(error))?;

@@ -10,7 +10,7 @@ use crate::key::key_type::KEY_TYPES;
 use crate::key::summary::Header;
 use crate::keyset::lifecycle;
 use crate::keystore::{Keystore, SetName};
-use clap::{ArgMatches, CommandFactory as _};
+use clap::{Arg, ArgMatches, CommandFactory as _};
 use clap_complete::engine::{
     ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
 };
@@ -22,25 +22,36 @@ use std::time::Duration;
 const MOST_KIDS: usize = 1000;
 
 /// The command line, with a completer for each argument that names something: the same name
-/// means the same in every command.
+/// means the same in every command. Options are hidden, which the engine takes for: not before
+/// somebody types a dash, or there is nothing else.
 pub fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|subcommand| {
+    let mut program = Cli::command();
+    program.build(); // adds --help and --version
+    program = program.mut_args(|arg| arg.hide(true));
+    program.mut_subcommands(|subcommand| {
         let creates = subcommand.get_name() == "create";
-        subcommand.mut_args(|arg| match (arg.get_id().as_str(), creates) {
-            ("set", _) => arg.add(ArgValueCompleter::new(sets)),
-            ("target", _) => arg.add(ArgValueCompleter::new(sets_and_files)),
-            ("kid" | "kids", false) => arg.add(ArgValueCompleter::new(kids)),
-            ("alg", true) => arg.add(ArgValueCandidates::new(created_algorithms)),
-            ("alg", false) => arg.add(ArgValueCandidates::new(algorithms)),
-            ("kty", true) => arg.add(ArgValueCandidates::new(created_key_types)),
-            ("kty", false) => arg.add(ArgValueCandidates::new(key_types)),
-            ("crv", _) => arg.add(ArgValueCandidates::new(curves)),
-            ("usage", _) => arg.add(ArgValueCandidates::new(uses)),
-            ("key_ops", _) => arg.add(ArgValueCandidates::new(operations)),
-            ("command", _) => arg.add(ArgValueCandidates::new(pages)),
-            _ => arg,
+        subcommand.mut_args(|arg| {
+            let is_option = !arg.is_positional();
+            with_completer(arg, creates).hide(is_option)
         })
     })
+}
+
+fn with_completer(arg: Arg, creates: bool) -> Arg {
+    match (arg.get_id().as_str(), creates) {
+        ("set", _) => arg.add(ArgValueCompleter::new(sets)),
+        ("target", _) => arg.add(ArgValueCompleter::new(sets_and_files)),
+        ("kid" | "kids", false) => arg.add(ArgValueCompleter::new(kids)),
+        ("alg", true) => arg.add(ArgValueCandidates::new(created_algorithms)),
+        ("alg", false) => arg.add(ArgValueCandidates::new(algorithms)),
+        ("kty", true) => arg.add(ArgValueCandidates::new(created_key_types)),
+        ("kty", false) => arg.add(ArgValueCandidates::new(key_types)),
+        ("crv", _) => arg.add(ArgValueCandidates::new(curves)),
+        ("usage", _) => arg.add(ArgValueCandidates::new(uses)),
+        ("key_ops", _) => arg.add(ArgValueCandidates::new(operations)),
+        ("command", _) => arg.add(ArgValueCandidates::new(pages)),
+        _ => arg,
+    }
 }
 
 fn candidate(value: impl Into<OsString>) -> CompletionCandidate {

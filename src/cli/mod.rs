@@ -178,6 +178,10 @@ fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
     }
     let json = arguments.iter().any(|argument| argument == "--json");
     let out = Output::new(json, false, Some(false));
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
+        let _ = error.print();
+        return Kind::Usage.exit_code();
+    }
     out.usage_error(&error.render().to_string());
     Kind::Usage.exit_code()
 }

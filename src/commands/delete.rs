@@ -14,7 +14,7 @@ use serde::Serialize;
 
 const EXAMPLES: &str = "\
 Examples:
-  $ jwks delete api --expired
+  $ jwks delete api --expired --yes
   $ jwks delete api $(jwks list api --format names | head -n 1) --yes --force
   $ jwks delete old --yes --if-exists";
 
@@ -33,7 +33,7 @@ pub struct DeleteArgs {
     #[arg(value_name = "KID")]
     kids: Vec<String>,
 
-    /// Delete the keys whose exp has come; they are of no use to anyone, so nothing is asked
+    /// Delete the keys whose exp has come
     #[arg(long, conflicts_with = "kids")]
     expired: bool,
 
@@ -74,14 +74,12 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         keep_a_signer(ctx, &name, &set, &positions)?;
     }
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
-    if !args.expired {
-        let going = describe(ctx, &set, &positions);
-        let question = format!(
-            "This deletes {} of set {name}: {going}.",
-            count(keys.len(), "key")
-        );
-        ctx.prompt.confirm(&ctx.out, &question)?;
-    }
+    let going = describe(ctx, &set, &positions);
+    let what = format!(
+        "set {name} would lose {}: {going}",
+        count(keys.len(), "key")
+    );
+    ctx.prompt.confirm(&ctx.out, &what)?;
     ctx.store.change(&name, IfMissing::Fail, |now| {
         // What was shown is what goes: the same keys must still be there.
         for key in &keys {
@@ -164,11 +162,9 @@ fn describe(ctx: &Context, set: &KeySet, positions: &[usize]) -> String {
 
 fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
     let private = set.keys.iter().filter(|key| holds_secret(key)).count();
-    let question = format!(
-        "This deletes set {name} with {}, {private} of them private.",
-        count(set.keys.len(), "key")
-    );
-    ctx.prompt.confirm(&ctx.out, &question)?;
+    let keys = count(set.keys.len(), "key");
+    let what = format!("set {name} would be deleted with {keys}, {private} of them private");
+    ctx.prompt.confirm(&ctx.out, &what)?;
     ctx.store.remove(name, |now| match now == set {
         true => Ok(()),
         false => Err(changed_meanwhile(name)),

@@ -273,13 +273,18 @@ fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<Merg
 }
 
 fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {
-    let names = lost.iter().enumerate().map(|(i, key)| describe(i, key));
-    let names: Vec<_> = names.collect();
+    let handle = |key: &Key| {
+        KeyName::of(key)
+            .handle()
+            .unwrap_or("(without kid)")
+            .to_owned()
+    };
+    let names: Vec<_> = lost.iter().map(handle).collect();
     let private = lost.iter().filter(|key| holds_secret(key)).count();
     let lost = count(lost.len(), "key");
     let names = names.join(", ");
-    let question = format!("Set {name} would lose {lost}, {private} of them private: {names}.");
-    ctx.prompt.confirm(&ctx.out, &question)
+    let what = format!("set {name} would lose {lost}, {private} of them private: {names}");
+    ctx.prompt.confirm(&ctx.out, &what)
 }
 
 /// Changes members of the set's own keys.
@@ -304,7 +309,7 @@ fn change_members(
             let before = members.clone();
             attributes.overwrite(&mut members);
             if members == before || key.members().is_err() {
-                merged.skipped.push(KeyName::of(key));
+                merged.unchanged.push(KeyName::of(key));
                 continue;
             }
             let changed = Key::from(members);
@@ -331,13 +336,17 @@ fn report(ctx: &Context, name: &SetName, merged: &Merged) -> Result<()> {
             set: name.as_str(),
             added: json_names(&merged.added),
             updated: json_names(&merged.updated),
-            skipped: json_names(&merged.skipped),
+            skipped: [json_names(&merged.unchanged), json_names(&merged.skipped)]
+                .into_iter()
+                .flatten()
+                .collect(),
         });
     }
     let counts = [
         (merged.added.len(), "added"),
         (merged.updated.len(), "updated"),
-        (merged.skipped.len(), "unchanged"),
+        (merged.unchanged.len(), "unchanged"),
+        (merged.skipped.len(), "skipped"),
     ];
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     let words: Vec<_> = counts
@@ -349,10 +358,12 @@ fn report(ctx: &Context, name: &SetName, merged: &Merged) -> Result<()> {
         words.join(", ")
     };
     ctx.out.status(format!("set {name}: {words}"));
-    let changed = merged
-        .added
-        .iter()
-        .chain(&merged.updated)
-        .chain(&merged.skipped);
-    ctx.out.lines(changed.filter_map(KeyName::handle))
+    let Merged {
+        added,
+        updated,
+        unchanged,
+        ..
+    } = merged;
+    let names = added.iter().chain(updated).chain(unchanged);
+    ctx.out.lines(names.filter_map(KeyName::handle))
 }

@@ -70,7 +70,8 @@ impl KeySet<'_> {
         }
         match found[..] {
             [one] => Ok(one),
-            [] => Err(Error::not_found(format!("no key {wanted:?}"))),
+            [] => Err(Error::not_found(format!("no key {wanted:?}"))
+                .hint("jwks list SET shows the keys of a set")),
             _ => Err(self.ambiguous(wanted, &found)),
         }
     }
@@ -103,8 +104,8 @@ impl KeySet<'_> {
             let members = self.keys[*i].members().unwrap_or_default();
             let kid = members.string("kid").unwrap_or_default();
             match thumbprint(&members) {
-                Some(thumbprint) => format!("{thumbprint} (kid {kid:?})"),
-                None => format!("kid {kid:?}, without a thumbprint"),
+                Some(thumbprint) => format!("{kid:?} (thumbprint {thumbprint})"),
+                None => format!("{kid:?} (without a thumbprint)"),
             }
         };
         let mut names: Vec<_> = found.iter().take(SHOWN).map(name).collect();
@@ -112,7 +113,7 @@ impl KeySet<'_> {
             names.push(format!("and {} more", found.len() - SHOWN));
         }
         Error::refused(format!("{wanted:?} stands for {} keys", found.len()))
-            .hint(format!("name one by its thumbprint: {}", names.join(", ")))
+            .hint(format!("candidates: {}", names.join(", ")))
     }
 }
 

@@ -126,18 +126,16 @@ impl Keystore {
     }
 
     fn missing(&self, name: &SetName) -> Error {
+        const SHOWN: usize = 8;
         let error = Error::not_found(format!("no set {name} in {}", self.directory.display()));
         let names = self.names().unwrap_or_default();
-        let similar = |other: &&SetName| {
-            let (a, b) = (name.as_str().to_lowercase(), other.as_str().to_lowercase());
-            a.starts_with(&b) || b.starts_with(&a)
-        };
-        match (names.iter().find(similar), names.len()) {
-            (Some(similar), _) => error.hint(format!("there is a set {similar}")),
-            (None, 0) => error.hint(format!(
-                "the keystore is empty; jwks create {name} makes it"
+        let names: Vec<_> = names.iter().map(SetName::as_str).collect();
+        match names.len() {
+            0 => error.hint(format!(
+                "the keystore is empty; jwks create {name} makes the set"
             )),
-            (None, _) => error.hint("jwks list shows the sets"),
+            1..=SHOWN => error.hint(format!("sets: {}", names.join(", "))),
+            _ => error.hint("jwks list shows the sets"),
         }
     }
 

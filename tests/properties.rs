@@ -1,0 +1,321 @@
+//! What holds for every key, set and moment, tried on many.
+
+use jwks::key::algorithm::Algorithm;
+use jwks::key::check::{self, Severity};
+use jwks::key::format::{pem, write};
+use jwks::key::generate::{Plan, Request};
+use jwks::key::key_type::KEY_TYPES;
+use jwks::key::members::Members;
+use jwks::key::public::{Dates, public_form};
+use jwks::key::summary::Header;
+use jwks::key::thumbprint::thumbprint;
+use jwks::key::{Key, base64url};
+use jwks::keyset::lifecycle::{self, State};
+use jwks::keyset::merge::OnConflict;
+use jwks::keyset::{KeySet, import};
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => files(&path, found),
+            false => found.push(path),
+        }
+    }
+}
+
+/// Every vector that can be read, as a set.
+fn vector_sets() -> Vec<(PathBuf, KeySet<'static>)> {
+    let mut paths = Vec::new();
+    files(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"),
+        &mut paths,
+    );
+    let read = |path: PathBuf| {
+        let octets = std::fs::read(&path).expect("a vector");
+        import::read(&octets, None).ok().map(|set| (path, set))
+    };
+    let sets: Vec<_> = paths.into_iter().filter_map(read).collect();
+    assert!(sets.len() > 300, "only {} vectors were read", sets.len());
+    sets
+}
+
+/// A key of each algorithm; RSA keys are slow to make, so one serves for all.
+fn keys_of_every_algorithm() -> Vec<(&'static Algorithm, Members<'static>)> {
+    let plan = |alg| {
+        Plan::new(Request {
+            alg: Some(alg),
+            ..Request::default()
+        })
+        .expect("a plan")
+    };
+    let rsa = plan("RS256").generate().expect("a key");
+    let key = |algorithm: &'static Algorithm| {
+        let mut members = match algorithm.key_types()[..] {
+            ["RSA"] => rsa.clone(),
+            _ => plan(algorithm.name).generate().expect("a key"),
+        };
+        members.set_text("alg", algorithm.name);
+        members.set_text("use", algorithm.usage.name());
+        (algorithm, members)
+    };
+    Algorithm::created().map(key).collect()
+}
+
+#[test]
+fn no_private_member_is_ever_published() {
+    for (path, set) in vector_sets() {
+        for key in &set.keys {
+            let (Ok(members), Ok(public)) = (key.members(), public_form(key, Dates::Keep)) else {
+                continue;
+            };
+            let kty = members.string("kty").expect("a published key has a kty");
+            for key_type in KEY_TYPES {
+                for name in key_type.private {
+                    assert!(!public.has(name), "{name} of {kty} in {}", path.display());
+                }
+            }
+            let json = public.to_json();
+            for (name, value) in members.iter() {
+                let known = public.has(name) || matches!(name, "key_ops" | "iat" | "nbf" | "exp");
+                assert!(
+                    known || value.len() < 8 || !json.contains(value),
+                    "{name} of {}",
+                    path.display()
+                );
+            }
+            assert!(
+                !check::has_error(&check::public_findings(&Key::from(public))),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_new_key_of_every_algorithm_is_without_fault() {
+    for (algorithm, members) in keys_of_every_algorithm() {
+        let key = Key::from(members.clone());
+        assert_eq!(check::findings(&key), [], "{}", algorithm.name);
+        assert!(thumbprint(&members).is_some(), "{}", algorithm.name);
+        assert_eq!(
+            public_form(&key, Dates::Drop).is_ok(),
+            algorithm.key_types() != ["oct"]
+        );
+    }
+}
+
+/// Leading zero octets are where writers and readers of keys differ: one key in 256 has one.
+#[test]
+fn coordinates_keep_their_full_length() {
+    for crv in ["P-256", "P-384", "P-521", "secp256k1", "Ed25519", "X25519"] {
+        let plan = Plan::new(Request {
+            crv: Some(crv),
+            ..Request::default()
+        })
+        .expect("a plan");
+        for _ in 0..200 {
+            let members = plan.generate().expect("a key");
+            let key = Key::from(members.clone());
+            assert_eq!(check::findings(&key), [], "{crv}");
+            let written = write::pkcs8(&members).expect("PKCS#8").to_pem();
+            let back = pem::read(&written).expect("what was written").remove(0);
+            for name in ["x", "y", "d"] {
+                assert_eq!(back.raw(name), members.raw(name), "{name} of {crv}");
+            }
+        }
+    }
+}
+
+/// A JSON value that nests a little; numbers are of every size.
+fn json_value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|value| value.to_string()),
+        "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?",
+        any::<String>().prop_map(|text| serde_json::to_string(&text).expect("JSON")),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        let array = prop::collection::vec(inner.clone(), 0..4)
+            .prop_map(|values| format!("[{}]", values.join(" , ")));
+        let object = prop::collection::btree_map("[a-z]{1,4}", inner, 0..4).prop_map(|members| {
+            let members: Vec<_> = members
+                .iter()
+                .map(|(name, value)| format!("\"{name}\": {value}"))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        });
+        prop_oneof![array, object]
+    })
+}
+
+fn json_object() -> impl Strategy<Value = String> {
+    prop::collection::btree_map("[a-zé_#]{1,6}", json_value(), 0..6).prop_map(|members| {
+        let members: Vec<_> = members
+            .iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
+        format!("{{{}}}", members.join(","))
+    })
+}
+
+/// An undated or dated key of one of two lines.
+fn dated_key() -> impl Strategy<Value = String> {
+    let date = || prop::option::of(0i64..100);
+    (0usize..2, date(), date(), date()).prop_map(|(line, iat, nbf, exp)| {
+        let mut members = Members::default();
+        members.set_text("kty", "oct");
+        members.set_text("alg", ["HS256", "HS512"][line]);
+        for (name, date) in [("iat", iat), ("nbf", nbf), ("exp", exp)] {
+            if let Some(date) = date {
+                members.set_number(name, date);
+            }
+        }
+        members.to_json()
+    })
+}
+
+fn set_of(keys: &[String]) -> String {
+    format!("{{\"keys\":[{}]}}", keys.join(","))
+}
+
+proptest! {
+    #[test]
+    fn a_set_survives_reading_and_writing(keys in prop::collection::vec(json_value(), 0..5), member in json_value()) {
+        let json = format!("{{\"before\":{member},\"keys\":[{}],\"after\":{member}}}", keys.join(","));
+        let set = KeySet::parse(&json).expect("a set");
+        let kept: Vec<_> = set.keys.iter().map(Key::json).collect();
+        prop_assert_eq!(kept, keys.iter().map(|key| key.trim()).collect::<Vec<_>>());
+        let written = set.to_json();
+        prop_assert_eq!(KeySet::parse(&written).expect("what was written"), set);
+    }
+
+    #[test]
+    fn members_survive_reading_and_writing(json in json_object()) {
+        let members = Members::parse(&json).ok().expect("an object");
+        prop_assert_eq!(members.to_json(), json);
+    }
+
+    #[test]
+    fn nothing_that_is_read_panics(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = import::read(&octets, None);
+    }
+
+    #[test]
+    fn no_object_makes_a_check_panic(json in json_object(), kty in "RSA|EC|OKP|oct|AKP|x", more in json_object()) {
+        let body = json.trim_start_matches('{');
+        let comma = if body == "}" { "" } else { "," };
+        let key = format!("{{\"kty\":\"{kty}\"{comma}{body}");
+        let set = set_of(&[key, more]);
+        let set = KeySet::parse(&set).expect("a set");
+        let _ = jwks::keyset::check::findings(&set, 0, true);
+    }
+
+    #[test]
+    fn base64url_is_reversible(octets in prop::collection::vec(any::<u8>(), 0..100)) {
+        prop_assert_eq!(base64url::decode(&base64url::encode(&octets)), Ok(octets));
+    }
+
+    #[test]
+    fn each_line_has_one_active_key_once_one_has_begun(keys in prop::collection::vec(dated_key(), 0..8), now in 0i64..110) {
+        let json = set_of(&keys);
+        let set = KeySet::parse(&json).expect("a set");
+        let states = lifecycle::states(&set, now);
+        let mut active: HashMap<String, usize> = HashMap::new();
+        let mut begun: HashMap<String, usize> = HashMap::new();
+        for (key, state) in set.keys.iter().zip(&states) {
+            let header = Header::of(key);
+            let alg = header.alg.clone().expect("an alg").into_owned();
+            let is_expired = header.exp.is_some_and(|exp| exp <= now);
+            prop_assert_eq!(*state == State::Expired, is_expired);
+            let is_ahead = !is_expired && header.nbf.is_some_and(|nbf| nbf > now);
+            prop_assert_eq!(*state == State::Pending, is_ahead);
+            if !is_expired && !is_ahead {
+                *begun.entry(alg.clone()).or_default() += 1;
+            }
+            if *state == State::Active {
+                *active.entry(alg).or_default() += 1;
+            }
+        }
+        let ones: HashMap<_, _> = begun.keys().map(|alg| (alg.clone(), 1)).collect();
+        prop_assert_eq!(active, ones);
+    }
+
+    #[test]
+    fn states_change_at_the_next_change_and_not_before(keys in prop::collection::vec(dated_key(), 0..8), now in 0i64..100) {
+        let json = set_of(&keys);
+        let set = KeySet::parse(&json).expect("a set");
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        let states = lifecycle::states(&set, now);
+        let end = lifecycle::next_change(&headers, now).unwrap_or(now + 50);
+        for moment in now..end {
+            prop_assert_eq!(&lifecycle::states(&set, moment), &states);
+        }
+    }
+}
+
+/// Bringing in the keys of every vector: once adds them, twice changes nothing, nothing is lost.
+#[test]
+fn merging_is_idempotent_and_loses_nothing() {
+    for (path, given) in vector_sets() {
+        let mut set = KeySet::default();
+        set.merge(given.keys.clone(), OnConflict::Fail)
+            .expect("an empty set has no conflict");
+        let once = set.clone();
+        let again = set
+            .merge(given.keys.clone(), OnConflict::Skip)
+            .expect("what is there is no conflict");
+        assert_eq!(set, once, "{}", path.display());
+        assert!(again.added.is_empty(), "{}", path.display());
+        assert_eq!(given.lost_in(&set).len(), 0, "{}", path.display());
+    }
+}
+
+/// A mutated vector is refused, or is a key that has passed its checks; it never panics.
+#[test]
+fn mutated_vectors_do_no_harm() {
+    let mut paths = Vec::new();
+    files(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/generated"),
+        &mut paths,
+    );
+    paths.sort();
+    for (seed, path) in paths.iter().enumerate() {
+        let original = std::fs::read(path).expect("a vector");
+        for round in 0..20usize {
+            let mut octets = original.clone();
+            let place = (seed * 7919 + round * 104_729) % octets.len().max(1);
+            match (round % 4, octets.get_mut(place)) {
+                (0, Some(octet)) => *octet ^= 1 << (round % 8),
+                (1, Some(octet)) => *octet = 0xff,
+                (2, _) => octets.truncate(place),
+                (_, Some(_)) => drop(octets.remove(place)),
+                _ => {}
+            }
+            if let Ok(set) = import::read(&octets, None) {
+                for key in &set.keys {
+                    let _ = check::findings(key);
+                    let _ = public_form(key, Dates::Keep);
+                }
+            }
+        }
+    }
+}
+
+/// The severity of a finding says whether the key can be published.
+#[test]
+fn what_has_an_error_is_not_published() {
+    for (_, set) in vector_sets() {
+        for key in &set.keys {
+            let findings = check::public_findings(key);
+            let broken = findings
+                .iter()
+                .any(|finding| finding.rule.severity() == Severity::Error);
+            assert!(!broken || public_form(key, Dates::Keep).is_err());
+        }
+    }
+}
