@@ -50,6 +50,9 @@ pub enum Narrow {
     WrapLast,
 }
 
+/// The widest content, in columns of a terminal, for which a table column keeps its full width.
+const SHORT: u16 = 24;
+
 /// How to write: decided once, from the global flags and the terminal.
 #[derive(Debug)]
 pub struct Output {
@@ -146,9 +149,11 @@ impl Output {
         if self.color {
             table.enforce_styling();
         }
+        // Short columns keep their width; the flexible one and long ones share what is left.
+        let widths = table.column_max_content_widths();
         for (i, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));
-            if i != flexible {
+            if i != flexible && widths.get(i).is_some_and(|width| *width <= SHORT) {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
@@ -266,6 +271,14 @@ pub fn escape(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
+}
+
+/// The beginning of a text where it is longer than so many characters.
+pub fn shorten(text: &str, longest: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// A JSON text in which no string holds a character that a terminal would act on; every value

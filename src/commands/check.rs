@@ -9,7 +9,7 @@ use crate::keyset::KeySet;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import;
 use crate::keystore::SetName;
-use crate::output::{Narrow, Tone};
+use crate::output::{Narrow, Tone, shorten};
 use clap::Args;
 use serde::Serialize;
 use std::path::Path;
@@ -122,7 +122,7 @@ fn cells(located: &Located) -> Vec<(String, Tone)> {
         Severity::Note => Tone::Plain,
     };
     let key = match located.kid.as_deref() {
-        Some(kid) => format!("{} ({kid})", located.index),
+        Some(kid) => format!("{} ({})", located.index, shorten(kid, 43)),
         None => located.index.to_string(),
     };
     vec![

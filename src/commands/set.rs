@@ -23,7 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks set api own.pem
   $ jwks set api other.json --on-conflict rekey
-  $ openssl genpkey -algorithm ed25519 | jwks set api - --kid first --alg EdDSA --use sig
+  $ openssl genpkey -algorithm ed25519 | jwks set api - --kid own --alg EdDSA --use sig
   $ jwks set api --kid first --exp +30d";
 
 /// Put own keys into a set, or change members of its keys

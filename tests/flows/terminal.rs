@@ -1,0 +1,171 @@
+//! A person at a terminal: questions, colours, width, progress. `script` plays the terminal.
+
+use crate::support::{Run, Sandbox, finish, has_tool};
+use std::io::Write as _;
+use std::process::Stdio;
+
+/// Runs a command line on a terminal of 80 columns, with something typed into it. What the
+/// terminal shows comes back as standard output.
+fn on_terminal(sandbox: &Sandbox, line: &str, typed: &str, environment: &[(&str, &str)]) -> Run {
+    let mut command = sandbox.command("script");
+    let line = format!("stty cols 80 rows 24; {line}");
+    command.args(["-q", "-e", "-c", &line, "/dev/null"]);
+    command
+        .env("TERM", "xterm-256color")
+        .envs(environment.iter().copied());
+    if typed.is_empty() {
+        return finish(&mut command);
+    }
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("script starts");
+    let mut keyboard = child.stdin.take().expect("a keyboard");
+    let typed = typed.to_owned();
+    let person = std::thread::spawn(move || {
+        for line in typed.lines() {
+            // A person waits for the question.
+            std::thread::sleep(std::time::Duration::from_millis(700));
+            let _ = writeln!(keyboard, "{line}");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(700));
+    });
+    let run = Run::from(child.wait_with_output().expect("script ends"));
+    person.join().expect("the person");
+    run
+}
+
+fn a_set() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "first"]);
+    sandbox.ok(["create", "api", "--kid", "second", "--alg", "RS256"]);
+    sandbox
+}
+
+#[test]
+fn a_deletion_is_asked_for() {
+    if !has_tool("script") {
+        return;
+    }
+    let sandbox = a_set();
+    let run = on_terminal(&sandbox, "jwks delete api second", "n\n", &[]);
+    assert_eq!(run.code, Some(4), "{run:#?}");
+    assert!(
+        run.stdout
+            .contains("second (RS256, active, private part lost). Go on? [y/N]"),
+        "{run:#?}"
+    );
+    assert!(run.stdout.contains("nothing was changed"), "{run:#?}");
+    assert!(sandbox.read_set("api").contains("second"));
+    on_terminal(&sandbox, "jwks delete api second", "y\n", &[]).ok();
+    assert!(!sandbox.read_set("api").contains("second"));
+    let run = on_terminal(&sandbox, "jwks delete api --no-input", "", &[]);
+    assert_eq!(run.code, Some(4), "{run:#?}");
+    assert!(!run.stdout.contains("[y/N]"), "{run:#?}");
+}
+
+#[test]
+fn a_secret_is_typed_twice_and_not_shown() {
+    if !has_tool("script") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let set = "jwks set mac --from secret --kid k";
+    let run = on_terminal(&sandbox, set, "correct horse\ncorrect horse\n", &[]).ok();
+    assert!(!run.stdout.contains("correct"), "{run:#?}");
+    let key = sandbox.json(["get", "mac", "k", "--set", "--private"]);
+    assert_eq!(key["keys"][0]["k"], "Y29ycmVjdCBob3JzZQ");
+    let run = on_terminal(
+        &sandbox,
+        "jwks set two --from secret",
+        "correct horse\ncorect horse\n",
+        &[],
+    );
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert!(!sandbox.set_file("two").exists());
+}
+
+#[test]
+fn colours_are_for_terminals_and_no_color_is_respected() {
+    if !has_tool("script") {
+        return;
+    }
+    let sandbox = a_set();
+    let colour = |run: Run| run.ok().stdout.contains("\u{1b}[");
+    assert!(colour(on_terminal(&sandbox, "jwks list api", "", &[])));
+    assert!(!colour(on_terminal(
+        &sandbox,
+        "jwks list api",
+        "",
+        &[("NO_COLOR", "1")]
+    )));
+    assert!(colour(on_terminal(
+        &sandbox,
+        "jwks list api",
+        "",
+        &[("NO_COLOR", "")]
+    )));
+    assert!(!colour(on_terminal(
+        &sandbox,
+        "jwks list api --color never",
+        "",
+        &[]
+    )));
+    assert!(colour(on_terminal(
+        &sandbox,
+        "jwks list api --color always",
+        "",
+        &[("NO_COLOR", "1")]
+    )));
+    assert!(!colour(sandbox.run(["list", "api"])));
+    assert!(colour(sandbox.run(["list", "api", "--color", "always"])));
+}
+
+#[test]
+fn tables_keep_to_eighty_columns() {
+    if !has_tool("script") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--exp", "+30d"]);
+    sandbox.ok(["create", "api", "--alg", "ECDH-ES+A256KW", "--nbf", "+1h"]);
+    sandbox.ok([
+        "create",
+        "a-set-with-a-name-that-is-longer-than-most-people-would-choose",
+    ]);
+    let long = "k".repeat(10_000);
+    sandbox.ok(["create", "api", "--kid", &long]);
+    for line in ["jwks list", "jwks list api", "jwks check api --public"] {
+        let run = on_terminal(&sandbox, line, "", &[("NO_COLOR", "1")]);
+        assert!(!run.stdout.is_empty());
+        for row in run.stdout.lines().filter(|row| !row.starts_with("error")) {
+            assert!(row.trim_end().chars().count() <= 80, "{line}: {row}");
+        }
+    }
+    let rows = on_terminal(&sandbox, "jwks list api", "", &[("NO_COLOR", "1")])
+        .ok()
+        .stdout;
+    assert_eq!(rows.lines().count(), 4, "one line a key: {rows}");
+    assert!(
+        rows.contains('…') && rows.contains("ECDH-ES+A256KW"),
+        "{rows}"
+    );
+}
+
+#[test]
+fn long_work_shows_progress_on_a_terminal_only() {
+    if !has_tool("script") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let run = on_terminal(&sandbox, "jwks create api --count 400 --alg ES512", "", &[]).ok();
+    assert!(
+        run.stdout.contains("generating keys: EC, P-521") && run.stdout.contains("/400"),
+        "{run:#?}"
+    );
+    let run = sandbox.run(["create", "api", "--count", "3"]).ok();
+    assert_eq!(run.stderr, "created 3 keys in set api: ES256 (EC, P-256)\n");
+    let run = on_terminal(&sandbox, "jwks create api --count 100 --quiet", "", &[]).ok();
+    assert_eq!(run.stdout.lines().count(), 100, "{run:#?}");
+}
