@@ -7,12 +7,12 @@ use crate::key::Key;
 use crate::key::check;
 use crate::key::format::write::{self, Document};
 use crate::key::members::Members;
-use crate::key::public::{Dates, Unpublishable, holds_secret, public_form};
+use crate::key::public::{Dates, holds_secret};
 use crate::keyset::KeySet;
 use crate::keyset::import;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
-use crate::keyset::publish::{Published, pretty_set};
+use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
 use crate::keystore::files::{self, Access, Existing};
 use crate::secret::Secret;
@@ -132,7 +132,7 @@ fn public_content(
     } else {
         Dates::Drop
     };
-    let published = publish_checked(set, positions, dates);
+    let published = set.publish(positions, dates);
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
             return Err(
@@ -155,21 +155,6 @@ fn public_content(
         To::Sec1 | To::Sec1Der => Err(Error::usage("SEC1 is a form of private keys")
             .hint("add --private, or use --to pem for the public key")),
     }
-}
-
-/// The public forms; a key whose private part does not belong to its public part is no more
-/// published than any other invalid key.
-fn publish_checked(set: &KeySet, positions: &[usize], dates: Dates) -> Published {
-    let mut published = Published::default();
-    for key in positions.iter().map(|i| &set.keys[*i]) {
-        match public_form(key, dates) {
-            Ok(members) => published.keys.push(members),
-            Err(Unpublishable::Symmetric) => published.symmetric += 1,
-            Err(Unpublishable::Unsupported) => published.unsupported += 1,
-            Err(Unpublishable::Invalid) => published.invalid += 1,
-        }
-    }
-    published
 }
 
 fn private_content(
