@@ -23,10 +23,25 @@ impl Context {
     pub fn load(&self, name: &SetName) -> Result<Document> {
         let document = self.store.load(name)?;
         if document.is_open {
-            let path = document.path().display();
-            self.out
-                .warn(format!("others have access to {path}: chmod 600 {path}"));
+            self.warn_open(&[document.path().display().to_string()]);
         }
         Ok(document)
+    }
+
+    /// Warns of files that others have access to, once for all of them.
+    pub fn warn_open(&self, paths: &[String]) {
+        match paths {
+            [] => {}
+            [path] => {
+                let advice = format!("others have access to {path}: chmod 600 {path}");
+                self.out.warn(advice);
+            }
+            [path, ..] => {
+                let more = paths.len() - 1;
+                let advice =
+                    format!("others have access to {path} and {more} more: chmod 600 them");
+                self.out.warn(advice);
+            }
+        }
     }
 }

@@ -120,6 +120,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     }
     check_operations(&args.key_ops)?;
 
+    let is_new = !ctx.store.contains(&name);
     // The keys are made before the lock is taken, so that nobody waits for them.
     let keys = generate(ctx, args, &plan, dates)?;
     let created = ctx.store.change(&name, IfMissing::Create, |set| {
@@ -141,11 +142,13 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         || plan.in_words(),
         |alg| format!("{} ({})", alg.name, plan.in_words()),
     );
-    let what = match names.len() {
-        1 => format!("created a key in set {name}: {what}"),
-        n => format!("created {} in set {name}: {what}", count(n, "key")),
+    let keys = match names.len() {
+        1 => "a key".into(),
+        number => count(number, "key"),
     };
-    ctx.out.status(what);
+    let set = if is_new { "the new set" } else { "set" };
+    ctx.out
+        .status(format!("created {keys} in {set} {name}: {what}"));
     ctx.out.lines(names.iter().filter_map(KeyName::handle))
 }
 

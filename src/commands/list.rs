@@ -86,7 +86,10 @@ fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     if format == Format::Names {
         return ctx.out.lines(names.iter().map(SetName::as_str));
     }
-    let rows: Vec<_> = names.iter().map(|name| set_row(ctx, name)).collect();
+    let mut open = Vec::new();
+    let rows = names.iter().map(|name| set_row(ctx, name, &mut open));
+    let rows: Vec<_> = rows.collect();
+    ctx.warn_open(&open);
     let damaged: Vec<_> = rows.iter().filter(|row| row.error.is_some()).collect();
     let failure = damaged.first().map(|row| {
         let error = row.error.as_deref().unwrap_or_default();
@@ -114,9 +117,14 @@ fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     failure.map_or(Ok(()), Err)
 }
 
-fn set_row(ctx: &Context, name: &SetName) -> SetRow {
-    let read = || {
+fn set_row(ctx: &Context, name: &SetName, open: &mut Vec<String>) -> SetRow {
+    let mut read = || {
         let document = ctx.store.load(name)?;
+        open.extend(
+            document
+                .is_open
+                .then(|| document.path().display().to_string()),
+        );
         let set = document.parse()?;
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
         let states = lifecycle::states_of(&headers, ctx.now);

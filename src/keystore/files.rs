@@ -173,7 +173,7 @@ fn check_target(path: &Path) -> Result<()> {
 }
 
 /// The directory of a file; the current one where the path names none.
-fn parent(path: &Path) -> PathBuf {
+pub fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),
         _ => PathBuf::from("."),

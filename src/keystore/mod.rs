@@ -139,6 +139,11 @@ impl Keystore {
         }
     }
 
+    /// Whether there is such a set.
+    pub fn contains(&self, name: &SetName) -> bool {
+        self.path(name).exists()
+    }
+
     /// Changes a set under the lock: reads it, hands it to `change`, and writes what became of
     /// it. Where `change` fails or changes nothing, nothing is written.
     pub fn change<T>(
@@ -147,7 +152,7 @@ impl Keystore {
         if_missing: IfMissing,
         change: impl FnOnce(&mut KeySet) -> Result<T>,
     ) -> Result<T> {
-        if if_missing == IfMissing::Fail && !self.path(name).exists() {
+        if if_missing == IfMissing::Fail && !self.contains(name) {
             return Err(self.missing(name));
         }
         self.prepare()?;
@@ -171,10 +176,10 @@ impl Keystore {
         name: &SetName,
         confirm: impl FnOnce(&KeySet) -> Result<()>,
     ) -> Result<()> {
-        let path = self.path(name);
-        if !path.exists() {
+        if !self.contains(name) {
             return Err(self.missing(name));
         }
+        let path = self.path(name);
         let _lock = Lock::take(&self.directory, self.lock_wait)?;
         confirm(&self.load(name)?.parse()?)?;
         let removed = fs::remove_file(&path).and_then(|()| files::sync_directory(&self.directory));
@@ -187,9 +192,14 @@ impl Keystore {
         self.directory.join(format!("{name}.json"))
     }
 
-    /// Makes sure of a private directory to write into.
+    /// Makes sure of a private directory to write into, which outlasts a crash as its files do.
     fn prepare(&self) -> Result<()> {
-        files::create_private_directory(&self.directory).map_err(|error| {
+        if self.directory.is_dir() {
+            return Ok(());
+        }
+        let created = files::create_private_directory(&self.directory)
+            .and_then(|()| files::sync_directory(&files::parent(&self.directory)));
+        created.map_err(|error| {
             Error::failed(format!("cannot create {}", self.directory.display())).cause(error)
         })
     }
