@@ -1,23 +1,17 @@
-//! RSA: what makes a modulus, an exponent and a private part fit each other.
+//! RSA numbers: the relations between the private ones and the public ones, and the primes
+//! recovered where they are left out. All numbers are big-endian.
 //!
-//! Public numbers are looked at octet by octet, without OpenSSL; private ones with its big
-//! numbers, which is a thousand times quicker than testing the primes again.
+//! OpenSSL's big numbers do the arithmetic, which is a thousand times quicker than its own check
+//! of a key, for that tests the primes again.
 
-use super::check::Rule;
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::error::ErrorStack;
-use std::collections::HashMap;
 
 /// The smallest and largest modulus in bits: RFC 7518 section 3.3, and what OpenSSL computes with.
 pub const MODULUS_BITS: std::ops::RangeInclusive<u32> = 2048..=16384;
 
-/// The largest public exponent in bits: longer ones only serve to make verifiers slow.
-const EXPONENT_BITS: u32 = 256;
-
 /// The members of RFC 7518 section 6.3.2 that come together or not at all, beside `d`.
 pub const CRT: [&str; 5] = ["p", "q", "dp", "dq", "qi"];
-
-type Values = HashMap<&'static str, Vec<u8>>;
 
 /// The length in bits of a big-endian unsigned integer.
 pub fn bit_length(octets: &[u8]) -> u32 {
@@ -30,86 +24,9 @@ pub fn bit_length(octets: &[u8]) -> u32 {
     }
 }
 
-/// Checks modulus and exponent.
-pub fn check_public(values: &Values, mut add: impl FnMut(Rule, String)) {
-    if let Some(n) = values.get("n") {
-        let bits = bit_length(n);
-        if !MODULUS_BITS.contains(&bits) {
-            let (least, most) = MODULUS_BITS.into_inner();
-            let message = format!("n has {bits} bits, not {least} to {most}");
-            add(Rule::RsaModulusSize, message);
-        }
-        if n.last().is_some_and(|octet| octet % 2 == 0) {
-            add(Rule::RsaModulusEven, "n is even".into());
-        }
-    }
-    if let Some(e) = values.get("e") {
-        let bits = bit_length(e);
-        if bits > EXPONENT_BITS {
-            add(
-                Rule::RsaExponent,
-                format!("e has {bits} bits, more than {EXPONENT_BITS}"),
-            );
-        } else if bits < 2 || e.last().is_some_and(|octet| octet % 2 == 0) {
-            add(Rule::RsaExponent, "e is even or below 3".into());
-        } else if bits < 17 {
-            add(Rule::RsaExponentSmall, "e is below 65537".into());
-        }
-    }
-    let there: Vec<_> = CRT
-        .into_iter()
-        .filter(|name| values.contains_key(name))
-        .collect();
-    if !there.is_empty() && !values.contains_key("d") {
-        add(
-            Rule::RsaPrivateIncomplete,
-            "p, q, dp, dq and qi are there without d".into(),
-        );
-    } else if there == ["p", "q"] {
-        add(Rule::RsaCrtMissing, "dp, dq and qi are missing".into());
-    } else if !there.is_empty() && there.len() < CRT.len() {
-        let message = "some of p, q, dp, dq and qi are there, and not all";
-        add(Rule::RsaPrivateIncomplete, message.into());
-    }
-}
-
-/// Checks that the private numbers belong to the public ones. The public part must have passed
-/// [`check_public`].
-pub fn check_private(values: &Values, mut add: impl FnMut(Rule, String)) {
-    let Some(d) = values.get("d") else {
-        return;
-    };
-    let (Some(n), Some(e)) = (values.get("n"), values.get("e")) else {
-        return;
-    };
-    let verdict = match crt_of(values) {
-        Some(crt) => find_mismatch(n, e, d, crt),
-        None => recover(n, e, d).map(|found| match (found, values.get("p"), values.get("q")) {
-            (None, ..) => Some("d does not invert e"),
-            (Some([a, b, ..]), Some(p), Some(q)) if [p, q] != [&a, &b] && [q, p] != [&a, &b] => {
-                Some("p and q are not the factors of n")
-            }
-            _ => None,
-        }),
-    };
-    match verdict {
-        Ok(None) => {}
-        Ok(Some(what)) => add(Rule::PrivateMismatch, what.into()),
-        Err(_) => add(
-            Rule::PrivateMismatch,
-            "the private numbers cannot be computed with".into(),
-        ),
-    }
-}
-
-/// p, q, dp, dq and qi, where all are there.
-fn crt_of(values: &Values) -> Option<[&Vec<u8>; 5]> {
-    let [p, q, dp, dq, qi] = CRT.map(|name| values.get(name));
-    Some([p?, q?, dp?, dq?, qi?])
-}
-
-/// The first relation of RFC 8017 section 3.2 that does not hold.
-fn find_mismatch(
+/// The first relation of RFC 8017 section 3.2 that does not hold, in words; the last numbers are
+/// those of [`CRT`].
+pub fn find_mismatch(
     n: &[u8],
     e: &[u8],
     d: &[u8],

@@ -4,7 +4,7 @@ use super::{FOREIGN_LIMIT, KeySet};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::base64url;
-use crate::key::format::{der, pem};
+use crate::key::format::{self, der, pem};
 use crate::key::members::{Members, check_strict};
 use crate::key::thumbprint::thumbprint;
 
@@ -34,7 +34,7 @@ pub enum Form {
 pub fn read(document: &[u8], form: Option<Form>) -> Result<KeySet<'static>> {
     match form.unwrap_or_else(|| recognise(document)) {
         Form::Secret => secret(document),
-        Form::Der => Ok(named_by_thumbprint(vec![der::read(within(
+        Form::Der => Ok(named_by_thumbprint(vec![format::read_der(within(
             document,
             BINARY_LIMIT,
         )?)?])),

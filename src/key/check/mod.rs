@@ -6,6 +6,7 @@
 mod certificate;
 mod consistency;
 mod elliptic;
+mod rsa;
 mod rule;
 mod shape;
 
@@ -14,7 +15,6 @@ pub use rule::{RULES, Rule, Severity};
 use super::Key;
 use super::key_type::KeyType;
 use super::members::{Malformed, Members};
-use super::rsa;
 use std::collections::HashMap;
 
 /// One thing that is wrong with a key.
@@ -117,7 +117,7 @@ fn public_part(members: &Members, report: &mut Report) -> Values {
     };
     let values = shape::check_members(key_type, members, report);
     match key_type.name {
-        "RSA" => rsa::check_public(&values, |rule, message| report.add(rule, message)),
+        "RSA" => rsa::check_public(&values, report),
         "EC" | "OKP" => elliptic::check_public(key_type, members, &values, report),
         "AKP" => check_akp(members, &values, report),
         _ => {}
@@ -127,7 +127,7 @@ fn public_part(members: &Members, report: &mut Report) -> Values {
 
 fn private_part(members: &Members, values: &Values, report: &mut Report) {
     match members.string("kty").as_deref() {
-        Some("RSA") => rsa::check_private(values, |rule, message| report.add(rule, message)),
+        Some("RSA") => rsa::check_private(values, report),
         Some("EC" | "OKP") => elliptic::check_private(members, values, report),
         _ => {}
     }

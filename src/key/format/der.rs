@@ -1,7 +1,6 @@
 //! One key or certificate in DER: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017), SEC1 (RFC 5915),
 //! SubjectPublicKeyInfo (RFC 5280), X.509. The kind is recognised by structure.
 
-use super::certificate::{self, Certificate};
 use super::openssl_key::{self, Point};
 use crate::error::{Error, Result};
 use crate::key::base64url::encode;
@@ -95,8 +94,7 @@ fn children_tags(outer: &AnyRef) -> Vec<Tag> {
     children.iter().map(|child| child.header().tag()).collect()
 }
 
-/// Reads the key of a document of any kind that jwks reads; a certificate gives its public key
-/// with `x5c` and `x5t#S256`.
+/// Reads a key of any kind that jwks reads; what is none says so.
 pub fn read(der: &[u8]) -> Result<Members<'static>> {
     let Some(kind) = kind(der) else {
         return Err(Error::invalid("it is no key or certificate in DER"));
@@ -110,18 +108,11 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
         Kind::Pkcs1Public => rsa_public(der),
         Kind::Sec1 => sec1(der, None),
         Kind::Spki => spki(&SubjectPublicKeyInfoRef::from_der(der).map_err(broken)?),
-        Kind::Certificate => match Certificate::parse(der) {
-            Some(certificate) => {
-                let mut members = certificate.public_key()?;
-                certificate::attach(&[certificate], &mut members);
-                Ok(members)
-            }
-            None => Err(Error::invalid("a certificate that does not parse")),
-        },
         Kind::EncryptedPkcs8 => Err(Error::invalid("it is a passphrase-protected PKCS#8 key")
             .hint("decrypt it on the way: openssl pkey -in KEY | jwks set SET -")),
         Kind::Pkcs12 => Err(Error::invalid("it is a PKCS#12 keystore")
             .hint("take its key out on the way: openssl pkcs12 -in FILE -nodes | jwks set SET -")),
+        Kind::Certificate => Err(Error::invalid("it is a certificate, not a key")),
         Kind::Request => Err(
             Error::invalid("it is a certification request, not a key").hint(
                 "take its key out on the way: openssl req -in FILE -pubkey -noout | jwks set SET -",
