@@ -21,11 +21,21 @@ pub struct Context {
 impl Context {
     /// Reads a set, and warns where others have access to its file.
     pub fn load(&self, name: &SetName) -> Result<Document> {
-        let document = self.store.load(name)?;
+        self.store
+            .load(name)
+            .inspect(|document| self.warn_if_open(document))
+    }
+
+    /// The same for a set that need not be there.
+    pub fn read(&self, name: &SetName) -> Result<Option<Document>> {
+        let document = self.store.read(name)?;
+        Ok(document.inspect(|document| self.warn_if_open(document)))
+    }
+
+    fn warn_if_open(&self, document: &Document) {
         if document.is_open {
             self.warn_open(&[document.path().display().to_string()]);
         }
-        Ok(document)
     }
 
     /// Warns of files that others have access to, once for all of them.

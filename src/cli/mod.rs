@@ -172,9 +172,15 @@ fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
-        // A reader that has had enough of the help is no failure.
-        let _ = error.print();
-        return 0;
+        return match error.print() {
+            // A reader that has had enough of the help is no failure.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                let error = Error::failed("cannot write to standard output").cause(error);
+                Output::new(false, false, Some(false)).error(&error);
+                error.kind().exit_code()
+            }
+            _ => 0,
+        };
     }
     let json = arguments.iter().any(|argument| argument == "--json");
     let out = Output::new(json, false, Some(false));

@@ -142,7 +142,7 @@ pub fn with_target<T>(
     let is_path = target == input::STANDARD_INPUT || target.contains(['/', '\\']);
     let name = SetName::new(target).ok().filter(|_| !is_path);
     if let Some(name) = &name
-        && let Some(document) = ctx.store.read(name)?
+        && let Some(document) = ctx.read(name)?
     {
         return then(&document.parse()?);
     }

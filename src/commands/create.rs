@@ -120,7 +120,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     }
     check_operations(&args.key_ops)?;
 
-    let is_new = !ctx.store.contains(&name);
+    let is_new = !ctx.store.contains(&name)?;
     // The keys are made before the lock is taken, so that nobody waits for them.
     let keys = generate(ctx, args, &plan, dates)?;
     let created = ctx.store.change(&name, IfMissing::Create, |set| {
@@ -186,6 +186,13 @@ fn generate(
     let mut keys = Vec::new();
     for _ in 0..args.count {
         let mut members = plan.generate()?;
+        // One thumbprint in 64 begins with a dash: a kid that looks like an option is a nuisance
+        // on every command line.
+        while named_by_thumbprint(args)
+            && thumbprint(&members).is_some_and(|kid| kid.starts_with('-'))
+        {
+            members = plan.generate()?;
+        }
         if !args.key_ops.is_empty() {
             members.set_texts("key_ops", &args.key_ops);
         }
@@ -204,6 +211,10 @@ fn generate(
         progress.finish_and_clear();
     }
     Ok(keys)
+}
+
+fn named_by_thumbprint(args: &CreateArgs) -> bool {
+    args.kid.is_none() && args.kid_from == KidFrom::Thumbprint
 }
 
 /// Gives each key its kid, which no other key of the set may have, and adds it.

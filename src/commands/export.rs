@@ -60,7 +60,7 @@ pub struct ExportArgs {
     set: String,
 
     /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
-    #[arg(value_name = "KID")]
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
     /// The form
@@ -265,6 +265,8 @@ fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Resul
                 .hint("choose another file, or insist with --force"),
         );
     }
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = format!(".{file_name}.jwks");
     let access = if args.private {
         Access::Private
     } else {
@@ -275,12 +277,12 @@ fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Resul
     } else {
         Existing::Replace
     };
-    files::write(path, content.expose(), access, existing, None).map_err(
-        |error| match existing {
+    files::write(path, content.expose(), access, existing, &temporary).map_err(|error| {
+        match existing {
             Existing::Keep if error.advice().is_none() => error.hint("overwrite it with --force"),
             _ => error,
-        },
-    )?;
+        }
+    })?;
     ctx.out.status(format!("wrote {}", path.display()));
     Ok(())
 }

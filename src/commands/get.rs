@@ -31,7 +31,7 @@ pub struct GetArgs {
     set: String,
 
     /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
-    #[arg(value_name = "KID")]
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
     /// Print private and symmetric keys with all of their members

@@ -27,7 +27,7 @@ pub struct ThumbprintArgs {
     target: String,
 
     /// The key: its kid, or the first characters of its kid, at least four
-    #[arg(value_name = "KID")]
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
     /// Print RFC 9278 URIs

@@ -70,6 +70,8 @@ impl KeySet<'_> {
         }
         match found[..] {
             [one] => Ok(one),
+            [] if wanted.starts_with('-') => Err(Error::not_found(format!("no key {wanted:?}"))
+                .hint("it is no option either: --help shows those")),
             [] => Err(Error::not_found(format!("no key {wanted:?}"))
                 .hint("jwks list SET shows the keys of a set")),
             _ => Err(self.ambiguous(wanted, &found)),

@@ -1,9 +1,10 @@
 //! Files that appear whole or not at all, private from their first moment.
 
 use crate::error::{Error, Result};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum Existing {
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::{DirBuilder, Metadata, OpenOptions};
+    use std::fs::{DirBuilder, File, Metadata, OpenOptions};
     use std::io;
     use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
     use std::path::Path;
@@ -51,11 +52,20 @@ mod unix {
     pub fn is_fifo(metadata: &Metadata) -> bool {
         metadata.file_type().is_fifo()
     }
+
+    /// Whether an open file is the one that lies at a path.
+    pub fn is_at(file: &File, path: &Path) -> bool {
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        match (file.metadata(), std::fs::symlink_metadata(path)) {
+            (Ok(open), Ok(there)) => identity(open) == identity(there),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(not(unix))]
 mod other {
-    use std::fs::{Metadata, OpenOptions};
+    use std::fs::{File, Metadata, OpenOptions};
     use std::io;
     use std::path::Path;
 
@@ -75,6 +85,11 @@ mod other {
     pub fn is_fifo(_: &Metadata) -> bool {
         false
     }
+
+    /// Elsewhere than on Unix an open file cannot be removed.
+    pub fn is_at(_: &File, _: &Path) -> bool {
+        true
+    }
 }
 
 #[cfg(not(unix))]
@@ -82,6 +97,7 @@ use other as platform;
 #[cfg(unix)]
 use unix as platform;
 
+use platform::is_at;
 pub use platform::{create_private_directory, is_fifo, others};
 
 /// Opens a lock file, creating it private where need be.
@@ -96,38 +112,28 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
 }
 
 /// Writes a file in one step: a temporary file in the same directory, flushed, renamed, the
-/// directory flushed. A target that is a link, a device or a directory is refused. `temporary`
-/// names the temporary file where the caller holds a lock on it; what a killed process left
-/// under that name is swept.
+/// directory flushed. A target that is a link, a device or a directory is refused. What a killed
+/// process left under the temporary file's name is swept.
 pub fn write(
     path: &Path,
     content: &[u8],
     access: Access,
     existing: Existing,
-    temporary: Option<&str>,
+    temporary: &str,
 ) -> Result<()> {
     let failed = |what: &str, error: io::Error| {
         Error::failed(format!("cannot {what} {}", path.display())).cause(error)
     };
     check_target(path)?;
     let directory = parent(path);
-    let mut builder = tempfile::Builder::new();
-    let mode = match access {
-        Access::Private => 0o600,
-        Access::Shared => 0o644,
-    };
-    set_mode(&mut builder, mode);
-    let file = match temporary {
-        Some(name) => {
-            sweep(&directory.join(name)).map_err(|error| failed("sweep up beside", error))?;
-            builder.prefix(name).rand_bytes(0).tempfile_in(&directory)
+    let begun = begin(&directory.join(temporary), access);
+    let mut file = begun.map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            Error::refused(format!("another jwks is writing {}", path.display()))
+                .hint("run it again when the other has ended")
         }
-        None => builder
-            .prefix(".jwks-")
-            .suffix(".tmp")
-            .tempfile_in(&directory),
-    };
-    let mut file = file.map_err(|error| failed("write beside", error))?;
+        _ => failed("write beside", error),
+    })?;
     let written = file
         .write_all(content)
         .and_then(|()| file.as_file().sync_all());
@@ -146,14 +152,54 @@ pub fn write(
     sync_directory(&directory).map_err(|error| failed("flush the directory of", error))
 }
 
+/// Creates the temporary file, which must not be there, and locks it. What is there and locked
+/// belongs to another process at work; what is there without a lock is left from one that was
+/// killed.
+fn begin(path: &Path, access: Access) -> io::Result<NamedTempFile> {
+    match sweep(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut builder = tempfile::Builder::new();
+    set_mode(&mut builder, access);
+    let name = path.file_name().unwrap_or_default();
+    let mut file = builder
+        .prefix(name)
+        .rand_bytes(0)
+        .tempfile_in(parent(path))?;
+    if file.as_file().try_lock().is_err() || !is_at(file.as_file(), path) {
+        // Somebody swept it between the two calls: what lies there now is not ours to remove.
+        file.disable_cleanup(true);
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    Ok(file)
+}
+
+/// Removes what a killed process left, or what somebody planted there; a file that is locked
+/// stays.
+fn sweep(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_file() {
+        match File::open(path)?.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Ok(()) => {}
+        }
+    }
+    fs::remove_file(path)
+}
+
 #[cfg(unix)]
-fn set_mode(builder: &mut tempfile::Builder, mode: u32) {
+fn set_mode(builder: &mut tempfile::Builder, access: Access) {
     use std::os::unix::fs::PermissionsExt as _;
+    let mode = match access {
+        Access::Private => 0o600,
+        Access::Shared => 0o644,
+    };
     builder.permissions(fs::Permissions::from_mode(mode));
 }
 
 #[cfg(not(unix))]
-fn set_mode(_: &mut tempfile::Builder, _: u32) {}
+fn set_mode(_: &mut tempfile::Builder, _: Access) {}
 
 fn check_target(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
@@ -177,13 +223,6 @@ pub fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),
         _ => PathBuf::from("."),
-    }
-}
-
-fn sweep(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

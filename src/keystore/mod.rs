@@ -140,8 +140,11 @@ impl Keystore {
     }
 
     /// Whether there is such a set.
-    pub fn contains(&self, name: &SetName) -> bool {
-        self.path(name).exists()
+    pub fn contains(&self, name: &SetName) -> Result<bool> {
+        let path = self.path(name);
+        path.try_exists().map_err(|error| {
+            Error::failed(format!("cannot look at {}", path.display())).cause(error)
+        })
     }
 
     /// Changes a set under the lock: reads it, hands it to `change`, and writes what became of
@@ -152,7 +155,7 @@ impl Keystore {
         if_missing: IfMissing,
         change: impl FnOnce(&mut KeySet) -> Result<T>,
     ) -> Result<T> {
-        if if_missing == IfMissing::Fail && !self.contains(name) {
+        if if_missing == IfMissing::Fail && !self.contains(name)? {
             return Err(self.missing(name));
         }
         self.prepare()?;
@@ -176,15 +179,19 @@ impl Keystore {
         name: &SetName,
         confirm: impl FnOnce(&KeySet) -> Result<()>,
     ) -> Result<()> {
-        if !self.contains(name) {
+        if !self.contains(name)? {
             return Err(self.missing(name));
         }
         let path = self.path(name);
         let _lock = Lock::take(&self.directory, self.lock_wait)?;
         confirm(&self.load(name)?.parse()?)?;
-        let removed = fs::remove_file(&path).and_then(|()| files::sync_directory(&self.directory));
-        removed.map_err(|error| {
+        fs::remove_file(&path).map_err(|error| {
             Error::failed(format!("cannot remove {}", path.display())).cause(error)
+        })?;
+        files::sync_directory(&self.directory).map_err(|error| {
+            let path = path.display();
+            let message = format!("cannot flush the directory of {path}, which is removed");
+            Error::failed(message).cause(error)
         })
     }
 
@@ -221,7 +228,7 @@ impl Keystore {
             content,
             Access::Private,
             Existing::Replace,
-            Some(TEMPORARY),
+            TEMPORARY,
         )
     }
 

@@ -1,0 +1,170 @@
+//! A process that is killed at any moment leaves the old set or the whole new one (C2).
+//!
+//! strace kills at a system call before it is done, and counts the calls of each name apart: one
+//! is known by its name and its number, `fsync` 2. Only calls on the keystore's files are
+//! counted; a kill at any other call leaves what a kill at the next of these leaves.
+
+#![cfg(target_os = "linux")]
+
+use crate::support::{JWKS, Run, Sandbox, finish, has_tool};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+#[test]
+fn a_killed_create_leaves_the_old_set_or_one_with_the_new_key() {
+    kill_at_each_call(&["create", "api"]);
+}
+
+#[test]
+fn a_killed_set_leaves_the_old_set_or_one_with_the_new_key() {
+    kill_at_each_call(&["set", "api", "own.json"]);
+}
+
+#[test]
+fn a_killed_first_create_leaves_no_set_or_a_whole_one() {
+    if !has_tool("strace") {
+        return;
+    }
+    let create = ["create", "api"];
+    let mut whole = 0;
+    let calls = calls_of(&Sandbox::new(), &create);
+    for call in &calls {
+        let sandbox = Sandbox::new();
+        kill(&sandbox, &create, call);
+        assert_all_private(&sandbox);
+        let made = sandbox.set_file("api").exists();
+        if made {
+            assert_eq!(keys(&sandbox).len(), 1, "killed at {call:?}");
+            sandbox.ok(["check", "api"]);
+            whole += 1;
+        }
+        sandbox.ok(create);
+        assert_eq!(keys(&sandbox).len(), 1 + usize::from(made), "{call:?}");
+        assert_eq!(sandbox.store_entries(), [".lock", "api.json"], "{call:?}");
+        assert_all_private(&sandbox);
+    }
+    assert_both_seen(whole, calls.len());
+}
+
+#[test]
+fn a_killed_delete_leaves_the_whole_set_or_none() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = with_two_keys();
+    let old = sandbox.read_set("api");
+    let delete = ["delete", "api", "--yes"];
+    let mut gone = 0;
+    let calls = calls_of(&sandbox, &delete);
+    for call in &calls {
+        fs::write(sandbox.set_file("api"), &old).expect("the old set");
+        kill(&sandbox, &delete, call);
+        match fs::read_to_string(sandbox.set_file("api")) {
+            Ok(left) => assert_eq!(left, old, "killed at {call:?}"),
+            Err(_) => gone += 1,
+        }
+    }
+    assert_both_seen(gone, calls.len());
+}
+
+/// Kills a command that adds one key to the set `api`, at one call after the other.
+fn kill_at_each_call(command: &[&str]) {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = with_two_keys();
+    let (old, old_keys) = (sandbox.read_set("api"), keys(&sandbox));
+    let mut new = 0;
+    let calls = calls_of(&sandbox, command);
+    for call in &calls {
+        fs::write(sandbox.set_file("api"), &old).expect("the old set");
+        kill(&sandbox, command, call);
+        let left = keys(&sandbox);
+        if sandbox.read_set("api") != old {
+            assert_eq!(left[..2], old_keys, "killed at {call:?}");
+            assert_eq!(left.len(), 3, "killed at {call:?}");
+            sandbox.ok(["check", "api"]);
+            new += 1;
+        }
+        sandbox.ok(["create", "api"]);
+        assert_eq!(keys(&sandbox)[..left.len()], left, "killed at {call:?}");
+        assert_eq!(keys(&sandbox).len(), left.len() + 1, "killed at {call:?}");
+        assert_eq!(sandbox.store_entries(), [".lock", "api.json"], "{call:?}");
+    }
+    assert_both_seen(new, calls.len());
+}
+
+/// A system call on the keystore's files: its name, and its number among those of that name.
+type Call = (String, usize);
+
+/// The calls of an undisturbed run.
+fn calls_of(sandbox: &Sandbox, command: &[&str]) -> Vec<Call> {
+    let trace = sandbox.path().join("trace");
+    strace(sandbox, &trace, &[], command).ok();
+    let trace = fs::read_to_string(trace).expect("the trace");
+    let mut seen = HashMap::new();
+    let call = |line: &str| {
+        let call = line.trim_start_matches(|c: char| c.is_ascii_digit());
+        let name = call.trim_start().split('(').next().unwrap_or_default();
+        let number: &mut usize = seen.entry(name.to_owned()).or_default();
+        *number += 1;
+        (name.to_owned(), *number)
+    };
+    let calls: Vec<_> = trace.lines().map(call).collect();
+    assert!(calls.len() > 10, "too few calls: {calls:?}");
+    calls
+}
+
+/// Runs a command that is killed at a call.
+fn kill(sandbox: &Sandbox, command: &[&str], (name, number): &Call) {
+    let inject = format!("inject={name}:signal=KILL:when={number}");
+    let run = strace(sandbox, "/dev/null".as_ref(), &["-e", &inject], command);
+    assert_eq!(run.code, None, "not killed at {name} {number}: {run:#?}");
+}
+
+/// Runs a command; only its calls on the keystore's files are traced.
+fn strace(sandbox: &Sandbox, trace: &Path, options: &[&str], command: &[&str]) -> Run {
+    let store = sandbox.store();
+    let mut strace = sandbox.command("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(trace);
+    strace.arg("-P").arg(&store);
+    for file in [".lock", ".writing", "api.json"] {
+        strace.arg("-P").arg(store.join(file));
+    }
+    finish(strace.args(options).arg(JWKS).args(command))
+}
+
+/// A set `api` of two keys, and a third one in `own.json`.
+fn with_two_keys() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--count", "2"]);
+    sandbox.ok(["create", "own", "--store", "elsewhere"]);
+    let own = sandbox.ok(["get", "own", "--private", "--store", "elsewhere"]);
+    sandbox.write("own.json", own);
+    sandbox
+}
+
+fn keys(sandbox: &Sandbox) -> Vec<Value> {
+    let set: Value = serde_json::from_str(&sandbox.read_set("api")).expect("a whole set");
+    set["keys"].as_array().expect("an array of keys").clone()
+}
+
+/// The keystore, as far as there is one, belongs to its owner alone.
+fn assert_all_private(sandbox: &Sandbox) {
+    let Ok(store) = fs::metadata(sandbox.store()) else {
+        return;
+    };
+    assert_eq!(store.permissions().mode() & 0o7777, 0o700);
+    for entry in sandbox.store_entries() {
+        let file = fs::metadata(sandbox.store().join(&entry)).expect("an entry");
+        assert_eq!(file.permissions().mode() & 0o7777, 0o600, "{entry}");
+    }
+}
+
+/// Kills came before the change and after it; otherwise the test has tested nothing.
+fn assert_both_seen(new: usize, all: usize) {
+    assert!(0 < new && new < all, "{new} of {all} kills left the change");
+}

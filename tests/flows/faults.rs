@@ -1,0 +1,281 @@
+//! A fault of the file system is an error that names the file; the old set stays as it is (C3).
+//!
+//! strace injects the faults into the calls on one file of the keystore.
+
+#![cfg(target_os = "linux")]
+
+use crate::support::{JWKS, Run, Sandbox, finish, has_tool};
+use serde_json::Value;
+
+/// What fails: a file of the keystore, the calls on it, and how.
+type Fault = (&'static str, &'static str, &'static str);
+
+/// The keystore's directory itself, in place of a file in it.
+const DIRECTORY: &str = ".";
+
+/// Faults at reading a set.
+const READING: [Fault; 3] = [
+    ("api.json", "%%stat", "EIO"),
+    ("api.json", "/^open", "EACCES"),
+    ("api.json", "read", "EIO"),
+];
+
+/// Faults at writing one, up to the rename.
+const WRITING: [Fault; 9] = [
+    (".writing", "%%stat", "EIO"),
+    (".writing", "/^open", "EROFS"),
+    (".writing", "/^open", "ENOSPC"),
+    (".writing", "write", "ENOSPC"),
+    (".writing", "write", "EIO"),
+    (".writing", "/sync$", "ENOSPC"),
+    (".writing", "/sync$", "EIO"),
+    (".writing", "/^rename", "EROFS"),
+    (".writing", "/^rename", "EIO"),
+];
+
+#[test]
+fn a_create_that_fails_leaves_the_old_set() {
+    for fault in READING.into_iter().chain(WRITING) {
+        fails_and_changes_nothing(fault, &["create", "api"]);
+    }
+}
+
+#[test]
+fn a_set_that_fails_leaves_the_old_set() {
+    for fault in READING.into_iter().chain(WRITING) {
+        fails_and_changes_nothing(fault, &["set", "api", "own.json"]);
+    }
+}
+
+#[test]
+fn a_change_of_members_that_fails_leaves_the_old_set() {
+    for fault in WRITING {
+        fails_and_changes_nothing(fault, &["set", "api", "--exp", "+1d"]);
+    }
+}
+
+#[test]
+fn without_a_lock_nothing_is_written() {
+    for fault in [(".lock", "/^open", "EROFS"), (".lock", "flock", "ENOLCK")] {
+        fails_and_changes_nothing(fault, &["create", "api"]);
+    }
+}
+
+#[test]
+fn a_set_that_cannot_be_read_is_not_taken_for_a_missing_one() {
+    for fault in READING {
+        for command in ["list api", "get api", "export api", "check api"] {
+            fails_and_changes_nothing(fault, &command.split(' ').collect::<Vec<_>>());
+        }
+        fails_and_changes_nothing(fault, &["delete", "api", "--yes"]);
+    }
+}
+
+#[test]
+fn a_set_whose_members_change_is_not_taken_for_a_missing_one() {
+    for fault in READING {
+        fails_and_changes_nothing(fault, &["set", "api", "--exp", "+1d"]);
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_flushed_is_said_when_the_new_set_is_in_place() {
+    if !has_tool("strace") {
+        return;
+    }
+    for fault in [
+        (DIRECTORY, "/sync$", "EIO"),
+        (DIRECTORY, "/^open", "EMFILE"),
+    ] {
+        let sandbox = with_two_keys();
+        let old = keys(&sandbox.read_set("api"));
+        let run = run_with(&sandbox, fault, &["create", "api"]).fails(1);
+        assert!(run.stderr.contains("cannot flush"), "{run:#?}");
+        assert!(run.stderr.contains("api.json"), "{run:#?}");
+        let new = keys(&sandbox.read_set("api"));
+        assert_eq!((&new[..2], new.len()), (&old[..], 3));
+        assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
+        assert_no_secret(&sandbox, &run);
+        sandbox.ok(["check", "api"]);
+    }
+}
+
+#[test]
+fn a_delete_that_fails_leaves_the_whole_set() {
+    for error in ["EROFS", "EIO"] {
+        let fault = ("api.json", "/^unlink", error);
+        fails_and_changes_nothing(fault, &["delete", "api", "--yes"]);
+    }
+}
+
+#[test]
+fn a_delete_that_cannot_be_flushed_does_not_claim_that_the_set_is_there() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = with_two_keys();
+    let delete = ["delete", "api", "--yes"];
+    let run = run_with(&sandbox, (DIRECTORY, "/sync$", "EIO"), &delete).fails(1);
+    assert_eq!(sandbox.store_entries(), [".lock"]);
+    assert!(run.stderr.contains("cannot flush"), "{run:#?}");
+    assert!(run.stderr.contains("api.json"), "{run:#?}");
+}
+
+/// A killed export leaves its temporary file, and the next one takes it away.
+#[test]
+fn what_a_killed_export_left_is_swept() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = with_two_keys();
+    let export = ["export", "api", "--private", "-o", "backup.json"];
+    let mut strace = sandbox.command("strace");
+    strace.args([
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=/^(link|rename):signal=KILL:when=1",
+    ]);
+    finish(strace.arg(JWKS).args(export));
+    let left = sandbox.path().join(".backup.json.jwks");
+    assert!(left.exists() && !sandbox.path().join("backup.json").exists());
+    sandbox.ok(export);
+    assert!(!left.exists() && sandbox.path().join("backup.json").exists());
+}
+
+#[test]
+fn an_export_that_fails_leaves_the_old_file_and_no_other() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = with_two_keys();
+    sandbox.write("out/old.json", "the old one");
+    for (call, error) in [
+        ("/sync$", "ENOSPC"),
+        ("/sync$", "EIO"),
+        ("/^rename", "EROFS"),
+    ] {
+        for export in [
+            "export api -o out/old.json",
+            "export api -o out/new.json",
+            "export api -o out/old.json --private --force",
+            "export api -o out/new.json --private",
+        ] {
+            // An export flushes and renames nothing but its file, whose first name is random.
+            let export: Vec<_> = export.split(' ').collect();
+            let run = strace(&sandbox, &[], call, error, &export).fails(1);
+            assert!(run.stderr.contains(export[3]), "{run:#?}");
+            let left = sandbox.shell("ls -A out && cat out/*").ok().stdout;
+            assert_eq!(left, "old.json\nthe old one", "{call} {error} {export:?}");
+            assert_no_secret(&sandbox, &run);
+        }
+    }
+}
+
+#[test]
+fn a_full_device_behind_standard_output_is_an_error() {
+    for command in [
+        "list",
+        "list --json",
+        "list api",
+        "get api",
+        "get api --private",
+        "export api",
+        "export api --to pem",
+        "check api --json",
+        "thumbprint api",
+        "completion bash",
+        "man",
+    ] {
+        fails_on_a_full_device(command);
+    }
+}
+
+#[test]
+fn a_full_device_behind_help_is_an_error() {
+    for command in ["--help", "create --help", "--version"] {
+        fails_on_a_full_device(command);
+    }
+}
+
+fn fails_on_a_full_device(command: &str) {
+    let sandbox = with_two_keys();
+    let run = sandbox.shell(&format!("jwks {command} > /dev/full"));
+    assert_eq!(run.code, Some(1), "{command}: {run:#?}");
+    assert!(
+        run.stderr.contains("standard output"),
+        "{command}: {run:#?}"
+    );
+    assert!(run.stderr.contains("No space left"), "{command}: {run:#?}");
+    assert!(!run.stderr.contains("panicked"), "{command}: {run:#?}");
+    assert_no_secret(&sandbox, &run);
+}
+
+/// Runs a command with a fault: it fails, names the file, says nothing secret, and all files are
+/// as they were.
+fn fails_and_changes_nothing(fault: Fault, command: &[&str]) {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = with_two_keys();
+    let (old, entries) = (sandbox.read_set("api"), sandbox.store_entries());
+    let run = run_with(&sandbox, fault, command);
+    assert_eq!(run.code, Some(1), "{fault:?} {command:?}: {run:#?}");
+    let named = if fault.0 == ".lock" {
+        ".lock"
+    } else {
+        "api.json"
+    };
+    assert!(
+        run.stderr.contains(named),
+        "{fault:?} {command:?}: {run:#?}"
+    );
+    assert!(!run.stderr.contains("panicked"), "{fault:?}: {run:#?}");
+    assert_eq!(sandbox.read_set("api"), old, "{fault:?} {command:?}");
+    assert_eq!(sandbox.store_entries(), entries, "{fault:?} {command:?}");
+    assert_no_secret(&sandbox, &run);
+}
+
+/// Runs a command; each of the fault's calls on its file fails.
+fn run_with(sandbox: &Sandbox, (file, call, error): Fault, command: &[&str]) -> Run {
+    let path = match file {
+        DIRECTORY => sandbox.store(),
+        file => sandbox.store().join(file),
+    };
+    let path = path.to_str().expect("a UTF-8 path");
+    strace(sandbox, &["-P", path], call, error, command)
+}
+
+fn strace(sandbox: &Sandbox, only: &[&str], call: &str, error: &str, command: &[&str]) -> Run {
+    let mut strace = sandbox.command("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null"]).args(only);
+    strace.args(["-e", &format!("inject={call}:error={error}")]);
+    finish(strace.arg(JWKS).args(command))
+}
+
+/// A set `api` of two keys, and a third one in `own.json`.
+fn with_two_keys() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--count", "2"]);
+    sandbox.ok(["create", "own", "--store", "elsewhere"]);
+    let own = sandbox.ok(["get", "own", "--private", "--store", "elsewhere"]);
+    sandbox.write("own.json", own);
+    sandbox
+}
+
+fn keys(set: &str) -> Vec<Value> {
+    let set: Value = serde_json::from_str(set).expect("a whole set");
+    set["keys"].as_array().expect("an array of keys").clone()
+}
+
+/// No private `d` of any key of the sandbox was printed.
+fn assert_no_secret(sandbox: &Sandbox, run: &Run) {
+    let own = std::fs::read_to_string(sandbox.path().join("own.json")).expect("own.json");
+    for key in keys(&sandbox.read_set("api")).iter().chain(&keys(&own)) {
+        let secret = key["d"].as_str().expect("a private key");
+        assert!(!run.stdout.contains(secret), "{run:#?}");
+        assert!(!run.stderr.contains(secret), "{run:#?}");
+    }
+}
