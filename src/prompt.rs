@@ -24,11 +24,6 @@ impl Prompt {
         !self.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Whether a confirmation was given beforehand.
-    pub fn is_yes(&self) -> bool {
-        self.yes
-    }
-
     /// Gets a confirmation of what would happen, or fails and says how to give one.
     pub fn confirm(&self, out: &Output, what: &str) -> Result<()> {
         if self.yes {

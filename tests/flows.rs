@@ -1,4 +1,4 @@
-//! What takes several steps: completion, examples, kills, faults, locks, other tools, permissions,
+//! What takes several steps: completion, examples, kills, faults, locks, losses, other tools, permissions,
 //! streams, terminals, damage.
 
 #[path = "flows/completion.rs"]
@@ -17,6 +17,8 @@ mod interop;
 mod kids;
 #[path = "flows/locking.rs"]
 mod locking;
+#[path = "flows/losses.rs"]
+mod losses;
 #[path = "flows/permissions.rs"]
 mod permissions;
 #[path = "flows/streams.rs"]

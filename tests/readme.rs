@@ -44,7 +44,11 @@ fn every_line_of_the_tour_runs() {
             snapbox::Data::text(run.stdout.clone()),
             snapbox::Data::text(expected.clone()),
         );
-        assert!(matches.is_ok(), "$ {command}\n{}\ninstead of\n{expected}", run.stdout);
+        assert!(
+            matches.is_ok(),
+            "$ {command}\n{}\ninstead of\n{expected}",
+            run.stdout
+        );
     }
 }
 

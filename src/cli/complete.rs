@@ -4,6 +4,7 @@
 //! candidates unquoted, so that only kids which a shell takes for plain text are offered.
 
 use super::{Cli, store_directory};
+use crate::commands::report::is_plain;
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
 use crate::key::key_type::KEY_TYPES;
@@ -173,17 +174,6 @@ fn offer_kids(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
         }
     }
     Some(candidates)
-}
-
-/// Whether every shell takes a text for one plain word.
-fn is_plain(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._+=,@%-".contains(c);
-    // A tilde stands for a home directory only at the beginning of a word.
-    let mut characters = text.chars();
-    characters
-        .next()
-        .is_some_and(|c| plain(c) && c != '-' && c != '=')
-        && characters.all(|c| plain(c) || c == '~')
 }
 
 fn keystore(matches: &ArgMatches) -> Option<Keystore> {

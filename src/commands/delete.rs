@@ -4,10 +4,12 @@ use super::report::{changed_meanwhile, count};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
+use crate::key::check::{has_error, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::{Header, Summary};
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
+use crate::keyset::merge::KeyName;
 use crate::keystore::{IfMissing, SetName};
 use clap::Args;
 use serde::Serialize;
@@ -16,12 +18,13 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks delete api --expired --yes
   $ jwks delete api $(jwks list api --format names | head -n 1) --yes --force
-  $ jwks delete old --yes --if-exists";
+  $ jwks delete old --yes --force --if-exists";
 
 /// Delete keys or a whole set
 ///
 /// What will go is said first, and asked on a terminal; without one --yes is needed. The last
-/// active signing key of a set goes with --force only.
+/// active signing key of a set goes with --force only, also when the whole set goes. A key is named
+/// in full here: the first characters of a kid could mean another key the second time.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {
@@ -29,7 +32,7 @@ pub struct DeleteArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// The keys: kids, thumbprints, or the first characters of kids; without any the whole set
+    /// The keys, by kid or thumbprint; without any the whole set
     #[arg(value_name = "KID")]
     kids: Vec<String>,
 
@@ -63,15 +66,19 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         document => document?,
     };
     let set = document.parse()?;
-    if args.kids.is_empty() && !args.expired {
-        return delete_set(ctx, &name, &set);
-    }
-    let positions = chosen(ctx, args, &name, &set)?;
-    if positions.is_empty() {
-        return report(ctx, &name, Vec::new(), false);
-    }
+    let whole = args.kids.is_empty() && !args.expired;
+    let positions = match whole {
+        true => (0..set.keys.len()).collect(),
+        false => chosen(ctx, args, &name, &set)?,
+    };
     if !args.force {
         keep_a_signer(ctx, &name, &set, &positions)?;
+    }
+    if whole {
+        return delete_set(ctx, &name, &set);
+    }
+    if positions.is_empty() {
+        return report(ctx, &name, Vec::new(), false);
     }
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
     let going = describe(ctx, &set, &positions);
@@ -105,12 +112,15 @@ fn chosen(ctx: &Context, args: &DeleteArgs, name: &SetName, set: &KeySet) -> Res
     }
     let mut positions = Vec::new();
     for kid in &args.kids {
-        let copies = set.with_thumbprint(kid);
+        let copies = match set.with_kid(kid) {
+            named if named.is_empty() => set.with_thumbprint(kid),
+            _ => Vec::new(),
+        };
         if copies.len() > 1 {
             positions.extend(copies);
             continue;
         }
-        match set.find(kid) {
+        match set.find_exactly(kid) {
             Ok(position) => positions.push(position),
             Err(error) if args.if_exists && error.kind() == Kind::NotFound => {}
             Err(error) => return Err(error.about(format!("set {name}"))),
@@ -125,8 +135,13 @@ fn chosen(ctx: &Context, args: &DeleteArgs, name: &SetName, set: &KeySet) -> Res
 fn keep_a_signer(ctx: &Context, name: &SetName, set: &KeySet, going: &[usize]) -> Result<()> {
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let states = lifecycle::states_of(&headers, ctx.now);
-    let signs =
-        |i: &usize| states[*i] == State::Active && headers[*i].effective_use() == Some("sig");
+    let signs = |i: &usize| {
+        let key = &set.keys[*i];
+        states[*i] == State::Active
+            && headers[*i].effective_use() == Some("sig")
+            && holds_secret(key)
+            && !has_error(&public_findings(key))
+    };
     let signers: Vec<usize> = (0..headers.len()).filter(signs).collect();
     if signers.is_empty() || signers.iter().any(|signer| !going.contains(signer)) {
         return Ok(());
@@ -173,8 +188,11 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
 }
 
 fn kids(keys: &[Key]) -> Vec<String> {
-    let kid = |key| Header::of(key).kid.map(|kid| kid.into_owned());
-    keys.iter().filter_map(kid).collect()
+    let handle = |key| KeyName::of(key).handle().map(str::to_owned);
+    let names = keys.iter().map(handle);
+    names
+        .map(|name| name.unwrap_or_else(|| "(without kid)".into()))
+        .collect()
 }
 
 fn report(ctx: &Context, name: &SetName, deleted: Vec<String>, set_deleted: bool) -> Result<()> {
@@ -189,9 +207,11 @@ fn report(ctx: &Context, name: &SetName, deleted: Vec<String>, set_deleted: bool
     match (set_deleted, deleted.len()) {
         (true, _) => ctx.out.status(format!("deleted set {name}")),
         (false, 0) => ctx.out.status("nothing to delete"),
-        (false, n) => ctx
-            .out
-            .status(format!("deleted {} of set {name}", count(n, "key"))),
+        (false, n) => {
+            let kids = deleted.join(", ");
+            ctx.out
+                .status(format!("deleted {} of set {name}: {kids}", count(n, "key")));
+        }
     }
     Ok(())
 }

@@ -8,11 +8,11 @@ use crate::key::check;
 use crate::key::format::write::{self, Document};
 use crate::key::members::Members;
 use crate::key::public::{Dates, holds_secret};
-use crate::keyset::KeySet;
 use crate::keyset::import;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
 use crate::keyset::publish::pretty_set;
+use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use crate::keystore::SetName;
 use crate::keystore::files::{self, Access, Existing};
 use crate::secret::Secret;
@@ -79,7 +79,7 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
 
-    /// Overwrite a file that may hold private keys
+    /// Overwrite a file that is there, whatever it holds
     #[arg(short, long)]
     force: bool,
 }
@@ -94,6 +94,7 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
             set.find(kid)
                 .map_err(|error| error.about(format!("set {name}")))?,
         ],
+        None if args.private => (0..set.keys.len()).collect(),
         None => unexpired(&set, ctx.now),
     };
     if let Some(kid) = &args.kid
@@ -132,7 +133,11 @@ fn public_content(
     } else {
         Dates::Drop
     };
-    let published = set.publish(positions, dates);
+    let mut published = set.publish(positions, dates);
+    published.expired = set.keys.len() - unexpired(set, ctx.now).len();
+    if args.kid.is_some() {
+        published.expired = 0;
+    }
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
             return Err(
@@ -144,7 +149,7 @@ fn public_content(
     }
     let keys: Vec<_> = published.keys.iter().collect();
     match args.to {
-        To::Jwks => Ok(Secret::new(published.to_json().into_bytes())),
+        To::Jwks => Ok(Secret::new(pretty_set(&published.keys).into_bytes())),
         To::Jwk => Ok(Secret::new(
             (one(name, &keys)?.to_pretty_json(0) + "\n").into_bytes(),
         )),
@@ -163,6 +168,10 @@ fn private_content(
     set: &KeySet,
     positions: &[usize],
 ) -> Result<Secret<Vec<u8>>> {
+    if args.to == To::Jwks && args.kid.is_none() {
+        // A backup is the whole set as it is kept: expired and odd keys, its own members.
+        return Ok(Secret::new(set.to_json().into_bytes()));
+    }
     let keys: Vec<&Key> = positions.iter().map(|i| &set.keys[*i]).collect();
     let mut members = Vec::new();
     for key in &keys {
@@ -259,11 +268,24 @@ fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Resul
             };
         }
     };
-    if !args.force && !args.private && may_hold_private_keys(path) {
+    if is_within(path, ctx.store.directory()) {
         return Err(
-            Error::refused(format!("{} may hold private keys", path.display()))
-                .hint("choose another file, or insist with --force"),
+            Error::refused(format!("{} is in the keystore", path.display()))
+                .hint("choose a file elsewhere; jwks set puts keys into sets"),
         );
+    }
+    if args.private && files::others_can_replace(&files::parent(path)) {
+        return Err(
+            Error::refused(format!("others can write beside {}", path.display()))
+                .hint("choose a directory of your own for private keys"),
+        );
+    }
+    if !args.force && !args.private && !may_be_overwritten(path) {
+        return Err(Error::refused(format!(
+            "{} is there and no public key file",
+            path.display()
+        ))
+        .hint("choose another file, or overwrite it with --force"));
     }
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = format!(".{file_name}.jwks");
@@ -287,15 +309,25 @@ fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Resul
     Ok(())
 }
 
-/// Whether a file is there whose content is or looks like a private key.
-fn may_hold_private_keys(path: &Path) -> bool {
-    if !path.is_file() {
-        return false;
+/// Whether a file would lie in a directory.
+fn is_within(path: &Path, directory: &Path) -> bool {
+    let parent = files::parent(path).canonicalize();
+    matches!((parent, directory.canonicalize()), (Ok(parent), Ok(directory)) if parent.starts_with(&directory))
+}
+
+/// Whether there is no such file, or one that holds public keys and nothing else: an earlier
+/// export.
+fn may_be_overwritten(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        // There is none, or it is no regular file, which the write refuses whatever it is.
+        _ => return true,
     }
-    let Ok(content) = fs::read(path) else {
-        return true;
+    let small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= FOREIGN_LIMIT as u64);
+    let content = if small {
+        fs::read(path).unwrap_or_default()
+    } else {
+        Vec::new()
     };
-    let looks = |text: &[u8]| content.windows(text.len()).any(|window| window == text);
-    looks(b"PRIVATE KEY-----")
-        || import::read(&content, None).is_ok_and(|set| set.keys.iter().any(holds_secret))
+    import::read(&content, None).is_ok_and(|set| !set.keys.iter().any(holds_secret))
 }

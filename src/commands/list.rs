@@ -33,8 +33,8 @@ pub enum Format {
 /// List the sets, or the keys of a set
 ///
 /// The state of a key follows from its dates: pending before nbf, active while it is the newest
-/// of its line (the keys with the same use and algorithm), retired when a newer one has begun,
-/// expired from exp on. What breaks a rule is listed as invalid, what jwks does not know as
+/// of its line, retired when a newer one has begun, expired from exp on. A line is the keys with
+/// the same use and algorithm, or the same type and curve where they name no algorithm. What breaks a rule is listed as invalid, what jwks does not know as
 /// unsupported.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -43,7 +43,7 @@ pub struct ListArgs {
     #[arg(value_name = "SET")]
     set: Option<String>,
 
-    /// How to print; table by default, json with --json
+    /// How to print; table by default, and json with --json whatever is said here
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
@@ -53,12 +53,10 @@ pub struct ListArgs {
 
 /// Runs `jwks list`.
 pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
-    let default = if ctx.out.is_json() {
-        Format::Json
-    } else {
-        Format::Table
+    let format = match ctx.out.is_json() {
+        true => Format::Json,
+        false => args.format.unwrap_or(Format::Table),
     };
-    let format = args.format.unwrap_or(default);
     match &args.set {
         Some(name) => list_keys(ctx, args, &SetName::new(name)?, format),
         None if !args.filter.to_filter().is_empty() => {
@@ -157,8 +155,9 @@ fn set_row(ctx: &Context, name: &SetName, open: &mut Vec<String>) -> SetRow {
 fn set_cells(row: &SetRow) -> Vec<(String, Tone)> {
     let active = match (&row.error, &row.active[..]) {
         (Some(_), _) => ("damaged".into(), Tone::Bad),
+        (None, []) => ("none".into(), Tone::Plain),
         (None, [kid]) => (kid.clone(), Tone::Good),
-        (None, kids) => (kids.len().to_string(), Tone::Plain),
+        (None, kids) => (count(kids.len(), "key"), Tone::Plain),
     };
     vec![
         (row.name.clone(), Tone::Plain),

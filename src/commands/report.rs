@@ -33,17 +33,29 @@ pub fn count(number: usize, what: &str) -> String {
 
 /// Says which keys were left out of a public form.
 pub fn note_left_out(out: &Output, left_out: &str) {
-    out.status(format!("left out, having no public form: {left_out}"));
+    let note = format!("left out of the public form: {left_out}");
+    match out.is_json() {
+        true => out.warn(note),
+        false => out.status(note),
+    }
 }
 
-/// A kid for loops in a shell: the kid where it is printable text without blanks, or else the
-/// thumbprint, which names the key as well.
+/// A kid for loops in a shell: the kid where every shell takes it for one plain word, or else
+/// the thumbprint, which names the key as well.
 pub fn plain_handle(kid: Option<&str>, thumbprint: Option<&str>) -> Option<String> {
-    let plain = |kid: &&str| {
-        let printable = |c: char| c.is_ascii_graphic() || (c.is_alphanumeric() && !c.is_ascii());
-        !kid.is_empty() && !kid.starts_with('-') && kid.chars().all(printable)
-    };
-    kid.filter(plain).or(thumbprint).map(str::to_owned)
+    let kid = kid.filter(|kid| is_plain(kid));
+    kid.or(thumbprint).map(str::to_owned)
+}
+
+/// Whether every shell takes a text for one plain word.
+pub fn is_plain(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+=,@%-".contains(c);
+    // A tilde stands for a home directory only at the beginning of a word.
+    let mut characters = text.chars();
+    characters
+        .next()
+        .is_some_and(|c| plain(c) && c != '-' && c != '=')
+        && characters.all(|c| plain(c) || c == '~')
 }
 
 /// A key in messages: its position from 0, and its kid or thumbprint.

@@ -5,7 +5,7 @@ use super::{input, time};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::attributes::{Attributes, check_operations};
+use crate::key::attributes::Attributes;
 use crate::key::check::{Severity, new_fault};
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
@@ -94,12 +94,13 @@ struct Report<'a> {
     added: Vec<JsonKeyName<'a>>,
     updated: Vec<JsonKeyName<'a>>,
     skipped: Vec<JsonKeyName<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<JsonKeyName<'a>>,
 }
 
 /// Runs `jwks set`.
 pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
-    check_operations(&args.key_ops)?;
     let attributes = Attributes {
         alg: args.alg.clone(),
         usage: args.usage.clone(),
@@ -107,6 +108,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
         nbf: time::parse_option(&args.nbf, ctx.now)?,
         exp: time::parse_option(&args.exp, ctx.now)?,
     };
+    attributes.check()?;
     let documents = read_documents(ctx, args, &attributes)?;
     let merged = if documents.is_empty() {
         change_members(args, ctx, &name, &attributes)?
@@ -128,6 +130,19 @@ fn read_documents(
 ) -> Result<Vec<input::Document>> {
     if !args.files.is_empty() {
         return args.files.iter().map(|file| input::read(file)).collect();
+    }
+    if !attributes.is_empty() && args.from.is_none() {
+        // Whoever says what to change means the set's own keys; a script's standard input may be
+        // a pipe that nobody ever closes.
+        if args.replace || args.allow_invalid || args.skip_invalid {
+            return Err(
+                Error::usage("no keys were given").hint("name files, or - for standard input")
+            );
+        }
+        if input::is_piped() {
+            ctx.out.status("standard input is not read without -");
+        }
+        return Ok(Vec::new());
     }
     if input::is_piped() {
         let document = input::read(input::STANDARD_INPUT)?;
@@ -159,10 +174,18 @@ fn read_keys(
 ) -> Result<KeySet<'static>> {
     let mut given = KeySet::default();
     for document in documents {
+        if args.from == Some(Form::Secret) && document.octets.expose().ends_with(b"\n") {
+            let name = &document.name;
+            ctx.out.warn(format!(
+                "{name} ends in a line feed, which is part of the secret"
+            ));
+        }
         let set = import::read(document.octets.expose(), args.from)
             .map_err(|error| error.about(&document.name))?;
-        for (name, value) in set.members() {
-            given.add_member(name.clone(), value.clone());
+        if args.kid.is_none() {
+            for (name, value) in set.members() {
+                given.add_member(name.clone(), value.clone());
+            }
         }
         given.keys.extend(set.keys);
     }
@@ -261,6 +284,7 @@ fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<Merg
     let merged = Merged {
         added: names(false),
         updated: names(true),
+        replaced: lost,
         ..Merged::default()
     };
     ctx.store.change(name, IfMissing::Create, |set| {
@@ -297,7 +321,7 @@ fn change_members(
     ctx.store.change(name, IfMissing::Fail, |set| {
         let positions: Vec<usize> = match &args.kid {
             Some(kid) => {
-                let found = set.find(kid);
+                let found = set.find_exactly(kid);
                 vec![found.map_err(|error| error.about(format!("set {name}")))?]
             }
             None => (0..set.keys.len()).collect(),
@@ -331,6 +355,7 @@ fn report(ctx: &Context, name: &SetName, merged: &Merged) -> Result<()> {
             "{alias:?} is in set {name} under another kid as well"
         ));
     }
+    let removed: Vec<_> = merged.replaced.iter().map(KeyName::of).collect();
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
             set: name.as_str(),
@@ -340,6 +365,7 @@ fn report(ctx: &Context, name: &SetName, merged: &Merged) -> Result<()> {
                 .into_iter()
                 .flatten()
                 .collect(),
+            removed: json_names(&removed),
         });
     }
     let counts = [
@@ -347,6 +373,7 @@ fn report(ctx: &Context, name: &SetName, merged: &Merged) -> Result<()> {
         (merged.updated.len(), "updated"),
         (merged.unchanged.len(), "unchanged"),
         (merged.skipped.len(), "skipped"),
+        (removed.len(), "removed"),
     ];
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     let words: Vec<_> = counts

@@ -25,7 +25,11 @@ pub fn parse(text: &str, now: i64) -> Result<i64> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment.as_second());
     }
-    let date: Date = text.parse().map_err(|_| unclear())?;
+    // The parser of dates would take a time of day without a zone, and drop it.
+    let date: Date = match text.len() {
+        10 => text.parse().map_err(|_| unclear())?,
+        _ => return Err(unclear()),
+    };
     let midnight = date.to_zoned(TimeZone::UTC).map_err(|_| unclear())?;
     Ok(midnight.timestamp().as_second())
 }

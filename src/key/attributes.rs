@@ -1,6 +1,6 @@
 //! Members that describe a key without being part of it, given from outside.
 
-use super::algorithm::OPERATIONS;
+use super::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use super::members::Members;
 use crate::error::{Error, Result};
 
@@ -27,6 +27,23 @@ impl Attributes {
             && self.key_ops.is_empty()
             && self.nbf.is_none()
             && self.exp.is_none()
+    }
+
+    /// Refuses an algorithm, a use or operations that are not registered.
+    pub fn check(&self) -> Result<()> {
+        if let Some(alg) = &self.alg
+            && Algorithm::named(alg).is_none()
+        {
+            let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
+            return Err(Error::usage(format!("there is no alg {alg:?}"))
+                .hint(format!("algorithms: {}", names.join(", "))));
+        }
+        if let Some(usage) = &self.usage
+            && !matches!(usage.as_str(), "sig" | "enc")
+        {
+            return Err(Error::usage(format!("there is no use {usage:?}")).hint("uses: sig, enc"));
+        }
+        check_operations(&self.key_ops)
     }
 
     /// Sets the members that are missing.

@@ -65,13 +65,16 @@ impl Eq for Curve {}
 
 impl Plan {
     /// Decides what a request leaves open; a contradiction is a usage error that says what would
-    /// fit. A request for nothing in particular is an ES256 key.
+    /// fit. A request for nothing in particular is an ES256 key, or ECDH-ES for use enc.
     pub fn new(request: Request) -> Result<Plan> {
         let mut alg = request.alg.map(algorithm).transpose()?;
         let crv = request.crv.map(curve).transpose()?;
         let nothing_said = request.kty.is_none() && crv.is_none() && request.size.is_none();
-        if alg.is_none() && nothing_said && request.usage != Some("enc") {
-            alg = Algorithm::named("ES256");
+        if alg.is_none() && nothing_said {
+            alg = Algorithm::named(match request.usage {
+                Some("enc") => "ECDH-ES",
+                _ => "ES256",
+            });
         }
         let material = match alg {
             Some(algorithm) => material_for(algorithm, crv, &request)?,

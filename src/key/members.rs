@@ -103,9 +103,10 @@ impl<'a> Members<'a> {
     /// The value of a member that is a time in seconds since 1970 (RFC 7519 section 2,
     /// NumericDate); fractions are cut.
     pub fn seconds(&self, name: &str) -> Result<Option<i64>, WrongType> {
-        Ok(self
-            .typed::<f64>(name)?
-            .map(|seconds| seconds.floor() as i64))
+        match self.typed::<f64>(name)? {
+            Some(seconds) if !is_date(seconds) => Err(WrongType),
+            seconds => Ok(seconds.map(|seconds| seconds.floor() as i64)),
+        }
     }
 
     fn typed<'b, T: Deserialize<'b>>(&'b self, name: &str) -> Result<Option<T>, WrongType> {
@@ -202,6 +203,11 @@ impl Serialize for Members<'_> {
         }
         map.end()
     }
+}
+
+/// Whether a number of seconds since 1970 is before the year 10000, where calendars end.
+pub fn is_date(seconds: f64) -> bool {
+    seconds.abs() < 253_402_300_800.0
 }
 
 /// A string as JSON text.

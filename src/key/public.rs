@@ -2,8 +2,9 @@
 
 use super::Key;
 use super::check;
-use super::key_type::KeyType;
+use super::key_type::{KEY_TYPES, KeyType};
 use super::members::Members;
+use std::collections::HashSet;
 
 /// The members of every kty that are published as they are, with their JSON type.
 const TEXTS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256"];
@@ -77,7 +78,7 @@ fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'
 /// What the public key can do of what the key pair does (RFC 7517 section 4.3). Agreement takes
 /// the private key, so that nothing is left of it.
 fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut public = Vec::new();
+    let (mut public, mut seen) = (Vec::new(), HashSet::new());
     for operation in operations {
         let operation = match operation {
             "sign" => "verify",
@@ -86,7 +87,7 @@ fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a s
             "deriveKey" | "deriveBits" => continue,
             other => other,
         };
-        if !public.contains(&operation) {
+        if seen.insert(operation) {
             public.push(operation);
         }
     }
@@ -103,6 +104,14 @@ pub fn holds_secret(key: &Key) -> bool {
         Some(key_type) => key_type.private.iter().any(|name| members.has(name)),
         None => true,
     }
+}
+
+/// Whether a key has a member that holds the private or symmetric part of any kty.
+pub fn has_private_member(key: &Key) -> bool {
+    let members = key.members().unwrap_or_default();
+    KEY_TYPES
+        .iter()
+        .any(|key_type| key_type.private.iter().any(|name| members.has(name)))
 }
 
 #[cfg(test)]

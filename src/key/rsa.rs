@@ -143,8 +143,9 @@ fn find_prime(
     for base in [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53] {
         let mut power = BigNum::new()?;
         power.mod_exp(BigNum::from_u32(base)?.as_ref(), &odd, n, ctx)?;
+        let mut is_one = power == one || power == last;
         for _ in 0..twos {
-            if power == one || power == last {
+            if is_one {
                 break;
             }
             let mut square = BigNum::new()?;
@@ -155,7 +156,12 @@ fn find_prime(
                 prime.gcd(&power, n, ctx)?;
                 return Ok((prime > one && *prime < *n).then_some(prime));
             }
+            is_one = square == last;
             power = square;
+        }
+        if !is_one {
+            // The base to the power d·e - 1 is not 1: no other base would tell more.
+            return Ok(None);
         }
     }
     Ok(None)

@@ -5,7 +5,7 @@ use super::algorithm::Algorithm;
 use super::base64url;
 use super::check;
 use super::key_type::KeyType;
-use super::members::Members;
+use super::members::{Members, is_date};
 use super::public::holds_secret;
 use super::rsa::bit_length;
 use super::thumbprint::thumbprint;
@@ -54,12 +54,25 @@ struct Quick<'a> {
     exp: Option<f64>,
 }
 
+impl Quick<'_> {
+    /// Whether a date is outside of the years that calendars have.
+    fn has_odd_date(&self) -> bool {
+        let dates = [self.iat, self.nbf, self.exp];
+        dates.into_iter().flatten().any(|date| !is_date(date))
+    }
+}
+
 impl<'a> Header<'a> {
     /// Reads the header of a key; what is missing or of another type is `None`.
     pub fn of(key: &'a Key) -> Header<'a> {
         let seconds = |value: Option<f64>| value.map(|value| value.floor() as i64);
         let text = |value: Option<Text<'a>>| value.map(|text| text.0);
+        // An array would be taken for the members in their order.
+        if !key.json().starts_with('{') {
+            return Header::default();
+        }
         match serde_json::from_str::<Quick>(key.json()) {
+            Ok(quick) if quick.has_odd_date() => Header::slowly(&key.members().unwrap_or_default()),
             Ok(quick) => Header {
                 kid: text(quick.kid),
                 kty: text(quick.kty),
@@ -138,12 +151,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The facts of one key, found without OpenSSL.
+    /// The facts of one key. OpenSSL is at work only where there is a private part or a
+    /// certificate to be checked.
     pub fn of(key: &Key) -> Summary {
         let members = key.members().unwrap_or_default();
         let header = Header::of(key);
         let owned = |text: Option<Cow<str>>| text.map(Cow::into_owned);
-        let findings = check::public_findings(key);
+        let findings = check::findings(key);
         let errors = findings
             .iter()
             .filter(|f| f.rule.severity() == check::Severity::Error);

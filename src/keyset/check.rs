@@ -3,10 +3,11 @@
 use super::KeySet;
 use crate::key::check::{self, Finding, Rule};
 use crate::key::key_type::KeyType;
-use crate::key::public::holds_secret;
+use crate::key::public::has_private_member;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A finding and the key that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Located {
     /// The position of the key in the set, from 0.
     pub index: usize,
     /// The kid of the key.
-    pub kid: Option<String>,
+    pub kid: Option<Rc<str>>,
     /// What is wrong.
     pub finding: Finding,
 }
@@ -23,11 +24,11 @@ pub struct Located {
 /// meant for publication must not hold private or symmetric keys.
 pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
     let mut located = Vec::new();
-    let mut kids: HashMap<String, Vec<(usize, String)>> = HashMap::new();
+    let mut kids: HashMap<Rc<str>, Vec<(usize, String)>> = HashMap::new();
     let mut thumbprints: HashMap<String, usize> = HashMap::new();
     for (index, key) in set.keys.iter().enumerate() {
         let header = Header::of(key);
-        let kid = header.kid.as_deref().map(str::to_owned);
+        let kid: Option<Rc<str>> = header.kid.as_deref().map(Rc::from);
         let mut add = |rule, message: String| {
             let finding = Finding { rule, message };
             let kid = kid.clone();
@@ -68,16 +69,13 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
         if header.exp.is_some_and(|exp| exp <= now) {
             add(Rule::KeyExpired, "exp has come".into());
         }
-        if for_publication && holds_secret(key) {
+        if for_publication && has_private_member(key) {
             match KeyType::named(&kty) {
                 Some(key_type) if key_type.is_symmetric() => {
-                    add(
-                        Rule::SymmetricPublished,
-                        "a symmetric key has no public form".into(),
-                    );
+                    let message = "a symmetric key has no public form";
+                    add(Rule::SymmetricPublished, message.into());
                 }
-                Some(_) => add(Rule::PrivatePublished, "the private part is there".into()),
-                None => {}
+                _ => add(Rule::PrivatePublished, "a private member is there".into()),
             }
         }
     }

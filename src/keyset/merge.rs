@@ -7,8 +7,8 @@ use crate::key::Key;
 use crate::key::check::{has_error, public_findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
-use crate::key::public::holds_secret;
 use crate::key::thumbprint::thumbprint;
+use std::collections::HashSet;
 
 /// What happens to a key whose kid another key of the set has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -78,6 +78,7 @@ impl KeySet<'_> {
             index: Index::of(self),
             keys: self.keys.clone(),
             on_conflict,
+            taken: HashSet::new(),
             merged: Merged::default(),
         };
         for key in keys {
@@ -93,9 +94,7 @@ impl KeySet<'_> {
         let index = Index::of(other);
         let is_kept = |key: &Key| {
             let copies = index.copies_of(key);
-            copies
-                .iter()
-                .any(|i| holds_secret(&other.keys[*i]) || !holds_secret(key))
+            copies.iter().any(|i| keeps_secrets(key, &other.keys[*i]))
         };
         let lost = self.keys.iter().filter(|key| !is_kept(key));
         lost.map(|key| key.clone().into_owned()).collect()
@@ -109,6 +108,8 @@ struct Merge<'a> {
     index: Index,
     keys: Vec<Key<'a>>,
     on_conflict: OnConflict,
+    /// The positions that a new key has taken from one of the set's own.
+    taken: HashSet<usize>,
     merged: Merged,
 }
 
@@ -128,7 +129,9 @@ impl Merge<'_> {
             .iter()
             .filter(|rival| **rival < self.own && Some(**rival) != same);
         match (rivals.next().copied(), rivals.next(), same) {
-            (Some(rival), None, None) if self.on_conflict == OnConflict::Replace => {
+            (Some(rival), None, None)
+                if self.on_conflict == OnConflict::Replace && self.taken.insert(rival) =>
+            {
                 self.merged.added.push(KeyName::of(&key));
                 let lost = self.put(rival, key);
                 self.merged.replaced.push(lost);
@@ -140,6 +143,9 @@ impl Merge<'_> {
                     return Err(conflict(&kid.unwrap_or_default(), &self.keys[rival]));
                 }
             },
+            (None, _, Some(same)) if contradicts(&self.keys[same], &key) => {
+                return Err(contradiction(&self.keys[same]));
+            }
             (None, _, Some(same)) => match updated(&self.keys[same], &key) {
                 Some(new) => {
                     self.merged.updated.push(KeyName::of(&new));
@@ -205,12 +211,50 @@ fn named_by_thumbprint(key: &Key) -> Result<Key<'static>> {
     }
 }
 
+/// Whether both keys have a private part, and not the same.
+fn contradicts(own: &Key, new: &Key) -> bool {
+    let (own, new) = (
+        own.members().unwrap_or_default(),
+        new.members().unwrap_or_default(),
+    );
+    let key_type = own.string("kty").and_then(|kty| KeyType::named(&kty));
+    key_type.is_some_and(|key_type| {
+        key_type
+            .private
+            .iter()
+            .any(|name| own.has(name) && new.has(name) && own.string(name) != new.string(name))
+    })
+}
+
+fn contradiction(own: &Key) -> Error {
+    let name = KeyName::of(own);
+    let name = name.handle().unwrap_or("without a kid");
+    Error::refused(format!(
+        "the key {name:?} is there with another private part"
+    ))
+    .hint("one of the two is wrong: jwks check tells which")
+}
+
 fn conflict(kid: &str, own: &Key) -> Error {
     let own = KeyName::of(own)
         .thumbprint
         .unwrap_or_else(|| "no thumbprint".into());
     Error::refused(format!("another key has the kid {kid:?} ({own})"))
         .hint("--on-conflict skip, replace or rekey decides it")
+}
+
+/// Whether every private member of a key is in another, with the same value.
+fn keeps_secrets(key: &Key, other: &Key) -> bool {
+    let (Ok(members), Ok(others)) = (key.members(), other.members()) else {
+        return key == other;
+    };
+    match members.string("kty").and_then(|kty| KeyType::named(&kty)) {
+        Some(key_type) => key_type
+            .private
+            .iter()
+            .all(|name| members.raw(name).is_none() || members.string(name) == others.string(name)),
+        None => key == other,
+    }
 }
 
 /// The set's own key with what the same key brought in says otherwise; `None` where it says

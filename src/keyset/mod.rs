@@ -19,6 +19,7 @@ use crate::key::members::quoted;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 /// A member of the set beside `keys`: its name and the JSON text of its value.
@@ -163,10 +164,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Document<'a> {
 fn read_set<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Document<'de>, A::Error> {
     let mut set = KeySet::default();
     let (mut keys, mut is_key, mut duplicate) = (None, false, None);
+    let mut seen: HashSet<Cow<str>> = HashSet::new();
     while let Some(Name(name)) = map.next_key()? {
-        let twice =
-            set.members().any(|(other, _)| *other == name) || (name == "keys" && keys.is_some());
-        if twice && duplicate.is_none() {
+        if !seen.insert(name.clone()) && duplicate.is_none() {
             duplicate = Some(name.to_string());
         }
         if name == "keys" {

@@ -15,6 +15,8 @@ pub struct Published {
     pub unsupported: usize,
     /// Keys that fail a check.
     pub invalid: usize,
+    /// Keys whose `exp` has come, where those are left out.
+    pub expired: usize,
 }
 
 impl Published {
@@ -24,17 +26,13 @@ impl Published {
             (self.symmetric, "symmetric"),
             (self.unsupported, "unsupported"),
             (self.invalid, "invalid"),
+            (self.expired, "expired"),
         ];
         let counts = counts.iter().filter(|(count, _)| *count > 0);
         let words: Vec<_> = counts
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
         (!words.is_empty()).then(|| words.join(", "))
-    }
-
-    /// The keys as a JWK Set, one member a line.
-    pub fn to_json(&self) -> String {
-        pretty_set(&self.keys)
     }
 }
 

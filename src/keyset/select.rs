@@ -10,6 +10,9 @@ use crate::key::thumbprint::thumbprint;
 /// The shortest beginning of a kid that stands for it, in characters.
 const SHORTEST_PREFIX: usize = 4;
 
+/// The length of a SHA-256 thumbprint as base64url, in characters.
+const THUMBPRINT_LENGTH: usize = 43;
+
 /// What a key must be like; what is `None` does not matter.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -57,10 +60,7 @@ impl KeySet<'_> {
     /// The position of the one key that a text means: a whole kid, a thumbprint, or the
     /// beginning of a kid, in this order. It is an error when there is none or more than one.
     pub fn find(&self, wanted: &str) -> Result<usize> {
-        let mut found = self.with_kid(wanted);
-        if found.is_empty() && wanted.len() == 43 {
-            found = self.with_thumbprint(wanted);
-        }
+        let mut found = self.named(wanted);
         if found.is_empty() && wanted.chars().count() >= SHORTEST_PREFIX {
             let begins = |key: &Key| {
                 let kid = Header::of(key).kid;
@@ -68,13 +68,39 @@ impl KeySet<'_> {
             };
             found = self.positions(begins);
         }
-        match found[..] {
-            [one] => Ok(one),
-            [] if wanted.starts_with('-') => Err(Error::not_found(format!("no key {wanted:?}"))
-                .hint("it is no option either: --help shows those")),
-            [] => Err(Error::not_found(format!("no key {wanted:?}"))
-                .hint("jwks list SET shows the keys of a set")),
-            _ => Err(self.ambiguous(wanted, &found)),
+        self.only(wanted, &found)
+    }
+
+    /// The same without the beginnings of kids: for changes, where the same words must not mean
+    /// another key the second time.
+    pub fn find_exactly(&self, wanted: &str) -> Result<usize> {
+        self.only(wanted, &self.named(wanted))
+    }
+
+    fn named(&self, wanted: &str) -> Vec<usize> {
+        let found = self.with_kid(wanted);
+        match found.is_empty() && wanted.len() == THUMBPRINT_LENGTH {
+            true => self.with_thumbprint(wanted),
+            false => found,
+        }
+    }
+
+    fn only(&self, wanted: &str, found: &[usize]) -> Result<usize> {
+        match found {
+            [one] => Ok(*one),
+            [] => {
+                let hint = match wanted {
+                    wanted if wanted.starts_with('-') => {
+                        "it is no option either: --help shows those"
+                    }
+                    wanted if wanted.chars().count() < SHORTEST_PREFIX => {
+                        "give at least the first four characters of a kid; jwks list SET shows the keys"
+                    }
+                    _ => "jwks list SET shows the keys of a set",
+                };
+                Err(Error::not_found(format!("no key {wanted:?}")).hint(hint))
+            }
+            _ => Err(self.ambiguous(wanted, found)),
         }
     }
 

@@ -48,6 +48,10 @@ mod unix {
         metadata.mode() & 0o077
     }
 
+    pub fn is_sticky(metadata: &Metadata) -> bool {
+        metadata.mode() & 0o1000 != 0
+    }
+
     /// Whether it is a named or unnamed pipe.
     pub fn is_fifo(metadata: &Metadata) -> bool {
         metadata.file_type().is_fifo()
@@ -61,6 +65,17 @@ mod unix {
             _ => false,
         }
     }
+}
+
+/// Whether others than the owner can write into a directory.
+pub fn others_can_write(directory: &Path) -> bool {
+    fs::metadata(directory).is_ok_and(|metadata| others(&metadata) & 0o022 != 0)
+}
+
+/// The same, but for directories whose sticky bit leaves each file to its owner, such as /tmp.
+pub fn others_can_replace(directory: &Path) -> bool {
+    let is_sticky = fs::metadata(directory).is_ok_and(|metadata| platform::is_sticky(&metadata));
+    others_can_write(directory) && !is_sticky
 }
 
 #[cfg(not(unix))]
@@ -80,6 +95,10 @@ mod other {
 
     pub fn others(_: &Metadata) -> u32 {
         0
+    }
+
+    pub fn is_sticky(_: &Metadata) -> bool {
+        false
     }
 
     pub fn is_fifo(_: &Metadata) -> bool {

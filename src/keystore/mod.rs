@@ -212,7 +212,7 @@ impl Keystore {
     }
 
     fn write(&self, name: &SetName, set: &KeySet) -> Result<()> {
-        if set.keys.iter().any(holds_secret) && self.others_can_write() {
+        if set.keys.iter().any(holds_secret) && files::others_can_write(&self.directory) {
             let directory = self.directory.display();
             return Err(
                 Error::refused(format!("others can write into {directory}")).hint(format!(
@@ -230,11 +230,6 @@ impl Keystore {
             Existing::Replace,
             TEMPORARY,
         )
-    }
-
-    fn others_can_write(&self) -> bool {
-        let metadata = fs::metadata(&self.directory);
-        metadata.is_ok_and(|metadata| files::others(&metadata) & 0o022 != 0)
     }
 }
 

@@ -56,7 +56,7 @@ fn a_killed_delete_leaves_the_whole_set_or_none() {
     }
     let sandbox = with_two_keys();
     let old = sandbox.read_set("api");
-    let delete = ["delete", "api", "--yes"];
+    let delete = ["delete", "api", "--yes", "--force"];
     let mut gone = 0;
     let calls = calls_of(&sandbox, &delete);
     for call in &calls {

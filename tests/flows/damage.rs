@@ -100,7 +100,7 @@ fn a_damaged_set_disturbs_no_change_of_another() {
     fs::write(sandbox.set_file("api"), "").expect("an empty file");
     sandbox.ok(["create", "other"]);
     sandbox.ok(["set", "other", "own.json"]);
-    sandbox.ok(["delete", "other", "--yes"]);
+    sandbox.ok(["delete", "other", "--yes", "--force"]);
     assert_eq!(sandbox.read_set("api"), "");
 }
 

@@ -67,7 +67,7 @@ fn a_set_that_cannot_be_read_is_not_taken_for_a_missing_one() {
         for command in ["list api", "get api", "export api", "check api"] {
             fails_and_changes_nothing(fault, &command.split(' ').collect::<Vec<_>>());
         }
-        fails_and_changes_nothing(fault, &["delete", "api", "--yes"]);
+        fails_and_changes_nothing(fault, &["delete", "api", "--yes", "--force"]);
     }
 }
 
@@ -104,7 +104,7 @@ fn a_directory_that_cannot_be_flushed_is_said_when_the_new_set_is_in_place() {
 fn a_delete_that_fails_leaves_the_whole_set() {
     for error in ["EROFS", "EIO"] {
         let fault = ("api.json", "/^unlink", error);
-        fails_and_changes_nothing(fault, &["delete", "api", "--yes"]);
+        fails_and_changes_nothing(fault, &["delete", "api", "--yes", "--force"]);
     }
 }
 
@@ -114,7 +114,7 @@ fn a_delete_that_cannot_be_flushed_does_not_claim_that_the_set_is_there() {
         return;
     }
     let sandbox = with_two_keys();
-    let delete = ["delete", "api", "--yes"];
+    let delete = ["delete", "api", "--yes", "--force"];
     let run = run_with(&sandbox, (DIRECTORY, "/sync$", "EIO"), &delete).fails(1);
     assert_eq!(sandbox.store_entries(), [".lock"]);
     assert!(run.stderr.contains("cannot flush"), "{run:#?}");
@@ -158,7 +158,7 @@ fn an_export_that_fails_leaves_the_old_file_and_no_other() {
         ("/^rename", "EROFS"),
     ] {
         for export in [
-            "export api -o out/old.json",
+            "export api -o out/old.json --force",
             "export api -o out/new.json",
             "export api -o out/old.json --private --force",
             "export api -o out/new.json --private",

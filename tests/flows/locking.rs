@@ -46,7 +46,7 @@ fn a_held_lock_is_refused_after_the_wait() {
         &["create", "api"][..],
         &["create", "new"],
         &["set", "api", "--exp", "+1d"],
-        &["delete", "api", "--yes"],
+        &["delete", "api", "--yes", "--force"],
     ] {
         let start = Instant::now();
         let run = sandbox

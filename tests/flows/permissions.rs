@@ -179,7 +179,7 @@ fn a_link_in_the_place_of_a_set_is_not_written_through() {
         assert!(sandbox.set_file("api").is_symlink(), "{command}");
         assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
     }
-    sandbox.run(["delete", "api", "--yes"]);
+    sandbox.run(["delete", "api", "--yes", "--force"]);
     assert_eq!(fs::read(&victim).expect("the victim"), old);
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Report, Rule};
 use crate::key::base64url;
-use crate::key::format::certificate::{self, Certificate};
+use crate::key::format::certificate::Certificate;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use base64::Engine as _;
@@ -36,21 +36,12 @@ pub fn check(members: &Members, report: &mut Report) {
 
 /// Checks x5c and returns its first certificate.
 fn check_chain(members: &Members, report: &mut Report) -> Option<Certificate> {
-    if !members.has("x5c") {
-        return None;
-    }
-    let chain = members.texts("x5c").ok().flatten().unwrap_or_default();
-    if chain.is_empty() {
-        report.add(Rule::X5cForm, "x5c is no array of texts with an element");
-        return None;
-    }
+    let chain = members.texts("x5c").ok().flatten()?;
     let mut certificates = Vec::new();
     for (i, text) in chain.iter().enumerate() {
-        let Ok(der) = STANDARD.decode(text.as_bytes()) else {
-            report.add(Rule::X5cForm, format!("element {i} of x5c is not base64"));
-            return None;
-        };
-        match certificate::Certificate::parse(&der) {
+        // What is not base64 has been reported with the form of x5c.
+        let der = STANDARD.decode(text.as_bytes()).ok()?;
+        match Certificate::parse(&der) {
             Some(certificate) => certificates.push(certificate),
             None => {
                 let message = format!("element {i} of x5c is no certificate");

@@ -111,13 +111,11 @@ fn check_operations(
     report: &mut Report,
 ) {
     let mut seen = HashSet::new();
-    for op in operations {
-        if !seen.insert(op) {
-            report.add(Rule::KeyOpsDuplicate, format!("key_ops has {op:?} twice"));
-        }
-        if !is_registered(op) {
-            report.add(Rule::KeyOpsUnknown, format!("key_ops has {op:?}"));
-        }
+    if let Some(op) = operations.iter().find(|op| !seen.insert(**op)) {
+        report.add(Rule::KeyOpsDuplicate, format!("key_ops has {op:?} twice"));
+    }
+    if let Some(op) = operations.iter().find(|op| !is_registered(op)) {
+        report.add(Rule::KeyOpsUnknown, format!("key_ops has {op:?}"));
     }
     let fits_use = |op: &&&str| match usage {
         Some("sig") => OPERATIONS[0].contains(op),

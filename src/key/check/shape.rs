@@ -4,6 +4,9 @@ use super::{Report, Rule, Values};
 use crate::key::base64url::{self, Fault};
 use crate::key::key_type::{KEY_TYPES, KeyType};
 use crate::key::members::Members;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
 
 /// Members of every kty whose value is a string (RFC 7517 section 4).
 const STRINGS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256", "crv"];
@@ -26,12 +29,27 @@ pub fn check_types(members: &Members, report: &mut Report) {
             "a string"
         } else if DATES.contains(&name) && members.seconds(name).is_err() {
             "a number of seconds"
+        } else if name == "x5c" {
+            check_x5c_form(members, report);
+            continue;
         } else if name == "key_ops" && members.texts(name).is_err() {
             "an array of strings"
         } else {
             continue;
         };
         report.add(Rule::MemberType, format!("{name} is not {expected}"));
+    }
+}
+
+/// Checks that x5c is an array of base64 texts, without looking at what they hold.
+fn check_x5c_form(members: &Members, report: &mut Report) {
+    let chain = members.texts("x5c").ok().flatten().unwrap_or_default();
+    if chain.is_empty() {
+        report.add(Rule::X5cForm, "x5c is no array of texts with an element");
+    }
+    let is_bad = |text: &Cow<str>| STANDARD.decode(text.as_bytes()).is_err();
+    if let Some(i) = chain.iter().position(is_bad) {
+        report.add(Rule::X5cForm, format!("element {i} of x5c is not base64"));
     }
 }
 

@@ -1,0 +1,89 @@
+//! `cargo bench`: whole runs of jwks beside other programs, as a Markdown table. A ratio below 1
+//! means that jwks is quicker.
+//!
+//! `cargo bench -- WORD` runs the jobs with this word in their name. JWKS_BENCH_RUNS is the
+//! number of runs, JWKS_BENCH_NODE_JOSE a directory in which npm's `jose` is installed.
+
+mod fixtures;
+mod measure;
+
+use measure::{HEADER, Job};
+use std::env;
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    // `cargo test --all-targets` starts benchmarks as well, without this.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return;
+    }
+    let is_chosen = |job: &Job| {
+        let mut words = arguments
+            .iter()
+            .filter(|word| *word != "--bench")
+            .peekable();
+        words.peek().is_none() || words.any(|word| job.name.contains(word))
+    };
+    let runs = env::var("JWKS_BENCH_RUNS").unwrap_or("41".into());
+    let runs = runs.parse().expect("JWKS_BENCH_RUNS is a number");
+    let _workshop = fixtures::enter_workshop();
+    let jobs = jobs();
+    println!("{HEADER}");
+    for job in jobs.into_iter().filter(is_chosen) {
+        println!("{}", job.row(runs));
+    }
+}
+
+/// Each job with its command lines, of which jwks's own comes first.
+fn jobs() -> Vec<Job> {
+    fixtures::compile("empty", "fn main() {}");
+    fixtures::compile("read_all", include_str!("read_all.rs"));
+    let scripts = [
+        ("create.mjs", include_str!("create.mjs")),
+        ("find.mjs", include_str!("find.mjs")),
+        ("public.mjs", include_str!("public.mjs")),
+    ];
+    fixtures::scripts(&scripts, env::var_os("JWKS_BENCH_NODE_JOSE"));
+
+    let small = fixtures::create("small", 4);
+    let big = fixtures::create("one", 1);
+    fixtures::create("thousand", 1000);
+    fixtures::bury_key("store/one.json", "store/big.json", 100_000);
+    fixtures::copy_sets("store/small.json", "sets", 1000);
+
+    let create = |name, alg: &str, openssl: &str| {
+        let jose = format!("jose jwk gen -i {{\"alg\":\"{alg}\"}} -o {alg}-#.jwk");
+        let openssl = format!("openssl genpkey -algorithm {openssl} -out {alg}-#.pem");
+        Job::new(name, format!("jwks --store new create {alg}-# --alg {alg}"))
+            .beside("openssl", openssl)
+            .beside("jose (latchset)", jose)
+            .beside("node jose", format!("node create.mjs {alg} {alg}-#.jwks"))
+    };
+    let find = format!("jwks --store store get big {big}");
+    let find_jq = format!("jq .keys[]|select(.kid==\"{big}\") store/big.json");
+    let complete = "JWKS_COMPLETE=bash _CLAP_COMPLETE_INDEX=2 JWKS_STORE=sets jwks -- jwks get ''";
+    let get = format!("jwks --store store get small {small}");
+    let (ec, rsa) = (
+        "EC -pkeyopt ec_paramgen_curve:P-256",
+        "RSA -pkeyopt rsa_keygen_bits:2048",
+    );
+    vec![
+        Job::new("start (`--version`)", "jwks --version").beside("empty Rust program", "./empty"),
+        Job::new("`get` one of 4 keys", get).beside("empty Rust program", "./empty"),
+        create("`create` ES256", "ES256", ec),
+        create("`create` RS256, 2048 bits", "RS256", rsa),
+        Job::new("`list` 1,000 sets of 4 keys", "jwks --store sets list")
+            .beside("reading the files", "./read_all sets"),
+        Job::new("`get` one of 100,000 keys", find)
+            .beside("jq", find_jq)
+            .beside("node", format!("node find.mjs store/big.json {big}"))
+            .with_memory(),
+        Job::new(
+            "`get` 1,000 keys, public",
+            "jwks --store store get thousand",
+        )
+        .beside("jose (latchset)", "jose jwk pub -i store/thousand.json")
+        .beside("node", "node public.mjs store/thousand.json")
+        .with_memory(),
+        Job::new("complete among 1,000 sets", complete),
+    ]
+}

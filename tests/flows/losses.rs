@@ -1,0 +1,236 @@
+//! Ways in which people lose keys, and what stands in each one's way.
+
+use crate::support::{Run, Sandbox};
+use serde_json::Value;
+use std::fs;
+
+fn keys(sandbox: &Sandbox, set: &str) -> Vec<Value> {
+    let set = sandbox.json(["get", set, "--private"]);
+    set["keys"].as_array().expect("keys").clone()
+}
+
+fn key(sandbox: &Sandbox, set: &str, kid: &str) -> Value {
+    sandbox.json(["get", set, kid, "--private"])
+}
+
+/// `jwks delete api $(something that printed nothing) --yes` names no key, and so the set.
+#[test]
+fn an_empty_list_of_kids_deletes_no_signer() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    let line = "jwks delete api $(jwks list api --format names --state expired) --yes";
+    assert!(sandbox.shell(line).fails(4).stderr.contains("--force"));
+    assert_eq!(keys(&sandbox, "api").len(), 1);
+    sandbox.ok(["delete", "api", "--yes", "--force"]);
+    assert!(!sandbox.set_file("api").exists());
+}
+
+/// A second run of the same deletion finds nothing, and no other key that begins alike.
+#[test]
+fn a_change_names_its_key_in_full() {
+    let sandbox = Sandbox::new();
+    for kid in ["other", "backend", "backend-2"] {
+        sandbox.ok(["create", "api", "--kid", kid]);
+    }
+    let delete = ["delete", "api", "backend", "--yes"];
+    assert!(sandbox.run(delete).ok().stderr.contains(": backend\n"));
+    sandbox.run(delete).fails(3);
+    sandbox
+        .run(["set", "api", "--kid", "back", "--exp", "+1d"])
+        .fails(3);
+    assert_eq!(keys(&sandbox, "api").len(), 2);
+}
+
+/// A kid that is a thumbprint names its key, and not the same key under another kid.
+#[test]
+fn an_alias_survives_its_twin() {
+    let sandbox = Sandbox::new();
+    let kid = sandbox.ok(["create", "api", "-q"]).trim().to_owned();
+    let mut alias = key(&sandbox, "api", &kid);
+    alias["kid"] = "alias".into();
+    let file = sandbox.write("alias.json", alias.to_string());
+    let run = sandbox.run(["set", "api", &file]).ok();
+    assert!(run.stderr.contains("under another kid as well"), "{run:#?}");
+    sandbox.ok(["delete", "api", &kid, "--yes"]);
+    assert_eq!(keys(&sandbox, "api"), [alias]);
+}
+
+/// Only a valid private key can sign: the last one is kept, whatever else is called active.
+#[test]
+fn public_and_invalid_keys_are_no_signers() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "signer"]);
+    sandbox.ok(["create", "other", "--kid", "public", "--alg", "RS256"]);
+    sandbox.shell("jwks get other | jwks set api -").ok();
+    let bad =
+        r#"{"kty":"RSA","kid":"bad","use":"sig","alg":"PS256","n":"AQAB","e":"AQAB","d":"AQAB"}"#;
+    let file = sandbox.write("bad.json", bad);
+    sandbox.ok(["set", "api", &file, "--allow-invalid"]);
+    sandbox.run(["delete", "api", "signer", "--yes"]).fails(4);
+    sandbox.ok(["delete", "api", "public", "bad", "--yes"]);
+}
+
+fn with_another_d(sandbox: &Sandbox) -> String {
+    let mut bad = key(sandbox, "api", "good");
+    bad["d"] = key(sandbox, "other", "other")["d"].clone();
+    sandbox.write("bad.json", bad.to_string())
+}
+
+/// The same public key with another private part is no update.
+#[test]
+fn a_private_part_is_not_overwritten() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "good"]);
+    sandbox.ok(["create", "other", "--kid", "other"]);
+    let before = sandbox.read_set("api");
+    let bad = with_another_d(&sandbox);
+    for more in [
+        &["--allow-invalid"][..],
+        &["--allow-invalid", "--yes", "--on-conflict", "replace"],
+    ] {
+        let mut arguments = vec!["set", "api", &bad];
+        arguments.extend(more);
+        let run = sandbox.run(arguments).fails(4);
+        assert!(run.stderr.contains("another private part"), "{run:#?}");
+    }
+    sandbox
+        .run(["set", "api", &bad, "--allow-invalid", "--replace"])
+        .fails(4);
+    assert_eq!(sandbox.read_set("api"), before);
+}
+
+/// What a replacement throws out is asked for, and said.
+#[test]
+fn a_replacement_says_what_goes() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "mine"]);
+    sandbox.ok(["create", "other", "--kid", "mine"]);
+    sandbox
+        .shell("jwks get other --private > rival.json; jwks get api > public.json")
+        .ok();
+    let before = sandbox.read_set("api");
+    let removed = |run: Run| run.ok().json()["removed"][0]["kid"] == "mine";
+    for replacement in [
+        &["set", "api", "rival.json", "--on-conflict", "replace"][..],
+        &["set", "api", "rival.json", "--replace"],
+        &["set", "api", "public.json", "--replace"],
+    ] {
+        sandbox.run(replacement).fails(4);
+        assert_eq!(sandbox.read_set("api"), before, "{replacement:?}");
+        assert!(removed(
+            sandbox.run(replacement.iter().chain(&["--yes", "--json"]))
+        ));
+        fs::write(sandbox.set_file("api"), &before).expect("the old set");
+    }
+}
+
+/// Two keys of the input cannot both take the place of one.
+#[test]
+fn a_replacement_loses_no_key_of_the_input() {
+    let sandbox = Sandbox::new();
+    for set in ["api", "one", "two"] {
+        sandbox.ok(["create", set, "--kid", "mine"]);
+    }
+    sandbox
+        .shell("jwks get one --private > one.json; jwks get two --private > two.json")
+        .ok();
+    let before = sandbox.read_set("api");
+    let replace = [
+        "set",
+        "api",
+        "one.json",
+        "two.json",
+        "--on-conflict",
+        "replace",
+        "--yes",
+    ];
+    sandbox.run(replace).fails(4);
+    assert_eq!(sandbox.read_set("api"), before);
+}
+
+/// A backup is the whole set: expired keys, odd ones, and the set's own members.
+#[test]
+fn a_private_export_is_a_whole_backup() {
+    let sandbox = Sandbox::new();
+    let set = r#"{"x-owner":"ops","keys":[{"kty":"oct","k":"AAAA","kid":"old","exp":1},{"kty":"new"},[1]]}"#;
+    sandbox.write("store/api.json", set);
+    sandbox.ok(["export", "api", "--private", "-o", "backup.json"]);
+    fs::remove_file(sandbox.set_file("api")).expect("the set");
+    sandbox.ok(["set", "api", "backup.json", "--allow-invalid"]);
+    let compact = |json: &str| json.replace([' ', '\n'], "");
+    let restored = compact(&sandbox.read_set("api"));
+    assert!(restored.contains(r#""x-owner":"ops""#), "{restored}");
+    for key in [
+        r#"{"kty":"oct","k":"AAAA","kid":"old","exp":1}"#,
+        r#"{"kty":"new"}"#,
+        "[1]",
+    ] {
+        assert!(restored.contains(key), "{restored}");
+    }
+}
+
+/// A public export overwrites what it can tell to be an earlier one.
+#[test]
+fn a_public_export_overwrites_public_keys_only() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    sandbox
+        .shell(
+            "jwks get api --private > private.json; jwks export api --to pem --private > key.pem",
+        )
+        .ok();
+    sandbox.write("notes.txt", "not a key");
+    sandbox.write("secret.bin", [0x30, 0x82, 0xff, 0x00]);
+    for file in ["private.json", "key.pem", "notes.txt", "secret.bin"] {
+        let before = fs::read(sandbox.path().join(file)).expect("a file");
+        sandbox.run(["export", "api", "-o", file]).fails(4);
+        assert_eq!(
+            fs::read(sandbox.path().join(file)).expect("a file"),
+            before,
+            "{file}"
+        );
+        sandbox.ok(["export", "api", "-o", file, "--force"]);
+        sandbox.ok(["export", "api", "-o", file]);
+    }
+}
+
+/// The keystore is no place for exports.
+#[test]
+fn an_export_does_not_go_into_the_keystore() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    let before = sandbox.read_set("api");
+    for file in ["store/api.json", "store/new.json"] {
+        for more in [&["--force"][..], &["--force", "--private"]] {
+            let mut arguments = vec!["export", "api", "-o", file];
+            arguments.extend(more);
+            sandbox.run(arguments).fails(4);
+        }
+    }
+    assert_eq!(sandbox.read_set("api"), before);
+    assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
+}
+
+/// What has expired is not published, and a set of nothing else is not published as empty.
+#[test]
+fn an_export_of_expired_keys_alone_is_refused() {
+    let sandbox = Sandbox::new();
+    let key = r#"{"kty":"OKP","crv":"Ed25519","kid":"old","exp":1,"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    sandbox.write("store/api.json", format!("{{\"keys\":[{key}]}}"));
+    let run = sandbox.run(["export", "api"]).fails(4);
+    assert!(run.stderr.contains("1 expired"), "{run:#?}");
+}
+
+/// The keys of another set come alone; its members stay where they are.
+#[test]
+fn one_key_brings_no_members_of_its_set() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "other", "--kid", "one"]);
+    let mut set = sandbox.json(["get", "other", "--private"]);
+    set["issuer"] = "https://example.org".into();
+    let file = sandbox.write("set.json", set.to_string());
+    sandbox.ok(["set", "api", &file, "--kid", "one"]);
+    assert!(!sandbox.read_set("api").contains("issuer"));
+    sandbox.ok(["set", "all", &file]);
+    assert!(sandbox.read_set("all").contains("issuer"));
+}
