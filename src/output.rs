@@ -257,9 +257,14 @@ fn is_treacherous(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// The quick answer for most texts.
+fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// A text for people's eyes: what a terminal would act on is shown as `\u{…}`.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_treacherous) {
+    if is_printable_ascii(text) || !text.contains(is_treacherous) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -286,7 +291,8 @@ pub fn shorten(text: &str, longest: usize) -> Cow<'_, str> {
 pub fn escape_json(json: &str) -> Cow<'_, str> {
     // Between tokens JSON has line feeds and tabs; inside strings they are escaped already.
     let acts = |c: char| is_treacherous(c) && !matches!(c, '\n' | '\r' | '\t');
-    if !json.contains(acts) {
+    let is_plain = |byte| matches!(byte, b' '..=b'~' | b'\n');
+    if json.bytes().all(is_plain) || !json.contains(acts) {
         return Cow::Borrowed(json);
     }
     let mut escaped = String::with_capacity(json.len() + 16);

@@ -62,14 +62,8 @@ pub enum When {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The keystore's directory [default: the platform's data directory]
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "JWKS_STORE",
-        hide_env_values = true
-    )]
+    /// The keystore's directory [default: JWKS_STORE, or the platform's data directory]
+    #[arg(long, global = true, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
 
@@ -206,12 +200,15 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
     })
 }
 
-/// The keystore's directory: the one that was named, or the platform's.
+/// The keystore's directory: the one that was named, the environment's, or the platform's.
 pub fn store_directory(named: Option<PathBuf>) -> Result<PathBuf> {
-    if let Some(directory) = named {
+    let in_environment = || {
+        let directory = std::env::var_os("JWKS_STORE").map(PathBuf::from);
+        directory.filter(|directory| !directory.as_os_str().is_empty())
+    };
+    if let Some(directory) = named.or_else(in_environment) {
         if directory.as_os_str().is_empty() {
-            return Err(Error::usage("the keystore's directory is empty text")
-                .hint("--store and JWKS_STORE name a directory"));
+            return Err(Error::usage("--store names no directory"));
         }
         return Ok(directory);
     }

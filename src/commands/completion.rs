@@ -67,5 +67,35 @@ pub fn script(shell: Shell) -> Result<Vec<u8>> {
     completer
         .write_registration(COMPLETE_VARIABLE, "jwks", "jwks", "jwks", &mut script)
         .map_err(|error| Error::failed("cannot write the script").cause(error))?;
-    Ok(script)
+    Ok(match shell {
+        Shell::Bash => quoting_files(script),
+        Shell::Zsh => autoloaded(script),
+        _ => script,
+    })
+}
+
+/// Lets bash quote candidates that are files, whose names may have blanks.
+fn quoting_files(script: Vec<u8>) -> Vec<u8> {
+    let script = String::from_utf8_lossy(&script);
+    let quoting = "    if [[ -n ${COMPREPLY[0]-} && -e ${COMPREPLY[0]} ]]; then
+        compopt -o filenames 2> /dev/null
+    fi
+}
+if [[";
+    script.replacen("}\nif [[", quoting, 1).into_bytes()
+}
+
+/// Makes the script complete when zsh loads it as the function `_jwks` from its fpath, which it
+/// does at the first Tab, as well as when it is sourced.
+fn autoloaded(script: Vec<u8>) -> Vec<u8> {
+    let script = String::from_utf8_lossy(&script);
+    let register = "compdef _clap_dynamic_completer_jwks jwks";
+    let either = format!(
+        "if [ \"$funcstack[1]\" = \"_jwks\" ]; then
+    _clap_dynamic_completer_jwks \"$@\"
+else
+    {register}
+fi"
+    );
+    script.replacen(register, &either, 1).into_bytes()
 }

@@ -184,6 +184,14 @@ impl Algorithm {
     }
 }
 
+impl PartialEq for Algorithm {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Algorithm {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -164,6 +164,14 @@ impl Curve {
     }
 }
 
+impl PartialEq for Curve {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Curve {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,19 @@
 //! New keys, by josekit: a request is checked against the algorithm first.
 
 use super::algorithm::{Algorithm, Takes, Use};
+use super::base64url;
 use super::curve::{CURVES, Curve};
-use super::members::{Members, quoted};
+use super::format::der;
+use super::members::Members;
 use super::rsa::MODULUS_BITS;
 use crate::error::{Error, Result};
-use josekit::jwk::Jwk;
-use josekit::jwk::alg::{ec::EcCurve, ecx::EcxCurve, ed::EdCurve};
+use crate::secret::Secret;
+use josekit::JoseError;
+use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
+use josekit::jwk::alg::ecx::{EcxCurve, EcxKeyPair};
+use josekit::jwk::alg::ed::{EdCurve, EdKeyPair};
+use josekit::jwk::alg::rsa::RsaKeyPair;
+use josekit::jwk::{Jwk, KeyPair as _};
 
 /// The default RSA modulus in bits.
 const RSA_BITS: u32 = 2048;
@@ -46,22 +53,6 @@ enum Material {
     Curve(&'static Curve),
     Oct { bits: u32 },
 }
-
-impl PartialEq for Algorithm {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Algorithm {}
-
-impl PartialEq for Curve {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Curve {}
 
 impl Plan {
     /// Decides what a request leaves open; a contradiction is a usage error that says what would
@@ -110,44 +101,73 @@ impl Plan {
 
     /// Generates a key: kty, use and alg in front, then the key itself, private part included.
     pub fn generate(&self) -> Result<Members<'static>> {
-        let jwk = match self.material {
-            Material::Rsa { bits } => Jwk::generate_rsa_key(bits),
-            // A byte more or less than 255 has been refused by the plan.
-            Material::Oct { bits } => Jwk::generate_oct_key((bits / 8).min(255) as u8),
-            Material::Curve(curve) => match curve.name {
-                "P-256" => Jwk::generate_ec_key(EcCurve::P256),
-                "P-384" => Jwk::generate_ec_key(EcCurve::P384),
-                "P-521" => Jwk::generate_ec_key(EcCurve::P521),
-                "secp256k1" => Jwk::generate_ec_key(EcCurve::Secp256k1),
-                "Ed25519" => Jwk::generate_ed_key(EdCurve::Ed25519),
-                "Ed448" => Jwk::generate_ed_key(EdCurve::Ed448),
-                "X25519" => Jwk::generate_ecx_key(EcxCurve::X25519),
-                _ => Jwk::generate_ecx_key(EcxCurve::X448),
-            },
+        let generated = match self.material {
+            Material::Oct { bits } => generate_oct(bits)?,
+            // josekit's pairs come as DER: that is read as strictly as anybody's.
+            Material::Rsa { bits } => {
+                read(RsaKeyPair::generate(bits), |pair| pair.to_raw_private_key())?
+            }
+            Material::Curve(curve) => generate_on(curve)?,
         };
-        let jwk = jwk.map_err(|error| Error::failed("cannot generate a key").cause(error))?;
-        let generated: &serde_json::Map<_, _> = jwk.as_ref();
         let mut members = Members::default();
-        members.set_text("kty", jwk.key_type());
-        if let Some(usage) = self.usage {
-            members.set_text("use", usage.name());
-        }
-        if let Some(algorithm) = self.alg {
-            members.set_text("alg", algorithm.name);
-        }
-        for name in PUBLIC_FIRST {
-            if let Some(value) = generated.get(*name).and_then(|value| value.as_str()) {
-                members.set_raw(*name, quoted(value));
+        for (name, value) in generated.iter() {
+            members.set_raw(name.to_owned(), value.to_owned());
+            if name != "kty" {
+                continue;
+            }
+            if let Some(usage) = self.usage {
+                members.set_text("use", usage.name());
+            }
+            if let Some(algorithm) = self.alg {
+                members.set_text("alg", algorithm.name);
             }
         }
         Ok(members)
     }
 }
 
-/// The members that josekit generates, the public ones first.
-const PUBLIC_FIRST: &[&str] = &[
-    "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi", "k",
-];
+fn generate_on(curve: &Curve) -> Result<Members<'static>> {
+    let ec = |curve| read(EcKeyPair::generate(curve), |pair| pair.to_raw_private_key());
+    let ed = |curve| read(EdKeyPair::generate(curve), |pair| pair.to_der_private_key());
+    let ecx = |curve| {
+        read(EcxKeyPair::generate(curve), |pair| {
+            pair.to_der_private_key()
+        })
+    };
+    match curve.name {
+        "P-256" => ec(EcCurve::P256),
+        "P-384" => ec(EcCurve::P384),
+        "P-521" => ec(EcCurve::P521),
+        "secp256k1" => ec(EcCurve::Secp256k1),
+        "Ed25519" => ed(EdCurve::Ed25519),
+        "Ed448" => ed(EdCurve::Ed448),
+        "X25519" => ecx(EcxCurve::X25519),
+        _ => ecx(EcxCurve::X448),
+    }
+}
+
+fn read<P>(
+    pair: Result<P, JoseError>,
+    to_der: impl FnOnce(&P) -> Vec<u8>,
+) -> Result<Members<'static>> {
+    let pair = pair.map_err(not_generated)?;
+    der::read(Secret::new(to_der(&pair)).expose())
+}
+
+fn generate_oct(bits: u32) -> Result<Members<'static>> {
+    // The plan has refused more than 255 octets.
+    let octets = (bits / 8).min(255) as u8;
+    let jwk = Jwk::generate_oct_key(octets).map_err(not_generated)?;
+    let k = jwk.key_value().unwrap_or_default();
+    let mut members = Members::default();
+    members.set_text("kty", "oct");
+    members.set_text("k", &base64url::encode(k));
+    Ok(members)
+}
+
+fn not_generated(error: JoseError) -> Error {
+    Error::failed("cannot generate a key").cause(error)
+}
 
 fn algorithm(name: &str) -> Result<&'static Algorithm> {
     let found = Algorithm::named(name).filter(|algorithm| algorithm.created);

@@ -31,11 +31,17 @@ mod unix {
     use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
     use std::path::Path;
 
+    use rustix::fs::OFlags;
+
     /// Opening follows no symbolic link and never waits for a FIFO's other end.
     pub fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
-        use rustix::fs::OFlags;
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         options.mode(0o600).custom_flags(flags.bits() as i32)
+    }
+
+    /// Opening never waits for a FIFO's other end.
+    pub fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+        options.custom_flags(OFlags::NONBLOCK.bits() as i32)
     }
 
     /// Creates a directory and those above it that are missing, each 0700.
@@ -89,6 +95,10 @@ mod other {
         options
     }
 
+    pub fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
     pub fn create_private_directory(path: &Path) -> io::Result<()> {
         std::fs::create_dir_all(path)
     }
@@ -118,6 +128,11 @@ use unix as platform;
 
 use platform::is_at;
 pub use platform::{create_private_directory, is_fifo, others};
+
+/// Opens a file for reading, at once whatever it is.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    platform::without_waiting(OpenOptions::new().read(true)).open(path)
+}
 
 /// Opens a lock file, creating it private where need be.
 pub fn open_lock(path: &Path) -> io::Result<File> {

@@ -15,7 +15,7 @@ use crate::keyset::KeySet;
 use crate::secret::Secret;
 use files::{Access, Existing};
 use lock::Lock;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -236,21 +236,19 @@ impl Keystore {
 /// The octets of a regular file and whether others have access to it; `None` where it is not
 /// there.
 fn read_document(path: &Path) -> io::Result<Option<(Vec<u8>, bool)>> {
-    // Opening a FIFO would wait for its other end.
-    let kind = match fs::metadata(path) {
+    let file = match files::open_to_read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata?,
+        file => file?,
     };
-    if !kind.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
     if metadata.len() > OWN_LIMIT {
         let message = format!("it is larger than {} MiB", OWN_LIMIT >> 20);
         return Err(io::Error::other(message));
     }
     let mut octets = Vec::with_capacity(metadata.len() as usize + 1);
-    file.read_to_end(&mut octets)?;
+    file.take(OWN_LIMIT).read_to_end(&mut octets)?;
     Ok(Some((octets, files::others(&metadata) != 0)))
 }
