@@ -1,7 +1,7 @@
 //! What every command is given.
 
 use crate::error::Result;
-use crate::keystore::{Document, Keystore, SetName};
+use crate::keystore::{Document, Keystore, SetName, files};
 use crate::output::Output;
 use crate::prompt::Prompt;
 
@@ -32,7 +32,18 @@ impl Context {
         Ok(document.inspect(|document| self.warn_if_open(document)))
     }
 
+    /// Warns of a keystore that others can put files into.
+    pub fn warn_open_directory(&self) {
+        let directory = self.store.directory();
+        if files::others_can_write(directory) {
+            let directory = directory.display();
+            let advice = format!("others can write into {directory}: chmod go-w {directory}");
+            self.out.warn(advice);
+        }
+    }
+
     fn warn_if_open(&self, document: &Document) {
+        self.warn_open_directory();
         if document.is_open {
             self.warn_open(&[document.path().display().to_string()]);
         }

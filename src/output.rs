@@ -149,8 +149,12 @@ impl Output {
         if self.color {
             table.enforce_styling();
         }
-        // Short columns keep their width; the flexible one and long ones share what is left.
-        let widths = table.column_max_content_widths();
+        // Where there is a terminal's width to keep to, short columns keep theirs; the flexible one
+        // and long ones share what is left.
+        let widths = match table.is_tty() {
+            true => table.column_max_content_widths(),
+            false => Vec::new(),
+        };
         for (i, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));
             if i != flexible && widths.get(i).is_some_and(|width| *width <= SHORT) {
@@ -317,6 +321,18 @@ mod tests {
         assert_eq!(escape("plain ü 🔑"), "plain ü 🔑");
         assert_eq!(escape("\u{1b}[31m\n"), "\\u{1b}[31m\\u{a}");
         assert_eq!(escape("a\u{202e}b\u{9b}"), "a\\u{202e}b\\u{9b}");
+        for c in [
+            '\u{ad}',
+            '\u{200b}',
+            '\u{2028}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{fffa}',
+            '\u{e0041}',
+        ] {
+            assert!(escape(&c.to_string()).is_ascii(), "{c:?}");
+        }
     }
 
     #[test]

@@ -87,6 +87,7 @@ fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     let mut open = Vec::new();
     let rows = names.iter().map(|name| set_row(ctx, name, &mut open));
     let rows: Vec<_> = rows.collect();
+    ctx.warn_open_directory();
     ctx.warn_open(&open);
     let damaged: Vec<_> = rows.iter().filter(|row| row.error.is_some()).collect();
     let failure = damaged.first().map(|row| {

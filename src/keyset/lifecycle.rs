@@ -126,6 +126,12 @@ mod tests {
     }
 
     #[test]
+    fn among_keys_that_began_together_the_newest_is_active() {
+        let set = r#"{"keys":[{"kty":"oct","nbf":5,"iat":4},{"kty":"oct","nbf":5,"iat":3}]}"#;
+        assert_eq!(states_at(set, 5), "active retired");
+    }
+
+    #[test]
     fn the_next_change_is_the_next_date_ahead() {
         let json = r#"{"keys":[{"nbf":5,"exp":20},{"nbf":10}]}"#;
         let set = KeySet::parse(json).unwrap();

@@ -388,3 +388,43 @@ fn entries(directory: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+#[test]
+fn reading_warns_of_a_keystore_that_others_can_write_into() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    let commands = [
+        &["list"][..],
+        &["list", "api"],
+        &["get", "api"],
+        &["check", "api"],
+    ];
+    for (mode, warned) in [
+        (0o700, false),
+        (0o755, false),
+        (0o777, true),
+        (0o1777, true),
+    ] {
+        fs::set_permissions(sandbox.store(), fs::Permissions::from_mode(mode)).expect("own files");
+        for command in commands {
+            let run = sandbox.run(command).ok();
+            let said = run.stderr.contains("others can write into");
+            assert_eq!(said, warned, "{mode:o} {command:?}: {run:#?}");
+        }
+    }
+}
+
+/// Private keys are not exported to where others could put a file of their own in their place.
+#[test]
+fn a_private_export_avoids_open_directories() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    for (mode, code) in [(0o755, 0), (0o1777, 0), (0o777, 4)] {
+        let directory = sandbox.path().join("out");
+        fs::create_dir(&directory).expect("a directory");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).expect("own files");
+        let run = sandbox.run(["export", "api", "--private", "-o", "out/keys.json"]);
+        assert_eq!(run.code, Some(code), "{mode:o}: {run:#?}");
+        fs::remove_dir_all(directory).expect("the directory");
+    }
+}
