@@ -30,8 +30,8 @@ pub enum Malformed {
 pub struct WrongType;
 
 /// A string borrowed from the text where it has no escapes.
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+#[derive(Clone, Debug, serde::Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 impl<'a> Members<'a> {
     /// Reads one JSON object.

@@ -5,16 +5,12 @@ use super::algorithm::Algorithm;
 use super::base64url;
 use super::check;
 use super::key_type::KeyType;
-use super::members::{Members, is_date};
+use super::members::{Members, Text, is_date};
 use super::public::holds_secret;
 use super::rsa::bit_length;
 use super::thumbprint::thumbprint;
 use serde::Deserialize;
 use std::borrow::Cow;
-
-/// A string borrowed from the text where it has no escapes.
-#[derive(Clone, Debug, Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The members by which keys are told apart, read in one pass and nothing else kept.
 #[derive(Clone, Debug, Default, PartialEq)]

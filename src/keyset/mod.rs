@@ -15,7 +15,7 @@ pub mod select;
 
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::members::quoted;
+use crate::key::members::{Text, quoted};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -140,9 +140,6 @@ enum Document<'a> {
     Other(&'static str),
 }
 
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl<'de: 'a, 'a> Deserialize<'de> for Document<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
@@ -165,7 +162,7 @@ fn read_set<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Document<'de>, A::Err
     let mut set = KeySet::default();
     let (mut keys, mut is_key, mut duplicate) = (None, false, None);
     let mut seen: HashSet<Cow<str>> = HashSet::new();
-    while let Some(Name(name)) = map.next_key()? {
+    while let Some(Text(name)) = map.next_key()? {
         if !seen.insert(name.clone()) && duplicate.is_none() {
             duplicate = Some(name.to_string());
         }

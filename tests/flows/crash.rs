@@ -54,7 +54,7 @@ fn a_killed_delete_leaves_the_whole_set_or_none() {
     if !has_tool("strace") {
         return;
     }
-    let sandbox = with_two_keys();
+    let sandbox = Sandbox::with_two_keys();
     let old = sandbox.read_set("api");
     let delete = ["delete", "api", "--yes", "--force"];
     let mut gone = 0;
@@ -75,7 +75,7 @@ fn kill_at_each_call(command: &[&str]) {
     if !has_tool("strace") {
         return;
     }
-    let sandbox = with_two_keys();
+    let sandbox = Sandbox::with_two_keys();
     let (old, old_keys) = (sandbox.read_set("api"), keys(&sandbox));
     let mut new = 0;
     let calls = calls_of(&sandbox, command);
@@ -135,16 +135,6 @@ fn strace(sandbox: &Sandbox, trace: &Path, options: &[&str], command: &[&str]) -
         strace.arg("-P").arg(store.join(file));
     }
     finish(strace.args(options).arg(JWKS).args(command))
-}
-
-/// A set `api` of two keys, and a third one in `own.json`.
-fn with_two_keys() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.ok(["create", "api", "--count", "2"]);
-    sandbox.ok(["create", "own", "--store", "elsewhere"]);
-    let own = sandbox.ok(["get", "own", "--private", "--store", "elsewhere"]);
-    sandbox.write("own.json", own);
-    sandbox
 }
 
 fn keys(sandbox: &Sandbox) -> Vec<Value> {

@@ -1,19 +1,6 @@
 //! Every example in the help of every command runs as it stands there.
 
-use crate::support::Sandbox;
-
-const COMMANDS: &[&str] = &[
-    "create",
-    "list",
-    "get",
-    "set",
-    "delete",
-    "export",
-    "check",
-    "thumbprint",
-    "completion",
-    "man",
-];
+use crate::support::{COMMANDS, Sandbox};
 
 /// The lines behind `$ ` in a help text.
 fn examples(help: &str) -> Vec<String> {

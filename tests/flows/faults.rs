@@ -87,7 +87,7 @@ fn a_directory_that_cannot_be_flushed_is_said_when_the_new_set_is_in_place() {
         (DIRECTORY, "/sync$", "EIO"),
         (DIRECTORY, "/^open", "EMFILE"),
     ] {
-        let sandbox = with_two_keys();
+        let sandbox = Sandbox::with_two_keys();
         let old = keys(&sandbox.read_set("api"));
         let run = run_with(&sandbox, fault, &["create", "api"]).fails(1);
         assert!(run.stderr.contains("cannot flush"), "{run:#?}");
@@ -113,7 +113,7 @@ fn a_delete_that_cannot_be_flushed_does_not_claim_that_the_set_is_there() {
     if !has_tool("strace") {
         return;
     }
-    let sandbox = with_two_keys();
+    let sandbox = Sandbox::with_two_keys();
     let delete = ["delete", "api", "--yes", "--force"];
     let run = run_with(&sandbox, (DIRECTORY, "/sync$", "EIO"), &delete).fails(1);
     assert_eq!(sandbox.store_entries(), [".lock"]);
@@ -127,7 +127,7 @@ fn what_a_killed_export_left_is_swept() {
     if !has_tool("strace") {
         return;
     }
-    let sandbox = with_two_keys();
+    let sandbox = Sandbox::with_two_keys();
     let export = ["export", "api", "--private", "-o", "backup.json"];
     let mut strace = sandbox.command("strace");
     strace.args([
@@ -150,7 +150,7 @@ fn an_export_that_fails_leaves_the_old_file_and_no_other() {
     if !has_tool("strace") {
         return;
     }
-    let sandbox = with_two_keys();
+    let sandbox = Sandbox::with_two_keys();
     sandbox.write("out/old.json", "the old one");
     for (call, error) in [
         ("/sync$", "ENOSPC"),
@@ -201,7 +201,7 @@ fn a_full_device_behind_help_is_an_error() {
 }
 
 fn fails_on_a_full_device(command: &str) {
-    let sandbox = with_two_keys();
+    let sandbox = Sandbox::with_two_keys();
     let run = sandbox.shell(&format!("jwks {command} > /dev/full"));
     assert_eq!(run.code, Some(1), "{command}: {run:#?}");
     assert!(
@@ -219,7 +219,7 @@ fn fails_and_changes_nothing(fault: Fault, command: &[&str]) {
     if !has_tool("strace") {
         return;
     }
-    let sandbox = with_two_keys();
+    let sandbox = Sandbox::with_two_keys();
     let (old, entries) = (sandbox.read_set("api"), sandbox.store_entries());
     let run = run_with(&sandbox, fault, command);
     assert_eq!(run.code, Some(1), "{fault:?} {command:?}: {run:#?}");
@@ -253,16 +253,6 @@ fn strace(sandbox: &Sandbox, only: &[&str], call: &str, error: &str, command: &[
     strace.args(["-f", "-qq", "-o", "/dev/null"]).args(only);
     strace.args(["-e", &format!("inject={call}:error={error}")]);
     finish(strace.arg(JWKS).args(command))
-}
-
-/// A set `api` of two keys, and a third one in `own.json`.
-fn with_two_keys() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.ok(["create", "api", "--count", "2"]);
-    sandbox.ok(["create", "own", "--store", "elsewhere"]);
-    let own = sandbox.ok(["get", "own", "--private", "--store", "elsewhere"]);
-    sandbox.write("own.json", own);
-    sandbox
 }
 
 fn keys(set: &str) -> Vec<Value> {

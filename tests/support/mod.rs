@@ -11,6 +11,20 @@ use std::process::{Command, Stdio};
 /// The program under test.
 pub const JWKS: &str = env!("CARGO_BIN_EXE_jwks");
 
+/// Every command of the program.
+pub const COMMANDS: &[&str] = &[
+    "create",
+    "list",
+    "get",
+    "set",
+    "delete",
+    "export",
+    "check",
+    "thumbprint",
+    "completion",
+    "man",
+];
+
 /// A directory that is removed when the test ends; the keystore is `store` in it.
 pub struct Sandbox {
     directory: tempfile::TempDir,
@@ -28,6 +42,16 @@ impl Sandbox {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         Sandbox { directory }
+    }
+
+    /// A set `api` of two keys, and a third one in `own.json`.
+    pub fn with_two_keys() -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.ok(["create", "api", "--count", "2"]);
+        sandbox.ok(["create", "own", "--store", "elsewhere"]);
+        let own = sandbox.ok(["get", "own", "--private", "--store", "elsewhere"]);
+        sandbox.write("own.json", own);
+        sandbox
     }
 
     /// The directory that commands run in.
