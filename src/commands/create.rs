@@ -88,11 +88,12 @@ pub struct CreateArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
 
-    /// When the key may first be used: a time, or an offset such as +1h
+    /// When the key may first be used: a time as in --exp
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     nbf: Option<String>,
 
-    /// When the key expires: a time, or an offset such as +90d
+    /// When the key expires: 2026-12-31T12:00:00Z, 2026-12-31 (in UTC), seconds since 1970, or an
+    /// offset such as +90d or +1h30m
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
 }

@@ -30,8 +30,8 @@ Examples:
 ///
 /// What a file is, is seen by its content: a JWK, a JWK Set, PEM with one or several blocks, DER,
 /// a certificate. A key that is in the set already (the same thumbprint) is updated. Keys are
-/// checked first. Without FILE, and with nothing on standard input, --alg, --use, --key-ops,
-/// --nbf and --exp change the keys of the set, or the one that --kid names.
+/// checked first. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the keys of the
+/// set, or the one that --kid names in full.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SetArgs {
@@ -63,11 +63,12 @@ pub struct SetArgs {
     #[arg(long, value_name = "OP,…", value_delimiter = ',')]
     key_ops: Vec<String>,
 
-    /// When keys that do not say so may first be used: a time, or an offset such as +1h
+    /// When keys that do not say so may first be used: a time as in --exp
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     nbf: Option<String>,
 
-    /// When keys that do not say so expire: a time, or an offset such as +90d
+    /// When keys that do not say so expire: 2026-12-31T12:00:00Z, 2026-12-31 (in UTC), seconds since
+    /// 1970, or an offset such as +90d, +1h30m, -1d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
 
@@ -111,7 +112,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     attributes.check()?;
     let documents = read_documents(ctx, args, &attributes)?;
     let merged = if documents.is_empty() {
-        change_members(args, ctx, &name, &attributes)?
+        change_members(ctx, args, &name, &attributes)?
     } else {
         let given = read_keys(ctx, args, &documents, &attributes)?;
         match args.replace {
@@ -313,8 +314,8 @@ fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {
 
 /// Changes members of the set's own keys.
 fn change_members(
-    args: &SetArgs,
     ctx: &Context,
+    args: &SetArgs,
     name: &SetName,
     attributes: &Attributes,
 ) -> Result<Merged> {
