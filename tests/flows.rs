@@ -11,6 +11,8 @@ mod damage;
 mod examples;
 #[path = "flows/faults.rs"]
 mod faults;
+#[path = "flows/frugal.rs"]
+mod frugal;
 #[path = "flows/interop.rs"]
 mod interop;
 #[path = "flows/kids.rs"]

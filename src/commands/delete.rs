@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::key::Key;
 use crate::key::check::{has_error, public_findings};
 use crate::key::public::holds_secret;
-use crate::key::summary::{Header, Summary};
+use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
@@ -157,16 +157,20 @@ fn describe(ctx: &Context, set: &KeySet, positions: &[usize]) -> String {
     const SHOWN: usize = 20;
     let states = lifecycle::states(set, ctx.now);
     let key = |i: &usize| {
-        let key = Summary::of(&set.keys[*i]);
-        let kid = key.kid.clone().or_else(|| key.thumbprint.clone());
-        let kid = kid.unwrap_or_else(|| "(without kid)".into());
-        let alg = key.alg.clone().unwrap_or_else(|| key.kind());
-        let part = if key.private {
-            "private part lost"
-        } else {
-            "public only"
+        let key = &set.keys[*i];
+        let name = KeyName::of(key);
+        let name = name.handle().unwrap_or("(without kid)");
+        let header = Header::of(key);
+        let alg = header
+            .alg
+            .as_deref()
+            .or(header.kty.as_deref())
+            .unwrap_or("?");
+        let part = match holds_secret(key) {
+            true => "private part lost",
+            false => "public only",
         };
-        format!("{kid} ({alg}, {}, {part})", states[*i].name())
+        format!("{name} ({alg}, {}, {part})", states[*i].name())
     };
     let mut words: Vec<_> = positions.iter().take(SHOWN).map(key).collect();
     if positions.len() > SHOWN {

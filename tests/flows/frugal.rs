@@ -1,0 +1,48 @@
+//! A command that needs no cryptography does not start OpenSSL, whose first act is to look for its
+//! configuration file.
+
+#![cfg(target_os = "linux")]
+
+use crate::support::{JWKS, Sandbox, finish, has_tool};
+use std::fs;
+
+fn starts_openssl(sandbox: &Sandbox, command: &[&str]) -> bool {
+    let trace = sandbox.path().join("trace");
+    let mut strace = sandbox.command("strace");
+    strace
+        .args(["-f", "-qq", "-e", "trace=/^open", "-o"])
+        .arg(&trace);
+    finish(strace.arg(JWKS).args(command)).ok();
+    let trace = fs::read_to_string(trace).expect("the trace");
+    trace.contains("openssl.cnf")
+}
+
+#[test]
+fn reading_does_not_start_openssl() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "first"]);
+    sandbox.shell("jwks get api > public.json").ok();
+    assert!(
+        starts_openssl(&sandbox, &["create", "api"]),
+        "the test sees nothing"
+    );
+    for command in [
+        &["--version"][..],
+        &["list"],
+        &["list", "--json"],
+        &["get", "api"],
+        &["get", "api", "first"],
+        &["get", "api", "--private"],
+        &["export", "api"],
+        &["export", "api", "first", "--to", "jwk"],
+        &["thumbprint", "public.json"],
+        &["check", "public.json"],
+        &["delete", "api", "first", "--yes"],
+        &["man", "create"],
+    ] {
+        assert!(!starts_openssl(&sandbox, command), "{command:?}");
+    }
+}
