@@ -1,15 +1,19 @@
 //! What every command is given.
 
 use crate::error::Result;
-use crate::keystore::{Document, Keystore, SetName, files};
+use crate::files;
+use crate::keystore::{Document, Keystore, SetName};
 use crate::output::Output;
 use crate::prompt::Prompt;
+use crate::remote::registry::Registry;
 
-/// The keystore, the way out, the way to ask, and the time.
+/// The keystore, the remotes, the way out, the way to ask, and the time.
 #[derive(Debug)]
 pub struct Context {
     /// The local keystore.
     pub store: Keystore,
+    /// The named servers.
+    pub remotes: Registry,
     /// Standard output and error.
     pub out: Output,
     /// The person at the terminal.

@@ -15,6 +15,12 @@ pub enum Kind {
     Refused,
     /// The input does not parse, or a key fails a check.
     Invalid,
+    /// The network, a server, or an answer that makes no sense.
+    Remote,
+    /// A server refuses a token, or there is none.
+    Denied,
+    /// Two sets differ, where that was the question.
+    Differs,
 }
 
 impl Kind {
@@ -26,6 +32,9 @@ impl Kind {
             Kind::NotFound => 3,
             Kind::Refused => 4,
             Kind::Invalid => 5,
+            Kind::Remote => 6,
+            Kind::Denied => 7,
+            Kind::Differs => 8,
         }
     }
 
@@ -37,6 +46,9 @@ impl Kind {
             Kind::NotFound => "not_found",
             Kind::Refused => "refused",
             Kind::Invalid => "invalid",
+            Kind::Remote => "remote",
+            Kind::Denied => "denied",
+            Kind::Differs => "differs",
         }
     }
 }
@@ -54,7 +66,8 @@ pub struct Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    fn new(kind: Kind, message: impl Into<String>) -> Self {
+    /// A failure of a kind that something else decided.
+    pub fn of(kind: Kind, message: impl Into<String>) -> Self {
         Error {
             kind,
             message: message.into(),
@@ -65,27 +78,42 @@ impl Error {
 
     /// The file system or the cryptography failed: exit 1.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self::new(Kind::Failed, message)
+        Self::of(Kind::Failed, message)
     }
 
     /// The command line makes no sense: exit 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(Kind::Usage, message)
+        Self::of(Kind::Usage, message)
     }
 
     /// Something that was named is not there: exit 3.
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self::new(Kind::NotFound, message)
+        Self::of(Kind::NotFound, message)
     }
 
     /// Refused so that nothing is lost: exit 4.
     pub fn refused(message: impl Into<String>) -> Self {
-        Self::new(Kind::Refused, message)
+        Self::of(Kind::Refused, message)
     }
 
     /// Input that does not parse or fails a check: exit 5.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self::new(Kind::Invalid, message)
+        Self::of(Kind::Invalid, message)
+    }
+
+    /// The network, a server, or an unexpected answer: exit 6.
+    pub fn remote(message: impl Into<String>) -> Self {
+        Self::of(Kind::Remote, message)
+    }
+
+    /// A server refuses who asks, or nobody says who asks: exit 7.
+    pub fn denied(message: impl Into<String>) -> Self {
+        Self::of(Kind::Denied, message)
+    }
+
+    /// What was compared is not the same: exit 8.
+    pub fn differs(message: impl Into<String>) -> Self {
+        Self::of(Kind::Differs, message)
     }
 
     /// Adds what to do next.

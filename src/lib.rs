@@ -2,18 +2,20 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → cli → commands → {keystore, output, prompt} → keyset → key → {error, secret}`.
+//! `main → lib → cli → commands → {keystore, remote, output, prompt} → keyset → key → {files, error, secret}`.
 #![warn(missing_docs)]
 
 pub mod cli;
 pub mod commands;
 pub mod context;
 pub mod error;
+pub mod files;
 pub mod key;
 pub mod keyset;
 pub mod keystore;
 pub mod output;
 pub mod prompt;
+pub mod remote;
 pub mod secret;
 
 use std::ffi::OsString;

@@ -54,16 +54,17 @@ pub enum Narrow {
 const SHORT: u16 = 24;
 
 /// How to write: decided once, from the global flags and the terminal.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
     quiet: bool,
+    verbose: bool,
     color: bool,
 }
 
 impl Output {
     /// `color` is `None` where the terminal and NO_COLOR decide.
-    pub fn new(json: bool, quiet: bool, color: Option<bool>) -> Self {
+    pub fn new(json: bool, quiet: bool, verbose: bool, color: Option<bool>) -> Self {
         // NO_COLOR's rule: set and not empty, whatever its value.
         let automatic = || {
             let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -72,6 +73,7 @@ impl Output {
         Output {
             json,
             quiet,
+            verbose,
             color: color.unwrap_or_else(automatic),
         }
     }
@@ -169,6 +171,15 @@ impl Output {
     pub fn status(&self, text: impl AsRef<str>) {
         if !self.quiet && !self.json {
             self.stderr(&escape(text.as_ref()));
+        }
+    }
+
+    /// A line about one call to a server, on standard error; only with `--verbose`.
+    pub fn call(&self, text: impl AsRef<str>, facts: impl FnOnce() -> serde_json::Value) {
+        match (self.verbose, self.json) {
+            (false, _) => {}
+            (true, true) => self.stderr(&escape_json(&json!({ "call": facts() }).to_string())),
+            (true, false) => self.stderr(&escape(text.as_ref())),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Questions to the person at the terminal; without one nothing is ever asked.
 
 use crate::error::{Error, Result};
-use crate::output::Output;
+use crate::output::{Output, escape};
 use crate::secret::Secret;
 use std::io::{self, BufRead as _, IsTerminal as _};
 
@@ -41,6 +41,19 @@ impl Prompt {
             "y" | "yes" => Ok(()),
             _ => Err(Error::refused("not confirmed; nothing was changed")),
         }
+    }
+
+    /// Gets a secret that exists already, typed once and not shown; `None` where nobody can be
+    /// asked.
+    pub fn secret(&self, what: &str) -> Result<Option<Secret<String>>> {
+        if !self.can_ask() {
+            return Ok(None);
+        }
+        let typed = rpassword::prompt_password(format!("{}: ", escape(what)));
+        let typed = typed.map(Secret::new);
+        typed
+            .map(Some)
+            .map_err(|error| Error::failed(format!("cannot read the {what}")).cause(error))
     }
 
     /// Gets a secret, typed twice and not shown.

@@ -13,6 +13,8 @@ mod examples;
 mod faults;
 #[path = "flows/frugal.rs"]
 mod frugal;
+#[path = "flows/hydra.rs"]
+mod hydra;
 #[path = "flows/interop.rs"]
 mod interop;
 #[path = "flows/kids.rs"]
@@ -23,6 +25,8 @@ mod locking;
 mod losses;
 #[path = "flows/permissions.rs"]
 mod permissions;
+#[path = "support/servers/mod.rs"]
+mod servers;
 #[path = "flows/streams.rs"]
 mod streams;
 #[path = "support/mod.rs"]

@@ -12,20 +12,27 @@ const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "commands", "context", "error", "key", "keyset", "keystore", "output", "prompt",
+            "remote",
         ],
     ),
     (
         "commands",
         &[
-            "context", "error", "key", "keyset", "keystore", "output", "prompt", "secret",
+            "context", "error", "files", "key", "keyset", "keystore", "output", "prompt", "remote",
+            "secret",
         ],
     ),
-    ("context", &["error", "keystore", "output", "prompt"]),
+    (
+        "context",
+        &["error", "files", "keystore", "output", "prompt", "remote"],
+    ),
     ("prompt", &["error", "output", "secret"]),
     ("output", &["error"]),
-    ("keystore", &["error", "key", "keyset", "secret"]),
+    ("keystore", &["error", "files", "key", "keyset", "secret"]),
+    ("remote", &["error", "files", "key", "keyset", "secret"]),
     ("keyset", &["error", "key"]),
     ("key", &["error", "secret"]),
+    ("files", &["error"]),
     ("secret", &[]),
     ("error", &[]),
 ];
@@ -40,9 +47,13 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("rpassword", &["src/prompt.rs"]),
     ("josekit", &["src/key/"]),
     ("openssl", &["src/key/"]),
-    ("tempfile", &["src/keystore/files.rs"]),
-    ("rustix", &["src/keystore/files.rs"]),
+    ("tempfile", &["src/files/mod.rs"]),
+    ("rustix", &["src/files/mod.rs"]),
     ("directories", &["src/cli/"]),
+    ("ureq", &["src/remote/"]),
+    ("rustls", &["src/remote/http/"]),
+    ("url", &["src/remote/"]),
+    ("ctrlc", &["src/commands/server.rs"]),
 ];
 
 /// What the pure layers must not touch.

@@ -4,12 +4,16 @@ mod complete;
 
 use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::man::EXIT_CODES;
-use crate::commands::{check, completion, create, delete, export, get, list, man, set, thumbprint};
+use crate::commands::{
+    check, completion, create, delete, diff, export, get, list, man, pull, push, remote, set,
+    thumbprint,
+};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::keystore::Keystore;
 use crate::output::Output;
 use crate::prompt::Prompt;
+use crate::remote::registry::Registry;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::CompleteEnv;
@@ -75,6 +79,10 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
+    /// Show each call to a server: method, address, status, time
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+
     /// When to use colours; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     #[arg(hide_possible_values = false)]
@@ -110,6 +118,10 @@ pub enum Command {
     Export(export::ExportArgs),
     Check(check::CheckArgs),
     Thumbprint(thumbprint::ThumbprintArgs),
+    Push(push::PushArgs),
+    Pull(pull::PullArgs),
+    Diff(diff::DiffArgs),
+    Remote(remote::RemoteArgs),
     Completion(completion::CompletionArgs),
     Man(man::ManArgs),
 }
@@ -126,6 +138,10 @@ impl Command {
             Command::Export(args) => export::run(ctx, args),
             Command::Check(args) => check::run(ctx, args),
             Command::Thumbprint(args) => thumbprint::run(ctx, args),
+            Command::Push(args) => push::run(ctx, args),
+            Command::Pull(args) => pull::run(ctx, args),
+            Command::Diff(args) => diff::run(ctx, args),
+            Command::Remote(args) => remote::run(ctx, args),
             Command::Completion(args) => completion::run(ctx, args),
             Command::Man(args) => man::run(ctx, args, Cli::command()),
         }
@@ -154,7 +170,7 @@ pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
                 When::Always => Some(true),
                 When::Never => Some(false),
             };
-            let out = Output::new(cli.global.json, cli.global.quiet, color);
+            let out = Output::new(cli.global.json, cli.global.quiet, cli.global.verbose, color);
             Ok((cli, out))
         }
         Err(error) => Err(report(arguments, &error)),
@@ -170,14 +186,14 @@ fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
             // A reader that has had enough of the help is no failure.
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                 let error = Error::failed("cannot write to standard output").cause(error);
-                Output::new(false, false, Some(false)).error(&error);
+                Output::new(false, false, false, Some(false)).error(&error);
                 error.kind().exit_code()
             }
             _ => 0,
         };
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    let out = Output::new(json, false, Some(false));
+    let out = Output::new(json, false, false, Some(false));
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
         let _ = error.print();
         return Kind::Usage.exit_code();
@@ -192,12 +208,21 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         Ok(directory) => directory,
         Err(error) => return Err((out, error)),
     };
+    let lock_wait = Duration::from_secs(global.lock_wait);
     Ok(Context {
-        store: Keystore::new(directory, Duration::from_secs(global.lock_wait)),
+        store: Keystore::new(directory, lock_wait),
+        remotes: Registry::new(configuration_directory(), lock_wait),
         prompt: Prompt::new(global.yes, global.no_input),
         out,
         now: jiff::Timestamp::now().as_second(),
     })
+}
+
+/// The directory of remotes. It is not the keystore's on any platform, or the file would pass for
+/// a set.
+pub fn configuration_directory() -> Option<PathBuf> {
+    let directories = ProjectDirs::from("", "", "jwks")?;
+    Some(directories.preference_dir().to_owned())
 }
 
 /// The keystore's directory: the one that was named, the environment's, or the platform's.

@@ -2,6 +2,7 @@
 
 use super::input;
 use super::report::count;
+use super::server::ConnectionArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::Severity;
@@ -27,8 +28,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// A set, a file, or - for standard input; a file that is named like a set is ./FILE
-    #[arg(value_name = "SET|FILE")]
+    /// A set, a file, an address, or - for standard input; a file that is named like a set is ./FILE
+    #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
     /// Check it as a set meant for publication: no private and no symmetric keys
@@ -38,6 +39,9 @@ pub struct CheckArgs {
     /// Exit with 5 where there is a warning, too
     #[arg(long)]
     strict: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 #[derive(Serialize)]
@@ -60,7 +64,7 @@ struct Report<'a> {
 
 /// Runs `jwks check`.
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
-    let findings = with_target(ctx, &args.target, |set| {
+    let findings = with_target(ctx, &args.target, &args.connection, |set| {
         Ok(check::findings(set, ctx.now, args.public))
     })?;
     let of = |severity| {
@@ -137,6 +141,7 @@ fn cells(located: &Located) -> Vec<(String, Tone)> {
 pub fn with_target<T>(
     ctx: &Context,
     target: &str,
+    connection: &ConnectionArgs,
     then: impl FnOnce(&KeySet) -> Result<T>,
 ) -> Result<T> {
     let is_path = target == input::STANDARD_INPUT || target.contains(['/', '\\']);
@@ -153,7 +158,7 @@ pub fn with_target<T>(
         ))
         .hint("jwks list shows the sets"));
     }
-    let document = input::read(target)?;
+    let document = input::read(target, || connection.options(ctx))?;
     let set = import::read(document.octets.expose(), None);
     then(&set.map_err(|error| error.about(&document.name))?)
 }

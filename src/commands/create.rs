@@ -1,6 +1,9 @@
 //! `jwks create`: generate keys and add them to a set.
 
+mod remote;
+
 use super::report::{JsonKeyName, count, json_names};
+use super::server::RemoteArgs;
 use super::time;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -43,7 +46,8 @@ pub enum KidFrom {
 /// Generate a key and add it to a set; the set is made if need be
 ///
 /// Without options the key is an ES256 signing key. The algorithm decides type, curve, size and
-/// use. The kid of each new key is printed, one a line.
+/// use. The kid of each new key is printed, one a line. With --remote the server generates the key
+/// and keeps it; what it can be asked for depends on the server.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CreateArgs {
@@ -96,6 +100,13 @@ pub struct CreateArgs {
     /// offset such as +90d or +1h30m
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
+
+    /// Have the remote take the key from this address instead of generating one
+    #[arg(long, value_name = "URL", requires = "remote")]
+    from_url: Option<String>,
+
+    #[command(flatten)]
+    remote: RemoteArgs,
 }
 
 #[derive(Serialize)]
@@ -107,6 +118,9 @@ struct Report<'a> {
 
 /// Runs `jwks create`.
 pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
+    if let Some(server) = args.remote.open(ctx)? {
+        return remote::create(ctx, args, &server);
+    }
     let name = SetName::new(&args.set)?;
     let plan = Plan::new(Request {
         alg: args.alg.as_deref(),
@@ -128,28 +142,32 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         add(set, keys, args, ctx.now)
     })?;
 
+    let what = plan.alg.map_or_else(
+        || plan.in_words(),
+        |alg| format!("{} ({})", alg.name, plan.in_words()),
+    );
+    let keys = match created.len() {
+        1 => "a key".into(),
+        number => count(number, "key"),
+    };
+    let set = if is_new { "the new set" } else { "set" };
+    let status = format!("created {keys} in {set} {name}: {what}");
+    report(ctx, name.as_str(), &created, &status)
+}
+
+fn report(ctx: &Context, set: &str, created: &[Key], status: &str) -> Result<()> {
     let names: Vec<_> = created.iter().map(KeyName::of).collect();
     if ctx.out.is_json() {
         let public = created
             .iter()
             .filter_map(|key| public_form(key, Dates::Keep).ok());
         return ctx.out.json(&Report {
-            set: name.as_str(),
+            set,
             created: json_names(&names),
             keys: public.collect(),
         });
     }
-    let what = plan.alg.map_or_else(
-        || plan.in_words(),
-        |alg| format!("{} ({})", alg.name, plan.in_words()),
-    );
-    let keys = match names.len() {
-        1 => "a key".into(),
-        number => count(number, "key"),
-    };
-    let set = if is_new { "the new set" } else { "set" };
-    ctx.out
-        .status(format!("created {keys} in {set} {name}: {what}"));
+    ctx.out.status(status);
     ctx.out.lines(names.iter().filter_map(KeyName::handle))
 }
 

@@ -1,6 +1,9 @@
 //! `jwks delete`: keys of a set, or a whole set.
 
-use super::report::{changed_meanwhile, count};
+mod remote;
+
+use super::report::{changed_meanwhile, count, list_names};
+use super::server::RemoteArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
@@ -47,6 +50,9 @@ pub struct DeleteArgs {
     /// Delete the last active signing key too
     #[arg(short, long)]
     force: bool,
+
+    #[command(flatten)]
+    remote: RemoteArgs,
 }
 
 #[derive(Serialize)]
@@ -58,30 +64,30 @@ struct Report<'a> {
 
 /// Runs `jwks delete`.
 pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
+    if let Some(server) = args.remote.open(ctx)? {
+        return remote::delete(ctx, args, &server);
+    }
     let name = SetName::new(&args.set)?;
     let document = match ctx.load(&name) {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
-            return report(ctx, &name, Vec::new(), false);
+            return report(ctx, name.as_str(), Vec::new(), false);
         }
         document => document?,
     };
     let set = document.parse()?;
-    let whole = args.kids.is_empty() && !args.expired;
-    let positions = match whole {
-        true => (0..set.keys.len()).collect(),
-        false => chosen(ctx, args, &name, &set)?,
-    };
+    let states = lifecycle::states(&set, ctx.now);
+    let positions = chosen(args, &args.kids, name.as_str(), &set, &states)?;
     if !args.force {
-        keep_a_signer(ctx, &name, &set, &positions)?;
+        keep_a_signer(name.as_str(), &set, &states, &positions)?;
     }
-    if whole {
+    if args.is_whole() {
         return delete_set(ctx, &name, &set);
     }
     if positions.is_empty() {
-        return report(ctx, &name, Vec::new(), false);
+        return report(ctx, name.as_str(), Vec::new(), false);
     }
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
-    let going = describe(ctx, &set, &positions);
+    let going = describe(&set, &states, &positions);
     let what = format!(
         "set {name} would lose {}: {going}",
         count(keys.len(), "key")
@@ -97,13 +103,27 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         }
         Ok(())
     })?;
-    report(ctx, &name, kids(&keys), false)
+    report(ctx, name.as_str(), handles(&keys), false)
+}
+
+impl DeleteArgs {
+    fn is_whole(&self) -> bool {
+        self.kids.is_empty() && !self.expired
+    }
 }
 
 /// The positions of the keys to delete. A thumbprint stands for every copy of its key.
-fn chosen(ctx: &Context, args: &DeleteArgs, name: &SetName, set: &KeySet) -> Result<Vec<usize>> {
+fn chosen(
+    args: &DeleteArgs,
+    kids: &[String],
+    name: &str,
+    set: &KeySet,
+    states: &[State],
+) -> Result<Vec<usize>> {
+    if args.is_whole() {
+        return Ok((0..set.keys.len()).collect());
+    }
     if args.expired {
-        let states = lifecycle::states(set, ctx.now);
         let expired = states
             .iter()
             .enumerate()
@@ -111,7 +131,7 @@ fn chosen(ctx: &Context, args: &DeleteArgs, name: &SetName, set: &KeySet) -> Res
         return Ok(expired.map(|(position, _)| position).collect());
     }
     let mut positions = Vec::new();
-    for kid in &args.kids {
+    for kid in kids {
         let copies = match set.with_kid(kid) {
             named if named.is_empty() => set.with_thumbprint(kid),
             _ => Vec::new(),
@@ -132,9 +152,8 @@ fn chosen(ctx: &Context, args: &DeleteArgs, name: &SetName, set: &KeySet) -> Res
 }
 
 /// Refuses to leave a set without a key that signs, where it has one.
-fn keep_a_signer(ctx: &Context, name: &SetName, set: &KeySet, going: &[usize]) -> Result<()> {
+fn keep_a_signer(name: &str, set: &KeySet, states: &[State], going: &[usize]) -> Result<()> {
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-    let states = lifecycle::states_of(&headers, ctx.now);
     let signs = |i: &usize| {
         let key = &set.keys[*i];
         states[*i] == State::Active
@@ -153,9 +172,7 @@ fn keep_a_signer(ctx: &Context, name: &SetName, set: &KeySet, going: &[usize]) -
 }
 
 /// The keys in words: kid, algorithm, state, and whether a private part is lost.
-fn describe(ctx: &Context, set: &KeySet, positions: &[usize]) -> String {
-    const SHOWN: usize = 20;
-    let states = lifecycle::states(set, ctx.now);
+fn describe(set: &KeySet, states: &[State], positions: &[usize]) -> String {
     let key = |i: &usize| {
         let key = &set.keys[*i];
         let name = KeyName::of(key);
@@ -172,11 +189,8 @@ fn describe(ctx: &Context, set: &KeySet, positions: &[usize]) -> String {
         };
         format!("{name} ({alg}, {}, {part})", states[*i].name())
     };
-    let mut words: Vec<_> = positions.iter().take(SHOWN).map(key).collect();
-    if positions.len() > SHOWN {
-        words.push(format!("and {} more", positions.len() - SHOWN));
-    }
-    words.join(", ")
+    let words: Vec<_> = positions.iter().map(key).collect();
+    list_names(&words)
 }
 
 fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
@@ -188,10 +202,10 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
         true => Ok(()),
         false => Err(changed_meanwhile(name)),
     })?;
-    report(ctx, name, kids(&set.keys), true)
+    report(ctx, name.as_str(), handles(&set.keys), true)
 }
 
-fn kids(keys: &[Key]) -> Vec<String> {
+fn handles(keys: &[Key]) -> Vec<String> {
     let handle = |key| KeyName::of(key).handle().map(str::to_owned);
     let names = keys.iter().map(handle);
     names
@@ -199,9 +213,8 @@ fn kids(keys: &[Key]) -> Vec<String> {
         .collect()
 }
 
-fn report(ctx: &Context, name: &SetName, deleted: Vec<String>, set_deleted: bool) -> Result<()> {
+fn report(ctx: &Context, set: &str, deleted: Vec<String>, set_deleted: bool) -> Result<()> {
     if ctx.out.is_json() {
-        let set = name.as_str();
         return ctx.out.json(&Report {
             set,
             deleted,
@@ -209,12 +222,12 @@ fn report(ctx: &Context, name: &SetName, deleted: Vec<String>, set_deleted: bool
         });
     }
     match (set_deleted, deleted.len()) {
-        (true, _) => ctx.out.status(format!("deleted set {name}")),
+        (true, _) => ctx.out.status(format!("deleted set {set}")),
         (false, 0) => ctx.out.status("nothing to delete"),
         (false, n) => {
             let kids = deleted.join(", ");
             ctx.out
-                .status(format!("deleted {} of set {name}: {kids}", count(n, "key")));
+                .status(format!("deleted {} of set {set}: {kids}", count(n, "key")));
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use super::report::note_left_out;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::files::{self, Access, Existing};
 use crate::key::Key;
 use crate::key::check;
 use crate::key::format::write::{self, Document};
@@ -14,7 +15,7 @@ use crate::keyset::merge::KeyName;
 use crate::keyset::publish::pretty_set;
 use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use crate::keystore::SetName;
-use crate::keystore::files::{self, Access, Existing};
+
 use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
 use std::fs;

@@ -2,13 +2,16 @@
 
 use super::report::note_left_out;
 use super::select::FilterArgs;
+use super::server::{RemoteArgs, name_there, set_name};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::public::Dates;
 use crate::keyset::KeySet;
+use crate::keyset::lifecycle::{self, State};
 use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
+use crate::remote::kind::Form;
 use crate::secret::Secret;
 use clap::Args;
 
@@ -17,18 +20,20 @@ Examples:
   $ jwks get api
   $ jwks get api --state active --set
   $ jwks get api $(jwks list api --format names | head -n 1)
-  $ jwks get api --private > backup.json";
+  $ jwks get api --private > backup.json
+  $ jwks get --remote https://issuer.example/jwks.json";
 
 /// Print a set or a key as JSON, public unless --private
 ///
 /// A set is printed as a JWK Set, a key as a JWK. The public form has the registered public
-/// members only. Symmetric keys have none.
+/// members only. Symmetric keys have none. With --remote it is a server's set, with the same
+/// options: public unless --private, whatever the server sends.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GetArgs {
-    /// The set
-    #[arg(value_name = "SET")]
-    set: String,
+    /// The set; not needed for a remote that has one set only
+    #[arg(value_name = "SET", required_unless_present = "remote")]
+    set: Option<String>,
 
     /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
     #[arg(value_name = "KID", allow_hyphen_values = true)]
@@ -44,16 +49,44 @@ pub struct GetArgs {
 
     #[command(flatten)]
     filter: FilterArgs,
+
+    #[command(flatten)]
+    remote: RemoteArgs,
 }
 
 /// Runs `jwks get`.
 pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
-    let name = SetName::new(&args.set)?;
+    if let Some(remote) = args.remote.open(ctx)? {
+        let name = set_name(&remote, args.set.as_deref())?;
+        let form = match args.private {
+            true => Form::Private,
+            false => Form::Public,
+        };
+        let set = remote.load(&name, form)?;
+        let states = remote.kind.storage.states(&set, ctx.now);
+        let kid = args.kid.as_deref();
+        let kid = kid.map(|kid| name_there(&remote, &set, kid));
+        return print(ctx, args, kid.as_deref(), &name, &set, &states);
+    }
+    let name = SetName::new(args.set.as_deref().unwrap_or_default())?;
     let document = ctx.load(&name)?;
     let set = document.parse()?;
+    let states = lifecycle::states(&set, ctx.now);
+    let kid = args.kid.as_deref();
+    print(ctx, args, kid, name.as_str(), &set, &states)
+}
+
+fn print(
+    ctx: &Context,
+    args: &GetArgs,
+    kid: Option<&str>,
+    name: &str,
+    set: &KeySet,
+    states: &[State],
+) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
-    let mut positions = set.filter(&args.filter.to_filter(), ctx.now);
-    if let Some(kid) = &args.kid {
+    let mut positions = set.filter_by(&args.filter.to_filter(), states);
+    if let Some(kid) = kid {
         let found = set.find(kid).map_err(about)?;
         positions.retain(|position| *position == found);
     }
@@ -64,9 +97,9 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
     }
     let single = args.kid.is_some() && !args.as_set;
     let json = if args.private {
-        private_json(&set, &positions, single)
+        private_json(set, &positions, single)
     } else {
-        Secret::new(public_json(ctx, &name, &set, &positions, single)?)
+        Secret::new(public_json(ctx, name, set, &positions, single)?)
     };
     ctx.out.json_text(json.expose())
 }
@@ -88,7 +121,7 @@ fn private_json(set: &KeySet, positions: &[usize], single: bool) -> Secret<Strin
 
 fn public_json(
     ctx: &Context,
-    name: &SetName,
+    name: &str,
     set: &KeySet,
     positions: &[usize],
     single: bool,

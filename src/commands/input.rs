@@ -1,8 +1,11 @@
 //! Documents that are named on the command line: files and standard input.
 
 use crate::error::{Error, Result};
+use crate::files::is_fifo;
 use crate::keyset::FOREIGN_LIMIT;
-use crate::keystore::files::is_fifo;
+use crate::remote::http::Options;
+use crate::remote::{fetch, is_address};
+
 use crate::secret::Secret;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -19,17 +22,24 @@ pub struct Document {
     pub name: String,
 }
 
-/// Reads a file, or standard input for `-`.
-pub fn read(path: &str) -> Result<Document> {
+/// Reads standard input to its end.
+pub fn read_standard_input() -> Result<Document> {
+    Ok(Document {
+        octets: read_limited(io::stdin().lock(), "standard input")?,
+        name: "standard input".into(),
+    })
+}
+
+/// Reads a file, standard input for `-`, or an address under the conditions that `options` makes.
+pub fn read(path: &str, options: impl FnOnce() -> Options) -> Result<Document> {
     if path == STANDARD_INPUT {
-        return Ok(Document {
-            octets: read_limited(io::stdin().lock(), "standard input")?,
-            name: "standard input".into(),
-        });
+        return read_standard_input();
     }
-    if path.starts_with("https://") || path.starts_with("http://") {
-        return Err(Error::usage(format!("{path}: addresses are not read"))
-            .hint("fetch it yourself and give it on standard input: curl … | jwks … -"));
+    if is_address(path) {
+        return Ok(Document {
+            octets: fetch(path, options())?,
+            name: path.to_owned(),
+        });
     }
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Error::not_found(format!("no file {path}")),

@@ -2,13 +2,17 @@
 
 use super::report::{count, plain_handle};
 use super::select::FilterArgs;
+use super::server::{RemoteArgs, set_name};
 use super::time;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::summary::{Header, Summary};
+use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
+use crate::remote::Remote;
+use crate::remote::kind::{Form, Listed};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -17,6 +21,7 @@ Examples:
   $ jwks list
   $ jwks list api
   $ jwks list api --state active --format names
+  $ jwks list --remote https://issuer.example/jwks.json
   $ for set in $(jwks list --format names); do jwks check $set; done";
 
 /// How a listing is printed.
@@ -49,6 +54,9 @@ pub struct ListArgs {
 
     #[command(flatten)]
     filter: FilterArgs,
+
+    #[command(flatten)]
+    remote: RemoteArgs,
 }
 
 /// Runs `jwks list`.
@@ -57,16 +65,30 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
         true => Format::Json,
         false => args.format.unwrap_or(Format::Table),
     };
-    match &args.set {
-        Some(name) => list_keys(ctx, args, &SetName::new(name)?, format),
-        None if !args.filter.to_filter().is_empty() => {
+    let remote = args.remote.open(ctx)?;
+    match (&args.set, &remote) {
+        (Some(_), Some(remote)) => {
+            let name = set_name(remote, args.set.as_deref())?;
+            let set = remote.load(&name, Form::Private)?;
+            let states = remote.kind.storage.states(&set, ctx.now);
+            list_keys(ctx, args, &name, &set, &states, format)
+        }
+        (Some(name), None) => {
+            let name = SetName::new(name)?;
+            let document = ctx.load(&name)?;
+            let set = document.parse()?;
+            let states = lifecycle::states(&set, ctx.now);
+            list_keys(ctx, args, name.as_str(), &set, &states, format)
+        }
+        (None, _) if !args.filter.to_filter().is_empty() => {
             Err(Error::usage("filters are for the keys of a set").hint("name the set"))
         }
-        None => list_sets(ctx, format),
+        (None, Some(remote)) => list_remote_sets(ctx, remote, format),
+        (None, None) => list_sets(ctx, format),
     }
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct SetRow {
     name: String,
     keys: usize,
@@ -98,22 +120,24 @@ fn list_sets(ctx: &Context, format: Format) -> Result<()> {
         ))
         .hint("jwks leaves a damaged file as it is: restore it")
     });
-    if format == Format::Json {
-        ctx.out.json(&serde_json::json!({ "sets": rows }))?;
-    } else if rows.is_empty() {
+    if format == Format::Table && rows.is_empty() {
         let directory = ctx.store.directory().display();
         ctx.out.status(format!(
             "no sets in {directory}; jwks create NAME makes one"
         ));
     } else {
-        let header = ["SET", "KEYS", "ACTIVE", "NEXT CHANGE"];
-        ctx.out.table(
-            &header,
-            rows.iter().map(set_cells).collect(),
-            Narrow::CutFirst,
-        )?;
+        print_sets(ctx, &rows, format)?;
     }
     failure.map_or(Ok(()), Err)
+}
+
+fn print_sets(ctx: &Context, rows: &[SetRow], format: Format) -> Result<()> {
+    if format == Format::Json {
+        return ctx.out.json(&serde_json::json!({ "sets": rows }));
+    }
+    let header = ["SET", "KEYS", "ACTIVE", "NEXT CHANGE"];
+    let cells = rows.iter().map(set_cells).collect();
+    ctx.out.table(&header, cells, Narrow::CutFirst)
 }
 
 fn set_row(ctx: &Context, name: &SetName, open: &mut Vec<String>) -> SetRow {
@@ -127,30 +151,73 @@ fn set_row(ctx: &Context, name: &SetName, open: &mut Vec<String>) -> SetRow {
         let set = document.parse()?;
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
         let states = lifecycle::states_of(&headers, ctx.now);
-        let active = headers
-            .iter()
-            .zip(&states)
-            .filter(|(_, state)| **state == State::Active);
-        Ok::<_, Error>((
-            headers.len(),
-            active
-                .filter_map(|(header, _)| header.kid.as_deref().map(str::to_owned))
-                .collect(),
-            lifecycle::next_change(&headers, ctx.now),
-        ))
+        Ok::<_, Error>(row_of(name.as_str(), &headers, &states, ctx.now))
     };
-    let (keys, active, next_change, error) = match read() {
-        Ok((keys, active, next_change)) => (keys, active, next_change, None),
-        Err(error) => (0, Vec::new(), None, Some(error.to_string())),
-    };
-    SetRow {
+    read().unwrap_or_else(|error| SetRow {
         name: name.to_string(),
-        keys,
-        encrypted: false,
-        active,
-        next_change,
-        error,
+        error: Some(error.to_string()),
+        ..SetRow::default()
+    })
+}
+
+fn row_of(name: &str, headers: &[Header], states: &[State], now: i64) -> SetRow {
+    let keys = headers.iter().zip(states);
+    let active = keys.filter(|(_, state)| **state == State::Active);
+    SetRow {
+        name: name.to_owned(),
+        keys: headers.len(),
+        active: active
+            .filter_map(|(header, _)| header.kid.as_deref().map(str::to_owned))
+            .collect(),
+        next_change: lifecycle::next_change(headers, now),
+        ..SetRow::default()
     }
+}
+
+/// The sets of a server; where it tells its keys without giving them away, those.
+fn list_remote_sets(ctx: &Context, remote: &Remote, format: Format) -> Result<()> {
+    let names = remote.sets()?;
+    if format == Format::Names {
+        return ctx.out.lines(names);
+    }
+    if let ([name], Some(objects)) = (&names[..], remote.listed()?) {
+        return list_objects(ctx, name, &objects, format);
+    }
+    let mut rows = Vec::new();
+    for name in &names {
+        let set = remote.load(name, Form::Private)?;
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        let states = remote.kind.storage.states(&set, ctx.now);
+        rows.push(row_of(name, &headers, &states, ctx.now));
+    }
+    print_sets(ctx, &rows, format)
+}
+
+fn list_objects(ctx: &Context, name: &str, objects: &[Listed], format: Format) -> Result<()> {
+    if format == Format::Json {
+        let row = |object: &Listed| {
+            serde_json::json!({
+                "name": object.name, "source": object.source, "type": object.kind,
+                "kid": object.kid,
+            })
+        };
+        let keys: Vec<_> = objects.iter().map(row).collect();
+        return ctx.out.json(&serde_json::json!({
+            "sets": [{"name": name, "keys": keys.len(), "encrypted": false, "active": [], "objects": keys}],
+        }));
+    }
+    if objects.is_empty() {
+        ctx.out.status(format!("{name} has no keys"));
+        return Ok(());
+    }
+    let cells = |object: &Listed| {
+        let kid = object.kid.clone().unwrap_or_else(|| "-".into());
+        let cells = [&object.name, &object.source, &object.kind, &kid];
+        cells.map(|text| (text.clone(), Tone::Plain)).to_vec()
+    };
+    let rows = objects.iter().map(cells).collect();
+    let header = ["NAME", "SOURCE", "TYPE", "KID"];
+    ctx.out.table(&header, rows, Narrow::CutFirst)
 }
 
 fn set_cells(row: &SetRow) -> Vec<(String, Tone)> {
@@ -205,11 +272,15 @@ struct KeyRow {
     unsupported: bool,
 }
 
-fn list_keys(ctx: &Context, args: &ListArgs, name: &SetName, format: Format) -> Result<()> {
-    let document = ctx.load(name)?;
-    let set = document.parse()?;
-    let states = lifecycle::states(&set, ctx.now);
-    let positions = set.filter(&args.filter.to_filter(), ctx.now);
+fn list_keys(
+    ctx: &Context,
+    args: &ListArgs,
+    name: &str,
+    set: &KeySet,
+    states: &[State],
+    format: Format,
+) -> Result<()> {
+    let positions = set.filter_by(&args.filter.to_filter(), states);
     let rows = positions
         .iter()
         .map(|i| (Summary::of(&set.keys[*i]), states[*i]));
@@ -223,7 +294,7 @@ fn list_keys(ctx: &Context, args: &ListArgs, name: &SetName, format: Format) -> 
         Format::Json => {
             let rows: Vec<_> = rows.map(|(key, state)| key_row(key, state)).collect();
             ctx.out
-                .json(&serde_json::json!({ "set": name.as_str(), "keys": rows }))
+                .json(&serde_json::json!({ "set": name, "keys": rows }))
         }
         Format::Table => {
             let rows: Vec<_> = rows

@@ -31,6 +31,17 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
+/// Names one after the other, not too many of them.
+pub fn list_names<S: AsRef<str>>(names: &[S]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names.iter().take(SHOWN).map(AsRef::as_ref);
+    let shown: Vec<_> = shown.collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{}, and {more} more", shown.join(", ")),
+    }
+}
+
 /// Says which keys were left out of a public form.
 pub fn note_left_out(out: &Output, left_out: &str) {
     let note = format!("left out of the public form: {left_out}");

@@ -1,12 +1,16 @@
 //! `jwks set`: put own keys into a set, or change members of its keys.
 
-use super::report::{JsonKeyName, changed_meanwhile, count, describe, json_names};
+mod members;
+mod remote;
+
+use super::report::{JsonKeyName, changed_meanwhile, count, describe, json_names, list_names};
+use super::server::RemoteArgs;
 use super::{input, time};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
-use crate::key::check::{Severity, new_fault};
+use crate::key::check::Severity;
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::check::{self, Located};
@@ -31,7 +35,8 @@ Examples:
 /// What a file is, is seen by its content: a JWK, a JWK Set, PEM with one or several blocks, DER,
 /// a certificate. A key that is in the set already (the same thumbprint) is updated. Keys are
 /// checked first. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the keys of the
-/// set, or the one that --kid names in full.
+/// set, or the one that --kid names in full. With --remote it is a server's set: what is sent and
+/// what goes is shown and asked.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SetArgs {
@@ -39,7 +44,7 @@ pub struct SetArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// Files with keys; - is standard input
+    /// Files with keys, or addresses; - is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<String>,
 
@@ -87,6 +92,9 @@ pub struct SetArgs {
     /// Leave invalid keys out and take the others
     #[arg(long)]
     skip_invalid: bool,
+
+    #[command(flatten)]
+    remote: RemoteArgs,
 }
 
 #[derive(Serialize)]
@@ -101,7 +109,6 @@ struct Report<'a> {
 
 /// Runs `jwks set`.
 pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
-    let name = SetName::new(&args.set)?;
     let attributes = Attributes {
         alg: args.alg.clone(),
         usage: args.usage.clone(),
@@ -110,9 +117,13 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
         exp: time::parse_option(&args.exp, ctx.now)?,
     };
     attributes.check()?;
+    if let Some(server) = args.remote.open(ctx)? {
+        return remote::set(ctx, args, &attributes, &server);
+    }
+    let name = SetName::new(&args.set)?;
     let documents = read_documents(ctx, args, &attributes)?;
     let merged = if documents.is_empty() {
-        change_members(ctx, args, &name, &attributes)?
+        members::change(ctx, args, &name, &attributes)?
     } else {
         let given = read_keys(ctx, args, &documents, &attributes)?;
         match args.replace {
@@ -120,7 +131,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
             false => merge(ctx, args, &name, given)?,
         }
     };
-    report(ctx, &name, &merged)
+    report(ctx, name.as_str(), &merged)
 }
 
 /// The documents to read; none where members of the set's own keys are to be changed.
@@ -130,7 +141,8 @@ fn read_documents(
     attributes: &Attributes,
 ) -> Result<Vec<input::Document>> {
     if !args.files.is_empty() {
-        return args.files.iter().map(|file| input::read(file)).collect();
+        let read = |file: &String| input::read(file, || args.remote.options(ctx));
+        return args.files.iter().map(read).collect();
     }
     if !attributes.is_empty() && args.from.is_none() {
         // Whoever says what to change means the set's own keys; a script's standard input may be
@@ -146,7 +158,7 @@ fn read_documents(
         return Ok(Vec::new());
     }
     if input::is_piped() {
-        let document = input::read(input::STANDARD_INPUT)?;
+        let document = input::read_standard_input()?;
         if !document.octets.expose().is_empty() {
             return Ok(vec![document]);
         }
@@ -298,6 +310,11 @@ fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<Merg
 }
 
 fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {
+    let what = format!("set {name} {}", loss_in_words(lost));
+    ctx.prompt.confirm(&ctx.out, &what)
+}
+
+fn loss_in_words(lost: &[Key]) -> String {
     let handle = |key: &Key| {
         KeyName::of(key)
             .handle()
@@ -307,50 +324,13 @@ fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {
     let names: Vec<_> = lost.iter().map(handle).collect();
     let private = lost.iter().filter(|key| holds_secret(key)).count();
     let lost = count(lost.len(), "key");
-    let names = names.join(", ");
-    let what = format!("set {name} would lose {lost}, {private} of them private: {names}");
-    ctx.prompt.confirm(&ctx.out, &what)
+    format!(
+        "would lose {lost}, {private} of them private: {}",
+        list_names(&names)
+    )
 }
 
-/// Changes members of the set's own keys.
-fn change_members(
-    ctx: &Context,
-    args: &SetArgs,
-    name: &SetName,
-    attributes: &Attributes,
-) -> Result<Merged> {
-    ctx.store.change(name, IfMissing::Fail, |set| {
-        let positions: Vec<usize> = match &args.kid {
-            Some(kid) => {
-                let found = set.find_exactly(kid);
-                vec![found.map_err(|error| error.about(format!("set {name}")))?]
-            }
-            None => (0..set.keys.len()).collect(),
-        };
-        let mut merged = Merged::default();
-        for position in positions {
-            let key = &set.keys[position];
-            let mut members = key.members().unwrap_or_default();
-            let before = members.clone();
-            attributes.overwrite(&mut members);
-            if members == before || key.members().is_err() {
-                merged.unchanged.push(KeyName::of(key));
-                continue;
-            }
-            let changed = Key::from(members);
-            if let Some(fault) = new_fault(key, &changed) {
-                let key = describe(position, key);
-                let message = format!("{key}: {} ({})", fault.message, fault.rule);
-                return Err(Error::invalid(message));
-            }
-            merged.updated.push(KeyName::of(&changed));
-            set.keys[position] = changed;
-        }
-        Ok(merged)
-    })
-}
-
-fn report(ctx: &Context, name: &SetName, merged: &Merged) -> Result<()> {
+fn report(ctx: &Context, name: &str, merged: &Merged) -> Result<()> {
     for alias in merged.aliases.iter().filter_map(KeyName::handle) {
         ctx.out.warn(format!(
             "{alias:?} is in set {name} under another kid as well"
@@ -359,7 +339,7 @@ fn report(ctx: &Context, name: &SetName, merged: &Merged) -> Result<()> {
     let removed: Vec<_> = merged.replaced.iter().map(KeyName::of).collect();
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
-            set: name.as_str(),
+            set: name,
             added: json_names(&merged.added),
             updated: json_names(&merged.updated),
             skipped: [json_names(&merged.unchanged), json_names(&merged.skipped)]

@@ -1,6 +1,7 @@
 //! `jwks thumbprint`: RFC 7638 thumbprints and RFC 9278 URIs.
 
 use super::check::with_target;
+use super::server::ConnectionArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::{Severity, public_findings};
@@ -22,8 +23,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ThumbprintArgs {
-    /// A set, a file, or - for standard input; a file that is named like a set is ./FILE
-    #[arg(value_name = "SET|FILE")]
+    /// A set, a file, an address, or - for standard input; a file that is named like a set is ./FILE
+    #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
     /// The key: its kid, or the first characters of its kid, at least four
@@ -33,6 +34,9 @@ pub struct ThumbprintArgs {
     /// Print RFC 9278 URIs
     #[arg(long)]
     uri: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 #[derive(Serialize)]
@@ -49,7 +53,7 @@ struct Row {
 
 /// Runs `jwks thumbprint`.
 pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
-    let rows = with_target(ctx, &args.target, |set| rows(args, set))?;
+    let rows = with_target(ctx, &args.target, &args.connection, |set| rows(args, set))?;
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "keys": rows }));
     }

@@ -85,6 +85,31 @@ impl Plan {
         })
     }
 
+    /// The `kty` of the key.
+    pub fn kty(&self) -> &'static str {
+        match self.material {
+            Material::Rsa { .. } => "RSA",
+            Material::Curve(curve) => curve.kty,
+            Material::Oct { .. } => "oct",
+        }
+    }
+
+    /// The curve of the key, where it is on one.
+    pub fn crv(&self) -> Option<&'static str> {
+        match self.material {
+            Material::Curve(curve) => Some(curve.name),
+            _ => None,
+        }
+    }
+
+    /// The size in bits of an RSA or symmetric key.
+    pub fn bits(&self) -> Option<u32> {
+        match self.material {
+            Material::Rsa { bits } | Material::Oct { bits } => Some(bits),
+            Material::Curve(_) => None,
+        }
+    }
+
     /// The key in words: `RSA, 2048 bits`.
     pub fn in_words(&self) -> String {
         match self.material {

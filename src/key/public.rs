@@ -114,6 +114,16 @@ pub fn has_private_member(key: &Key) -> bool {
         .any(|key_type| key_type.private.iter().any(|name| members.has(name)))
 }
 
+/// Whether a key is a key pair with its private part, so that one can sign with it for others to
+/// verify.
+pub fn is_key_pair(key: &Key) -> bool {
+    let is_symmetric = |members: &Members| {
+        let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+        key_type.is_none_or(KeyType::is_symmetric)
+    };
+    has_private_member(key) && !is_symmetric(&key.members().unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

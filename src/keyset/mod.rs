@@ -11,7 +11,10 @@ pub mod index;
 pub mod lifecycle;
 pub mod merge;
 pub mod publish;
+pub mod pull;
+pub mod push;
 pub mod select;
+pub mod storage;
 
 use crate::error::{Error, Result};
 use crate::key::Key;

@@ -46,14 +46,20 @@ impl Filter {
 impl KeySet<'_> {
     /// The positions of the keys that a filter admits. `now` is in seconds since 1970.
     pub fn filter(&self, filter: &Filter, now: i64) -> Vec<usize> {
+        match filter.is_empty() {
+            true => (0..self.keys.len()).collect(),
+            false => self.filter_by(filter, &lifecycle::states(self, now)),
+        }
+    }
+
+    /// The same where the states of the keys are known, in their order.
+    pub fn filter_by(&self, filter: &Filter, states: &[State]) -> Vec<usize> {
         if filter.is_empty() {
             return (0..self.keys.len()).collect();
         }
-        let headers: Vec<_> = self.keys.iter().map(Header::of).collect();
-        let states = lifecycle::states_of(&headers, now);
-        let positions = 0..self.keys.len();
-        positions
-            .filter(|i| filter.admits(&headers[*i], states[*i]))
+        let keys = self.keys.iter().zip(states).enumerate();
+        keys.filter(|(_, (key, state))| filter.admits(&Header::of(key), **state))
+            .map(|(position, _)| position)
             .collect()
     }
 

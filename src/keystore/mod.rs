@@ -3,18 +3,16 @@
 //! Reading creates nothing. A change is: lock, read, change in memory, write a temporary file,
 //! flush, rename, flush the directory, unlock.
 
-pub mod files;
-mod lock;
 mod name;
 
 pub use name::SetName;
 
 use crate::error::{Error, Result};
+use crate::files::lock::Lock;
+use crate::files::{self, Access, Existing};
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
 use crate::secret::Secret;
-use files::{Access, Existing};
-use lock::Lock;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};

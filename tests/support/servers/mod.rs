@@ -2,6 +2,17 @@
 
 #![allow(dead_code, reason = "each flow uses its own part of this")]
 
+pub mod apinizer;
+pub mod authlete;
+pub mod clerk;
+pub mod hostile;
+pub mod hydra;
+pub mod ory;
+pub mod plain;
+pub mod redirect;
+pub mod tls;
+
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -49,6 +60,12 @@ impl Answer {
         }
     }
 
+    /// None at all: the request stays open until the server ends, past any client's patience,
+    /// while the server goes on with the others.
+    pub fn withheld() -> Self {
+        Answer::empty(WITHHELD)
+    }
+
     pub fn json(status: u16, body: impl ToString) -> Self {
         Answer::empty(status)
             .header("Content-Type", "application/json; charset=utf-8")
@@ -72,6 +89,9 @@ impl Answer {
     }
 }
 
+/// The status of an answer that never comes.
+const WITHHELD: u16 = 0;
+
 /// A server on a port of its own on the loopback address; it ends with its value.
 pub struct Server {
     http: Arc<tiny_http::Server>,
@@ -92,6 +112,7 @@ impl Server {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let (listener, log) = (Arc::clone(&http), Arc::clone(&shared));
         let thread = std::thread::spawn(move || {
+            let mut open = Vec::new();
             while let Ok(mut request) = listener.recv() {
                 let call = read(&mut request);
                 let waiting = {
@@ -99,7 +120,12 @@ impl Server {
                     log.calls.push(call.clone());
                     log.next.pop_front()
                 };
-                respond(request, waiting.unwrap_or_else(|| answer(&call)));
+                let answer = waiting.unwrap_or_else(|| answer(&call));
+                if answer.status == WITHHELD {
+                    open.push(request);
+                } else {
+                    respond(request, answer);
+                }
             }
         });
         Server {
@@ -147,7 +173,21 @@ impl Drop for Server {
 
 /// A lock that outlives a panic elsewhere: the failed test is reported on its own.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// A key without its private members; a symmetric key is nothing without them.
+pub fn public_form(key: &Value) -> Option<Value> {
+    const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+    let mut key = key.clone();
+    let members = key.as_object_mut()?;
+    if members.get("kty")? == "oct" {
+        return None;
+    }
+    members.retain(|name, _| !PRIVATE.contains(&name.as_str()));
+    Some(key)
 }
 
 fn read(request: &mut tiny_http::Request) -> Call {

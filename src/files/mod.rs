@@ -1,5 +1,7 @@
 //! Files that appear whole or not at all, private from their first moment.
 
+pub mod lock;
+
 use crate::error::{Error, Result};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};

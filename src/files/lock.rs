@@ -1,7 +1,6 @@
-//! The keystore's one lock: held by one writer over reading, changing and writing, never over a
+//! The one lock of a directory: held by one writer over reading, changing and writing, never over a
 //! prompt. The kernel releases it when its process ends, however it ends.
 
-use super::files;
 use crate::error::{Error, Result};
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -17,7 +16,7 @@ impl Lock {
     /// Takes the lock of a directory, waiting no longer than `limit`.
     pub fn take(directory: &Path, limit: Duration) -> Result<Lock> {
         let path = directory.join(".lock");
-        let file = files::open_lock(&path).map_err(|error| {
+        let file = super::open_lock(&path).map_err(|error| {
             Error::failed(format!("cannot open {}", path.display())).cause(error)
         })?;
         let start = Instant::now();
@@ -31,8 +30,8 @@ impl Lock {
                 }
                 Err(TryLockError::WouldBlock) => {
                     let seconds = limit.as_secs();
-                    let message =
-                        format!("another jwks has held the keystore's lock for {seconds} s");
+                    let lock = path.display();
+                    let message = format!("another jwks has held {lock} for {seconds} s");
                     return Err(Error::refused(message)
                         .hint("run it again when the other has ended, or wait longer: --lock-wait SECONDS"));
                 }

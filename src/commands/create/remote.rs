@@ -1,0 +1,61 @@
+//! `jwks create --remote`: the server generates a key and keeps it.
+
+use super::{CreateArgs, KidFrom, report};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keyset::import::check_kid;
+use crate::remote::Remote;
+use crate::remote::kind::{Generate, Operation};
+
+/// Has a server generate a key.
+pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
+    server.kind.require(Operation::Create)?;
+    refuse_local_options(args, server)?;
+    // A kid of our own tells afterwards whether a call whose answer was lost was carried out.
+    let kid = match &args.kid {
+        Some(kid) => kid.clone(),
+        None => uuid::Uuid::new_v4().to_string(),
+    };
+    check_kid(&kid)?;
+    let made = server.generate(
+        &args.set,
+        &Generate {
+            alg: args.alg.clone(),
+            kty: args.kty.clone(),
+            crv: args.crv.clone(),
+            size: args.size,
+            usage: args.usage.clone(),
+            kid,
+            from_url: args.from_url.clone(),
+        },
+    )?;
+    if server.kind.storage.first_signs && args.usage.as_deref() != Some("enc") {
+        let name = server.kind.name;
+        ctx.out
+            .status(format!("{name} signs with the new key from now on"));
+    }
+    let status = format!("created a key in set {} on {}", args.set, server.name);
+    report(ctx, &args.set, &made.keys, &status)
+}
+
+/// Refuses what only the keystore can do.
+fn refuse_local_options(args: &CreateArgs, server: &Remote) -> Result<()> {
+    let local = [
+        (!args.key_ops.is_empty(), "--key-ops"),
+        (args.nbf.is_some(), "--nbf"),
+        (args.exp.is_some(), "--exp"),
+        (args.count != 1, "--count"),
+        (
+            !matches!(args.kid_from, KidFrom::Thumbprint | KidFrom::Uuid),
+            "--kid-from",
+        ),
+    ];
+    match local.iter().find(|(is_given, _)| *is_given) {
+        None => Ok(()),
+        Some((_, option)) => Err(Error::usage(format!(
+            "{} takes no {option} for a key that it generates",
+            server.kind.name
+        ))
+        .hint("make the key here and send it: jwks create, jwks push")),
+    }
+}

@@ -1,0 +1,53 @@
+//! `jwks delete --remote`: keys of a server's set, or the whole set.
+
+use super::{DeleteArgs, chosen, describe, handles, keep_a_signer, report};
+use crate::commands::report::count;
+use crate::commands::server::name_there;
+use crate::context::Context;
+use crate::error::{Kind, Result};
+use crate::key::Key;
+use crate::remote::Remote;
+use crate::remote::kind::{Form, Operation};
+
+/// Deletes keys of a server's set, or the set. Servers say nothing of what was not there, so that a
+/// look comes first.
+pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
+    let whole = args.is_whole();
+    server.kind.require(match whole {
+        true => Operation::DeleteSet,
+        false => Operation::DeleteKey,
+    })?;
+    let name = &args.set;
+    let set = match server.load(name, Form::Private) {
+        Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
+            return report(ctx, name, Vec::new(), false);
+        }
+        set => set?,
+    };
+    let states = server.kind.storage.states(&set, ctx.now);
+    let wanted = args.kids.iter();
+    let kids: Vec<_> = wanted.map(|kid| name_there(server, &set, kid)).collect();
+    let positions = chosen(args, &kids, name, &set, &states)?;
+    if positions.is_empty() && !whole {
+        return report(ctx, name, Vec::new(), false);
+    }
+    if !args.force {
+        keep_a_signer(name, &set, &states, &positions)?;
+    }
+    let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
+    let going = describe(&set, &states, &positions);
+    let number = count(keys.len(), "key");
+    let what = match whole {
+        true => format!(
+            "set {name} would be deleted on {} with {number}: {going}",
+            server.name
+        ),
+        false => format!("set {name} on {} would lose {number}: {going}", server.name),
+    };
+    ctx.prompt.confirm(&ctx.out, &what)?;
+    match whole {
+        true => server.delete_set(name, &set)?,
+        false => server.delete_keys(name, &set, &keys)?,
+    }
+    report(ctx, name, handles(&keys), whole)
+}

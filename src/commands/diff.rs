@@ -1,0 +1,155 @@
+//! `jwks diff`: what differs between a set here and on a server.
+
+use super::server::{ConnectionArgs, set_name, split_name};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keyset::merge::KeyName;
+use crate::keyset::push::{self, Fate, Plan, Policy};
+use crate::keystore::SetName;
+use crate::output::{Narrow, Tone};
+use crate::remote::kind::{Form, Sets};
+use clap::Args;
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks diff api prod
+  $ jwks diff api prod:hydra.openid.id-token --json
+  $ jwks diff issuer https://issuer.example/jwks.json --exit-code";
+
+/// Show what differs between a set and a server's
+///
+/// Keys are compared by thumbprint, and by those members that the server keeps, as they would be
+/// after a push. Texts, orders and members that a server drops make no difference.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DiffArgs {
+    /// The set
+    #[arg(value_name = "SET")]
+    set: String,
+
+    /// The remote, and the set's name there where it is another; or an address
+    #[arg(value_name = "REMOTE[:NAME]")]
+    remote: String,
+
+    /// Exit with 8 where anything differs
+    #[arg(long)]
+    exit_code: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Serialize)]
+struct Report {
+    set: String,
+    remote: String,
+    only_local: Vec<String>,
+    only_remote: Vec<String>,
+    changed: Vec<Changed>,
+    same: usize,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    kid: String,
+    members: Vec<String>,
+}
+
+/// Runs `jwks diff`.
+pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
+    let name = SetName::new(&args.set)?;
+    let document = ctx.load(&name)?;
+    let local = document.parse()?;
+    let (remote, there) = split_name(&args.remote);
+    let server = args.connection.open(ctx, remote)?;
+    let there = match (there, server.kind.sets) {
+        (None, Sets::Named) => name.to_string(),
+        (there, _) => set_name(&server, there)?,
+    };
+    let held = server.get(&there, Form::Private)?.unwrap_or_default();
+    let policy = Policy {
+        prune: true,
+        now: ctx.now,
+        ..Policy::default()
+    };
+    let plan = push::plan(&local, &held, &server.kind.storage, policy)?;
+    for (key, why) in &plan.left_out {
+        let key = key.handle().unwrap_or("(without kid)");
+        ctx.out.status(format!("not compared: {key}, {why}"));
+    }
+    for (key, why) in &plan.refused {
+        let key = key.handle().unwrap_or("(without kid)");
+        ctx.out.warn(format!("not compared: {key}: {why}"));
+    }
+    let report = report(&name, &server.name, &plan);
+    let differs = !report.only_local.is_empty()
+        || !report.only_remote.is_empty()
+        || !report.changed.is_empty();
+    print(ctx, &report)?;
+    if plan.resigns && !differs {
+        ctx.out
+            .status("the order differs, and with it the key that signs");
+    }
+    match args.exit_code && (differs || plan.resigns) {
+        true => Err(Error::differs(format!(
+            "set {name} differs from {there} on {}",
+            server.name
+        ))),
+        false => Ok(()),
+    }
+}
+
+fn report(name: &SetName, remote: &str, plan: &Plan) -> Report {
+    let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
+    let added = plan.items.iter().filter(|item| item.fate == Fate::Add);
+    let changed = plan.items.iter().filter_map(|item| match &item.fate {
+        Fate::Change(members) => Some(Changed {
+            kid: handle(&item.name),
+            members: members.clone(),
+        }),
+        _ => None,
+    });
+    let same = plan.items.iter().filter(|item| item.fate == Fate::Same);
+    Report {
+        set: name.to_string(),
+        remote: remote.to_owned(),
+        only_local: added.map(|item| handle(&item.name)).collect(),
+        only_remote: plan.gone.iter().map(handle).collect(),
+        changed: changed.collect(),
+        same: same.count(),
+    }
+}
+
+fn print(ctx: &Context, report: &Report) -> Result<()> {
+    if ctx.out.is_json() {
+        return ctx.out.json(report);
+    }
+    let row = |kid: &String, what: &str, tone: Tone| {
+        vec![(what.to_owned(), tone), (kid.clone(), Tone::Plain)]
+    };
+    let mut rows = Vec::new();
+    for kid in &report.only_local {
+        rows.push(row(kid, "only here", Tone::Good));
+    }
+    for kid in &report.only_remote {
+        rows.push(row(kid, "only there", Tone::Bad));
+    }
+    for changed in &report.changed {
+        let members = changed.members.join(", ");
+        rows.push(row(
+            &changed.kid,
+            &format!("differs in {members}"),
+            Tone::Warning,
+        ));
+    }
+    if !rows.is_empty() {
+        ctx.out.table(&["WHAT", "KID"], rows, Narrow::WrapLast)?;
+    }
+    let same = report.same;
+    ctx.out.status(format!(
+        "set {} and {}: {same} the same",
+        report.set, report.remote
+    ));
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! `jwks pull`: take in what a server holds.
+
+use super::report::{count, list_names};
+use super::server::{ConnectionArgs, set_name, split_name};
+use crate::commands::report::changed_meanwhile;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::public::{has_private_member, holds_secret};
+use crate::keyset::KeySet;
+use crate::keyset::check;
+use crate::keyset::merge::{KeyName, Merged, OnConflict};
+use crate::keystore::{IfMissing, SetName};
+use crate::remote::Remote;
+use crate::remote::kind::{Form, Sets};
+use clap::Args;
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks pull prod:api
+  $ jwks pull prod:hydra.openid.id-token tokens
+  $ jwks pull https://issuer.example/jwks.json issuer
+  $ jwks pull --all clerk";
+
+/// Take a server's set into the keystore
+///
+/// Keys are merged by thumbprint. A key that is here already keeps its private part and every
+/// member that the server does not know. Keys that only the keystore has stay unless --prune.
+/// Invalid keys are taken as they are, and flagged: the server's set is not ours to mend.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct PullArgs {
+    /// The remote and the set's name there; or an address
+    #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
+    remote: Option<String>,
+
+    /// The set to take it into; by default the name that it has there
+    #[arg(value_name = "SET")]
+    set: Option<String>,
+
+    /// Take in every set of this remote, where it lists them
+    #[arg(long, value_name = "REMOTE", conflicts_with_all = ["set", "remote"])]
+    all: Option<String>,
+
+    /// Take public keys only
+    #[arg(long)]
+    public: bool,
+
+    /// What to do when another key of the set has the same kid
+    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    on_conflict: OnConflict,
+
+    /// Remove keys from the set that the server does not have
+    #[arg(long)]
+    prune: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Serialize)]
+struct Report {
+    set: String,
+    remote: String,
+    received: Vec<Received>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<String>,
+    changed: bool,
+}
+
+#[derive(Serialize)]
+struct Received {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    private: bool,
+}
+
+/// Runs `jwks pull`.
+pub fn run(ctx: &Context, args: &PullArgs) -> Result<()> {
+    if let Some(remote) = &args.all {
+        let server = args.connection.open(ctx, remote)?;
+        return pull_all(ctx, args, &server);
+    }
+    let (name, there) = split_name(args.remote.as_deref().unwrap_or_default());
+    let server = args.connection.open(ctx, name)?;
+    let there = match (there, &args.set) {
+        (None, Some(set)) if server.kind.sets == Sets::Named => set.clone(),
+        (there, _) => set_name(&server, there)?,
+    };
+    let set = match &args.set {
+        Some(set) => SetName::new(set)?,
+        None => local_name(&server, &there)?,
+    };
+    let report = pull(ctx, args, &server, &there, &set)?;
+    match ctx.out.is_json() {
+        true => ctx.out.json(&report),
+        false => Ok(()),
+    }
+}
+
+/// The name here of a set there: the same; for a server with one set the remote's.
+fn local_name(server: &Remote, there: &str) -> Result<SetName> {
+    let name = match server.kind.sets {
+        Sets::Named => there,
+        Sets::One => &server.name,
+    };
+    SetName::new(name)
+        .map_err(|error| error.hint("name the set to take it into: jwks pull REMOTE SET"))
+}
+
+/// Pulls every set, goes on after a failure, and tells of each.
+fn pull_all(ctx: &Context, args: &PullArgs, server: &Remote) -> Result<()> {
+    let names = server.sets()?;
+    let progress = ctx.out.progress(names.len() as u64, "pulling");
+    let (mut reports, mut failed, mut kind) = (Vec::new(), Vec::new(), None);
+    for there in &names {
+        let pulled = progress.suspend(|| {
+            let set = local_name(server, there)?;
+            pull(ctx, args, server, there, &set)
+        });
+        match pulled {
+            Ok(report) => reports.push(report),
+            Err(error) => {
+                let error = error.about(format!("set {there}"));
+                progress.suspend(|| ctx.out.warn(error.to_string()));
+                kind.get_or_insert(error.kind());
+                failed.push(there.clone());
+            }
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    if ctx.out.is_json() {
+        ctx.out
+            .json(&serde_json::json!({ "sets": reports, "failed": failed }))?;
+    }
+    match kind {
+        None => Ok(()),
+        Some(kind) => Err(Error::of(
+            kind,
+            format!(
+                "{} not pulled: {}",
+                count(failed.len(), "set"),
+                list_names(&failed)
+            ),
+        )),
+    }
+}
+
+fn pull(
+    ctx: &Context,
+    args: &PullArgs,
+    server: &Remote,
+    there: &str,
+    name: &SetName,
+) -> Result<Report> {
+    let form = match args.public {
+        true => Form::Public,
+        false => Form::Private,
+    };
+    let mut incoming = server.load(there, form)?;
+    if args.public {
+        let positions: Vec<usize> = (0..incoming.keys.len()).collect();
+        let published = incoming.publish(&positions, crate::key::public::Dates::Keep);
+        if let Some(left_out) = published.left_out() {
+            super::report::note_left_out(&ctx.out, &left_out);
+        }
+        incoming.keys = published.keys.into_iter().map(Key::from).collect();
+    }
+    // A first look without the lock: nobody waits for an answer.
+    let document = ctx.store.read(name)?;
+    let (_, expected) = match &document {
+        Some(document) => take_in(&mut document.parse()?, &incoming, args, server)?,
+        None => take_in(&mut KeySet::default(), &incoming, args, server)?,
+    };
+    if expected.iter().any(holds_secret) || (args.prune && !expected.is_empty()) {
+        confirm_loss(ctx, name, &expected)?;
+    }
+    if document.is_none() && incoming.keys.is_empty() {
+        ctx.out
+            .status(format!("{there} on {} has no keys", server.name));
+        return Ok(report_of(server, name, &incoming, &Merged::default(), &[]));
+    }
+    let (merged, lost) = ctx.store.change(name, IfMissing::Create, |set| {
+        let (merged, lost) = take_in(set, &incoming, args, server)?;
+        match lost == expected {
+            true => Ok((merged, lost)),
+            false => Err(changed_meanwhile(name)),
+        }
+    })?;
+    flag_invalid(ctx, &incoming);
+    let report = report_of(server, name, &incoming, &merged, &lost);
+    let words = [
+        (merged.added.len(), "added"),
+        (merged.updated.len(), "updated"),
+        (merged.unchanged.len(), "unchanged"),
+        (merged.skipped.len(), "skipped"),
+        (lost.len(), "removed"),
+    ];
+    let words = words.iter().filter(|(number, _)| *number > 0);
+    let words: Vec<_> = words
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    ctx.out.status(format!(
+        "set {name} from {}: {}",
+        server.name,
+        words.join(", ")
+    ));
+    Ok(report)
+}
+
+/// Merges, prunes if asked to, and says what is lost by it.
+fn take_in(
+    set: &mut KeySet,
+    incoming: &KeySet,
+    args: &PullArgs,
+    server: &Remote,
+) -> Result<(Merged, Vec<Key<'static>>)> {
+    let merged = set.take_in(incoming, &server.kind.storage, args.on_conflict)?;
+    let mut lost = merged.replaced.clone();
+    if args.prune {
+        let absent = set.absent_from(incoming);
+        set.keys.retain(|key| !absent.contains(key));
+        lost.extend(absent);
+    }
+    Ok((merged, lost))
+}
+
+fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {
+    let handle = |key: &Key| {
+        KeyName::of(key)
+            .handle()
+            .unwrap_or("(without kid)")
+            .to_owned()
+    };
+    let names: Vec<_> = lost.iter().map(handle).collect();
+    let private = lost.iter().filter(|key| holds_secret(key)).count();
+    let lost = count(lost.len(), "key");
+    let names = list_names(&names);
+    let what = format!("set {name} would lose {lost}, {private} of them private: {names}");
+    ctx.prompt.confirm(&ctx.out, &what)
+}
+
+/// Says which of the server's keys are no good.
+fn flag_invalid(ctx: &Context, incoming: &KeySet) {
+    use crate::key::check::Severity;
+    for located in check::findings(incoming, ctx.now, false) {
+        if located.finding.rule.severity() == Severity::Error {
+            let key = super::report::describe(located.index, &incoming.keys[located.index]);
+            let finding = &located.finding;
+            ctx.out
+                .warn(format!("{key}: {} ({})", finding.message, finding.rule));
+        }
+    }
+}
+
+fn report_of(
+    server: &Remote,
+    name: &SetName,
+    incoming: &KeySet,
+    merged: &Merged,
+    lost: &[Key],
+) -> Report {
+    let names: Vec<&KeyName> = merged.added.iter().chain(&merged.updated).collect();
+    let received = incoming.keys.iter().filter_map(|key| {
+        let own = KeyName::of(key);
+        let is_new = names.iter().any(|name| name.thumbprint == own.thumbprint);
+        is_new.then(|| Received {
+            kid: own.kid,
+            private: has_private_member(key),
+        })
+    });
+    let removed = lost.iter().map(|key| {
+        let name = KeyName::of(key);
+        name.handle().unwrap_or("(without kid)").to_owned()
+    });
+    Report {
+        set: name.to_string(),
+        remote: server.name.clone(),
+        received: received.collect(),
+        removed: removed.collect(),
+        changed: !names.is_empty() || !lost.is_empty(),
+    }
+}

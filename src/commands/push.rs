@@ -1,0 +1,290 @@
+//! `jwks push`: send sets to a server.
+
+use super::report::{count, list_names};
+use super::server::{ConnectionArgs, split_name};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keyset::merge::KeyName;
+use crate::keyset::push::{self, Fate, Item, Plan, Policy, Private};
+use crate::keystore::SetName;
+use crate::remote::Remote;
+use crate::remote::kind::{Form, Operation, Sets};
+use clap::Args;
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks push api prod --yes
+  $ jwks push api prod:hydra.openid.id-token --yes
+  $ jwks push api prod --prune --dry-run
+  $ jwks push --all prod --yes";
+
+/// Send a set to a server
+///
+/// What would be sent is shown first, and asked. A server that signs gets the private part of the
+/// active signing keys, and every other key public only: so verifiers know a key before it signs,
+/// and after. Symmetric keys are sent only where --kid names them, expired ones never. Keys that
+/// only the server has stay there unless --prune. A second push with nothing new sends nothing.
+/// What was sent is read back and compared.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct PushArgs {
+    /// The set; not with --all
+    #[arg(value_name = "SET", required_unless_present = "all")]
+    set: Option<String>,
+
+    /// The remote, and the set's name there where it is another
+    #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
+    remote: Option<String>,
+
+    /// Send every set of the keystore to this remote
+    #[arg(long, value_name = "REMOTE", conflicts_with_all = ["set", "remote", "kids"])]
+    all: Option<String>,
+
+    /// Send this key only; may stand several times
+    #[arg(
+        long = "kid",
+        id = "kids",
+        value_name = "KID",
+        conflicts_with = "prune"
+    )]
+    #[arg(allow_hyphen_values = true)]
+    kids: Vec<String>,
+
+    /// Send no private part
+    #[arg(long, conflicts_with = "private_all")]
+    public: bool,
+
+    /// Send every private part, those of pending and retired keys too
+    #[arg(long)]
+    private_all: bool,
+
+    /// Take keys away from the server that the set does not have
+    #[arg(long)]
+    prune: bool,
+
+    /// Show what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Serialize)]
+struct Report {
+    set: String,
+    remote: String,
+    sent: Vec<Sent>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<String>,
+    changed: bool,
+}
+
+#[derive(Serialize)]
+struct Sent {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    private: bool,
+}
+
+/// Runs `jwks push`.
+pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
+    let Some(remote) = &args.all else {
+        let (name, there) = split_name(args.remote.as_deref().unwrap_or_default());
+        let set = SetName::new(args.set.as_deref().unwrap_or_default())?;
+        let server = args.connection.open(ctx, name)?;
+        let report = push(ctx, args, &server, &set, there.unwrap_or(set.as_str()))?;
+        return match ctx.out.is_json() {
+            true => ctx.out.json(&report),
+            false => Ok(()),
+        };
+    };
+    let server = args.connection.open(ctx, remote)?;
+    server.kind.require(Operation::SetSet)?;
+    if server.kind.sets == Sets::One {
+        let name = server.kind.name;
+        return Err(Error::usage(format!(
+            "{name} has one set: several would each take the place of the one before"
+        ))
+        .hint("push one set: jwks push SET REMOTE"));
+    }
+    push_all(ctx, args, &server)
+}
+
+/// Pushes every set, goes on after a failure, and tells of each.
+fn push_all(ctx: &Context, args: &PushArgs, server: &Remote) -> Result<()> {
+    let names = ctx.store.names()?;
+    let progress = ctx.out.progress(names.len() as u64, "pushing");
+    let (mut reports, mut failed, mut kind) = (Vec::new(), Vec::new(), None);
+    for name in &names {
+        let pushed = progress.suspend(|| push(ctx, args, server, name, name.as_str()));
+        match pushed {
+            Ok(report) => reports.push(report),
+            Err(error) => {
+                let error = error.about(format!("set {name}"));
+                progress.suspend(|| ctx.out.warn(error.to_string()));
+                kind.get_or_insert(error.kind());
+                failed.push(name.to_string());
+            }
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    if ctx.out.is_json() {
+        ctx.out
+            .json(&serde_json::json!({ "sets": reports, "failed": failed }))?;
+    }
+    match kind {
+        None => Ok(()),
+        Some(kind) => Err(Error::of(
+            kind,
+            format!(
+                "{} not pushed: {}",
+                count(failed.len(), "set"),
+                list_names(&failed)
+            ),
+        )),
+    }
+}
+
+fn push(
+    ctx: &Context,
+    args: &PushArgs,
+    server: &Remote,
+    name: &SetName,
+    there: &str,
+) -> Result<Report> {
+    server.kind.require(Operation::SetSet)?;
+    let document = ctx.load(name)?;
+    let local = document.parse()?;
+    for kid in &args.kids {
+        let found = local.find_exactly(kid);
+        found.map_err(|error| error.about(format!("set {name}")))?;
+    }
+    let before = server.get(there, Form::Private)?.unwrap_or_default();
+    let private = match (args.public, args.private_all) {
+        (true, _) => Private::None,
+        (_, true) => Private::All,
+        _ => Private::Signing,
+    };
+    let policy = Policy {
+        private,
+        only: &args.kids,
+        prune: args.prune,
+        now: ctx.now,
+    };
+    let plan = push::plan(&local, &before, &server.kind.storage, policy)?;
+    for (key, why) in &plan.refused {
+        let key = key.handle().unwrap_or("without a kid");
+        ctx.out.warn(format!("{key:?} is not sent: {why}"));
+    }
+    let target = format!("{}:{there}", server.name);
+    let changes = plan.changes();
+    let report = Report {
+        set: name.to_string(),
+        remote: server.name.clone(),
+        sent: sent(&plan),
+        removed: handles(&plan.gone),
+        changed: changes && !args.dry_run,
+    };
+    if !changes {
+        show_left_out(ctx, &plan);
+        ctx.out.status(format!(
+            "{target} has all of set {name} already: nothing sent"
+        ));
+        return Ok(report);
+    }
+    if plan.set.keys.is_empty() && plan.gone.is_empty() {
+        return Err(Error::refused(format!("set {name} has no key to send")));
+    }
+    show(ctx, name, &target, &plan);
+    if server.kind.storage.first_signs && !plan.leaves_a_signer() {
+        ctx.out.warn(format!(
+            "no private key would be left in {target}: {} generates one of its own where it signs with that set",
+            server.kind.name
+        ));
+    }
+    if args.dry_run {
+        ctx.out.status("nothing sent: this was a dry run");
+        return Ok(report);
+    }
+    ctx.prompt.confirm(&ctx.out, &in_words(&target, &plan))?;
+    server.put_set(there, &before, &plan.set)?;
+    ctx.out.status(format!("sent set {name} to {target}"));
+    Ok(report)
+}
+
+fn sent(plan: &Plan) -> Vec<Sent> {
+    let sent = plan.items.iter().filter(|item| item.fate != Fate::Same);
+    sent.map(|item| Sent {
+        kid: item.name.kid.clone(),
+        private: item.private,
+    })
+    .collect()
+}
+
+fn handles(names: &[KeyName]) -> Vec<String> {
+    let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
+    names.iter().map(handle).collect()
+}
+
+/// What would happen to each key, one a line on standard error.
+fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
+    ctx.out.status(format!("set {name} to {target}:"));
+    for item in &plan.items {
+        ctx.out.status(format!("  {}", line(item)));
+    }
+    for kid in handles(&plan.kept) {
+        ctx.out.status(format!(
+            "  {kid}: only there, stays (--prune takes it away)"
+        ));
+    }
+    for kid in handles(&plan.gone) {
+        ctx.out.status(format!("  {kid}: only there, GOES AWAY"));
+    }
+    if plan.resigns {
+        ctx.out
+            .status("  the order changes, and with it the key that signs");
+    }
+    show_left_out(ctx, plan);
+}
+
+fn show_left_out(ctx: &Context, plan: &Plan) {
+    for (key, why) in &plan.left_out {
+        let key = key.handle().unwrap_or("(without kid)");
+        ctx.out.status(format!("  {key}: not sent, {why}"));
+    }
+}
+
+fn line(item: &Item) -> String {
+    let kid = item.name.handle().unwrap_or("(without kid)");
+    let part = match (item.private, item.was_private) {
+        (true, false) => "with its PRIVATE part",
+        (true, true) => "private, as it is there",
+        (false, true) => "public only: its private part goes away there",
+        (false, false) => "public only",
+    };
+    let fate = match &item.fate {
+        Fate::Add => "new".into(),
+        Fate::Same => "unchanged".into(),
+        Fate::Change(members) => format!("changes {}", members.join(", ")),
+    };
+    format!("{kid} ({}): {fate}, {part}", item.alg)
+}
+
+fn in_words(target: &str, plan: &Plan) -> String {
+    let changed = plan.items.iter().filter(|item| item.fate != Fate::Same);
+    let private = changed.clone().filter(|item| item.private).count();
+    let changed = count(changed.count(), "key");
+    let mut words =
+        format!("{target} would get {changed}, {private} of them with the private part");
+    if !plan.gone.is_empty() {
+        let gone = list_names(&handles(&plan.gone));
+        words.push_str(&format!(
+            ", and lose {}: {gone}",
+            count(plan.gone.len(), "key")
+        ));
+    }
+    words
+}

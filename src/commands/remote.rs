@@ -1,0 +1,385 @@
+//! `jwks remote`: the named servers.
+
+use super::server::ConnectionArgs;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::output::{Narrow, Tone};
+use crate::remote::entry::{Entry, Place};
+use crate::remote::kind::{Auth, KINDS, Kind, Sets};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand, ValueHint};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks remote add prod --kind hydra --url http://127.0.0.1:4445
+  $ jwks remote list
+  $ jwks remote test prod";
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  $ jwks remote add prod --kind hydra --url https://hydra.example:4445 --cacert ca.pem
+  $ jwks remote add network --kind ory --project-slug happy-cat --token-env ORY_ACCESS_TOKEN
+  $ jwks remote add service --kind authlete --region eu --service-id 715948317 --token-file token
+  $ jwks remote add clerk --kind clerk
+  $ jwks remote add gateway --kind apinizer --url https://apinizer.example --project orders --token-command 'pass apinizer'
+  $ jwks remote add issuer --kind oidc --issuer https://issuer.example";
+
+/// Name servers that hold key sets
+///
+/// A remote says where a server is, what kind it is, and where its token comes from. The token
+/// itself is never kept.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RemoteArgs {
+    #[command(subcommand)]
+    command: RemoteCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RemoteCommand {
+    Add(Box<AddArgs>),
+    List(ListArgs),
+    Show(ShowArgs),
+    Test(TestArgs),
+    Remove(RemoveArgs),
+}
+
+/// Add a remote
+///
+/// The token comes from an environment variable, a file or a command; without any of them from the
+/// variable in which the service's own clients look, or else a terminal is asked.
+#[derive(Debug, Args)]
+#[command(after_help = ADD_EXAMPLES)]
+struct AddArgs {
+    /// The name
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// The kind of server
+    #[arg(long, value_name = "KIND")]
+    #[arg(value_parser = PossibleValuesParser::new(KINDS.iter().map(|kind| kind.name)))]
+    kind: String,
+
+    /// The address: of Hydra's admin API, of Apinizer's manager, of a JWK Set
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    url: Option<String>,
+
+    /// The slug of an Ory Network project
+    #[arg(long, value_name = "SLUG")]
+    project_slug: Option<String>,
+
+    /// The id of an Authlete service; for Authlete 2 its API key
+    #[arg(long, value_name = "ID")]
+    service_id: Option<String>,
+
+    /// The region of Authlete
+    #[arg(long, value_name = "us|jp|eu|br")]
+    region: Option<String>,
+
+    /// The project of Apinizer
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
+
+    /// Apinizer's client whose secret is exchanged for tokens; the secret comes as a token does
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+
+    /// The issuer whose keys are meant
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    issuer: Option<String>,
+
+    /// The environment variable that holds the token
+    #[arg(long, value_name = "VAR", conflicts_with_all = ["token_file", "token_command"])]
+    token_env: Option<String>,
+
+    /// The file that holds the token
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "token_command")]
+    token_file: Option<PathBuf>,
+
+    /// The shell command that prints the token
+    #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
+    token_command: Option<String>,
+
+    /// A header for each call; {token} in its value stands for the token, which then goes nowhere
+    /// else; may stand several times
+    #[arg(long = "header", value_name = "NAME:VALUE")]
+    headers: Vec<String>,
+
+    /// The authorities to trust instead of the platform's, as PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    cacert: Option<PathBuf>,
+
+    /// The client's certificate for mutual TLS, as PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    cert: Option<PathBuf>,
+
+    /// The private key of the client's certificate, as PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    key: Option<PathBuf>,
+
+    /// Replace a remote of the same name
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// List the remotes
+#[derive(Debug, Args)]
+#[command(visible_alias = "ls")]
+struct ListArgs {}
+
+/// Show a remote, and where its token comes from
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// The remote
+    #[arg(value_name = "REMOTE")]
+    remote: String,
+}
+
+/// Make one harmless call, and tell what answered and what the kind can do
+#[derive(Debug, Args)]
+struct TestArgs {
+    /// The remote, or an address
+    #[arg(value_name = "REMOTE")]
+    remote: String,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Remove a remote; the server is not touched
+#[derive(Debug, Args)]
+#[command(visible_alias = "rm")]
+struct RemoveArgs {
+    /// The remote
+    #[arg(value_name = "REMOTE")]
+    remote: String,
+}
+
+/// Runs `jwks remote`.
+pub fn run(ctx: &Context, args: &RemoteArgs) -> Result<()> {
+    match &args.command {
+        RemoteCommand::Add(args) => add(ctx, args),
+        RemoteCommand::List(_) => list(ctx),
+        RemoteCommand::Show(args) => show(ctx, args),
+        RemoteCommand::Test(args) => test(ctx, args),
+        RemoteCommand::Remove(args) => remove(ctx, args),
+    }
+}
+
+fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
+    let entry = Entry {
+        name: args.name.clone(),
+        kind: args.kind.clone(),
+        place: Place {
+            url: args.url.clone(),
+            project_slug: args.project_slug.clone(),
+            service_id: args.service_id.clone(),
+            region: args.region.clone(),
+            project: args.project.clone(),
+            client_id: args.client_id.clone(),
+            issuer: args.issuer.clone(),
+        },
+        token_env: args.token_env.clone(),
+        token_file: absolute(&args.token_file)?,
+        token_command: args.token_command.clone(),
+        headers: args.headers.clone(),
+        cacert: absolute(&args.cacert)?,
+        cert: absolute(&args.cert)?,
+        key: absolute(&args.key)?,
+        ..Entry::default()
+    };
+    entry.check()?;
+    refuse_keystore_directory(ctx)?;
+    ctx.remotes.add(entry, args.force)?;
+    let name = &args.name;
+    ctx.out.status(format!(
+        "added remote {name}; jwks remote test {name} asks whether it answers"
+    ));
+    match ctx.out.is_json() {
+        true => ctx.out.json(&described(&ctx.remotes.find(name)?)?),
+        false => Ok(()),
+    }
+}
+
+/// The file as it is called from everywhere.
+fn absolute(file: &Option<PathBuf>) -> Result<Option<PathBuf>> {
+    let absolute = |file: &PathBuf| {
+        std::path::absolute(file)
+            .map_err(|error| Error::failed(format!("cannot find {}", file.display())).cause(error))
+    };
+    file.as_ref().map(absolute).transpose()
+}
+
+/// The file of remotes would pass for a set.
+fn refuse_keystore_directory(ctx: &Context) -> Result<()> {
+    let directory = ctx.remotes.directory()?;
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match real(directory) == real(ctx.store.directory()) {
+        false => Ok(()),
+        true => Err(Error::usage(format!(
+            "{} is the keystore, and remotes are kept there too",
+            directory.display()
+        ))
+        .hint("keep the keystore in another directory: --store DIR or JWKS_STORE")),
+    }
+}
+
+fn list(ctx: &Context) -> Result<()> {
+    let entries = ctx.remotes.entries()?;
+    if ctx.out.is_json() {
+        let entries: Result<Vec<_>> = entries.iter().map(described).collect();
+        return ctx.out.json(&json!({ "remotes": entries? }));
+    }
+    if entries.is_empty() {
+        ctx.out
+            .status("no remotes; jwks remote add NAME --kind KIND makes one");
+        return Ok(());
+    }
+    let row = |entry: &Entry| {
+        let token = entry.token_source().unwrap_or_else(|| "-".into());
+        let cells = [entry.name.clone(), entry.kind.clone(), place(entry), token];
+        cells.map(|text| (text, Tone::Plain)).to_vec()
+    };
+    let header = ["REMOTE", "KIND", "WHERE", "TOKEN"];
+    ctx.out
+        .table(&header, entries.iter().map(row).collect(), Narrow::WrapLast)
+}
+
+/// Where a remote is, in a few words.
+fn place(entry: &Entry) -> String {
+    let settings = entry.place.settings();
+    let words: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| match *name {
+            "--url" | "--issuer" => (*value).to_owned(),
+            name => format!("{} {value}", name.trim_start_matches('-')),
+        })
+        .collect();
+    match words.is_empty() {
+        true => "-".into(),
+        false => words.join(", "),
+    }
+}
+
+/// The entry as it is kept, with what the kind can do. It holds no token; values of headers are
+/// left out, for somebody may have put a secret there.
+fn described(entry: &Entry) -> Result<Value> {
+    let kind = entry.kind()?;
+    let mut value = serde_json::to_value(entry)
+        .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
+    let names: Vec<_> = header_names(entry).collect();
+    if !names.is_empty() {
+        value["headers"] = json!(names);
+    }
+    value["can"] = json!(can(kind));
+    Ok(value)
+}
+
+fn header_names(entry: &Entry) -> impl Iterator<Item = &str> {
+    let headers = entry.headers.iter();
+    headers.map(|header| header.split(':').next().unwrap_or_default())
+}
+
+fn can(kind: &Kind) -> Vec<&'static str> {
+    kind.can
+        .iter()
+        .map(|operation| operation.in_words())
+        .collect()
+}
+
+fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
+    let entry = ctx.remotes.find(&args.remote)?;
+    if ctx.out.is_json() {
+        return ctx.out.json(&described(&entry)?);
+    }
+    let kind = entry.kind()?;
+    let mut rows = vec![
+        ("name", entry.name.clone()),
+        ("kind", format!("{}: {}", kind.name, kind.about)),
+    ];
+    for (name, value) in entry.place.settings() {
+        rows.push((name.trim_start_matches('-'), value.to_owned()));
+    }
+    rows.push(("token", token_in_words(&entry, kind)));
+    if kind.auth != Auth::None {
+        rows.push(("sent as", kind.token.to_owned()));
+    }
+    for header in header_names(&entry) {
+        rows.push(("header", header.to_owned()));
+    }
+    let files = [
+        ("cacert", &entry.cacert),
+        ("cert", &entry.cert),
+        ("key", &entry.key),
+    ];
+    for (name, file) in files {
+        if let Some(file) = file {
+            rows.push((name, file.display().to_string()));
+        }
+    }
+    rows.push(("can", can(kind).join(", ")));
+    print(ctx, rows)
+}
+
+fn print(ctx: &Context, rows: Vec<(&str, String)>) -> Result<()> {
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| vec![(name.to_owned(), Tone::Faint), (value, Tone::Plain)]);
+    ctx.out
+        .table(&["WHAT", "VALUE"], rows.collect(), Narrow::WrapLast)
+}
+
+fn token_in_words(entry: &Entry, kind: &Kind) -> String {
+    match (entry.token_source(), kind.auth, kind.token_variables) {
+        (Some(source), ..) => source,
+        (None, Auth::None, _) => "none".into(),
+        (None, Auth::Optional, _) => "none".into(),
+        (None, Auth::Required, []) => "a terminal is asked for it".into(),
+        (None, Auth::Required, variables) => format!(
+            "the variable {}; or a terminal is asked for it",
+            variables.join(" or ")
+        ),
+    }
+}
+
+fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
+    let server = args.connection.open(ctx, &args.remote)?;
+    let found = server.test()?;
+    let token = match &server.token_source {
+        Some(source) => format!("a token from {source}"),
+        None => "no token".into(),
+    };
+    let sets = match server.kind.sets {
+        Sets::Named => "any number, by name",
+        Sets::One => "one",
+    };
+    if ctx.out.is_json() {
+        return ctx.out.json(&json!({
+            "remote": server.name, "kind": server.kind.name, "address": server.address,
+            "found": found, "token": server.token_source, "can": can(server.kind),
+        }));
+    }
+    print(
+        ctx,
+        vec![
+            ("remote", server.name.clone()),
+            ("kind", server.kind.name.into()),
+            ("address", server.address.clone()),
+            ("found", found),
+            ("authenticated by", token),
+            ("sets", sets.into()),
+            ("can", can(server.kind).join(", ")),
+        ],
+    )
+}
+
+fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
+    ctx.remotes.remove(&args.remote)?;
+    ctx.out.status(format!("removed remote {}", args.remote));
+    match ctx.out.is_json() {
+        true => ctx.out.json(&json!({ "removed": args.remote })),
+        false => Ok(()),
+    }
+}

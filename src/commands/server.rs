@@ -1,0 +1,175 @@
+//! How commands get to a server: the options that all of them share, and the way there.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keyset::KeySet;
+use crate::output::Output;
+use crate::remote::entry::Entry;
+use crate::remote::http::{Event, Notify, Options, Watch};
+use crate::remote::kind::{Auth, Sets};
+use crate::remote::token::{self, Token};
+use crate::remote::{Remote, entry_of_address, is_address};
+use clap::Args;
+use serde_json::json;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The exit code of a program that was interrupted: 128 and the number of the signal.
+const INTERRUPTED: i32 = 130;
+
+/// The options of every command that may speak to a server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Remote options")]
+pub struct ConnectionArgs {
+    /// How long a connection may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
+    connect_timeout: u64,
+
+    /// How long a whole call may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+
+    /// Let private keys and tokens go over plain http to other machines
+    #[arg(long)]
+    allow_insecure_http: bool,
+}
+
+/// The options of the verbs that work on the keystore and on servers.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Remote options")]
+pub struct RemoteArgs {
+    /// A server instead of the keystore: the name of a remote, or an address to read from
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+impl RemoteArgs {
+    /// The conditions of calls to an address.
+    pub fn options(&self, ctx: &Context) -> Options {
+        self.connection.options(ctx)
+    }
+
+    /// The server that was named; `None` where the keystore is meant.
+    pub fn open(&self, ctx: &Context) -> Result<Option<Remote>> {
+        let name = self.remote.as_deref();
+        name.map(|name| self.connection.open(ctx, name)).transpose()
+    }
+}
+
+impl ConnectionArgs {
+    /// The conditions of this command's calls. From here on an interruption says what a server
+    /// may hold already.
+    pub fn options(&self, ctx: &Context) -> Options {
+        let watch = Watch::default();
+        answer_interruptions(ctx.out, watch.clone());
+        Options {
+            connect_timeout: Duration::from_secs(self.connect_timeout.min(self.timeout)),
+            timeout: Duration::from_secs(self.timeout),
+            allow_insecure_http: self.allow_insecure_http,
+            now: ctx.now,
+            notify: notify(ctx.out),
+            watch,
+        }
+    }
+
+    /// The server with a name, or at an address.
+    pub fn open(&self, ctx: &Context, name: &str) -> Result<Remote> {
+        let entry = match is_address(name) {
+            true => entry_of_address(name)?,
+            false => ctx.remotes.find(name)?,
+        };
+        let options = self.options(ctx);
+        let token = find_token(ctx, &entry, &options.notify)?;
+        Remote::open(&entry, token, options)
+    }
+}
+
+/// The token of a remote; asked for where one is needed and nothing says where it is.
+fn find_token(ctx: &Context, entry: &Entry, notify: &Notify) -> Result<Option<Token>> {
+    let kind = entry.kind()?;
+    let found = token::find(entry, kind, notify)?;
+    if found.is_some() || kind.auth != Auth::Required {
+        return Ok(found);
+    }
+    let typed = ctx.prompt.secret(&format!("Token for {}", entry.name))?;
+    typed.map(token::typed).transpose()
+}
+
+fn notify(out: Output) -> Notify {
+    Rc::new(move |event| match event {
+        Event::Call {
+            method,
+            address,
+            status,
+            took,
+        } => {
+            let milliseconds = took.as_millis();
+            let shown = status.map_or_else(|| "no answer".into(), |status| status.to_string());
+            out.call(format!("{method} {address} {shown} {milliseconds} ms"), || {
+                json!({"method": method, "address": address, "status": status, "milliseconds": milliseconds as u64})
+            });
+        }
+        Event::Repeat { reason, pause } => {
+            let seconds = pause.as_secs_f32();
+            out.status(format!("{reason}; again in {seconds:.1} s"));
+        }
+        Event::Warning(text) => out.warn(text),
+    })
+}
+
+fn answer_interruptions(out: Output, watch: Watch) {
+    let handler = move || {
+        if let Some(call) = watch.under_way() {
+            let error = Error::remote(format!("interrupted after {call} began")).hint(
+                "the server may hold the change already: jwks list SET --remote or jwks diff tells",
+            );
+            out.error(&error);
+        }
+        std::process::exit(INTERRUPTED);
+    };
+    // Where one is installed already it does the same.
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// The set that is meant on a server: the one that was named, or the only one there is.
+pub fn set_name(remote: &Remote, named: Option<&str>) -> Result<String> {
+    match (named, remote.kind.sets) {
+        (Some(name), _) => Ok(name.to_owned()),
+        (None, Sets::One) => remote
+            .sets()?
+            .pop()
+            .ok_or_else(|| Error::not_found(format!("{} has no set", remote.name))),
+        (None, Sets::Named) => Err(Error::usage(format!(
+            "{} has sets by name: which one?",
+            remote.kind.name
+        ))
+        .hint("name the set")),
+    }
+}
+
+/// The kid that a text means on a server: as it is, or with what every kid begins with there.
+pub fn name_there(remote: &Remote, set: &KeySet, kid: &str) -> String {
+    match set.find(kid) {
+        Ok(_) => kid.to_owned(),
+        Err(_) => {
+            let there = remote.kind.storage.kid(kid, None);
+            match set.find(&there) {
+                Ok(_) => there,
+                Err(_) => kid.to_owned(),
+            }
+        }
+    }
+}
+
+/// Splits `REMOTE[:NAME]`. An address is no name with a colon in it.
+pub fn split_name(remote: &str) -> (&str, Option<&str>) {
+    match remote.split_once(':') {
+        Some((name, set)) if !is_address(remote) => (name, Some(set)),
+        _ => (remote, None),
+    }
+}

@@ -1,0 +1,49 @@
+//! `jwks set` without a FILE: members of the set's own keys.
+
+use super::SetArgs;
+use crate::commands::report::describe;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::attributes::Attributes;
+use crate::key::check::new_fault;
+use crate::keyset::merge::{KeyName, Merged};
+use crate::keystore::{IfMissing, SetName};
+
+/// Changes members of the set's own keys.
+pub fn change(
+    ctx: &Context,
+    args: &SetArgs,
+    name: &SetName,
+    attributes: &Attributes,
+) -> Result<Merged> {
+    ctx.store.change(name, IfMissing::Fail, |set| {
+        let positions: Vec<usize> = match &args.kid {
+            Some(kid) => {
+                let found = set.find_exactly(kid);
+                vec![found.map_err(|error| error.about(format!("set {name}")))?]
+            }
+            None => (0..set.keys.len()).collect(),
+        };
+        let mut merged = Merged::default();
+        for position in positions {
+            let key = &set.keys[position];
+            let mut members = key.members().unwrap_or_default();
+            let before = members.clone();
+            attributes.overwrite(&mut members);
+            if members == before || key.members().is_err() {
+                merged.unchanged.push(KeyName::of(key));
+                continue;
+            }
+            let changed = Key::from(members);
+            if let Some(fault) = new_fault(key, &changed) {
+                let key = describe(position, key);
+                let message = format!("{key}: {} ({})", fault.message, fault.rule);
+                return Err(Error::invalid(message));
+            }
+            merged.updated.push(KeyName::of(&changed));
+            set.keys[position] = changed;
+        }
+        Ok(merged)
+    })
+}

@@ -1,0 +1,171 @@
+//! `jwks set --remote`: own keys into a server's set.
+
+use super::{SetArgs, loss_in_words, read_documents, read_keys, report};
+use crate::commands::report::{count, list_names};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::attributes::Attributes;
+use crate::key::public::{has_private_member, is_key_pair};
+use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::index::Index;
+use crate::keyset::merge::{KeyName, Merged};
+use crate::remote::Remote;
+use crate::remote::kind::{Form, Operation};
+
+/// Puts keys into a server's set: one by itself, several or a whole set in one step.
+pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remote) -> Result<()> {
+    server.kind.require(match args.replace {
+        true => Operation::SetSet,
+        false => Operation::SetKey,
+    })?;
+    let documents = read_documents(ctx, args, attributes)?;
+    if documents.is_empty() {
+        return Err(Error::usage("no keys were given")
+            .hint("members of a server's keys are changed by setting the keys anew"));
+    }
+    let mut given = read_keys(ctx, args, &documents, attributes)?;
+    refuse_unfit(server, &mut given)?;
+
+    let name = &args.set;
+    let before = server.get(name, Form::Private)?.unwrap_or_default();
+    let change = match args.replace {
+        true => replacement(&before, &given),
+        false => addition(args, server, &before, given)?,
+    };
+    if change.merged.added.is_empty()
+        && change.merged.updated.is_empty()
+        && change.merged.replaced.is_empty()
+    {
+        return report(ctx, name, &change.merged);
+    }
+    ctx.prompt
+        .confirm(&ctx.out, &in_words(name, server, &before, &change))?;
+    match &change.single {
+        Some(key) => server.put_key(name, &before, key)?,
+        None => server.put_set(name, &before, &change.after)?,
+    }
+    let signer = change.after.keys.iter().find(|key| is_key_pair(key));
+    if let Some(key) = signer.filter(|_| server.kind.storage.first_signs) {
+        let kid = Header::of(key).kid.unwrap_or_default();
+        ctx.out
+            .status(format!("{} signs with {kid}", server.kind.name));
+    }
+    report(ctx, name, &change.merged)
+}
+
+/// What is to become of a server's set.
+struct Change {
+    after: KeySet<'static>,
+    /// The one key that is all there is to send.
+    single: Option<Key<'static>>,
+    merged: Merged,
+}
+
+/// Gives the keys the kids that they have on the server, and refuses those that it does not take.
+fn refuse_unfit(server: &Remote, given: &mut KeySet) -> Result<()> {
+    let storage = &server.kind.storage;
+    for key in &mut given.keys {
+        let Ok(members) = key.members() else {
+            continue;
+        };
+        let kid = members.string("kid");
+        let kid = kid.map(|kid| storage.kid(&kid, members.string("kty").as_deref()));
+        let members = match kid {
+            Some(kid) => members.clone().with_kid(&kid),
+            None => members.clone(),
+        };
+        if let Some(why) = (storage.refuses)(&members) {
+            let name = KeyName::of(key);
+            let name = name.handle().unwrap_or("without a kid");
+            return Err(Error::invalid(format!(
+                "{} does not take the key {name:?}: {why}",
+                server.name
+            )));
+        }
+        *key = Key::from(members);
+    }
+    Ok(())
+}
+
+fn replacement(before: &KeySet, given: &KeySet) -> Change {
+    let index = Index::of(before);
+    let names = |there: bool| {
+        let keys = given.keys.iter();
+        let keys = keys.filter(|key| index.copies_of(key).is_empty() != there);
+        keys.map(KeyName::of).collect()
+    };
+    Change {
+        after: given.clone().into_owned(),
+        single: None,
+        merged: Merged {
+            added: names(false),
+            updated: names(true),
+            replaced: before.lost_in(given),
+            ..Merged::default()
+        },
+    }
+}
+
+fn addition(
+    args: &SetArgs,
+    server: &Remote,
+    before: &KeySet,
+    given: KeySet<'static>,
+) -> Result<Change> {
+    let is_one = given.keys.len() == 1;
+    let mut after = before.clone().into_owned();
+    let merged = after.merge(given.keys, args.on_conflict)?;
+    let new = after.keys.len() - before.keys.len();
+    let changed = after
+        .keys
+        .iter()
+        .find(|key| !before.keys.contains(key))
+        .cloned();
+    if server.kind.storage.first_signs {
+        // The newest key comes first, as it does when one is put alone.
+        after.keys.rotate_right(new);
+        after.keys[..new].reverse();
+    }
+    Ok(Change {
+        after,
+        single: changed.filter(|_| is_one),
+        merged,
+    })
+}
+
+/// What is sent and what goes, in words.
+fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> String {
+    let sent = change
+        .after
+        .keys
+        .iter()
+        .filter(|key| !before.keys.contains(key));
+    let sent = sent.map(|key| {
+        let header = Header::of(key);
+        let kid = header.kid.as_deref().unwrap_or("(without kid)");
+        let alg = header
+            .alg
+            .as_deref()
+            .or(header.kty.as_deref())
+            .unwrap_or("?");
+        let part = match has_private_member(key) {
+            true => "with its private part",
+            false => "public only",
+        };
+        format!("{kid} ({alg}, {part})")
+    });
+    let sent: Vec<_> = sent.collect();
+    let number = count(sent.len(), "key");
+    let mut words = format!(
+        "set {name} on {} would get {number}: {}",
+        server.name,
+        list_names(&sent)
+    );
+    if !change.merged.replaced.is_empty() {
+        words.push_str("; ");
+        words.push_str(&loss_in_words(&change.merged.replaced));
+    }
+    words
+}

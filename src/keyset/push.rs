@@ -1,0 +1,407 @@
+//! What a push would make of a server's set: worked out beforehand, shown, then sent as it is.
+
+use super::KeySet;
+use super::index::Index;
+use super::lifecycle::{self, State};
+use super::merge::KeyName;
+use super::storage::Storage;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::check::{Severity, findings};
+use crate::key::public::{Dates, Unpublishable, has_private_member, is_key_pair, public_form};
+use crate::key::summary::Header;
+use std::collections::{HashMap, HashSet};
+
+/// Which private parts are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Private {
+    /// Those of the active signing keys, to a server that signs.
+    #[default]
+    Signing,
+    /// None.
+    None,
+    /// Every one.
+    All,
+}
+
+/// What is to be sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Policy<'a> {
+    /// Which private parts go along.
+    pub private: Private,
+    /// The keys to send, by kid or thumbprint; all where there is none. Symmetric keys are sent
+    /// only where they are named.
+    pub only: &'a [String],
+    /// Whether keys that the local set does not have go away.
+    pub prune: bool,
+    /// The time, in seconds since 1970.
+    pub now: i64,
+}
+
+/// What a push does with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The server does not have it.
+    Add,
+    /// The server has it with other values for these members.
+    Change(Vec<String>),
+    /// The server has it as it is.
+    Same,
+}
+
+/// A local key that the server shall hold.
+#[derive(Debug)]
+pub struct Item {
+    /// Its name.
+    pub name: KeyName,
+    /// Its algorithm, or else its type.
+    pub alg: String,
+    /// Whether its private part is there afterwards.
+    pub private: bool,
+    /// Whether the server has its private part now.
+    pub was_private: bool,
+    /// What happens to it.
+    pub fate: Fate,
+}
+
+/// A push that has not happened.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The local keys that the server shall hold, in their order.
+    pub items: Vec<Item>,
+    /// The local keys that it shall not hold, and why.
+    pub left_out: Vec<(KeyName, &'static str)>,
+    /// Local keys that the server does not take, and why.
+    pub refused: Vec<(KeyName, String)>,
+    /// Keys of the server alone that stay.
+    pub kept: Vec<KeyName>,
+    /// Keys of the server alone that go away.
+    pub gone: Vec<KeyName>,
+    /// Whether another key signs than now, though each is the same.
+    pub resigns: bool,
+    /// The server's set afterwards.
+    pub set: KeySet<'static>,
+}
+
+impl Plan {
+    /// Whether there is anything to send.
+    pub fn changes(&self) -> bool {
+        let is_changed = |item: &Item| item.fate != Fate::Same;
+        self.resigns || !self.gone.is_empty() || self.items.iter().any(is_changed)
+    }
+
+    /// Whether a key with a private part is left to sign with.
+    pub fn leaves_a_signer(&self) -> bool {
+        self.set.keys.iter().any(is_key_pair)
+    }
+}
+
+/// Works out what a push would do. It is an error where a kid would stand for two keys.
+pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) -> Result<Plan> {
+    let states = lifecycle::states(local, policy.now);
+    let index = Index::of(remote);
+    let mut plan = Plan::default();
+    let mut claimed = HashSet::new();
+    for (key, state) in local.keys.iter().zip(states) {
+        let there = counterpart(key, remote, &index, storage);
+        match wanted(key, state, storage, policy) {
+            Wanted::Key(wanted) => {
+                claimed.extend(there);
+                plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage);
+            }
+            Wanted::Expired => plan.left_out.push((KeyName::of(key), "expired")),
+            // What is left out here is not for this push to take away there.
+            Wanted::NotNamed => plan.keep(there, remote, &mut claimed),
+            Wanted::LeftOut(why) => {
+                plan.left_out.push((KeyName::of(key), why));
+                plan.keep(there, remote, &mut claimed);
+            }
+            Wanted::Refused(why) => {
+                plan.refused.push((KeyName::of(key), why));
+                plan.keep(there, remote, &mut claimed);
+            }
+        }
+    }
+    for (position, key) in remote.keys.iter().enumerate() {
+        if claimed.contains(&position) {
+            continue;
+        }
+        let names = match policy.prune {
+            true => &mut plan.gone,
+            false => &mut plan.kept,
+        };
+        names.push(KeyName::of(key));
+        if !policy.prune {
+            plan.set.keys.push(key.clone().into_owned());
+        }
+    }
+    refuse_shared_kids(&plan.set, storage)?;
+    if storage.first_signs {
+        plan.put_the_signer_first(local, policy.now);
+        plan.resigns = signer(remote) != signer(&plan.set);
+    }
+    for (name, value) in remote.members() {
+        let (name, value) = (name.to_string(), value.to_string());
+        plan.set.add_member(name.into(), value.into());
+    }
+    Ok(plan)
+}
+
+/// What is wanted of a local key on the server.
+enum Wanted {
+    Key(Key<'static>),
+    Expired,
+    NotNamed,
+    LeftOut(&'static str),
+    Refused(String),
+}
+
+fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wanted {
+    let name = KeyName::of(key);
+    let is_named = |wanted: &String| {
+        Some(wanted) == name.kid.as_ref() || Some(wanted) == name.thumbprint.as_ref()
+    };
+    if !policy.only.is_empty() && !policy.only.iter().any(is_named) {
+        return Wanted::NotNamed;
+    }
+    if state == State::Expired {
+        return Wanted::Expired;
+    }
+    let public = public_form(key, Dates::Keep);
+    let wanted = match public {
+        Err(Unpublishable::Invalid) => return Wanted::LeftOut("invalid"),
+        Err(Unpublishable::Unsupported) => return Wanted::LeftOut("unsupported"),
+        Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
+            return Wanted::LeftOut("symmetric: sent only when named");
+        }
+        Err(Unpublishable::Symmetric) => key.clone().into_owned(),
+        Ok(_) if sends_private_part(key, state, storage, policy.private) => {
+            let is_error =
+                |finding: &crate::key::check::Finding| finding.rule.severity() == Severity::Error;
+            if findings(key).iter().any(is_error) {
+                return Wanted::LeftOut("invalid");
+            }
+            key.clone().into_owned()
+        }
+        Ok(public) => Key::from(public),
+    };
+    let members = wanted.members().unwrap_or_default();
+    match (storage.refuses)(&members) {
+        Some(why) => Wanted::Refused(why),
+        None => Wanted::Key(Key::from(members)),
+    }
+}
+
+fn sends_private_part(key: &Key, state: State, storage: &Storage, private: Private) -> bool {
+    match private {
+        Private::None => false,
+        Private::All => has_private_member(key),
+        Private::Signing => {
+            storage.signs
+                && state == State::Active
+                && Header::of(key).effective_use() == Some("sig")
+                && has_private_member(key)
+        }
+    }
+}
+
+/// The same key on the server: the same thumbprint under the same kid.
+fn counterpart(key: &Key, remote: &KeySet, index: &Index, storage: &Storage) -> Option<usize> {
+    let header = Header::of(key);
+    let kty = header.kty.as_deref();
+    let kid = header.kid.as_deref().map(|kid| storage.kid(kid, kty));
+    let copies = index.copies_of(key);
+    copies.into_iter().find(|position| {
+        let other = Header::of(&remote.keys[*position]).kid;
+        other.is_none() || kid.is_none() || other.as_deref() == kid.as_deref()
+    })
+}
+
+impl Plan {
+    fn add(&mut self, local: &Key, wanted: Key<'static>, there: Option<&Key>, storage: &Storage) {
+        let header = Header::of(local);
+        let was_private = there.is_some_and(has_private_member);
+        // A private part that is nowhere else is not taken away.
+        let stays = was_private && !has_private_member(local);
+        let wanted = match there {
+            Some(there) if stays => there.clone().into_owned(),
+            _ => wanted,
+        };
+        let fate = match there {
+            None => Fate::Add,
+            Some(there) => match storage.differences(&wanted, there) {
+                members if members.is_empty() => Fate::Same,
+                members => Fate::Change(members),
+            },
+        };
+        self.items.push(Item {
+            name: KeyName::of(local),
+            alg: header.alg.or(header.kty).unwrap_or_default().into_owned(),
+            private: has_private_member(&wanted),
+            was_private,
+            fate,
+        });
+        self.set.keys.push(wanted);
+    }
+
+    fn keep(&mut self, there: Option<usize>, remote: &KeySet, claimed: &mut HashSet<usize>) {
+        if let Some(position) = there
+            && claimed.insert(position)
+        {
+            self.set
+                .keys
+                .push(remote.keys[position].clone().into_owned());
+        }
+    }
+
+    /// Lets no other private key come before an active signing key of ours.
+    fn put_the_signer_first(&mut self, local: &KeySet, now: i64) {
+        let states = lifecycle::states(local, now);
+        let signers = local.keys.iter().zip(states).filter(|(key, state)| {
+            *state == State::Active && Header::of(key).effective_use() == Some("sig")
+        });
+        let signers: Vec<_> = signers.map(|(key, _)| KeyName::of(key)).collect();
+        let keys = &mut self.set.keys;
+        let first = keys.iter().position(is_key_pair);
+        let active = keys
+            .iter()
+            .position(|key| is_key_pair(key) && signers.contains(&KeyName::of(key)));
+        if let (Some(first), Some(active)) = (first, active)
+            && first < active
+        {
+            keys[first..=active].rotate_right(1);
+        }
+    }
+}
+
+/// The thumbprint of the key that signs where the first one with a private part does.
+fn signer(set: &KeySet) -> Option<String> {
+    let first = set.keys.iter().find(|key| is_key_pair(key))?;
+    KeyName::of(first).thumbprint
+}
+
+fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
+    let mut kids = HashMap::new();
+    for key in &set.keys {
+        let header = Header::of(key);
+        let Some(kid) = header.kid else {
+            continue;
+        };
+        let name = KeyName::of(key).thumbprint;
+        if let Some(other) = kids.insert(storage.kid(&kid, header.kty.as_deref()), name.clone()) {
+            let [one, other] = [other, name].map(|name| name.unwrap_or_else(|| "none".into()));
+            return Err(Error::refused(format!(
+                "the kid {kid:?} would stand for two keys of the server, with the thumbprints {one} and {other}"
+            ))
+            .hint("--prune takes the server's own keys away; or give the local key another kid"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HYDRA: Storage = Storage {
+        members: Some(&["kty", "kid", "crv", "x", "d", "use", "alg"]),
+        signs: true,
+        first_signs: true,
+        ..Storage::FAITHFUL
+    };
+
+    /// A set of Ed25519 key pairs of RFC 8037 and RFC 8032, `letter` for a kid, with more members.
+    fn set(keys: &[(&str, &str)]) -> KeySet<'static> {
+        const PAIRS: &[(&str, &str, &str)] = &[
+            (
+                "a",
+                "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+            ),
+            (
+                "b",
+                "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw",
+                "TM0Imyj_ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U-4pvs",
+            ),
+        ];
+        let key = |(letter, more): &(&str, &str)| {
+            let (_, x, d) = PAIRS.iter().find(|(name, ..)| name == letter).unwrap();
+            let more = more.replace("PRIVATE", &format!(r#""d":"{d}""#));
+            let comma = if more.is_empty() { "" } else { "," };
+            Key::from_json(format!(
+                r#"{{"kty":"OKP","crv":"Ed25519","use":"sig","kid":"{letter}","x":"{x}"{comma}{more}}}"#
+            ))
+        };
+        KeySet::from(keys.iter().map(key).collect::<Vec<_>>())
+    }
+
+    fn sent(local: &KeySet, remote: &KeySet, policy: Policy) -> String {
+        let plan = plan(local, remote, &HYDRA, policy).unwrap();
+        let key = |key: &Key| {
+            let kid = Header::of(key).kid.unwrap_or_default().into_owned();
+            kid + if has_private_member(key) { "*" } else { "" }
+        };
+        plan.set.keys.iter().map(key).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn only_the_active_key_is_private() {
+        let local = set(&[("a", "PRIVATE"), ("b", "PRIVATE,\"nbf\":100")]);
+        let at = |now| Policy {
+            now,
+            ..Policy::default()
+        };
+        assert_eq!(sent(&local, &KeySet::default(), at(50)), "a* b");
+        assert_eq!(sent(&local, &KeySet::default(), at(100)), "a b*");
+    }
+
+    #[test]
+    fn a_pending_key_never_comes_before_the_active_one() {
+        let local = set(&[("b", "PRIVATE,\"nbf\":100"), ("a", "PRIVATE")]);
+        let all = Policy {
+            private: Private::All,
+            now: 50,
+            ..Policy::default()
+        };
+        assert_eq!(sent(&local, &KeySet::default(), all), "a* b*");
+    }
+
+    #[test]
+    fn what_only_the_server_has_stays_unless_pruned() {
+        let (local, remote) = (set(&[("a", "PRIVATE")]), set(&[("b", "PRIVATE")]));
+        let prune = Policy {
+            prune: true,
+            ..Policy::default()
+        };
+        assert_eq!(sent(&local, &remote, Policy::default()), "a* b*");
+        assert_eq!(sent(&local, &remote, prune), "a*");
+        let public = set(&[("a", "")]);
+        let server = set(&[("a", "PRIVATE")]);
+        assert_eq!(sent(&public, &server, prune), "a*", "the only private part");
+    }
+
+    #[test]
+    fn a_second_push_has_nothing_to_do() {
+        let local = set(&[("a", "PRIVATE,\"iat\":1"), ("b", "PRIVATE,\"nbf\":100")]);
+        let first = plan(&local, &KeySet::default(), &HYDRA, Policy::default()).unwrap();
+        assert!(first.changes());
+        let forms = first.set.keys.iter().map(|key| {
+            let form = HYDRA.form(&key.members().unwrap_or_default());
+            Key::from(form)
+        });
+        let stored = KeySet::from(forms.collect::<Vec<_>>());
+        let second = plan(&local, &stored, &HYDRA, Policy::default()).unwrap();
+        assert!(!second.changes(), "{second:?}");
+    }
+
+    #[test]
+    fn a_kid_stands_for_one_key() {
+        let local = set(&[("a", "")]);
+        let other = set(&[("b", "")]);
+        let renamed = other.keys[0]
+            .json()
+            .replace("\"kid\":\"b\"", "\"kid\":\"a\"");
+        let remote = KeySet::from(vec![Key::from_json(renamed)]);
+        assert!(plan(&local, &remote, &HYDRA, Policy::default()).is_err());
+    }
+}

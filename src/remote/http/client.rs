@@ -1,0 +1,485 @@
+//! Making calls: one after the other to one server, under all of the rules.
+
+use super::answer::{Answer, words};
+use super::redact::Redactor;
+use super::request::{Event, Options, Request, Retries, Traffic};
+use super::tls::Trust;
+use super::{is_loopback, show};
+use crate::error::{Error, Result};
+use crate::keyset::FOREIGN_LIMIT;
+use crate::secret::Secret;
+use std::cell::{OnceCell, RefCell};
+use std::fmt;
+use std::io::{self, Read as _};
+use std::time::{Duration, Instant};
+use ureq::http::{self, HeaderMap, Method, Response};
+use ureq::{Agent, Body, Proxy, Timeout};
+use url::Url;
+
+/// The most redirects that one call follows.
+const MOST_REDIRECTS: usize = 5;
+
+/// How long one call may take with all of its repetitions.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The first pause before a repetition; each further one is half as long again.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause that nobody asked for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What a client needs to know of a server.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The address that all paths are below.
+    pub base: Url,
+    /// Headers for each call; their values may be secret.
+    pub headers: Vec<(String, Secret<String>)>,
+    /// What its calls carry.
+    pub traffic: Traffic,
+    /// Which calls are repeated.
+    pub retries: Retries,
+    /// Certificates beside the platform's.
+    pub trust: Trust,
+}
+
+/// A client for one server; connections are kept for the next call.
+pub struct Client {
+    server: Endpoint,
+    options: Options,
+    authorization: RefCell<Option<Secret<String>>>,
+    agent: OnceCell<Agent>,
+    redactor: RefCell<Redactor>,
+}
+
+/// A call without an answer.
+struct Failure {
+    error: ureq::Error,
+    took: Duration,
+}
+
+impl Client {
+    /// A client that has asked nothing yet.
+    pub fn new(server: Endpoint, options: Options) -> Client {
+        let mut redactor = Redactor::default();
+        for (_, value) in &server.headers {
+            redactor.hide(value.expose());
+        }
+        Client {
+            server,
+            options,
+            authorization: RefCell::default(),
+            agent: OnceCell::new(),
+            redactor: RefCell::new(redactor),
+        }
+    }
+
+    /// Sends this `Authorization` from now on: a scheme such as `Bearer`, and a secret.
+    pub fn authorize(&self, scheme: &str, secret: &Secret<String>) {
+        self.hide(secret.expose());
+        let value = Secret::new(format!("{scheme} {}", secret.expose()));
+        *self.authorization.borrow_mut() = Some(value);
+    }
+
+    /// Keeps a secret out of every message.
+    pub fn hide(&self, secret: &str) {
+        self.redactor.borrow_mut().hide(secret);
+    }
+
+    /// The conditions of the calls.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Whether the server is asked over TLS.
+    pub fn is_https(&self) -> bool {
+        self.server.base.scheme() == "https"
+    }
+
+    /// The address that all paths are below, for people's eyes.
+    pub fn base(&self) -> String {
+        show(&self.server.base)
+    }
+
+    /// Makes a call and returns its answer, whatever the status.
+    pub fn send(&self, request: &Request) -> Result<Answer> {
+        if let Some((_, body)) = &request.body {
+            self.redactor.borrow_mut().hide_keys(body.expose());
+        }
+        let first = self.url(request);
+        let mut url = first.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            self.refuse_plain_http(&url)?;
+            let answer = self.persist(request, &url)?;
+            match self.redirected(request, &url, &answer)? {
+                Some(next) => url = next,
+                None => return Ok(answer),
+            }
+        }
+        let call = describe(request, &first);
+        Err(Error::remote(format!(
+            "{call} was redirected more than {MOST_REDIRECTS} times"
+        )))
+    }
+
+    fn url(&self, request: &Request) -> Url {
+        let mut url = match &request.address {
+            Some(address) => return address.clone(),
+            None => self.server.base.clone(),
+        };
+        // Only addresses without a host, such as mailto:, have no path.
+        if let Ok(mut path) = url.path_segments_mut()
+            && !request.path.is_empty()
+        {
+            path.pop_if_empty().extend(&request.path);
+        }
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        url
+    }
+
+    fn is_authenticated(&self) -> bool {
+        self.authorization.borrow().is_some()
+            || !self.server.headers.is_empty()
+            || self.server.trust.cert.is_some()
+    }
+
+    fn refuse_plain_http(&self, url: &Url) -> Result<()> {
+        let is_private = self.server.traffic == Traffic::Private || self.is_authenticated();
+        if url.scheme() == "https" || is_loopback(url) {
+            return Ok(());
+        }
+        if !is_private || self.options.allow_insecure_http {
+            let message = format!(
+                "{} is not https: whoever is on the way can read and change what it says",
+                show(url)
+            );
+            (self.options.notify)(Event::Warning(&message));
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "private keys and tokens do not go over plain http to {}",
+            show(url)
+        ))
+        .hint("use https; or insist with --allow-insecure-http where the way there is private"))
+    }
+
+    /// Where a redirect leads; an error where it must not be followed.
+    fn redirected(&self, request: &Request, from: &Url, answer: &Answer) -> Result<Option<Url>> {
+        if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            return Ok(None);
+        }
+        let refuse = |why: &str| {
+            let (call, status) = (&answer.call, answer.status);
+            Err(
+                Error::remote(format!("{call} was redirected ({status}) {why}"))
+                    .hint("if that address can be trusted, name it itself"),
+            )
+        };
+        let Some(location) = &answer.location else {
+            return refuse("to nowhere");
+        };
+        let Ok(mut next) = from.join(location) else {
+            return refuse("to what is no address");
+        };
+        next.set_fragment(None);
+        let to = format!("to {}", show(&next));
+        if request.method != Method::GET {
+            return refuse(&format!("{to}; no call that writes is redirected"));
+        }
+        if self.is_authenticated() {
+            return refuse(&format!("{to}; no call that authenticates is redirected"));
+        }
+        match (from.scheme(), next.scheme()) {
+            (_, "https") | ("http", "http") => Ok(Some(next)),
+            ("https", "http") => refuse(&format!("{to}; https never becomes http")),
+            _ => refuse(&to),
+        }
+    }
+
+    /// Makes a call, and repeats it while that makes sense.
+    fn persist(&self, request: &Request, url: &Url) -> Result<Answer> {
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let outcome = self.once(request, url)?;
+            let (reason, asked) = match &outcome {
+                Ok(answer) => (
+                    self.server.retries.reason(request, answer),
+                    answer.retry_after,
+                ),
+                Err(failure) => (reason_to_repeat(request, &failure.error), None),
+            };
+            let wait = asked.unwrap_or_else(|| jittered(pause));
+            let is_hopeless = tries >= self.server.retries.tries
+                || start.elapsed().saturating_add(wait) > PATIENCE;
+            let Some(reason) = reason.filter(|_| !is_hopeless) else {
+                return outcome.map_err(|failure| self.error(request, url, &failure));
+            };
+            let reason = format!("{}: {reason}", describe(request, url));
+            (self.options.notify)(Event::Repeat {
+                reason: &reason,
+                pause: wait,
+            });
+            std::thread::sleep(wait);
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Makes a call once.
+    fn once(&self, request: &Request, url: &Url) -> Result<Result<Answer, Failure>> {
+        let call = describe(request, url);
+        if request.method != Method::GET {
+            self.options.watch.begin(call.clone());
+        }
+        let start = Instant::now();
+        let answered = self.exchange(request, url)?;
+        let took = start.elapsed();
+        let outcome = match answered {
+            Ok(response) => self.read(call, response),
+            Err(error) => Ok(Err(error)),
+        };
+        (self.options.notify)(Event::Call {
+            method: request.method.as_str(),
+            address: &show(url),
+            status: match &outcome {
+                Ok(Ok(answer)) => Some(answer.status),
+                _ => None,
+            },
+            took,
+        });
+        Ok(outcome?.map_err(|error| Failure { error, took }))
+    }
+
+    fn exchange(
+        &self,
+        request: &Request,
+        url: &Url,
+    ) -> Result<Result<Response<Body>, ureq::Error>> {
+        let mut call = http::Request::builder()
+            .method(&request.method)
+            .uri(url.as_str())
+            .header("Accept", request.accept);
+        // What is meant for this server goes to no other.
+        if url.origin() == self.server.base.origin() {
+            for (name, value) in &self.server.headers {
+                call = call.header(name, value.expose());
+            }
+            if let Some(authorization) = &*self.authorization.borrow() {
+                call = call.header("Authorization", authorization.expose());
+            }
+        }
+        let agent = self.agent()?;
+        let proxy = proxy(url);
+        let invalid = |error: http::Error| {
+            Error::usage(format!("{} cannot be asked", show(url))).cause(error)
+        };
+        Ok(match &request.body {
+            Some((media_type, body)) => {
+                let call = call.header("Content-Type", *media_type);
+                let call = call.body(body.expose().as_str()).map_err(invalid)?;
+                let call = agent.configure_request(call).proxy(proxy).build();
+                agent.run(call)
+            }
+            None => {
+                let call = call.body(()).map_err(invalid)?;
+                let call = agent.configure_request(call).proxy(proxy).build();
+                agent.run(call)
+            }
+        })
+    }
+
+    fn agent(&self) -> Result<&Agent> {
+        if let Some(agent) = self.agent.get() {
+            return Ok(agent);
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("jwks/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(self.options.connect_timeout))
+            .timeout_global(Some(self.options.timeout))
+            .tls_config(self.server.trust.config()?)
+            .build();
+        Ok(self.agent.get_or_init(|| config.new_agent()))
+    }
+
+    /// Reads an answer to its end, or to the limit.
+    fn read(
+        &self,
+        call: String,
+        mut response: Response<Body>,
+    ) -> Result<Result<Answer, ureq::Error>> {
+        let header = |name: &str| text(response.headers(), name).map(str::to_owned);
+        let encoding = header("content-encoding").filter(|encoding| encoding != "identity");
+        let (location, retry_after) = (header("location"), retry_after(response.headers()));
+        if let Some(encoding) = encoding {
+            return Err(Error::remote(format!(
+                "the answer to {call} is packed ({encoding}), which was not asked for"
+            )));
+        }
+        let mut body = Secret::new(Vec::new());
+        let reader = response.body_mut().as_reader();
+        let mut reader = reader.take(FOREIGN_LIMIT as u64 + 1);
+        if let Err(error) = reader.read_to_end(body.expose_mut()) {
+            return Ok(Err(error.into()));
+        }
+        if body.expose().len() > FOREIGN_LIMIT {
+            let limit = FOREIGN_LIMIT >> 20;
+            return Err(Error::remote(format!(
+                "the answer to {call} is larger than {limit} MiB"
+            )));
+        }
+        let status = response.status().as_u16();
+        let words = match status {
+            200..=299 => None,
+            _ => words(body.expose()).map(|words| self.redactor.borrow().clean(words)),
+        };
+        Ok(Ok(Answer {
+            status,
+            body,
+            words,
+            retry_after,
+            location,
+            call,
+        }))
+    }
+
+    fn error(&self, request: &Request, url: &Url, failure: &Failure) -> Error {
+        let call = describe(request, url);
+        let what = match &failure.error {
+            ureq::Error::HostNotFound => "no such host".into(),
+            ureq::Error::Timeout(_) => {
+                format!("no answer within {:.1} s", failure.took.as_secs_f32())
+            }
+            ureq::Error::Io(error) => error.to_string(),
+            error => error.to_string(),
+        };
+        let what = self.redactor.borrow().clean(what);
+        let error = Error::remote(format!("{call}: {what}"));
+        let is_write = request.method != Method::GET && !was_never_sent(&failure.error);
+        match &failure.error {
+            _ if is_write => {
+                error.hint("the server may have carried it out: look before you repeat it")
+            }
+            ureq::Error::Timeout(_) => error.hint("--timeout and --connect-timeout give it longer"),
+            _ if what.contains("UnknownIssuer") => {
+                error.hint("name the authority that signed its certificate: --cacert FILE")
+            }
+            _ if what.contains("certificate") => error.hint("certificates are always verified"),
+            _ => error.hint("is the address right, and the server up?"),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base", &self.base())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call in messages.
+fn describe(request: &Request, url: &Url) -> String {
+    format!("{} {}", request.method, show(url))
+}
+
+/// Why a call should be made again after no answer came; `None` where it should not.
+fn reason_to_repeat(request: &Request, error: &ureq::Error) -> Option<String> {
+    let is_connection = match error {
+        ureq::Error::Io(error) => is_lost_connection(error),
+        error => was_never_sent(error),
+    };
+    let is_safe = request.is_idempotent() || was_never_sent(error);
+    (is_connection && is_safe).then(|| error.to_string())
+}
+
+/// Whether it is certain that a call without an answer did not reach the server.
+fn was_never_sent(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+        ureq::Error::Timeout(limit) => matches!(limit, Timeout::Resolve | Timeout::Connect),
+        ureq::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        _ => false,
+    }
+}
+
+fn is_lost_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::HostUnreachable
+    )
+}
+
+/// A pause that differs from one client to the next: between three and five quarters of it.
+fn jittered(pause: Duration) -> Duration {
+    let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
+    pause * 3 / 4 + pause * (random % 512) as u32 / 1024
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// How long a server asks to wait: `Retry-After` (RFC 9110 section 10.2.3: seconds or a date), or
+/// the seconds to the reset of a rate limit.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    if let Some(value) = text(headers, "retry-after") {
+        let until = || {
+            let date = jiff::fmt::rfc2822::parse(value).ok()?;
+            let seconds = date.timestamp().as_second() - jiff::Timestamp::now().as_second();
+            Some(seconds.max(0) as u64)
+        };
+        return value.parse().ok().or_else(until).map(Duration::from_secs);
+    }
+    let seconds = text(headers, "x-ratelimit-reset")?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The proxy for an address, from the usual variables. Nothing on this machine goes over one.
+fn proxy(url: &Url) -> Option<Proxy> {
+    if is_loopback(url) {
+        return None;
+    }
+    let variable = |names: [&str; 4]| {
+        let values = names
+            .into_iter()
+            .filter_map(|name| std::env::var(name).ok());
+        values.into_iter().find(|value| !value.is_empty())
+    };
+    let address = match url.scheme() {
+        "https" => variable(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+        _ => variable(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
+    }?;
+    let found = Proxy::new(&address).ok()?;
+    let mut proxy = Proxy::builder(found.protocol())
+        .host(found.host())
+        .port(found.port());
+    if let Some(name) = found.username() {
+        proxy = proxy.username(name);
+    }
+    if let Some(password) = found.password() {
+        proxy = proxy.password(password);
+    }
+    let exceptions = variable(["no_proxy", "NO_PROXY", "", ""]).unwrap_or_default();
+    for exception in exceptions.split(',').map(str::trim) {
+        // A name stands for the names below it as well.
+        proxy = proxy.no_proxy(exception);
+        if !exception.starts_with(['*', '.']) && !exception.is_empty() {
+            proxy = proxy.no_proxy(&format!(".{exception}"));
+        }
+    }
+    proxy.build().ok()
+}

@@ -1,0 +1,38 @@
+//! The one way to a server: every rule of the wire that holds for each kind is kept here.
+//!
+//! Private keys and tokens go over https, or to a loopback address. No call that is authenticated
+//! or writes is redirected. Calls have time limits, answers a size limit, repetitions an end.
+//! Neither tokens nor private members come back in a message.
+
+mod answer;
+mod client;
+mod redact;
+mod request;
+mod tls;
+
+pub use answer::Answer;
+pub use client::{Client, Endpoint};
+pub use request::{Event, Notify, Options, Request, Retries, Traffic, Watch};
+pub use tls::Trust;
+
+use std::net::IpAddr;
+use url::{Host, Url};
+
+/// An address for people's eyes: without user name and password.
+pub fn show(url: &Url) -> String {
+    let mut url = url.clone();
+    // Only addresses without a host have no place for them.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.to_string()
+}
+
+/// Whether an address is on this machine: 127.0.0.0/8, ::1 or localhost.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

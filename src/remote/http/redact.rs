@@ -1,0 +1,77 @@
+//! Keeps secrets out of what servers say: some repeat what they were sent.
+
+use crate::key::key_type::KEY_TYPES;
+use crate::secret::Secret;
+use serde_json::Value;
+
+/// Shorter texts would hide ordinary words.
+const SHORTEST: usize = 8;
+
+/// The secrets that were sent.
+#[derive(Default)]
+pub struct Redactor(Vec<Secret<String>>);
+
+impl Redactor {
+    /// Hides a secret from now on.
+    pub fn hide(&mut self, secret: &str) {
+        if secret.len() >= SHORTEST {
+            self.0.push(Secret::new(secret.to_owned()));
+        }
+    }
+
+    /// Hides the private members of every key in a JSON document, also of documents that stand
+    /// in it as strings.
+    pub fn hide_keys(&mut self, json: &str) {
+        if let Ok(value) = serde_json::from_str(json) {
+            self.hide_value(&value);
+        }
+    }
+
+    fn hide_value(&mut self, value: &Value) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    match value {
+                        Value::String(text) if is_private(name) => self.hide(text),
+                        value => self.hide_value(value),
+                    }
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|value| self.hide_value(value)),
+            Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+                self.hide_keys(text);
+            }
+            _ => {}
+        }
+    }
+
+    /// The text without the secrets.
+    pub fn clean(&self, mut text: String) -> String {
+        for secret in &self.0 {
+            if text.contains(secret.expose()) {
+                text = text.replace(secret.expose(), "(secret)");
+            }
+        }
+        text
+    }
+}
+
+fn is_private(member: &str) -> bool {
+    let mut types = KEY_TYPES.iter();
+    types.any(|key_type| key_type.private.contains(&member))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_not_said() {
+        let mut redactor = Redactor::default();
+        redactor.hide("token-token");
+        redactor
+            .hide_keys(r#"{"jwks":"{\"keys\":[{\"kid\":\"public-kid\",\"d\":\"private-d\"}]}"}"#);
+        let said = "token-token, public-kid, private-d".to_owned();
+        assert_eq!(redactor.clean(said), "(secret), public-kid, (secret)");
+    }
+}

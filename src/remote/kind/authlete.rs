@@ -1,0 +1,322 @@
+//! Authlete 3 and 2: the one set of a service. It is written as part of the whole service.
+
+use super::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::members::{Members, quoted};
+use crate::key::public::has_private_member;
+use crate::keyset::KeySet;
+use crate::keyset::import::{self, Form as Document};
+use crate::keyset::storage::Storage;
+use crate::remote::entry::{Place, parse_address};
+use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
+use crate::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use ureq::http::Method;
+use url::Url;
+
+/// The members of a service that name the kid of a key which is in use.
+const KEY_IDS: &[&str] = &[
+    "accessTokenSignatureKeyId",
+    "idTokenSignatureKeyId",
+    "userInfoSignatureKeyId",
+    "authorizationSignatureKeyId",
+    "introspectionSignatureKeyId",
+    "resourceSignatureKeyId",
+    "federationSignatureKeyId",
+];
+
+/// What the two versions have in common.
+const COMMON: Kind = Kind {
+    name: "authlete",
+    about: "Authlete 3, a service",
+    settings: &["--service-id", "--region", "--url"],
+    auth: Auth::Required,
+    token: "Authorization: Bearer",
+    token_variables: &["AUTHLETE_BEARER"],
+    sets: Sets::One,
+    can: &[
+        Operation::List,
+        Operation::Get,
+        Operation::SetSet,
+        Operation::SetKey,
+        Operation::DeleteSet,
+        Operation::DeleteKey,
+    ],
+    storage: Storage {
+        signs: true,
+        ..Storage::FAITHFUL
+    },
+    traffic: Traffic::Private,
+    retries: Retries {
+        statuses: &[500, 502, 503, 504],
+        ..Retries::USUAL
+    },
+    base: |place| {
+        Place::required("--service-id", &place.service_id, &AUTHLETE)?;
+        region(place)
+    },
+    open: |client, place, token| {
+        if let Some(token) = token {
+            client.authorize("Bearer", token);
+        }
+        Authlete::boxed(client, place, Version::V3)
+    },
+};
+
+/// Authlete 3.
+pub static AUTHLETE: Kind = COMMON;
+
+/// Authlete 2, whose credentials are a key and a secret: the service owner's, or those of the
+/// service itself, which only reads.
+pub static AUTHLETE_V2: Kind = Kind {
+    name: "authlete-v2",
+    about: "Authlete 2, a service; the token is KEY:SECRET of the service owner, or of the service to read only",
+    settings: &["--service-id", "--url"],
+    token: "Authorization: Basic",
+    token_variables: &[],
+    base: |place| {
+        Place::required("--service-id", &place.service_id, &AUTHLETE_V2)?;
+        parse_address(place.url.as_deref().unwrap_or("https://api.authlete.com"))
+    },
+    open: |client, place, token| {
+        let token = token.map_or("", |token| token.expose());
+        client.authorize("Basic", &Secret::new(STANDARD.encode(token)));
+        let key = token.split(':').next();
+        let is_owner = key != place.service_id.as_deref();
+        Authlete::boxed(client, place, Version::V2 { is_owner })
+    },
+    ..COMMON
+};
+
+fn region(place: &Place) -> Result<Url> {
+    match (&place.url, place.region.as_deref()) {
+        (Some(url), None) => parse_address(url),
+        (None, Some(region @ ("us" | "jp" | "eu" | "br"))) => {
+            parse_address(&format!("https://{region}.authlete.com"))
+        }
+        (None, Some(region)) => {
+            Err(Error::usage(format!("there is no region {region:?}"))
+                .hint("regions: us, jp, eu, br"))
+        }
+        (None, None) => {
+            Err(Error::usage("authlete needs --region or --url").hint("regions: us, jp, eu, br"))
+        }
+        (Some(_), Some(_)) => Err(Error::usage(
+            "--region and --url both say where Authlete is",
+        )),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    V3,
+    /// `is_owner`: the credentials are the service owner's, not the service's own.
+    V2 {
+        is_owner: bool,
+    },
+}
+
+struct Authlete {
+    client: Client,
+    service: String,
+    version: Version,
+}
+
+impl Authlete {
+    fn boxed(client: Client, place: &Place, version: Version) -> Box<dyn Server> {
+        let service = place.service_id.clone().unwrap_or_default();
+        Box::new(Authlete {
+            client,
+            service,
+            version,
+        })
+    }
+
+    fn read(&self, form: Form) -> Result<KeySet<'static>> {
+        let path: Vec<&str> = match self.version {
+            Version::V3 => vec!["api", &self.service, "service", "jwks", "get"],
+            Version::V2 { is_owner: false } => vec!["api", "service", "jwks", "get"],
+            // The owner's credentials read the set where they write it.
+            Version::V2 { is_owner: true } => return self.service()?.key_set(),
+        };
+        let private = (form == Form::Private).to_string();
+        let request = Request::get(path)
+            .query("includePrivateKeys", &private)
+            .query("pretty", "false");
+        let answer = self.client.send(&request)?.success()?;
+        match answer.status {
+            204 => Ok(KeySet::default()),
+            _ => answer.key_set(),
+        }
+    }
+
+    fn service(&self) -> Result<Service> {
+        let path: [&str; 4] = match self.version {
+            Version::V3 => ["api", &self.service, "service", "get"],
+            Version::V2 { is_owner: true } => ["api", "service", "get", &self.service],
+            Version::V2 { is_owner: false } => {
+                return Err(
+                    Error::denied("the service's own key and secret do not write its set")
+                        .hint("the token must be the service owner's key and secret: KEY:SECRET"),
+                );
+            }
+        };
+        Service::of(self.client.send(&Request::get(path))?.success()?)
+    }
+
+    /// Puts a set into the service, where it is still what it was.
+    fn rewrite(&self, before: &KeySet, after: &KeySet) -> Result<()> {
+        let service = self.service()?;
+        let now = service.key_set()?;
+        if !is_alike(&now, before) {
+            return Err(meanwhile());
+        }
+        service.refuse_loss(before, after)?;
+        let mut members = Members::parse(service.text.expose()).unwrap_or_default();
+        members.set_raw("jwks", quoted(&compact(after)));
+        let body = members.to_json();
+        if self.service()?.modified_at() != service.modified_at() {
+            return Err(meanwhile());
+        }
+        let path: [&str; 4] = match self.version {
+            Version::V3 => ["api", &self.service, "service", "update"],
+            Version::V2 { .. } => ["api", "service", "update", &self.service],
+        };
+        let request = Request::new(Method::POST, path).json(body);
+        self.client.send(&request)?.success().map(drop)
+    }
+}
+
+fn meanwhile() -> Error {
+    Error::refused("the service was changed meanwhile").hint("run the command again")
+}
+
+/// The set on one line.
+fn compact(set: &KeySet) -> String {
+    let keys: Vec<&str> = set.keys.iter().map(Key::json).collect();
+    format!(r#"{{"keys":[{}]}}"#, keys.join(","))
+}
+
+/// Whether two sets hold the same keys with the same members.
+fn is_alike(one: &KeySet, other: &KeySet) -> bool {
+    let values = |set: &KeySet| -> Vec<Value> {
+        let keys = set.keys.iter().map(Key::json);
+        keys.filter_map(|key| serde_json::from_str(key).ok())
+            .collect()
+    };
+    values(one) == values(other)
+}
+
+/// A service as it came, every member of it.
+struct Service {
+    text: Secret<String>,
+    call: String,
+}
+
+impl Service {
+    fn of(answer: Answer) -> Result<Service> {
+        let text = std::str::from_utf8(answer.body.expose()).unwrap_or_default();
+        let Ok(members) = Members::parse(text) else {
+            return Err(answer.unlike("the service it should be"));
+        };
+        // A token without full access sees four members. To write those back would empty the
+        // service.
+        if !members.has("issuer") {
+            return Err(Error::denied(format!(
+                "{}: the token sees a part of the service only, which must not be written back",
+                answer.call
+            ))
+            .hint("use a token with full access to the service"));
+        }
+        Ok(Service {
+            text: Secret::new(text.to_owned()),
+            call: answer.call,
+        })
+    }
+
+    fn members(&self) -> Members<'_> {
+        // It has been read once.
+        Members::parse(self.text.expose()).unwrap_or_default()
+    }
+
+    /// The set, which is JSON in a string as a rule, and an object in some places.
+    fn key_set(&self) -> Result<KeySet<'static>> {
+        let members = self.members();
+        let json = match (members.text("jwks"), members.raw("jwks")) {
+            (_, None | Some("null")) => return Ok(KeySet::default()),
+            (Ok(Some(text)), _) => text.into_owned(),
+            (_, Some(raw)) => raw.to_owned(),
+        };
+        let json = Secret::new(json);
+        if json.expose().trim().is_empty() {
+            return Ok(KeySet::default());
+        }
+        import::read(json.expose().as_bytes(), Some(Document::Jwks))
+            .map_err(|error| error.about(format!("the jwks of {}", self.call)))
+    }
+
+    fn modified_at(&self) -> Option<String> {
+        self.members().raw("modifiedAt").map(str::to_owned)
+    }
+
+    /// Refuses to take away a key, or its private part, that the service is set to use.
+    fn refuse_loss(&self, before: &KeySet, after: &KeySet) -> Result<()> {
+        let members = self.members();
+        let private = |set: &KeySet, kid: &str| {
+            let positions = set.with_kid(kid);
+            let is_private = |i: &usize| has_private_member(&set.keys[*i]);
+            (!positions.is_empty(), positions.iter().any(is_private))
+        };
+        for field in KEY_IDS {
+            let Some(kid) = members.string(field).filter(|kid| !kid.is_empty()) else {
+                continue;
+            };
+            let (was_there, was_private) = private(before, &kid);
+            let (is_there, is_private) = private(after, &kid);
+            let lost = match (was_there && !is_there, was_private && !is_private) {
+                (true, _) => "key",
+                (false, true) => "private part of the key",
+                (false, false) => continue,
+            };
+            return Err(Error::refused(format!(
+                "the service uses the key {kid:?} as its {field}: the {lost} would be gone"
+            ))
+            .hint("set that field of the service to another key first"));
+        }
+        Ok(())
+    }
+}
+
+impl Server for Authlete {
+    fn test(&self) -> Result<String> {
+        let keys = self.read(Form::Public)?.keys.len();
+        Ok(format!("service {} has keys: {keys}", self.service))
+    }
+
+    fn sets(&self) -> Result<Vec<String>> {
+        Ok(vec![self.service.clone()])
+    }
+
+    fn get(&self, _: &str, form: Form) -> Result<Option<KeySet<'static>>> {
+        self.read(form).map(Some)
+    }
+
+    fn put_set(&self, _: &str, before: &KeySet, after: &KeySet) -> Result<()> {
+        self.rewrite(before, after)
+    }
+
+    fn put_key(&self, _: &str, before: &KeySet, key: &Key) -> Result<()> {
+        self.rewrite(before, &before.with(key))
+    }
+
+    fn delete_set(&self, _: &str, before: &KeySet) -> Result<()> {
+        self.rewrite(before, &KeySet::default())
+    }
+
+    fn delete_keys(&self, _: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
+        self.rewrite(before, &before.without(keys))
+    }
+}

@@ -1,0 +1,59 @@
+//! Clerk: the keys of an instance, to read.
+
+use super::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::error::Result;
+use crate::keyset::KeySet;
+use crate::keyset::storage::Storage;
+use crate::remote::entry::parse_address;
+use crate::remote::http::{Client, Request, Retries, Traffic};
+
+/// Clerk.
+pub static CLERK: Kind = Kind {
+    name: "clerk",
+    about: "Clerk, an instance; read only",
+    settings: &["--url"],
+    auth: Auth::Required,
+    token: "Authorization: Bearer, the secret key",
+    token_variables: &["CLERK_SECRET_KEY", "CLERK_BEARER_AUTH"],
+    sets: Sets::One,
+    can: &[Operation::List, Operation::Get],
+    storage: Storage::FAITHFUL,
+    traffic: Traffic::Private,
+    // Its own clients go on for a minute.
+    retries: Retries {
+        tries: 12,
+        statuses: &[500, 501, 502, 503, 504],
+        ..Retries::USUAL
+    },
+    base: |place| parse_address(place.url.as_deref().unwrap_or("https://api.clerk.com")),
+    open: |client, _, token| {
+        if let Some(token) = token {
+            client.authorize("Bearer", token);
+        }
+        Box::new(Clerk(client))
+    },
+};
+
+struct Clerk(Client);
+
+impl Server for Clerk {
+    fn test(&self) -> Result<String> {
+        let keys = self.read()?.keys.len();
+        Ok(format!("the instance has keys: {keys}"))
+    }
+
+    fn sets(&self) -> Result<Vec<String>> {
+        Ok(vec!["jwks".into()])
+    }
+
+    fn get(&self, _: &str, _: Form) -> Result<Option<KeySet<'static>>> {
+        self.read().map(Some)
+    }
+}
+
+impl Clerk {
+    fn read(&self) -> Result<KeySet<'static>> {
+        let request = Request::get(["v1", "jwks"]);
+        self.0.send(&request)?.success()?.key_set()
+    }
+}

@@ -1,0 +1,378 @@
+//! Ory Hydra's admin API: 2.x, 1.x, and Ory Network, which speaks it behind a gateway.
+
+use super::{Auth, Form, Generate, Kind, Operation, Server, Sets};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::key_type::KeyType;
+use crate::key::members::Members;
+use crate::key::public::{has_private_member, is_key_pair};
+use crate::key::summary::Header;
+use crate::key::thumbprint::thumbprint;
+use crate::keyset::KeySet;
+use crate::keyset::storage::Storage;
+use crate::remote::entry::{Place, parse_address, parse_setting};
+use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
+use crate::secret::Secret;
+use ureq::http::Method;
+use url::Url;
+
+/// What survives in Hydra's database.
+const MEMBERS: &[&str] = &[
+    "use", "kty", "kid", "crv", "alg", "k", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi",
+    "x5c", "x5u", "x5t", "x5t#S256",
+];
+
+/// What 1.x puts in front of the kids of the two halves of a key. Tokens carry the public one.
+const PUBLIC: &str = "public:";
+const PRIVATE: &str = "private:";
+
+/// What the three have in common.
+const COMMON: Kind = Kind {
+    name: "hydra",
+    about: "Ory Hydra 2.x, its admin address",
+    settings: &["--url"],
+    auth: Auth::Optional,
+    token: "Authorization: Bearer",
+    token_variables: &[],
+    sets: Sets::Named,
+    can: &[
+        Operation::Get,
+        Operation::Create,
+        Operation::SetSet,
+        Operation::SetKey,
+        Operation::DeleteSet,
+        Operation::DeleteKey,
+    ],
+    storage: Storage {
+        members: Some(MEMBERS),
+        kid_prefix: "",
+        signs: true,
+        first_signs: true,
+        refuses: |members| refuses(members, LONGEST_ID),
+    },
+    traffic: Traffic::Private,
+    retries: Retries {
+        words: &["Unable to serialize access"],
+        // Hydra 1.x without https: it stays so.
+        never: &["insecure http"],
+        ..Retries::USUAL
+    },
+    base: |place| self_hosted(place, &HYDRA),
+    open: |client, _, token| Hydra::boxed(client, token, &["admin", "keys"], false),
+};
+
+/// Ory Hydra 2.x.
+pub static HYDRA: Kind = COMMON;
+
+/// Ory Hydra 1.x, which keeps the two halves of a key pair apart.
+pub static HYDRA_V1: Kind = Kind {
+    name: "hydra-v1",
+    about: "Ory Hydra 1.x, its admin address",
+    storage: Storage {
+        kid_prefix: PUBLIC,
+        refuses: |members| refuses(members, LONGEST_ID - PRIVATE.len()),
+        ..COMMON.storage
+    },
+    base: |place| self_hosted(place, &HYDRA_V1),
+    open: |client, _, token| Hydra::boxed(client, token, &["keys"], true),
+    ..COMMON
+};
+
+/// Ory Network.
+pub static ORY: Kind = Kind {
+    name: "ory",
+    about: "Ory Network, a project",
+    settings: &["--project-slug", "--url"],
+    auth: Auth::Required,
+    token_variables: &["ORY_ACCESS_TOKEN"],
+    base: network,
+    ..COMMON
+};
+
+/// The longest id of a set or key, in characters.
+const LONGEST_ID: usize = 255;
+
+/// The variable in which Ory's own clients look for an address.
+const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
+
+fn self_hosted(place: &Place, kind: &Kind) -> Result<Url> {
+    match (&place.url, std::env::var(ADDRESS_VARIABLE)) {
+        (None, Ok(address)) if !address.is_empty() => parse_address(&address),
+        _ => parse_setting(place, kind),
+    }
+}
+
+fn network(place: &Place) -> Result<Url> {
+    match (&place.url, &place.project_slug) {
+        (None, Some(slug)) => {
+            let is_slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if slug.is_empty() || !slug.chars().all(is_slug) {
+                return Err(Error::usage(format!("{slug:?} is no project slug")));
+            }
+            parse_address(&format!("https://{slug}.projects.oryapis.com"))
+        }
+        (Some(_), Some(_)) => Err(Error::usage(
+            "--project-slug and --url both say where the project is",
+        )),
+        _ => self_hosted(place, &ORY).map_err(|error| {
+            error.hint("--project-slug SLUG, --url URL or ORY_SDK_URL says which project")
+        }),
+    }
+}
+
+/// Why Hydra does not take a key.
+fn refuses(members: &Members, longest_id: usize) -> Option<String> {
+    let Some(kid) = members.string("kid") else {
+        return Some("Hydra wants a kid".into());
+    };
+    let is_id = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    if kid.is_empty() || kid.len() > longest_id || !kid.chars().all(is_id) {
+        return Some(format!(
+            "Hydra takes kids of letters, digits, '.', '_', ':' and '-', at most {longest_id}"
+        ));
+    }
+    let crv = members.string("crv").unwrap_or_default();
+    match (members.string("kty").as_deref(), &*crv) {
+        (Some("EC"), "P-256" | "P-384" | "P-521") | (Some("OKP"), "Ed25519") => None,
+        (Some("EC" | "OKP"), crv) => Some(format!("Hydra does not know the curve {crv}")),
+        (Some("RSA"), _) if members.has("d") && !(members.has("p") && members.has("q")) => {
+            Some("Hydra wants p and q of a private RSA key".into())
+        }
+        (Some("RSA" | "oct"), _) => None,
+        _ => Some("Hydra does not know its kty".into()),
+    }
+}
+
+struct Hydra {
+    client: Client,
+    prefix: &'static [&'static str],
+    /// 1.x: each key pair is two entries.
+    in_halves: bool,
+}
+
+impl Hydra {
+    fn boxed(
+        client: Client,
+        token: Option<&Secret<String>>,
+        prefix: &'static [&'static str],
+        in_halves: bool,
+    ) -> Box<dyn Server> {
+        if let Some(token) = token {
+            client.authorize("Bearer", token);
+        }
+        Box::new(Hydra {
+            client,
+            prefix,
+            in_halves,
+        })
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> Request {
+        Request::new(method, self.prefix.iter().chain(path))
+    }
+
+    fn call(&self, method: Method, path: &[&str], body: Option<String>) -> Result<Answer> {
+        let request = self.request(method, path);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let answer = self.client.send(&request)?;
+        match answer.is_success() {
+            true => Ok(answer),
+            false => Err(self.error(&answer)),
+        }
+    }
+
+    fn error(&self, answer: &Answer) -> Error {
+        let error = answer.error();
+        let words = answer.words.as_deref().unwrap_or_default();
+        if words.contains("insecure http") {
+            return error
+                .hint("this Hydra wants https, or a proxy that says X-Forwarded-Proto: https");
+        }
+        match answer.status {
+            404 if !is_missing(answer) => error.hint(format!(
+                "no such path there: is {} the admin address of the right version? 2.x (kind hydra) answers below /admin/keys, 1.x (kind hydra-v1) below /keys",
+                self.client.base()
+            )),
+            409 => error.hint("the kid is taken there; get the set again and choose another kid"),
+            _ => error,
+        }
+    }
+
+    /// Refuses to let a key sign before its time: Hydra signs with the first private key.
+    fn refuse_pending_signer(&self, keys: &[Key]) -> Result<()> {
+        let signer = keys.iter().find(|key| is_key_pair(key));
+        let now = self.client.options().now;
+        let Some(header) = signer
+            .map(Header::of)
+            .filter(|header| header.nbf.is_some_and(|nbf| nbf > now))
+        else {
+            return Ok(());
+        };
+        let kid = header.kid.unwrap_or_default();
+        Err(Error::refused(format!(
+            "Hydra would sign with the key {kid:?} at once, and its nbf is ahead"
+        ))
+        .hint("put its public form there until then; jwks push does so"))
+    }
+
+    fn put_entries(&self, set: &str, entries: Vec<Key>) -> Result<()> {
+        // What is put is given back in reverse.
+        let entries: Vec<&str> = entries.iter().rev().map(Key::json).collect();
+        let body = format!(r#"{{"keys":[{}]}}"#, entries.join(","));
+        self.call(Method::PUT, &[set], Some(body)).map(drop)
+    }
+
+    /// The entries that a key is kept as.
+    fn entries(&self, key: &Key) -> Vec<Key<'static>> {
+        let members = key.members().unwrap_or_default();
+        let form = COMMON.storage.form(&members);
+        let kty = members.string("kty");
+        if !self.in_halves || kty.as_deref() == Some("oct") {
+            return vec![Key::from(form)];
+        }
+        let kid = members.string("kid").unwrap_or_default();
+        let kid = bare(&kid);
+        let key_type = kty.and_then(|kty| KeyType::named(&kty));
+        let mut public = form.clone().with_kid(&format!("{PUBLIC}{kid}"));
+        for name in key_type.map_or(&[][..], |key_type| key_type.private) {
+            public.remove(name);
+        }
+        let private =
+            has_private_member(key).then(|| Key::from(form.with_kid(&format!("{PRIVATE}{kid}"))));
+        private.into_iter().chain([Key::from(public)]).collect()
+    }
+
+    /// The set with the two halves of each key pair put together, under the kid that tokens carry.
+    fn joined(&self, set: KeySet<'static>) -> KeySet<'static> {
+        if !self.in_halves {
+            return set;
+        }
+        let name = |key: &Key| {
+            let kid = Header::of(key).kid.unwrap_or_default().into_owned();
+            let thumbprint = key.members().ok().and_then(|members| thumbprint(&members));
+            (kid, thumbprint)
+        };
+        let names: Vec<_> = set.keys.iter().map(name).collect();
+        let has = |prefix: &str, kid: &str, thumbprint: &Option<String>| {
+            let wanted = format!("{prefix}{kid}");
+            thumbprint.is_some()
+                && names
+                    .iter()
+                    .any(|(kid, other)| *kid == wanted && other == thumbprint)
+        };
+        let keys = set.keys.iter().zip(&names);
+        let keys = keys.filter_map(|(key, (kid, thumbprint))| {
+            match (kid.strip_prefix(PRIVATE), kid.strip_prefix(PUBLIC)) {
+                (Some(kid), _) => {
+                    let members = key.members().ok()?;
+                    Some(Key::from(members.with_kid(&format!("{PUBLIC}{kid}"))))
+                }
+                (None, Some(kid)) if has(PRIVATE, kid, thumbprint) => None,
+                _ => Some(key.clone()),
+            }
+        });
+        KeySet::from(keys.collect::<Vec<_>>())
+    }
+}
+
+/// A kid without what 1.x puts in front of it.
+fn bare(kid: &str) -> &str {
+    kid.strip_prefix(PUBLIC)
+        .or_else(|| kid.strip_prefix(PRIVATE))
+        .unwrap_or(kid)
+}
+
+/// Whether an answer says that the set or key is not there, and not that the path is wrong.
+fn is_missing(answer: &Answer) -> bool {
+    let words = answer.words.as_deref().unwrap_or_default();
+    answer.status == 404 && words.contains("Unable to locate")
+}
+
+fn check_set(set: &str) -> Result<()> {
+    let is_id = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    // A client takes dots alone for another path.
+    let is_dots = set.chars().all(|c| c == '.');
+    match set.len() <= LONGEST_ID && !is_dots && set.chars().all(is_id) {
+        true => Ok(()),
+        false => Err(
+            Error::usage(format!("{set:?} is no name for a set of Hydra"))
+                .hint("names are of letters, digits, '.', '_', ':' and '-', at most 255"),
+        ),
+    }
+}
+
+impl Server for Hydra {
+    fn test(&self) -> Result<String> {
+        // A set that nobody has: the answer tells more than one about health, which no token guards.
+        let answer = self
+            .client
+            .send(&self.request(Method::GET, &["jwks-remote-test"]))?;
+        match answer.is_success() || is_missing(&answer) {
+            true => Ok("it answers for key sets".into()),
+            false => Err(self.error(&answer)),
+        }
+    }
+
+    fn get(&self, set: &str, _: Form) -> Result<Option<KeySet<'static>>> {
+        check_set(set)?;
+        let answer = self.client.send(&self.request(Method::GET, &[set]))?;
+        match answer.is_success() {
+            true => answer.key_set().map(|set| Some(self.joined(set))),
+            false if is_missing(&answer) => Ok(None),
+            false => Err(self.error(&answer)),
+        }
+    }
+
+    fn generate(&self, set: &str, key: &Generate) -> Result<KeySet<'static>> {
+        check_set(set)?;
+        if key.kty.is_some() || key.crv.is_some() || key.size.is_some() || key.from_url.is_some() {
+            return Err(
+                Error::usage("Hydra generates keys by --alg, --use and --kid alone")
+                    .hint("make another key here and send it: jwks create, jwks push"),
+            );
+        }
+        let mut body = Members::default();
+        body.set_text("alg", key.alg.as_deref().unwrap_or("ES256"));
+        body.set_text("use", key.usage.as_deref().unwrap_or("sig"));
+        body.set_text("kid", &key.kid);
+        let answer = self.call(Method::POST, &[set], Some(body.to_json()))?;
+        answer.key_set().map(|set| self.joined(set))
+    }
+
+    fn put_set(&self, set: &str, _: &KeySet, after: &KeySet) -> Result<()> {
+        check_set(set)?;
+        self.refuse_pending_signer(&after.keys)?;
+        let entries = after.keys.iter().flat_map(|key| self.entries(key));
+        self.put_entries(set, entries.collect())
+    }
+
+    fn put_key(&self, set: &str, _: &KeySet, key: &Key) -> Result<()> {
+        check_set(set)?;
+        // The last one that is put is the first one that is given back.
+        self.refuse_pending_signer(std::slice::from_ref(key))?;
+        for entry in self.entries(key).iter().rev() {
+            let kid = Header::of(entry).kid.unwrap_or_default().into_owned();
+            self.call(Method::PUT, &[set, &kid], Some(entry.json().to_owned()))?;
+        }
+        Ok(())
+    }
+
+    fn delete_set(&self, set: &str, _: &KeySet) -> Result<()> {
+        check_set(set)?;
+        self.call(Method::DELETE, &[set], None).map(drop)
+    }
+
+    fn delete_keys(&self, set: &str, _: &KeySet, keys: &[Key]) -> Result<()> {
+        check_set(set)?;
+        for key in keys {
+            for entry in self.entries(key) {
+                let kid = Header::of(&entry).kid.unwrap_or_default().into_owned();
+                self.call(Method::DELETE, &[set, &kid], None)?;
+            }
+        }
+        Ok(())
+    }
+}

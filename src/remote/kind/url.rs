@@ -1,0 +1,130 @@
+//! A JWK Set at an address, and the one that an OpenID Connect issuer names.
+
+use super::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::error::{Error, Result};
+use crate::keyset::KeySet;
+use crate::keyset::storage::Storage;
+use crate::remote::entry::{Place, parse_address, parse_setting};
+use crate::remote::http::{Client, Request, Retries, Traffic, show};
+use serde::Deserialize;
+
+/// What is asked for where JWK Sets are published (RFC 7517 section 8.5.2).
+const MEDIA_TYPES: &str = "application/jwk-set+json, application/json";
+
+/// What the two have in common.
+const COMMON: Kind = Kind {
+    name: "url",
+    about: "a JWK Set at an address; read only",
+    settings: &["--url"],
+    auth: Auth::Optional,
+    token: "Authorization: Bearer",
+    token_variables: &[],
+    sets: Sets::One,
+    can: &[Operation::List, Operation::Get],
+    storage: Storage::FAITHFUL,
+    traffic: Traffic::Public,
+    retries: Retries::USUAL,
+    base: |place| parse_setting(place, &URL),
+    open: |client, _, token| {
+        if let Some(token) = token {
+            client.authorize("Bearer", token);
+        }
+        Box::new(Address(client))
+    },
+};
+
+/// A JWK Set at an address.
+pub static URL: Kind = COMMON;
+
+/// The JWK Set of an issuer (OpenID Connect Discovery 1.0 section 4).
+pub static OIDC: Kind = Kind {
+    name: "oidc",
+    about: "the JWK Set of an OpenID Connect issuer; read only",
+    settings: &["--issuer"],
+    auth: Auth::None,
+    base: |place| parse_address(Place::required("--issuer", &place.issuer, &OIDC)?),
+    open: |client, place, _| {
+        let issuer = place.issuer.clone().unwrap_or_default();
+        Box::new(Issuer { client, issuer })
+    },
+    ..COMMON
+};
+
+struct Address(Client);
+
+impl Server for Address {
+    fn test(&self) -> Result<String> {
+        found(&read(&self.0, Request::get([""; 0]))?)
+    }
+
+    fn sets(&self) -> Result<Vec<String>> {
+        Ok(vec!["jwks".into()])
+    }
+
+    fn get(&self, _: &str, _: Form) -> Result<Option<KeySet<'static>>> {
+        read(&self.0, Request::get([""; 0])).map(Some)
+    }
+}
+
+struct Issuer {
+    client: Client,
+    issuer: String,
+}
+
+/// What is read of an issuer's description.
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: Option<String>,
+    jwks_uri: Option<String>,
+}
+
+impl Issuer {
+    fn read(&self) -> Result<KeySet<'static>> {
+        let request = Request::get([".well-known", "openid-configuration"]);
+        let answer = self.client.send(&request)?.success()?;
+        let discovery: Discovery = answer.json()?;
+        let call = &answer.call;
+        // Another issuer's keys must not pass for this one's.
+        let said = discovery.issuer.unwrap_or_default();
+        if said != self.issuer {
+            return Err(Error::remote(format!(
+                "{call} describes the issuer {said:?}, not {:?}",
+                self.issuer
+            ))
+            .hint("the issuer must be the same to the letter, a slash at its end included"));
+        }
+        let address = discovery.jwks_uri.unwrap_or_default();
+        let address = parse_address(&address)
+            .map_err(|_| Error::remote(format!("{call} names no usable jwks_uri")))?;
+        if self.client.is_https() && address.scheme() != "https" {
+            let address = show(&address);
+            return Err(Error::remote(format!(
+                "{call} names the jwks_uri {address}: https never becomes http"
+            )));
+        }
+        read(&self.client, Request::address(address))
+    }
+}
+
+impl Server for Issuer {
+    fn test(&self) -> Result<String> {
+        found(&self.read()?)
+    }
+
+    fn sets(&self) -> Result<Vec<String>> {
+        Ok(vec!["jwks".into()])
+    }
+
+    fn get(&self, _: &str, _: Form) -> Result<Option<KeySet<'static>>> {
+        self.read().map(Some)
+    }
+}
+
+fn read(client: &Client, request: Request) -> Result<KeySet<'static>> {
+    let answer = client.send(&request.accept(MEDIA_TYPES))?;
+    answer.success()?.key_set()
+}
+
+fn found(set: &KeySet) -> Result<String> {
+    Ok(format!("a JWK Set; keys: {}", set.keys.len()))
+}

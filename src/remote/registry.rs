@@ -1,0 +1,149 @@
+//! The named remotes: `remotes.json` in the configuration directory, written as a set is.
+
+use super::entry::Entry;
+use crate::error::{Error, Result};
+use crate::files::lock::Lock;
+use crate::files::{self, Access, Existing};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The file's name in the configuration directory.
+pub const FILE: &str = "remotes.json";
+
+/// The file that a change is written to before it is renamed; the lock guards it.
+const TEMPORARY: &str = ".writing";
+
+/// The largest file that is read, in octets.
+const LIMIT: u64 = 1 << 20;
+
+/// The remotes of a configuration directory.
+#[derive(Debug)]
+pub struct Registry {
+    /// `None` where there is no home directory to keep a configuration in.
+    directory: Option<PathBuf>,
+    lock_wait: Duration,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Document {
+    remotes: Vec<Entry>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+impl Registry {
+    /// The registry in a directory, which need not exist. A change waits no longer than
+    /// `lock_wait` for its turn.
+    pub fn new(directory: Option<PathBuf>, lock_wait: Duration) -> Registry {
+        Registry {
+            directory,
+            lock_wait,
+        }
+    }
+
+    /// The configuration directory.
+    pub fn directory(&self) -> Result<&Path> {
+        self.directory.as_deref().ok_or_else(|| {
+            Error::usage("there is no home directory to keep remotes in")
+                .hint("set HOME; or write the address in place of a name")
+        })
+    }
+
+    /// Every remote, in the order in which they were added.
+    pub fn entries(&self) -> Result<Vec<Entry>> {
+        match &self.directory {
+            Some(directory) => Ok(read(&directory.join(FILE))?.remotes),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The remote with a name.
+    pub fn find(&self, name: &str) -> Result<Entry> {
+        let entries = self.entries()?;
+        let found = entries.iter().find(|entry| entry.name == name);
+        found.cloned().ok_or_else(|| missing(name, &entries))
+    }
+
+    /// Adds a remote; one of the same name is in the way unless it is to be replaced.
+    pub fn add(&self, entry: Entry, replace: bool) -> Result<()> {
+        self.change(|entries| {
+            match entries.iter_mut().find(|other| other.name == entry.name) {
+                Some(other) if replace => *other = entry,
+                Some(other) => {
+                    return Err(Error::refused(format!(
+                        "there is a remote {} already",
+                        other.name
+                    ))
+                    .hint("--force replaces it; jwks remote show tells what it is"));
+                }
+                None => entries.push(entry),
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes a remote.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        self.find(name)?;
+        self.change(|entries| {
+            let before = entries.len();
+            entries.retain(|entry| entry.name != name);
+            match entries.len() == before {
+                true => Err(missing(name, entries)),
+                false => Ok(()),
+            }
+        })
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Entry>) -> Result<()>) -> Result<()> {
+        let directory = self.directory()?;
+        let failed =
+            |error| Error::failed(format!("cannot create {}", directory.display())).cause(error);
+        if !directory.is_dir() {
+            files::create_private_directory(directory).map_err(failed)?;
+            files::sync_directory(&files::parent(directory)).map_err(failed)?;
+        }
+        let _lock = Lock::take(directory, self.lock_wait)?;
+        let path = directory.join(FILE);
+        let mut document = read(&path)?;
+        change(&mut document.remotes)?;
+        let json = serde_json::to_string_pretty(&document)
+            .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
+        files::write(
+            &path,
+            (json + "\n").as_bytes(),
+            Access::Private,
+            Existing::Replace,
+            TEMPORARY,
+        )
+    }
+}
+
+fn missing(name: &str, entries: &[Entry]) -> Error {
+    let error = Error::not_found(format!("no remote {name:?}"));
+    let names: Vec<_> = entries.iter().map(|entry| &*entry.name).collect();
+    match names.is_empty() {
+        true => error.hint("there are none yet: jwks remote add NAME --kind KIND"),
+        false => error.hint(format!("remotes: {}", names.join(", "))),
+    }
+}
+
+fn read(path: &Path) -> Result<Document> {
+    let failed =
+        |error: io::Error| Error::failed(format!("cannot read {}", path.display())).cause(error);
+    let file = match files::open_to_read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::default()),
+        file => file.map_err(failed)?,
+    };
+    let mut text = String::new();
+    let read = file.take(LIMIT).read_to_string(&mut text);
+    read.map_err(failed)?;
+    serde_json::from_str(&text).map_err(|error| {
+        Error::invalid(format!("{} cannot be read", path.display()))
+            .cause(error)
+            .hint("the file is damaged; mend or remove it, jwks leaves it as it is")
+    })
+}

@@ -1,0 +1,380 @@
+//! Servers that misbehave below what an HTTP library would send (E4, E5), and the listener that
+//! they and others stand on.
+
+use super::{Call, lock};
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+/// What has no end here ends after this, past any client's patience.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a drip takes.
+const DRIP: Duration = Duration::from_millis(100);
+
+/// What a body without end says it is long.
+const TERABYTE: usize = 1_000_000_000_000;
+
+/// How many redirects the loop has.
+const HOPS: usize = 100;
+
+const JSON: &str = "application/json";
+
+/// How a JWK Set without end begins, and what it goes on with.
+const BEGINNING: &str = r#"{"keys":["#;
+const KEY: &str = r#"{"kty":"OKP"},"#;
+
+/// A whole JWK Set, which a client must not take from an answer that is not whole itself.
+const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"good-1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+/// How a server answers, whatever the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Chunks of a JWK Set that never ends, as fast as they go.
+    EndlessChunks,
+    /// The same after a Content-Length of a terabyte.
+    EndlessLength,
+    /// A body of one octet every 100 ms.
+    DrippingBody,
+    /// A head of one octet every 100 ms.
+    DrippingHead,
+    /// Header after header, as fast as they go.
+    EndlessHead,
+    /// A whole JWK Set, though the Content-Length promises more; then the connection ends.
+    CutLength,
+    /// A whole JWK Set in one chunk; then the connection ends without the last chunk.
+    CutChunks,
+    /// The connection ends once the request is there.
+    CutBeforeAnswer,
+    /// 10 MB of gzip that unpack to a JWK Set of 10 GB.
+    GzipBomb,
+    /// A JWK Set with a Content-Encoding that nobody knows.
+    UnknownEncoding,
+    EmptyBody,
+    /// A page that says 200 and is none of the API's.
+    Html,
+    /// Half a JWK Set, and a Content-Length that fits.
+    TruncatedJson,
+    /// `{"keys":null}`.
+    NullKeys,
+    /// A JWK Set whose kid is not UTF-8.
+    InvalidUtf8,
+    /// The request is taken and nothing comes back.
+    Silent,
+    /// Each of 100 paths leads to the next, and the last to the first.
+    RedirectLoop,
+}
+
+impl Behaviour {
+    pub const ALL: [Behaviour; 17] = [
+        Behaviour::EndlessChunks,
+        Behaviour::EndlessLength,
+        Behaviour::DrippingBody,
+        Behaviour::DrippingHead,
+        Behaviour::EndlessHead,
+        Behaviour::CutLength,
+        Behaviour::CutChunks,
+        Behaviour::CutBeforeAnswer,
+        Behaviour::GzipBomb,
+        Behaviour::UnknownEncoding,
+        Behaviour::EmptyBody,
+        Behaviour::Html,
+        Behaviour::TruncatedJson,
+        Behaviour::NullKeys,
+        Behaviour::InvalidUtf8,
+        Behaviour::Silent,
+        Behaviour::RedirectLoop,
+    ];
+}
+
+/// A server that misbehaves on every connection; it ends with its value.
+pub struct Hostile {
+    listener: Listener,
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+impl Hostile {
+    pub fn start(behaviour: Behaviour) -> Hostile {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&calls);
+        let listener = Listener::start("127.0.0.1", move |stream| {
+            if let Some(call) = receive(stream) {
+                lock(&log).push(call.clone());
+                // The client may well go before this ends.
+                let _ = answer(stream, behaviour, &call);
+            }
+        });
+        Hostile { listener, calls }
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    pub fn address(&self) -> String {
+        format!("http://{}", self.listener.address())
+    }
+
+    /// How many connections came in.
+    pub fn connections(&self) -> usize {
+        self.listener.connections()
+    }
+
+    /// What was asked so far, one request a connection. A chunked body is as it came.
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.calls).clone()
+    }
+}
+
+/// Reads a request. One that is broken off is taken as far as it came, for what it gave away.
+fn receive(stream: &TcpStream) -> Option<Call> {
+    let mut reader = BufReader::new(stream);
+    let mut read_line = |to: &mut Vec<u8>| matches!(reader.read_until(b'\n', to), Ok(1..));
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") && read_line(&mut head) {}
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let mut lines = head.lines();
+    let mut words = lines.next()?.split(' ');
+    let mut word = || words.next().unwrap_or_default();
+    let (method, target) = (word().to_owned(), word());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let header = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.to_owned(), value.trim().to_owned()))
+    };
+    let mut call = Call {
+        method,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: lines.filter_map(header).collect(),
+        body: String::new(),
+    };
+    let mut body = Vec::new();
+    if call.header("Transfer-Encoding").is_some() {
+        while !body.ends_with(b"0\r\n\r\n") && read_line(&mut body) {}
+    } else if let Some(length) = call.header("Content-Length") {
+        // What was read stays, even if the rest never comes.
+        let _ = reader
+            .take(length.parse().unwrap_or(0))
+            .read_to_end(&mut body);
+    }
+    call.body = String::from_utf8_lossy(&body).into_owned();
+    Some(call)
+}
+
+fn answer(mut stream: &TcpStream, behaviour: Behaviour, call: &Call) -> io::Result<()> {
+    match behaviour {
+        Behaviour::EndlessChunks => {
+            stream.write_all(&head("200 OK", JSON, "Transfer-Encoding: chunked"))?;
+            stream.write_all(&chunk(BEGINNING))?;
+            without_end(stream, &chunk(&KEY.repeat(1000)))
+        }
+        Behaviour::EndlessLength => {
+            stream.write_all(&head("200 OK", JSON, &length(TERABYTE)))?;
+            stream.write_all(BEGINNING.as_bytes())?;
+            without_end(stream, KEY.repeat(1000).as_bytes())
+        }
+        Behaviour::DrippingBody => {
+            stream.write_all(&head("200 OK", JSON, &length(TERABYTE)))?;
+            drip(stream, BEGINNING, b' ')
+        }
+        Behaviour::DrippingHead => drip(stream, "HTTP/1.1 200 OK\r\nX-Filler: ", b'a'),
+        Behaviour::EndlessHead => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
+            let header = format!("X-Filler: {}\r\n", "a".repeat(1000));
+            without_end(stream, header.as_bytes())
+        }
+        Behaviour::CutLength => {
+            stream.write_all(&head("200 OK", JSON, &length(SET.len() + 1000)))?;
+            stream.write_all(SET.as_bytes())
+        }
+        Behaviour::CutChunks => {
+            stream.write_all(&head("200 OK", JSON, "Transfer-Encoding: chunked"))?;
+            stream.write_all(&chunk(SET))
+        }
+        Behaviour::CutBeforeAnswer => Ok(()),
+        Behaviour::GzipBomb => bomb(stream),
+        Behaviour::UnknownEncoding => {
+            let encoding = "Content-Encoding: unheard-of\r\n".to_owned();
+            stream.write_all(&head("200 OK", JSON, &(encoding + &length(SET.len()))))?;
+            stream.write_all(SET.as_bytes())
+        }
+        Behaviour::EmptyBody => whole(stream, JSON, b""),
+        Behaviour::Html => {
+            let page = b"<!DOCTYPE html>\n<title>Sign in</title>\n<p>Please sign in.</p>\n";
+            whole(stream, "text/html", page)
+        }
+        Behaviour::TruncatedJson => whole(stream, JSON, &SET.as_bytes()[..SET.len() / 2]),
+        Behaviour::NullKeys => whole(stream, JSON, br#"{"keys":null}"#),
+        Behaviour::InvalidUtf8 => {
+            let (before, after) = SET.split_once("good-1").expect("a kid");
+            let set = [before.as_bytes(), b"\xff\xfe", after.as_bytes()].concat();
+            whole(stream, JSON, &set)
+        }
+        Behaviour::Silent => io::copy(&mut stream, &mut io::sink()).map(drop),
+        Behaviour::RedirectLoop => {
+            let hop = call.path.strip_prefix("/hop/");
+            let hop = hop.and_then(|hop| hop.parse().ok()).unwrap_or(0);
+            let next = (hop + 1) % HOPS;
+            let location = format!("Location: /hop/{next}\r\n{}", length(0));
+            stream.write_all(&head("302 Found", "text/plain", &location))
+        }
+    }
+}
+
+fn whole(mut stream: &TcpStream, content_type: &str, body: &[u8]) -> io::Result<()> {
+    stream.write_all(&head("200 OK", content_type, &length(body.len())))?;
+    stream.write_all(body)
+}
+
+/// The head of an answer, up to the empty line.
+fn head(status: &str, content_type: &str, headers: &str) -> Vec<u8> {
+    let first = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: {content_type}");
+    format!("{first}\r\n{headers}\r\n\r\n").into_bytes()
+}
+
+fn length(octets: impl Display) -> String {
+    format!("Content-Length: {octets}")
+}
+
+fn chunk(content: &str) -> Vec<u8> {
+    format!("{:x}\r\n{content}\r\n", content.len()).into_bytes()
+}
+
+/// Sends the same again and again, as fast as it goes.
+fn without_end(mut stream: &TcpStream, octets: &[u8]) -> io::Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < LIMIT {
+        stream.write_all(octets)?;
+    }
+    Ok(())
+}
+
+/// Sends a beginning and then the same octet again and again, slowly.
+fn drip(mut stream: &TcpStream, beginning: &str, then: u8) -> io::Result<()> {
+    let start = Instant::now();
+    for octet in beginning.bytes().chain(std::iter::repeat(then)) {
+        if start.elapsed() > LIMIT {
+            break;
+        }
+        stream.write_all(&[octet])?;
+        sleep(DRIP);
+    }
+    Ok(())
+}
+
+/// `{"keys":[`, 10,000,000,600 spaces and `]}`. Deflate says "another 258 of these" in two zero
+/// bits, so that all but the two ends is zeros.
+fn bomb(mut stream: &TcpStream) -> io::Result<()> {
+    let size = BOMB_START.len() + BOMB_ZEROS + BOMB_END.len();
+    let encoding = "Content-Encoding: gzip\r\n".to_owned();
+    stream.write_all(&head("200 OK", JSON, &(encoding + &length(size))))?;
+    stream.write_all(&BOMB_START)?;
+    io::copy(&mut io::repeat(0).take(BOMB_ZEROS as u64), &mut stream)?;
+    stream.write_all(&BOMB_END)
+}
+
+const BOMB_ZEROS: usize = 9_689_922;
+
+/// The gzip header, the JSON's beginning, and the code in which the spaces are written.
+const BOMB_START: [u8; 42] = [
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xaa, 0x56, 0xca, 0x4e, 0xad, 0x2c,
+    0x56, 0xb2, 0x8a, 0x06, 0x00, 0x00, 0x00, 0xff, 0xff, 0xec, 0xc1, 0x31, 0x01, 0x00, 0x00, 0x00,
+    0xc2, 0xa0, 0x2a, 0xeb, 0x9f, 0xd2, 0x10, 0xbe, 0x40, 0x01,
+];
+
+/// The JSON's end, the checksum of all 10,000,000,611 octets, and their number modulo 2^32.
+const BOMB_END: [u8; 18] = [
+    0x7c, 0x06, 0x00, 0x00, 0xff, 0xff, 0x8b, 0xad, 0x05, 0x00, 0x61, 0xa3, 0x58, 0xc7, 0x63, 0xe6,
+    0x0b, 0x54,
+];
+
+/// Listens on a loopback address, with a thread for each connection; all of it ends with the
+/// value.
+pub struct Listener {
+    address: SocketAddr,
+    shared: Arc<Mutex<Shared>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// How many connections came in; the number names the connection.
+    accepted: usize,
+    open: HashMap<usize, TcpStream>,
+    is_over: bool,
+}
+
+impl Listener {
+    /// Gives each connection to `serve` and closes it afterwards.
+    pub fn start(host: &str, serve: impl Fn(&TcpStream) + Send + Sync + 'static) -> Listener {
+        let listener = TcpListener::bind((host, 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Mutex::new(Shared::default()));
+        let state = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            let (serve, state) = (&serve, &state);
+            std::thread::scope(|scope| {
+                for stream in listener.incoming() {
+                    if lock(state).is_over {
+                        break;
+                    }
+                    if let Ok((number, stream)) = stream.and_then(|it| enter(state, it)) {
+                        scope.spawn(move || {
+                            serve(&stream);
+                            let _ = stream.shutdown(Shutdown::Both);
+                            lock(state).open.remove(&number);
+                        });
+                    }
+                }
+            });
+        });
+        Listener {
+            address,
+            shared,
+            thread: Some(thread),
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections came in.
+    pub fn connections(&self) -> usize {
+        lock(&self.shared).accepted
+    }
+}
+
+/// Notes a connection, so that it can be ended from outside.
+fn enter(shared: &Mutex<Shared>, stream: TcpStream) -> io::Result<(usize, TcpStream)> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    let mut shared = lock(shared);
+    shared.accepted += 1;
+    let number = shared.accepted;
+    shared.open.insert(number, stream.try_clone()?);
+    if shared.is_over {
+        stream.shutdown(Shutdown::Both)?;
+    }
+    Ok((number, stream))
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        {
+            let mut shared = lock(&self.shared);
+            shared.is_over = true;
+            for stream in shared.open.values() {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
+        // Lets it see that it is over.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
