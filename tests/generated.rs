@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{COMMANDS, Sandbox};
+use support::{COMMANDS, REMOTE_COMMANDS, Sandbox};
 
 fn at_top(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -56,9 +56,13 @@ fn the_completion_scripts_are_up_to_date() {
 fn the_manual_is_up_to_date() {
     let sandbox = Sandbox::new();
     let mut expected = BTreeSet::new();
-    for command in [""].iter().chain(COMMANDS).copied() {
-        let page = sandbox.ok(["man", command].iter().filter(|word| !word.is_empty()));
-        let file = match command {
+    let below = REMOTE_COMMANDS
+        .iter()
+        .map(|below| format!("remote-{below}"));
+    let commands = COMMANDS.iter().map(|command| (*command).to_owned());
+    for command in std::iter::once(String::new()).chain(commands).chain(below) {
+        let page = sandbox.ok(["man", &command].iter().filter(|word| !word.is_empty()));
+        let file = match &*command {
             "" => "jwks.1".to_owned(),
             command => format!("jwks-{command}.1"),
         };

@@ -3,7 +3,7 @@
 //! It works offline, asks nothing, and offers nothing where something goes wrong. bash inserts
 //! candidates unquoted, so that only kids which a shell takes for plain text are offered.
 
-use super::{Cli, store_directory};
+use super::{Cli, configuration_directory, store_directory};
 use crate::commands::report::is_plain;
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
@@ -11,6 +11,7 @@ use crate::key::key_type::KEY_TYPES;
 use crate::key::summary::Header;
 use crate::keyset::lifecycle;
 use crate::keystore::{Keystore, SetName};
+use crate::remote::registry::Registry;
 use clap::{Arg, ArgMatches, CommandFactory as _};
 use clap_complete::engine::{
     ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
@@ -29,19 +30,23 @@ pub fn command() -> clap::Command {
     let mut program = Cli::command();
     program.build(); // adds --help and --version
     program = program.mut_args(|arg| arg.hide(true));
-    program.mut_subcommands(|subcommand| {
-        let creates = subcommand.get_name() == "create";
-        subcommand.mut_args(|arg| {
-            let is_option = !arg.is_positional();
-            with_completer(arg, creates).hide(is_option)
-        })
-    })
+    program.mut_subcommands(with_completers)
+}
+
+fn with_completers(command: clap::Command) -> clap::Command {
+    let creates = command.get_name() == "create";
+    let command = command.mut_args(|arg| {
+        let is_option = !arg.is_positional();
+        with_completer(arg, creates).hide(is_option)
+    });
+    command.mut_subcommands(with_completers)
 }
 
 fn with_completer(arg: Arg, creates: bool) -> Arg {
     match (arg.get_id().as_str(), creates) {
         ("set", _) => arg.add(ArgValueCompleter::new(sets)),
         ("target", _) => arg.add(ArgValueCompleter::new(sets_and_files)),
+        ("remote" | "all", _) => arg.add(ArgValueCompleter::new(remotes)),
         ("kid" | "kids", false) => arg.add(ArgValueCompleter::new(kids)),
         ("alg", true) => arg.add(ArgValueCandidates::new(created_algorithms)),
         ("alg", false) => arg.add(ArgValueCandidates::new(algorithms)),
@@ -112,9 +117,14 @@ fn operations() -> Vec<CompletionCandidate> {
 
 /// The commands that have a manual page.
 fn pages() -> Vec<CompletionCandidate> {
-    let program = Cli::command();
-    let names = program.get_subcommands().map(clap::Command::get_name);
-    names.map(candidate).collect()
+    let mut names = Vec::new();
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name().to_owned();
+        let below = command.get_subcommands();
+        names.extend(below.map(|below| format!("{name}-{}", below.get_name())));
+        names.push(name);
+    }
+    names.into_iter().map(candidate).collect()
 }
 
 /// The sets of the keystore.
@@ -128,6 +138,17 @@ fn sets(current: &OsStr) -> Vec<CompletionCandidate> {
         .iter()
         .filter(|name| name.as_str().starts_with(&*current));
     wanted.map(|name| candidate(name.as_str())).collect()
+}
+
+/// The remotes. What they hold is not asked: completion works offline.
+fn remotes(current: &OsStr) -> Vec<CompletionCandidate> {
+    let registry = Registry::new(configuration_directory(), Duration::ZERO);
+    let current = current.to_string_lossy();
+    let entries = registry.entries().unwrap_or_default().into_iter();
+    let wanted = entries.filter(|entry| entry.name.starts_with(&*current) && is_plain(&entry.name));
+    wanted
+        .map(|entry| described(&entry.name, entry.kind))
+        .collect()
 }
 
 /// The sets of the keystore, and files.

@@ -19,7 +19,8 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks check api
   $ jwks check jwks.json --public --strict
-  $ jwks get api | jwks check - --json";
+  $ jwks get api | jwks check - --json
+  $ jwks check https://issuer.example/jwks.json --public";
 
 /// Check a set or a file and print every fault
 ///

@@ -29,7 +29,8 @@ Examples:
   $ jwks create api --alg RS256 --size 3072
   $ jwks create api --alg ECDH-ES --crv X25519 --kid-from date
   $ jwks create api --nbf +1h --exp +90d
-  $ jwks create api --kty EC --crv P-384 --count 3";
+  $ jwks create api --kty EC --crv P-384 --count 3
+  $ jwks create api --alg RS256 --remote prod";
 
 /// Where the kid of a new key comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -21,7 +21,8 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks delete api --expired --yes
   $ jwks delete api $(jwks list api --format names | head -n 1) --yes --force
-  $ jwks delete old --yes --force --if-exists";
+  $ jwks delete old --yes --force --if-exists
+  $ jwks delete api --remote prod --yes --force";
 
 /// Delete keys or a whole set
 ///

@@ -87,11 +87,11 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
         || !report.only_remote.is_empty()
         || !report.changed.is_empty();
     print(ctx, &report)?;
-    if plan.resigns && !differs {
+    if plan.new_signer.is_some() && !differs {
         ctx.out
             .status("the order differs, and with it the key that signs");
     }
-    match args.exit_code && (differs || plan.resigns) {
+    match args.exit_code && (differs || plan.new_signer.is_some()) {
         true => Err(Error::differs(format!(
             "set {name} differs from {there} on {}",
             server.name

@@ -21,7 +21,7 @@ Examples:
   $ jwks list
   $ jwks list api
   $ jwks list api --state active --format names
-  $ jwks list --remote https://issuer.example/jwks.json
+  $ jwks list api --remote prod
   $ for set in $(jwks list --format names); do jwks check $set; done";
 
 /// How a listing is printed.

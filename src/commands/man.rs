@@ -16,7 +16,12 @@ Examples:
 /// same source gives the same page.
 const RELEASED: &str = "2026-11-21";
 
+/// The program's own page.
+const PROGRAM: &str = "jwks";
+
 /// Print a manual page
+///
+/// The page of a command below another is named with a dash: remote-add.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ManArgs {
@@ -29,15 +34,18 @@ pub struct ManArgs {
 pub const EXIT_CODES: &str = "  0  done, also when there was nothing to do
   1  failed: file system, cryptography
   2  usage
-  3  not found: set, key, file
+  3  not found: set, key, file, remote
   4  refused: exists already, conflict, needs a confirmation, lock not obtained
-  5  invalid: input that does not parse, or keys that fail a check";
+  5  invalid: input that does not parse, or keys that fail a check
+  6  remote: network, server error, unexpected answer
+  7  denied: no token, or one that the server refuses (401, 403)
+  8  differs (diff --exit-code)";
 
 /// Runs `jwks man`; `program` is the definition of the whole command line.
 pub fn run(ctx: &Context, args: &ManArgs, program: clap::Command) -> Result<()> {
     let wanted = match &args.command {
         Some(command) => format!("jwks-{command}"),
-        None => "jwks".into(),
+        None => PROGRAM.into(),
     };
     let pages = pages(program)?;
     let names: Vec<_> = pages
@@ -54,15 +62,25 @@ pub fn run(ctx: &Context, args: &ManArgs, program: clap::Command) -> Result<()> 
 /// Every page: its name without the section, and its roff.
 fn pages(mut program: clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     program.build();
-    let mut pages = vec![page(&program, "jwks")?];
-    for command in program.get_subcommands() {
-        let name = format!("jwks-{}", command.get_name());
-        pages.push(page(command, &name)?);
-    }
+    let mut pages = Vec::new();
+    add_pages(&program, PROGRAM, &mut pages)?;
     Ok(pages)
 }
 
-fn page(command: &clap::Command, name: &str) -> Result<(String, Vec<u8>)> {
+/// The page of a command, and those of the commands below it.
+fn add_pages(
+    command: &clap::Command,
+    name: &str,
+    pages: &mut Vec<(String, Vec<u8>)>,
+) -> Result<()> {
+    pages.push((name.to_owned(), page(command, name)?));
+    for below in command.get_subcommands() {
+        add_pages(below, &format!("{name}-{}", below.get_name()), pages)?;
+    }
+    Ok(())
+}
+
+fn page(command: &clap::Command, name: &str) -> Result<Vec<u8>> {
     let version = env!("CARGO_PKG_VERSION");
     let man = Man::new(
         command
@@ -84,6 +102,8 @@ fn page(command: &clap::Command, name: &str) -> Result<(String, Vec<u8>)> {
         man.render_options_section(roff)?;
         if command.has_subcommands() {
             man.render_subcommands_section(roff)?;
+        }
+        if name == PROGRAM {
             verbatim("EXIT STATUS", EXIT_CODES).to_writer(roff)?;
             files().to_writer(roff)?;
         }
@@ -99,7 +119,7 @@ fn page(command: &clap::Command, name: &str) -> Result<(String, Vec<u8>)> {
     };
     let written = write(&mut roff);
     written.map_err(|error| Error::failed("cannot write the manual").cause(error))?;
-    Ok((name.to_owned(), roff))
+    Ok(roff)
 }
 
 /// A section whose lines stay as they are.
@@ -139,10 +159,32 @@ const FILES: &[(&str, &str)] = &[
         "~/.local/share/jwks/.lock",
         "The lock that a writer holds. It is never removed; the kernel frees it when its holder ends.",
     ),
+    (
+        "~/.config/jwks/remotes.json",
+        "The remotes: where each server is and where its token comes from, never the token. On macOS \
+         ~/Library/Preferences/jwks, on Windows %APPDATA%\\jwks\\config.",
+    ),
 ];
 
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("JWKS_STORE", "The keystore's directory, as --store."),
+    (
+        "CLERK_SECRET_KEY, CLERK_BEARER_AUTH, AUTHLETE_BEARER, ORY_ACCESS_TOKEN",
+        "The token of a remote of that service whose entry does not say where it comes from.",
+    ),
+    (
+        "ORY_SDK_URL",
+        "The address of a remote of kind hydra, hydra-v1 or ory that has none.",
+    ),
+    (
+        "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY",
+        "The proxy for http and https addresses, and the hosts that need none; in lower case too. \
+         Nothing on this machine goes over a proxy.",
+    ),
+    (
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "Where the trusted authorities are, on Linux.",
+    ),
     (
         "NO_COLOR",
         "Set and not empty: no colours, unless --color always.",

@@ -243,9 +243,8 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
     for kid in handles(&plan.gone) {
         ctx.out.status(format!("  {kid}: only there, GOES AWAY"));
     }
-    if plan.resigns {
-        ctx.out
-            .status("  the order changes, and with it the key that signs");
+    if let Some(kid) = plan.new_signer.as_ref().and_then(KeyName::handle) {
+        ctx.out.status(format!("  {kid} signs there from then on"));
     }
     show_left_out(ctx, plan);
 }

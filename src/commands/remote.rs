@@ -13,16 +13,17 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  $ jwks remote add prod --kind hydra --url http://127.0.0.1:4445
+  $ jwks remote add local --kind hydra --url http://127.0.0.1:4445
   $ jwks remote list
+  $ jwks remote show prod
   $ jwks remote test prod";
 
 const ADD_EXAMPLES: &str = "\
 Examples:
-  $ jwks remote add prod --kind hydra --url https://hydra.example:4445 --cacert ca.pem
+  $ jwks remote add hydra --kind hydra --url https://hydra.example:4445 --cacert ca.pem
   $ jwks remote add network --kind ory --project-slug happy-cat --token-env ORY_ACCESS_TOKEN
   $ jwks remote add service --kind authlete --region eu --service-id 715948317 --token-file token
-  $ jwks remote add clerk --kind clerk
+  $ jwks remote add instance --kind clerk
   $ jwks remote add gateway --kind apinizer --url https://apinizer.example --project orders --token-command 'pass apinizer'
   $ jwks remote add issuer --kind oidc --issuer https://issuer.example";
 

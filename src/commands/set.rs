@@ -28,7 +28,9 @@ Examples:
   $ jwks set api own.pem
   $ jwks set api other.json --on-conflict rekey
   $ openssl genpkey -algorithm ed25519 | jwks set api - --kid own --alg EdDSA --use sig
-  $ jwks set api --kid first --exp +30d";
+  $ jwks set api --kid first --exp +30d
+  $ jwks set issuer https://issuer.example/jwks.json
+  $ jwks set api own.pem --remote prod --yes";
 
 /// Put own keys into a set, or change members of its keys
 ///

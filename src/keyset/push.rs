@@ -1,5 +1,7 @@
 //! What a push would make of a server's set: worked out beforehand, shown, then sent as it is.
 
+mod wanted;
+
 use super::KeySet;
 use super::index::Index;
 use super::lifecycle::{self, State};
@@ -7,10 +9,10 @@ use super::merge::KeyName;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{Severity, findings};
-use crate::key::public::{Dates, Unpublishable, has_private_member, is_key_pair, public_form};
+use crate::key::public::{has_private_member, is_key_pair};
 use crate::key::summary::Header;
 use std::collections::{HashMap, HashSet};
+use wanted::{Wanted, wanted};
 
 /// Which private parts are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,8 +79,8 @@ pub struct Plan {
     pub kept: Vec<KeyName>,
     /// Keys of the server alone that go away.
     pub gone: Vec<KeyName>,
-    /// Whether another key signs than now, though each is the same.
-    pub resigns: bool,
+    /// The key that signs afterwards, where that is another than now and the order decides it.
+    pub new_signer: Option<KeyName>,
     /// The server's set afterwards.
     pub set: KeySet<'static>,
 }
@@ -87,7 +89,7 @@ impl Plan {
     /// Whether there is anything to send.
     pub fn changes(&self) -> bool {
         let is_changed = |item: &Item| item.fate != Fate::Same;
-        self.resigns || !self.gone.is_empty() || self.items.iter().any(is_changed)
+        self.new_signer.is_some() || !self.gone.is_empty() || self.items.iter().any(is_changed)
     }
 
     /// Whether a key with a private part is left to sign with.
@@ -138,71 +140,15 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
     refuse_shared_kids(&plan.set, storage)?;
     if storage.first_signs {
         plan.put_the_signer_first(local, policy.now);
-        plan.resigns = signer(remote) != signer(&plan.set);
+        let (now, then) = (signer(remote), signer(&plan.set));
+        plan.new_signer =
+            then.filter(|then| now.is_none_or(|now| now.thumbprint != then.thumbprint));
     }
     for (name, value) in remote.members() {
         let (name, value) = (name.to_string(), value.to_string());
         plan.set.add_member(name.into(), value.into());
     }
     Ok(plan)
-}
-
-/// What is wanted of a local key on the server.
-enum Wanted {
-    Key(Key<'static>),
-    Expired,
-    NotNamed,
-    LeftOut(&'static str),
-    Refused(String),
-}
-
-fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wanted {
-    let name = KeyName::of(key);
-    let is_named = |wanted: &String| {
-        Some(wanted) == name.kid.as_ref() || Some(wanted) == name.thumbprint.as_ref()
-    };
-    if !policy.only.is_empty() && !policy.only.iter().any(is_named) {
-        return Wanted::NotNamed;
-    }
-    if state == State::Expired {
-        return Wanted::Expired;
-    }
-    let public = public_form(key, Dates::Keep);
-    let wanted = match public {
-        Err(Unpublishable::Invalid) => return Wanted::LeftOut("invalid"),
-        Err(Unpublishable::Unsupported) => return Wanted::LeftOut("unsupported"),
-        Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
-            return Wanted::LeftOut("symmetric: sent only when named");
-        }
-        Err(Unpublishable::Symmetric) => key.clone().into_owned(),
-        Ok(_) if sends_private_part(key, state, storage, policy.private) => {
-            let is_error =
-                |finding: &crate::key::check::Finding| finding.rule.severity() == Severity::Error;
-            if findings(key).iter().any(is_error) {
-                return Wanted::LeftOut("invalid");
-            }
-            key.clone().into_owned()
-        }
-        Ok(public) => Key::from(public),
-    };
-    let members = wanted.members().unwrap_or_default();
-    match (storage.refuses)(&members) {
-        Some(why) => Wanted::Refused(why),
-        None => Wanted::Key(Key::from(members)),
-    }
-}
-
-fn sends_private_part(key: &Key, state: State, storage: &Storage, private: Private) -> bool {
-    match private {
-        Private::None => false,
-        Private::All => has_private_member(key),
-        Private::Signing => {
-            storage.signs
-                && state == State::Active
-                && Header::of(key).effective_use() == Some("sig")
-                && has_private_member(key)
-        }
-    }
 }
 
 /// The same key on the server: the same thumbprint under the same kid.
@@ -274,10 +220,10 @@ impl Plan {
     }
 }
 
-/// The thumbprint of the key that signs where the first one with a private part does.
-fn signer(set: &KeySet) -> Option<String> {
-    let first = set.keys.iter().find(|key| is_key_pair(key))?;
-    KeyName::of(first).thumbprint
+/// The key that signs where the first one with a private part does.
+fn signer(set: &KeySet) -> Option<KeyName> {
+    let first = set.keys.iter().find(|key| is_key_pair(key));
+    first.map(KeyName::of)
 }
 
 fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {

@@ -1,6 +1,9 @@
 //! Every example in the help of every command runs as it stands there.
 
-use crate::support::{COMMANDS, Sandbox};
+use crate::servers::clerk::Clerk;
+use crate::servers::hydra::{Hydra, Version};
+use crate::servers::plain::Plain;
+use crate::support::{COMMANDS, REMOTE_COMMANDS, Sandbox};
 
 /// The lines behind `$ ` in a help text.
 fn examples(help: &str) -> Vec<String> {
@@ -8,8 +11,46 @@ fn examples(help: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// What the examples speak of: the sets `api` and `old`, the keys in own.pem and other.json.
-fn workplace() -> Sandbox {
+/// The servers that the examples speak of.
+struct Servers {
+    hydra: Hydra,
+    clerk: Clerk,
+    issuer: Plain,
+}
+
+impl Servers {
+    fn start() -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.ok(["create", "issuer"]);
+        let issuer = Plain::start();
+        issuer.serve("/jwks.json", sandbox.ok(["get", "issuer"]));
+        let hydra = Hydra::start(Version::V2_2);
+        sandbox.ok(["create", "tokens"]);
+        let tokens = sandbox.json(["get", "tokens", "--private"]);
+        hydra.put("hydra.openid.id-token", &tokens);
+        Servers {
+            hydra,
+            clerk: Clerk::start("sk_test_example"),
+            issuer,
+        }
+    }
+
+    /// The address that stands for the issuer's.
+    fn run(&self, sandbox: &Sandbox, example: &str) -> crate::support::Run {
+        // Each example finds the server as the first one did.
+        let tokens = serde_json::json!({"keys": self.hydra.keys("hydra.openid.id-token")});
+        let shared = sandbox.json(["get", "api", "--private"]);
+        self.hydra.put("api", &shared);
+        let line = example.replace("https://issuer.example", &self.issuer.address());
+        let run = sandbox.shell(&format!("export EXAMPLE=sk_test_example; set -e\n{line}"));
+        self.hydra.put("hydra.openid.id-token", &tokens);
+        run
+    }
+}
+
+/// What the examples speak of: the sets `api` and `old`, the keys in own.pem and other.json, the
+/// remotes `prod` and `clerk`.
+fn workplace(servers: &Servers) -> Sandbox {
     let sandbox = Sandbox::new();
     for create in [
         &["create", "api", "--kid", "second"][..],
@@ -30,24 +71,43 @@ fn workplace() -> Sandbox {
     ]);
     sandbox.ok(["export", "old", "--to", "pem", "--private", "-o", "own.pem"]);
     sandbox.ok(["export", "api", "-o", "jwks.json"]);
+    let issuer = servers.issuer.url("/jwks.json");
+    sandbox.ok(["set", "issuer", &*issuer]);
+    let (hydra, clerk) = (servers.hydra.address(), servers.clerk.address());
+    sandbox.ok(["remote", "add", "prod", "--kind", "hydra", "--url", &*hydra]);
+    sandbox.ok([
+        "remote",
+        "add",
+        "clerk",
+        "--kind",
+        "clerk",
+        "--token-env",
+        "EXAMPLE",
+        "--url",
+        &*clerk,
+    ]);
     sandbox
 }
 
 #[test]
 fn every_example_runs() {
-    for command in COMMANDS {
-        let help = Sandbox::new().ok([command, "--help"]);
+    let servers = Servers::start();
+    let commands = COMMANDS.iter().map(|command| vec![*command]);
+    let below = REMOTE_COMMANDS.iter().map(|below| vec!["remote", below]);
+    for command in commands.chain(below) {
+        let help = Sandbox::new().ok(command.iter().copied().chain(["--help"]));
         let examples = examples(&help);
-        assert!(examples.len() >= 2, "{command} has no examples");
+        let least = if command.len() == 1 { 2 } else { 0 };
+        assert!(examples.len() >= least, "{command:?} has no examples");
         for example in examples {
-            let run = workplace().shell(&format!("set -e\n{example}"));
+            let run = servers.run(&workplace(&servers), &example);
             assert_eq!(run.code, Some(0), "$ {example}\n{run:#?}");
             assert!(!run.stderr.contains("error"), "$ {example}\n{run:#?}");
         }
     }
     let help = Sandbox::new().ok(["--help"]);
-    let sandbox = workplace();
+    let sandbox = workplace(&servers);
     for example in examples(&help) {
-        sandbox.shell(&example).ok();
+        servers.run(&sandbox, &example).ok();
     }
 }

@@ -21,9 +21,16 @@ pub const COMMANDS: &[&str] = &[
     "export",
     "check",
     "thumbprint",
+    "push",
+    "pull",
+    "diff",
+    "remote",
     "completion",
     "man",
 ];
+
+/// The commands below `remote`.
+pub const REMOTE_COMMANDS: &[&str] = &["add", "list", "show", "test", "remove"];
 
 /// A directory that is removed when the test ends; the keystore is `store` in it.
 pub struct Sandbox {

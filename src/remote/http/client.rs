@@ -1,7 +1,12 @@
 //! Making calls: one after the other to one server, under all of the rules.
 
 use super::answer::{Answer, words};
+use super::proxy::proxy;
 use super::redact::Redactor;
+use super::repeat::{
+    FIRST_PAUSE, PATIENCE, jittered, longer, reason_after_answer, reason_after_failure,
+    retry_after, was_never_sent,
+};
 use super::request::{Event, Options, Request, Retries, Traffic};
 use super::tls::Trust;
 use super::{is_loopback, show};
@@ -10,23 +15,14 @@ use crate::keyset::FOREIGN_LIMIT;
 use crate::secret::Secret;
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::time::{Duration, Instant};
-use ureq::http::{self, HeaderMap, Method, Response};
-use ureq::{Agent, Body, Proxy, Timeout};
+use ureq::http::{self, Method, Response};
+use ureq::{Agent, Body};
 use url::Url;
 
 /// The most redirects that one call follows.
 const MOST_REDIRECTS: usize = 5;
-
-/// How long one call may take with all of its repetitions.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The first pause before a repetition; each further one is half as long again.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-
-/// The longest pause that nobody asked for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What a client needs to know of a server.
 #[derive(Debug)]
@@ -208,10 +204,10 @@ impl Client {
             let outcome = self.once(request, url)?;
             let (reason, asked) = match &outcome {
                 Ok(answer) => (
-                    self.server.retries.reason(request, answer),
+                    reason_after_answer(&self.server.retries, request, answer),
                     answer.retry_after,
                 ),
-                Err(failure) => (reason_to_repeat(request, &failure.error), None),
+                Err(failure) => (reason_after_failure(request, &failure.error), None),
             };
             let wait = asked.unwrap_or_else(|| jittered(pause));
             let is_hopeless = tries >= self.server.retries.tries
@@ -225,7 +221,7 @@ impl Client {
                 pause: wait,
             });
             std::thread::sleep(wait);
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+            pause = longer(pause);
         }
     }
 
@@ -314,7 +310,10 @@ impl Client {
         call: String,
         mut response: Response<Body>,
     ) -> Result<Result<Answer, ureq::Error>> {
-        let header = |name: &str| text(response.headers(), name).map(str::to_owned);
+        let header = |name: &str| {
+            let value = response.headers().get(name)?.to_str().ok()?;
+            Some(value.to_owned())
+        };
         let encoding = header("content-encoding").filter(|encoding| encoding != "identity");
         let (location, retry_after) = (header("location"), retry_after(response.headers()));
         if let Some(encoding) = encoding {
@@ -387,99 +386,4 @@ impl fmt::Debug for Client {
 /// A call in messages.
 fn describe(request: &Request, url: &Url) -> String {
     format!("{} {}", request.method, show(url))
-}
-
-/// Why a call should be made again after no answer came; `None` where it should not.
-fn reason_to_repeat(request: &Request, error: &ureq::Error) -> Option<String> {
-    let is_connection = match error {
-        ureq::Error::Io(error) => is_lost_connection(error),
-        error => was_never_sent(error),
-    };
-    let is_safe = request.is_idempotent() || was_never_sent(error);
-    (is_connection && is_safe).then(|| error.to_string())
-}
-
-/// Whether it is certain that a call without an answer did not reach the server.
-fn was_never_sent(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
-        ureq::Error::Timeout(limit) => matches!(limit, Timeout::Resolve | Timeout::Connect),
-        ureq::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
-        _ => false,
-    }
-}
-
-fn is_lost_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::NotConnected
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::HostUnreachable
-    )
-}
-
-/// A pause that differs from one client to the next: between three and five quarters of it.
-fn jittered(pause: Duration) -> Duration {
-    let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
-    pause * 3 / 4 + pause * (random % 512) as u32 / 1024
-}
-
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// How long a server asks to wait: `Retry-After` (RFC 9110 section 10.2.3: seconds or a date), or
-/// the seconds to the reset of a rate limit.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    if let Some(value) = text(headers, "retry-after") {
-        let until = || {
-            let date = jiff::fmt::rfc2822::parse(value).ok()?;
-            let seconds = date.timestamp().as_second() - jiff::Timestamp::now().as_second();
-            Some(seconds.max(0) as u64)
-        };
-        return value.parse().ok().or_else(until).map(Duration::from_secs);
-    }
-    let seconds = text(headers, "x-ratelimit-reset")?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
-}
-
-/// The proxy for an address, from the usual variables. Nothing on this machine goes over one.
-fn proxy(url: &Url) -> Option<Proxy> {
-    if is_loopback(url) {
-        return None;
-    }
-    let variable = |names: [&str; 4]| {
-        let values = names
-            .into_iter()
-            .filter_map(|name| std::env::var(name).ok());
-        values.into_iter().find(|value| !value.is_empty())
-    };
-    let address = match url.scheme() {
-        "https" => variable(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
-        _ => variable(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
-    }?;
-    let found = Proxy::new(&address).ok()?;
-    let mut proxy = Proxy::builder(found.protocol())
-        .host(found.host())
-        .port(found.port());
-    if let Some(name) = found.username() {
-        proxy = proxy.username(name);
-    }
-    if let Some(password) = found.password() {
-        proxy = proxy.password(password);
-    }
-    let exceptions = variable(["no_proxy", "NO_PROXY", "", ""]).unwrap_or_default();
-    for exception in exceptions.split(',').map(str::trim) {
-        // A name stands for the names below it as well.
-        proxy = proxy.no_proxy(exception);
-        if !exception.starts_with(['*', '.']) && !exception.is_empty() {
-            proxy = proxy.no_proxy(&format!(".{exception}"));
-        }
-    }
-    proxy.build().ok()
 }

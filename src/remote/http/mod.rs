@@ -6,7 +6,9 @@
 
 mod answer;
 mod client;
+mod proxy;
 mod redact;
+mod repeat;
 mod request;
 mod tls;
 

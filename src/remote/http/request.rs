@@ -1,6 +1,5 @@
 //! What is asked of a server, and the conditions under which.
 
-use super::answer::Answer;
 use crate::secret::Secret;
 use std::fmt;
 use std::rc::Rc;
@@ -101,18 +100,6 @@ impl Retries {
         words: &[],
         never: &[],
     };
-
-    /// Why a call should be repeated after an answer; `None` where it should not.
-    pub(super) fn reason(&self, request: &Request, answer: &Answer) -> Option<String> {
-        let says = |list: &[&str]| {
-            let words = answer.words.as_deref().unwrap_or_default();
-            list.iter().any(|text| words.contains(text))
-        };
-        let is_worth_it = answer.status == 429
-            || (self.statuses.contains(&answer.status) && request.is_idempotent())
-            || says(self.words);
-        (is_worth_it && !says(self.never)).then(|| format!("status {}", answer.status))
-    }
 }
 
 /// What a server's calls and answers carry.

@@ -1,9 +1,10 @@
 //! Apinizer: the set is the list of a project's JWK objects, each of which holds one key.
 
+mod generate;
+
 use super::{Auth, Form, Generate, Kind, Listed, Operation, Server, Sets};
 use crate::error::{Error, Kind as Failure, Result};
 use crate::key::Key;
-use crate::key::generate::{Plan, Request as Wish};
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
@@ -346,7 +347,7 @@ impl Server for Apinizer {
             let body = json!({"name": name, "sourceType": "URL", "url": url, "kid": name});
             self.post(name, &[""], &body)?;
         } else {
-            self.post(name, &["generate"], &generate_body(name, key)?)?;
+            self.post(name, &["generate"], &generate::body(name, key)?)?;
         }
         self.export(name, Form::Private)
     }
@@ -391,39 +392,4 @@ impl Server for Apinizer {
     fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         self.put_set(set, before, &before.without(keys))
     }
-}
-
-/// The wish for a key in Apinizer's words.
-fn generate_body(name: &str, key: &Generate) -> Result<Value> {
-    let plan = Plan::new(Wish {
-        alg: key.alg.as_deref(),
-        kty: key.kty.as_deref(),
-        crv: key.crv.as_deref(),
-        size: key.size,
-        usage: key.usage.as_deref(),
-    })?;
-    let refuse = |what: String| {
-        Err(Error::usage(format!("Apinizer does not generate {what}")).hint(
-            "it generates RSA of 2048, 3072 or 4096 bits, EC on P-256, P-384, P-521 or secp256k1, oct of 128, 192 or 256 bits, OKP on Ed25519 or X25519",
-        ))
-    };
-    let (kind, member, settings) = match (plan.kty(), plan.crv(), plan.bits()) {
-        ("RSA", _, Some(bits @ (2048 | 3072 | 4096))) => ("RSA", "rsa", json!({"keySize": bits})),
-        ("oct", _, Some(bits @ (128 | 192 | 256))) => ("OCT", "oct", json!({"keySize": bits})),
-        ("EC", Some(crv), _) => {
-            let curve = crv.replace('-', "").to_ascii_uppercase();
-            ("EC", "ec", json!({"curveType": curve}))
-        }
-        ("OKP", Some(crv @ ("Ed25519" | "X25519")), _) => {
-            ("OKP", "okp", json!({"curveType": crv.to_ascii_uppercase()}))
-        }
-        _ => return refuse(plan.in_words()),
-    };
-    // Some versions read the settings beside the type, some in a member named after it.
-    let mut body = settings.clone();
-    body["name"] = name.into();
-    body["kid"] = name.into();
-    body["type"] = kind.into();
-    body[member] = settings;
-    Ok(body)
 }

@@ -1,0 +1,97 @@
+//! When a call is made again, and after which pause.
+
+use super::answer::Answer;
+use super::request::{Request, Retries};
+use std::io;
+use std::time::Duration;
+use ureq::Timeout;
+use ureq::http::HeaderMap;
+
+/// How long one call may take with all of its repetitions.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The first pause before a repetition.
+pub const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause that nobody asked for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The pause after this one: half as long again.
+pub fn longer(pause: Duration) -> Duration {
+    (pause * 3 / 2).min(LONGEST_PAUSE)
+}
+
+/// Why a call should be made again after an answer; `None` where it should not.
+pub fn reason_after_answer(
+    retries: &Retries,
+    request: &Request,
+    answer: &Answer,
+) -> Option<String> {
+    let says = |list: &[&str]| {
+        let words = answer.words.as_deref().unwrap_or_default();
+        list.iter().any(|text| words.contains(text))
+    };
+    let is_worth_it = answer.status == 429
+        || (retries.statuses.contains(&answer.status) && request.is_idempotent())
+        || says(retries.words);
+    (is_worth_it && !says(retries.never)).then(|| format!("status {}", answer.status))
+}
+
+/// Why a call should be made again after no answer came; `None` where it should not.
+pub fn reason_after_failure(request: &Request, error: &ureq::Error) -> Option<String> {
+    let is_connection = match error {
+        ureq::Error::Io(error) => is_lost_connection(error),
+        error => was_never_sent(error),
+    };
+    let is_safe = request.is_idempotent() || was_never_sent(error);
+    (is_connection && is_safe).then(|| error.to_string())
+}
+
+/// Whether it is certain that a call without an answer did not reach the server.
+pub fn was_never_sent(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+        ureq::Error::Timeout(limit) => matches!(limit, Timeout::Resolve | Timeout::Connect),
+        ureq::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        _ => false,
+    }
+}
+
+fn is_lost_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::HostUnreachable
+    )
+}
+
+/// A pause that differs from one client to the next: between three and five quarters of it.
+pub fn jittered(pause: Duration) -> Duration {
+    let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
+    pause * 3 / 4 + pause * (random % 512) as u32 / 1024
+}
+
+/// How long a server asks to wait: `Retry-After` (RFC 9110 section 10.2.3: seconds or a date), or
+/// the seconds to the reset of a rate limit.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    if let Some(value) = text(headers, "retry-after") {
+        let until = || {
+            let date = jiff::fmt::rfc2822::parse(value).ok()?;
+            let seconds = date.timestamp().as_second() - jiff::Timestamp::now().as_second();
+            Some(seconds.max(0) as u64)
+        };
+        return value.parse().ok().or_else(until).map(Duration::from_secs);
+    }
+    let seconds = text(headers, "x-ratelimit-reset")?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
