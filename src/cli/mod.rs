@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::prompt::Prompt;
 use crate::remote::registry::Registry;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::CompleteEnv;
 use directories::ProjectDirs;
 use std::ffi::OsString;
@@ -101,8 +101,10 @@ pub struct Global {
     pub lock_wait: u64,
 }
 
-/// The commands.
+/// The commands. Only the one that is called is built: the definitions of all would be a quarter of
+/// a short run.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 #[allow(
     missing_docs,
     reason = "a doc comment here would hide the help in the command's own file"
@@ -163,7 +165,7 @@ pub fn complete(arguments: &[OsString]) -> bool {
 
 /// Reads the command line. Help and errors are printed here; then there is only an exit code.
 pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
-    match Cli::try_parse_from(arguments) {
+    match read_arguments(arguments) {
         Ok(cli) => {
             let color = match cli.global.color {
                 When::Auto => None,
@@ -175,6 +177,19 @@ pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
         }
         Err(error) => Err(report(arguments, &error)),
     }
+}
+
+fn read_arguments(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let parsed = Cli::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    // Help and advice may speak of every command.
+    parsed.or_else(|_| {
+        let mut program = Cli::command();
+        program.build();
+        let matches = program.try_get_matches_from(arguments)?;
+        Cli::from_arg_matches(&matches)
+    })
 }
 
 fn report(arguments: &[OsString], error: &clap::Error) -> u8 {

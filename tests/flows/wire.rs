@@ -1,0 +1,358 @@
+//! What goes over the wire, what is asked again, and what is said of it.
+
+use crate::servers::hostile::Listener;
+use crate::servers::hydra::{Hydra, Version};
+use crate::servers::plain::Plain;
+use crate::servers::{Answer, Server};
+use crate::support::{Run, Sandbox};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What everybody may read.
+pub const PUBLIC_SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"good-1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+/// The statuses of a gateway whose server is in trouble.
+const TROUBLE: [u16; 3] = [502, 503, 504];
+
+/// A sandbox with a set `api`, and a server by the name of `prod`.
+pub fn sandbox_with(kind: &str, address: &str, more: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    name_server(&sandbox, kind, address, more);
+    sandbox
+}
+
+/// Names a server `prod`, or names another one so from now on.
+pub fn name_server(sandbox: &Sandbox, kind: &str, address: &str, more: &[&str]) {
+    let add = ["remote", "add", "prod", "--force"];
+    let server = ["--kind", kind, "--url", address];
+    sandbox.ok(add.iter().chain(&server).chain(more));
+}
+
+/// Tells the same story of many things, all at once: most of each is waiting.
+pub fn each<T: Send>(things: impl IntoIterator<Item = T>, story: impl Fn(T) + Sync) {
+    let story = &story;
+    std::thread::scope(|scope| {
+        for thing in things {
+            scope.spawn(move || story(thing));
+        }
+    });
+}
+
+/// Runs a command line of the program, and says how long it took.
+pub fn timed(sandbox: &Sandbox, line: &str) -> (Run, Duration) {
+    let start = Instant::now();
+    let run = sandbox.run(line.split(' '));
+    (run, start.elapsed())
+}
+
+/// An address where nobody listens.
+pub fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    format!("http://{}", listener.local_addr().expect("an address"))
+}
+
+/// A gateway that cuts the connection at the first calls of a method, once they are there whole.
+struct Cutting {
+    listener: Listener,
+    cut: Arc<AtomicUsize>,
+}
+
+impl Cutting {
+    fn in_front_of(hydra: &Hydra, method: &'static str, times: usize) -> Cutting {
+        let server = hydra.address().replace("http://", "");
+        let cut = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&cut);
+        let listener = Listener::start("127.0.0.1", move |client| {
+            let Ok((head, body)) = read_request(client) else {
+                return;
+            };
+            let is_due = head.starts_with(method) && count.load(Ordering::SeqCst) < times;
+            if is_due {
+                count.fetch_add(1, Ordering::SeqCst);
+            } else {
+                let _ = pass_on(client, &server, &head, &body);
+            }
+        });
+        Cutting { listener, cut }
+    }
+
+    fn address(&self) -> String {
+        format!("http://{}", self.listener.address())
+    }
+
+    fn cuts(&self) -> usize {
+        self.cut.load(Ordering::SeqCst)
+    }
+}
+
+/// The head and the body of a request.
+pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
+    let mut reader = BufReader::new(client);
+    let mut head = String::new();
+    while reader.read_line(&mut head)? > 2 {}
+    let lowercase = head.to_ascii_lowercase();
+    let length = lowercase.split("content-length: ").nth(1);
+    let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body)?;
+    Ok((head, body))
+}
+
+fn pass_on(mut client: &TcpStream, server: &str, head: &str, body: &[u8]) -> io::Result<()> {
+    let mut server = TcpStream::connect(server)?;
+    let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    server.write_all(&[head.as_bytes(), body].concat())?;
+    io::copy(&mut server, &mut client).map(drop)
+}
+
+fn calls_of(server: &Server, method: &str) -> usize {
+    let lines = server.lines();
+    lines.iter().filter(|line| line.starts_with(method)).count()
+}
+
+/// Nobody listens: it is said that and why it is asked again, and in the end what to look at.
+#[test]
+fn a_refused_connection_is_tried_again_and_then_given_up() {
+    let sandbox = sandbox_with("hydra", &nobody(), &[]);
+    let (run, took) = timed(&sandbox, "remote test prod");
+    let run = run.fails(6);
+    assert_eq!(run.stderr.matches("again in").count(), 3, "{run:#?}");
+    assert!(run.stderr.contains("refused"), "{run:#?}");
+    assert!(run.stderr.contains("is the address right"), "{run:#?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    let run = sandbox.run(["push", "api", "prod", "--yes", "--json"]);
+    assert_eq!(run.fails(6).error()["kind"], "remote");
+}
+
+/// Reading, replacing and deleting twice is the same as once: a gateway in trouble is asked again.
+#[test]
+fn what_may_be_repeated_is_repeated() {
+    each(TROUBLE, |status| {
+        let hydra = Hydra::start(Version::V2_2);
+        let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
+        let said = format!("status {status}; again in ");
+
+        hydra.rejects_next(status, "");
+        let run = sandbox.run(["push", "api", "prod", "--yes"]).ok();
+        assert!(run.stderr.contains(&said), "{run:#?}");
+        assert_eq!(calls_of(&hydra.server, "PUT"), 2);
+
+        hydra.server.answer_next(Answer::empty(status));
+        let run = sandbox.run(["get", "api", "--remote", "prod"]).ok();
+        assert!(run.stderr.contains(&said), "{run:#?}");
+
+        hydra.rejects_next(status, "");
+        let delete = "delete api --remote prod --yes --force";
+        let run = sandbox.run(delete.split(' ')).ok();
+        assert!(run.stderr.contains(&said), "{run:#?}");
+        assert_eq!(calls_of(&hydra.server, "DELETE"), 2);
+    });
+}
+
+#[test]
+fn a_server_that_stays_in_trouble_is_given_up() {
+    let server = Server::start(|_| Answer::html(503, "<html>down</html>"));
+    let sandbox = sandbox_with("hydra", &server.address(), &[]);
+    let (run, took) = timed(&sandbox, "get api --remote prod");
+    let run = run.fails(6);
+    assert!(run.stderr.contains("answered 503"), "{run:#?}");
+    assert!(run.stderr.contains("hint: "), "{run:#?}");
+    assert_eq!(server.calls().len(), 4);
+    assert!(took < Duration::from_secs(6), "{took:?}");
+}
+
+/// What a server decided it will decide again.
+#[test]
+fn a_decision_is_not_asked_for_twice() {
+    for (status, code) in [(400, 6), (401, 7), (403, 7), (409, 6), (500, 6), (501, 6)] {
+        let hydra = Hydra::start(Version::V2_2);
+        let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
+        hydra.rejects_next(status, r#"{"error":"No"}"#);
+        let run = sandbox.run(["push", "api", "prod", "--yes"]).fails(code);
+        assert!(run.stderr.contains("No"), "{status}: {run:#?}");
+        assert_eq!(calls_of(&hydra.server, "PUT"), 1, "{status}");
+    }
+}
+
+/// A second POST would make a second key. The first may have been carried out, whatever the
+/// gateway says, and so nobody is told to run it again before a look.
+#[test]
+fn a_creation_that_may_have_happened_is_not_repeated() {
+    each(TROUBLE, |status| {
+        let hydra = Hydra::start(Version::V2_2);
+        let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
+        hydra.rejects_next(status, "");
+        let run = sandbox.run(["create", "api", "--remote", "prod"]).fails(6);
+        assert_eq!(calls_of(&hydra.server, "POST"), 1);
+        assert!(run.stderr.contains("look before you repeat it"), "{run:#?}");
+    });
+}
+
+#[test]
+fn a_creation_without_an_answer_is_not_repeated() {
+    let hydra = Hydra::start(Version::V2_2);
+    let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
+    hydra.server.answer_next(Answer::withheld());
+    let create = ["create", "api", "--remote", "prod", "--timeout", "1"];
+    let silent = sandbox.run(create).fails(6);
+    assert_eq!(calls_of(&hydra.server, "POST"), 1);
+
+    let cutting = Cutting::in_front_of(&hydra, "POST", usize::MAX);
+    name_server(&sandbox, "hydra", &cutting.address(), &[]);
+    let cut = sandbox.run(create).fails(6);
+    assert_eq!(cutting.cuts(), 1);
+
+    for run in [silent, cut] {
+        assert!(run.stderr.contains("look before you repeat it"), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_call_that_was_cut_off_is_made_again() {
+    let push = "push api prod --yes";
+    let delete = "delete api --remote prod --yes --force";
+    let get = "get api --remote prod";
+    each(
+        [("PUT", push), ("DELETE", delete), ("GET", get)],
+        |(method, line)| {
+            let hydra = Hydra::start(Version::V2_2);
+            let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
+            if method != "PUT" {
+                sandbox.ok(push.split(' '));
+            }
+            let cutting = Cutting::in_front_of(&hydra, method, 1);
+            name_server(&sandbox, "hydra", &cutting.address(), &[]);
+            let run = sandbox.run(line.split(' ')).ok();
+            assert!(run.stderr.contains("again in"), "{run:#?}");
+            assert_eq!(cutting.cuts(), 1, "{line}");
+        },
+    );
+}
+
+/// Too many requests: none of them was carried out, so that even a creation is repeated, after
+/// the time that the server asks for.
+#[test]
+fn a_server_that_asks_to_wait_is_waited_for() {
+    let soon = jiff::Timestamp::now() + Duration::from_secs(3);
+    let date = soon.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let headers = [
+        ("Retry-After", "2", 2),
+        ("Retry-After", &date, 1),
+        ("x-ratelimit-reset", "2", 2),
+        ("Retry-After", "0", 0),
+        ("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT", 0),
+        ("Retry-After", "whenever you like", 0),
+    ];
+    each(headers, |(name, value, least)| {
+        let hydra = Hydra::start(Version::V2_2);
+        let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
+        let answer = Answer::empty(429).header(name, value);
+        hydra.server.answer_next(answer);
+        let (run, took) = timed(&sandbox, "create api --remote prod");
+        let run = run.ok();
+        assert!(run.stderr.contains("status 429; again in"), "{run:#?}");
+        assert_eq!(calls_of(&hydra.server, "POST"), 2);
+        assert!(took >= Duration::from_secs(least), "{value}: {took:?}");
+        assert!(took < Duration::from_secs(8), "{value}: {took:?}");
+    });
+}
+
+/// Nobody wants a program that sleeps for an hour: it says what the server asks for and ends.
+#[test]
+fn a_server_that_asks_for_too_long_is_given_up_at_once() {
+    for value in [
+        "3600",
+        "18446744073709551615",
+        "99999999999999999999",
+        "Fri, 31 Dec 2100 23:59:59 GMT",
+    ] {
+        let hydra = Hydra::start(Version::V2_2);
+        let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
+        let answer = Answer::empty(429).header("Retry-After", value);
+        hydra.server.answer_next(answer);
+        let (run, took) = timed(&sandbox, "get api --remote prod");
+        let run = run.fails(6);
+        assert!(run.stderr.contains("asks to wait"), "{value}: {run:#?}");
+        assert!(!run.stderr.contains("again in"), "{value}: {run:#?}");
+        assert_eq!(hydra.server.calls().len(), 1, "{value}");
+        assert!(took < Duration::from_secs(2), "{value}: {took:?}");
+    }
+}
+
+/// Every call says who asks and for what, and asks for nothing packed.
+#[test]
+fn calls_say_who_asks_and_for_what() {
+    let hydra = Hydra::start(Version::V2_2);
+    let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
+    sandbox.ok(["push", "api", "prod", "--yes"]);
+    sandbox.ok(["create", "api", "--remote", "prod"]);
+    sandbox.ok("delete api --remote prod --yes --force".split(' '));
+    let plain = Plain::start();
+    plain.serve("/jwks.json", PUBLIC_SET);
+    sandbox.ok(["pull", &plain.url("/jwks.json"), "issuer"]);
+
+    let own = concat!("jwks/", env!("CARGO_PKG_VERSION"));
+    let (private, public) = (hydra.server.calls(), plain.server.calls());
+    for call in private.iter().chain(&public) {
+        assert_eq!(call.header("User-Agent"), Some(own), "{call:?}");
+        let encoding = call.header("Accept-Encoding").unwrap_or("identity");
+        assert_eq!(encoding, "identity", "{call:?}");
+        assert_eq!(call.header("Authorization"), None, "{call:?}");
+    }
+    for call in &private {
+        assert_eq!(call.header("Accept"), Some("application/json"), "{call:?}");
+        let is_json = call.header("Content-Type") == Some("application/json");
+        assert_eq!(is_json, !call.body.is_empty(), "{call:?}");
+    }
+    let accept = "application/jwk-set+json, application/json";
+    assert_eq!(public[0].header("Accept"), Some(accept));
+}
+
+#[test]
+fn verbose_tells_of_each_call_and_of_no_secret() {
+    let hydra = Hydra::start(Version::V2_2);
+    let more = ["--token-env", "TOKEN"];
+    let sandbox = sandbox_with("hydra", &hydra.address(), &more);
+    let run = |more: &str| {
+        let line = format!("TOKEN=canary-token jwks push api prod --yes -v {more}");
+        let run = sandbox.shell(&line).ok();
+        let key = sandbox.json(["get", "api", "--private"])["keys"][0].clone();
+        for secret in ["canary-token", key["d"].as_str().expect("d"), "\"keys\""] {
+            assert!(!run.stderr.contains(secret), "{run:#?}");
+        }
+        run
+    };
+    let text = run("").stderr;
+    for (method, status) in [("GET", 404), ("PUT", 200), ("GET", 200)] {
+        let call = format!("{method} {}/admin/keys/api {status} ", hydra.address());
+        let line = text.lines().find(|line| line.starts_with(&call));
+        assert!(line.is_some_and(|line| line.ends_with(" ms")), "{text}");
+    }
+    sandbox.ok(["create", "api"]);
+    let run = run("--json");
+    let calls = run.stderr.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        line["call"].clone()
+    });
+    let calls: Vec<_> = calls.filter(|call| call.is_object()).collect();
+    let put = calls.iter().find(|call| call["method"] == "PUT");
+    let put = put.unwrap_or_else(|| panic!("{calls:?}"));
+    assert_eq!(put["status"], 200);
+    assert!(put["milliseconds"].is_u64(), "{put}");
+    assert_eq!(run.json()["changed"], true, "standard output is the report");
+}
+
+/// A call that nobody answered has no status, and is told of all the same.
+#[test]
+fn verbose_tells_of_calls_without_an_answer() {
+    let server = Server::start(|_| Answer::withheld());
+    let sandbox = sandbox_with("hydra", &server.address(), &[]);
+    let run = sandbox.run("get api --remote prod --timeout 1 -v".split(' '));
+    let run = run.fails(6);
+    assert!(run.stderr.contains("no answer "), "{run:#?}");
+    assert!(run.stderr.contains("--timeout"), "{run:#?}");
+}
