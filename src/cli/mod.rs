@@ -19,6 +19,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEn
 use clap_complete::CompleteEnv;
 use directories::ProjectDirs;
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -180,11 +181,16 @@ pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
 }
 
 fn read_arguments(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let parsed = Cli::command()
-        .try_get_matches_from(arguments)
+    // Taking the definitions apart again would be work for nothing: the process ends soon.
+    let mut program = ManuallyDrop::new(Cli::command());
+    let parsed = program
+        .try_get_matches_from_mut(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     // Help and advice may speak of every command.
-    parsed.or_else(|_| {
+    parsed.or_else(|error| {
+        if error.kind() == ErrorKind::DisplayVersion {
+            return Err(error);
+        }
         let mut program = Cli::command();
         program.build();
         let matches = program.try_get_matches_from(arguments)?;
