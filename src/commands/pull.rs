@@ -1,20 +1,21 @@
 //! `jwks pull`: take in what a server holds.
 
-use super::report::{count, list_names};
-use super::server::{ConnectionArgs, set_name, split_name};
-use crate::commands::report::changed_meanwhile;
+use super::report::{changed_meanwhile, describe, loss_in_words, note_left_out};
+use super::server::{ConnectionArgs, for_each_set, set_name, split_name};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Key;
-use crate::key::public::{has_private_member, holds_secret};
+use crate::key::check::Severity;
+use crate::key::public::{Dates, has_private_member, holds_secret};
 use crate::keyset::KeySet;
-use crate::keyset::check;
+use crate::keyset::check::{self, Located};
 use crate::keyset::merge::{KeyName, Merged, OnConflict};
 use crate::keystore::{IfMissing, SetName};
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Sets};
 use clap::Args;
 use serde::Serialize;
+use std::collections::HashSet;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -112,40 +113,10 @@ fn local_name(server: &Remote, there: &str) -> Result<SetName> {
 /// Pulls every set, goes on after a failure, and tells of each.
 fn pull_all(ctx: &Context, args: &PullArgs, server: &Remote) -> Result<()> {
     let names = server.sets()?;
-    let progress = ctx.out.progress(names.len() as u64, "pulling");
-    let (mut reports, mut failed, mut kind) = (Vec::new(), Vec::new(), None);
-    for there in &names {
-        let pulled = progress.suspend(|| {
-            let set = local_name(server, there)?;
-            pull(ctx, args, server, there, &set)
-        });
-        match pulled {
-            Ok(report) => reports.push(report),
-            Err(error) => {
-                let error = error.about(format!("set {there}"));
-                progress.suspend(|| ctx.out.warn(error.to_string()));
-                kind.get_or_insert(error.kind());
-                failed.push(there.clone());
-            }
-        }
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    if ctx.out.is_json() {
-        ctx.out
-            .json(&serde_json::json!({ "sets": reports, "failed": failed }))?;
-    }
-    match kind {
-        None => Ok(()),
-        Some(kind) => Err(Error::of(
-            kind,
-            format!(
-                "{} not pulled: {}",
-                count(failed.len(), "set"),
-                list_names(&failed)
-            ),
-        )),
-    }
+    for_each_set(ctx, &names, "pulled", |there| {
+        let set = local_name(server, there)?;
+        pull(ctx, args, server, there, &set)
+    })
 }
 
 fn pull(
@@ -162,9 +133,9 @@ fn pull(
     let mut incoming = server.load(there, form)?;
     if args.public {
         let positions: Vec<usize> = (0..incoming.keys.len()).collect();
-        let published = incoming.publish(&positions, crate::key::public::Dates::Keep);
+        let published = incoming.publish(&positions, Dates::Keep);
         if let Some(left_out) = published.left_out() {
-            super::report::note_left_out(&ctx.out, &left_out);
+            note_left_out(&ctx.out, &left_out);
         }
         incoming.keys = published.keys.into_iter().map(Key::from).collect();
     }
@@ -175,7 +146,8 @@ fn pull(
         None => take_in(&mut KeySet::default(), &incoming, args, server)?,
     };
     if expected.iter().any(holds_secret) || (args.prune && !expected.is_empty()) {
-        confirm_loss(ctx, name, &expected)?;
+        let what = format!("set {name} {}", loss_in_words(&expected));
+        ctx.prompt.confirm(&ctx.out, &what)?;
     }
     if document.is_none() && incoming.keys.is_empty() {
         ctx.out
@@ -227,31 +199,21 @@ fn take_in(
     Ok((merged, lost))
 }
 
-fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {
-    let handle = |key: &Key| {
-        KeyName::of(key)
-            .handle()
-            .unwrap_or("(without kid)")
-            .to_owned()
-    };
-    let names: Vec<_> = lost.iter().map(handle).collect();
-    let private = lost.iter().filter(|key| holds_secret(key)).count();
-    let lost = count(lost.len(), "key");
-    let names = list_names(&names);
-    let what = format!("set {name} would lose {lost}, {private} of them private: {names}");
-    ctx.prompt.confirm(&ctx.out, &what)
-}
-
-/// Says which of the server's keys are no good.
+/// Says which of the server's keys are no good, and why, as far as one reads.
 fn flag_invalid(ctx: &Context, incoming: &KeySet) {
-    use crate::key::check::Severity;
-    for located in check::findings(incoming, ctx.now, false) {
-        if located.finding.rule.severity() == Severity::Error {
-            let key = super::report::describe(located.index, &incoming.keys[located.index]);
-            let finding = &located.finding;
-            ctx.out
-                .warn(format!("{key}: {} ({})", finding.message, finding.rule));
-        }
+    const SHOWN: usize = 20;
+    let findings = check::findings(incoming, ctx.now, false).into_iter();
+    let errors = findings.filter(|found| found.finding.rule.severity() == Severity::Error);
+    let errors: Vec<_> = errors.collect();
+    for Located { index, finding, .. } in errors.iter().take(SHOWN) {
+        let key = describe(*index, &incoming.keys[*index]);
+        ctx.out
+            .warn(format!("{key}: {} ({})", finding.message, finding.rule));
+    }
+    if errors.len() > SHOWN {
+        let more = errors.len() - SHOWN;
+        ctx.out
+            .warn(format!("and {more} errors more: jwks check shows them"));
     }
 }
 
@@ -262,11 +224,13 @@ fn report_of(
     merged: &Merged,
     lost: &[Key],
 ) -> Report {
-    let names: Vec<&KeyName> = merged.added.iter().chain(&merged.updated).collect();
+    // A kid can be another there; a thumbprint cannot.
+    let identity = |name: &KeyName| name.thumbprint.clone().or(name.kid.clone());
+    let names = merged.added.iter().chain(&merged.updated);
+    let names: HashSet<_> = names.map(identity).collect();
     let received = incoming.keys.iter().filter_map(|key| {
         let own = KeyName::of(key);
-        let is_new = names.iter().any(|name| name.thumbprint == own.thumbprint);
-        is_new.then(|| Received {
+        names.contains(&identity(&own)).then(|| Received {
             kid: own.kid,
             private: has_private_member(key),
         })

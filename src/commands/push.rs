@@ -1,7 +1,7 @@
 //! `jwks push`: send sets to a server.
 
 use super::report::{count, list_names};
-use super::server::{ConnectionArgs, split_name};
+use super::server::{ConnectionArgs, for_each_set, split_name};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
@@ -109,43 +109,10 @@ pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
         ))
         .hint("push one set: jwks push SET REMOTE"));
     }
-    push_all(ctx, args, &server)
-}
-
-/// Pushes every set, goes on after a failure, and tells of each.
-fn push_all(ctx: &Context, args: &PushArgs, server: &Remote) -> Result<()> {
     let names = ctx.store.names()?;
-    let progress = ctx.out.progress(names.len() as u64, "pushing");
-    let (mut reports, mut failed, mut kind) = (Vec::new(), Vec::new(), None);
-    for name in &names {
-        let pushed = progress.suspend(|| push(ctx, args, server, name, name.as_str()));
-        match pushed {
-            Ok(report) => reports.push(report),
-            Err(error) => {
-                let error = error.about(format!("set {name}"));
-                progress.suspend(|| ctx.out.warn(error.to_string()));
-                kind.get_or_insert(error.kind());
-                failed.push(name.to_string());
-            }
-        }
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    if ctx.out.is_json() {
-        ctx.out
-            .json(&serde_json::json!({ "sets": reports, "failed": failed }))?;
-    }
-    match kind {
-        None => Ok(()),
-        Some(kind) => Err(Error::of(
-            kind,
-            format!(
-                "{} not pushed: {}",
-                count(failed.len(), "set"),
-                list_names(&failed)
-            ),
-        )),
-    }
+    for_each_set(ctx, &names, "pushed", |name| {
+        push(ctx, args, &server, name, name.as_str())
+    })
 }
 
 fn push(

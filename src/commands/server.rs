@@ -10,7 +10,9 @@ use crate::remote::kind::{Auth, Sets};
 use crate::remote::token::{self, Token};
 use crate::remote::{Remote, entry_of_address, is_address};
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
+use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -134,6 +136,42 @@ fn answer_interruptions(out: Output, watch: Watch) {
     };
     // Where one is installed already it does the same.
     let _ = ctrlc::set_handler(handler);
+}
+
+/// Moves several sets: shows how far it is, goes on after a failure, and tells of each.
+pub fn for_each_set<N: Display, R: Serialize>(
+    ctx: &Context,
+    names: &[N],
+    done: &str,
+    mut each: impl FnMut(&N) -> Result<R>,
+) -> Result<()> {
+    let progress = ctx.out.progress(names.len() as u64, "sets");
+    let (mut reports, mut failed, mut kind) = (Vec::new(), Vec::new(), None);
+    for name in names {
+        match progress.suspend(|| each(name)) {
+            Ok(report) => reports.push(report),
+            Err(error) => {
+                let error = error.about(format!("set {name}"));
+                progress.suspend(|| ctx.out.error(&error));
+                kind.get_or_insert(error.kind());
+                failed.push(name.to_string());
+            }
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    if ctx.out.is_json() {
+        ctx.out
+            .json(&json!({ "sets": reports, "failed": failed }))?;
+    }
+    let Some(kind) = kind else {
+        return Ok(());
+    };
+    let (failed, all) = (failed.len(), names.len());
+    Err(Error::of(
+        kind,
+        format!("{failed} of {all} sets not {done}"),
+    ))
 }
 
 /// The set that is meant on a server: the one that was named, or the only one there is.

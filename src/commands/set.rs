@@ -3,7 +3,7 @@
 mod members;
 mod remote;
 
-use super::report::{JsonKeyName, changed_meanwhile, count, describe, json_names, list_names};
+use super::report::{JsonKeyName, changed_meanwhile, count, describe, json_names, loss_in_words};
 use super::server::RemoteArgs;
 use super::{input, time};
 use crate::context::Context;
@@ -314,22 +314,6 @@ fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<Merg
 fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {
     let what = format!("set {name} {}", loss_in_words(lost));
     ctx.prompt.confirm(&ctx.out, &what)
-}
-
-fn loss_in_words(lost: &[Key]) -> String {
-    let handle = |key: &Key| {
-        KeyName::of(key)
-            .handle()
-            .unwrap_or("(without kid)")
-            .to_owned()
-    };
-    let names: Vec<_> = lost.iter().map(handle).collect();
-    let private = lost.iter().filter(|key| holds_secret(key)).count();
-    let lost = count(lost.len(), "key");
-    format!(
-        "would lose {lost}, {private} of them private: {}",
-        list_names(&names)
-    )
 }
 
 fn report(ctx: &Context, name: &str, merged: &Merged) -> Result<()> {

@@ -1,6 +1,9 @@
 //! What the commands work on: a directory with keystores, small programs and scripts in it.
 
 use crate::measure::command;
+use crate::servers::hydra::{Hydra, Version};
+use crate::servers::plain::Plain;
+use crate::servers::tls::{Authority, Certificate, Tls};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;
@@ -77,6 +80,59 @@ fn octets(random: &mut u64) -> String {
         char::from(symbols[(*random >> 32) as usize % symbols.len()])
     });
     text.chain(['A']).collect()
+}
+
+/// Servers on this machine that hold the set `small`, and a large one.
+pub struct Servers {
+    hydra: Hydra,
+    tls: Tls,
+    plain: Plain,
+    _authority: Authority,
+}
+
+impl Servers {
+    /// Starts them, and names them `http` and `https`.
+    pub fn start() -> Servers {
+        let (hydra, plain, authority) = (
+            Hydra::start(Version::V2_2),
+            Plain::start(),
+            Authority::new(),
+        );
+        let tls = Tls::in_front_of(&hydra.address(), &authority, Certificate::Valid);
+        fs::copy(authority.file(), "ca.pem").expect("a certificate");
+        run("jwks --store store create seed --count 1");
+        bury_key("store/seed.json", "store/large.json", 10_000);
+        let small = fs::read_to_string("store/small.json").expect("a set");
+        hydra.put("small", &serde_json::from_str(&small).expect("JSON"));
+        plain.serve(
+            "/large",
+            fs::read_to_string("store/large.json").expect("a set"),
+        );
+        let servers = Servers {
+            hydra,
+            tls,
+            plain,
+            _authority: authority,
+        };
+        for (name, address) in [("http", servers.http()), ("https", servers.https())] {
+            let add = format!("HOME=home jwks remote add {name} --kind hydra --url {address}");
+            run(&format!("{add} --cacert ca.pem --json"));
+        }
+        servers
+    }
+
+    pub fn http(&self) -> String {
+        self.hydra.address()
+    }
+
+    pub fn https(&self) -> String {
+        self.tls.address()
+    }
+
+    /// The address of the large set.
+    pub fn large(&self) -> String {
+        self.plain.url("/large")
+    }
 }
 
 fn run(line: &str) -> String {

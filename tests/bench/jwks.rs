@@ -6,7 +6,10 @@
 
 mod fixtures;
 mod measure;
+#[path = "../support/servers/mod.rs"]
+mod servers;
 
+use fixtures::Servers;
 use measure::{HEADER, Job};
 use std::env;
 
@@ -26,7 +29,9 @@ fn main() {
     let runs = env::var("JWKS_BENCH_RUNS").unwrap_or("41".into());
     let runs = runs.parse().expect("JWKS_BENCH_RUNS is a number");
     let _workshop = fixtures::enter_workshop();
-    let jobs = jobs();
+    let mut jobs = jobs();
+    let servers = Servers::start();
+    jobs.extend(remote_jobs(&servers));
     println!("{HEADER}");
     for job in jobs.into_iter().filter(is_chosen) {
         println!("{}", job.row(runs));
@@ -85,5 +90,39 @@ fn jobs() -> Vec<Job> {
         .beside("node", "node public.mjs store/thousand.json")
         .with_memory(),
         Job::new("complete among 1,000 sets", complete),
+    ]
+}
+
+/// Jobs with a server on this machine; curl makes the same calls, over one connection as well.
+fn remote_jobs(servers: &Servers) -> Vec<Job> {
+    let get = |name, remote, address: &str| {
+        let own = format!("HOME=home jwks get small --remote {remote}");
+        let curl = format!("curl -sf --cacert ca.pem {address}/admin/keys/small");
+        Job::new(name, own).beside("curl", curl)
+    };
+    // A set of its own in each run, so that there is something to send.
+    let push = |name, remote, address: &str| {
+        let own = format!("HOME=home jwks --store store --json push small {remote}:new-# --yes");
+        let url = format!("{address}/admin/keys/curl-#");
+        let options = "-s --cacert ca.pem -o /dev/null";
+        let put = format!("{options} -X PUT --data @store/small.json {url}");
+        let curl = format!(
+            "curl {options} {url} --next {options} {url} --next {put} --next {options} {url}"
+        );
+        Job::new(name, own).beside("curl", curl)
+    };
+    let (http, https) = (servers.http(), servers.https());
+    let large = servers.large();
+    vec![
+        get("`get` 4 keys from a server, http", "http", &http),
+        get("`get` 4 keys from a server, https", "https", &https),
+        push("`push` 4 keys to a server, http", "http", &http),
+        push("`push` 4 keys to a server, https", "https", &https),
+        Job::new(
+            "`pull` 10,000 keys",
+            format!("jwks --store pulled --json pull {large} large"),
+        )
+        .beside("curl", format!("curl -sf -o large.json {large}"))
+        .with_memory(),
     ]
 }

@@ -107,16 +107,15 @@ fn an_address_is_not_believed_either() {
 fn the_wrong_scheme_is_an_error() {
     let (hydra, authority) = (Hydra::start(Version::V2_2), Authority::new());
     let tls = Tls::in_front_of(&hydra.address(), &authority, Certificate::Valid);
-    let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
-    for address in [
-        tls.address().replace("https:", "http:"),
-        hydra.address().replace("http:", "https:"),
-    ] {
+    let http = tls.address().replace("https:", "http:");
+    let https = hydra.address().replace("http:", "https:");
+    each([http, https], |address| {
+        let sandbox = Sandbox::new();
         name_with(&sandbox, &address, &trust(&authority));
-        let test = ["remote", "test", "prod", "--timeout", "2"];
+        let test = ["remote", "test", "prod", "--timeout", "1"];
         let run = sandbox.run(test).fails(6);
         assert!(run.stderr.contains("hint: "), "{run:#?}");
-    }
+    });
 }
 
 #[test]
@@ -173,7 +172,11 @@ fn unfit_files_are_refused_before_any_connection() {
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     );
     let authority_file = authority.file();
-    let (ca, cert, key) = (text(&authority_file), text(&one.certificate), text(&one.key));
+    let (ca, cert, key) = (
+        text(&authority_file),
+        text(&one.certificate),
+        text(&one.key),
+    );
     let foreign = text(&other.key);
     for (cacert, cert, key, code, word) in [
         (ca, cert, foreign, 5, foreign),

@@ -3,11 +3,10 @@
 //! A proxy stands for the network here. Made-up hosts are reached through it or not at all, so
 //! that whatever it sees would have gone out.
 
-use crate::servers::Server;
 use crate::servers::hostile::Listener;
-use crate::servers::lock;
+use crate::servers::{Answer, Server, lock};
 use crate::support::{JWKS, Run, Sandbox, finish};
-use crate::wire::{PUBLIC_SET, each, read_request, sandbox_with};
+use crate::wire::{PUBLIC_SET, each, nobody, read_request, sandbox_with};
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -71,40 +70,53 @@ fn run_with(sandbox: &Sandbox, line: &str, variables: &[(&str, &str)]) -> Run {
     finish(command.args(line.split(' ')))
 }
 
-/// Private keys and tokens do not leave this machine in the clear: it is refused before anybody
-/// is called, under whichever name or number the other machine goes.
+/// Private keys and tokens do not leave this machine in the clear, whatever the kind of server: it
+/// is refused before anybody is called.
 #[test]
 fn secrets_do_not_go_over_plain_http() {
-    let proxy = ProxyServer::start();
-    let variables = [("ALL_PROXY", &*proxy.address()), ("TOKEN", "canary-token")];
     let token = ["--token-env", "TOKEN"];
     let header = ["--header", "X-Tenant: canary-tenant"];
     let project = ["--token-env", "TOKEN", "--project", "orders"];
+    let service = ["--token-env", "TOKEN", "--service-id", "7"];
     for (kind, more) in [
         ("hydra", &[][..]),
         ("hydra-v1", &[]),
         ("ory", &token),
+        ("authlete", &service),
         ("clerk", &token),
         ("apinizer", &project),
         ("url", &token),
         ("url", &header),
     ] {
-        for host in [
-            "192.0.2.1:9",
-            "hydra.test.invalid",
-            "[2001:db8::1]",
-            "localhost.test.invalid",
-            "127.0.0.1.test.invalid",
-        ] {
-            let sandbox = sandbox_with(kind, &format!("http://{host}"), more);
-            let start = Instant::now();
-            let run = run_with(&sandbox, "remote test prod", &variables).fails(4);
-            assert!(run.stderr.contains("plain http"), "{kind}: {run:#?}");
-            assert!(run.stderr.contains("--allow-insecure-http"), "{run:#?}");
-            assert!(start.elapsed() < Duration::from_secs(2), "{kind} {host}");
-        }
+        assert_refused(kind, "192.0.2.1:9", more);
     }
-    assert_eq!(proxy.lines(), [""; 0]);
+}
+
+/// Under whichever name or number another machine goes.
+#[test]
+fn another_machine_is_not_taken_for_this_one() {
+    for host in [
+        "hydra.test.invalid",
+        "[2001:db8::1]",
+        "[::ffff:192.0.2.1]",
+        "localhost.test.invalid",
+        "127.0.0.1.test.invalid",
+        "0.0.0.0.test.invalid",
+    ] {
+        assert_refused("hydra", host, &[]);
+    }
+}
+
+fn assert_refused(kind: &str, host: &str, more: &[&str]) {
+    let proxy = ProxyServer::start();
+    let variables = [("ALL_PROXY", &*proxy.address()), ("TOKEN", "canary-token")];
+    let sandbox = sandbox_with(kind, &format!("http://{host}"), more);
+    let start = Instant::now();
+    let run = run_with(&sandbox, "remote test prod", &variables).fails(4);
+    assert!(run.stderr.contains("plain http"), "{kind}: {run:#?}");
+    assert!(run.stderr.contains("--allow-insecure-http"), "{run:#?}");
+    assert!(start.elapsed() < Duration::from_secs(5), "{kind} {host}");
+    assert_eq!(proxy.lines(), [""; 0], "{kind} {host}");
 }
 
 /// Each command that would send or fetch private keys is refused, and the keystore stays.
@@ -150,7 +162,10 @@ fn public_keys_over_plain_http_are_worth_a_warning() {
     let variables = [("http_proxy", &*proxy.address())];
     let line = "pull http://issuer.test/jwks.json issuer";
     let run = run_with(&Sandbox::new(), line, &variables).ok();
-    assert!(run.stderr.contains("warning: http://issuer.test"), "{run:#?}");
+    assert!(
+        run.stderr.contains("warning: http://issuer.test"),
+        "{run:#?}"
+    );
 }
 
 /// The variable of the scheme, or the one for all, in both ways of writing them.
@@ -172,7 +187,11 @@ fn the_usual_variables_name_the_proxy() {
         let line = format!("get --remote {address} --timeout 1");
         let run = run_with(&Sandbox::new(), &line, &[(variable, &proxy.address())]);
         let lines = proxy.lines();
-        assert_eq!(!lines.is_empty(), is_asked, "{variable}: {lines:?} {run:#?}");
+        assert_eq!(
+            !lines.is_empty(),
+            is_asked,
+            "{variable}: {lines:?} {run:#?}"
+        );
         if is_asked {
             let tunnel = match address.starts_with("https") {
                 true => "CONNECT issuer.test:443 HTTP/1.1",
@@ -180,9 +199,15 @@ fn the_usual_variables_name_the_proxy() {
             };
             let absolute = "GET http://issuer.test/jwks.json HTTP/1.1";
             let first = &*lines[0];
-            assert!(first == tunnel || first == absolute, "{variable}: {lines:?}");
+            assert!(
+                first == tunnel || first == absolute,
+                "{variable}: {lines:?}"
+            );
         }
-        assert_eq!(run.code == Some(0), is_asked && address.starts_with("http:"));
+        assert_eq!(
+            run.code == Some(0),
+            is_asked && address.starts_with("http:")
+        );
     });
 }
 
@@ -206,24 +231,30 @@ fn a_proxy_may_want_a_name_and_a_password() {
 /// Whoever names a proxy does not want to be connected without it.
 #[test]
 fn an_unusable_proxy_is_not_passed_over() {
-    let sandbox = Sandbox::new();
-    for proxy in ["http://", "http://[", "nonsense://127.0.0.1:9", "socks5://127.0.0.1:9"] {
-        let line = "get --remote http://issuer.test/jwks.json --timeout 2";
-        let run = run_with(&sandbox, line, &[("HTTP_PROXY", proxy)]);
+    let unusable = [
+        "http://",
+        "http://[",
+        "nonsense://127.0.0.1:9",
+        "socks5://127.0.0.1:9",
+    ];
+    each(unusable, |proxy| {
+        let get = "get --remote http://issuer.test/jwks.json --timeout 2";
+        let run = run_with(&Sandbox::new(), get, &[("HTTP_PROXY", proxy)]);
+        assert!(!run.stderr.contains("panicked"), "{proxy}: {run:#?}");
         assert!(matches!(run.code, Some(2 | 6)), "{proxy}: {run:#?}");
         assert!(run.stderr.contains("proxy"), "{proxy}: {run:#?}");
-        assert!(!run.stderr.contains("panicked"), "{proxy}: {run:#?}");
-    }
+    });
 }
 
+/// A proxy in the way is told from a server that is down: it is somebody else's to mend.
 #[test]
 fn a_proxy_that_is_down_or_refuses_is_named() {
-    let refusing = Server::start(|_| crate::servers::Answer::empty(407));
-    for proxy in [refusing.address(), crate::wire::nobody()] {
-        let line = "get --remote https://issuer.test/jwks.json --timeout 2";
-        let run = run_with(&Sandbox::new(), line, &[("HTTPS_PROXY", &proxy)]).fails(6);
+    let refusing = Server::start(|_| Answer::empty(407));
+    each([refusing.address(), nobody()], |proxy| {
+        let get = "get --remote https://issuer.test/jwks.json --timeout 2";
+        let run = run_with(&Sandbox::new(), get, &[("HTTPS_PROXY", &proxy)]).fails(6);
         assert!(run.stderr.contains("proxy"), "{run:#?}");
-    }
+    });
 }
 
 #[test]
@@ -256,7 +287,7 @@ fn nothing_on_this_machine_goes_over_a_proxy() {
     let variables = ["ALL_PROXY", "HTTP_PROXY", "http_proxy"];
     let variables = variables.map(|name| (name, proxy.address()));
     let variables = variables.each_ref().map(|(name, value)| (*name, &**value));
-    let server = Server::start(|_| crate::servers::Answer::json(200, PUBLIC_SET));
+    let server = Server::start(|_| Answer::json(200, PUBLIC_SET));
     for host in ["127.0.0.1", "localhost", "LOCALHOST", "127.1"] {
         let address = server.address().replace("127.0.0.1", host);
         let line = format!("get --remote {address}");

@@ -31,7 +31,11 @@ fn path_of(call: &Call) -> String {
 fn public_reading_follows_every_redirect_to_other_ports_and_hosts() {
     let target = library();
     let other = OtherHost::of(&target.address());
-    let addresses = [target.address(), by_name(&target.address()), other.address()];
+    let addresses = [
+        target.address(),
+        by_name(&target.address()),
+        other.address(),
+    ];
     for status in STATUSES {
         for address in &addresses {
             let redirect = Redirect::to(status, &format!("{address}/set?v=1#part"));
@@ -194,7 +198,10 @@ fn writing_is_never_redirected() {
                 (call.method != "GET").then_some(answer)
             });
             let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
-            hydra.put("there", &json!({ "keys": [{ "kty": "oct", "k": "AAAA", "kid": "a" }] }));
+            hydra.put(
+                "there",
+                &json!({ "keys": [{ "kty": "oct", "k": "AAAA", "kid": "a" }] }),
+            );
             for line in [
                 "push api prod --yes",
                 "create new --remote prod",

@@ -1,7 +1,7 @@
 //! `jwks set --remote`: own keys into a server's set.
 
-use super::{SetArgs, loss_in_words, read_documents, read_keys, report};
-use crate::commands::report::{count, list_names};
+use super::{SetArgs, read_documents, read_keys, report};
+use crate::commands::report::{count, list_names, loss_in_words};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;

@@ -109,8 +109,11 @@ pub struct Kind {
     /// The address that all of its paths are below.
     pub base: fn(&Place) -> Result<::url::Url>,
     /// The server itself, as far as it goes, with the token that it is to be given.
-    pub open: fn(Client, &Place, Option<&Secret<String>>) -> Box<dyn Server>,
+    pub open: Open,
 }
+
+/// Makes a server of a client, the place that is meant, and the token where there is one.
+pub type Open = fn(Client, &Place, Option<&Secret<String>>) -> Box<dyn Server>;
 
 impl Kind {
     /// Refuses what the kind cannot do.

@@ -14,6 +14,7 @@ pub mod tls;
 
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
@@ -108,7 +109,8 @@ struct Shared {
 impl Server {
     /// Answers each request with what `answer` makes of it, one after the other.
     pub fn start(mut answer: impl FnMut(&Call) -> Answer + Send + 'static) -> Server {
-        let http = Arc::new(tiny_http::Server::http("127.0.0.1:0").expect("a port"));
+        let http = tiny_http::Server::from_listener(prompt_listener(), None);
+        let http = Arc::new(http.expect("a server"));
         let shared = Arc::new(Mutex::new(Shared::default()));
         let (listener, log) = (Arc::clone(&http), Arc::clone(&shared));
         let thread = std::thread::spawn(move || {
@@ -160,6 +162,16 @@ impl Server {
     pub fn forget_calls(&self) {
         lock(&self.shared).calls.clear();
     }
+}
+
+/// A port of its own, whose connections send what they have at once: a server that waits for more
+/// to send adds 40 ms to an answer.
+fn prompt_listener() -> TcpListener {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    // Connections take it over from the listener.
+    #[cfg(unix)]
+    rustix::net::sockopt::set_tcp_nodelay(&listener, true).expect("TCP has it");
+    listener
 }
 
 impl Drop for Server {

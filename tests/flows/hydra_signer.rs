@@ -1,0 +1,241 @@
+//! Hydra signs with the first private key that it holds: which one that is after a push, and what
+//! of the others goes there.
+
+use crate::hydra::site::{Site, everywhere, public, set_of};
+use crate::servers::hydra::Version;
+
+/// Keys of every state: `old` has signed, `now` signs, `next` is to sign.
+fn with_every_state(site: &Site) {
+    site.ok("create api --kid old");
+    site.ok("create api --kid now");
+    site.ok("create api --kid next --nbf +1d");
+}
+
+/// Verifiers know a key before it signs and after; the server has the private part of one.
+#[test]
+fn only_the_active_key_is_pushed_with_its_private_part() {
+    everywhere(|site| {
+        with_every_state(site);
+        site.ok("push api prod --yes");
+        let private: Vec<_> = site
+            .there("api")
+            .into_iter()
+            .filter(|key| key.contains('*'))
+            .collect();
+        let signer = site.hydra.signer("api").expect("a signer");
+        assert_eq!(private, [format!("{signer}*")]);
+        assert!(signer.ends_with("now"));
+        for kid in ["old", "now", "next"] {
+            site.ok(&format!("get api {kid} --remote prod"));
+        }
+        assert_eq!(
+            site.hydra.sign("api"),
+            signer,
+            "none of the server's own making"
+        );
+    });
+}
+
+#[test]
+fn with_every_private_part_there_the_active_key_signs_all_the_same() {
+    everywhere(|site| {
+        with_every_state(site);
+        site.ok("push api prod --yes --private-all");
+        let private = site
+            .there("api")
+            .iter()
+            .filter(|key| key.contains('*'))
+            .count();
+        assert_eq!(private, 3);
+        assert!(site.hydra.signer("api").expect("a signer").ends_with("now"));
+    });
+}
+
+/// Wherever it stands in the file.
+#[test]
+fn a_pending_key_never_signs_before_its_time() {
+    let site = Site::newest();
+    site.ok("create api --kid next --nbf +1d");
+    site.ok("create api --kid now");
+    site.ok("push api prod --yes --private-all");
+    assert_eq!(site.hydra.signer("api").as_deref(), Some("now"));
+}
+
+#[test]
+fn a_pending_key_alone_does_not_sign_in_the_place_of_the_servers_own() {
+    for more in ["", "--private-all"] {
+        let site = Site::newest();
+        site.ok("create api --remote prod --kid theirs");
+        site.ok("create api --kid next --nbf +1d");
+        // Whether it is sent behind the other or refused: it does not sign.
+        let run = site.run(&format!("push api prod --yes {more}"));
+        assert!(matches!(run.code, Some(0 | 4)), "{run:#?}");
+        assert_eq!(
+            site.hydra.signer("api").as_deref(),
+            Some("theirs"),
+            "{run:#?}"
+        );
+    }
+}
+
+/// A set that holds no private key makes the server generate one that nobody knows of.
+#[test]
+fn a_pending_key_alone_is_refused_with_its_private_part_and_warned_of_without() {
+    let site = Site::newest();
+    site.ok("create api --kid next --nbf +1d");
+    let refused = site.run("push api prod --yes --private-all").fails(4);
+    assert!(refused.stderr.contains("nbf is ahead"), "{refused:#?}");
+    assert_eq!(site.puts(), 0);
+    let warned = site.ok("push api prod --yes");
+    assert!(
+        warned.stderr.contains("no private key would be left"),
+        "{warned:#?}"
+    );
+    assert_eq!(site.there("api"), ["next"]);
+}
+
+#[test]
+fn a_single_pending_key_is_not_set_with_its_private_part() {
+    everywhere(|site| {
+        let next = site.key("next", "--nbf +1d");
+        site.sandbox.write("next.json", next.to_string());
+        for more in ["", "--replace"] {
+            let line = format!("set api next.json --remote prod --yes {more}");
+            let refused = site.run(&line).fails(4);
+            assert!(refused.stderr.contains("nbf is ahead"), "{refused:#?}");
+        }
+        assert_eq!(site.puts(), 0);
+        site.sandbox.write("next.json", public(&next).to_string());
+        site.ok("set api next.json --remote prod --yes");
+    });
+}
+
+/// When its time has come the next push changes over, and takes the old private part away.
+#[test]
+fn a_rotation_reaches_the_server_with_the_next_push() {
+    everywhere(|site| {
+        site.ok("create api --kid old");
+        site.ok("push api prod --yes");
+        assert!(site.hydra.signer("api").expect("a signer").ends_with("old"));
+        site.ok("create api --kid new");
+        let pushed = site.ok("push api prod --yes");
+        assert!(
+            pushed.stderr.contains("its private part goes away there"),
+            "{pushed:#?}"
+        );
+        let private: Vec<_> = site
+            .there("api")
+            .into_iter()
+            .filter(|key| key.contains('*'))
+            .collect();
+        assert_eq!(private.len(), 1);
+        assert!(private[0].ends_with("new*"));
+    });
+}
+
+/// The newest key of a server is the first one; pulled and pushed, it still is the one that signs.
+#[test]
+fn what_was_pulled_is_pushed_with_the_same_signer() {
+    everywhere(|site| {
+        for kid in ["old", "new"] {
+            site.ok(&format!("create api --remote prod --alg ES512 --kid {kid}"));
+        }
+        let signer = site.hydra.signer("api");
+        site.ok("pull prod:api");
+        let listed = site.json("list api --json");
+        let mut keys = listed["keys"].as_array().expect("keys").iter();
+        let active = keys
+            .find(|key| key["state"] == "active")
+            .expect("an active key");
+        assert_eq!(
+            active["kid"],
+            site.kid("new"),
+            "the key that signs there is the active one here"
+        );
+        site.ok("push api prod --yes");
+        assert_eq!(site.hydra.signer("api"), signer);
+    });
+}
+
+/// The private part of a key may be on the server alone.
+#[test]
+fn a_public_copy_takes_no_private_part_away() {
+    let site = Site::newest();
+    let mine = site.key("mine", "");
+    site.hydra.put("api", &set_of(&[&mine]));
+    site.sandbox.write("public.json", public(&mine).to_string());
+    site.ok("set api public.json");
+    for more in ["", "--prune", "--public"] {
+        site.ok(&format!("push api prod --yes {more}"));
+        assert_eq!(site.there("api"), ["mine*"], "{more}");
+    }
+}
+
+/// Keys of a line that the server does not sign with: they decrypt, and nothing else.
+#[test]
+fn encryption_keys_go_public() {
+    let site = Site::new(Version::V2_0);
+    site.ok("create api --kid decrypts --alg ECDH-ES --crv P-256");
+    site.ok("create api --kid signs");
+    site.ok("push api prod --yes");
+    assert_eq!(site.there("api"), ["decrypts", "signs*"]);
+    site.ok("push api prod --yes --private-all");
+    assert_eq!(site.hydra.signer("api").as_deref(), Some("signs"));
+}
+
+/// Each algorithm has its own active key; the first of them signs.
+#[test]
+fn the_active_key_of_every_line_is_private() {
+    let site = Site::newest();
+    site.ok("create api --kid rsa --alg RS256");
+    site.ok("create api --kid ec --alg ES256");
+    site.ok("push api prod --yes");
+    assert_eq!(site.there("api"), ["rsa*", "ec*"]);
+    assert_eq!(site.hydra.signer("api").as_deref(), Some("rsa"));
+}
+
+/// The same keys in another order are another signer, and that is a difference.
+#[test]
+fn an_order_that_changes_the_signer_is_pushed_and_differs() {
+    let site = Site::newest();
+    site.ok("create api --kid rsa --alg RS256");
+    site.ok("create api --kid ec --alg ES256");
+    let keys = site.local("api");
+    site.hydra.put("api", &set_of(&[&keys[0], &keys[1]]));
+    assert_eq!(
+        site.hydra.signer("api").as_deref(),
+        Some("ec"),
+        "put in this order, given in reverse"
+    );
+    let differs = site.run("diff api prod --exit-code").fails(8);
+    assert!(
+        differs.stderr.contains("the key that signs"),
+        "{differs:#?}"
+    );
+    let pushed = site.ok("push api prod --yes");
+    assert!(pushed.stderr.contains("rsa signs there"), "{pushed:#?}");
+    assert_eq!(site.hydra.signer("api").as_deref(), Some("rsa"));
+    site.ok("diff api prod --exit-code");
+}
+
+/// Whatever came into the set last: only a valid private key signs.
+#[test]
+fn keys_that_cannot_sign_take_the_place_of_no_signer() {
+    for unable in ["public", "invalid"] {
+        let site = Site::newest();
+        site.ok("create api --kid signs");
+        site.ok("push api prod --yes");
+        let mut other = public(&site.key("other", ""));
+        if unable == "invalid" {
+            other["x"] = other["y"].clone();
+        }
+        site.sandbox.write("other.json", other.to_string());
+        site.ok("set api other.json --allow-invalid");
+        let pushed = site.ok("push api prod --yes");
+        assert_eq!(
+            site.hydra.signer("api").as_deref(),
+            Some("signs"),
+            "{unable}: {pushed:#?}"
+        );
+    }
+}

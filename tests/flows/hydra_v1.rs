@@ -1,0 +1,256 @@
+//! Ory Hydra 1.x keeps a key pair as two entries, `private:KID` and `public:KID`; here they are
+//! one key.
+
+use crate::hydra::site::{Site, kids, public, set_of};
+use crate::servers::hydra::{Hydra, Version};
+use crate::servers::{Answer, lock};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+fn everywhere(story: impl Fn(&Site)) {
+    for version in [Version::V1_0, Version::V1_11] {
+        story(&Site::new(version));
+    }
+}
+
+/// A key as 1.x keeps it: under this kid.
+fn named(key: &Value, kid: &str) -> Value {
+    let mut key = key.clone();
+    key["kid"] = kid.into();
+    key
+}
+
+/// Tokens carry the kid of the public half, and so does the key.
+#[test]
+fn two_halves_are_one_key() {
+    everywhere(|site| {
+        site.ok("create api --remote prod --alg RS256 --kid first");
+        assert_eq!(site.there("api"), ["public:first", "private:first*"]);
+        let set = site.json("get api --remote prod --private");
+        assert_eq!(kids(&set["keys"]), ["public:first"]);
+        let listed = site.json("list api --remote prod --json");
+        assert_eq!(listed["keys"][0]["private"], true);
+        for kid in ["first", "public:first"] {
+            let key = site.json(&format!("get api {kid} --remote prod --private"));
+            assert_eq!(key, set["keys"][0]);
+        }
+    });
+}
+
+/// A half of another key is not what the kid says.
+#[test]
+fn halves_of_different_keys_are_not_put_together() {
+    everywhere(|site| {
+        let [one, other] = ["one", "other"].map(|kid| site.key(kid, ""));
+        let halves = [
+            named(&one, "private:same"),
+            named(&public(&other), "public:same"),
+        ];
+        site.hydra.put("api", &set_of(&halves.each_ref()));
+        let set = site.json("get api --remote prod --private");
+        assert_eq!(set["keys"].as_array().expect("keys").len(), 2);
+    });
+}
+
+#[test]
+fn a_symmetric_key_is_one_entry_and_signs_for_nobody_else() {
+    everywhere(|site| {
+        let created = site.ok("create api --remote prod --alg HS256 --kid shared");
+        assert_eq!(created.stdout, "shared\n");
+        assert!(
+            !created.stderr.contains("signs with the new key"),
+            "{created:#?}"
+        );
+        assert_eq!(site.there("api"), ["shared*"]);
+        site.run("get api --remote prod").fails(4);
+        let key = site.json("get api shared --remote prod --private");
+        assert!(key["k"].is_string());
+        site.ok("delete api shared --remote prod --yes");
+        assert!(site.there("api").is_empty());
+    });
+}
+
+#[test]
+fn both_halves_are_deleted() {
+    everywhere(|site| {
+        for kid in ["stays", "goes"] {
+            site.ok(&format!("create api --remote prod --alg ES512 --kid {kid}"));
+        }
+        site.ok("delete api goes --remote prod --yes --force");
+        assert_eq!(site.there("api"), ["public:stays", "private:stays*"]);
+    });
+}
+
+#[test]
+fn a_push_writes_both_halves_of_what_signs_and_the_public_one_of_the_rest() {
+    everywhere(|site| {
+        site.ok("create api --kid old");
+        site.ok("create api --kid now");
+        site.ok("push api prod --yes");
+        let mut there = site.there("api");
+        there.sort();
+        assert_eq!(there, ["private:now*", "public:now", "public:old"]);
+        assert_eq!(site.hydra.signer("api").as_deref(), Some("private:now"));
+        site.ok("push api prod --yes");
+        assert_eq!(site.puts(), 1, "a second push has nothing to do");
+        site.ok("diff api prod --exit-code");
+    });
+}
+
+#[test]
+fn a_single_key_is_put_as_both_halves() {
+    everywhere(|site| {
+        site.sandbox
+            .write("own.json", site.key("mine", "").to_string());
+        site.ok("set api own.json --remote prod --yes");
+        let mut there = site.there("api");
+        there.sort();
+        assert_eq!(there, ["private:mine*", "public:mine"]);
+    });
+}
+
+#[test]
+fn what_was_pulled_is_pushed_without_a_change() {
+    everywhere(|site| {
+        for alg in ["RS256", "ES512", "HS256"] {
+            site.ok(&format!("create api --remote prod --alg {alg} --kid {alg}"));
+        }
+        let before = site.hydra.keys("api");
+        site.ok("pull prod:api");
+        assert_eq!(site.local("api").len(), 3);
+        site.hydra.server.forget_calls();
+        site.ok("push api prod --yes");
+        assert_eq!(site.puts(), 0);
+        assert_eq!(site.hydra.keys("api"), before);
+        site.ok("diff api prod --exit-code");
+    });
+}
+
+/// Pulled again, a key that has its bare kid here does not come a second time.
+#[test]
+fn a_pushed_key_comes_back_under_its_own_kid() {
+    everywhere(|site| {
+        site.ok("create api --kid mine");
+        let before = site.sandbox.read_set("api");
+        site.ok("push api prod --yes");
+        site.ok("pull prod:api");
+        assert_eq!(site.sandbox.read_set("api"), before);
+    });
+}
+
+/// Other tools put keys under kids of their own choice.
+fn with_bare_kids(site: &Site) -> Value {
+    let [bare, other] = ["bare", "other"].map(|kid| site.key(kid, "--alg RS256"));
+    site.hydra.put("api", &set_of(&[&public(&other), &bare]));
+    bare
+}
+
+#[test]
+fn a_kid_without_a_prefix_is_read_and_pushed_as_it_is() {
+    everywhere(|site| {
+        let bare = with_bare_kids(site);
+        let key = site.json("get api bare --remote prod --private");
+        assert_eq!(key["d"], bare["d"]);
+        let before = site.hydra.keys("api");
+        site.ok("pull prod:api");
+        site.ok("push api prod --yes");
+        assert_eq!(site.hydra.keys("api"), before);
+    });
+}
+
+#[test]
+fn a_kid_without_a_prefix_is_deleted() {
+    everywhere(|site| {
+        with_bare_kids(site);
+        site.ok("delete api bare --remote prod --yes --force");
+        assert_eq!(site.there("api"), ["other"]);
+    });
+}
+
+/// The private half of the old key would sign on, under a kid that verifiers take for the new one.
+#[test]
+fn a_replaced_pair_leaves_no_half_behind() {
+    everywhere(|site| {
+        site.ok("create api --remote prod --alg ES512 --kid signs");
+        site.ok("create api --remote prod --alg ES512 --kid taken");
+        let rival = public(&site.key("taken", ""));
+        site.sandbox.write("own.json", rival.to_string());
+        site.ok("set api own.json --remote prod --yes --on-conflict replace");
+        let mut there = site.there("api");
+        there.sort();
+        assert_eq!(there, ["private:signs*", "public:signs", "public:taken"]);
+    });
+}
+
+#[test]
+fn a_kid_must_leave_room_for_the_prefix() {
+    everywhere(|site| {
+        let [fits, long] = [247, 248].map(|length| "k".repeat(length));
+        site.ok(&format!(
+            "create api --remote prod --alg ES512 --kid {fits}"
+        ));
+        site.run(&format!(
+            "create api --remote prod --alg ES512 --kid {long}"
+        ))
+        .fails(2);
+        assert_eq!(site.hydra.keys("api").len(), 2);
+    });
+}
+
+/// A 1.0 that deletes a set before it inserts it, and then fails.
+fn failing_halfway() -> Site {
+    let gone = Arc::new(Mutex::new(false));
+    let proxy = move |call: &crate::servers::Call| {
+        let mut gone = lock(&gone);
+        *gone |= call.method == "PUT";
+        let missing = json!({
+            "error": "Not Found",
+            "error_description": "Unable to locate the requested resource",
+        });
+        match call.method.as_str() {
+            "PUT" => Some(Answer::json(
+                500,
+                json!({ "error": "The database has gone away" }),
+            )),
+            _ => gone.then(|| Answer::json(404, missing)),
+        }
+    };
+    Site::beside(Hydra::behind(Version::V1_0, proxy), Version::V1_0)
+}
+
+/// Whoever does not hear that the set is gone finds out when no token verifies any more.
+#[test]
+fn a_set_that_a_failed_push_lost_is_told_of() {
+    for line in ["push api prod --yes", "push api prod --yes --json"] {
+        let site = failing_halfway();
+        site.ok("create api --remote prod --alg ES512 --kid theirs");
+        site.ok("create api --kid mine");
+        let run = site.run(line).fails(6);
+        assert!(
+            run.stderr.contains("The database has gone away"),
+            "{run:#?}"
+        );
+        assert!(
+            run.stderr.contains("lost") || run.stderr.contains("no longer there"),
+            "{run:#?}"
+        );
+    }
+}
+
+/// The same with a server that fails by itself: two keys with one kid.
+#[test]
+fn a_kid_that_stands_twice_costs_no_set() {
+    everywhere(|site| {
+        site.ok("create api --remote prod --alg ES512 --kid theirs");
+        let before = site.hydra.keys("api");
+        let [one, other] = ["one", "other"].map(|kid| named(&site.key(kid, ""), "same"));
+        site.sandbox
+            .write("own.json", set_of(&[&one, &other]).to_string());
+        for more in ["--replace", ""] {
+            let line = format!("set api own.json --remote prod --yes {more}");
+            let run = site.run(&line);
+            assert!(matches!(run.code, Some(4 | 5)), "{run:#?}");
+            assert_eq!(site.hydra.keys("api"), before, "{line}");
+        }
+    });
+}

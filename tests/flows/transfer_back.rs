@@ -1,0 +1,392 @@
+//! `pull` and `diff`: what a server holds comes in without harm to what is here.
+
+use crate::hydra::site::{Site, kids, public, set_of};
+use crate::servers::Answer;
+use crate::servers::plain::Plain;
+use serde_json::{Value, json};
+
+/// The key of a set with a kid.
+fn find<'k>(keys: &'k [Value], kid: &str) -> &'k Value {
+    let mut keys = keys.iter();
+    keys.find(|key| key["kid"] == kid).expect("the key")
+}
+
+#[test]
+fn a_set_is_taken_in_with_its_private_keys() {
+    let site = Site::newest();
+    site.ok("create api --remote prod --kid first");
+    let report = site.json("pull prod:api --json");
+    assert_eq!(
+        report,
+        json!({
+            "set": "api",
+            "remote": "prod",
+            "received": [{"kid": "first", "private": true}],
+            "changed": true,
+        })
+    );
+    assert_eq!(site.local("api"), site.hydra.keys("api"));
+    let again = site.json("pull prod:api --json");
+    assert_eq!(
+        again,
+        json!({"set": "api", "remote": "prod", "received": [], "changed": false})
+    );
+}
+
+#[test]
+fn a_set_is_taken_in_without_them() {
+    let site = Site::newest();
+    site.ok("create api --remote prod --kid first");
+    let report = site.json("pull prod:api --public --json");
+    assert_eq!(
+        report["received"],
+        json!([{"kid": "first", "private": false}])
+    );
+    assert_eq!(site.local("api"), [public(&site.hydra.keys("api")[0])]);
+    // The private part comes when it is asked for.
+    let report = site.json("pull prod:api --json");
+    assert_eq!(
+        report["received"],
+        json!([{"kid": "first", "private": true}])
+    );
+    assert!(site.local("api")[0]["d"].is_string());
+}
+
+#[test]
+fn a_pull_takes_another_name_for_the_set() {
+    let site = Site::newest();
+    site.ok("create hydra.openid.id-token --remote prod --kid first");
+    site.ok("pull prod:hydra.openid.id-token tokens");
+    assert_eq!(site.sandbox.store_entries(), [".lock", "tokens.json"]);
+    site.ok("diff tokens prod:hydra.openid.id-token --exit-code");
+}
+
+/// A server that keeps a handful of members would otherwise strip keys at each pull.
+#[test]
+fn what_the_server_does_not_know_stays_here() {
+    let site = Site::newest();
+    let mut mine = site.key("mine", "--nbf=-1h --exp +30d --key-ops sign");
+    mine["x-note"] = json!({"owner": "ops", "number": 1});
+    site.sandbox.write(
+        "own.json",
+        json!({"keys": [mine], "issuer": "here"}).to_string(),
+    );
+    site.ok("set api own.json");
+    site.ok("push api prod --yes");
+    let before = site.sandbox.read_set("api");
+    site.ok("pull prod:api");
+    assert_eq!(site.sandbox.read_set("api"), before);
+}
+
+/// Also where the server has the public form only, and also with `--prune`.
+#[test]
+fn a_public_key_never_takes_the_place_of_a_private_one() {
+    let site = Site::newest();
+    site.ok("create api --kid mine");
+    let before = site.sandbox.read_set("api");
+    site.hydra
+        .put("api", &set_of(&[&public(&site.local("api")[0])]));
+    for more in [
+        "",
+        "--public",
+        "--prune",
+        "--on-conflict replace",
+        "--prune --yes",
+    ] {
+        site.ok(&format!("pull prod:api {more}"));
+        assert_eq!(site.sandbox.read_set("api"), before, "{more}");
+    }
+}
+
+#[test]
+fn what_the_server_says_otherwise_is_an_update() {
+    let site = Site::newest();
+    site.ok("create api --kid mine");
+    let mut theirs = site.local("api")[0].clone();
+    theirs["use"] = "enc".into();
+    theirs["alg"] = "ECDH-ES".into();
+    site.hydra.put("api", &set_of(&[&theirs]));
+    let differs = site.json("diff api prod --json");
+    let mut members = kids_of_members(&differs["changed"][0]);
+    members.sort();
+    assert!(members.starts_with(&["alg".to_owned()]) && members.contains(&"use".to_owned()));
+    let report = site.json("pull prod:api --json");
+    assert_eq!(kids(&report["received"]), ["mine"]);
+    assert_eq!(site.local("api")[0]["alg"], "ECDH-ES");
+    assert!(site.local("api")[0]["d"].is_string());
+}
+
+fn kids_of_members(changed: &Value) -> Vec<String> {
+    let members = changed["members"].as_array().expect("members").iter();
+    members
+        .map(|member| member.as_str().expect("a name").to_owned())
+        .collect()
+}
+
+/// A server's set and a local one that give one kid to two keys.
+fn in_conflict() -> Site {
+    let site = Site::newest();
+    site.ok("create api --kid same");
+    site.ok("create api --remote prod --kid same");
+    site.ok("create api --remote prod --kid other");
+    site
+}
+
+#[test]
+fn a_kid_conflict_changes_nothing_unless_decided() {
+    let site = in_conflict();
+    let before = site.sandbox.read_set("api");
+    for more in ["", "--on-conflict fail", "--yes"] {
+        let run = site.run(&format!("pull prod:api {more}")).fails(4);
+        assert!(run.stderr.contains("--on-conflict"), "{run:#?}");
+        assert_eq!(site.sandbox.read_set("api"), before);
+    }
+}
+
+#[test]
+fn a_kid_conflict_is_decided_for_the_key_here() {
+    let site = in_conflict();
+    let mine = site.local("api")[0].clone();
+    let report = site.json("pull prod:api --on-conflict skip --json");
+    assert_eq!(kids(&report["received"]), ["other"]);
+    assert_eq!(find(&site.local("api"), "same"), &mine);
+    assert_eq!(site.local("api").len(), 2);
+}
+
+/// A private key goes only with a yes.
+#[test]
+fn a_kid_conflict_is_decided_for_the_key_there() {
+    let site = in_conflict();
+    let before = site.sandbox.read_set("api");
+    let refused = site.run("pull prod:api --on-conflict replace").fails(4);
+    assert!(
+        refused
+            .stderr
+            .contains("would lose 1 key, 1 of them private: same"),
+        "{refused:#?}"
+    );
+    assert_eq!(site.sandbox.read_set("api"), before);
+    let report = site.json("pull prod:api --on-conflict replace --yes --json");
+    assert_eq!(report["removed"], json!(["same"]));
+    assert_eq!(
+        find(&site.local("api"), "same")["d"],
+        find(&site.hydra.keys("api"), "same")["d"]
+    );
+}
+
+#[test]
+fn a_kid_conflict_is_decided_for_both() {
+    let site = in_conflict();
+    let mine = site.local("api")[0].clone();
+    let report = site.json("pull prod:api --on-conflict rekey --json");
+    assert_eq!(site.local("api").len(), 3);
+    assert_eq!(find(&site.local("api"), "same"), &mine);
+    let thumbprints = site.json("list api --remote prod --json");
+    let theirs = find(thumbprints["keys"].as_array().expect("keys"), "same")["thumbprint"].clone();
+    let theirs = theirs.as_str().expect("a thumbprint");
+    assert!(site.local("api").iter().any(|key| key["kid"] == theirs));
+    // A script looks for the key under the kid that it got here.
+    assert!(kids(&report["received"]).contains(&theirs), "{report}");
+}
+
+#[test]
+fn pruning_asks_before_it_removes() {
+    let site = Site::newest();
+    site.ok("create api --kid mine");
+    site.ok("create api --remote prod --kid theirs");
+    let before = site.sandbox.read_set("api");
+    let refused = site.run("pull prod:api --prune").fails(4);
+    assert!(
+        refused
+            .stderr
+            .contains("would lose 1 key, 1 of them private: mine"),
+        "{refused:#?}"
+    );
+    assert_eq!(site.sandbox.read_set("api"), before);
+    let report = site.json("pull prod:api --prune --yes --json");
+    assert_eq!(report["removed"], json!(["mine"]));
+    assert_eq!(site.local("api"), site.hydra.keys("api"));
+}
+
+/// It is not ours to mend; but it is told, now and whenever the set is listed.
+#[test]
+fn an_invalid_key_is_kept_as_it_is_and_flagged() {
+    let site = Site::newest();
+    let [good, mut off] = ["good", "off"].map(|kid| site.key(kid, ""));
+    off["x"] = off["y"].clone();
+    site.hydra.put("api", &set_of(&[&good, &off]));
+    let run = site.ok("pull prod:api");
+    assert!(run.stderr.contains("off"), "{run:#?}");
+    assert!(run.stderr.contains("warning: "), "{run:#?}");
+    assert_eq!(find(&site.local("api"), "off")["x"], off["x"]);
+    let listed = site.ok("list api").stdout;
+    let line = listed
+        .lines()
+        .find(|line| line.starts_with("off"))
+        .expect("its line");
+    assert!(line.contains("invalid"), "{listed}");
+    site.run("check api").fails(5);
+    let run = site.ok("pull prod:api");
+    assert!(run.stderr.contains("off"), "still: {run:#?}");
+}
+
+/// A proxy's page, half an answer: never an empty set, never over good keys.
+#[test]
+fn garbage_is_not_taken_in() {
+    let site = Site::newest();
+    site.ok("create api --kid mine");
+    let before = site.sandbox.read_set("api");
+    let truncated = site.sandbox.read_set("api").replace("]\n}", "");
+    let json = |body: &str| Answer::json(200, body);
+    for garbage in [
+        Answer::html(200, "<!doctype html><html>Sign in</html>"),
+        Answer::empty(200),
+        Answer::empty(204),
+        json(&truncated),
+        json(r#"{"keys":null}"#),
+        json(r#"{"keys":{}}"#),
+        json(r#"{"keys":[],"keys":[]}"#),
+        json(r#"{"error":"no"}"#),
+        json("[]"),
+        json("null"),
+        Answer::empty(200).body([0xff, 0xfe, 0x00]),
+        json(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))),
+    ] {
+        for line in [
+            "pull prod:api",
+            "pull prod:api --prune --yes",
+            "pull prod:api --on-conflict replace --yes",
+            "pull prod:api fresh --yes",
+            "push api prod --yes",
+            "diff api prod",
+            "get api --remote prod",
+        ] {
+            site.hydra.server.answer_next(garbage.clone());
+            let run = site.run(line);
+            assert!(matches!(run.code, Some(5 | 6)), "{line}: {run:#?}");
+            assert_eq!(run.stdout, "", "{line}");
+            assert!(run.stderr.contains("/admin/keys/api"), "{line}: {run:#?}");
+            assert_eq!(site.sandbox.read_set("api"), before, "{line}");
+        }
+    }
+    assert!(site.writes().is_empty());
+    assert_eq!(site.sandbox.store_entries(), [".lock", "api.json"]);
+}
+
+/// A set without keys is one; it takes nothing away that was not asked for.
+#[test]
+fn an_empty_set_is_no_reason_to_lose_keys() {
+    let site = Site::newest();
+    site.ok("create api --kid mine");
+    let before = site.sandbox.read_set("api");
+    let pull = |more: &str| {
+        site.hydra
+            .server
+            .answer_next(Answer::json(200, r#"{"keys":[]}"#));
+        let run = site.run(&format!("pull prod:api {more}"));
+        assert_eq!(site.sandbox.read_set("api"), before, "{run:#?}");
+        run
+    };
+    let run = pull("").ok();
+    assert!(run.stderr.contains("no keys"), "{run:#?}");
+    assert!(pull("--prune").fails(4).stderr.contains("would lose 1 key"));
+    pull("fresh").ok();
+    assert_eq!(site.sandbox.store_entries(), [".lock", "api.json"]);
+}
+
+#[test]
+fn a_difference_is_shown_and_is_no_error_unless_it_is_asked_for() {
+    let site = Site::newest();
+    site.ok("create api --kid both");
+    site.ok("push api prod --yes");
+    site.ok("create api --kid here --alg RS256");
+    site.ok("create api --remote prod --kid there --alg PS256");
+    let mut changed = site.hydra.keys("api");
+    changed.retain(|key| key["kid"] == "there");
+    changed.push(public(&site.local("api")[0]));
+    site.hydra.put("api", &json!({ "keys": changed }));
+    site.hydra.server.forget_calls();
+    let before = site.sandbox.read_set("api");
+
+    let shown = site.ok("diff api prod").stdout;
+    let rows: Vec<Vec<&str>> = shown
+        .lines()
+        .map(|row| {
+            row.split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ["WHAT", "KID"],
+            ["only here", "here"],
+            ["only there", "there"],
+            ["differs in d", "both"],
+        ]
+    );
+    let report = json!({
+        "set": "api",
+        "remote": "prod",
+        "only_local": ["here"],
+        "only_remote": ["there"],
+        "changed": [{"kid": "both", "members": ["d"]}],
+        "same": 0,
+    });
+    assert_eq!(site.json("diff api prod --json"), report);
+    let differs = site.run("diff api prod --json --exit-code").fails(8);
+    assert_eq!(differs.json(), report);
+    assert_eq!(differs.error()["kind"], "differs");
+    assert!(site.writes().is_empty());
+    assert_eq!(site.sandbox.read_set("api"), before);
+}
+
+#[test]
+fn no_difference_is_exit_0() {
+    let site = Site::newest();
+    site.ok("create api --count 2");
+    site.ok("push api prod --yes");
+    let same = site.json("diff api prod --json --exit-code");
+    assert_eq!(
+        same,
+        json!({
+            "set": "api", "remote": "prod",
+            "only_local": [], "only_remote": [], "changed": [], "same": 2,
+        })
+    );
+    assert_eq!(site.ok("diff api prod --exit-code").stdout, "");
+}
+
+#[test]
+fn a_set_that_is_on_one_side_only_differs() {
+    let site = Site::newest();
+    site.ok("create api --kid here");
+    let report = site.json("diff api prod --json");
+    assert_eq!(report["only_local"], json!(["here"]));
+    site.run("diff api prod --exit-code").fails(8);
+    site.run("diff nobody prod").fails(3);
+}
+
+/// The set of a server that has only one is called after the remote.
+#[test]
+fn every_set_of_a_server_is_pulled_and_failures_are_told() {
+    let (site, issuer) = (Site::newest(), Plain::start());
+    site.ok("create api --kid first");
+    issuer.serve("/jwks.json", site.ok("get api").stdout);
+    let address = issuer.address();
+    site.ok(&format!(
+        "remote add issuer --kind url --url {address}/jwks.json"
+    ));
+    let report = site.json("pull --all issuer --json");
+    assert_eq!(report["sets"][0]["set"], "issuer");
+    assert_eq!(kids(&report["sets"][0]["received"]), ["first"]);
+    let before = site.sandbox.read_set("issuer");
+
+    issuer.serve("/jwks.json", "<html>".to_owned());
+    let run = site.run("pull --all issuer --json");
+    assert!(matches!(run.code, Some(5 | 6)), "{run:#?}");
+    assert_eq!(run.json()["failed"].as_array().expect("names").len(), 1);
+    assert_eq!(site.sandbox.read_set("issuer"), before);
+}
