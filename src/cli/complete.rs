@@ -117,8 +117,10 @@ fn operations() -> Vec<CompletionCandidate> {
 
 /// The commands that have a manual page.
 fn pages() -> Vec<CompletionCandidate> {
+    let mut program = Cli::command();
+    program.build(); // what is below a command is built with it
     let mut names = Vec::new();
-    for command in Cli::command().get_subcommands() {
+    for command in program.get_subcommands() {
         let name = command.get_name().to_owned();
         let below = command.get_subcommands();
         names.extend(below.map(|below| format!("{name}-{}", below.get_name())));
