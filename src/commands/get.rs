@@ -4,7 +4,7 @@ use super::report::note_left_out;
 use super::select::FilterArgs;
 use super::server::{RemoteArgs, name_there, set_name};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::key::Key;
 use crate::key::public::Dates;
 use crate::keyset::KeySet;
@@ -87,7 +87,14 @@ fn print(
     let about = |error: Error| error.about(format!("set {name}"));
     let mut positions = set.filter_by(&args.filter.to_filter(), states);
     if let Some(kid) = kid {
-        let found = set.find(kid).map_err(about)?;
+        let found = set.find(kid).map_err(|error| {
+            let is_public_reading = args.remote.remote.is_some() && !args.private;
+            match is_public_reading && error.kind() == Kind::NotFound {
+                true => about(error)
+                    .hint("a symmetric key is there with --private only; jwks list shows the keys"),
+                false => about(error),
+            }
+        })?;
         positions.retain(|position| *position == found);
     }
     if positions.is_empty() && !(args.kid.is_none() && args.filter.to_filter().is_empty()) {

@@ -1,7 +1,7 @@
 //! `jwks push`: send sets to a server.
 
 use super::report::{count, list_names};
-use super::server::{ConnectionArgs, for_each_set, split_name};
+use super::server::{ConnectionArgs, for_each_set, set_name, split_name, warn_without_signer};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
@@ -94,7 +94,11 @@ pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
         let (name, there) = split_name(args.remote.as_deref().unwrap_or_default());
         let set = SetName::new(args.set.as_deref().unwrap_or_default())?;
         let server = args.connection.open(ctx, name)?;
-        let report = push(ctx, args, &server, &set, there.unwrap_or(set.as_str()))?;
+        let there = match (there, server.kind.sets) {
+            (None, Sets::Named) => set.to_string(),
+            (there, _) => set_name(&server, there)?,
+        };
+        let report = push(ctx, args, &server, &set, &there)?;
         return match ctx.out.is_json() {
             true => ctx.out.json(&report),
             false => Ok(()),
@@ -155,23 +159,22 @@ fn push(
         removed: handles(&plan.gone),
         changed: changes && !args.dry_run,
     };
-    if !changes {
+    let is_empty = plan.items.is_empty() && plan.gone.is_empty() && !local.keys.is_empty();
+    if is_empty && args.all.is_none() {
         show_left_out(ctx, &plan);
-        ctx.out.status(format!(
-            "{target} has all of set {name} already: nothing sent"
-        ));
-        return Ok(report);
-    }
-    if plan.set.keys.is_empty() && plan.gone.is_empty() {
         return Err(Error::refused(format!("set {name} has no key to send")));
     }
-    show(ctx, name, &target, &plan);
-    if server.kind.storage.first_signs && !plan.leaves_a_signer() {
-        ctx.out.warn(format!(
-            "no private key would be left in {target}: {} generates one of its own where it signs with that set",
-            server.kind.name
-        ));
+    if !changes {
+        show_left_out(ctx, &plan);
+        let words = match is_empty {
+            true => format!("set {name} has no key to send"),
+            false => format!("{target} has all of set {name} already: nothing sent"),
+        };
+        ctx.out.status(words);
+        return Ok(report);
     }
+    show(ctx, name, &target, &plan);
+    warn_without_signer(ctx, server, &target, &plan.set);
     if args.dry_run {
         ctx.out.status("nothing sent: this was a dry run");
         return Ok(report);

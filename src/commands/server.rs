@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::key::public::is_key_pair;
 use crate::keyset::KeySet;
 use crate::output::Output;
 use crate::remote::entry::Entry;
@@ -177,7 +178,18 @@ pub fn for_each_set<N: Display, R: Serialize>(
 /// The set that is meant on a server: the one that was named, or the only one there is.
 pub fn set_name(remote: &Remote, named: Option<&str>) -> Result<String> {
     match (named, remote.kind.sets) {
-        (Some(name), _) => Ok(name.to_owned()),
+        (Some(name), Sets::Named) => Ok(name.to_owned()),
+        // A kid, say, must not pass for the name of the set and take all of it along.
+        (Some(name), Sets::One) => {
+            let only = remote.sets()?.pop().unwrap_or_default();
+            match name == only || name == remote.name {
+                true => Ok(only),
+                false => Err(
+                    Error::not_found(format!("no set {name} on {}", remote.name))
+                        .hint(format!("it has one set only: {only}")),
+                ),
+            }
+        }
         (None, Sets::One) => remote
             .sets()?
             .pop()
@@ -186,7 +198,17 @@ pub fn set_name(remote: &Remote, named: Option<&str>) -> Result<String> {
             "{} has sets by name: which one?",
             remote.kind.name
         ))
-        .hint("name the set")),
+        .hint("name it: as SET, or behind the remote's name as REMOTE:NAME")),
+    }
+}
+
+/// Warns where a server that signs would be left without a key to sign with.
+pub fn warn_without_signer(ctx: &Context, server: &Remote, target: &str, after: &KeySet) {
+    if server.kind.storage.first_signs && !after.keys.iter().any(is_key_pair) {
+        ctx.out.warn(format!(
+            "no private key would be left in {target}: {} generates one of its own where it signs with that set",
+            server.kind.name
+        ));
     }
 }
 

@@ -35,17 +35,17 @@ pub enum Dates {
 /// are left out, for nobody knows whether they are secret. Works without OpenSSL.
 pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublishable> {
     let members = key.members().map_err(|_| Unpublishable::Invalid)?;
+    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    if key_type.is_some_and(KeyType::is_symmetric) {
+        return Err(Unpublishable::Symmetric);
+    }
     if check::has_error(&check::public_findings_of(&members)) {
         return Err(Unpublishable::Invalid);
     }
     if !check::is_supported(&members) {
         return Err(Unpublishable::Unsupported);
     }
-    let kty = members.string("kty").unwrap_or_default();
-    let key_type = KeyType::named(&kty).ok_or(Unpublishable::Unsupported)?;
-    if key_type.is_symmetric() {
-        return Err(Unpublishable::Symmetric);
-    }
+    let key_type = key_type.ok_or(Unpublishable::Unsupported)?;
     Ok(keep_public(key_type, &members, dates))
 }
 

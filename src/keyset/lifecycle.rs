@@ -2,6 +2,9 @@
 //! OpenID Federation 1.0 registers for keys; seconds since 1970).
 
 use super::KeySet;
+use crate::key::Key;
+use crate::key::check::{findings, has_error};
+use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use std::collections::HashMap;
 
@@ -31,9 +34,9 @@ impl State {
 }
 
 /// What keys of one line share: use and alg, or the kind of key where they name no alg.
-type Line<'h> = (Option<&'h str>, &'h str, &'h str);
+pub(super) type Line<'h> = (Option<&'h str>, &'h str, &'h str);
 
-fn line<'h>(header: &'h Header) -> Line<'h> {
+pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
     match header.alg.as_deref() {
         Some(alg) => (header.effective_use(), alg, ""),
         None => (
@@ -51,6 +54,23 @@ fn line<'h>(header: &'h Header) -> Line<'h> {
 pub fn states(set: &KeySet, now: i64) -> Vec<State> {
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     states_of(&headers, now)
+}
+
+/// The same where only keys that can sign stand in each other's way: a public key, or an invalid one,
+/// takes the place of no signer.
+pub fn signing_states(set: &KeySet, now: i64) -> Vec<State> {
+    let mut states = states(set, now);
+    let signs = |key: &Key| is_key_pair(key) && !has_error(&findings(key));
+    let keys = set.keys.iter().enumerate();
+    let signers = keys.filter(|(_, key)| signs(key));
+    let (positions, keys): (Vec<usize>, Vec<Key>) = signers
+        .map(|(position, key)| (position, key.clone()))
+        .unzip();
+    let among_signers = self::states(&KeySet::from(keys), now);
+    for (position, state) in positions.into_iter().zip(among_signers) {
+        states[position] = state;
+    }
+    states
 }
 
 /// The same over headers that have been read already.

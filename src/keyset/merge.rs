@@ -45,7 +45,8 @@ impl KeyName {
 
     /// The kid, or else the thumbprint, by which the key can be asked for again.
     pub fn handle(&self) -> Option<&str> {
-        self.kid.as_deref().or(self.thumbprint.as_deref())
+        let kid = self.kid.as_deref().filter(|kid| !kid.is_empty());
+        kid.or(self.thumbprint.as_deref())
     }
 }
 

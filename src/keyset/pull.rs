@@ -2,11 +2,14 @@
 
 use super::KeySet;
 use super::index::Index;
+use super::lifecycle;
 use super::merge::{Merged, OnConflict};
 use super::storage::Storage;
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::summary::Header;
+use serde_json::Value;
+use std::collections::HashMap;
 
 impl KeySet<'_> {
     /// Merges a server's set into this one. A key that is here already keeps its private part,
@@ -24,8 +27,19 @@ impl KeySet<'_> {
         let index = Index::of(self);
         let keys = server.keys.iter();
         let keys = keys.map(|key| with_local_kid(key, self, &index, storage));
-        let keys = keys.collect();
+        let keys: Vec<_> = keys.collect();
+        let keys = match storage.first_signs {
+            true => newest_last(keys),
+            false => keys,
+        };
         self.merge(keys, on_conflict)
+    }
+
+    /// Whether it holds the same keys in the same order, by the values of their members.
+    pub fn is_alike(&self, other: &KeySet) -> bool {
+        let value = |key: &Key| serde_json::from_str::<Value>(key.json()).ok();
+        let is_alike = |(one, other): (&Key, &Key)| one == other || value(one) == value(other);
+        self.keys.len() == other.keys.len() && self.keys.iter().zip(&other.keys).all(is_alike)
     }
 
     /// The same set with a key added, or put in the place of the one with its kid.
@@ -58,6 +72,22 @@ impl KeySet<'_> {
         let absent = absent.filter(|key| index.copies_of(key).is_empty());
         absent.map(|key| key.clone().into_owned()).collect()
     }
+}
+
+/// Keys that are given newest first, newest last within their line, as they are kept here: so the
+/// one that signs there is the active one. The line of the first one stays the first.
+fn newest_last(keys: Vec<Key<'static>>) -> Vec<Key<'static>> {
+    let mut lines: Vec<Vec<Key<'static>>> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for key in keys.into_iter().rev() {
+        let line = format!("{:?}", lifecycle::line(&Header::of(&key)));
+        let place = *places.entry(line).or_insert(lines.len());
+        if place == lines.len() {
+            lines.push(Vec::new());
+        }
+        lines[place].push(key);
+    }
+    lines.into_iter().rev().flatten().collect()
 }
 
 /// The server's key under the kid that the same key has here, where the two stand for each other.

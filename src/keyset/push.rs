@@ -62,6 +62,8 @@ pub struct Item {
     pub private: bool,
     /// Whether the server has its private part now.
     pub was_private: bool,
+    /// Whether nothing changes but that the server's copy of the private part goes.
+    pub only_strips: bool,
     /// What happens to it.
     pub fate: Fate,
 }
@@ -91,27 +93,36 @@ impl Plan {
         let is_changed = |item: &Item| item.fate != Fate::Same;
         self.new_signer.is_some() || !self.gone.is_empty() || self.items.iter().any(is_changed)
     }
-
-    /// Whether a key with a private part is left to sign with.
-    pub fn leaves_a_signer(&self) -> bool {
-        self.set.keys.iter().any(is_key_pair)
-    }
 }
 
 /// Works out what a push would do. It is an error where a kid would stand for two keys.
 pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) -> Result<Plan> {
-    let states = lifecycle::states(local, policy.now);
+    let states = lifecycle::signing_states(local, policy.now);
     let index = Index::of(remote);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
-    for (key, state) in local.keys.iter().zip(states) {
+    for (key, state) in local.keys.iter().zip(&states) {
         let there = counterpart(key, remote, &index, storage);
-        match wanted(key, state, storage, policy) {
+        match wanted(key, *state, storage, policy) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
                 plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage);
             }
-            Wanted::Expired => plan.left_out.push((KeyName::of(key), "expired")),
+            Wanted::Expired => {
+                let why = match there {
+                    None => "expired",
+                    Some(_) if policy.prune => "expired, and taken away there",
+                    Some(_) => "expired, and still there: --prune takes it away",
+                };
+                plan.left_out.push((KeyName::of(key), why));
+                match there {
+                    Some(position) if policy.prune => {
+                        claimed.insert(position);
+                        plan.gone.push(KeyName::of(key));
+                    }
+                    there => plan.keep(there, remote, &mut claimed),
+                }
+            }
             // What is left out here is not for this push to take away there.
             Wanted::NotNamed => plan.keep(there, remote, &mut claimed),
             Wanted::LeftOut(why) => {
@@ -139,7 +150,7 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
     }
     refuse_shared_kids(&plan.set, storage)?;
     if storage.first_signs {
-        plan.put_the_signer_first(local, policy.now);
+        plan.put_the_signer_first(local, &states);
         let (now, then) = (signer(remote), signer(&plan.set));
         plan.new_signer =
             then.filter(|then| now.is_none_or(|now| now.thumbprint != then.thumbprint));
@@ -159,7 +170,9 @@ fn counterpart(key: &Key, remote: &KeySet, index: &Index, storage: &Storage) -> 
     let copies = index.copies_of(key);
     copies.into_iter().find(|position| {
         let other = Header::of(&remote.keys[*position]).kid;
-        other.is_none() || kid.is_none() || other.as_deref() == kid.as_deref()
+        // A key can have come there without what other kids begin with.
+        let is_alike = other.as_deref() == kid.as_deref() || other == header.kid;
+        other.is_none() || kid.is_none() || is_alike
     })
 }
 
@@ -180,11 +193,16 @@ impl Plan {
                 members => Fate::Change(members),
             },
         };
+        let private = has_private_member(&wanted);
+        let is_stripped = was_private && !private;
+        let only_strips =
+            is_stripped && there.is_some_and(|there| storage.differences(local, there).is_empty());
         self.items.push(Item {
             name: KeyName::of(local),
             alg: header.alg.or(header.kty).unwrap_or_default().into_owned(),
-            private: has_private_member(&wanted),
+            private,
             was_private,
+            only_strips,
             fate,
         });
         self.set.keys.push(wanted);
@@ -201,10 +219,9 @@ impl Plan {
     }
 
     /// Lets no other private key come before an active signing key of ours.
-    fn put_the_signer_first(&mut self, local: &KeySet, now: i64) {
-        let states = lifecycle::states(local, now);
+    fn put_the_signer_first(&mut self, local: &KeySet, states: &[State]) {
         let signers = local.keys.iter().zip(states).filter(|(key, state)| {
-            *state == State::Active && Header::of(key).effective_use() == Some("sig")
+            **state == State::Active && Header::of(key).effective_use() == Some("sig")
         });
         let signers: Vec<_> = signers.map(|(key, _)| KeyName::of(key)).collect();
         let keys = &mut self.set.keys;
@@ -226,7 +243,8 @@ fn signer(set: &KeySet) -> Option<KeyName> {
     first.map(KeyName::of)
 }
 
-fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
+/// Refuses a set in which a kid would stand for two keys of the server.
+pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
     let mut kids = HashMap::new();
     for key in &set.keys {
         let header = Header::of(key);

@@ -57,6 +57,18 @@ impl Storage {
     /// active one of all that sign.
     pub fn states(&self, set: &KeySet, now: i64) -> Vec<State> {
         let mut states = lifecycle::states(set, now);
+        if self
+            .members
+            .is_some_and(|members| !members.contains(&"nbf"))
+            && !self.first_signs
+        {
+            // Without dates nothing tells which key signs, but that it takes a private part.
+            for (key, state) in set.keys.iter().zip(&mut states) {
+                if is_key_pair(key) && *state == State::Retired {
+                    *state = State::Active;
+                }
+            }
+        }
         if !self.first_signs {
             return states;
         }

@@ -1,7 +1,7 @@
 //! What is kept of a named server: where it is and where its token comes from, never the token.
 
 use super::http::Trust;
-use super::kind::{KINDS, Kind};
+use super::kind::{Auth, KINDS, Kind};
 use super::token::{self, TOKEN};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,10 @@ impl Entry {
         (kind.base)(&self.place)?;
         if let Some(variable) = &self.token_env {
             token::check_variable(variable)?;
+        }
+        let uses_token = self.headers.iter().any(|header| header.contains(TOKEN));
+        if kind.auth == Auth::None && self.token_source().is_some() && !uses_token {
+            return Err(Error::usage(format!("{} sends no token", kind.name)));
         }
         if self.cert.is_some() != self.key.is_some() {
             return Err(Error::usage("--cert and --key belong together"));

@@ -146,7 +146,8 @@ impl Remote {
     pub fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         self.kind.require(Operation::SetSet)?;
         self.refuse_changed(set, before)?;
-        self.server.put_set(set, before, after)?;
+        let written = self.server.put_set(set, before, after);
+        self.tell_of_loss(set, before, written)?;
         self.read_back(set, after, Signer::Same)
     }
 
@@ -154,7 +155,8 @@ impl Remote {
     pub fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         self.kind.require(Operation::SetKey)?;
         self.refuse_changed(set, before)?;
-        self.server.put_key(set, before, key)?;
+        let written = self.server.put_key(set, before, key);
+        self.tell_of_loss(set, before, written)?;
         self.read_back(set, &before.with(key), Signer::Any)
     }
 
@@ -162,7 +164,8 @@ impl Remote {
     pub fn delete_set(&self, set: &str, before: &KeySet) -> Result<()> {
         self.kind.require(Operation::DeleteSet)?;
         self.refuse_changed(set, before)?;
-        self.server.delete_set(set, before)?;
+        let deleted = self.server.delete_set(set, before);
+        self.tell_of_loss(set, before, deleted)?;
         self.read_back(set, &KeySet::default(), Signer::Same)
     }
 
@@ -170,7 +173,8 @@ impl Remote {
     pub fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         self.kind.require(Operation::DeleteKey)?;
         self.refuse_changed(set, before)?;
-        self.server.delete_keys(set, before, keys)?;
+        let deleted = self.server.delete_keys(set, before, keys);
+        self.tell_of_loss(set, before, deleted)?;
         self.read_back(set, &before.without(keys), Signer::Same)
     }
 
@@ -178,7 +182,7 @@ impl Remote {
     /// there is.
     fn refuse_changed(&self, set: &str, before: &KeySet) -> Result<()> {
         let now = self.get(set, Form::Private)?.unwrap_or_default();
-        match now.keys == before.keys {
+        match now.is_alike(before) {
             true => Ok(()),
             false => Err(
                 Error::refused(format!("{set} on {} was changed meanwhile", self.name))
@@ -187,9 +191,34 @@ impl Remote {
         }
     }
 
+    /// A write that failed may have done half of its work; some servers lose a set by it.
+    fn tell_of_loss(&self, set: &str, before: &KeySet, written: Result<()>) -> Result<()> {
+        let Err(error) = written else {
+            return Ok(());
+        };
+        let Ok(now) = self.get(set, Form::Private) else {
+            return Err(error);
+        };
+        self.watch.settle();
+        let now = now.unwrap_or_default();
+        if now.keys == before.keys {
+            return Err(error);
+        }
+        let (had, has) = (before.keys.len(), now.keys.len());
+        Err(error.hint(format!(
+            "{set} on {} is not what it was all the same: it had {had} keys and has {has}; mend what is wrong and run the command again",
+            self.name
+        )))
+    }
+
     /// Compares what a server holds after a write with what was written.
     fn read_back(&self, set: &str, written: &KeySet, signer: Signer) -> Result<()> {
-        let now = self.get(set, Form::Private)?.unwrap_or_default();
+        let unread = |error: Error| {
+            let error = Error::remote(format!("cannot see what was written: {error}"));
+            error.hint("the server may hold the change already: look before you repeat it")
+        };
+        let now = self.get(set, Form::Private).map_err(unread)?;
+        let now = now.unwrap_or_default();
         match self.first_difference(&now, written, signer) {
             None => {
                 self.watch.settle();
@@ -228,7 +257,7 @@ impl Remote {
             let members = storage.differences(key, copy);
             if !members.is_empty() {
                 let members = members.join(", ");
-                return Some(format!("the key {:?} has another {members}", name(key)));
+                return Some(format!("the key {:?} differs in {members}", name(key)));
             }
         }
         let more = now.keys.iter().find(|key| wanted.copies_of(key).is_empty());

@@ -257,3 +257,15 @@ fn kids_that_hydra_does_not_take_stay_here() {
     assert!(pushed.stderr.contains("\"a/b\" is not sent"), "{pushed:#?}");
     assert_eq!(site.there("api"), ["fit*"]);
 }
+
+/// The default is for today's servers; an old one knows few algorithms, and says so without them.
+#[test]
+fn an_algorithm_that_the_version_does_not_know_is_no_riddle() {
+    let site = Site::new(Version::V1_0);
+    let run = site.run("create api --remote prod").fails(6);
+    assert!(run.stderr.contains("Unsupported key algorithm"), "{run:#?}");
+    assert!(
+        run.stderr.contains("ES256") && run.stderr.contains("--alg"),
+        "{run:#?}"
+    );
+}

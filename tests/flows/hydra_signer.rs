@@ -239,3 +239,42 @@ fn keys_that_cannot_sign_take_the_place_of_no_signer() {
         );
     }
 }
+
+/// Each key that is put by itself is the newest afterwards.
+#[test]
+fn a_changed_member_of_a_retired_key_makes_it_no_signer() {
+    everywhere(|site| {
+        let [mut old, new] = ["old", "new"].map(|kid| site.key(kid, ""));
+        old.as_object_mut().expect("an object").remove("use");
+        let file = site
+            .sandbox
+            .write("keys.json", set_of(&[&new, &old]).to_string());
+        site.ok(&format!("set api {file} --remote prod --replace --yes"));
+        old["use"] = "sig".into();
+        site.sandbox.write("old.json", old.to_string());
+        let set = site.ok("set api old.json --remote prod --yes");
+        assert_eq!(site.json("get api old --remote prod")["use"], "sig");
+        let signer = site.hydra.signer("api").expect("a signer");
+        assert!(signer.ends_with("new"), "{signer}: {set:#?}");
+        assert!(
+            set.stderr
+                .contains(&format!("signs with {}", site.kid("new"))),
+            "{set:#?}"
+        );
+    });
+}
+
+/// As a push does.
+#[test]
+fn a_replacement_without_a_private_key_is_warned_of() {
+    everywhere(|site| {
+        site.ok("create api --remote prod --alg ES512 --kid theirs");
+        site.sandbox
+            .write("public.json", public(&site.key("mine", "")).to_string());
+        let set = site.ok("set api public.json --remote prod --replace --yes");
+        assert!(
+            set.stderr.contains("no private key would be left"),
+            "{set:#?}"
+        );
+    });
+}

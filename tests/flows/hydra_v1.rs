@@ -65,7 +65,7 @@ fn a_symmetric_key_is_one_entry_and_signs_for_nobody_else() {
         site.run("get api --remote prod").fails(4);
         let key = site.json("get api shared --remote prod --private");
         assert!(key["k"].is_string());
-        site.ok("delete api shared --remote prod --yes");
+        site.ok("delete api shared --remote prod --yes --force");
         assert!(site.there("api").is_empty());
     });
 }
@@ -155,6 +155,20 @@ fn a_kid_without_a_prefix_is_read_and_pushed_as_it_is() {
         site.ok("pull prod:api");
         site.ok("push api prod --yes");
         assert_eq!(site.hydra.keys("api"), before);
+    });
+}
+
+/// Verifiers know it by that kid.
+#[test]
+fn a_kid_without_a_prefix_is_not_renamed_by_a_push_beside_it() {
+    everywhere(|site| {
+        with_bare_kids(site);
+        site.ok("create api --kid mine");
+        site.ok("push api prod --yes");
+        let there = site.there("api");
+        for kid in ["bare*", "other", "private:mine*", "public:mine"] {
+            assert!(there.iter().any(|key| key == kid), "{kid}: {there:?}");
+        }
     });
 }
 

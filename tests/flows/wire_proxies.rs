@@ -238,8 +238,8 @@ fn an_unusable_proxy_is_not_passed_over() {
         "socks5://127.0.0.1:9",
     ];
     each(unusable, |proxy| {
-        let get = "get --remote http://issuer.test/jwks.json --timeout 2";
-        let run = run_with(&Sandbox::new(), get, &[("HTTP_PROXY", proxy)]);
+        let get = "get --remote https://192.0.2.1:9/jwks.json --timeout 1";
+        let run = run_with(&Sandbox::new(), get, &[("HTTPS_PROXY", proxy)]);
         assert!(!run.stderr.contains("panicked"), "{proxy}: {run:#?}");
         assert!(matches!(run.code, Some(2 | 6)), "{proxy}: {run:#?}");
         assert!(run.stderr.contains("proxy"), "{proxy}: {run:#?}");

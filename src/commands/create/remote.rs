@@ -1,8 +1,11 @@
 //! `jwks create --remote`: the server generates a key and keeps it.
 
 use super::{CreateArgs, KidFrom, report};
+use crate::commands::server::set_name;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::public::is_key_pair;
 use crate::keyset::import::check_kid;
 use crate::remote::Remote;
 use crate::remote::kind::{Generate, Operation};
@@ -17,8 +20,9 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
         None => uuid::Uuid::new_v4().to_string(),
     };
     check_kid(&kid)?;
+    let set = set_name(server, Some(&args.set))?;
     let made = server.generate(
-        &args.set,
+        &set,
         &Generate {
             alg: args.alg.clone(),
             kty: args.kty.clone(),
@@ -29,13 +33,20 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
             from_url: args.from_url.clone(),
         },
     )?;
-    if server.kind.storage.first_signs && args.usage.as_deref() != Some("enc") {
-        let name = server.kind.name;
+    let name = server.kind.name;
+    for (option, member) in [(&args.alg, "alg"), (&args.usage, "use")] {
+        let has = |key: &Key| key.members().is_ok_and(|members| members.has(member));
+        if option.is_some() && !made.keys.iter().all(has) {
+            let warning = format!("{name} keeps no {member} for a key that it generates");
+            ctx.out.warn(warning);
+        }
+    }
+    if server.kind.storage.first_signs && made.keys.iter().any(is_key_pair) {
         ctx.out
             .status(format!("{name} signs with the new key from now on"));
     }
-    let status = format!("created a key in set {} on {}", args.set, server.name);
-    report(ctx, &args.set, &made.keys, &status)
+    let status = format!("created a key in set {set} on {}", server.name);
+    report(ctx, &set, &made.keys, &status)
 }
 
 /// Refuses what only the keystore can do.

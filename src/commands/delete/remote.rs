@@ -2,12 +2,12 @@
 
 use super::{DeleteArgs, chosen, describe, handles, keep_a_signer, report};
 use crate::commands::report::count;
-use crate::commands::server::name_there;
+use crate::commands::server::{name_there, set_name};
 use crate::context::Context;
 use crate::error::{Kind, Result};
 use crate::key::Key;
 use crate::remote::Remote;
-use crate::remote::kind::{Form, Operation};
+use crate::remote::kind::{Form, Operation, Sets};
 
 /// Deletes keys of a server's set, or the set. Servers say nothing of what was not there, so that a
 /// look comes first.
@@ -17,7 +17,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
         true => Operation::DeleteSet,
         false => Operation::DeleteKey,
     })?;
-    let name = &args.set;
+    let name = &set_name(server, Some(&args.set))?;
     let set = match server.load(name, Form::Private) {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
             return report(ctx, name, Vec::new(), false);
@@ -28,7 +28,9 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let wanted = args.kids.iter();
     let kids: Vec<_> = wanted.map(|kid| name_there(server, &set, kid)).collect();
     let positions = chosen(args, &kids, name, &set, &states)?;
-    if positions.is_empty() && !whole {
+    // A set that is the only one is never away, only empty.
+    let is_nothing = !whole || server.kind.sets == Sets::One;
+    if positions.is_empty() && is_nothing {
         return report(ctx, name, Vec::new(), false);
     }
     if !args.force {

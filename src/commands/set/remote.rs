@@ -2,6 +2,7 @@
 
 use super::{SetArgs, read_documents, read_keys, report};
 use crate::commands::report::{count, list_names, loss_in_words};
+use crate::commands::server::{set_name, warn_without_signer};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -11,6 +12,7 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::merge::{KeyName, Merged};
+use crate::keyset::push::refuse_shared_kids;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
 
@@ -28,7 +30,7 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
     let mut given = read_keys(ctx, args, &documents, attributes)?;
     refuse_unfit(server, &mut given)?;
 
-    let name = &args.set;
+    let name = &set_name(server, Some(&args.set))?;
     let before = server.get(name, Form::Private)?.unwrap_or_default();
     let change = match args.replace {
         true => replacement(&before, &given),
@@ -40,17 +42,18 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
     {
         return report(ctx, name, &change.merged);
     }
+    refuse_shared_kids(&change.after, &server.kind.storage)?;
+    warn_without_signer(
+        ctx,
+        server,
+        &format!("{}:{name}", server.name),
+        &change.after,
+    );
     ctx.prompt
         .confirm(&ctx.out, &in_words(name, server, &before, &change))?;
     match &change.single {
         Some(key) => server.put_key(name, &before, key)?,
         None => server.put_set(name, &before, &change.after)?,
-    }
-    let signer = change.after.keys.iter().find(|key| is_key_pair(key));
-    if let Some(key) = signer.filter(|_| server.kind.storage.first_signs) {
-        let kid = Header::of(key).kid.unwrap_or_default();
-        ctx.out
-            .status(format!("{} signs with {kid}", server.kind.name));
     }
     report(ctx, name, &change.merged)
 }
@@ -130,7 +133,8 @@ fn addition(
     }
     Ok(Change {
         after,
-        single: changed.filter(|_| is_one),
+        // Putting a key that is there anew would make it the newest.
+        single: changed.filter(|_| is_one && new == 1),
         merged,
     })
 }
@@ -163,6 +167,19 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
         server.name,
         list_names(&sent)
     );
+    let signer = |set: &KeySet| {
+        set.keys
+            .iter()
+            .find(|key| is_key_pair(key))
+            .map(KeyName::of)
+    };
+    let (now, then) = (signer(before), signer(&change.after));
+    if let Some(kid) = then.as_ref().and_then(KeyName::handle)
+        && server.kind.storage.first_signs
+        && now != then
+    {
+        words.push_str(&format!("; {kid} signs there from then on"));
+    }
     if !change.merged.replaced.is_empty() {
         words.push_str("; ");
         words.push_str(&loss_in_words(&change.merged.replaced));

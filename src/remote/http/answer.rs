@@ -70,8 +70,10 @@ impl Answer {
 
     /// The body as a JWK Set: strict JSON, its keys not looked into.
     pub fn key_set(&self) -> Result<KeySet<'static>> {
-        import::read(self.body.expose(), Some(Form::Jwks))
-            .map_err(|error| error.about(format!("the answer to {}", self.call)))
+        import::read(self.body.expose(), Some(Form::Jwks)).map_err(|error| {
+            Error::remote(format!("the answer to {}: {error}", self.call))
+                .hint("is this the right address, and the right kind of server?")
+        })
     }
 
     /// The answer is not what the call should give.

@@ -13,7 +13,6 @@ use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
 use ureq::http::Method;
 use url::Url;
 
@@ -171,12 +170,12 @@ impl Authlete {
     fn rewrite(&self, before: &KeySet, after: &KeySet) -> Result<()> {
         let service = self.service()?;
         let now = service.key_set()?;
-        if !is_alike(&now, before) {
+        if !now.is_alike(before) {
             return Err(meanwhile());
         }
         service.refuse_loss(before, after)?;
         let mut members = Members::parse(service.text.expose()).unwrap_or_default();
-        members.set_raw("jwks", quoted(&compact(after)));
+        members.set_raw("jwks", quoted(&compact(&now, after)));
         let body = members.to_json();
         if self.service()?.modified_at() != service.modified_at() {
             return Err(meanwhile());
@@ -194,20 +193,13 @@ fn meanwhile() -> Error {
     Error::refused("the service was changed meanwhile").hint("run the command again")
 }
 
-/// The set on one line.
-fn compact(set: &KeySet) -> String {
-    let keys: Vec<&str> = set.keys.iter().map(Key::json).collect();
-    format!(r#"{{"keys":[{}]}}"#, keys.join(","))
-}
-
-/// Whether two sets hold the same keys with the same members.
-fn is_alike(one: &KeySet, other: &KeySet) -> bool {
-    let values = |set: &KeySet| -> Vec<Value> {
-        let keys = set.keys.iter().map(Key::json);
-        keys.filter_map(|key| serde_json::from_str(key).ok())
-            .collect()
-    };
-    values(one) == values(other)
+/// The keys of a set on one line, with the members of the set that they take the place in.
+fn compact(now: &KeySet, after: &KeySet) -> String {
+    let keys: Vec<&str> = after.keys.iter().map(Key::json).collect();
+    let members = now.members();
+    let members = members.map(|(name, value)| format!("{}:{value},", quoted(name)));
+    let members: String = members.collect();
+    format!(r#"{{{members}"keys":[{}]}}"#, keys.join(","))
 }
 
 /// A service as it came, every member of it.

@@ -13,6 +13,7 @@ use crate::keyset::storage::Storage;
 use crate::remote::entry::{Place, parse_address, parse_setting};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::secret::Secret;
+use std::collections::HashSet;
 use ureq::http::Method;
 use url::Url;
 
@@ -122,14 +123,9 @@ fn network(place: &Place) -> Result<Url> {
 
 /// Why Hydra does not take a key.
 fn refuses(members: &Members, longest_id: usize) -> Option<String> {
-    let Some(kid) = members.string("kid") else {
-        return Some("Hydra wants a kid".into());
-    };
-    let is_id = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-    if kid.is_empty() || kid.len() > longest_id || !kid.chars().all(is_id) {
-        return Some(format!(
-            "Hydra takes kids of letters, digits, '.', '_', ':' and '-', at most {longest_id}"
-        ));
+    let kid = members.string("kid").unwrap_or_default();
+    if let Some(why) = refuses_kid(&kid, longest_id) {
+        return Some(why);
     }
     let crv = members.string("crv").unwrap_or_default();
     match (members.string("kty").as_deref(), &*crv) {
@@ -141,6 +137,15 @@ fn refuses(members: &Members, longest_id: usize) -> Option<String> {
         (Some("RSA" | "oct"), _) => None,
         _ => Some("Hydra does not know its kty".into()),
     }
+}
+
+/// Why Hydra does not take a kid, or could not be asked for it again.
+fn refuses_kid(kid: &str, longest_id: usize) -> Option<String> {
+    let is_id = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    let is_fine = !kid.is_empty() && kid.len() <= longest_id && kid.chars().all(is_id);
+    (!is_fine).then(|| {
+        format!("Hydra wants a kid of letters, digits, '.', '_', ':' and '-', at most {longest_id}")
+    })
 }
 
 struct Hydra {
@@ -196,7 +201,11 @@ impl Hydra {
                 "no such path there: is {} the admin address of the right version? 2.x (kind hydra) answers below /admin/keys, 1.x (kind hydra-v1) below /keys",
                 self.client.base()
             )),
-            409 => error.hint("the kid is taken there; get the set again and choose another kid"),
+            409 => Error::refused(error.to_string())
+                .hint("the kid is taken there: choose another one"),
+            400 if words.contains("algorithm") => {
+                error.hint("what this version generates differs: try --alg RS256 or ES512")
+            }
             _ => error,
         }
     }
@@ -225,15 +234,16 @@ impl Hydra {
         self.call(Method::PUT, &[set], Some(body)).map(drop)
     }
 
-    /// The entries that a key is kept as.
-    fn entries(&self, key: &Key) -> Vec<Key<'static>> {
+    /// The entries that a key is kept as. One whose kid is among the `bare` ones came there in one
+    /// piece, and stays so.
+    fn entries(&self, key: &Key, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
         let members = key.members().unwrap_or_default();
         let form = COMMON.storage.form(&members);
         let kty = members.string("kty");
-        if !self.in_halves || kty.as_deref() == Some("oct") {
+        let kid = members.string("kid").unwrap_or_default();
+        if !self.in_halves || kty.as_deref() == Some("oct") || bare_kids.contains(&*kid) {
             return vec![Key::from(form)];
         }
-        let kid = members.string("kid").unwrap_or_default();
         let kid = bare(&kid);
         let key_type = kty.and_then(|kty| KeyType::named(&kty));
         let mut public = form.clone().with_kid(&format!("{PUBLIC}{kid}"));
@@ -256,12 +266,10 @@ impl Hydra {
             (kid, thumbprint)
         };
         let names: Vec<_> = set.keys.iter().map(name).collect();
-        let has = |prefix: &str, kid: &str, thumbprint: &Option<String>| {
-            let wanted = format!("{prefix}{kid}");
-            thumbprint.is_some()
-                && names
-                    .iter()
-                    .any(|(kid, other)| *kid == wanted && other == thumbprint)
+        let known: HashSet<_> = names.iter().collect();
+        let has_private = |kid: &str, thumbprint: &Option<String>| {
+            let private = (format!("{PRIVATE}{kid}"), thumbprint.clone());
+            thumbprint.is_some() && known.contains(&private)
         };
         let keys = set.keys.iter().zip(&names);
         let keys = keys.filter_map(|(key, (kid, thumbprint))| {
@@ -270,12 +278,19 @@ impl Hydra {
                     let members = key.members().ok()?;
                     Some(Key::from(members.with_kid(&format!("{PUBLIC}{kid}"))))
                 }
-                (None, Some(kid)) if has(PRIVATE, kid, thumbprint) => None,
+                (None, Some(kid)) if has_private(kid, thumbprint) => None,
                 _ => Some(key.clone()),
             }
         });
         KeySet::from(keys.collect::<Vec<_>>())
     }
+}
+
+/// The kids of a set that 1.x did not put anything in front of.
+fn bare_kids(set: &KeySet) -> HashSet<String> {
+    let kids = set.keys.iter().filter_map(|key| Header::of(key).kid);
+    let bare = kids.filter(|kid| bare(kid) == &**kid);
+    bare.map(|kid| kid.into_owned()).collect()
 }
 
 /// A kid without what 1.x puts in front of it.
@@ -334,6 +349,10 @@ impl Server for Hydra {
                     .hint("make another key here and send it: jwks create, jwks push"),
             );
         }
+        let halves = if self.in_halves { PRIVATE.len() } else { 0 };
+        if let Some(why) = refuses_kid(&key.kid, LONGEST_ID - halves) {
+            return Err(Error::usage(why));
+        }
         let mut body = Members::default();
         body.set_text("alg", key.alg.as_deref().unwrap_or("ES256"));
         body.set_text("use", key.usage.as_deref().unwrap_or("sig"));
@@ -342,18 +361,19 @@ impl Server for Hydra {
         answer.key_set().map(|set| self.joined(set))
     }
 
-    fn put_set(&self, set: &str, _: &KeySet, after: &KeySet) -> Result<()> {
+    fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         check_set(set)?;
         self.refuse_pending_signer(&after.keys)?;
-        let entries = after.keys.iter().flat_map(|key| self.entries(key));
+        let bare = bare_kids(before);
+        let entries = after.keys.iter().flat_map(|key| self.entries(key, &bare));
         self.put_entries(set, entries.collect())
     }
 
-    fn put_key(&self, set: &str, _: &KeySet, key: &Key) -> Result<()> {
+    fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         check_set(set)?;
         // The last one that is put is the first one that is given back.
         self.refuse_pending_signer(std::slice::from_ref(key))?;
-        for entry in self.entries(key).iter().rev() {
+        for entry in self.entries(key, &bare_kids(before)).iter().rev() {
             let kid = Header::of(entry).kid.unwrap_or_default().into_owned();
             self.call(Method::PUT, &[set, &kid], Some(entry.json().to_owned()))?;
         }
@@ -365,10 +385,11 @@ impl Server for Hydra {
         self.call(Method::DELETE, &[set], None).map(drop)
     }
 
-    fn delete_keys(&self, set: &str, _: &KeySet, keys: &[Key]) -> Result<()> {
+    fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         check_set(set)?;
+        let bare = bare_kids(before);
         for key in keys {
-            for entry in self.entries(key) {
+            for entry in self.entries(key, &bare) {
                 let kid = Header::of(&entry).kid.unwrap_or_default().into_owned();
                 self.call(Method::DELETE, &[set, &kid], None)?;
             }

@@ -1,0 +1,293 @@
+//! The objects of a project: the calls that list, export, create and delete them.
+
+use super::super::{Form, Listed};
+use super::APINIZER;
+use crate::error::{Error, Kind as Failure, Result};
+use crate::key::Key;
+use crate::keyset::KeySet;
+use crate::remote::entry::Place;
+use crate::remote::http::{Answer, Client, Request};
+use crate::secret::Secret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::cell::Cell;
+use ureq::http::Method;
+
+/// What a change is whose deployment failed.
+const NOT_DEPLOYED: &str = "carried out, but not deployed";
+
+/// A project, and the objects in it.
+pub struct Apinizer {
+    client: Client,
+    project: String,
+    /// Whose secret is exchanged for a token; without it the secret is the token.
+    client_id: Option<String>,
+    secret: Option<Secret<String>>,
+    has_token: Cell<bool>,
+}
+
+/// What stands around every answer, in either of its forms.
+#[derive(Default, Deserialize)]
+struct Envelope {
+    success: Option<bool>,
+    status: Option<String>,
+    #[serde(rename = "resultMessage")]
+    message: Option<String>,
+    #[serde(rename = "deploymentResult")]
+    deployment: Option<Deployment>,
+}
+
+#[derive(Default, Deserialize)]
+struct Deployment {
+    success: Option<bool>,
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Access {
+    access_token: String,
+}
+
+/// An object with the key that it holds.
+pub struct Object {
+    /// Its name in the project.
+    pub name: String,
+    /// Its key.
+    pub key: Key<'static>,
+}
+
+impl Apinizer {
+    /// The project that a place names. Without a client whose secret it is the token is sent as it
+    /// is.
+    pub fn new(client: Client, place: &Place, token: Option<&Secret<String>>) -> Apinizer {
+        let secret = token.map(|token| Secret::new(token.expose().clone()));
+        if let (None, Some(token)) = (&place.client_id, &secret) {
+            client.authorize("Bearer", token);
+        }
+        Apinizer {
+            client,
+            project: place.project.clone().unwrap_or_default(),
+            client_id: place.client_id.clone(),
+            secret,
+            has_token: Cell::new(false),
+        }
+    }
+
+    /// The project's name.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// The path of a call about its objects.
+    fn path(&self, rest: &[&str]) -> Vec<String> {
+        let path = ["apiops", "projects", &self.project, "jwks"];
+        let path = path.iter().chain(rest);
+        path.map(|segment| (*segment).to_owned()).collect()
+    }
+
+    fn fetch_token(&self) -> Result<()> {
+        let (Some(id), Some(secret)) = (&self.client_id, &self.secret) else {
+            return Ok(());
+        };
+        let request = Request::new(Method::POST, ["apiops", "auth", "token"]).form(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", id),
+            ("client_secret", secret.expose()),
+        ]);
+        let access: Access = self.client.send(&request)?.success()?.json()?;
+        let token = Secret::new(access.access_token);
+        self.client.authorize("Bearer", &token);
+        self.has_token.set(true);
+        Ok(())
+    }
+
+    /// Makes a call; where a fetched token has run out, with a new one.
+    fn send(&self, request: &Request) -> Result<Answer> {
+        if self.client_id.is_some() && !self.has_token.get() {
+            self.fetch_token()?;
+        }
+        let answer = self.client.send(request)?;
+        if answer.status != 401 || self.client_id.is_none() {
+            return Ok(answer);
+        }
+        self.fetch_token()?;
+        self.client.send(request)
+    }
+
+    /// A call that was carried out, its deployment included: 200 alone does not say so.
+    fn call(&self, request: &Request) -> Result<Answer> {
+        let answer = self.send(request)?;
+        if !answer.is_success() {
+            return Err(self.error(&answer));
+        }
+        let envelope: Envelope = serde_json::from_slice(answer.body.expose()).unwrap_or_default();
+        let failed = envelope.success == Some(false)
+            || envelope.status.is_some_and(|status| status != "SUCCESS");
+        if failed {
+            let message = envelope
+                .message
+                .unwrap_or_else(|| "without a reason".into());
+            return Err(Error::remote(format!("{} failed: {message}", answer.call)));
+        }
+        match envelope.deployment {
+            Some(deployment) if deployment.success == Some(false) => {
+                let message = deployment.message.unwrap_or_default();
+                Err(
+                    Error::remote(format!("{} was {NOT_DEPLOYED}: {message}", answer.call))
+                        .hint("the gateways go on with what they had: deploy the project again"),
+                )
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// 400 stands for much here: the words tell what.
+    fn error(&self, answer: &Answer) -> Error {
+        let words = answer.words.as_deref().unwrap_or_default();
+        let message = || format!("{} answered {}: {words}", answer.call, answer.status);
+        if words.contains("required permission") {
+            return Error::denied(message()).hint("the token's user lacks a right in this project");
+        }
+        if words.contains("Project (") && words.contains("is not found") {
+            return Error::not_found(message()).hint(
+                "the project's name counts its capitals; jwks remote show tells which it is",
+            );
+        }
+        if words.contains("is not found") {
+            return Error::not_found(message());
+        }
+        if words.contains("already exist") {
+            return Error::refused(message());
+        }
+        match answer.status {
+            404 => answer.error().hint(format!(
+                "is {} the manager's address, without apiops?",
+                self.client.base()
+            )),
+            _ => answer.error(),
+        }
+    }
+
+    /// Every object, without its key.
+    pub fn list(&self) -> Result<Vec<Listed>> {
+        let answer = self.call(&Request::get(self.path(&[""])))?;
+        let body: Value = answer.json()?;
+        let Some(objects) = first_list(&body) else {
+            return Err(answer.unlike("the list it should be"));
+        };
+        let text = |object: &Value, name: &str| object[name].as_str().map(str::to_owned);
+        let listed = objects.iter().map(|object| Listed {
+            name: text(object, "name").unwrap_or_default(),
+            source: text(object, "sourceType").unwrap_or_default(),
+            kind: text(object, "type").unwrap_or_default(),
+            kid: text(object, "kid"),
+        });
+        Ok(listed.collect())
+    }
+
+    /// The key of an object, as the set that it is exported as.
+    pub fn export(&self, name: &str, form: Form) -> Result<KeySet<'static>> {
+        let public = (form == Form::Public).to_string();
+        let request =
+            Request::get(self.path(&[name, "export-file", ""])).query("publicOnly", &public);
+        self.call(&request)?.key_set()
+    }
+
+    /// Every object with its key.
+    pub fn objects(&self, form: Form) -> Result<Vec<Object>> {
+        let mut objects = Vec::new();
+        for Listed {
+            name, kind, kid, ..
+        } in self.list()?
+        {
+            let mut keys = self.export(&name, form)?.keys;
+            // The public export leaves shared secrets out without a word: they are there all the
+            // same, without what is secret.
+            if keys.is_empty() && kind == "OCT" {
+                keys.push(Key::from_json(
+                    json!({"kty": "oct", "kid": kid}).to_string(),
+                ));
+            }
+            for key in keys {
+                let name = name.clone();
+                objects.push(Object { name, key });
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Deletes an object that was there.
+    pub fn delete(&self, name: &str) -> Result<()> {
+        let request = Request::new(Method::DELETE, self.path(&[name, ""]));
+        match self.call(&request) {
+            // Gone is gone: the answer to a first try can have been lost.
+            Err(error)
+                if error.kind() == Failure::NotFound && error.to_string().contains("JWK (") =>
+            {
+                Ok(())
+            }
+            done => done.map(drop),
+        }
+    }
+
+    /// Creates an object from a key.
+    pub fn create(&self, name: &str, key: &Key) -> Result<()> {
+        let form = APINIZER.storage.form(&key.members().unwrap_or_default());
+        let kid = form.string("kid").unwrap_or_default().into_owned();
+        let body = json!({
+            "name": name, "sourceType": "COPY_PASTE", "jwkStr": form.to_json(), "kid": kid,
+        });
+        self.post(name, &[""], &body)
+    }
+
+    /// Posts an object. Where no clear answer comes, a look tells whether it is there.
+    pub fn post(&self, name: &str, path: &[&str], body: &Value) -> Result<()> {
+        // An object that is there already would pass for the new one.
+        if self.list()?.iter().any(|object| object.name == *name) {
+            let project = &self.project;
+            return Err(Error::refused(format!(
+                "project {project} has an object {name:?} already"
+            ))
+            .hint("choose another kid, or delete that one first"));
+        }
+        let request = Request::new(Method::POST, self.path(path)).json(body.to_string());
+        let error = match self.call(&request) {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let is_unclear =
+            error.kind() == Failure::Remote && !error.to_string().contains(NOT_DEPLOYED);
+        let look = || self.call(&Request::get(self.path(&[name, ""])));
+        match is_unclear && look().is_ok() {
+            true => Ok(()),
+            false if is_unclear => Err(error.hint("it is not there: run the same command again")),
+            false => Err(error),
+        }
+    }
+
+    /// Puts a key in the place of an object, which the API does in two steps.
+    pub fn replace(&self, name: &str, key: &Key) -> Result<()> {
+        // What is deleted is deleted, deployed or not.
+        match self.delete(name) {
+            Err(error) if !error.to_string().contains(NOT_DEPLOYED) => return Err(error),
+            _ => {}
+        }
+        self.create(name, key).map_err(|error| {
+            error
+                .about(format!("{name} is deleted, and not created again"))
+                .hint("run the same command again: it creates what is missing")
+        })
+    }
+}
+
+/// The first list of objects in an answer, at its top or one member down.
+fn first_list(body: &Value) -> Option<&Vec<Value>> {
+    let members = body
+        .as_object()
+        .into_iter()
+        .flat_map(|members| members.values());
+    [body, &body["resultList"]]
+        .into_iter()
+        .chain(members)
+        .find_map(Value::as_array)
+}
