@@ -5,6 +5,7 @@ use crate::files;
 use crate::keystore::{Document, Keystore, SetName};
 use crate::output::Output;
 use crate::prompt::Prompt;
+use crate::remote::entry::Entry;
 use crate::remote::registry::Registry;
 
 /// The keystore, the remotes, the way out, the way to ask, and the time.
@@ -34,6 +35,23 @@ impl Context {
     pub fn read(&self, name: &SetName) -> Result<Option<Document>> {
         let document = self.store.read(name)?;
         Ok(document.inspect(|document| self.warn_if_open(document)))
+    }
+
+    /// The remote with a name; warns where others have access to the file of remotes.
+    pub fn remote(&self, name: &str) -> Result<Entry> {
+        self.warn_open_remotes();
+        self.remotes.find(name)
+    }
+
+    /// Warns where others have access to the file of remotes.
+    pub fn warn_open_remotes(&self) {
+        let path = self.remotes.open_file();
+        self.warn_open(
+            &path
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>(),
+        );
     }
 
     /// Warns of a keystore that others can put files into.

@@ -151,6 +151,10 @@ impl Output {
         if self.color {
             table.enforce_styling();
         }
+        // A terminal that does not know its width says 0.
+        if table.width() == Some(0) {
+            table.set_width(80);
+        }
         // Where there is a terminal's width to keep to, short columns keep theirs; the flexible one
         // and long ones share what is left.
         let widths = match table.is_tty() {

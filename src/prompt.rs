@@ -1,6 +1,7 @@
 //! Questions to the person at the terminal; without one nothing is ever asked.
 
 use crate::error::{Error, Result};
+use crate::interrupt::while_asking;
 use crate::output::{Output, escape};
 use crate::secret::Secret;
 use std::io::{self, BufRead as _, IsTerminal as _};
@@ -49,7 +50,8 @@ impl Prompt {
         if !self.can_ask() {
             return Ok(None);
         }
-        let typed = rpassword::prompt_password(format!("{}: ", escape(what)));
+        let ask = || rpassword::prompt_password(format!("{}: ", escape(what)));
+        let typed = while_asking(ask);
         let typed = typed.map(Secret::new);
         typed
             .map(Some)
@@ -63,7 +65,7 @@ impl Prompt {
                 .hint("without a terminal give it in a file or on standard input"));
         }
         let ask = |prompt: String| {
-            let typed = rpassword::prompt_password(prompt).map(Secret::new);
+            let typed = while_asking(|| rpassword::prompt_password(prompt)).map(Secret::new);
             typed.map_err(|error| Error::failed(format!("cannot read the {what}")).cause(error))
         };
         let first = ask(format!("New {what}: "))?;

@@ -1,5 +1,5 @@
 //! What takes several steps: completion, examples, kills, faults, locks, losses, other tools, permissions,
-//! streams, terminals, damage.
+//! streams, terminals, damage; and everything with a server, in a folder of its own.
 
 #[path = "flows/completion.rs"]
 mod completion;
@@ -13,8 +13,6 @@ mod examples;
 mod faults;
 #[path = "flows/frugal.rs"]
 mod frugal;
-#[path = "flows/hydra.rs"]
-mod hydra;
 #[path = "flows/interop.rs"]
 mod interop;
 #[path = "flows/kids.rs"]
@@ -33,3 +31,49 @@ mod streams;
 mod support;
 #[path = "flows/terminal.rs"]
 mod terminal;
+
+// Servers.
+#[path = "flows/remote/addresses.rs"]
+mod addresses;
+#[path = "flows/remote/apinizer.rs"]
+mod apinizer;
+#[path = "flows/remote/authlete.rs"]
+mod authlete;
+#[path = "flows/remote/canary.rs"]
+mod canary;
+#[path = "flows/remote/canary_interrupt.rs"]
+mod canary_interrupt;
+#[path = "flows/remote/clerk.rs"]
+mod clerk;
+#[path = "flows/remote/hydra.rs"]
+mod hydra;
+#[path = "flows/remote/hydra_faults.rs"]
+mod hydra_faults;
+#[path = "flows/remote/hydra_place.rs"]
+mod hydra_place;
+#[path = "flows/remote/hydra_signer.rs"]
+mod hydra_signer;
+#[path = "flows/remote/hydra_v1.rs"]
+mod hydra_v1;
+#[path = "flows/remote/ory.rs"]
+mod ory;
+#[path = "flows/remote/remotes.rs"]
+mod remotes;
+#[path = "flows/remote/remotes_file.rs"]
+mod remotes_file;
+#[path = "flows/remote/remotes_tokens.rs"]
+mod remotes_tokens;
+#[path = "flows/remote/transfer.rs"]
+mod transfer;
+#[path = "flows/remote/transfer_back.rs"]
+mod transfer_back;
+#[path = "flows/remote/wire.rs"]
+mod wire;
+#[path = "flows/remote/wire_certificates.rs"]
+mod wire_certificates;
+#[path = "flows/remote/wire_hostile.rs"]
+mod wire_hostile;
+#[path = "flows/remote/wire_proxies.rs"]
+mod wire_proxies;
+#[path = "flows/remote/wire_redirects.rs"]
+mod wire_redirects;

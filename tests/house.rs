@@ -18,7 +18,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
-            "context", "error", "files", "key", "keyset", "keystore", "output", "prompt", "remote",
+            "context",
+            "error",
+            "files",
+            "interrupt",
+            "key",
+            "keyset",
+            "keystore",
+            "output",
+            "prompt",
+            "remote",
             "secret",
         ],
     ),
@@ -26,13 +35,14 @@ const LAYERS: &[(&str, &[&str])] = &[
         "context",
         &["error", "files", "keystore", "output", "prompt", "remote"],
     ),
-    ("prompt", &["error", "output", "secret"]),
+    ("prompt", &["error", "interrupt", "output", "secret"]),
     ("output", &["error"]),
     ("keystore", &["error", "files", "key", "keyset", "secret"]),
     ("remote", &["error", "files", "key", "keyset", "secret"]),
     ("keyset", &["error", "key"]),
     ("key", &["error", "secret"]),
     ("files", &["error"]),
+    ("interrupt", &[]),
     ("secret", &[]),
     ("error", &[]),
 ];
@@ -53,7 +63,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("ureq", &["src/remote/"]),
     ("rustls", &["src/remote/http/"]),
     ("url", &["src/remote/"]),
-    ("ctrlc", &["src/commands/server.rs"]),
+    ("ctrlc", &["src/interrupt.rs"]),
 ];
 
 /// What the pure layers must not touch.

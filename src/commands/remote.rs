@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::output::{Narrow, Tone};
 use crate::remote::entry::{Entry, Place};
 use crate::remote::kind::{Auth, KINDS, Kind, Sets};
+use crate::remote::token::TOKEN;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::{Value, json};
@@ -228,6 +229,7 @@ fn refuse_keystore_directory(ctx: &Context) -> Result<()> {
 }
 
 fn list(ctx: &Context) -> Result<()> {
+    ctx.warn_open_remotes();
     let entries = ctx.remotes.entries()?;
     if ctx.out.is_json() {
         let entries: Result<Vec<_>> = entries.iter().map(described).collect();
@@ -239,7 +241,8 @@ fn list(ctx: &Context) -> Result<()> {
         return Ok(());
     }
     let row = |entry: &Entry| {
-        let token = entry.token_source().unwrap_or_else(|| "-".into());
+        let token = entry.kind().map(|kind| token_in_words(entry, kind));
+        let token = token.unwrap_or_else(|_| "-".into());
         let cells = [entry.name.clone(), entry.kind.clone(), place(entry), token];
         cells.map(|text| (text, Tone::Plain)).to_vec()
     };
@@ -267,14 +270,16 @@ fn place(entry: &Entry) -> String {
 /// The entry as it is kept, with what the kind can do. It holds no token; values of headers are
 /// left out, for somebody may have put a secret there.
 fn described(entry: &Entry) -> Result<Value> {
-    let kind = entry.kind()?;
     let mut value = serde_json::to_value(entry)
         .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
     let names: Vec<_> = header_names(entry).collect();
     if !names.is_empty() {
         value["headers"] = json!(names);
     }
-    value["can"] = json!(can(kind));
+    // Another version may know a kind that this one does not.
+    if let Ok(kind) = entry.kind() {
+        value["can"] = json!(can(kind));
+    }
     Ok(value)
 }
 
@@ -291,7 +296,7 @@ fn can(kind: &Kind) -> Vec<&'static str> {
 }
 
 fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
-    let entry = ctx.remotes.find(&args.remote)?;
+    let entry = ctx.remote(&args.remote)?;
     if ctx.out.is_json() {
         return ctx.out.json(&described(&entry)?);
     }
@@ -304,7 +309,9 @@ fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         rows.push((name.trim_start_matches('-'), value.to_owned()));
     }
     rows.push(("token", token_in_words(&entry, kind)));
-    if kind.auth != Auth::None {
+    let in_header = entry.headers.iter().any(|header| header.contains(TOKEN));
+    let has_token = entry.token_source().is_some() || kind.auth == Auth::Required;
+    if has_token && !in_header {
         rows.push(("sent as", kind.token.to_owned()));
     }
     for header in header_names(&entry) {
@@ -335,8 +342,7 @@ fn print(ctx: &Context, rows: Vec<(&str, String)>) -> Result<()> {
 fn token_in_words(entry: &Entry, kind: &Kind) -> String {
     match (entry.token_source(), kind.auth, kind.token_variables) {
         (Some(source), ..) => source,
-        (None, Auth::None, _) => "none".into(),
-        (None, Auth::Optional, _) => "none".into(),
+        (None, Auth::None | Auth::Optional, _) => "none".into(),
         (None, Auth::Required, []) => "a terminal is asked for it".into(),
         (None, Auth::Required, variables) => format!(
             "the variable {}; or a terminal is asked for it",

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::key::public::is_key_pair;
 use crate::keyset::KeySet;
 use crate::output::Output;
@@ -16,9 +17,6 @@ use serde_json::json;
 use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// The exit code of a program that was interrupted: 128 and the number of the signal.
-const INTERRUPTED: i32 = 130;
 
 /// The options of every command that may speak to a server.
 #[derive(Debug, Args)]
@@ -84,7 +82,7 @@ impl ConnectionArgs {
     pub fn open(&self, ctx: &Context, name: &str) -> Result<Remote> {
         let entry = match is_address(name) {
             true => entry_of_address(name)?,
-            false => ctx.remotes.find(name)?,
+            false => ctx.remote(name)?,
         };
         let options = self.options(ctx);
         let token = find_token(ctx, &entry, &options.notify)?;
@@ -125,18 +123,16 @@ fn notify(out: Output) -> Notify {
     })
 }
 
+/// An interruption says what a server may hold already.
 fn answer_interruptions(out: Output, watch: Watch) {
-    let handler = move || {
+    interrupt::last_words(move || {
         if let Some(call) = watch.under_way() {
-            let error = Error::remote(format!("interrupted after {call} began")).hint(
+            let error = Error::remote(format!("interrupted after {call} began"));
+            out.error(&error.hint(
                 "the server may hold the change already: jwks list SET --remote or jwks diff tells",
-            );
-            out.error(&error);
+            ));
         }
-        std::process::exit(INTERRUPTED);
-    };
-    // Where one is installed already it does the same.
-    let _ = ctrlc::set_handler(handler);
+    });
 }
 
 /// Moves several sets: shows how far it is, goes on after a failure, and tells of each.

@@ -175,7 +175,8 @@ fn check_name(name: &str) -> Result<()> {
 /// A header's name and value.
 pub fn split_header(header: &str) -> Result<(&str, &str)> {
     let malformed = || {
-        Error::usage(format!("{header:?} is no header")).hint("headers are written as NAME:VALUE")
+        // What is wrong may hold a secret: it is not repeated.
+        Error::usage("--header takes NAME:VALUE, in printable ASCII")
     };
     let (name, value) = header.split_once(':').ok_or_else(malformed)?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);

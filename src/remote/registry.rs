@@ -52,6 +52,14 @@ impl Registry {
         })
     }
 
+    /// The path of the file where others than its owner have access to it: it says which commands
+    /// are run for a token.
+    pub fn open_file(&self) -> Option<PathBuf> {
+        let path = self.directory.as_ref()?.join(FILE);
+        let metadata = std::fs::metadata(&path).ok()?;
+        (files::others(&metadata) != 0).then_some(path)
+    }
+
     /// Every remote, in the order in which they were added.
     pub fn entries(&self) -> Result<Vec<Entry>> {
         match &self.directory {

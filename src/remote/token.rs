@@ -77,7 +77,11 @@ pub fn missing(entry: &Entry, kind: &Kind) -> Error {
 pub fn check_variable(name: &str) -> Result<()> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let begins = |c: char| c.is_ascii_alphabetic() || c == '_';
-    match name.starts_with(begins) && name.chars().all(is_name) && name.len() <= 64 {
+    // What tokens of these services begin with.
+    let is_token = ["ory_pat_", "ory_apikey_", "sk_live_", "sk_test_"]
+        .iter()
+        .any(|beginning| name.starts_with(beginning));
+    match !is_token && name.starts_with(begins) && name.chars().all(is_name) && name.len() <= 64 {
         true => Ok(()),
         false => Err(
             Error::usage("--token-env takes the name of an environment variable")

@@ -56,6 +56,8 @@ impl Answer {
                 "the server asks to wait {} s; run it again then",
                 wait.as_secs()
             )),
+            (502..=504, _) if self.call.starts_with("POST ") => Error::remote(message)
+                .hint("the server may have carried it out: look before you repeat it"),
             (500.., _) => {
                 Error::remote(message).hint("run it again later; the server is in trouble")
             }
@@ -88,12 +90,12 @@ impl Answer {
     }
 }
 
-/// What a server says is wrong, in whichever of the usual forms it says so.
+/// What a server says is wrong, all of it, in whichever of the usual forms it says so.
 pub(super) fn words(body: &[u8]) -> Option<String> {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         let text = std::str::from_utf8(body).ok()?.trim();
         let is_line = !text.is_empty() && !text.starts_with('<') && text.lines().count() == 1;
-        return is_line.then(|| shorten(text.to_owned()));
+        return is_line.then(|| text.to_owned());
     };
     let mut parts = Vec::new();
     collect(&value, &mut parts);
@@ -103,7 +105,7 @@ pub(super) fn words(body: &[u8]) -> Option<String> {
     if let Some(trace) = value["clerk_trace_id"].as_str() {
         parts.push(format!("trace {trace}"));
     }
-    (!parts.is_empty()).then(|| shorten(parts.join("; ")))
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// The members of an error object that are meant for people, each once.
@@ -129,7 +131,9 @@ fn collect(error: &Value, parts: &mut Vec<String>) {
     }
 }
 
-fn shorten(text: String) -> String {
+/// The beginning of a server's words, where there are many. Secrets are taken out before: half of
+/// one would not be found.
+pub(super) fn shorten(text: String) -> String {
     match text.char_indices().nth(LONGEST_WORDS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -1,6 +1,6 @@
 //! Making calls: one after the other to one server, under all of the rules.
 
-use super::answer::{Answer, words};
+use super::answer::{Answer, shorten, words};
 use super::proxy::proxy;
 use super::redact::Redactor;
 use super::repeat::{
@@ -180,7 +180,11 @@ impl Client {
             return refuse("to what is no address");
         };
         next.set_fragment(None);
-        let to = format!("to {}", show(&next));
+        // A query can repeat what the call carried, in any encoding.
+        let mut shown = next.clone();
+        shown.set_query(None);
+        let shown = self.redactor.borrow().clean(show(&shown));
+        let to = format!("to {}", shorten(shown));
         if request.method != Method::GET {
             return refuse(&format!("{to}; no call that writes is redirected"));
         }
@@ -228,7 +232,7 @@ impl Client {
     /// Makes a call once.
     fn once(&self, request: &Request, url: &Url) -> Result<Result<Answer, Failure>> {
         let call = describe(request, url);
-        if request.method != Method::GET {
+        if request.changes() {
             self.options.watch.begin(call.clone());
         }
         let start = Instant::now();
@@ -269,7 +273,7 @@ impl Client {
             }
         }
         let agent = self.agent()?;
-        let proxy = proxy(url);
+        let proxy = proxy(url)?;
         let invalid = |error: http::Error| {
             Error::usage(format!("{} cannot be asked", show(url))).cause(error)
         };
@@ -336,7 +340,10 @@ impl Client {
         let status = response.status().as_u16();
         let words = match status {
             200..=299 => None,
-            _ => words(body.expose()).map(|words| self.redactor.borrow().clean(words)),
+            _ => {
+                let clean = |words| shorten(self.redactor.borrow().clean(words));
+                words(body.expose()).map(clean)
+            }
         };
         Ok(Ok(Answer {
             status,
@@ -359,8 +366,13 @@ impl Client {
             error => error.to_string(),
         };
         let what = self.redactor.borrow().clean(what);
-        let error = Error::remote(format!("{call}: {what}"));
-        let is_write = request.method != Method::GET && !was_never_sent(&failure.error);
+        let what = what.trim_start_matches("io: ");
+        let way = match proxy(url) {
+            Ok(Some(proxy)) => format!(" over the proxy {}", proxy.host()),
+            _ => String::new(),
+        };
+        let error = Error::remote(format!("{call}{way}: {what}"));
+        let is_write = request.changes() && !was_never_sent(&failure.error);
         match &failure.error {
             _ if is_write => {
                 error.hint("the server may have carried it out: look before you repeat it")
@@ -368,6 +380,9 @@ impl Client {
             ureq::Error::Timeout(_) => error.hint("--timeout and --connect-timeout give it longer"),
             _ if what.contains("UnknownIssuer") => {
                 error.hint("name the authority that signed its certificate: --cacert FILE")
+            }
+            _ if what.contains("fatal alert") => {
+                error.hint("does the server want a client's certificate: --cert and --key?")
             }
             _ if what.contains("certificate") => error.hint("certificates are always verified"),
             _ => error.hint("is the address right, and the server up?"),

@@ -1,25 +1,41 @@
 //! The way over a proxy, from the usual environment variables.
 
 use super::is_loopback;
-use ureq::Proxy;
+use crate::error::{Error, Result};
+use ureq::{Proxy, ProxyProtocol};
 use url::Url;
 
-/// The proxy for an address, from the usual variables. Nothing on this machine goes over one.
-pub fn proxy(url: &Url) -> Option<Proxy> {
-    if is_loopback(url) {
+/// The proxy for an address; `None` where there is none, or the address is to go without. Nothing
+/// on this machine goes over one. A proxy that cannot be used is an error: it may be there to keep
+/// calls off another way.
+pub fn proxy(url: &Url) -> Result<Option<Proxy>> {
+    let address = match url.scheme() {
+        _ if is_loopback(url) => None,
+        "https" => variable(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+        _ => variable(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
+    };
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let proxy = build(&address).ok_or_else(|| {
+        // It may hold a password: it is not repeated.
+        Error::usage("the proxy that the environment names cannot be used")
+            .hint("a proxy is like http://host:port; SOCKS is not spoken")
+    })?;
+    let address = url.as_str().parse().unwrap_or_default();
+    Ok(Some(proxy).filter(|proxy| !proxy.is_no_proxy(&address)))
+}
+
+fn variable(names: &[&str]) -> Option<String> {
+    let values = names.iter().filter_map(|name| std::env::var(name).ok());
+    values.into_iter().find(|value| !value.is_empty())
+}
+
+fn build(address: &str) -> Option<Proxy> {
+    let found = Proxy::new(address).ok()?;
+    if !matches!(found.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) {
         return None;
     }
-    let variable = |names: [&str; 4]| {
-        let values = names
-            .into_iter()
-            .filter_map(|name| std::env::var(name).ok());
-        values.into_iter().find(|value| !value.is_empty())
-    };
-    let address = match url.scheme() {
-        "https" => variable(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
-        _ => variable(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
-    }?;
-    let found = Proxy::new(&address).ok()?;
     let mut proxy = Proxy::builder(found.protocol())
         .host(found.host())
         .port(found.port());
@@ -29,7 +45,7 @@ pub fn proxy(url: &Url) -> Option<Proxy> {
     if let Some(password) = found.password() {
         proxy = proxy.password(password);
     }
-    let exceptions = variable(["no_proxy", "NO_PROXY", "", ""]).unwrap_or_default();
+    let exceptions = variable(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
     for exception in exceptions.split(',').map(str::trim) {
         // A name stands for the names below it as well.
         proxy = proxy.no_proxy(exception);

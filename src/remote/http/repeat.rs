@@ -41,10 +41,12 @@ pub fn reason_after_answer(
 pub fn reason_after_failure(request: &Request, error: &ureq::Error) -> Option<String> {
     let is_connection = match error {
         ureq::Error::Io(error) => is_lost_connection(error),
+        // A name that nobody knows is not known the next time either.
+        ureq::Error::HostNotFound => false,
         error => was_never_sent(error),
     };
     let is_safe = request.is_idempotent() || was_never_sent(error);
-    (is_connection && is_safe).then(|| error.to_string())
+    (is_connection && is_safe).then(|| error.to_string().trim_start_matches("io: ").to_owned())
 }
 
 /// Whether it is certain that a call without an answer did not reach the server.
@@ -86,7 +88,10 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
             let seconds = date.timestamp().as_second() - jiff::Timestamp::now().as_second();
             Some(seconds.max(0) as u64)
         };
-        return value.parse().ok().or_else(until).map(Duration::from_secs);
+        let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        // What does not fit is longer than anybody waits.
+        let seconds = is_number.then(|| value.parse().unwrap_or(u64::MAX));
+        return seconds.or_else(until).map(Duration::from_secs);
     }
     let seconds = text(headers, "x-ratelimit-reset")?.parse().ok()?;
     Some(Duration::from_secs(seconds))

@@ -8,6 +8,9 @@ use std::time::Duration;
 use ureq::http::Method;
 use url::Url;
 
+/// The media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// One call.
 #[derive(Default)]
 pub struct Request {
@@ -68,8 +71,14 @@ impl Request {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields);
         let body = Secret::new(form.finish());
-        self.body = Some(("application/x-www-form-urlencoded", body));
+        self.body = Some((FORM, body));
         self
+    }
+
+    /// Whether it changes what a server holds. Forms are sent for tokens alone.
+    pub(super) fn changes(&self) -> bool {
+        let is_form = |(media_type, _): &(&str, _)| *media_type == FORM;
+        self.method != Method::GET && !self.body.as_ref().is_some_and(is_form)
     }
 
     /// Whether doing it twice is the same as doing it once (RFC 9110 section 9.2.2).

@@ -1,6 +1,8 @@
 //! Certificates: whom to trust, and who we are.
 
 use crate::error::{Error, Result};
+use crate::secret::Secret;
+use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use std::fs;
@@ -24,7 +26,7 @@ impl Trust {
     pub(super) fn config(&self) -> Result<TlsConfig> {
         let provider = Arc::new(ring::default_provider());
         let roots = match &self.cacert {
-            Some(file) => RootCerts::new_with_certs(&certificates(file)?),
+            Some(file) => RootCerts::new_with_certs(&authorities(file)?),
             None => RootCerts::PlatformVerifier,
         };
         Ok(TlsConfig::builder()
@@ -38,28 +40,52 @@ impl Trust {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else {
             return Ok(None);
         };
-        let pem = read(key)?;
-        let unusable = |error: String| {
-            Error::invalid(format!("{}: {error}", key.display()))
+        let pem = Secret::new(read(key)?);
+        let unusable = |_| {
+            Error::invalid(format!("{} holds no private key", key.display()))
                 .hint("--key takes the private key of --cert as PEM, without a passphrase")
         };
+        let chain = certificates(cert)?;
+        let private = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(unusable)?;
         // The client takes it for granted that the two belong together.
-        let chain = read(cert)?;
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain).flatten().collect();
-        let private = PrivateKeyDer::from_pem_slice(&pem)
-            .map_err(|_| unusable("no private key in it".into()))?;
         rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
             .with_safe_default_protocol_versions()
             .and_then(|config| {
                 config
-                    .with_root_certificates(rustls::RootCertStore::empty())
-                    .with_client_auth_cert(chain, private)
+                    .with_root_certificates(RootCertStore::empty())
+                    .with_client_auth_cert(chain.iter().map(der).collect(), private)
             })
-            .map_err(|error| unusable(error.to_string()))?;
-        let private = PrivateKey::from_pem(&pem).map_err(|error| unusable(error.to_string()))?;
-        let chain = certificates(cert)?;
+            .map_err(|error| {
+                let (cert, key) = (cert.display(), key.display());
+                Error::invalid(format!("{cert} and {key} do not go together")).cause(error)
+            })?;
+        let private = PrivateKey::from_pem(pem.expose());
+        let private = private.map_err(|error| {
+            Error::invalid(format!("{} cannot be read", key.display())).cause(error)
+        })?;
         Ok(Some(ClientCert::new_with_certs(&chain, private)))
     }
+}
+
+/// The authorities in a file; the client itself would pass over what it cannot read.
+fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
+    let authorities = certificates(file)?;
+    for authority in &authorities {
+        RootCertStore::empty()
+            .add(der(authority))
+            .map_err(|error| {
+                Error::invalid(format!(
+                    "{} is no certificate of an authority",
+                    file.display()
+                ))
+                .cause(error)
+            })?;
+    }
+    Ok(authorities)
+}
+
+fn der(certificate: &Certificate) -> CertificateDer<'static> {
+    CertificateDer::from(certificate.der().to_vec())
 }
 
 fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>> {

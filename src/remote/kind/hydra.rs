@@ -97,6 +97,18 @@ const LONGEST_ID: usize = 255;
 const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
 
 fn self_hosted(place: &Place, kind: &Kind) -> Result<Url> {
+    let url = address(place, kind)?;
+    let path = url.path().trim_end_matches('/');
+    match ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
+        false => Ok(url),
+        true => Err(Error::usage(format!(
+            "{} is given the address without {path}",
+            kind.name
+        ))),
+    }
+}
+
+fn address(place: &Place, kind: &Kind) -> Result<Url> {
     match (&place.url, std::env::var(ADDRESS_VARIABLE)) {
         (None, Ok(address)) if !address.is_empty() => parse_address(&address),
         _ => parse_setting(place, kind),
