@@ -1,10 +1,11 @@
 //! `jwks diff`: what differs between a set here and on a server.
 
+use super::report::count;
 use super::server::{ConnectionArgs, set_name, split_name};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
-use crate::keyset::push::{self, Fate, Plan, Policy};
+use crate::keyset::push::{self, Fate, Item, Plan, Policy};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
 use crate::remote::kind::{Form, Sets};
@@ -19,8 +20,7 @@ Examples:
 
 /// Show what differs between a set and a server's
 ///
-/// Keys are compared by thumbprint, and by those members that the server keeps, as they would be
-/// after a push. Texts, orders and members that a server drops make no difference.
+/// Keys are compared by thumbprint, and by those members that the server keeps. Texts, orders and members that a server drops make no difference.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArgs {
@@ -87,6 +87,13 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
         || !report.only_remote.is_empty()
         || !report.changed.is_empty();
     print(ctx, &report)?;
+    let stripped = plan.items.iter().filter(|item| item.only_strips).count();
+    if stripped > 0 {
+        let keys = count(stripped, "key");
+        ctx.out.status(format!(
+            "{keys} there with a private part that a push takes away"
+        ));
+    }
     if plan.new_signer.is_some() && !differs {
         ctx.out
             .status("the order differs, and with it the key that signs");
@@ -104,13 +111,15 @@ fn report(name: &SetName, remote: &str, plan: &Plan) -> Report {
     let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
     let added = plan.items.iter().filter(|item| item.fate == Fate::Add);
     let changed = plan.items.iter().filter_map(|item| match &item.fate {
-        Fate::Change(members) => Some(Changed {
+        Fate::Change(members) if !item.only_strips => Some(Changed {
             kid: handle(&item.name),
             members: members.clone(),
         }),
         _ => None,
     });
-    let same = plan.items.iter().filter(|item| item.fate == Fate::Same);
+    // What is the same on both sides is so, whatever a push would take away there.
+    let is_same = |item: &&Item| item.fate == Fate::Same || item.only_strips;
+    let same = plan.items.iter().filter(is_same);
     Report {
         set: name.to_string(),
         remote: remote.to_owned(),

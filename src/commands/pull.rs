@@ -15,7 +15,7 @@ use crate::remote::Remote;
 use crate::remote::kind::{Form, Sets};
 use clap::Args;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -149,7 +149,7 @@ fn pull(
         let what = format!("set {name} {}", loss_in_words(&expected));
         ctx.prompt.confirm(&ctx.out, &what)?;
     }
-    if document.is_none() && incoming.keys.is_empty() {
+    if incoming.keys.is_empty() && expected.is_empty() {
         ctx.out
             .status(format!("{there} on {} has no keys", server.name));
         return Ok(report_of(server, name, &incoming, &Merged::default(), &[]));
@@ -227,11 +227,12 @@ fn report_of(
     // A kid can be another there; a thumbprint cannot.
     let identity = |name: &KeyName| name.thumbprint.clone().or(name.kid.clone());
     let names = merged.added.iter().chain(&merged.updated);
-    let names: HashSet<_> = names.map(identity).collect();
+    let names: HashMap<_, _> = names.map(|name| (identity(name), &name.kid)).collect();
     let received = incoming.keys.iter().filter_map(|key| {
-        let own = KeyName::of(key);
-        names.contains(&identity(&own)).then(|| Received {
-            kid: own.kid,
+        // A script looks for the key under the kid that it got here.
+        let kid = names.get(&identity(&KeyName::of(key)))?;
+        Some(Received {
+            kid: (*kid).clone(),
             private: has_private_member(key),
         })
     });

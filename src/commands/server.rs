@@ -1,5 +1,6 @@
 //! How commands get to a server: the options that all of them share, and the way there.
 
+use super::report::{count, list_names};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -164,11 +165,9 @@ pub fn for_each_set<N: Display, R: Serialize>(
     let Some(kind) = kind else {
         return Ok(());
     };
-    let (failed, all) = (failed.len(), names.len());
-    Err(Error::of(
-        kind,
-        format!("{failed} of {all} sets not {done}"),
-    ))
+    let number = count(failed.len(), "set");
+    let failed = list_names(&failed);
+    Err(Error::of(kind, format!("{number} not {done}: {failed}")))
 }
 
 /// The set that is meant on a server: the one that was named, or the only one there is.

@@ -147,7 +147,7 @@ impl Remote {
         self.kind.require(Operation::SetSet)?;
         self.refuse_changed(set, before)?;
         let written = self.server.put_set(set, before, after);
-        self.tell_of_loss(set, before, written)?;
+        self.tell_of_loss(set, before, after, written)?;
         self.read_back(set, after, Signer::Same)
     }
 
@@ -155,27 +155,30 @@ impl Remote {
     pub fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         self.kind.require(Operation::SetKey)?;
         self.refuse_changed(set, before)?;
+        let after = before.with(key);
         let written = self.server.put_key(set, before, key);
-        self.tell_of_loss(set, before, written)?;
-        self.read_back(set, &before.with(key), Signer::Any)
+        self.tell_of_loss(set, before, &after, written)?;
+        self.read_back(set, &after, Signer::Any)
     }
 
     /// Deletes a set that is still `before`.
     pub fn delete_set(&self, set: &str, before: &KeySet) -> Result<()> {
         self.kind.require(Operation::DeleteSet)?;
         self.refuse_changed(set, before)?;
+        let after = KeySet::default();
         let deleted = self.server.delete_set(set, before);
-        self.tell_of_loss(set, before, deleted)?;
-        self.read_back(set, &KeySet::default(), Signer::Same)
+        self.tell_of_loss(set, before, &after, deleted)?;
+        self.read_back(set, &after, Signer::Same)
     }
 
     /// Deletes keys of a set that is still `before`.
     pub fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         self.kind.require(Operation::DeleteKey)?;
         self.refuse_changed(set, before)?;
+        let after = before.without(keys);
         let deleted = self.server.delete_keys(set, before, keys);
-        self.tell_of_loss(set, before, deleted)?;
-        self.read_back(set, &before.without(keys), Signer::Same)
+        self.tell_of_loss(set, before, &after, deleted)?;
+        self.read_back(set, &after, Signer::Same)
     }
 
     /// Servers know no condition under which a write holds: a look just before it is the best
@@ -192,7 +195,13 @@ impl Remote {
     }
 
     /// A write that failed may have done half of its work; some servers lose a set by it.
-    fn tell_of_loss(&self, set: &str, before: &KeySet, written: Result<()>) -> Result<()> {
+    fn tell_of_loss(
+        &self,
+        set: &str,
+        before: &KeySet,
+        after: &KeySet,
+        written: Result<()>,
+    ) -> Result<()> {
         let Err(error) = written else {
             return Ok(());
         };
@@ -201,14 +210,18 @@ impl Remote {
         };
         self.watch.settle();
         let now = now.unwrap_or_default();
-        if now.keys == before.keys {
+        let is_done = self.first_difference(&now, after, Signer::Any).is_none();
+        if is_done || now.is_alike(before) {
             return Err(error);
         }
         let (had, has) = (before.keys.len(), now.keys.len());
-        Err(error.hint(format!(
-            "{set} on {} is not what it was all the same: it had {had} keys and has {has}; mend what is wrong and run the command again",
-            self.name
-        )))
+        let what = match has {
+            0 => format!("{set} on {} was lost by it", self.name),
+            _ => format!("{set} on {} had {had} keys and has {has} now", self.name),
+        };
+        let advice = error.advice().unwrap_or("run the same command again");
+        let hint = format!("{what}; {advice}");
+        Err(error.hint(hint))
     }
 
     /// Compares what a server holds after a write with what was written.

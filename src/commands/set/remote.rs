@@ -55,6 +55,13 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         Some(key) => server.put_key(name, &before, key)?,
         None => server.put_set(name, &before, &change.after)?,
     }
+    if let Some(kid) = signer(server, &change.after)
+        .as_ref()
+        .and_then(KeyName::handle)
+    {
+        ctx.out
+            .status(format!("{} signs with {kid}", server.kind.name));
+    }
     report(ctx, name, &change.merged)
 }
 
@@ -139,6 +146,14 @@ fn addition(
     })
 }
 
+/// The key that a server signs with, where the order of the set decides it.
+fn signer(server: &Remote, set: &KeySet) -> Option<KeyName> {
+    let signer = set.keys.iter().find(|key| is_key_pair(key));
+    signer
+        .filter(|_| server.kind.storage.first_signs)
+        .map(KeyName::of)
+}
+
 /// What is sent and what goes, in words.
 fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> String {
     let sent = change
@@ -167,15 +182,8 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
         server.name,
         list_names(&sent)
     );
-    let signer = |set: &KeySet| {
-        set.keys
-            .iter()
-            .find(|key| is_key_pair(key))
-            .map(KeyName::of)
-    };
-    let (now, then) = (signer(before), signer(&change.after));
+    let (now, then) = (signer(server, before), signer(server, &change.after));
     if let Some(kid) = then.as_ref().and_then(KeyName::handle)
-        && server.kind.storage.first_signs
         && now != then
     {
         words.push_str(&format!("; {kid} signs there from then on"));

@@ -215,9 +215,6 @@ impl Hydra {
             )),
             409 => Error::refused(error.to_string())
                 .hint("the kid is taken there: choose another one"),
-            400 if words.contains("algorithm") => {
-                error.hint("what this version generates differs: try --alg RS256 or ES512")
-            }
             _ => error,
         }
     }
@@ -369,7 +366,16 @@ impl Server for Hydra {
         body.set_text("alg", key.alg.as_deref().unwrap_or("ES256"));
         body.set_text("use", key.usage.as_deref().unwrap_or("sig"));
         body.set_text("kid", &key.kid);
-        let answer = self.call(Method::POST, &[set], Some(body.to_json()))?;
+        let posted = self.call(Method::POST, &[set], Some(body.to_json()));
+        let answer = posted.map_err(|error| {
+            let alg = key.alg.as_deref().unwrap_or("ES256");
+            match error.to_string().contains("algorithm") {
+                true => error.hint(format!(
+                    "{alg} was asked for; --alg names another, and every version knows RS256"
+                )),
+                false => error,
+            }
+        })?;
         answer.key_set().map(|set| self.joined(set))
     }
 

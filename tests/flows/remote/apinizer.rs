@@ -291,7 +291,7 @@ fn what_is_missing_forbidden_or_there_already_is_told_apart() {
     for envelope in BOTH {
         let gateway = Gateway::with_a_key(envelope);
         let create = "create Orders --kid first --remote gate";
-        gateway.fails(4, create, "is already exist!");
+        gateway.fails(4, create, "has an object \"first\" already");
         // Somebody deletes it after the list is read.
         let list = json!({"success": true, "resultList": [{"name": "ghost"}]});
         gateway.apinizer.server.answer_next(Answer::json(200, list));
