@@ -3,6 +3,7 @@
 use super::answer::{Answer, shorten, words};
 use super::proxy::proxy;
 use super::redact::Redactor;
+use super::redirect::redirected;
 use super::repeat::{
     FIRST_PAUSE, PATIENCE, jittered, longer, reason_after_answer, reason_after_failure,
     retry_after, was_never_sent,
@@ -17,7 +18,7 @@ use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::io::Read as _;
 use std::time::{Duration, Instant};
-use ureq::http::{self, Method, Response};
+use ureq::http::{self, Response};
 use ureq::{Agent, Body};
 use url::Url;
 
@@ -103,11 +104,12 @@ impl Client {
             self.redactor.borrow_mut().hide_keys(body.expose());
         }
         let first = self.url(request);
+        let clean = |words| self.clean(words);
         let mut url = first.clone();
         for _ in 0..=MOST_REDIRECTS {
             self.refuse_plain_http(&url)?;
             let answer = self.persist(request, &url)?;
-            match self.redirected(request, &url, &answer)? {
+            match redirected(request, &url, &answer, self.is_authenticated(), &clean)? {
                 Some(next) => url = next,
                 None => return Ok(answer),
             }
@@ -135,6 +137,11 @@ impl Client {
         url
     }
 
+    /// Foreign words without our secrets, and not too many.
+    fn clean(&self, words: String) -> String {
+        shorten(self.redactor.borrow().clean(words))
+    }
+
     fn is_authenticated(&self) -> bool {
         self.authorization.borrow().is_some()
             || !self.server.headers.is_empty()
@@ -159,43 +166,6 @@ impl Client {
             show(url)
         ))
         .hint("use https; or insist with --allow-insecure-http where the way there is private"))
-    }
-
-    /// Where a redirect leads; an error where it must not be followed.
-    fn redirected(&self, request: &Request, from: &Url, answer: &Answer) -> Result<Option<Url>> {
-        if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
-            return Ok(None);
-        }
-        let refuse = |why: &str| {
-            let (call, status) = (&answer.call, answer.status);
-            Err(
-                Error::remote(format!("{call} was redirected ({status}) {why}"))
-                    .hint("if that address can be trusted, name it itself"),
-            )
-        };
-        let Some(location) = &answer.location else {
-            return refuse("to nowhere");
-        };
-        let Ok(mut next) = from.join(location) else {
-            return refuse("to what is no address");
-        };
-        next.set_fragment(None);
-        // A query can repeat what the call carried, in any encoding.
-        let mut shown = next.clone();
-        shown.set_query(None);
-        let shown = self.redactor.borrow().clean(show(&shown));
-        let to = format!("to {}", shorten(shown));
-        if request.method != Method::GET {
-            return refuse(&format!("{to}; no call that writes is redirected"));
-        }
-        if self.is_authenticated() {
-            return refuse(&format!("{to}; no call that authenticates is redirected"));
-        }
-        match (from.scheme(), next.scheme()) {
-            (_, "https") | ("http", "http") => Ok(Some(next)),
-            ("https", "http") => refuse(&format!("{to}; https never becomes http")),
-            _ => refuse(&to),
-        }
     }
 
     /// Makes a call, and repeats it while that makes sense.
@@ -340,10 +310,7 @@ impl Client {
         let status = response.status().as_u16();
         let words = match status {
             200..=299 => None,
-            _ => {
-                let clean = |words| shorten(self.redactor.borrow().clean(words));
-                words(body.expose()).map(clean)
-            }
+            _ => words(body.expose()).map(|words| self.clean(words)),
         };
         Ok(Ok(Answer {
             status,
@@ -365,7 +332,7 @@ impl Client {
             ureq::Error::Io(error) => error.to_string(),
             error => error.to_string(),
         };
-        let what = self.redactor.borrow().clean(what);
+        let what = self.clean(what);
         let what = what.trim_start_matches("io: ");
         let way = match proxy(url) {
             Ok(Some(proxy)) => format!(" over the proxy {}", proxy.host()),

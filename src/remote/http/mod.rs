@@ -8,6 +8,7 @@ mod answer;
 mod client;
 mod proxy;
 mod redact;
+mod redirect;
 mod repeat;
 mod request;
 mod tls;

@@ -1,18 +1,19 @@
 //! Ory Hydra's admin API: 2.x, 1.x, and Ory Network, which speaks it behind a gateway.
 
+mod halves;
+
 use super::{Auth, Form, Generate, Kind, Operation, Server, Sets};
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::key_type::KeyType;
 use crate::key::members::Members;
-use crate::key::public::{has_private_member, is_key_pair};
+use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
-use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::storage::Storage;
 use crate::remote::entry::{Place, parse_address, parse_setting};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::secret::Secret;
+use halves::{PRIVATE, PUBLIC};
 use std::collections::HashSet;
 use ureq::http::Method;
 use url::Url;
@@ -22,10 +23,6 @@ const MEMBERS: &[&str] = &[
     "use", "kty", "kid", "crv", "alg", "k", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi",
     "x5c", "x5u", "x5t", "x5t#S256",
 ];
-
-/// What 1.x puts in front of the kids of the two halves of a key. Tokens carry the public one.
-const PUBLIC: &str = "public:";
-const PRIVATE: &str = "private:";
 
 /// What the three have in common.
 const COMMON: Kind = Kind {
@@ -243,70 +240,21 @@ impl Hydra {
         self.call(Method::PUT, &[set], Some(body)).map(drop)
     }
 
-    /// The entries that a key is kept as. One whose kid is among the `bare` ones came there in one
-    /// piece, and stays so.
-    fn entries(&self, key: &Key, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
-        let members = key.members().unwrap_or_default();
-        let form = COMMON.storage.form(&members);
-        let kty = members.string("kty");
-        let kid = members.string("kid").unwrap_or_default();
-        if !self.in_halves || kty.as_deref() == Some("oct") || bare_kids.contains(&*kid) {
-            return vec![Key::from(form)];
-        }
-        let kid = bare(&kid);
-        let key_type = kty.and_then(|kty| KeyType::named(&kty));
-        let mut public = form.clone().with_kid(&format!("{PUBLIC}{kid}"));
-        for name in key_type.map_or(&[][..], |key_type| key_type.private) {
-            public.remove(name);
-        }
-        let private =
-            has_private_member(key).then(|| Key::from(form.with_kid(&format!("{PRIVATE}{kid}"))));
-        private.into_iter().chain([Key::from(public)]).collect()
-    }
-
-    /// The set with the two halves of each key pair put together, under the kid that tokens carry.
     fn joined(&self, set: KeySet<'static>) -> KeySet<'static> {
-        if !self.in_halves {
-            return set;
+        match self.in_halves {
+            true => halves::join(set),
+            false => set,
         }
-        let name = |key: &Key| {
-            let kid = Header::of(key).kid.unwrap_or_default().into_owned();
-            let thumbprint = key.members().ok().and_then(|members| thumbprint(&members));
-            (kid, thumbprint)
-        };
-        let names: Vec<_> = set.keys.iter().map(name).collect();
-        let known: HashSet<_> = names.iter().collect();
-        let has_private = |kid: &str, thumbprint: &Option<String>| {
-            let private = (format!("{PRIVATE}{kid}"), thumbprint.clone());
-            thumbprint.is_some() && known.contains(&private)
-        };
-        let keys = set.keys.iter().zip(&names);
-        let keys = keys.filter_map(|(key, (kid, thumbprint))| {
-            match (kid.strip_prefix(PRIVATE), kid.strip_prefix(PUBLIC)) {
-                (Some(kid), _) => {
-                    let members = key.members().ok()?;
-                    Some(Key::from(members.with_kid(&format!("{PUBLIC}{kid}"))))
-                }
-                (None, Some(kid)) if has_private(kid, thumbprint) => None,
-                _ => Some(key.clone()),
-            }
-        });
-        KeySet::from(keys.collect::<Vec<_>>())
     }
-}
 
-/// The kids of a set that 1.x did not put anything in front of.
-fn bare_kids(set: &KeySet) -> HashSet<String> {
-    let kids = set.keys.iter().filter_map(|key| Header::of(key).kid);
-    let bare = kids.filter(|kid| bare(kid) == &**kid);
-    bare.map(|kid| kid.into_owned()).collect()
-}
-
-/// A kid without what 1.x puts in front of it.
-fn bare(kid: &str) -> &str {
-    kid.strip_prefix(PUBLIC)
-        .or_else(|| kid.strip_prefix(PRIVATE))
-        .unwrap_or(kid)
+    /// The entries that a key is kept as.
+    fn entries(&self, key: &Key, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
+        let form = COMMON.storage.form(&key.members().unwrap_or_default());
+        match self.in_halves {
+            true => halves::split(form, bare_kids),
+            false => vec![Key::from(form)],
+        }
+    }
 }
 
 /// Whether an answer says that the set or key is not there, and not that the path is wrong.
@@ -382,7 +330,7 @@ impl Server for Hydra {
     fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         check_set(set)?;
         self.refuse_pending_signer(&after.keys)?;
-        let bare = bare_kids(before);
+        let bare = halves::bare_kids(before);
         let entries = after.keys.iter().flat_map(|key| self.entries(key, &bare));
         self.put_entries(set, entries.collect())
     }
@@ -391,7 +339,7 @@ impl Server for Hydra {
         check_set(set)?;
         // The last one that is put is the first one that is given back.
         self.refuse_pending_signer(std::slice::from_ref(key))?;
-        for entry in self.entries(key, &bare_kids(before)).iter().rev() {
+        for entry in self.entries(key, &halves::bare_kids(before)).iter().rev() {
             let kid = Header::of(entry).kid.unwrap_or_default().into_owned();
             self.call(Method::PUT, &[set, &kid], Some(entry.json().to_owned()))?;
         }
@@ -405,7 +353,7 @@ impl Server for Hydra {
 
     fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         check_set(set)?;
-        let bare = bare_kids(before);
+        let bare = halves::bare_kids(before);
         for key in keys {
             for entry in self.entries(key, &bare) {
                 let kid = Header::of(&entry).kid.unwrap_or_default().into_owned();

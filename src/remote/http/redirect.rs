@@ -1,0 +1,52 @@
+//! Which redirects are followed: those of calls that read and carry no token, never from https to
+//! http.
+
+use super::answer::Answer;
+use super::request::Request;
+use super::show;
+use crate::error::{Error, Result};
+use ureq::http::Method;
+use url::Url;
+
+/// Where a redirect leads; an error where it must not be followed. `clean` takes secrets out of what
+/// is said.
+pub fn redirected(
+    request: &Request,
+    from: &Url,
+    answer: &Answer,
+    is_authenticated: bool,
+    clean: &dyn Fn(String) -> String,
+) -> Result<Option<Url>> {
+    if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let refuse = |why: &str| {
+        let (call, status) = (&answer.call, answer.status);
+        Err(
+            Error::remote(format!("{call} was redirected ({status}) {why}"))
+                .hint("if that address can be trusted, name it itself"),
+        )
+    };
+    let Some(location) = &answer.location else {
+        return refuse("to nowhere");
+    };
+    let Ok(mut next) = from.join(location) else {
+        return refuse("to what is no address");
+    };
+    next.set_fragment(None);
+    // A query can repeat what the call carried, in any encoding.
+    let mut shown = next.clone();
+    shown.set_query(None);
+    let to = format!("to {}", clean(show(&shown)));
+    if request.method != Method::GET {
+        return refuse(&format!("{to}; no call that writes is redirected"));
+    }
+    if is_authenticated {
+        return refuse(&format!("{to}; no call that authenticates is redirected"));
+    }
+    match (from.scheme(), next.scheme()) {
+        (_, "https") | ("http", "http") => Ok(Some(next)),
+        ("https", "http") => refuse(&format!("{to}; https never becomes http")),
+        _ => refuse(&to),
+    }
+}
