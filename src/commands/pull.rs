@@ -126,11 +126,13 @@ fn pull(
     there: &str,
     name: &SetName,
 ) -> Result<Report> {
-    let form = match args.public {
+    // What is pruned is what the server does not have at all, in whichever form.
+    let form = match args.public && !args.prune {
         true => Form::Public,
         false => Form::Private,
     };
-    let mut incoming = server.load(there, form)?;
+    let there_are = server.load(there, form)?;
+    let mut incoming = there_are.clone();
     if args.public {
         let positions: Vec<usize> = (0..incoming.keys.len()).collect();
         let published = incoming.publish(&positions, Dates::Keep);
@@ -142,8 +144,22 @@ fn pull(
     // A first look without the lock: nobody waits for an answer.
     let document = ctx.store.read(name)?;
     let (_, expected) = match &document {
-        Some(document) => take_in(&mut document.parse()?, &incoming, args, server)?,
-        None => take_in(&mut KeySet::default(), &incoming, args, server)?,
+        Some(document) => take_in(
+            ctx,
+            &mut document.parse()?,
+            &incoming,
+            &there_are,
+            args,
+            server,
+        )?,
+        None => take_in(
+            ctx,
+            &mut KeySet::default(),
+            &incoming,
+            &there_are,
+            args,
+            server,
+        )?,
     };
     if expected.iter().any(holds_secret) || (args.prune && !expected.is_empty()) {
         let what = format!("set {name} {}", loss_in_words(&expected));
@@ -155,7 +171,7 @@ fn pull(
         return Ok(report_of(server, name, &incoming, &Merged::default(), &[]));
     }
     let (merged, lost) = ctx.store.change(name, IfMissing::Create, |set| {
-        let (merged, lost) = take_in(set, &incoming, args, server)?;
+        let (merged, lost) = take_in(ctx, set, &incoming, &there_are, args, server)?;
         match lost == expected {
             true => Ok((merged, lost)),
             false => Err(changed_meanwhile(name)),
@@ -184,15 +200,18 @@ fn pull(
 
 /// Merges, prunes if asked to, and says what is lost by it.
 fn take_in(
+    ctx: &Context,
     set: &mut KeySet,
     incoming: &KeySet,
+    there_are: &KeySet,
     args: &PullArgs,
     server: &Remote,
 ) -> Result<(Merged, Vec<Key<'static>>)> {
-    let merged = set.take_in(incoming, &server.kind.storage, args.on_conflict)?;
+    let storage = &server.kind.storage;
+    let merged = set.take_in(incoming, storage, args.on_conflict, ctx.now)?;
     let mut lost = merged.replaced.clone();
     if args.prune {
-        let absent = set.absent_from(incoming);
+        let absent = set.absent_from(there_are);
         set.keys.retain(|key| !absent.contains(key));
         lost.extend(absent);
     }

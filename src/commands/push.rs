@@ -211,7 +211,8 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
         ));
     }
     for kid in handles(&plan.gone) {
-        ctx.out.status(format!("  {kid}: only there, GOES AWAY"));
+        ctx.out
+            .status(format!("  {kid}: only there, goes away there"));
     }
     if let Some(kid) = plan.new_signer.as_ref().and_then(KeyName::handle) {
         ctx.out.status(format!("  {kid} signs there from then on"));

@@ -1,16 +1,19 @@
 //! `jwks remote`: the named servers.
 
+mod words;
+
 use super::server::ConnectionArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::output::{Narrow, Tone};
 use crate::remote::entry::{Entry, Place};
-use crate::remote::kind::{Auth, KINDS, Kind, Sets};
+use crate::remote::kind::{Auth, KINDS, Sets};
 use crate::remote::token::TOKEN;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueHint};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
+use words::{can, described, header_names, place, shown_address, token_in_words};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -251,50 +254,6 @@ fn list(ctx: &Context) -> Result<()> {
         .table(&header, entries.iter().map(row).collect(), Narrow::WrapLast)
 }
 
-/// Where a remote is, in a few words.
-fn place(entry: &Entry) -> String {
-    let settings = entry.place.settings();
-    let words: Vec<_> = settings
-        .iter()
-        .map(|(name, value)| match *name {
-            "--url" | "--issuer" => (*value).to_owned(),
-            name => format!("{} {value}", name.trim_start_matches('-')),
-        })
-        .collect();
-    match words.is_empty() {
-        true => "-".into(),
-        false => words.join(", "),
-    }
-}
-
-/// The entry as it is kept, with what the kind can do. It holds no token; values of headers are
-/// left out, for somebody may have put a secret there.
-fn described(entry: &Entry) -> Result<Value> {
-    let mut value = serde_json::to_value(entry)
-        .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
-    let names: Vec<_> = header_names(entry).collect();
-    if !names.is_empty() {
-        value["headers"] = json!(names);
-    }
-    // Another version may know a kind that this one does not.
-    if let Ok(kind) = entry.kind() {
-        value["can"] = json!(can(kind));
-    }
-    Ok(value)
-}
-
-fn header_names(entry: &Entry) -> impl Iterator<Item = &str> {
-    let headers = entry.headers.iter();
-    headers.map(|header| header.split(':').next().unwrap_or_default())
-}
-
-fn can(kind: &Kind) -> Vec<&'static str> {
-    kind.can
-        .iter()
-        .map(|operation| operation.in_words())
-        .collect()
-}
-
 fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
     let entry = ctx.remote(&args.remote)?;
     if ctx.out.is_json() {
@@ -306,7 +265,11 @@ fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         ("kind", format!("{}: {}", kind.name, kind.about)),
     ];
     for (name, value) in entry.place.settings() {
-        rows.push((name.trim_start_matches('-'), value.to_owned()));
+        let value = match name {
+            "--url" | "--issuer" => shown_address(value),
+            _ => value.to_owned(),
+        };
+        rows.push((name.trim_start_matches('-'), value));
     }
     rows.push(("token", token_in_words(&entry, kind)));
     let in_header = entry.headers.iter().any(|header| header.contains(TOKEN));
@@ -337,18 +300,6 @@ fn print(ctx: &Context, rows: Vec<(&str, String)>) -> Result<()> {
         .map(|(name, value)| vec![(name.to_owned(), Tone::Faint), (value, Tone::Plain)]);
     ctx.out
         .table(&["WHAT", "VALUE"], rows.collect(), Narrow::WrapLast)
-}
-
-fn token_in_words(entry: &Entry, kind: &Kind) -> String {
-    match (entry.token_source(), kind.auth, kind.token_variables) {
-        (Some(source), ..) => source,
-        (None, Auth::None | Auth::Optional, _) => "none".into(),
-        (None, Auth::Required, []) => "a terminal is asked for it".into(),
-        (None, Auth::Required, variables) => format!(
-            "the variable {}; or a terminal is asked for it",
-            variables.join(" or ")
-        ),
-    }
 }
 
 fn test(ctx: &Context, args: &TestArgs) -> Result<()> {

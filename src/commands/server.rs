@@ -209,16 +209,13 @@ pub fn warn_without_signer(ctx: &Context, server: &Remote, target: &str, after: 
 
 /// The kid that a text means on a server: as it is, or with what every kid begins with there.
 pub fn name_there(remote: &Remote, set: &KeySet, kid: &str) -> String {
-    match set.find(kid) {
-        Ok(_) => kid.to_owned(),
-        Err(_) => {
-            let there = remote.kind.storage.kid(kid, None);
-            match set.find(&there) {
-                Ok(_) => there,
-                Err(_) => kid.to_owned(),
-            }
-        }
-    }
+    let there = (remote.kind.storage.kid)(kid, None);
+    let is_there = match (set.find_exactly(kid), set.find_exactly(&there)) {
+        (Ok(_), _) => false,
+        (_, Ok(_)) => true,
+        _ => set.find(kid).is_err() && set.find(&there).is_ok(),
+    };
+    if is_there { there } else { kid.to_owned() }
 }
 
 /// Splits `REMOTE[:NAME]`. An address is no name with a colon in it.

@@ -7,6 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{self, Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 
 /// An object's members: name and JSON text of the value. Values may be secret, so there is no
@@ -120,6 +121,23 @@ impl<'a> Members<'a> {
         match self.0.iter_mut().find(|(other, _)| *other == name) {
             Some(member) => member.1 = value,
             None => self.0.push((name, value)),
+        }
+    }
+
+    /// Sets many members, each in its place where it exists, else at the end.
+    pub fn overlay<'m>(&mut self, others: impl Iterator<Item = (&'m str, &'m str)>) {
+        let places = self.0.iter().enumerate();
+        let mut places: HashMap<String, usize> =
+            places.map(|(i, (name, _))| (name.to_string(), i)).collect();
+        for (name, value) in others {
+            let value = Cow::Owned(value.to_owned());
+            match places.get(name) {
+                Some(place) => self.0[*place].1 = value,
+                None => {
+                    places.insert(name.to_owned(), self.0.len());
+                    self.0.push((Cow::Owned(name.to_owned()), value));
+                }
+            }
         }
     }
 

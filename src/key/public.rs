@@ -10,6 +10,16 @@ use std::collections::HashSet;
 const TEXTS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256"];
 const DATES: &[&str] = &["iat", "nbf", "exp"];
 
+/// Whether a member of a key is one that is registered for some kty, or for all (RFC 7517 section
+/// 8.1.2), or a date.
+pub fn is_registered(name: &str) -> bool {
+    let mut types = KEY_TYPES.iter();
+    TEXTS.contains(&name)
+        || DATES.contains(&name)
+        || matches!(name, "x5c" | "key_ops")
+        || types.any(|key_type| key_type.owns(name))
+}
+
 /// Why a key has no public form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unpublishable {
@@ -115,13 +125,13 @@ pub fn has_private_member(key: &Key) -> bool {
 }
 
 /// Whether a key is a key pair with its private part, so that one can sign with it for others to
-/// verify.
+/// verify. A private member of another kty makes none.
 pub fn is_key_pair(key: &Key) -> bool {
-    let is_symmetric = |members: &Members| {
-        let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
-        key_type.is_none_or(KeyType::is_symmetric)
-    };
-    has_private_member(key) && !is_symmetric(&key.members().unwrap_or_default())
+    let members = key.members().unwrap_or_default();
+    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    key_type.is_some_and(|key_type| {
+        !key_type.is_symmetric() && key_type.private.iter().any(|name| members.has(name))
+    })
 }
 
 #[cfg(test)]

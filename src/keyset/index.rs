@@ -70,6 +70,12 @@ impl Index {
             .collect()
     }
 
+    /// The same with the kids of the copies.
+    pub fn copies_with_kids(&self, key: &Key) -> impl Iterator<Item = (usize, Option<&str>)> {
+        let copies = self.identities.get(&identity(key)).into_iter().flatten();
+        copies.map(|(position, kid)| (*position, kid.as_deref()))
+    }
+
     /// The position of the same key under the same kid, where one of the two may have none.
     pub fn position_of(&self, key: &Key) -> Option<usize> {
         let copies = self.identities.get(&identity(key))?;

@@ -4,7 +4,7 @@ use super::KeySet;
 use super::index::Index;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{has_error, public_findings};
+use crate::key::check::{findings, has_error, public_findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
@@ -120,7 +120,11 @@ impl Merge<'_> {
         // An invalid key is kept as it came; no good one is changed after it.
         let same = match has_error(&public_findings(&key)) {
             false => self.index.position_of(&key),
-            true => self.keys.iter().position(|other| *other == key),
+            true => {
+                let mut copies = self.index.copies_with_kids(&key);
+                let same = copies.find(|(position, _)| self.keys[*position] == key);
+                same.map(|(position, _)| position)
+            }
         };
         let kid = KeyName::of(&key).kid;
         let rivals = kid
@@ -269,12 +273,21 @@ fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
         key_type.is_some_and(|key_type| key_type.private.iter().any(|name| members.has(name)))
     };
     let downgrade = private(&own_members) && !private(&new_members);
-    let mut result = own_members.clone();
-    for (name, value) in new_members.iter() {
-        // A public key's operations are not those of its key pair.
-        if !(downgrade && name == "key_ops") {
-            result.set_raw(name.to_owned(), value.to_owned());
-        }
+    let overlay = |takes: &dyn Fn(&str) -> bool| {
+        let mut result = own_members.clone();
+        result.overlay(new_members.iter().filter(|(name, _)| takes(name)));
+        result
+    };
+    // A public key's operations are not those of its key pair.
+    let mut result = overlay(&|name| !(downgrade && name == "key_ops"));
+    let upgrade = !private(&own_members) && private(&new_members);
+    if upgrade && !has_error(&findings(own)) && has_error(&findings(&Key::from(result.clone()))) {
+        // A private part of another key would make a good public key unusable.
+        let key_type = own_members
+            .string("kty")
+            .and_then(|kty| KeyType::named(&kty));
+        let secrets = key_type.map_or(&[][..], |key_type| key_type.private);
+        result = overlay(&|name| !secrets.contains(&name) && name != "key_ops");
     }
     (result != own_members).then(|| Key::from(result))
 }

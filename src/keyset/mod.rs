@@ -69,6 +69,19 @@ impl<'a> KeySet<'a> {
         }
     }
 
+    /// Adds the members of another set that this one does not have.
+    pub fn add_members(&mut self, other: &KeySet) {
+        let own = self.members().map(|(name, _)| name.to_string());
+        let mut known: HashSet<String> = own.collect();
+        known.insert("keys".into());
+        for (name, value) in other.members() {
+            if known.insert(name.to_string()) {
+                let member = (name.to_string().into(), value.to_string().into());
+                self.after.push(member);
+            }
+        }
+    }
+
     /// The document: one line for each member of the set and one for each new key; keys that
     /// came from a document keep their text.
     pub fn to_json(&self) -> String {

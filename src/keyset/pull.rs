@@ -7,6 +7,7 @@ use super::merge::{Merged, OnConflict};
 use super::storage::Storage;
 use crate::error::Result;
 use crate::key::Key;
+use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -19,17 +20,15 @@ impl KeySet<'_> {
         server: &KeySet,
         storage: &Storage,
         on_conflict: OnConflict,
+        now: i64,
     ) -> Result<Merged> {
-        for (name, value) in server.members() {
-            let (name, value) = (name.to_string(), value.to_string());
-            self.add_member(name.into(), value.into());
-        }
+        self.add_members(server);
         let index = Index::of(self);
         let keys = server.keys.iter();
         let keys = keys.map(|key| with_local_kid(key, self, &index, storage));
         let keys: Vec<_> = keys.collect();
         let keys = match storage.first_signs {
-            true => newest_last(keys),
+            true => newest_last(self.with_signer_dated(keys, &index, now)),
             false => keys,
         };
         self.merge(keys, on_conflict)
@@ -74,6 +73,33 @@ impl KeySet<'_> {
     }
 }
 
+impl KeySet<'_> {
+    /// The keys, with the date of its arrival for the one that signs there, where it is new here and
+    /// others of its line have dates: else it would pass for older than those.
+    fn with_signer_dated(
+        &self,
+        mut keys: Vec<Key<'static>>,
+        index: &Index,
+        now: i64,
+    ) -> Vec<Key<'static>> {
+        let Some(signer) = keys.iter_mut().find(|key| is_key_pair(key)) else {
+            return keys;
+        };
+        let is_dated = |header: &Header| header.iat.is_some() || header.nbf.is_some();
+        let header = Header::of(signer);
+        let is_outshone =
+            self.keys.iter().map(Header::of).any(|other| {
+                is_dated(&other) && lifecycle::line(&other) == lifecycle::line(&header)
+            });
+        if is_outshone && !is_dated(&header) && index.copies_of(signer).is_empty() {
+            let mut members = signer.members().unwrap_or_default();
+            members.set_number("iat", now);
+            *signer = Key::from(members);
+        }
+        keys
+    }
+}
+
 /// Keys that are given newest first, newest last within their line, as they are kept here: so the
 /// one that signs there is the active one. The line of the first one stays the first.
 fn newest_last(keys: Vec<Key<'static>>) -> Vec<Key<'static>> {
@@ -96,7 +122,7 @@ fn with_local_kid(key: &Key, local: &KeySet, index: &Index, storage: &Storage) -
     let (own, kty) = (header.kid, header.kty.as_deref());
     let kids = index.copies_of(key).into_iter();
     let mut kids = kids.filter_map(|position| Header::of(&local.keys[position]).kid);
-    let alike = kids.find(|kid| Some(storage.kid(kid, kty)) == own.as_deref().map(str::to_owned));
+    let alike = kids.find(|kid| Some((storage.kid)(kid, kty)) == own.as_deref().map(str::to_owned));
     match alike {
         Some(kid) if Some(&kid) != own.as_ref() => {
             Key::from(key.members().unwrap_or_default().with_kid(&kid))

@@ -1,16 +1,19 @@
 //! What a push would make of a server's set: worked out beforehand, shown, then sent as it is.
 
+mod signer;
 mod wanted;
 
 use super::KeySet;
 use super::index::Index;
-use super::lifecycle::{self, State};
+use super::lifecycle;
 use super::merge::KeyName;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::public::{has_private_member, is_key_pair};
+use crate::key::check::{findings, has_error};
+use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
+use signer::signing_key;
 use std::collections::{HashMap, HashSet};
 use wanted::{Wanted, wanted};
 
@@ -79,8 +82,10 @@ pub struct Plan {
     pub refused: Vec<(KeyName, String)>,
     /// Keys of the server alone that stay.
     pub kept: Vec<KeyName>,
-    /// Keys of the server alone that go away.
+    /// Keys of the server that go away.
     pub gone: Vec<KeyName>,
+    /// How many of those have a private part there.
+    pub gone_private: usize,
     /// The key that signs afterwards, where that is another than now and the order decides it.
     pub new_signer: Option<KeyName>,
     /// The server's set afterwards.
@@ -102,7 +107,7 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
     for (key, state) in local.keys.iter().zip(&states) {
-        let there = counterpart(key, remote, &index, storage);
+        let there = counterpart(key, &index, storage);
         match wanted(key, *state, storage, policy) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
@@ -118,7 +123,7 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
                 match there {
                     Some(position) if policy.prune => {
                         claimed.insert(position);
-                        plan.gone.push(KeyName::of(key));
+                        plan.lose(&remote.keys[position]);
                     }
                     there => plan.keep(there, remote, &mut claimed),
                 }
@@ -139,52 +144,77 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
         if claimed.contains(&position) {
             continue;
         }
-        let names = match policy.prune {
-            true => &mut plan.gone,
-            false => &mut plan.kept,
-        };
-        names.push(KeyName::of(key));
-        if !policy.prune {
+        // The same under the same kid once more is nothing that one could name, or take away.
+        let kid = Header::of(key).kid;
+        let mut copies = index.copies_with_kids(key);
+        if copies.any(|(copy, other)| claimed.contains(&copy) && other == kid.as_deref()) {
             plan.set.keys.push(key.clone().into_owned());
+            continue;
         }
+        if policy.prune {
+            plan.lose(key);
+            continue;
+        }
+        plan.kept.push(KeyName::of(key));
+        plan.set.keys.push(key.clone().into_owned());
     }
     refuse_shared_kids(&plan.set, storage)?;
     if storage.first_signs {
-        plan.put_the_signer_first(local, &states);
+        plan.put_the_signer_first(local, &states, remote, !policy.only.is_empty());
+        let signer = |set| signing_key(set).map(KeyName::of);
         let (now, then) = (signer(remote), signer(&plan.set));
         plan.new_signer =
             then.filter(|then| now.is_none_or(|now| now.thumbprint != then.thumbprint));
     }
-    for (name, value) in remote.members() {
-        let (name, value) = (name.to_string(), value.to_string());
-        plan.set.add_member(name.into(), value.into());
-    }
+    plan.set.add_members(remote);
     Ok(plan)
 }
 
 /// The same key on the server: the same thumbprint under the same kid.
-fn counterpart(key: &Key, remote: &KeySet, index: &Index, storage: &Storage) -> Option<usize> {
+fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
     let header = Header::of(key);
     let kty = header.kty.as_deref();
-    let kid = header.kid.as_deref().map(|kid| storage.kid(kid, kty));
-    let copies = index.copies_of(key);
-    copies.into_iter().find(|position| {
-        let other = Header::of(&remote.keys[*position]).kid;
-        // A key can have come there without what other kids begin with.
-        let is_alike = other.as_deref() == kid.as_deref() || other == header.kid;
-        other.is_none() || kid.is_none() || is_alike
-    })
+    let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
+    let mut copies = index.copies_with_kids(key);
+    copies
+        .find(|(_, other)| {
+            // A key can have come there without what other kids begin with.
+            let is_alike = *other == kid.as_deref() || *other == header.kid.as_deref();
+            other.is_none() || kid.is_none() || is_alike
+        })
+        .map(|(position, _)| position)
+}
+
+/// Whether a key has a private or symmetric part of its own that is without fault.
+fn has_good_secret(key: &Key) -> bool {
+    let is_symmetric = Header::of(key).kty.as_deref() == Some("oct");
+    (is_key_pair(key) || is_symmetric) && !has_error(&findings(key))
+}
+
+/// The key with those members that the server has and that are neither private nor registered: they
+/// may be there for others. A key without a kid has the one that it has there.
+fn with_members_there(key: Key<'static>, there: &Key) -> Key<'static> {
+    let (Ok(mut members), Ok(others)) = (key.members(), there.members()) else {
+        return key;
+    };
+    for (name, value) in others.iter() {
+        let is_own = !is_registered(name) || name == "kid";
+        if is_own && !members.has(name) {
+            members.set_raw(name.to_owned(), value.to_owned());
+        }
+    }
+    Key::from(members)
 }
 
 impl Plan {
     fn add(&mut self, local: &Key, wanted: Key<'static>, there: Option<&Key>, storage: &Storage) {
         let header = Header::of(local);
         let was_private = there.is_some_and(has_private_member);
-        // A private part that is nowhere else is not taken away.
-        let stays = was_private && !has_private_member(local);
         let wanted = match there {
-            Some(there) if stays => there.clone().into_owned(),
-            _ => wanted,
+            // A good private part that is nowhere else is not taken away.
+            Some(there) if was_private && !has_good_secret(local) => there.clone().into_owned(),
+            Some(there) => with_members_there(wanted, there),
+            None => wanted,
         };
         let fate = match there {
             None => Fate::Add,
@@ -208,6 +238,11 @@ impl Plan {
         self.set.keys.push(wanted);
     }
 
+    fn lose(&mut self, there: &Key) {
+        self.gone.push(KeyName::of(there));
+        self.gone_private += usize::from(has_private_member(there));
+    }
+
     fn keep(&mut self, there: Option<usize>, remote: &KeySet, claimed: &mut HashSet<usize>) {
         if let Some(position) = there
             && claimed.insert(position)
@@ -217,30 +252,6 @@ impl Plan {
                 .push(remote.keys[position].clone().into_owned());
         }
     }
-
-    /// Lets no other private key come before an active signing key of ours.
-    fn put_the_signer_first(&mut self, local: &KeySet, states: &[State]) {
-        let signers = local.keys.iter().zip(states).filter(|(key, state)| {
-            **state == State::Active && Header::of(key).effective_use() == Some("sig")
-        });
-        let signers: Vec<_> = signers.map(|(key, _)| KeyName::of(key)).collect();
-        let keys = &mut self.set.keys;
-        let first = keys.iter().position(is_key_pair);
-        let active = keys
-            .iter()
-            .position(|key| is_key_pair(key) && signers.contains(&KeyName::of(key)));
-        if let (Some(first), Some(active)) = (first, active)
-            && first < active
-        {
-            keys[first..=active].rotate_right(1);
-        }
-    }
-}
-
-/// The key that signs where the first one with a private part does.
-fn signer(set: &KeySet) -> Option<KeyName> {
-    let first = set.keys.iter().find(|key| is_key_pair(key));
-    first.map(KeyName::of)
 }
 
 /// Refuses a set in which a kid would stand for two keys of the server.
@@ -252,7 +263,9 @@ pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
             continue;
         };
         let name = KeyName::of(key).thumbprint;
-        if let Some(other) = kids.insert(storage.kid(&kid, header.kty.as_deref()), name.clone()) {
+        if let Some(other) = kids.insert((storage.kid)(&kid, header.kty.as_deref()), name.clone())
+            && (storage.first_signs || other != name)
+        {
             let [one, other] = [other, name].map(|name| name.unwrap_or_else(|| "none".into()));
             return Err(Error::refused(format!(
                 "the kid {kid:?} would stand for two keys of the server, with the thumbprints {one} and {other}"

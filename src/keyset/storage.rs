@@ -7,14 +7,15 @@ use crate::key::members::Members;
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 
 /// How a kind of server keeps keys.
 #[derive(Clone, Copy, Debug)]
 pub struct Storage {
     /// The members that survive; all of them where it is `None`.
     pub members: Option<&'static [&'static str]>,
-    /// What the kid of every key pair begins with there.
-    pub kid_prefix: &'static str,
+    /// The kid of a key there, from its kid and kty here.
+    pub kid: fn(&str, Option<&str>) -> String,
     /// Whether it signs, so that it needs the private part of the active signing key.
     pub signs: bool,
     /// Whether the first key with a private part is the one that signs.
@@ -27,7 +28,7 @@ impl Storage {
     /// A server that keeps everything as it is and does not sign.
     pub const FAITHFUL: Storage = Storage {
         members: None,
-        kid_prefix: "",
+        kid: |kid, _| kid.to_owned(),
         signs: false,
         first_signs: false,
         refuses: |_| None,
@@ -40,17 +41,9 @@ impl Storage {
         let left = left.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut left: Members<'static> = left.collect();
         if let Some(kid) = members.string("kid") {
-            left.set_text("kid", &self.kid(&kid, members.string("kty").as_deref()));
+            left.set_text("kid", &(self.kid)(&kid, members.string("kty").as_deref()));
         }
         left
-    }
-
-    /// The kid of a key there, from its kid and kty here.
-    pub fn kid(&self, kid: &str, kty: Option<&str>) -> String {
-        match kid.starts_with(self.kid_prefix) || kty == Some("oct") {
-            true => kid.to_owned(),
-            false => format!("{}{kid}", self.kid_prefix),
-        }
     }
 
     /// The states of the keys of a set there. Where the order decides who signs, that key is the
@@ -90,15 +83,26 @@ impl Storage {
             self.form(&one.members().unwrap_or_default()),
             self.form(&other.members().unwrap_or_default()),
         );
-        let value = |members: &Members, name: &str| {
-            let raw = members.raw(name)?;
-            serde_json::from_str::<Value>(raw).ok()
-        };
-        let more = other.names().filter(|name| !one.has(name));
-        let names = one.names().chain(more);
+        // Where there are many, a look for each would take the square of their number.
+        let theirs: HashMap<&str, &str> = other.iter().collect();
+        let mut names: Vec<String> = Vec::new();
+        let mut seen = HashSet::new();
+        for (name, value) in one.iter() {
+            seen.insert(name);
+            let is_same = theirs
+                .get(name)
+                .is_some_and(|other| same_value(value, other));
+            if !is_same {
+                names.push(name.to_owned());
+            }
+        }
+        let more = other.names().filter(|name| !seen.contains(name));
+        names.extend(more.map(str::to_owned));
         names
-            .filter(|name| value(&one, name) != value(&other, name))
-            .map(str::to_owned)
-            .collect()
     }
+}
+
+fn same_value(one: &str, other: &str) -> bool {
+    let value = |raw| serde_json::from_str::<Value>(raw).ok();
+    one == other || value(one) == value(other)
 }

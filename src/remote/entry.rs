@@ -187,15 +187,23 @@ pub fn split_header(header: &str) -> Result<(&str, &str)> {
     }
 }
 
-fn check_header(header: &str) -> Result<()> {
-    const SECRET: &[&str] = &[
-        "authorization",
+/// Whether a name sounds like that of a secret.
+fn sounds_secret(name: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "auth",
         "cookie",
-        "token",
-        "secret",
+        "credential",
         "key",
         "password",
+        "secret",
+        "signature",
+        "token",
     ];
+    let name = name.to_ascii_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+fn check_header(header: &str) -> Result<()> {
     const OWN: &[&str] = &[
         "accept",
         "accept-encoding",
@@ -211,7 +219,7 @@ fn check_header(header: &str) -> Result<()> {
     if OWN.contains(&&*name) {
         return Err(Error::usage(format!("the header {name} is jwks's own")));
     }
-    if SECRET.iter().any(|word| name.contains(word)) && !value.contains(TOKEN) {
+    if sounds_secret(&name) && !value.contains(TOKEN) {
         return Err(Error::usage(format!(
             "the header {name} would put a secret into the remote's entry"
         ))
@@ -237,6 +245,10 @@ pub fn parse_address(address: &str) -> Result<Url> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return refuse("carries a user name or password");
+    }
+    if url.query_pairs().any(|(name, _)| sounds_secret(&name)) {
+        return Err(Error::usage("the address carries a secret behind its question mark")
+            .hint("send it as a header: remote add --header 'NAME: {token}' with --token-env or its like"));
     }
     url.set_fragment(None);
     Ok(url)

@@ -215,7 +215,20 @@ impl Remote {
             return Err(error);
         }
         let (had, has) = (before.keys.len(), now.keys.len());
+        let restored = || {
+            let put_back = self.server.put_set(set, before, before);
+            let now = put_back
+                .and_then(|()| self.get(set, Form::Private))
+                .ok()??;
+            now.is_alike(before).then_some(())
+        };
         let what = match has {
+            0 if !after.keys.is_empty() && restored().is_some() => {
+                format!(
+                    "{set} on {} was lost by it, and is put back as it was",
+                    self.name
+                )
+            }
             0 => format!("{set} on {} was lost by it", self.name),
             _ => format!("{set} on {} had {had} keys and has {has} now", self.name),
         };
@@ -258,7 +271,7 @@ impl Remote {
             let header = Header::of(key);
             header
                 .kid
-                .map(|kid| storage.kid(&kid, header.kty.as_deref()))
+                .map(|kid| (storage.kid)(&kid, header.kty.as_deref()))
         };
         let (there, wanted) = (Index::of(now), Index::of(written));
         for key in &written.keys {

@@ -72,7 +72,12 @@ impl Registry {
     pub fn find(&self, name: &str) -> Result<Entry> {
         let entries = self.entries()?;
         let found = entries.iter().find(|entry| entry.name == name);
-        found.cloned().ok_or_else(|| missing(name, &entries))
+        let entry = found.cloned().ok_or_else(|| missing(name, &entries))?;
+        // Whoever wrote it by hand may have put a secret there: that is said before it is shown.
+        entry
+            .check()
+            .map_err(|error| error.about(format!("remote {name} in {FILE}")))?;
+        Ok(entry)
     }
 
     /// Adds a remote; one of the same name is in the way unless it is to be replaced.
@@ -95,7 +100,10 @@ impl Registry {
 
     /// Removes a remote.
     pub fn remove(&self, name: &str) -> Result<()> {
-        self.find(name)?;
+        let entries = self.entries()?;
+        if entries.iter().all(|entry| entry.name != name) {
+            return Err(missing(name, &entries));
+        }
         self.change(|entries| {
             let before = entries.len();
             entries.retain(|entry| entry.name != name);

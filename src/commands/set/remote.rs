@@ -81,7 +81,7 @@ fn refuse_unfit(server: &Remote, given: &mut KeySet) -> Result<()> {
             continue;
         };
         let kid = members.string("kid");
-        let kid = kid.map(|kid| storage.kid(&kid, members.string("kty").as_deref()));
+        let kid = kid.map(|kid| (storage.kid)(&kid, members.string("kty").as_deref()));
         let members = match kid {
             Some(kid) => members.clone().with_kid(&kid),
             None => members.clone(),

@@ -103,7 +103,7 @@ impl Client {
         if let Some((_, body)) = &request.body {
             self.redactor.borrow_mut().hide_keys(body.expose());
         }
-        let first = self.url(request);
+        let first = self.url(request)?;
         let clean = |words| self.clean(words);
         let mut url = first.clone();
         for _ in 0..=MOST_REDIRECTS {
@@ -120,11 +120,21 @@ impl Client {
         )))
     }
 
-    fn url(&self, request: &Request) -> Url {
+    fn url(&self, request: &Request) -> Result<Url> {
         let mut url = match &request.address {
-            Some(address) => return address.clone(),
+            Some(address) => return Ok(address.clone()),
             None => self.server.base.clone(),
         };
+        // These would make the call one about something else, such as the whole set.
+        let last = request.path.len().saturating_sub(1);
+        let names = request.path.iter().enumerate();
+        for (i, name) in names {
+            if matches!(&**name, "." | "..") || (name.is_empty() && i != last) {
+                return Err(Error::usage(format!(
+                    "{name:?} cannot be named in an address"
+                )));
+            }
+        }
         // Only addresses without a host, such as mailto:, have no path.
         if let Ok(mut path) = url.path_segments_mut()
             && !request.path.is_empty()
@@ -134,11 +144,11 @@ impl Client {
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
-        url
+        Ok(url)
     }
 
     /// Foreign words without our secrets, and not too many.
-    fn clean(&self, words: String) -> String {
+    pub fn clean(&self, words: String) -> String {
         shorten(self.redactor.borrow().clean(words))
     }
 

@@ -57,8 +57,11 @@ impl Redactor {
 }
 
 fn is_private(member: &str) -> bool {
+    let name = member.to_ascii_lowercase();
+    let mut words = ["secret", "password", "token"].iter();
     let mut types = KEY_TYPES.iter();
     types.any(|key_type| key_type.private.contains(&member))
+        || words.any(|word| name.contains(word))
 }
 
 #[cfg(test)]

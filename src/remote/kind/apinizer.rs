@@ -12,8 +12,9 @@ use crate::keyset::KeySet;
 use crate::keyset::storage::Storage;
 use crate::remote::entry::{Place, parse_setting};
 use crate::remote::http::{Retries, Traffic};
-use objects::Apinizer;
+use objects::{Apinizer, Object};
 use serde_json::json;
+use std::collections::HashMap;
 
 /// The members that are relied upon.
 const MEMBERS: &[&str] = &[
@@ -75,6 +76,30 @@ fn object_name(key: &Key) -> String {
         .filter(|kid| !kid.is_empty() && kid.chars().all(plain) && !kid.chars().all(|c| c == '.'));
     let kid = kid.map(|kid| kid.into_owned());
     kid.or_else(|| thumbprint(&members)).unwrap_or_default()
+}
+
+/// Refuses a change that would take a key along which only shares an object with another.
+fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) -> Result<()> {
+    let changes = |object: &Object| {
+        let same = |key: &Key| APINIZER.storage.differences(&object.key, key).is_empty();
+        before.keys.contains(&object.key) && !after.keys.iter().any(same)
+    };
+    let mut shared = HashMap::new();
+    for object in objects {
+        let (keys, changed) = shared.entry(&object.name).or_insert((0, false));
+        *keys += 1;
+        *changed |= changes(object);
+    }
+    // Where everything goes nothing is taken along.
+    let shared = shared.iter().filter(|_| !after.keys.is_empty());
+    let mut shared = shared.filter(|(_, (keys, changed))| *keys > 1 && *changed);
+    match shared.next() {
+        None => Ok(()),
+        Some((name, (keys, _))) => Err(Error::refused(format!(
+            "the object {name} holds {keys} keys, which go only together"
+        ))
+        .hint("delete the whole set, or split that object in Apinizer")),
+    }
 }
 
 /// Whether two keys have one kid.
@@ -139,13 +164,14 @@ impl Server for Apinizer {
                 None => created.push(key),
             }
         }
+        refuse_shared_objects(&objects, before, after)?;
         // What is new comes first, what goes goes last: a failure between leaves more keys, not
         // fewer.
         for key in created {
             self.create(&object_name(key), key)?;
         }
         for (object, key) in replaced {
-            self.replace(&object.name, key)?;
+            self.replace(object, key)?;
         }
         for object in &objects {
             let stays = after.keys.iter().any(|key| share_a_kid(&object.key, key));

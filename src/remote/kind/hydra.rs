@@ -13,7 +13,7 @@ use crate::keyset::storage::Storage;
 use crate::remote::entry::{Place, parse_address, parse_setting};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::secret::Secret;
-use halves::{PRIVATE, PUBLIC};
+use halves::PRIVATE;
 use std::collections::HashSet;
 use ureq::http::Method;
 use url::Url;
@@ -43,7 +43,7 @@ const COMMON: Kind = Kind {
     ],
     storage: Storage {
         members: Some(MEMBERS),
-        kid_prefix: "",
+        kid: |kid, _| kid.to_owned(),
         signs: true,
         first_signs: true,
         refuses: |members| refuses(members, LONGEST_ID),
@@ -67,7 +67,7 @@ pub static HYDRA_V1: Kind = Kind {
     name: "hydra-v1",
     about: "Ory Hydra 1.x, its admin address",
     storage: Storage {
-        kid_prefix: PUBLIC,
+        kid: halves::kid,
         refuses: |members| refuses(members, LONGEST_ID - PRIVATE.len()),
         ..COMMON.storage
     },
@@ -151,7 +151,9 @@ fn refuses(members: &Members, longest_id: usize) -> Option<String> {
 /// Why Hydra does not take a kid, or could not be asked for it again.
 fn refuses_kid(kid: &str, longest_id: usize) -> Option<String> {
     let is_id = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-    let is_fine = !kid.is_empty() && kid.len() <= longest_id && kid.chars().all(is_id);
+    // A client takes dots alone for another path.
+    let is_dots = kid.chars().all(|c| c == '.');
+    let is_fine = !is_dots && kid.len() <= longest_id && kid.chars().all(is_id);
     (!is_fine).then(|| {
         format!("Hydra wants a kid of letters, digits, '.', '_', ':' and '-', at most {longest_id}")
     })
@@ -234,6 +236,17 @@ impl Hydra {
     }
 
     fn put_entries(&self, set: &str, entries: Vec<Key>) -> Result<()> {
+        // Some versions lose the set where one kid stands twice.
+        let mut kids = HashSet::new();
+        for entry in &entries {
+            let kid = Header::of(entry).kid.unwrap_or_default();
+            if !kids.insert(kid.clone()) {
+                return Err(Error::refused(format!(
+                    "the kid {kid:?} would stand for two keys there"
+                ))
+                .hint("give one of the two another kid"));
+            }
+        }
         // What is put is given back in reverse.
         let entries: Vec<&str> = entries.iter().rev().map(Key::json).collect();
         let body = format!(r#"{{"keys":[{}]}}"#, entries.join(","));
@@ -353,6 +366,14 @@ impl Server for Hydra {
 
     fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         check_set(set)?;
+        let is_odd = |key: &Key| {
+            let kid = Header::of(key).kid.unwrap_or_default();
+            refuses_kid(&kid, LONGEST_ID).is_some()
+        };
+        // What no path can name goes with the rest of the set put anew.
+        if keys.iter().any(is_odd) {
+            return self.put_set(set, before, &before.without(keys));
+        }
         let bare = halves::bare_kids(before);
         for key in keys {
             for entry in self.entries(key, &bare) {

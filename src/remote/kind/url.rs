@@ -87,6 +87,7 @@ impl Issuer {
         // Another issuer's keys must not pass for this one's.
         let said = discovery.issuer.unwrap_or_default();
         if said != self.issuer {
+            let said = self.client.clean(said);
             return Err(Error::remote(format!(
                 "{call} describes the issuer {said:?}, not {:?}",
                 self.issuer

@@ -124,14 +124,15 @@ impl Apinizer {
         let failed = envelope.success == Some(false)
             || envelope.status.is_some_and(|status| status != "SUCCESS");
         if failed {
-            let message = envelope
-                .message
-                .unwrap_or_else(|| "without a reason".into());
+            let message = envelope.message;
+            let message = message.map_or("without a reason".into(), |message| {
+                self.client.clean(message)
+            });
             return Err(Error::remote(format!("{} failed: {message}", answer.call)));
         }
         match envelope.deployment {
             Some(deployment) if deployment.success == Some(false) => {
-                let message = deployment.message.unwrap_or_default();
+                let message = self.client.clean(deployment.message.unwrap_or_default());
                 Err(
                     Error::remote(format!("{} was {NOT_DEPLOYED}: {message}", answer.call))
                         .hint("the gateways go on with what they had: deploy the project again"),
@@ -266,16 +267,21 @@ impl Apinizer {
     }
 
     /// Puts a key in the place of an object, which the API does in two steps.
-    pub fn replace(&self, name: &str, key: &Key) -> Result<()> {
+    pub fn replace(&self, object: &Object, key: &Key) -> Result<()> {
+        let name = &object.name;
         // What is deleted is deleted, deployed or not.
         match self.delete(name) {
             Err(error) if !error.to_string().contains(NOT_DEPLOYED) => return Err(error),
             _ => {}
         }
         self.create(name, key).map_err(|error| {
-            error
-                .about(format!("{name} is deleted, and not created again"))
-                .hint("run the same command again: it creates what is missing")
+            // The server may have been the only one that had the old key.
+            match self.create(name, &object.key) {
+                Ok(()) => error.about(format!("{name} is as it was")),
+                Err(_) => error
+                    .about(format!("{name} is deleted, and not created again"))
+                    .hint("run the same command again: it creates what is missing"),
+            }
         })
     }
 }

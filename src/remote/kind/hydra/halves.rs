@@ -68,9 +68,18 @@ pub fn join(set: KeySet<'static>) -> KeySet<'static> {
 
 /// The kids of a set that nothing was put in front of.
 pub fn bare_kids(set: &KeySet) -> HashSet<String> {
-    let kids = set.keys.iter().filter_map(|key| Header::of(key).kid);
-    let bare = kids.filter(|kid| bare(kid) == &**kid);
+    let pairs = set.keys.iter().map(Header::of);
+    let pairs = pairs.filter(|header| header.kty.as_deref() != Some("oct"));
+    let bare = pairs.filter_map(|header| header.kid.filter(|kid| bare(kid) == &**kid));
     bare.map(|kid| kid.into_owned()).collect()
+}
+
+/// The kid that a key has there, from its kid and kty here.
+pub fn kid(kid: &str, kty: Option<&str>) -> String {
+    match kty {
+        Some("oct") => kid.to_owned(),
+        _ => format!("{PUBLIC}{}", bare(kid)),
+    }
 }
 
 /// A kid without what is put in front of it.
