@@ -210,9 +210,16 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
             "  {kid}: only there, stays (--prune takes it away)"
         ));
     }
-    for kid in handles(&plan.gone) {
-        ctx.out
-            .status(format!("  {kid}: only there, goes away there"));
+    // An expired key is told of below.
+    let is_here = |name: &&KeyName| plan.left_out.iter().any(|(other, _)| other == *name);
+    let gone: Vec<_> = plan
+        .gone
+        .iter()
+        .filter(|name| !is_here(name))
+        .cloned()
+        .collect();
+    for kid in handles(&gone) {
+        ctx.out.status(format!("  {kid}: only there, GOES AWAY"));
     }
     if let Some(kid) = plan.new_signer.as_ref().and_then(KeyName::handle) {
         ctx.out.status(format!("  {kid} signs there from then on"));

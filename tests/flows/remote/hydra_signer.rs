@@ -198,13 +198,13 @@ fn the_active_key_of_every_line_is_private() {
 #[test]
 fn an_order_that_changes_the_signer_is_pushed_and_differs() {
     let site = Site::newest();
-    site.ok("create api --kid rsa --alg RS256");
-    site.ok("create api --kid ec --alg ES256");
+    site.ok("create api --kid old --nbf -1h");
+    site.ok("create api --kid new");
     let keys = site.local("api");
-    site.hydra.put("api", &set_of(&[&keys[0], &keys[1]]));
+    site.hydra.put("api", &set_of(&[&keys[1], &keys[0]]));
     assert_eq!(
         site.hydra.signer("api").as_deref(),
-        Some("ec"),
+        Some("old"),
         "put in this order, given in reverse"
     );
     let differs = site.run("diff api prod --exit-code").fails(8);
@@ -213,9 +213,56 @@ fn an_order_that_changes_the_signer_is_pushed_and_differs() {
         "{differs:#?}"
     );
     let pushed = site.ok("push api prod --yes");
-    assert!(pushed.stderr.contains("rsa signs there"), "{pushed:#?}");
-    assert_eq!(site.hydra.signer("api").as_deref(), Some("rsa"));
+    assert!(pushed.stderr.contains("new signs there"), "{pushed:#?}");
+    assert_eq!(site.hydra.signer("api").as_deref(), Some("new"));
     site.ok("diff api prod --exit-code");
+}
+
+/// Clients know one algorithm, perhaps: a rotation of RS256 keys does not hand over to ES256.
+#[test]
+fn a_rotation_stays_in_the_line_that_signs() {
+    let site = Site::newest();
+    site.ok("create api --kid rsa --alg RS256 --nbf -1h");
+    site.ok("create api --kid ec --alg ES256");
+    site.ok("push api prod --yes");
+    assert_eq!(site.hydra.signer("api").as_deref(), Some("rsa"));
+    site.ok("create api --kid next --alg RS256");
+    let pushed = site.ok("push api prod --yes");
+    assert!(pushed.stderr.contains("next signs there"), "{pushed:#?}");
+    assert_eq!(site.hydra.signer("api").as_deref(), Some("next"));
+    site.ok("push api prod --kid ec --yes");
+    assert_eq!(site.hydra.signer("api").as_deref(), Some("next"));
+}
+
+/// What the server rotated by itself is not turned back.
+#[test]
+fn a_key_that_the_server_made_signs_on_after_pull_and_push() {
+    let site = Site::newest();
+    site.ok("create api --kid mine");
+    site.ok("push api prod --yes");
+    site.ok("create api --remote prod --kid theirs");
+    site.ok("pull prod:api");
+    site.ok("push api prod --yes");
+    assert_eq!(site.hydra.signer("api").as_deref(), Some("theirs"));
+}
+
+/// Dots in a path mean another path: a key named so would be the whole set.
+#[test]
+fn a_kid_of_dots_is_no_path() {
+    for kid in [".", ".."] {
+        let site = Site::newest();
+        site.ok("create api --kid good");
+        site.ok("push api prod --yes");
+        let mut key = site.key("dots", "");
+        key["kid"] = kid.into();
+        site.sandbox.write("dots.json", key.to_string());
+        site.run("set api dots.json --remote prod --yes").fails(5);
+        site.ok(&format!("create api --kid {kid}"));
+        site.ok("push api prod --yes");
+        site.run(&format!("delete api {kid} --remote prod --yes"))
+            .fails(3);
+        assert_eq!(site.there("api").len(), 1, "{kid}");
+    }
 }
 
 /// Whatever came into the set last: only a valid private key signs.
