@@ -102,7 +102,8 @@ pub struct CreateArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
 
-    /// Have the remote take the key from this address instead of generating one
+    /// Have the remote take the key from this address instead of generating one; where that is a
+    /// set, --kid says which of its keys
     #[arg(long, value_name = "URL", requires = "remote")]
     from_url: Option<String>,
 

@@ -2,7 +2,7 @@
 
 mod remote;
 
-use super::report::{changed_meanwhile, count, list_names};
+use super::report::{Whose, changed_meanwhile, count, list_names};
 use super::server::RemoteArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -59,6 +59,8 @@ pub struct DeleteArgs {
 #[derive(Serialize)]
 struct Report<'a> {
     set: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<&'a str>,
     deleted: Vec<String>,
     set_deleted: bool,
 }
@@ -71,7 +73,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
     let document = match ctx.load(&name) {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
-            return report(ctx, name.as_str(), Vec::new(), false);
+            return report(ctx, Whose::here(name.as_str()), Vec::new(), false);
         }
         document => document?,
     };
@@ -85,7 +87,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         return delete_set(ctx, &name, &set);
     }
     if positions.is_empty() {
-        return report(ctx, name.as_str(), Vec::new(), false);
+        return report(ctx, Whose::here(name.as_str()), Vec::new(), false);
     }
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
     let going = describe(&set, &states, &positions);
@@ -104,7 +106,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         }
         Ok(())
     })?;
-    report(ctx, name.as_str(), handles(&keys), false)
+    report(ctx, Whose::here(name.as_str()), handles(&keys), false)
 }
 
 impl DeleteArgs {
@@ -203,7 +205,7 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
         true => Ok(()),
         false => Err(changed_meanwhile(name)),
     })?;
-    report(ctx, name.as_str(), handles(&set.keys), true)
+    report(ctx, Whose::here(name.as_str()), handles(&set.keys), true)
 }
 
 fn handles(keys: &[Key]) -> Vec<String> {
@@ -214,21 +216,24 @@ fn handles(keys: &[Key]) -> Vec<String> {
         .collect()
 }
 
-fn report(ctx: &Context, set: &str, deleted: Vec<String>, set_deleted: bool) -> Result<()> {
+fn report(ctx: &Context, whose: Whose, deleted: Vec<String>, set_deleted: bool) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
-            set,
+            set: whose.set,
+            remote: whose.remote,
             deleted,
             set_deleted,
         });
     }
     match (set_deleted, deleted.len()) {
-        (true, _) => ctx.out.status(format!("deleted set {set}")),
+        (true, _) => ctx.out.status(format!("deleted set {whose}")),
         (false, 0) => ctx.out.status("nothing to delete"),
         (false, n) => {
             let kids = deleted.join(", ");
-            ctx.out
-                .status(format!("deleted {} of set {set}: {kids}", count(n, "key")));
+            ctx.out.status(format!(
+                "deleted {} of set {whose}: {kids}",
+                count(n, "key")
+            ));
         }
     }
     Ok(())

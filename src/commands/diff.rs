@@ -1,6 +1,6 @@
 //! `jwks diff`: what differs between a set here and on a server.
 
-use super::report::count;
+use super::report::list_names;
 use super::server::{ConnectionArgs, set_name, split_name};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -44,10 +44,15 @@ pub struct DiffArgs {
 struct Report {
     set: String,
     remote: String,
+    /// The set's name there.
+    name: String,
     only_local: Vec<String>,
     only_remote: Vec<String>,
     changed: Vec<Changed>,
     same: usize,
+    /// The keys whose private part is there, where a push would send none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    private_there: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -82,16 +87,20 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
         let key = key.handle().unwrap_or("(without kid)");
         ctx.out.warn(format!("not compared: {key}: {why}"));
     }
-    let report = report(&name, &server.name, &plan);
+    if held.keys.is_empty() {
+        let remote = &server.name;
+        ctx.out
+            .status(format!("{remote} has no set {there}, or no keys in it"));
+    }
+    let report = report(&name, &server.name, &there, &plan);
     let differs = !report.only_local.is_empty()
         || !report.only_remote.is_empty()
         || !report.changed.is_empty();
     print(ctx, &report)?;
-    let stripped = plan.items.iter().filter(|item| item.only_strips).count();
-    if stripped > 0 {
-        let keys = count(stripped, "key");
+    if !report.private_there.is_empty() {
+        let keys = list_names(&report.private_there);
         ctx.out.status(format!(
-            "{keys} there with a private part that a push takes away"
+            "a push would take the private part there away: {keys}"
         ));
     }
     if plan.new_signer.is_some() && !differs {
@@ -107,7 +116,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     }
 }
 
-fn report(name: &SetName, remote: &str, plan: &Plan) -> Report {
+fn report(name: &SetName, remote: &str, there: &str, plan: &Plan) -> Report {
     let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
     let added = plan.items.iter().filter(|item| item.fate == Fate::Add);
     let changed = plan.items.iter().filter_map(|item| match &item.fate {
@@ -120,13 +129,16 @@ fn report(name: &SetName, remote: &str, plan: &Plan) -> Report {
     // What is the same on both sides is so, whatever a push would take away there.
     let is_same = |item: &&Item| item.fate == Fate::Same || item.only_strips;
     let same = plan.items.iter().filter(is_same);
+    let stripped = plan.items.iter().filter(|item| item.only_strips);
     Report {
         set: name.to_string(),
         remote: remote.to_owned(),
+        name: there.to_owned(),
         only_local: added.map(|item| handle(&item.name)).collect(),
         only_remote: plan.gone.iter().map(handle).collect(),
         changed: changed.collect(),
         same: same.count(),
+        private_there: stripped.map(|item| handle(&item.name)).collect(),
     }
 }
 
@@ -157,8 +169,8 @@ fn print(ctx: &Context, report: &Report) -> Result<()> {
     }
     let same = report.same;
     ctx.out.status(format!(
-        "set {} and {}: {same} the same",
-        report.set, report.remote
+        "set {} and {}:{}: {same} the same",
+        report.set, report.remote, report.name
     ));
     Ok(())
 }

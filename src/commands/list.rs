@@ -71,14 +71,18 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
             let name = set_name(remote, args.set.as_deref())?;
             let set = remote.load(&name, Form::Private)?;
             let states = remote.kind.storage.states(&set, ctx.now);
-            list_keys(ctx, args, &name, &set, &states, format)
+            let dated = match remote.kind.storage.keeps("nbf") {
+                true => Dated::Yes,
+                false => Dated::No,
+            };
+            list_keys(ctx, args, &name, &set, &states, dated, format)
         }
         (Some(name), None) => {
             let name = SetName::new(name)?;
             let document = ctx.load(&name)?;
             let set = document.parse()?;
             let states = lifecycle::states(&set, ctx.now);
-            list_keys(ctx, args, name.as_str(), &set, &states, format)
+            list_keys(ctx, args, name.as_str(), &set, &states, Dated::Yes, format)
         }
         (None, _) if !args.filter.to_filter().is_empty() => {
             Err(Error::usage("filters are for the keys of a set").hint("name the set"))
@@ -254,7 +258,8 @@ struct KeyRow {
     usage: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_ops: Option<Vec<String>>,
-    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
     private: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     thumbprint: Option<String>,
@@ -272,12 +277,27 @@ struct KeyRow {
     unsupported: bool,
 }
 
+/// Whether the dates of the keys are known. A server that drops them tells no more than which keys
+/// sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dated {
+    Yes,
+    No,
+}
+
+impl Dated {
+    fn tell(self, state: State) -> Option<State> {
+        (self == Dated::Yes || state == State::Active).then_some(state)
+    }
+}
+
 fn list_keys(
     ctx: &Context,
     args: &ListArgs,
     name: &str,
     set: &KeySet,
     states: &[State],
+    dated: Dated,
     format: Format,
 ) -> Result<()> {
     let positions = set.filter_by(&args.filter.to_filter(), states);
@@ -292,16 +312,23 @@ fn list_keys(
             ctx.out.lines(rows.filter_map(handle))
         }
         Format::Json => {
-            let rows: Vec<_> = rows.map(|(key, state)| key_row(key, state)).collect();
+            let rows: Vec<_> = rows
+                .map(|(key, state)| key_row(key, dated.tell(state)))
+                .collect();
             ctx.out
                 .json(&serde_json::json!({ "set": name, "keys": rows }))
         }
         Format::Table => {
             let rows: Vec<_> = rows
-                .map(|(key, state)| key_cells(ctx, &key, state))
+                .map(|(key, state)| key_cells(ctx, &key, dated.tell(state)))
                 .collect();
             if rows.is_empty() {
-                ctx.out.status(format!("no such keys in set {name}"));
+                let none = if set.keys.is_empty() {
+                    "no keys"
+                } else {
+                    "no such keys"
+                };
+                ctx.out.status(format!("{none} in set {name}"));
                 return Ok(());
             }
             let header = ["KID", "STATE", "ALG", "USE", "KEY", "NEXT CHANGE"];
@@ -310,7 +337,7 @@ fn list_keys(
     }
 }
 
-fn key_row(key: Summary, state: State) -> KeyRow {
+fn key_row(key: Summary, state: Option<State>) -> KeyRow {
     KeyRow {
         kid: key.kid,
         kty: key.kty,
@@ -319,7 +346,7 @@ fn key_row(key: Summary, state: State) -> KeyRow {
         alg: key.alg,
         usage: key.usage,
         key_ops: key.key_ops,
-        state: state.name(),
+        state: state.map(State::name),
         private: key.private,
         thumbprint: key.thumbprint,
         iat: key.iat,
@@ -330,12 +357,13 @@ fn key_row(key: Summary, state: State) -> KeyRow {
     }
 }
 
-fn key_cells(ctx: &Context, key: &Summary, state: State) -> Vec<(String, Tone)> {
+fn key_cells(ctx: &Context, key: &Summary, state: Option<State>) -> Vec<(String, Tone)> {
     let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     let shown_state = match (key.invalid.is_empty(), key.supported, state) {
         (false, ..) => ("invalid".into(), Tone::Bad),
         (true, false, _) => ("unsupported".into(), Tone::Warning),
-        (.., state) => (state.name().to_owned(), tone(state)),
+        (.., Some(state)) => (state.name().to_owned(), tone(state)),
+        (.., None) => ("-".into(), Tone::Plain),
     };
     let kind = match key.private || !key.supported {
         true => key.kind(),

@@ -39,7 +39,8 @@ pub const EXIT_CODES: &str = "  0  done, also when there was nothing to do
   5  invalid: input that does not parse, or keys that fail a check
   6  remote: network, server error, unexpected answer
   7  denied: no token, or one that the server refuses (401, 403)
-  8  differs (diff --exit-code)";
+  8  differs (diff --exit-code)
+  130  interrupted";
 
 /// Runs `jwks man`; `program` is the definition of the whole command line.
 pub fn run(ctx: &Context, args: &ManArgs, program: clap::Command) -> Result<()> {

@@ -191,7 +191,7 @@ fn pull(
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
     ctx.out.status(format!(
-        "set {name} from {}: {}",
+        "set {name} from {}:{there}: {}",
         server.name,
         words.join(", ")
     ));

@@ -75,10 +75,17 @@ pub struct PushArgs {
 struct Report {
     set: String,
     remote: String,
+    /// The set's name there.
+    name: String,
     sent: Vec<Sent>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     removed: Vec<String>,
+    /// The key that signs there afterwards, where the order decides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
     changed: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
 }
 
 #[derive(Serialize)]
@@ -155,9 +162,16 @@ fn push(
     let report = Report {
         set: name.to_string(),
         remote: server.name.clone(),
+        name: there.to_owned(),
         sent: sent(&plan),
         removed: handles(&plan.gone),
+        signer: plan
+            .signer
+            .as_ref()
+            .and_then(KeyName::handle)
+            .map(str::to_owned),
         changed: changes && !args.dry_run,
+        dry_run: args.dry_run,
     };
     let is_empty = plan.items.is_empty() && plan.gone.is_empty() && !local.keys.is_empty();
     if is_empty && args.all.is_none() {
@@ -221,8 +235,8 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
     for kid in handles(&gone) {
         ctx.out.status(format!("  {kid}: only there, GOES AWAY"));
     }
-    if let Some(kid) = plan.new_signer.as_ref().and_then(KeyName::handle) {
-        ctx.out.status(format!("  {kid} signs there from then on"));
+    if let Some(words) = signer_in_words(plan) {
+        ctx.out.status(format!("  {words}"));
     }
     show_left_out(ctx, plan);
 }
@@ -250,18 +264,31 @@ fn line(item: &Item) -> String {
     format!("{kid} ({}): {fate}, {part}", item.alg)
 }
 
+/// Who signs afterwards, where the order decides it.
+fn signer_in_words(plan: &Plan) -> Option<String> {
+    let when = match plan.new_signer {
+        Some(_) => "from then on",
+        None => "as before",
+    };
+    let kid = plan.signer.as_ref().and_then(KeyName::handle)?;
+    Some(format!("{kid} signs there {when}"))
+}
+
 fn in_words(target: &str, plan: &Plan) -> String {
     let changed = plan.items.iter().filter(|item| item.fate != Fate::Same);
-    let private = changed.clone().filter(|item| item.private).count();
-    let changed = count(changed.count(), "key");
-    let mut words =
-        format!("{target} would get {changed}, {private} of them with the private part");
+    let changed: Vec<_> = changed.map(line).collect();
+    let mut parts = Vec::new();
+    if !changed.is_empty() {
+        let keys = count(changed.len(), "key");
+        parts.push(format!("would get {keys}: {}", list_names(&changed)));
+    }
     if !plan.gone.is_empty() {
-        let gone = list_names(&handles(&plan.gone));
-        words.push_str(&format!(
-            ", and lose {}: {gone}",
-            count(plan.gone.len(), "key")
+        let (keys, private) = (count(plan.gone.len(), "key"), plan.gone_private);
+        let names = list_names(&handles(&plan.gone));
+        parts.push(format!(
+            "would lose {keys}, {private} of them private: {names}"
         ));
     }
-    words
+    parts.extend(signer_in_words(plan).filter(|_| plan.new_signer.is_some()));
+    format!("{target} {}", parts.join("; "))
 }

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::output::{Narrow, Tone};
 use crate::remote::entry::{Entry, Place};
+use crate::remote::http::{Traffic, is_loopback};
 use crate::remote::kind::{Auth, KINDS, Sets};
 use crate::remote::token::TOKEN;
 use clap::builder::PossibleValuesParser;
@@ -54,7 +55,8 @@ enum RemoteCommand {
 /// Add a remote
 ///
 /// The token comes from an environment variable, a file or a command; without any of them from the
-/// variable in which the service's own clients look, or else a terminal is asked.
+/// variable in which the service's own clients look (CLERK_SECRET_KEY, CLERK_BEARER_AUTH,
+/// AUTHLETE_BEARER, ORY_ACCESS_TOKEN), or else a terminal is asked.
 #[derive(Debug, Args)]
 #[command(after_help = ADD_EXAMPLES)]
 struct AddArgs {
@@ -196,6 +198,15 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
         ..Entry::default()
     };
     entry.check()?;
+    for file in [&entry.cacert, &entry.cert, &entry.key]
+        .into_iter()
+        .flatten()
+    {
+        if !file.exists() {
+            return Err(Error::not_found(format!("no file {}", file.display())));
+        }
+    }
+    warn_of_plain_http(ctx, &entry)?;
     refuse_keystore_directory(ctx)?;
     ctx.remotes.add(entry, args.force)?;
     let name = &args.name;
@@ -215,6 +226,17 @@ fn absolute(file: &Option<PathBuf>) -> Result<Option<PathBuf>> {
             .map_err(|error| Error::failed(format!("cannot find {}", file.display())).cause(error))
     };
     file.as_ref().map(absolute).transpose()
+}
+
+/// Private keys and tokens will not go there without being told each time.
+fn warn_of_plain_http(ctx: &Context, entry: &Entry) -> Result<()> {
+    let (kind, base) = (entry.kind()?, entry.base()?);
+    if kind.traffic == Traffic::Private && base.scheme() == "http" && !is_loopback(&base) {
+        ctx.out.warn(
+            "it is not https: private keys and tokens go there only with --allow-insecure-http",
+        );
+    }
+    Ok(())
 }
 
 /// The file of remotes would pass for a set.

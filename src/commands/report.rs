@@ -7,6 +7,7 @@ use crate::keyset::merge::KeyName;
 use crate::keystore::SetName;
 use crate::output::Output;
 use serde::Serialize;
+use std::fmt;
 
 /// A key in JSON output: `{"kid","thumbprint"}`.
 #[derive(Debug, Serialize)]
@@ -24,6 +25,37 @@ pub fn json_names(names: &[KeyName]) -> Vec<JsonKeyName<'_>> {
         thumbprint: name.thumbprint.as_deref(),
     });
     names.collect()
+}
+
+/// A set in reports: its name, and the remote that holds it where it is not the keystore's.
+#[derive(Clone, Copy, Debug)]
+pub struct Whose<'a> {
+    /// The name of the set.
+    pub set: &'a str,
+    /// The name of the remote.
+    pub remote: Option<&'a str>,
+}
+
+impl<'a> Whose<'a> {
+    /// A set of the keystore.
+    pub fn here(set: &'a str) -> Self {
+        Whose { set, remote: None }
+    }
+
+    /// A set of a server.
+    pub fn there(set: &'a str, remote: &'a str) -> Self {
+        let remote = Some(remote);
+        Whose { set, remote }
+    }
+}
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.remote {
+            Some(remote) => write!(f, "{} on {remote}", self.set),
+            None => f.write_str(self.set),
+        }
+    }
 }
 
 /// `1 key`, `2 keys`.

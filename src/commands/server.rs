@@ -189,11 +189,13 @@ pub fn set_name(remote: &Remote, named: Option<&str>) -> Result<String> {
             .sets()?
             .pop()
             .ok_or_else(|| Error::not_found(format!("{} has no set", remote.name))),
-        (None, Sets::Named) => Err(Error::usage(format!(
-            "{} has sets by name: which one?",
-            remote.kind.name
-        ))
-        .hint("name it: as SET, or behind the remote's name as REMOTE:NAME")),
+        (None, Sets::Named) => {
+            Err(
+                Error::usage(format!("{} has sets by name: which one?", remote.kind.name)).hint(
+                    format!("jwks get SET --remote {0}, jwks pull {0}:SET", remote.name),
+                ),
+            )
+        }
     }
 }
 

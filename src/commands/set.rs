@@ -3,7 +3,9 @@
 mod members;
 mod remote;
 
-use super::report::{JsonKeyName, changed_meanwhile, count, describe, json_names, loss_in_words};
+use super::report::{
+    JsonKeyName, Whose, changed_meanwhile, count, describe, json_names, loss_in_words,
+};
 use super::server::RemoteArgs;
 use super::{input, time};
 use crate::context::Context;
@@ -102,6 +104,8 @@ pub struct SetArgs {
 #[derive(Serialize)]
 struct Report<'a> {
     set: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<&'a str>,
     added: Vec<JsonKeyName<'a>>,
     updated: Vec<JsonKeyName<'a>>,
     skipped: Vec<JsonKeyName<'a>>,
@@ -133,7 +137,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
             false => merge(ctx, args, &name, given)?,
         }
     };
-    report(ctx, name.as_str(), &merged)
+    report(ctx, Whose::here(name.as_str()), &merged)
 }
 
 /// The documents to read; none where members of the set's own keys are to be changed.
@@ -316,16 +320,17 @@ fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {
     ctx.prompt.confirm(&ctx.out, &what)
 }
 
-fn report(ctx: &Context, name: &str, merged: &Merged) -> Result<()> {
+fn report(ctx: &Context, whose: Whose, merged: &Merged) -> Result<()> {
     for alias in merged.aliases.iter().filter_map(KeyName::handle) {
         ctx.out.warn(format!(
-            "{alias:?} is in set {name} under another kid as well"
+            "{alias:?} is in set {whose} under another kid as well"
         ));
     }
     let removed: Vec<_> = merged.replaced.iter().map(KeyName::of).collect();
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
-            set: name,
+            set: whose.set,
+            remote: whose.remote,
             added: json_names(&merged.added),
             updated: json_names(&merged.updated),
             skipped: [json_names(&merged.unchanged), json_names(&merged.skipped)]
@@ -351,7 +356,7 @@ fn report(ctx: &Context, name: &str, merged: &Merged) -> Result<()> {
     } else {
         words.join(", ")
     };
-    ctx.out.status(format!("set {name}: {words}"));
+    ctx.out.status(format!("set {whose}: {words}"));
     let Merged {
         added,
         updated,

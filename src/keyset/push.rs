@@ -86,7 +86,9 @@ pub struct Plan {
     pub gone: Vec<KeyName>,
     /// How many of those have a private part there.
     pub gone_private: usize,
-    /// The key that signs afterwards, where that is another than now and the order decides it.
+    /// The key that signs afterwards, where the order decides it.
+    pub signer: Option<KeyName>,
+    /// The same where it is another than now.
     pub new_signer: Option<KeyName>,
     /// The server's set afterwards.
     pub set: KeySet<'static>,
@@ -163,6 +165,7 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
         plan.put_the_signer_first(local, &states, remote, !policy.only.is_empty());
         let signer = |set| signing_key(set).map(KeyName::of);
         let (now, then) = (signer(remote), signer(&plan.set));
+        plan.signer = then.clone();
         plan.new_signer =
             then.filter(|then| now.is_none_or(|now| now.thumbprint != then.thumbprint));
     }

@@ -34,10 +34,14 @@ impl Storage {
         refuses: |_| None,
     };
 
+    /// Whether a member survives.
+    pub fn keeps(&self, name: &str) -> bool {
+        self.members.is_none_or(|members| members.contains(&name))
+    }
+
     /// What is left of a key there.
     pub fn form(&self, members: &Members) -> Members<'static> {
-        let survives = |name: &str| self.members.is_none_or(|members| members.contains(&name));
-        let left = members.iter().filter(|(name, _)| survives(name));
+        let left = members.iter().filter(|(name, _)| self.keeps(name));
         let left = left.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut left: Members<'static> = left.collect();
         if let Some(kid) = members.string("kid") {
@@ -50,11 +54,7 @@ impl Storage {
     /// active one of all that sign.
     pub fn states(&self, set: &KeySet, now: i64) -> Vec<State> {
         let mut states = lifecycle::states(set, now);
-        if self
-            .members
-            .is_some_and(|members| !members.contains(&"nbf"))
-            && !self.first_signs
-        {
+        if !self.keeps("nbf") && !self.first_signs {
             // Without dates nothing tells which key signs, but that it takes a private part.
             for (key, state) in set.keys.iter().zip(&mut states) {
                 if is_key_pair(key) && *state == State::Retired {

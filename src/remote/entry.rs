@@ -108,6 +108,11 @@ impl Entry {
         })
     }
 
+    /// The address that all paths of the server are below.
+    pub fn base(&self) -> Result<Url> {
+        (self.kind()?.base)(&self.place)
+    }
+
     /// Refuses what does not fit together, and what would put a secret into the entry.
     pub fn check(&self) -> Result<()> {
         check_name(&self.name)?;
@@ -118,7 +123,7 @@ impl Entry {
                     .hint(format!("{} takes {}", kind.name, kind.settings.join(", "))));
             }
         }
-        (kind.base)(&self.place)?;
+        self.base()?;
         if let Some(variable) = &self.token_env {
             token::check_variable(variable)?;
         }

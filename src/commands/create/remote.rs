@@ -42,8 +42,9 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
         }
     }
     if server.kind.storage.first_signs && made.keys.iter().any(is_key_pair) {
-        ctx.out
-            .status(format!("{name} signs with the new key from now on"));
+        ctx.out.status(format!(
+            "{name} signs with the new key from now on, where it signs with this set"
+        ));
     }
     let status = format!("created a key in set {set} on {}", server.name);
     report(ctx, &set, &made.keys, &status)

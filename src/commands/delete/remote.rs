@@ -1,7 +1,7 @@
 //! `jwks delete --remote`: keys of a server's set, or the whole set.
 
 use super::{DeleteArgs, chosen, describe, handles, keep_a_signer, report};
-use crate::commands::report::count;
+use crate::commands::report::{Whose, count};
 use crate::commands::server::{name_there, set_name};
 use crate::context::Context;
 use crate::error::{Kind, Result};
@@ -18,9 +18,10 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
         false => Operation::DeleteKey,
     })?;
     let name = &set_name(server, Some(&args.set))?;
+    let whose = Whose::there(name, &server.name);
     let set = match server.load(name, Form::Private) {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
-            return report(ctx, name, Vec::new(), false);
+            return report(ctx, whose, Vec::new(), false);
         }
         set => set?,
     };
@@ -31,7 +32,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     // A set that is the only one is never away, only empty.
     let is_nothing = !whole || server.kind.sets == Sets::One;
     if positions.is_empty() && is_nothing {
-        return report(ctx, name, Vec::new(), false);
+        return report(ctx, whose, Vec::new(), false);
     }
     if !args.force {
         keep_a_signer(name, &set, &states, &positions)?;
@@ -51,5 +52,5 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
         true => server.delete_set(name, &set)?,
         false => server.delete_keys(name, &set, &keys)?,
     }
-    report(ctx, name, handles(&keys), whole)
+    report(ctx, whose, handles(&keys), whole)
 }

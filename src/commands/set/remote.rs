@@ -1,7 +1,7 @@
 //! `jwks set --remote`: own keys into a server's set.
 
 use super::{SetArgs, read_documents, read_keys, report};
-use crate::commands::report::{count, list_names, loss_in_words};
+use crate::commands::report::{Whose, count, list_names, loss_in_words};
 use crate::commands::server::{set_name, warn_without_signer};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         && change.merged.updated.is_empty()
         && change.merged.replaced.is_empty()
     {
-        return report(ctx, name, &change.merged);
+        return report(ctx, Whose::there(name, &server.name), &change.merged);
     }
     refuse_shared_kids(&change.after, &server.kind.storage)?;
     warn_without_signer(
@@ -62,7 +62,7 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         ctx.out
             .status(format!("{} signs with {kid}", server.kind.name));
     }
-    report(ctx, name, &change.merged)
+    report(ctx, Whose::there(name, &server.name), &change.merged)
 }
 
 /// What is to become of a server's set.
@@ -156,6 +156,7 @@ fn signer(server: &Remote, set: &KeySet) -> Option<KeyName> {
 
 /// What is sent and what goes, in words.
 fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> String {
+    let there = Index::of(before);
     let sent = change
         .after
         .keys
@@ -169,9 +170,13 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
             .as_deref()
             .or(header.kty.as_deref())
             .unwrap_or("?");
-        let part = match has_private_member(key) {
-            true => "with its private part",
-            false => "public only",
+        let copies = there.copies_of(key);
+        let was_private = copies.iter().any(|i| has_private_member(&before.keys[*i]));
+        let part = match (has_private_member(key), was_private) {
+            (true, true) => "private, as it is there",
+            (true, false) => "with its private part",
+            (false, true) => "public only: its private part goes away there",
+            (false, false) => "public only",
         };
         format!("{kid} ({alg}, {part})")
     });

@@ -52,6 +52,7 @@ impl Answer {
                 "is the token right, and not expired? jwks remote show tells where it comes from",
             ),
             (403, _) => Error::denied(message).hint("the token does not give this right"),
+            (404, _) => Error::remote(message).hint("is the address right?"),
             (429, Some(wait)) => Error::remote(message).hint(format!(
                 "the server asks to wait {} s; run it again then",
                 wait.as_secs()

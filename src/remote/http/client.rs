@@ -19,7 +19,7 @@ use std::fmt;
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 use ureq::http::{self, Response};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Timeout};
 use url::Url;
 
 /// The most redirects that one call follows.
@@ -353,6 +353,13 @@ impl Client {
         match &failure.error {
             _ if is_write => {
                 error.hint("the server may have carried it out: look before you repeat it")
+            }
+            ureq::Error::Timeout(Timeout::Connect) if url.scheme() == "https" => {
+                error.hint("does that port speak https? --connect-timeout gives it longer")
+            }
+            _ if what.contains("InvalidContentType") => error.hint("does that port speak https?"),
+            _ if what.contains("disconnected") && url.scheme() == "http" => {
+                error.hint("is it a port for https?")
             }
             ureq::Error::Timeout(_) => error.hint("--timeout and --connect-timeout give it longer"),
             _ if what.contains("UnknownIssuer") => {

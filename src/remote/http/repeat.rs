@@ -43,6 +43,8 @@ pub fn reason_after_failure(request: &Request, error: &ureq::Error) -> Option<St
         ureq::Error::Io(error) => is_lost_connection(error),
         // A name that nobody knows is not known the next time either.
         ureq::Error::HostNotFound => false,
+        // Nor does a second wait of the whole limit help.
+        ureq::Error::Timeout(_) => false,
         error => was_never_sent(error),
     };
     let is_safe = request.is_idempotent() || was_never_sent(error);

@@ -256,8 +256,9 @@ impl Apinizer {
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
-        let is_unclear =
-            error.kind() == Failure::Remote && !error.to_string().contains(NOT_DEPLOYED);
+        let words = error.to_string();
+        let is_clear = words.contains(NOT_DEPLOYED) || words.contains(" answered 4");
+        let is_unclear = error.kind() == Failure::Remote && !is_clear;
         let look = || self.call(&Request::get(self.path(&[name, ""])));
         match is_unclear && look().is_ok() {
             true => Ok(()),
