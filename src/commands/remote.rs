@@ -203,7 +203,7 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
         .flatten()
     {
         if !file.exists() {
-            return Err(Error::not_found(format!("no file {}", file.display())));
+            ctx.out.warn(format!("there is no file {}", file.display()));
         }
     }
     warn_of_plain_http(ctx, &entry)?;

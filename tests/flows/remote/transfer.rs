@@ -34,7 +34,12 @@ fn what_a_push_would_do_is_shown_and_without_a_yes_not_done() {
         pruned.stderr.contains("theirs: only there, GOES AWAY"),
         "{pruned:#?}"
     );
-    assert!(pruned.stderr.contains("lose 1 key: theirs"), "{pruned:#?}");
+    assert!(
+        pruned
+            .stderr
+            .contains("lose 1 key, 1 of them private: theirs"),
+        "{pruned:#?}"
+    );
     let quiet = site.run("push api prod --prune --json").fails(4).error();
     let message = quiet["message"].as_str().expect("a message").to_owned();
     assert!(
@@ -86,14 +91,16 @@ fn json_tells_what_was_sent() {
         json!({
             "set": "api",
             "remote": "prod",
+            "name": "api",
             "sent": [{"kid": "both", "private": false}, {"kid": "new", "private": true}],
+            "signer": "new",
             "changed": true,
         })
     );
     let again = site.json("push api prod --yes --json");
     assert_eq!(
         again,
-        json!({"set": "api", "remote": "prod", "sent": [], "changed": false})
+        json!({"set": "api", "remote": "prod", "name": "api", "sent": [], "signer": "new", "changed": false})
     );
 }
 

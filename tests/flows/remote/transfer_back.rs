@@ -333,6 +333,7 @@ fn a_difference_is_shown_and_is_no_error_unless_it_is_asked_for() {
     let report = json!({
         "set": "api",
         "remote": "prod",
+        "name": "api",
         "only_local": ["here"],
         "only_remote": ["there"],
         "changed": [{"kid": "both", "members": ["d"]}],
@@ -346,6 +347,23 @@ fn a_difference_is_shown_and_is_no_error_unless_it_is_asked_for() {
     assert_eq!(site.sandbox.read_set("api"), before);
 }
 
+/// A private part that both sides have is no difference; that a push would take it away is told.
+#[test]
+fn a_private_part_too_many_is_told_of() {
+    let site = Site::newest();
+    site.ok("create api --kid old --nbf -1h");
+    site.ok("create api --kid new");
+    site.ok("push api prod --private-all --yes");
+    let report = site.json("diff api prod --json --exit-code");
+    assert_eq!(report["same"], 2);
+    assert_eq!(report["private_there"], json!(["old"]));
+    let shown = site.ok("diff api prod");
+    assert!(
+        shown.stderr.contains("private part there away: old"),
+        "{shown:#?}"
+    );
+}
+
 #[test]
 fn no_difference_is_exit_0() {
     let site = Site::newest();
@@ -355,7 +373,7 @@ fn no_difference_is_exit_0() {
     assert_eq!(
         same,
         json!({
-            "set": "api", "remote": "prod",
+            "set": "api", "remote": "prod", "name": "api",
             "only_local": [], "only_remote": [], "changed": [], "same": 2,
         })
     );
