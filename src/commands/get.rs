@@ -8,7 +8,6 @@ use crate::error::{Error, Kind, Result};
 use crate::key::Key;
 use crate::key::public::Dates;
 use crate::keyset::KeySet;
-use crate::keyset::lifecycle::{self, State};
 use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
 use crate::remote::kind::Form;
@@ -56,6 +55,7 @@ pub struct GetArgs {
 
 /// Runs `jwks get`.
 pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
+    let filter = args.filter.to_filter();
     if let Some(remote) = args.remote.open(ctx)? {
         let name = set_name(&remote, args.set.as_deref())?;
         let form = match args.private {
@@ -64,16 +64,17 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
         };
         let set = remote.load(&name, form)?;
         let states = remote.kind.storage.states(&set, ctx.now);
+        let positions = set.filter_by(&filter, &states);
         let kid = args.kid.as_deref();
         let kid = kid.map(|kid| name_there(&remote, &set, kid));
-        return print(ctx, args, kid.as_deref(), &name, &set, &states);
+        return print(ctx, args, kid.as_deref(), &name, &set, positions);
     }
     let name = SetName::new(args.set.as_deref().unwrap_or_default())?;
     let document = ctx.load(&name)?;
     let set = document.parse()?;
-    let states = lifecycle::states(&set, ctx.now);
+    let positions = set.filter(&filter, ctx.now);
     let kid = args.kid.as_deref();
-    print(ctx, args, kid, name.as_str(), &set, &states)
+    print(ctx, args, kid, name.as_str(), &set, positions)
 }
 
 fn print(
@@ -82,10 +83,9 @@ fn print(
     kid: Option<&str>,
     name: &str,
     set: &KeySet,
-    states: &[State],
+    mut positions: Vec<usize>,
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
-    let mut positions = set.filter_by(&args.filter.to_filter(), states);
     if let Some(kid) = kid {
         let found = set.find(kid).map_err(|error| {
             let is_public_reading = args.remote.remote.is_some() && !args.private;
