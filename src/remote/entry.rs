@@ -2,12 +2,15 @@
 
 use super::http::Trust;
 use super::kind::{Auth, KINDS, Kind};
-use super::token::{self, TOKEN};
+use super::place::{Place, sounds_secret};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 use url::Url;
+
+/// What stands for the token in the value of a header.
+pub const TOKEN: &str = "{token}";
 
 /// A remote's entry in `remotes.json`. What is `None` is left out there.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -45,58 +48,6 @@ pub struct Entry {
     pub other: Map<String, Value>,
 }
 
-/// Where a server is, and what of it is meant.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Place {
-    /// The address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// The project of Ory Network, by its slug.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub project_slug: Option<String>,
-    /// The service of Authlete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service_id: Option<String>,
-    /// The region of Authlete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    /// The project of Apinizer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub project: Option<String>,
-    /// The client that fetches tokens; its secret comes from where tokens come from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<String>,
-    /// The issuer (OpenID Connect Discovery).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
-}
-
-impl Place {
-    /// The settings that are there, by the names of their options.
-    pub fn settings(&self) -> Vec<(&'static str, &str)> {
-        let all = [
-            ("--url", &self.url),
-            ("--project-slug", &self.project_slug),
-            ("--service-id", &self.service_id),
-            ("--region", &self.region),
-            ("--project", &self.project),
-            ("--client-id", &self.client_id),
-            ("--issuer", &self.issuer),
-        ];
-        let given = all.into_iter();
-        given
-            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
-            .collect()
-    }
-
-    /// The value of a setting that a kind cannot do without.
-    pub fn required<'p>(name: &str, value: &'p Option<String>, kind: &Kind) -> Result<&'p str> {
-        value
-            .as_deref()
-            .ok_or_else(|| Error::usage(format!("{} needs {name}", kind.name)))
-    }
-}
-
 impl Entry {
     /// The kind of server.
     pub fn kind(&self) -> Result<&'static Kind> {
@@ -125,7 +76,7 @@ impl Entry {
         }
         self.base()?;
         if let Some(variable) = &self.token_env {
-            token::check_variable(variable)?;
+            check_variable(variable)?;
         }
         let uses_token = self.headers.iter().any(|header| header.contains(TOKEN));
         if kind.auth == Auth::None && self.token_source().is_some() && !uses_token {
@@ -192,22 +143,6 @@ pub fn split_header(header: &str) -> Result<(&str, &str)> {
     }
 }
 
-/// Whether a name sounds like that of a secret.
-fn sounds_secret(name: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "auth",
-        "cookie",
-        "credential",
-        "key",
-        "password",
-        "secret",
-        "signature",
-        "token",
-    ];
-    let name = name.to_ascii_lowercase();
-    WORDS.iter().any(|word| name.contains(word))
-}
-
 fn check_header(header: &str) -> Result<()> {
     const OWN: &[&str] = &[
         "accept",
@@ -235,31 +170,19 @@ fn check_header(header: &str) -> Result<()> {
     Ok(())
 }
 
-/// An address as the user gave it: http or https, and nothing secret in it.
-pub fn parse_address(address: &str) -> Result<Url> {
-    let refuse = |why: &str| {
-        // What is wrong may be a password: the address is not repeated.
-        Err(Error::usage(format!("the address {why}"))
-            .hint("addresses are like https://host:port/path"))
-    };
-    let Ok(mut url) = Url::parse(address) else {
-        return refuse("cannot be read");
-    };
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return refuse("is neither http:// nor https://");
+/// Refuses what is no name of a variable: somebody may have put the token itself there.
+fn check_variable(name: &str) -> Result<()> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = |c: char| c.is_ascii_alphabetic() || c == '_';
+    // What tokens of these services begin with.
+    let is_token = ["ory_pat_", "ory_apikey_", "sk_live_", "sk_test_"]
+        .iter()
+        .any(|beginning| name.starts_with(beginning));
+    match !is_token && name.starts_with(begins) && name.chars().all(is_name) && name.len() <= 64 {
+        true => Ok(()),
+        false => Err(
+            Error::usage("--token-env takes the name of an environment variable")
+                .hint("a token itself never stands on a command line"),
+        ),
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return refuse("carries a user name or password");
-    }
-    if url.query_pairs().any(|(name, _)| sounds_secret(&name)) {
-        return Err(Error::usage("the address carries a secret behind its question mark")
-            .hint("send it as a header: remote add --header 'NAME: {token}' with --token-env or its like"));
-    }
-    url.set_fragment(None);
-    Ok(url)
-}
-
-/// The address of a setting.
-pub fn parse_setting(place: &Place, kind: &Kind) -> Result<Url> {
-    parse_address(Place::required("--url", &place.url, kind)?)
 }

@@ -7,6 +7,7 @@
 pub mod entry;
 pub mod http;
 pub mod kind;
+pub mod place;
 pub mod registry;
 pub mod token;
 
@@ -18,10 +19,11 @@ use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
 use crate::secret::Secret;
-use entry::{Entry, Place, split_header};
+use entry::{Entry, TOKEN, split_header};
 use http::{Client, Endpoint, Options, Watch};
 use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
-use token::{TOKEN, Token};
+use place::Place;
+use token::Token;
 
 /// A server that can be asked.
 pub struct Remote {
@@ -48,7 +50,7 @@ enum Signer {
 
 /// The entry that an address in place of a name stands for.
 pub fn entry_of_address(address: &str) -> Result<Entry> {
-    let url = entry::parse_address(address)?;
+    let url = place::parse_address(address)?;
     Ok(Entry {
         name: http::show(&url),
         kind: "url".into(),

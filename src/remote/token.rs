@@ -12,9 +12,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use zeroize::Zeroize as _;
 
-/// What stands for the token in the value of a header.
-pub const TOKEN: &str = "{token}";
-
 /// The longest token, in octets.
 const LONGEST: u64 = 64 << 10;
 
@@ -71,23 +68,6 @@ pub fn missing(entry: &Entry, kind: &Kind) -> Error {
     .hint(format!(
         "{variables}add the remote with --token-env VAR, --token-file FILE or --token-command CMD; a terminal is asked for it"
     ))
-}
-
-/// Refuses what is no name of a variable: somebody may have put the token itself there.
-pub fn check_variable(name: &str) -> Result<()> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let begins = |c: char| c.is_ascii_alphabetic() || c == '_';
-    // What tokens of these services begin with.
-    let is_token = ["ory_pat_", "ory_apikey_", "sk_live_", "sk_test_"]
-        .iter()
-        .any(|beginning| name.starts_with(beginning));
-    match !is_token && name.starts_with(begins) && name.chars().all(is_name) && name.len() <= 64 {
-        true => Ok(()),
-        false => Err(
-            Error::usage("--token-env takes the name of an environment variable")
-                .hint("a token itself never stands on a command line"),
-        ),
-    }
 }
 
 fn from_variable(name: &str) -> Result<Option<Token>> {

@@ -1,8 +1,9 @@
 //! A remote in words, with nothing in them that could be a secret.
 
 use crate::error::{Error, Result};
-use crate::remote::entry::{Entry, parse_address};
+use crate::remote::entry::Entry;
 use crate::remote::kind::{Auth, Kind};
+use crate::remote::place::parse_address;
 use serde_json::{Value, json};
 
 /// An address as far as it can hold no secret.

@@ -10,8 +10,8 @@ use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::storage::Storage;
-use crate::remote::entry::{Place, parse_setting};
 use crate::remote::http::{Retries, Traffic};
+use crate::remote::place::{Place, parse_setting};
 use objects::{Apinizer, Object};
 use serde_json::json;
 use std::collections::HashMap;
@@ -51,8 +51,8 @@ pub static APINIZER: Kind = Kind {
         ..Retries::USUAL
     },
     base: |place| {
-        Place::required("--project", &place.project, &APINIZER)?;
-        parse_setting(place, &APINIZER)
+        Place::required("--project", &place.project, APINIZER.name)?;
+        parse_setting(place, APINIZER.name)
     },
     open: |client, place, token| Box::new(Apinizer::new(client, place, token)),
 };

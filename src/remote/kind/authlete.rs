@@ -8,8 +8,8 @@ use crate::key::public::has_private_member;
 use crate::keyset::KeySet;
 use crate::keyset::import::{self, Form as Document};
 use crate::keyset::storage::Storage;
-use crate::remote::entry::{Place, parse_address};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
+use crate::remote::place::{Place, parse_address};
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -54,7 +54,7 @@ const COMMON: Kind = Kind {
         ..Retries::USUAL
     },
     base: |place| {
-        Place::required("--service-id", &place.service_id, &AUTHLETE)?;
+        Place::required("--service-id", &place.service_id, AUTHLETE.name)?;
         region(place)
     },
     open: |client, place, token| {
@@ -77,7 +77,7 @@ pub static AUTHLETE_V2: Kind = Kind {
     token: "Authorization: Basic",
     token_variables: &[],
     base: |place| {
-        Place::required("--service-id", &place.service_id, &AUTHLETE_V2)?;
+        Place::required("--service-id", &place.service_id, AUTHLETE_V2.name)?;
         parse_address(place.url.as_deref().unwrap_or("https://api.authlete.com"))
     },
     open: |client, place, token| {

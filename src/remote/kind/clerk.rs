@@ -4,8 +4,8 @@ use super::{Auth, Form, Kind, Operation, Server, Sets};
 use crate::error::Result;
 use crate::keyset::KeySet;
 use crate::keyset::storage::Storage;
-use crate::remote::entry::parse_address;
 use crate::remote::http::{Client, Request, Retries, Traffic};
+use crate::remote::place::parse_address;
 
 /// Clerk.
 pub static CLERK: Kind = Kind {

@@ -10,8 +10,8 @@ use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::storage::Storage;
-use crate::remote::entry::{Place, parse_address, parse_setting};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
+use crate::remote::place::{Place, parse_address, parse_setting};
 use crate::secret::Secret;
 use halves::PRIVATE;
 use std::collections::HashSet;
@@ -108,7 +108,7 @@ fn self_hosted(place: &Place, kind: &Kind) -> Result<Url> {
 fn address(place: &Place, kind: &Kind) -> Result<Url> {
     match (&place.url, std::env::var(ADDRESS_VARIABLE)) {
         (None, Ok(address)) if !address.is_empty() => parse_address(&address),
-        _ => parse_setting(place, kind),
+        _ => parse_setting(place, kind.name),
     }
 }
 

@@ -6,8 +6,8 @@ mod clerk;
 mod hydra;
 mod url;
 
-use super::entry::Place;
 use super::http::{Client, Retries, Traffic};
+use super::place::Place;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;

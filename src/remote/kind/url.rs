@@ -4,8 +4,8 @@ use super::{Auth, Form, Kind, Operation, Server, Sets};
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
 use crate::keyset::storage::Storage;
-use crate::remote::entry::{Place, parse_address, parse_setting};
 use crate::remote::http::{Client, Request, Retries, Traffic, show};
+use crate::remote::place::{Place, parse_address, parse_setting};
 use serde::Deserialize;
 
 /// What is asked for where JWK Sets are published (RFC 7517 section 8.5.2).
@@ -24,7 +24,7 @@ const COMMON: Kind = Kind {
     storage: Storage::FAITHFUL,
     traffic: Traffic::Public,
     retries: Retries::USUAL,
-    base: |place| parse_setting(place, &URL),
+    base: |place| parse_setting(place, URL.name),
     open: |client, _, token| {
         if let Some(token) = token {
             client.authorize("Bearer", token);
@@ -42,7 +42,7 @@ pub static OIDC: Kind = Kind {
     about: "the JWK Set of an OpenID Connect issuer; read only",
     settings: &["--issuer"],
     auth: Auth::None,
-    base: |place| parse_address(Place::required("--issuer", &place.issuer, &OIDC)?),
+    base: |place| parse_address(Place::required("--issuer", &place.issuer, OIDC.name)?),
     open: |client, place, _| {
         let issuer = place.issuer.clone().unwrap_or_default();
         Box::new(Issuer { client, issuer })
