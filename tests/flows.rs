@@ -67,6 +67,8 @@ mod remotes_tokens;
 mod transfer;
 #[path = "flows/remote/transfer_back.rs"]
 mod transfer_back;
+#[path = "flows/remote/transfer_diff.rs"]
+mod transfer_diff;
 #[path = "flows/remote/wire.rs"]
 mod wire;
 #[path = "flows/remote/wire_certificates.rs"]

@@ -1,0 +1,97 @@
+//! `diff`: what differs between a set here and on a server, and what makes no difference.
+
+use crate::hydra::site::{Site, public};
+use serde_json::json;
+
+#[test]
+fn a_difference_is_shown_and_is_no_error_unless_it_is_asked_for() {
+    let site = Site::newest();
+    site.ok("create api --kid both");
+    site.ok("push api prod --yes");
+    site.ok("create api --kid here --alg RS256");
+    site.ok("create api --remote prod --kid there --alg PS256");
+    let mut changed = site.hydra.keys("api");
+    changed.retain(|key| key["kid"] == "there");
+    changed.push(public(&site.local("api")[0]));
+    site.hydra.put("api", &json!({ "keys": changed }));
+    site.hydra.server.forget_calls();
+    let before = site.sandbox.read_set("api");
+
+    let shown = site.ok("diff api prod").stdout;
+    let rows: Vec<Vec<&str>> = shown
+        .lines()
+        .map(|row| {
+            row.split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ["WHAT", "KID"],
+            ["only here", "here"],
+            ["only there", "there"],
+            ["differs in d", "both"],
+        ]
+    );
+    let report = json!({
+        "set": "api",
+        "remote": "prod",
+        "name": "api",
+        "only_local": ["here"],
+        "only_remote": ["there"],
+        "changed": [{"kid": "both", "members": ["d"]}],
+        "same": 0,
+    });
+    assert_eq!(site.json("diff api prod --json"), report);
+    let differs = site.run("diff api prod --json --exit-code").fails(8);
+    assert_eq!(differs.json(), report);
+    assert_eq!(differs.error()["kind"], "differs");
+    assert!(site.writes().is_empty());
+    assert_eq!(site.sandbox.read_set("api"), before);
+}
+
+/// A private part that both sides have is no difference; that a push would take it away is told.
+#[test]
+fn a_private_part_too_many_is_told_of() {
+    let site = Site::newest();
+    site.ok("create api --kid old --nbf -1h");
+    site.ok("create api --kid new");
+    site.ok("push api prod --private-all --yes");
+    let report = site.json("diff api prod --json --exit-code");
+    assert_eq!(report["same"], 2);
+    assert_eq!(report["private_there"], json!(["old"]));
+    let shown = site.ok("diff api prod");
+    assert!(
+        shown.stderr.contains("private part there away: old"),
+        "{shown:#?}"
+    );
+}
+
+#[test]
+fn no_difference_is_exit_0() {
+    let site = Site::newest();
+    site.ok("create api --count 2");
+    site.ok("push api prod --yes");
+    let same = site.json("diff api prod --json --exit-code");
+    assert_eq!(
+        same,
+        json!({
+            "set": "api", "remote": "prod", "name": "api",
+            "only_local": [], "only_remote": [], "changed": [], "same": 2,
+        })
+    );
+    assert_eq!(site.ok("diff api prod --exit-code").stdout, "");
+}
+
+#[test]
+fn a_set_that_is_on_one_side_only_differs() {
+    let site = Site::newest();
+    site.ok("create api --kid here");
+    let report = site.json("diff api prod --json");
+    assert_eq!(report["only_local"], json!(["here"]));
+    site.run("diff api prod --exit-code").fails(8);
+    site.run("diff nobody prod").fails(3);
+}
