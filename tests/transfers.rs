@@ -75,7 +75,7 @@ fn set(choices: &[Choice], dated: bool) -> KeySet<'static> {
     KeySet::from(keys)
 }
 
-fn kid<'k>(key: &'k Key) -> String {
+fn kid(key: &Key) -> String {
     Header::of(key).kid.expect("a kid").into_owned()
 }
 
