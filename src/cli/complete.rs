@@ -142,16 +142,6 @@ fn sets(current: &OsStr) -> Vec<CompletionCandidate> {
     wanted.map(|name| candidate(name.as_str())).collect()
 }
 
-/// Whether the word that is completed follows a colon.
-pub fn is_behind_a_colon(arguments: &[OsString]) -> bool {
-    let words = arguments.iter().skip_while(|word| *word != "--").skip(1);
-    let words: Vec<_> = words.collect();
-    let index = std::env::var("_CLAP_COMPLETE_INDEX");
-    let index: Option<usize> = index.ok().and_then(|index| index.parse().ok());
-    let is_colon = |index: usize| words.get(index).is_some_and(|word| *word == ":");
-    index.is_some_and(|index| is_colon(index) || (index > 0 && is_colon(index - 1)))
-}
-
 /// The remotes. What they hold is not asked: completion works offline.
 fn remotes(current: &OsStr) -> Vec<CompletionCandidate> {
     let registry = Registry::new(configuration_directory(), Duration::ZERO);

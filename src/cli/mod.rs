@@ -157,10 +157,6 @@ pub fn complete(arguments: &[OsString]) -> bool {
     if std::env::var_os(COMPLETE_VARIABLE).is_none_or(|shell| shell.is_empty()) {
         return false;
     }
-    // bash takes a colon for a word of its own: what stands behind one is nothing that we know.
-    if complete::is_behind_a_colon(arguments) {
-        return true;
-    }
     let directory = std::env::current_dir().ok();
     let _ = CompleteEnv::with_factory(complete::command)
         .var(COMPLETE_VARIABLE)
