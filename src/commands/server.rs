@@ -58,8 +58,17 @@ impl RemoteArgs {
 
     /// The server that was named; `None` where the keystore is meant.
     pub fn open(&self, ctx: &Context) -> Result<Option<Remote>> {
-        let name = self.remote.as_deref();
-        name.map(|name| self.connection.open(ctx, name)).transpose()
+        let Some(name) = self.remote.as_deref() else {
+            return Ok(None);
+        };
+        if let (remote, Some(set)) = split_name(name) {
+            return Err(
+                Error::usage("--remote takes the name of the remote alone").hint(format!(
+                    "the set stands where it always does: {set} --remote {remote}"
+                )),
+            );
+        }
+        self.connection.open(ctx, name).map(Some)
     }
 }
 

@@ -264,3 +264,15 @@ fn a_name_that_is_taken_is_replaced_only_by_force() {
     assert_eq!(kept(&sandbox)["remotes"][0]["url"], "https://two.example");
     assert_eq!(kept(&sandbox)["remotes"].as_array().map(Vec::len), Some(1));
 }
+
+/// `push`, `pull` and `diff` write REMOTE:NAME; the verbs name the set as they do here.
+#[test]
+fn the_verbs_name_the_set_by_itself() {
+    let hydra = Hydra::start(Version::V2_2);
+    let sandbox = Sandbox::new();
+    add(&sandbox, &format!("--kind hydra --url {}", hydra.address())).ok();
+    let run = sandbox.run(["get", "--remote", "prod:api"]).fails(2);
+    assert!(run.stderr.contains("api --remote prod"), "{run:#?}");
+    let run = sandbox.run(["get", "--remote", "prod"]).fails(2);
+    assert!(run.stderr.contains("SET --remote prod"), "{run:#?}");
+}
