@@ -8,7 +8,7 @@ use crate::keyset::merge::KeyName;
 use crate::keyset::push::{self, Fate, Item, Plan, Policy};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
-use crate::remote::kind::{Form, Sets};
+use crate::remote::kind::Form;
 use clap::Args;
 use serde::Serialize;
 
@@ -68,10 +68,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let local = document.parse()?;
     let (remote, there) = split_name(&args.remote);
     let server = args.connection.open(ctx, remote)?;
-    let there = match (there, server.kind.sets) {
-        (None, Sets::Named) => name.to_string(),
-        (there, _) => set_name(&server, there)?,
-    };
+    let there = set_name(&server, there, Some(name.as_str()))?;
     let held = server.get(&there, Form::Private)?.unwrap_or_default();
     let policy = Policy {
         prune: true,

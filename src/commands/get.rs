@@ -57,7 +57,7 @@ pub struct GetArgs {
 pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
     let filter = args.filter.to_filter();
     if let Some(remote) = args.remote.open(ctx)? {
-        let name = set_name(&remote, args.set.as_deref())?;
+        let name = set_name(&remote, args.set.as_deref(), None)?;
         let form = match args.private {
             true => Form::Private,
             false => Form::Public,

@@ -68,7 +68,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
     let remote = args.remote.open(ctx)?;
     match (&args.set, &remote) {
         (Some(_), Some(remote)) => {
-            let name = set_name(remote, args.set.as_deref())?;
+            let name = set_name(remote, args.set.as_deref(), None)?;
             let set = remote.load(&name, Form::Private)?;
             let states = remote.kind.storage.states(&set, ctx.now);
             let dated = match remote.kind.storage.keeps("nbf") {

@@ -85,10 +85,7 @@ pub fn run(ctx: &Context, args: &PullArgs) -> Result<()> {
     }
     let (name, there) = split_name(args.remote.as_deref().unwrap_or_default());
     let server = args.connection.open(ctx, name)?;
-    let there = match (there, &args.set) {
-        (None, Some(set)) if server.kind.sets == Sets::Named => set.clone(),
-        (there, _) => set_name(&server, there)?,
-    };
+    let there = set_name(&server, there, args.set.as_deref())?;
     let set = match &args.set {
         Some(set) => SetName::new(set)?,
         None => local_name(&server, &there)?,

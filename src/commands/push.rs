@@ -101,10 +101,7 @@ pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
         let (name, there) = split_name(args.remote.as_deref().unwrap_or_default());
         let set = SetName::new(args.set.as_deref().unwrap_or_default())?;
         let server = args.connection.open(ctx, name)?;
-        let there = match (there, server.kind.sets) {
-            (None, Sets::Named) => set.to_string(),
-            (there, _) => set_name(&server, there)?,
-        };
+        let there = set_name(&server, there, Some(set.as_str()))?;
         let report = push(ctx, args, &server, &set, &there)?;
         return match ctx.out.is_json() {
             true => ctx.out.json(&report),

@@ -4,7 +4,6 @@ use super::report::{count, list_names};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::key::public::is_key_pair;
 use crate::keyset::KeySet;
 use crate::output::Output;
 use crate::remote::entry::Entry;
@@ -179,8 +178,9 @@ pub fn for_each_set<N: Display, R: Serialize>(
     Err(Error::of(kind, format!("{number} not {done}: {failed}")))
 }
 
-/// The set that is meant on a server: the one that was named, or the only one there is.
-pub fn set_name(remote: &Remote, named: Option<&str>) -> Result<String> {
+/// The set that is meant on a server: the one that was named, or the only one there is, or the one
+/// that is called as it is `here`.
+pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Result<String> {
     match (named, remote.kind.sets) {
         (Some(name), Sets::Named) => Ok(name.to_owned()),
         // A kid, say, must not pass for the name of the set and take all of it along.
@@ -198,19 +198,19 @@ pub fn set_name(remote: &Remote, named: Option<&str>) -> Result<String> {
             .sets()?
             .pop()
             .ok_or_else(|| Error::not_found(format!("{} has no set", remote.name))),
-        (None, Sets::Named) => {
-            Err(
-                Error::usage(format!("{} has sets by name: which one?", remote.kind.name)).hint(
-                    format!("jwks get SET --remote {0}, jwks pull {0}:SET", remote.name),
-                ),
+        (None, Sets::Named) => here.map(str::to_owned).ok_or_else(|| {
+            let name = &remote.name;
+            Error::usage(format!("{} has sets by name: which one?", remote.kind.name)).hint(
+                format!("jwks get SET --remote {name}, jwks pull {name}:SET"),
             )
-        }
+        }),
     }
 }
 
 /// Warns where a server that signs would be left without a key to sign with.
 pub fn warn_without_signer(ctx: &Context, server: &Remote, target: &str, after: &KeySet) {
-    if server.kind.storage.first_signs && !after.keys.iter().any(is_key_pair) {
+    let storage = &server.kind.storage;
+    if storage.first_signs && storage.signer(after).is_none() {
         ctx.out.warn(format!(
             "no private key would be left in {target}: {} generates one of its own where it signs with that set",
             server.kind.name

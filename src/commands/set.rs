@@ -202,9 +202,7 @@ fn read_keys(
         let set = import::read(document.octets.expose(), args.from)
             .map_err(|error| error.about(&document.name))?;
         if args.kid.is_none() {
-            for (name, value) in set.members() {
-                given.add_member(name.clone(), value.clone());
-            }
+            given.add_members(&set);
         }
         given.keys.extend(set.keys);
     }
@@ -272,9 +270,7 @@ fn merge(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>) 
         }
     }
     ctx.store.change(name, IfMissing::Create, |set| {
-        for (name, value) in given.members() {
-            set.add_member(name.clone(), value.clone());
-        }
+        set.add_members(&given);
         let merged = set.merge(given.keys, args.on_conflict)?;
         match merged.replaced == expected {
             true => Ok(merged),

@@ -62,13 +62,6 @@ impl<'a> KeySet<'a> {
         self.before.iter().chain(&self.after)
     }
 
-    /// Adds a member to the set unless it has one of that name.
-    pub fn add_member(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
-        if name != "keys" && self.members().all(|(other, _)| *other != name) {
-            self.after.push((name, value));
-        }
-    }
-
     /// Adds the members of another set that this one does not have.
     pub fn add_members(&mut self, other: &KeySet) {
         let own = self.members().map(|(name, _)| name.to_string());

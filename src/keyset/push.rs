@@ -13,7 +13,6 @@ use crate::key::Key;
 use crate::key::check::{findings, has_error};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
-use signer::signing_key;
 use std::collections::{HashMap, HashSet};
 use wanted::{Wanted, wanted};
 
@@ -162,8 +161,9 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
     }
     refuse_shared_kids(&plan.set, storage)?;
     if storage.first_signs {
-        plan.put_the_signer_first(local, &states, remote, !policy.only.is_empty());
-        let signer = |set| signing_key(set).map(KeyName::of);
+        let now = storage.signer(remote);
+        plan.put_the_signer_first(local, &states, now, !policy.only.is_empty());
+        let signer = |set| storage.signer(set).map(KeyName::of);
         let (now, then) = (signer(remote), signer(&plan.set));
         plan.signer = then.clone();
         plan.new_signer =

@@ -50,6 +50,12 @@ impl Storage {
         left
     }
 
+    /// The key of a set that signs there, where the order decides it: the first with a private part.
+    pub fn signer<'s, 'k>(&self, set: &'s KeySet<'k>) -> Option<&'s Key<'k>> {
+        let first = set.keys.iter().find(|key| is_key_pair(key));
+        first.filter(|_| self.first_signs)
+    }
+
     /// The states of the keys of a set there. Where the order decides who signs, that key is the
     /// active one of all that sign.
     pub fn states(&self, set: &KeySet, now: i64) -> Vec<State> {
@@ -62,15 +68,14 @@ impl Storage {
                 }
             }
         }
-        if !self.first_signs {
+        let Some(signer) = self.signer(set) else {
             return states;
-        }
-        let signer = set.keys.iter().position(is_key_pair);
-        for (position, (key, state)) in set.keys.iter().zip(&mut states).enumerate() {
+        };
+        for (key, state) in set.keys.iter().zip(&mut states) {
             let signs = Header::of(key).effective_use() != Some("enc");
-            if Some(position) == signer {
+            if key == signer {
                 *state = State::Active;
-            } else if signs && *state == State::Active && signer.is_some() {
+            } else if signs && *state == State::Active {
                 *state = State::Retired;
             }
         }

@@ -13,7 +13,6 @@ pub mod token;
 
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
@@ -292,11 +291,8 @@ impl Remote {
         if let Some(key) = more {
             return Some(format!("the key {:?} is there", name(key)));
         }
-        let signer = |set: &KeySet| {
-            let first = set.keys.iter().find(|key| is_key_pair(key));
-            first.and_then(|key| KeyName::of(key).thumbprint)
-        };
-        let matters = storage.first_signs && wanted_signer == Signer::Same;
+        let signer = |set| storage.signer(set).map(|key| KeyName::of(key).thumbprint);
+        let matters = wanted_signer == Signer::Same;
         (matters && signer(now) != signer(written)).then(|| "another key signs".to_owned())
     }
 

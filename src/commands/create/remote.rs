@@ -20,7 +20,7 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
         None => uuid::Uuid::new_v4().to_string(),
     };
     check_kid(&kid)?;
-    let set = set_name(server, Some(&args.set))?;
+    let set = set_name(server, Some(&args.set), None)?;
     let made = server.generate(
         &set,
         &Generate {

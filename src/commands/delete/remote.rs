@@ -17,7 +17,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
         true => Operation::DeleteSet,
         false => Operation::DeleteKey,
     })?;
-    let name = &set_name(server, Some(&args.set))?;
+    let name = &set_name(server, Some(&args.set), None)?;
     let whose = Whose::there(name, &server.name);
     let set = match server.load(name, Form::Private) {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {

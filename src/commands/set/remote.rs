@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
-use crate::key::public::{has_private_member, is_key_pair};
+use crate::key::public::has_private_member;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
@@ -30,7 +30,7 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
     let mut given = read_keys(ctx, args, &documents, attributes)?;
     refuse_unfit(server, &mut given)?;
 
-    let name = &set_name(server, Some(&args.set))?;
+    let name = &set_name(server, Some(&args.set), None)?;
     let before = server.get(name, Form::Private)?.unwrap_or_default();
     let change = match args.replace {
         true => replacement(&before, &given),
@@ -55,10 +55,8 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         Some(key) => server.put_key(name, &before, key)?,
         None => server.put_set(name, &before, &change.after)?,
     }
-    if let Some(kid) = signer(server, &change.after)
-        .as_ref()
-        .and_then(KeyName::handle)
-    {
+    let signer = server.kind.storage.signer(&change.after).map(KeyName::of);
+    if let Some(kid) = signer.as_ref().and_then(KeyName::handle) {
         ctx.out
             .status(format!("{} signs with {kid}", server.kind.name));
     }
@@ -146,14 +144,6 @@ fn addition(
     })
 }
 
-/// The key that a server signs with, where the order of the set decides it.
-fn signer(server: &Remote, set: &KeySet) -> Option<KeyName> {
-    let signer = set.keys.iter().find(|key| is_key_pair(key));
-    signer
-        .filter(|_| server.kind.storage.first_signs)
-        .map(KeyName::of)
-}
-
 /// What is sent and what goes, in words.
 fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> String {
     let there = Index::of(before);
@@ -187,7 +177,8 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
         server.name,
         list_names(&sent)
     );
-    let (now, then) = (signer(server, before), signer(server, &change.after));
+    let signer = |set| server.kind.storage.signer(set).map(KeyName::of);
+    let (now, then) = (signer(before), signer(&change.after));
     if let Some(kid) = then.as_ref().and_then(KeyName::handle)
         && now != then
     {

@@ -10,21 +10,20 @@ use crate::keyset::merge::KeyName;
 use std::collections::HashSet;
 
 impl Plan {
-    /// Decides who signs, where the first private key does: the active key of the line that signs
-    /// now, or else the first active one of ours. Where only some keys were named, nobody else's line
+    /// Decides who signs, where the first private key does: the active key of the line of `now`, the
+    /// one that signs there before, or else the first active one of ours. Where only some keys were named, nobody else's line
     /// takes over.
     pub(super) fn put_the_signer_first(
         &mut self,
         local: &KeySet,
         states: &[State],
-        remote: &KeySet,
+        now: Option<&Key>,
         only_named: bool,
     ) {
         let signers = local.keys.iter().zip(states).filter(|(key, state)| {
             **state == State::Active && Header::of(key).effective_use() == Some("sig")
         });
         let signers: HashSet<_> = signers.map(|(key, _)| identity(key)).collect();
-        let now = signing_key(remote);
         let keys = &mut self.set.keys;
         let is_ours = |key: &&Key| is_key_pair(key) && signers.contains(&identity(key));
         let in_its_line = |key: &Key| {
@@ -56,9 +55,4 @@ impl Plan {
 fn identity(key: &Key) -> (Option<String>, Option<String>) {
     let name = KeyName::of(key);
     (name.thumbprint, name.kid)
-}
-
-/// The key that signs where the first one with a private part does.
-pub fn signing_key<'s>(set: &'s KeySet) -> Option<&'s Key<'s>> {
-    set.keys.iter().find(|key| is_key_pair(key))
 }

@@ -232,6 +232,47 @@ fn failing_halfway() -> Site {
     Site::beside(Hydra::behind(Version::V1_0, proxy), Version::V1_0)
 }
 
+/// A 1.0 that fails so once, and has then recovered.
+fn failing_once() -> Site {
+    let puts = Arc::new(Mutex::new(0));
+    let proxy = move |call: &crate::servers::Call| {
+        let mut puts = lock(&puts);
+        *puts += usize::from(call.method == "PUT");
+        let missing = json!({
+            "error": "Not Found",
+            "error_description": "Unable to locate the requested resource",
+        });
+        match (*puts, call.method.as_str()) {
+            (1, "PUT") => Some(Answer::json(500, json!({ "error": "Out of space" }))),
+            (1, _) => Some(Answer::json(404, missing)),
+            _ => None,
+        }
+    };
+    Site::beside(Hydra::behind(Version::V1_0, proxy), Version::V1_0)
+}
+
+/// What was there before is known, and is put there again.
+#[test]
+fn a_set_that_a_failed_push_lost_is_put_back() {
+    let site = failing_once();
+    site.ok("create api --remote prod --alg ES512 --kid theirs");
+    let held = || {
+        let mut keys = site.hydra.keys("api");
+        keys.sort_by_key(|key| key["kid"].to_string());
+        keys
+    };
+    let before = held();
+    site.ok("create api --kid mine");
+    let run = site.run("push api prod --yes").fails(6);
+    assert!(run.stderr.contains("put back as it was"), "{run:#?}");
+    assert_eq!(held(), before);
+    let puts = site.hydra.server.lines();
+    assert_eq!(
+        puts.iter().filter(|line| line.starts_with("PUT")).count(),
+        2
+    );
+}
+
 /// Whoever does not hear that the set is gone finds out when no token verifies any more.
 #[test]
 fn a_set_that_a_failed_push_lost_is_told_of() {
