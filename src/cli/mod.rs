@@ -6,7 +6,7 @@ use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::man::EXIT_CODES;
 use crate::commands::{
     check, completion, create, delete, diff, export, get, list, man, pull, push, remote, set,
-    thumbprint,
+    thumbprint, time,
 };
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -96,6 +96,11 @@ pub struct Global {
     /// Confirm beforehand what would be asked
     #[arg(short, long, global = true)]
     pub yes: bool,
+
+    /// The time that counts as now, for simulations and tests: a time as in create --exp
+    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
+    #[arg(allow_hyphen_values = true)]
+    pub now: Option<String>,
 
     /// How long to wait for another jwks that is writing
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
@@ -229,13 +234,21 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         Ok(directory) => directory,
         Err(error) => return Err((out, error)),
     };
+    let now = jiff::Timestamp::now().as_second();
+    let now = match &global.now {
+        Some(time) => match time::parse(time, now) {
+            Ok(now) => now,
+            Err(error) => return Err((out, error.about("--now"))),
+        },
+        None => now,
+    };
     let lock_wait = Duration::from_secs(global.lock_wait);
     Ok(Context {
         store: Keystore::new(directory, lock_wait),
         remotes: Registry::new(configuration_directory(), lock_wait),
         prompt: Prompt::new(global.yes, global.no_input),
         out,
-        now: jiff::Timestamp::now().as_second(),
+        now,
     })
 }
 

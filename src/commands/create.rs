@@ -206,14 +206,10 @@ fn generate(
     });
     let mut keys = Vec::new();
     for _ in 0..args.count {
-        let mut members = plan.generate()?;
-        // One thumbprint in 64 begins with a dash: a kid that looks like an option is a nuisance
-        // on every command line.
-        while named_by_thumbprint(args)
-            && thumbprint(&members).is_some_and(|kid| kid.starts_with('-'))
-        {
-            members = plan.generate()?;
-        }
+        let mut members = match args.kid.is_none() && args.kid_from == KidFrom::Thumbprint {
+            true => plan.generate_for_a_thumbprint()?,
+            false => plan.generate()?,
+        };
         if !args.key_ops.is_empty() {
             members.set_texts("key_ops", &args.key_ops);
         }
@@ -232,10 +228,6 @@ fn generate(
         progress.finish_and_clear();
     }
     Ok(keys)
-}
-
-fn named_by_thumbprint(args: &CreateArgs) -> bool {
-    args.kid.is_none() && args.kid_from == KidFrom::Thumbprint
 }
 
 /// Gives each key its kid, which no other key of the set may have, and adds it.

@@ -6,6 +6,7 @@ use super::curve::{CURVES, Curve};
 use super::format::der;
 use super::members::Members;
 use super::rsa::MODULUS_BITS;
+use super::thumbprint::thumbprint;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use josekit::JoseError;
@@ -122,6 +123,17 @@ impl Plan {
     /// Whether generating the key takes long enough to show that something is going on.
     pub fn is_slow(&self) -> bool {
         matches!(self.material, Material::Rsa { bits } if bits >= 4096)
+    }
+
+    /// Generates a key whose thumbprint is fit for a kid: one in 64 begins with a dash, and a kid
+    /// that looks like an option is a nuisance on every command line.
+    pub fn generate_for_a_thumbprint(&self) -> Result<Members<'static>> {
+        loop {
+            let members = self.generate()?;
+            if !thumbprint(&members).is_some_and(|kid| kid.starts_with('-')) {
+                return Ok(members);
+            }
+        }
     }
 
     /// Generates a key: kty, use and alg in front, then the key itself, private part included.

@@ -31,7 +31,13 @@ pub struct Header<'a> {
     pub nbf: Option<i64>,
     /// `exp` in seconds since 1970.
     pub exp: Option<i64>,
+    /// [`SUCCESSOR`], where it is a string.
+    pub successor: Option<Cow<'a, str>>,
 }
+
+/// The member of a key that is to retire in favour of one of another line: the kid of that key.
+/// It is jwks's own, and stays in the keystore.
+pub const SUCCESSOR: &str = "jwks_successor";
 
 #[derive(Deserialize)]
 struct Quick<'a> {
@@ -48,6 +54,8 @@ struct Quick<'a> {
     iat: Option<f64>,
     nbf: Option<f64>,
     exp: Option<f64>,
+    #[serde(borrow, rename = "jwks_successor")]
+    successor: Option<Text<'a>>,
 }
 
 impl Quick<'_> {
@@ -78,6 +86,7 @@ impl<'a> Header<'a> {
                 iat: seconds(quick.iat),
                 nbf: seconds(quick.nbf),
                 exp: seconds(quick.exp),
+                successor: text(quick.successor),
             },
             // Something is of a wrong type: take what is not.
             Err(_) => Header::slowly(&key.members().unwrap_or_default()),
@@ -100,6 +109,7 @@ impl<'a> Header<'a> {
             iat: seconds("iat"),
             nbf: seconds("nbf"),
             exp: seconds("exp"),
+            successor: text(SUCCESSOR),
         }
     }
 
@@ -196,7 +206,8 @@ fn is_known(header: &Header) -> bool {
         .is_some_and(|kty| KeyType::named(kty).is_some())
 }
 
-fn size(members: &Members) -> Option<u32> {
+/// The bits of an RSA modulus or of a symmetric key.
+pub fn size(members: &Members) -> Option<u32> {
     let octets = |name| base64url::decode_lenient(&members.string(name)?);
     match members.string("kty")?.as_ref() {
         "RSA" => Some(bit_length(&octets("n")?)),

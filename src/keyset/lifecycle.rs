@@ -50,7 +50,8 @@ pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
 /// The state of every key of a set, in the set's order. `now` is in seconds since 1970.
 ///
 /// A key without dates is active from the beginning. Of several that have begun, the one that
-/// began last is active; then the one with the newest `iat`; then the last in the set.
+/// began last is active; then the one with the newest `iat`; then the last in the set. Where that
+/// one names a successor in another line, it is retired from the moment at which that one begins.
 pub fn states(set: &KeySet, now: i64) -> Vec<State> {
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     states_of(&headers, now)
@@ -75,7 +76,6 @@ pub fn signing_states(set: &KeySet, now: i64) -> Vec<State> {
 
 /// The same over headers that have been read already.
 pub fn states_of(headers: &[Header], now: i64) -> Vec<State> {
-    let begun = |header: &Header| header.nbf.or(header.iat);
     let mut newest: HashMap<Line, usize> = HashMap::new();
     let mut states = Vec::with_capacity(headers.len());
     for (i, header) in headers.iter().enumerate() {
@@ -86,16 +86,41 @@ pub fn states_of(headers: &[Header], now: i64) -> Vec<State> {
         } else {
             states.push(State::Retired);
             let best = newest.entry(line(header)).or_insert(i);
-            let rank = |i: usize| (begun(&headers[i]), headers[i].iat, i);
-            if rank(i) > rank(*best) {
+            if rank(headers, i) > rank(headers, *best) {
                 *best = i;
             }
         }
     }
     for i in newest.into_values() {
-        states[i] = State::Active;
+        if !is_succeeded(&headers[i], headers, now) {
+            states[i] = State::Active;
+        }
     }
     states
+}
+
+/// When a key began, or will begin, to sign, in seconds since 1970; `None` is the beginning of time.
+pub(super) fn begin(header: &Header) -> Option<i64> {
+    header.nbf.or(header.iat)
+}
+
+/// The order of the keys of a line: the greatest that has begun is active.
+pub(super) fn rank(headers: &[Header], position: usize) -> (Option<i64>, Option<i64>, usize) {
+    let header = &headers[position];
+    (begin(header), header.iat, position)
+}
+
+/// The key of another line that a key names as its successor, where it is there.
+pub(super) fn successor(header: &Header, headers: &[Header]) -> Option<usize> {
+    let named = header.successor.as_deref()?;
+    let is_named = |other: &Header| other.kid.as_deref() == Some(named);
+    headers.iter().position(is_named)
+}
+
+/// Whether a key's successor in another line has begun.
+fn is_succeeded(header: &Header, headers: &[Header], now: i64) -> bool {
+    let successor = successor(header, headers);
+    successor.is_some_and(|i| headers[i].nbf.is_none_or(|nbf| nbf <= now))
 }
 
 /// The next moment at which a key changes its state by itself, in seconds since 1970.
@@ -149,6 +174,18 @@ mod tests {
     fn among_keys_that_began_together_the_newest_is_active() {
         let set = r#"{"keys":[{"kty":"oct","nbf":5,"iat":4},{"kty":"oct","nbf":5,"iat":3}]}"#;
         assert_eq!(states_at(set, 5), "active retired");
+    }
+
+    #[test]
+    fn a_line_ends_when_its_successor_in_another_begins() {
+        let set = r#"{"keys":[
+            {"kty":"RSA","use":"sig","alg":"RS256","kid":"a","iat":1},
+            {"kty":"RSA","use":"sig","alg":"RS256","kid":"b","iat":2,"jwks_successor":"c"},
+            {"kty":"EC","use":"sig","alg":"ES256","kid":"c","iat":3,"nbf":10}]}"#;
+        assert_eq!(states_at(set, 9), "retired active pending");
+        assert_eq!(states_at(set, 10), "retired retired active");
+        let lost = set.replace("\"kid\":\"c\"", "\"kid\":\"d\"");
+        assert_eq!(states_at(&lost, 10), "retired active active");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod merge;
 pub mod publish;
 pub mod pull;
 pub mod push;
+pub mod rotate;
 pub mod select;
 pub mod storage;
 

@@ -1,0 +1,121 @@
+//! Carrying out a plan.
+
+use super::lines::REVOKED;
+use super::{NewKey, Plan, Successor, Template};
+use crate::error::Result;
+use crate::key::Key;
+use crate::key::members::Members;
+use crate::key::summary::{Header, SUCCESSOR};
+use crate::key::thumbprint::thumbprint;
+use crate::keyset::KeySet;
+
+/// What a rotation changed.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// New keys that are published and do not sign yet.
+    pub staged: Vec<Key<'static>>,
+    /// New keys that sign at once.
+    pub activated: Vec<Key<'static>>,
+    /// Keys that were given another end.
+    pub retired: Vec<Key<'static>>,
+    /// Keys that are gone.
+    pub removed: Vec<Key<'static>>,
+}
+
+impl Changes {
+    /// Whether nothing was changed.
+    pub fn is_empty(&self) -> bool {
+        self.staged.is_empty()
+            && self.activated.is_empty()
+            && self.retired.is_empty()
+            && self.removed.is_empty()
+    }
+}
+
+impl Plan {
+    /// Carries the plan out on the set that it was made for. `make` makes the new keys, which get
+    /// their thumbprint for a kid. `now` is in seconds since 1970. Where it fails the set is to be
+    /// thrown away.
+    pub fn apply(
+        &self,
+        set: &mut KeySet,
+        now: i64,
+        mut make: impl FnMut(&Template) -> Result<Members<'static>>,
+    ) -> Result<Changes> {
+        let mut changes = Changes::default();
+        let mut new = Vec::new();
+        for key in &self.new {
+            let members = make(&key.template)?;
+            new.push(dated(members, key, now));
+        }
+        let kid = |successor: &Successor| match successor {
+            Successor::There(kid) => kid.clone(),
+            Successor::New(number) => new
+                .get(*number)
+                .and_then(|key| Header::of(key).kid)
+                .map(|kid| kid.into_owned())
+                .unwrap_or_default(),
+        };
+        for (position, successor) in &self.successors {
+            let kid = successor.as_ref().map(kid);
+            edit(set, *position, |members| match kid {
+                Some(kid) => members.set_text(SUCCESSOR, &kid),
+                None => members.remove(SUCCESSOR),
+            });
+        }
+        for position in &self.revoked {
+            edit(set, *position, |members| {
+                let why = format!(r#"{{"revoked_at":{now},"reason":"compromised"}}"#);
+                members.set_raw(REVOKED, why);
+            });
+        }
+        for (position, exp) in &self.ends {
+            edit(set, *position, |members| members.set_number("exp", *exp));
+            if !self.removed.contains(position) {
+                changes
+                    .retired
+                    .extend(set.keys.get(*position).cloned().map(Key::into_owned));
+            }
+        }
+        for position in self.removed.iter().rev() {
+            changes
+                .removed
+                .push(set.keys.remove(*position).into_owned());
+        }
+        changes.removed.reverse();
+        for (key, planned) in new.into_iter().zip(&self.new) {
+            set.keys.push(key.clone());
+            match planned.nbf.is_some_and(|nbf| nbf > now) {
+                true => changes.staged.push(key),
+                false => changes.activated.push(key),
+            }
+        }
+        Ok(changes)
+    }
+}
+
+/// A new key with its kid and dates.
+fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Key<'static> {
+    members.set_number("iat", now);
+    for (name, date) in [("nbf", planned.nbf), ("exp", planned.exp)] {
+        if let Some(date) = date {
+            members.set_number(name, date);
+        }
+    }
+    if let Some(Successor::There(kid)) = &planned.successor {
+        members.set_text(SUCCESSOR, kid);
+    }
+    let kid = thumbprint(&members).unwrap_or_default();
+    Key::from(members.with_kid(&kid))
+}
+
+fn edit(set: &mut KeySet, position: usize, change: impl FnOnce(&mut Members)) {
+    let Some(key) = set.keys.get_mut(position) else {
+        return;
+    };
+    if let Ok(members) = key.members() {
+        let mut members = members.into_owned();
+        change(&mut members);
+        *key = Key::from(members);
+    }
+}

@@ -1,0 +1,185 @@
+//! One line and its schedule: when the active key is followed, and by which one.
+
+use super::super::lifecycle::{self, State, begin};
+use super::template::Template;
+use super::{CLOCK_DIFFERENCE, NewKey, Planner, Successor};
+use crate::error::Result;
+
+/// When an active key is to be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// Never: there is no schedule.
+    Never,
+    /// At this time, in seconds since 1970, or else some whole leads later.
+    At(i64),
+    /// As soon as may be.
+    Now,
+}
+
+impl Planner<'_, '_> {
+    /// Stages the successor of a line's active key when that is due, and dates the keys that
+    /// retire.
+    pub(super) fn follow_the_calendar(&mut self, line: usize) -> Result<()> {
+        let Some(active) = self.lines.active(line) else {
+            return self.begin_again(line);
+        };
+        let schedule = self.policy.schedule;
+        if let Some(begins) = self.lines.end_of_line(line) {
+            // It moves: whoever signs until then ends after the next one has begun.
+            let next = self.lines.pending(line).first().map(|(nbf, _)| *nbf);
+            let next = next.unwrap_or(begins);
+            self.end_no_earlier(active, next.saturating_add(schedule.grace()));
+            return Ok(());
+        }
+        let key = &self.lines.set.keys[active];
+        let mut pending = self.lines.pending(line);
+        let mut is_unlike = false;
+        if self.policy.asks_for_material(&self.lines.headers[active]) {
+            let wanted = Template::like(key, self.policy)?;
+            is_unlike = !wanted.fits(key);
+            let keys = &self.lines.set.keys;
+            let fits = |(_, i): &(i64, usize)| wanted.fits(&keys[*i]);
+            let (fit, unfit) = pending.into_iter().partition(fits);
+            pending = fit;
+            // A key of the old size or curve would only have to be followed again.
+            let unfit: Vec<(i64, usize)> = unfit;
+            self.plan.removed.extend(unfit.iter().map(|(_, i)| *i));
+        }
+        let first = pending.first().map(|(nbf, _)| *nbf);
+        let due = match is_unlike || self.policy.force {
+            true => Due::Now,
+            false => self.due(active, first),
+        };
+        let (needed, latest) = match due {
+            Due::Now => (Some(self.soon()), self.soon()),
+            Due::At(due) => {
+                let needed = self.beginning(due);
+                (needed, needed.unwrap_or(due))
+            }
+            Due::Never => (None, i64::MAX),
+        };
+        let next = match (first.filter(|first| *first <= latest), needed) {
+            (None, Some(nbf)) => {
+                let template = Template::like(key, self.policy)?;
+                self.make(NewKey::from_then_on(template, nbf, self.policy.now));
+                Some(self.last_signature(nbf))
+            }
+            (next, _) => next,
+        };
+        match (next, due) {
+            (Some(next), _) if self.lines.headers[active].exp.is_some() => {
+                self.end_no_earlier(active, next.saturating_add(schedule.grace()));
+            }
+            (None, Due::At(due)) => self.due.push(self.staging(due)),
+            _ => {}
+        }
+        self.end_retired(line, next.as_slice(), schedule.keep);
+        Ok(())
+    }
+
+    /// When an active key is due, by its age or by its end. `first` is when the first pending key of
+    /// its line begins.
+    fn due(&self, active: usize, first: Option<i64>) -> Due {
+        let header = &self.lines.headers[active];
+        let schedule = self.policy.schedule;
+        let by_age = match (schedule.every, begin(header)) {
+            (None, _) => None,
+            (Some(_), None) => return Due::Now,
+            (Some(every), Some(begin)) => Some(begin.saturating_add(every)),
+        };
+        // Its tokens outlive it unless the next one begins early enough.
+        let by_end = header
+            .exp
+            .filter(|exp| first.is_none_or(|first| first > *exp));
+        let by_end = by_end.map(|exp| exp.saturating_sub(schedule.grace()));
+        let due = by_age.into_iter().chain(by_end).min();
+        due.map_or(Due::Never, Due::At)
+    }
+
+    /// When a key that is staged now may sign, in seconds since 1970.
+    pub(super) fn soon(&self) -> i64 {
+        self.policy.now.saturating_add(self.policy.schedule.lead())
+    }
+
+    /// Until when a key may sign that is followed from `begins` on by one that nobody knew: some
+    /// clock may be ahead.
+    pub(super) fn last_signature(&self, begins: i64) -> i64 {
+        begins.max(self.policy.now.saturating_add(CLOCK_DIFFERENCE))
+    }
+
+    /// When a successor is staged that is due at a time: two leads before, so that every rotation
+    /// within a lead gives it the same beginning.
+    fn staging(&self, due: i64) -> i64 {
+        due.saturating_sub(self.policy.schedule.lead().saturating_mul(2))
+    }
+
+    /// When a successor begins that is due at a time: then, or as many whole leads later as it takes
+    /// to have it published for one. `None` where it is too early to stage it.
+    fn beginning(&self, due: i64) -> Option<i64> {
+        if self.policy.now < self.staging(due) {
+            return None;
+        }
+        let lead = self.policy.schedule.lead();
+        let late = self.soon().saturating_sub(due).max(0);
+        Some(match lead {
+            0 => due.max(self.policy.now),
+            lead => {
+                let leads = late.saturating_add(lead - 1) / lead;
+                due.saturating_add(leads.saturating_mul(lead))
+            }
+        })
+    }
+
+    /// A line in which nobody signs any more gets a key at once. One that is yet to begin, and one
+    /// that has moved, gets none.
+    fn begin_again(&mut self, line: usize) -> Result<()> {
+        let Some(last) = self.lines.last_begun(line) else {
+            return Ok(());
+        };
+        let pending = self.lines.pending(line);
+        let is_awaited = |(_, i): &(i64, usize)| !self.lines.led_to(*i).is_empty();
+        if pending.iter().any(is_awaited) {
+            return Ok(());
+        }
+        let headers = &self.lines.headers;
+        let successor = lifecycle::successor(&headers[last], headers);
+        let was_pending = |i: usize| self.lines.state_before(i) == Some(State::Pending);
+        let next = match successor {
+            // It moves to another line later.
+            Some(i) if was_pending(i) && !self.lines.compromised.contains(&i) => headers[i].nbf,
+            Some(i) if was_pending(i) => None,
+            None if headers[last].successor.is_none() => None,
+            None if self.lines.state_before(last) == Some(State::Active) => None,
+            _ => return Ok(()),
+        };
+        let kid = headers[last].successor.as_deref().map(str::to_owned);
+        let template = Template::like(&self.lines.set.keys[last], self.policy)?;
+        let schedule = self.policy.schedule;
+        let due = schedule
+            .every
+            .map(|every| self.policy.now.saturating_add(every));
+        // A pending key takes over from the new one as it would have from the old one.
+        let first = pending.first().map(|(nbf, _)| *nbf);
+        let first = first.filter(|first| due.is_none_or(|due| *first <= due));
+        let staged = due.and_then(|due| self.beginning(due));
+        let staged = staged.filter(|_| first.is_none() && next.is_none());
+        let end = first.or(staged).filter(|_| schedule.keep == 0);
+        let fresh = self.make(NewKey {
+            template: template.clone(),
+            nbf: None,
+            exp: next
+                .or(end)
+                .map(|next| next.saturating_add(schedule.grace())),
+            successor: kid.filter(|_| next.is_some()).map(Successor::There),
+        });
+        if let Some(nbf) = staged {
+            self.make(NewKey::from_then_on(template, nbf, self.policy.now));
+        }
+        self.redirect_compromised(line, &fresh);
+        self.due.extend(due.map(|due| self.staging(due)));
+        let mut newer: Vec<_> = first.or(staged).into_iter().collect();
+        newer.push(self.policy.now);
+        self.end_retired(line, &newer, schedule.keep);
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! A set seen line by line, with what a rotation may count on.
+
+use super::super::lifecycle::{self, State, line, rank, states_of};
+use super::Policy;
+use crate::error::{Error, Result};
+use crate::key::check::{has_error, is_supported, public_findings};
+use crate::key::public::holds_secret;
+use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use std::collections::BTreeSet;
+
+/// The member that says since when, and why, a key is not to be trusted (OpenID Federation 1.0
+/// section 8.7.3).
+pub(super) const REVOKED: &str = "revoked";
+
+/// The keys of a set and their lines.
+pub(super) struct Lines<'s> {
+    pub set: &'s KeySet<'s>,
+    pub headers: Vec<Header<'s>>,
+    /// The positions of each line's keys, in the set's order.
+    pub all: Vec<Vec<usize>>,
+    /// The positions of the keys that are declared compromised.
+    pub compromised: BTreeSet<usize>,
+    /// The state of each key that counts, among those that do.
+    states: Vec<Option<State>>,
+    now: i64,
+}
+
+impl<'s> Lines<'s> {
+    pub fn of(set: &'s KeySet<'s>, compromised: BTreeSet<usize>, now: i64) -> Self {
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        let mut all: Vec<Vec<usize>> = Vec::new();
+        for (position, header) in headers.iter().enumerate() {
+            let same = |other: &&mut Vec<usize>| {
+                other
+                    .first()
+                    .is_some_and(|i| line(&headers[*i]) == line(header))
+            };
+            match all.iter_mut().find(same) {
+                Some(line) => line.push(position),
+                None => all.push(vec![position]),
+            }
+        }
+        let counts = |i: &usize| {
+            let key = &set.keys[*i];
+            let is_known = key.members().is_ok_and(|members| is_supported(&members));
+            is_known && holds_secret(key) && !has_error(&public_findings(key))
+        };
+        let counting: Vec<usize> = (0..headers.len()).filter(counts).collect();
+        let among: Vec<_> = counting.iter().map(|i| headers[*i].clone()).collect();
+        let mut states = vec![None; headers.len()];
+        for (position, state) in counting.iter().zip(states_of(&among, now)) {
+            states[*position] = Some(state);
+        }
+        Lines {
+            set,
+            headers,
+            all,
+            compromised,
+            states,
+            now,
+        }
+    }
+
+    /// Refuses a set in which nothing can be rotated, and names of lines that it does not have.
+    pub fn check(&self, policy: &Policy) -> Result<()> {
+        for name in policy.lines {
+            let is_there = |name: &str| self.all.iter().any(|line| self.name(line) == name);
+            // A line that has moved is gone some day.
+            let has_moved = policy.alg.is_some_and(is_there);
+            if !is_there(name) && !has_moved {
+                let names: Vec<_> = self.all.iter().map(|line| self.name(line)).collect();
+                return Err(Error::not_found(format!("no line {name:?}"))
+                    .hint(format!("lines of the set: {}", names.join(", "))));
+            }
+        }
+        if !self.states.iter().any(Option::is_some) {
+            return Err(match self.headers.is_empty() {
+                true => Error::refused("there is no key to be followed by another")
+                    .hint("make the first one: jwks create SET"),
+                false => Error::refused("no key has a private part that is without fault")
+                    .hint("who holds the private keys rotates them; jwks check tells of faults"),
+            });
+        }
+        Ok(())
+    }
+
+    /// The line of a key.
+    pub fn line_of(&self, position: usize) -> Option<usize> {
+        self.all.iter().position(|line| line.contains(&position))
+    }
+
+    /// What a line is called: its algorithm, or its curve or key type where it has none.
+    pub fn name(&self, line: &[usize]) -> &str {
+        let header = line.first().map(|i| &self.headers[*i]);
+        let name = header.and_then(|header| {
+            let name = header.alg.as_ref().or(header.crv.as_ref());
+            name.or(header.kty.as_ref())
+        });
+        name.map_or("", |name| name)
+    }
+
+    /// What the keys of a line are for.
+    pub fn usage(&self, line: usize) -> Option<&str> {
+        let first = self.all[line].first()?;
+        self.headers[*first].effective_use()
+    }
+
+    /// Whether a rotation is about a line.
+    pub fn is_meant(&self, line: usize, policy: &Policy) -> bool {
+        let name = self.name(&self.all[line]);
+        let is_named = policy.lines.is_empty()
+            || policy.alg == Some(name)
+            || policy.lines.iter().any(|other| other == name);
+        is_named && (policy.usage.is_none() || self.usage(line) == policy.usage)
+    }
+
+    /// The state of a key that counts and is not compromised.
+    pub fn state(&self, position: usize) -> Option<State> {
+        self.states[position].filter(|_| !self.compromised.contains(&position))
+    }
+
+    /// The same for compromised ones, too.
+    pub fn state_before(&self, position: usize) -> Option<State> {
+        self.states[position]
+    }
+
+    /// The keys of a line in a state, in their order.
+    pub fn in_state(&self, line: usize, state: State) -> impl Iterator<Item = usize> + '_ {
+        let keys = self.all[line].iter().copied();
+        keys.filter(move |i| self.state(*i) == Some(state))
+    }
+
+    /// The key of a line that signs.
+    pub fn active(&self, line: usize) -> Option<usize> {
+        self.in_state(line, State::Active).next()
+    }
+
+    /// The pending keys of a line, each with its beginning, the first one first.
+    pub fn pending(&self, line: usize) -> Vec<(i64, usize)> {
+        let keys = self.in_state(line, State::Pending);
+        let mut pending: Vec<_> = keys
+            .filter_map(|i| Some((self.headers[i].nbf?, i)))
+            .collect();
+        pending.sort_unstable();
+        pending
+    }
+
+    /// The active and retired keys of a line, the newest first.
+    pub fn begun(&self, line: usize) -> Vec<usize> {
+        let keys = self.all[line].iter().copied();
+        let has_begun = |i: &usize| matches!(self.state(*i), Some(State::Active | State::Retired));
+        let mut begun: Vec<_> = keys.filter(has_begun).collect();
+        begun.sort_by_key(|i| std::cmp::Reverse(rank(&self.headers, *i)));
+        begun
+    }
+
+    /// The newest key of a line that has begun, and may have expired or be compromised.
+    pub fn last_begun(&self, line: usize) -> Option<usize> {
+        self.newest(line, |i| {
+            self.states[i].is_some_and(|state| state != State::Pending)
+        })
+    }
+
+    /// When a line ends because it moves to another: when the successor of its last key begins.
+    pub fn end_of_line(&self, line: usize) -> Option<i64> {
+        let last = self.last_to_sign(line)?;
+        let successor = lifecycle::successor(&self.headers[last], &self.headers)?;
+        let begins = self.headers[successor].nbf.unwrap_or(self.now);
+        self.is_settled(last).then_some(begins)
+    }
+
+    fn last_to_sign(&self, line: usize) -> Option<usize> {
+        self.newest(line, |i| {
+            self.state(i).is_some_and(|state| state != State::Expired)
+        })
+    }
+
+    /// The key of a line that is to sign last, where it names no successor that follows it.
+    pub fn unsettled(&self, line: usize) -> Option<usize> {
+        let last = self.last_to_sign(line);
+        last.filter(|last| !self.is_settled(*last))
+    }
+
+    fn newest(&self, line: usize, is_meant: impl Fn(usize) -> bool) -> Option<usize> {
+        let keys = self.all[line].iter().copied().filter(|i| is_meant(*i));
+        keys.max_by_key(|i| rank(&self.headers, *i))
+    }
+
+    pub fn kid(&self, position: usize) -> Option<String> {
+        let kid = self.headers[position].kid.as_deref();
+        kid.map(str::to_owned)
+    }
+
+    /// Whether a key names a successor that follows it: one that is there, or was until it was
+    /// compromised.
+    pub fn is_settled(&self, position: usize) -> bool {
+        let successor = lifecycle::successor(&self.headers[position], &self.headers);
+        successor.is_some_and(|i| {
+            let has_begun = self.headers[i].nbf.is_none_or(|nbf| nbf <= self.now);
+            !self.compromised.contains(&i) || has_begun
+        })
+    }
+
+    /// The keys that name a key as their successor.
+    pub fn led_to(&self, position: usize) -> Vec<usize> {
+        let Some(kid) = self.headers[position].kid.as_deref() else {
+            return Vec::new();
+        };
+        let names = |i: &usize| self.headers[*i].successor.as_deref() == Some(kid);
+        (0..self.headers.len()).filter(names).collect()
+    }
+
+    pub fn is_expired(&self, position: usize) -> bool {
+        self.headers[position]
+            .exp
+            .is_some_and(|exp| exp <= self.now)
+    }
+
+    /// Whether a key passes its check.
+    pub fn is_without_fault(&self, position: usize) -> bool {
+        !has_error(&public_findings(&self.set.keys[position]))
+    }
+
+    /// Whether a key has been declared compromised before.
+    pub fn is_revoked(&self, position: usize) -> bool {
+        let members = self.set.keys[position].members();
+        members.is_ok_and(|members| members.has(REVOKED))
+    }
+}

@@ -1,0 +1,185 @@
+//! A move to another algorithm: the keys of the old line name their successor in the new one, and
+//! the line ends when that one begins.
+
+use super::super::lifecycle::successor;
+use super::template::Template;
+use super::{NewKey, Planner, Successor};
+use crate::error::{Error, Result};
+use std::collections::BTreeSet;
+
+impl Planner<'_, '_> {
+    /// Moves the lines that are meant to the algorithm that was asked for. What comes back are the
+    /// lines that need no schedule of their own any more.
+    pub(super) fn move_lines(&mut self) -> Result<BTreeSet<usize>> {
+        let Some(alg) = self.policy.alg else {
+            return Ok(BTreeSet::new());
+        };
+        let template = Template::of_algorithm(alg, self.policy)?;
+        let usage = template.usage();
+        if self.policy.usage.is_some() && self.policy.usage != usage {
+            let usage = usage.unwrap_or_default();
+            return Err(Error::usage(format!("{alg} is for use {usage}")));
+        }
+        let of_use = |line: &usize| self.lines.usage(*line) == usage;
+        let lines = (0..self.lines.all.len()).filter(of_use);
+        let (target, others): (Vec<_>, Vec<_>) =
+            lines.partition(|line| self.lines.name(&self.lines.all[*line]) == alg);
+        let target = target.first().copied();
+        let sources = self.sources(target, &others);
+        if sources.is_empty() {
+            return match self.has_signer(target) {
+                true => Ok(BTreeSet::new()),
+                false => Err(self.nothing_to_move(alg, &others)),
+            };
+        }
+        let active = target.and_then(|target| self.lines.active(target));
+        let is_taken = active.is_some_and(|active| !self.waits_for(active, &sources));
+        if self.policy.lines.is_empty() && (sources.len() > 1 || is_taken) {
+            return Err(self.unclear(alg, &sources, target));
+        }
+        let (successor, begins) = self.successor(template, &sources, target);
+        for line in &sources {
+            self.hand_over(*line, &successor, begins);
+        }
+        Ok(sources.into_iter().collect())
+    }
+
+    /// The lines that are to move: those whose last key has no successor; or those that have lost
+    /// their keys, where nobody signs in the target either.
+    fn sources(&self, target: Option<usize>, others: &[usize]) -> Vec<usize> {
+        let meant = others
+            .iter()
+            .copied()
+            .filter(|line| self.lines.is_meant(*line, self.policy));
+        let meant: Vec<usize> = meant.collect();
+        let unsettled = meant.iter().copied();
+        let unsettled: Vec<_> = unsettled
+            .filter(|line| self.lines.unsettled(*line).is_some())
+            .collect();
+        if !unsettled.is_empty() || self.has_signer(target) {
+            return unsettled;
+        }
+        let is_lost = |line: &usize| {
+            let last = self.lines.last_begun(*line);
+            last.is_some_and(|last| self.lines.headers[last].successor.is_none())
+        };
+        meant.into_iter().filter(is_lost).collect()
+    }
+
+    /// Whether somebody signs in a line, or is to.
+    fn has_signer(&self, line: Option<usize>) -> bool {
+        line.is_some_and(|line| {
+            self.lines.active(line).is_some() || !self.lines.pending(line).is_empty()
+        })
+    }
+
+    /// Whether a key only waits for one of these lines to begin: moving them to its own calls that
+    /// off.
+    fn waits_for(&self, position: usize, lines: &[usize]) -> bool {
+        let headers = &self.lines.headers;
+        let successor = successor(&headers[position], headers);
+        successor.is_some_and(|i| lines.iter().any(|line| self.lines.all[*line].contains(&i)))
+    }
+
+    fn nothing_to_move(&self, alg: &str, others: &[usize]) -> Error {
+        let mut meant = others
+            .iter()
+            .filter(|line| self.lines.is_meant(**line, self.policy));
+        let moving = meant.find_map(|line| {
+            let key = self.lines.active(*line)?;
+            let headers = &self.lines.headers;
+            let next = self.lines.line_of(successor(&headers[key], headers)?)?;
+            Some((&self.lines.all[*line], &self.lines.all[next]))
+        });
+        match moving {
+            Some((line, next)) => {
+                let (line, next) = (self.lines.name(line), self.lines.name(next));
+                Error::refused(format!("line {line} is on its way to {next}"))
+                    .hint(format!("--line {next} takes it on to {alg}"))
+            }
+            None => Error::not_found(format!("no line can move to {alg}"))
+                .hint("only keys for the same use can follow each other"),
+        }
+    }
+
+    fn unclear(&self, alg: &str, sources: &[usize], target: Option<usize>) -> Error {
+        let lines = sources.iter().copied().chain(target);
+        let names: Vec<_> = lines
+            .map(|line| self.lines.name(&self.lines.all[line]))
+            .collect();
+        let names = names.join(" and ");
+        Error::usage(format!("which line is to move to {alg}: there are {names}"))
+            .hint("--line NAME says which; it may stand several times")
+    }
+
+    /// Who follows the lines, and from when on: the one that signs in the target already, one that
+    /// is soon to, or a new one.
+    fn successor(
+        &mut self,
+        template: Template,
+        sources: &[usize],
+        target: Option<usize>,
+    ) -> (Successor, i64) {
+        let now = self.policy.now;
+        let active = target.and_then(|target| self.lines.active(target));
+        if let Some(active) = active
+            && let Some(kid) = self.lines.kid(active)
+        {
+            if self.waits_for(active, sources) {
+                self.plan.successors.insert(active, None);
+            }
+            return (Successor::There(kid), now);
+        }
+        let has_active = sources
+            .iter()
+            .any(|line| self.lines.active(*line).is_some());
+        let pending = sources.iter().flat_map(|line| self.lines.pending(*line));
+        let begins = match (has_active, pending.map(|(nbf, _)| nbf).min()) {
+            (true, _) => self.soon(),
+            (false, Some(first)) => first.max(self.soon()),
+            (false, None) => now,
+        };
+        let waiting = target.map(|target| self.lines.pending(target));
+        let waiting = waiting.and_then(|pending| pending.first().copied());
+        if let Some((nbf, position)) = waiting.filter(|(nbf, _)| *nbf <= begins)
+            && let Some(kid) = self.lines.kid(position)
+        {
+            return (Successor::There(kid), nbf);
+        }
+        let new = self.make(NewKey::from_then_on(template, begins, now));
+        (new, begins)
+    }
+
+    /// The keys of a line that sign before their successor begins name it; those that would never
+    /// sign go.
+    fn hand_over(&mut self, line: usize, successor: &Successor, begins: i64) {
+        let grace = self.policy.schedule.grace();
+        let last = self.last_signature(begins);
+        let end = last.saturating_add(grace);
+        self.redirect_compromised(line, successor);
+        let (sooner, never): (Vec<_>, Vec<_>) = self
+            .lines
+            .pending(line)
+            .into_iter()
+            .partition(|(nbf, _)| *nbf < begins);
+        for (_, position) in never {
+            self.plan.removed.insert(position);
+            for leading in self.redirect(position, successor) {
+                self.end_no_earlier(leading, end);
+            }
+        }
+        // Each of them names it, so that none takes over again when another one goes.
+        let pending = sooner.iter().map(|(_, position)| *position);
+        for position in self.lines.begun(line).into_iter().chain(pending) {
+            self.succeed(position, successor);
+        }
+        if let Some((_, last)) = sooner.last() {
+            self.end_no_earlier(*last, end);
+        }
+        let next = sooner.first().map_or(last, |(nbf, _)| *nbf);
+        if let Some(signing) = self.lines.active(line) {
+            self.end_no_earlier(signing, next.saturating_add(grace));
+        }
+        self.end_retired(line, &[next], 0);
+    }
+}

@@ -1,0 +1,101 @@
+//! What a new key is like: the one that it follows, or what was asked for.
+
+use super::Policy;
+use crate::error::Result;
+use crate::key::Key;
+use crate::key::generate::{Plan, Request};
+use crate::key::members::Members;
+use crate::key::summary::{Header, size};
+use std::fmt;
+
+/// A key to be made, but for its dates.
+#[derive(Clone, PartialEq)]
+pub struct Template {
+    plan: Plan,
+    /// Whether it names its algorithm.
+    names_alg: bool,
+    key_ops: Vec<String>,
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words())
+    }
+}
+
+impl Template {
+    /// What was asked for by its algorithm.
+    pub(super) fn of_algorithm(alg: &str, policy: &Policy) -> Result<Template> {
+        let plan = Plan::new(Request {
+            alg: Some(alg),
+            crv: policy.crv,
+            size: policy.size,
+            ..Request::default()
+        })?;
+        Ok(Template {
+            plan,
+            names_alg: true,
+            key_ops: Vec::new(),
+        })
+    }
+
+    /// A key of the same line as another one, of its size and curve unless others are asked for.
+    pub(super) fn like(key: &Key, policy: &Policy) -> Result<Template> {
+        let header = Header::of(key);
+        let members = key.members().unwrap_or_default();
+        let asked = Some(policy).filter(|policy| policy.asks_for_material(&header));
+        let request = Request {
+            alg: header.alg.as_deref(),
+            kty: header.kty.as_deref(),
+            crv: asked.and_then(|asked| asked.crv).or(header.crv.as_deref()),
+            size: asked.and_then(|asked| asked.size).or(size(&members)),
+            usage: header.usage.as_deref(),
+        };
+        let plan = Plan::new(request)?;
+        let operations = members.texts("key_ops").ok().flatten().unwrap_or_default();
+        Ok(Template {
+            plan,
+            names_alg: header.alg.is_some(),
+            key_ops: operations.iter().map(|name| name.to_string()).collect(),
+        })
+    }
+
+    /// Whether a key is of the type, curve and size.
+    pub(super) fn fits(&self, key: &Key) -> bool {
+        let header = Header::of(key);
+        let bits = || size(&key.members().unwrap_or_default());
+        header.kty.as_deref() == Some(self.plan.kty())
+            && header.crv.as_deref() == self.plan.crv()
+            && self.plan.bits() == bits()
+    }
+
+    /// The key in words: `ES256`, or `P-256` where it names no algorithm.
+    pub fn in_words(&self) -> String {
+        match self.plan.alg.filter(|_| self.names_alg) {
+            Some(alg) => alg.name.to_owned(),
+            None => self.plan.in_words(),
+        }
+    }
+
+    /// What the key is for.
+    pub fn usage(&self) -> Option<&'static str> {
+        self.plan.usage.map(|usage| usage.name())
+    }
+
+    /// Whether making it takes long enough to show that something is going on.
+    pub fn is_slow(&self) -> bool {
+        self.plan.is_slow()
+    }
+
+    /// Makes such a key, without kid and dates.
+    pub fn generate(&self) -> Result<Members<'static>> {
+        let mut members = self.plan.generate_for_a_thumbprint()?;
+        if !self.names_alg {
+            members.remove("alg");
+        }
+        if !self.key_ops.is_empty() {
+            members.set_texts("key_ops", &self.key_ops);
+        }
+        Ok(members)
+    }
+}
