@@ -16,6 +16,7 @@ use crate::key::attributes::Attributes;
 use crate::key::check::Severity;
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
+use crate::keyset::changes::is_alike;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form};
 use crate::keyset::index::Index;
@@ -313,7 +314,7 @@ fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<()> 
         Ok(())
     })?;
     let whose = Whose::here(name.as_str());
-    let changes = before.changes_to(&given);
+    let changes = before.changes_to(&given, is_alike);
     Record::of(ctx, whose).changes(&changes).append();
     report(ctx, whose, &merged)
 }

@@ -21,8 +21,8 @@ pub struct Changes {
 impl KeySet<'_> {
     /// The changes that make another set of this one. A key is the same as another by its
     /// thumbprint; of several copies each stands for the one under its kid. The order counts for
-    /// nothing.
-    pub fn changes_to(&self, after: &KeySet) -> Changes {
+    /// nothing. `alike` tells whether a key of this set and one of the other have the same members.
+    pub fn changes_to(&self, after: &KeySet, alike: impl Fn(&Key, &Key) -> bool) -> Changes {
         let mut changes = Changes::default();
         let mut index = Index::of(self);
         let mut left: BTreeSet<usize> = (0..self.keys.len()).collect();
@@ -39,7 +39,7 @@ impl KeySet<'_> {
             let same = same.map(|(position, _)| position);
             drop(copies);
             match same {
-                Some(position) if is_alike(take(position, &mut index), key) => {}
+                Some(position) if alike(take(position, &mut index), key) => {}
                 Some(_) => changes.updated.push(KeyName::of(key)),
                 None => others.push(key),
             }
@@ -60,7 +60,7 @@ impl KeySet<'_> {
 }
 
 /// Whether two keys have the same members, however they are spaced.
-fn is_alike(one: &Key, other: &Key) -> bool {
+pub fn is_alike(one: &Key, other: &Key) -> bool {
     let members = || Some((one.members().ok()?, other.members().ok()?));
     one == other || members().is_some_and(|(one, other)| one == other)
 }
@@ -91,20 +91,20 @@ mod tests {
             ("c", "C", r#","use":"sig""#),
             ("a", "A", " "),
         ]);
-        let changes = before.changes_to(&after);
+        let changes = before.changes_to(&after, is_alike);
         assert_eq!(kids(&changes.added), ["d"]);
         assert_eq!(kids(&changes.updated), ["c"]);
         assert_eq!(kids(&changes.removed), ["b"]);
-        assert_eq!(before.changes_to(&before), Changes::default());
+        assert_eq!(before.changes_to(&before, is_alike), Changes::default());
     }
 
     #[test]
     fn copies_are_told_apart_by_their_kids() {
         let before = set(&[("a", "A", ""), ("b", "A", "")]);
-        let changes = before.changes_to(&set(&[("b", "A", "")]));
+        let changes = before.changes_to(&set(&[("b", "A", "")]), is_alike);
         assert_eq!(kids(&changes.removed), ["a"]);
         assert!(changes.updated.is_empty() && changes.added.is_empty());
-        let changes = before.changes_to(&set(&[("c", "A", ""), ("a", "A", "")]));
+        let changes = before.changes_to(&set(&[("c", "A", ""), ("a", "A", "")]), is_alike);
         assert_eq!(kids(&changes.updated), ["c"]);
         assert!(changes.removed.is_empty() && changes.added.is_empty());
     }

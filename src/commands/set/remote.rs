@@ -57,7 +57,9 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         None => server.put_set(name, &before, &change.after)?,
     }
     let whose = Whose::there(name, &server.name);
-    let changes = before.changes_to(&change.after);
+    let changes = before.changes_to(&change.after, |there, sent| {
+        server.kind.storage.differences(sent, there).is_empty()
+    });
     Record::of(ctx, whose).changes(&changes).append();
     let signer = server.kind.storage.signer(&change.after).map(KeyName::of);
     if let Some(kid) = signer.as_ref().and_then(KeyName::handle) {
