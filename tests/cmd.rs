@@ -8,6 +8,7 @@ use std::path::Path;
 fn commands() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd");
     make_private(&directory.join("base/store"));
+    make_private(&directory.join("base/logged"));
     trycmd::TestCases::new()
         .default_bin_path(env!("CARGO_BIN_EXE_jwks"))
         .case("tests/cmd/*.toml");

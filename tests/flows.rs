@@ -1,5 +1,5 @@
 //! What takes several steps: completion, examples, kills, faults, locks, losses, other tools, permissions,
-//! streams, terminals, damage; and everything with a server, in a folder of its own.
+//! streams, terminals, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/completion.rs"]
 mod completion;
@@ -19,6 +19,8 @@ mod interop;
 mod kids;
 #[path = "flows/locking.rs"]
 mod locking;
+#[path = "flows/log.rs"]
+mod log;
 #[path = "flows/losses.rs"]
 mod losses;
 #[path = "flows/permissions.rs"]

@@ -5,7 +5,7 @@ mod complete;
 use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::man::EXIT_CODES;
 use crate::commands::{
-    check, completion, create, delete, diff, export, get, list, man, pull, push, remote, set,
+    check, completion, create, delete, diff, export, get, list, log, man, pull, push, remote, set,
     thumbprint, time,
 };
 use crate::context::Context;
@@ -129,6 +129,7 @@ pub enum Command {
     Push(push::PushArgs),
     Pull(pull::PullArgs),
     Diff(diff::DiffArgs),
+    Log(log::LogArgs),
     Remote(remote::RemoteArgs),
     Completion(completion::CompletionArgs),
     Man(man::ManArgs),
@@ -149,6 +150,7 @@ impl Command {
             Command::Push(args) => push::run(ctx, args),
             Command::Pull(args) => pull::run(ctx, args),
             Command::Diff(args) => diff::run(ctx, args),
+            Command::Log(args) => log::run(ctx, args),
             Command::Remote(args) => remote::run(ctx, args),
             Command::Completion(args) => completion::run(ctx, args),
             Command::Man(args) => man::run(ctx, args, Cli::command()),

@@ -2,7 +2,8 @@
 
 mod remote;
 
-use super::report::{JsonKeyName, count, json_names};
+use super::record::Record;
+use super::report::{JsonKeyName, Whose, count, json_names};
 use super::server::RemoteArgs;
 use super::time;
 use crate::context::Context;
@@ -17,6 +18,7 @@ use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::import::check_kid;
 use crate::keyset::merge::KeyName;
+use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -143,6 +145,9 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     let created = ctx.store.change(&name, IfMissing::Create, |set| {
         add(set, keys, args, ctx.now)
     })?;
+    Record::of(ctx, Whose::here(name.as_str()))
+        .keys(Verb::Created, &created)
+        .append();
 
     let what = plan.alg.map_or_else(
         || plan.in_words(),

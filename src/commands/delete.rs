@@ -2,6 +2,7 @@
 
 mod remote;
 
+use super::record::Record;
 use super::report::{Whose, changed_meanwhile, count, list_names};
 use super::server::RemoteArgs;
 use crate::context::Context;
@@ -13,6 +14,7 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
+use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use clap::Args;
 use serde::Serialize;
@@ -106,7 +108,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         }
         Ok(())
     })?;
-    report(ctx, Whose::here(name.as_str()), handles(&keys), false)
+    finish(ctx, Whose::here(name.as_str()), &keys, false)
 }
 
 impl DeleteArgs {
@@ -205,7 +207,13 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
         true => Ok(()),
         false => Err(changed_meanwhile(name)),
     })?;
-    report(ctx, Whose::here(name.as_str()), handles(&set.keys), true)
+    finish(ctx, Whose::here(name.as_str()), &set.keys, true)
+}
+
+/// Writes down and tells what is gone.
+fn finish(ctx: &Context, whose: Whose, keys: &[Key], set_deleted: bool) -> Result<()> {
+    Record::of(ctx, whose).keys(Verb::Removed, keys).append();
+    report(ctx, whose, handles(keys), set_deleted)
 }
 
 fn handles(keys: &[Key]) -> Vec<String> {

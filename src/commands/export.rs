@@ -1,6 +1,7 @@
 //! `jwks export`: a set or a key in the form that others read.
 
-use super::report::note_left_out;
+use super::record::Record;
+use super::report::{Whose, note_left_out};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::files::{self, Access, Existing};
@@ -15,7 +16,7 @@ use crate::keyset::merge::KeyName;
 use crate::keyset::publish::pretty_set;
 use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use crate::keystore::SetName;
-
+use crate::keystore::log::Verb;
 use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
 use std::fs;
@@ -110,7 +111,35 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     } else {
         public_content(ctx, args, &name, &set, &positions)?
     };
-    deliver(ctx, args, &content)
+    let delivered = deliver(ctx, args, &content);
+    // A file is there whole or not at all; of what was printed a part may be out.
+    if args.private && (delivered.is_ok() || args.file().is_none()) {
+        let keys = positions.iter().map(|i| &set.keys[*i]);
+        let keys = keys.filter(|key| holds_secret(key));
+        Record::of(ctx, Whose::here(name.as_str()))
+            .noted(Verb::Exported, &args.in_words(), keys)
+            .append();
+    }
+    delivered
+}
+
+impl ExportArgs {
+    /// The file to write; none for standard output.
+    fn file(&self) -> Option<&Path> {
+        self.output
+            .as_deref()
+            .filter(|path| path.as_os_str() != "-")
+    }
+
+    /// The form, and the file where there is one.
+    fn in_words(&self) -> String {
+        let form = self.to.to_possible_value();
+        let form = form.as_ref().map_or("", |form| form.get_name());
+        match self.file() {
+            Some(file) => format!("{form}: {}", file.display()),
+            None => form.to_owned(),
+        }
+    }
 }
 
 fn unexpired(set: &KeySet, now: i64) -> Vec<usize> {
@@ -258,9 +287,9 @@ fn join_pem(
 }
 
 fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
-    let path = match &args.output {
-        Some(path) if path.as_os_str() != "-" => path,
-        _ => {
+    let path = match args.file() {
+        Some(path) => path,
+        None => {
             let text = matches!(args.to, To::Jwks | To::Jwk)
                 .then(|| std::str::from_utf8(content.expose()));
             return match text {

@@ -1,15 +1,17 @@
 //! `jwks get`: a set or a key as JSON.
 
-use super::report::note_left_out;
+use super::record::Record;
+use super::report::{Whose, note_left_out};
 use super::select::FilterArgs;
 use super::server::{RemoteArgs, name_there, set_name};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
-use crate::key::public::Dates;
+use crate::key::public::{Dates, holds_secret};
 use crate::keyset::KeySet;
 use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
+use crate::keystore::log::Verb;
 use crate::remote::kind::Form;
 use crate::secret::Secret;
 use clap::Args;
@@ -67,24 +69,26 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
         let positions = set.filter_by(&filter, &states);
         let kid = args.kid.as_deref();
         let kid = kid.map(|kid| name_there(&remote, &set, kid));
-        return print(ctx, args, kid.as_deref(), &name, &set, positions);
+        let whose = Whose::there(&name, &remote.name);
+        return print(ctx, args, kid.as_deref(), whose, &set, positions);
     }
     let name = SetName::new(args.set.as_deref().unwrap_or_default())?;
     let document = ctx.load(&name)?;
     let set = document.parse()?;
     let positions = set.filter(&filter, ctx.now);
     let kid = args.kid.as_deref();
-    print(ctx, args, kid, name.as_str(), &set, positions)
+    print(ctx, args, kid, Whose::here(name.as_str()), &set, positions)
 }
 
 fn print(
     ctx: &Context,
     args: &GetArgs,
     kid: Option<&str>,
-    name: &str,
+    whose: Whose,
     set: &KeySet,
     mut positions: Vec<usize>,
 ) -> Result<()> {
+    let name = whose.set;
     let about = |error: Error| error.about(format!("set {name}"));
     if let Some(kid) = kid {
         let found = set.find(kid).map_err(|error| {
@@ -108,7 +112,14 @@ fn print(
     } else {
         Secret::new(public_json(ctx, name, set, &positions, single)?)
     };
-    ctx.out.json_text(json.expose())
+    let printed = ctx.out.json_text(json.expose());
+    if args.private {
+        // Where that failed a part of it may be out.
+        let keys = positions.iter().map(|i| &set.keys[*i]);
+        let keys = keys.filter(|key| holds_secret(key));
+        Record::of(ctx, whose).keys(Verb::Exported, keys).append();
+    }
+    printed
 }
 
 /// The keys as they are kept; the whole set where all of it was asked for.

@@ -161,6 +161,11 @@ const FILES: &[(&str, &str)] = &[
         "The lock that a writer holds. It is never removed; the kernel frees it when its holder ends.",
     ),
     (
+        "~/.local/share/jwks/.log",
+        "The log of changes, mode 0600: a line of JSON for each key that was changed, sent or given \
+         out, never with a secret. Nothing reads it but jwks log.",
+    ),
+    (
         "~/.config/jwks/remotes.json",
         "The remotes: where each server is and where its token comes from, never the token. On macOS \
          ~/Library/Preferences/jwks, on Windows %APPDATA%\\jwks\\config.",

@@ -1,6 +1,7 @@
 //! `jwks pull`: take in what a server holds.
 
-use super::report::{changed_meanwhile, describe, loss_in_words, note_left_out};
+use super::record::Record;
+use super::report::{Whose, changed_meanwhile, describe, loss_in_words, note_left_out};
 use super::server::{ConnectionArgs, for_each_set, set_name, split_name};
 use crate::context::Context;
 use crate::error::Result;
@@ -10,6 +11,7 @@ use crate::key::public::{Dates, has_private_member, holds_secret};
 use crate::keyset::KeySet;
 use crate::keyset::check::{self, Located};
 use crate::keyset::merge::{KeyName, Merged, OnConflict};
+use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Sets};
@@ -23,6 +25,9 @@ Examples:
   $ jwks pull prod:hydra.openid.id-token tokens
   $ jwks pull https://issuer.example/jwks.json issuer
   $ jwks pull --all clerk";
+
+/// In the log: the keystore's set was changed after a server's.
+const PULLED: &str = "pulled";
 
 /// Take a server's set into the keystore
 ///
@@ -174,6 +179,12 @@ fn pull(
             false => Err(changed_meanwhile(name)),
         }
     })?;
+    let source = format!("{}:{there}", server.name);
+    Record::of(ctx, Whose::there(name.as_str(), &source))
+        .noted(Verb::Added, PULLED, &merged.added)
+        .noted(Verb::Updated, PULLED, &merged.updated)
+        .noted(Verb::Removed, PULLED, &lost)
+        .append();
     flag_invalid(ctx, &incoming);
     let report = report_of(server, name, &incoming, &merged, &lost);
     let words = [
@@ -187,11 +198,8 @@ fn pull(
     let words: Vec<_> = words
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
-    ctx.out.status(format!(
-        "set {name} from {}:{there}: {}",
-        server.name,
-        words.join(", ")
-    ));
+    ctx.out
+        .status(format!("set {name} from {source}: {}", words.join(", ")));
     Ok(report)
 }
 

@@ -1,12 +1,14 @@
 //! `jwks push`: send sets to a server.
 
-use super::report::{count, list_names};
+use super::record::Record;
+use super::report::{Whose, count, list_names};
 use super::server::{ConnectionArgs, for_each_set, set_name, split_name, warn_without_signer};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
 use crate::keyset::push::{self, Fate, Item, Plan, Policy, Private};
 use crate::keystore::SetName;
+use crate::keystore::log::Verb;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
 use clap::Args;
@@ -192,6 +194,7 @@ fn push(
     }
     ctx.prompt.confirm(&ctx.out, &in_words(&target, &plan))?;
     server.put_set(there, &before, &plan.set)?;
+    record(ctx, Whose::there(name.as_str(), &target), &plan);
     ctx.out.status(format!("sent set {name} to {target}"));
     Ok(report)
 }
@@ -203,6 +206,24 @@ fn sent(plan: &Plan) -> Vec<Sent> {
         private: item.private,
     })
     .collect()
+}
+
+/// Writes down what was sent, with which part, and what went away there.
+fn record(ctx: &Context, whose: Whose, plan: &Plan) {
+    let sent = plan.items.iter().filter(|item| item.fate != Fate::Same);
+    let (private, public): (Vec<_>, Vec<_>) = sent.partition(|item| item.private);
+    let names = |items: &[&'_ Item]| -> Vec<KeyName> {
+        items.iter().map(|item| item.name.clone()).collect()
+    };
+    let (private, public) = (names(&private), names(&public));
+    let is_sent = |name: &&KeyName| private.contains(name) || public.contains(name);
+    let signer = plan.new_signer.iter().filter(|name| !is_sent(name));
+    Record::of(ctx, whose)
+        .noted(Verb::Pushed, "private", &private)
+        .noted(Verb::Pushed, "public", &public)
+        .noted(Verb::Pushed, "signs there", signer)
+        .noted(Verb::Removed, "pushed", &plan.gone)
+        .append();
 }
 
 fn handles(names: &[KeyName]) -> Vec<String> {

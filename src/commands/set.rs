@@ -3,6 +3,7 @@
 mod members;
 mod remote;
 
+use super::record::Record;
 use super::report::{
     JsonKeyName, Whose, changed_meanwhile, count, describe, json_names, loss_in_words,
 };
@@ -15,6 +16,7 @@ use crate::key::attributes::Attributes;
 use crate::key::check::Severity;
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
+use crate::keyset::changes::is_alike;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form};
 use crate::keyset::index::Index;
@@ -133,11 +135,13 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     } else {
         let given = read_keys(ctx, args, &documents, &attributes)?;
         match args.replace {
-            true => replace(ctx, &name, given)?,
+            true => return replace(ctx, &name, given),
             false => merge(ctx, args, &name, given)?,
         }
     };
-    report(ctx, Whose::here(name.as_str()), &merged)
+    let whose = Whose::here(name.as_str());
+    Record::of(ctx, whose).merged(&merged).append();
+    report(ctx, whose, &merged)
 }
 
 /// The documents to read; none where members of the set's own keys are to be changed.
@@ -280,7 +284,7 @@ fn merge(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>) 
 }
 
 /// Makes the set what is given, once the loss of the keys that are not is confirmed.
-fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<Merged> {
+fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<()> {
     let document = ctx.store.read(name)?;
     let before = match &document {
         Some(document) => document.parse()?,
@@ -307,8 +311,12 @@ fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<Merg
             return Err(changed_meanwhile(name));
         }
         *set = given.clone();
-        Ok(merged)
-    })
+        Ok(())
+    })?;
+    let whose = Whose::here(name.as_str());
+    let changes = before.changes_to(&given, is_alike);
+    Record::of(ctx, whose).changes(&changes).append();
+    report(ctx, whose, &merged)
 }
 
 fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {

@@ -140,6 +140,18 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
 pub fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
+    open_regular(options, path)
+}
+
+/// Opens a file to read its end and to write behind it, creating it private where need be. A link
+/// is not followed; what is no regular file is refused.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.read(true).append(true).create(true);
+    open_regular(options, path)
+}
+
+fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = platform::careful(options).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no regular file"));

@@ -31,22 +31,44 @@ pub struct KeyName {
     pub kid: Option<String>,
     /// Its RFC 7638 thumbprint, where it has one.
     pub thumbprint: Option<String>,
+    /// Whether it is a shared secret.
+    pub is_symmetric: bool,
 }
 
 impl KeyName {
     /// The name of a key.
     pub fn of(key: &Key) -> KeyName {
         let members = key.members().unwrap_or_default();
+        let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
         KeyName {
             kid: members.string("kid").map(|kid| kid.into_owned()),
             thumbprint: thumbprint(&members),
+            is_symmetric: key_type.is_some_and(KeyType::is_symmetric),
         }
+    }
+
+    /// The thumbprint, where it may be written down: that of a secret which people made up would
+    /// help to guess it (RFC 7638 section 7).
+    pub fn public_thumbprint(&self) -> Option<&str> {
+        self.thumbprint.as_deref().filter(|_| !self.is_symmetric)
     }
 
     /// The kid, or else the thumbprint, by which the key can be asked for again.
     pub fn handle(&self) -> Option<&str> {
         let kid = self.kid.as_deref().filter(|kid| !kid.is_empty());
         kid.or(self.thumbprint.as_deref())
+    }
+}
+
+impl From<&Key<'_>> for KeyName {
+    fn from(key: &Key) -> Self {
+        KeyName::of(key)
+    }
+}
+
+impl From<&KeyName> for KeyName {
+    fn from(name: &KeyName) -> Self {
+        name.clone()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Reading creates nothing. A change is: lock, read, change in memory, write a temporary file,
 //! flush, rename, flush the directory, unlock.
 
+pub mod log;
 mod name;
 
 pub use name::SetName;

@@ -24,6 +24,7 @@ pub const COMMANDS: &[&str] = &[
     "push",
     "pull",
     "diff",
+    "log",
     "remote",
     "completion",
     "man",
@@ -144,8 +145,20 @@ impl Sandbox {
         self.run(arguments).ok().json()
     }
 
-    /// The names of everything in the keystore's directory, sorted.
+    /// The names of everything in the keystore's directory but its log, sorted.
     pub fn store_entries(&self) -> Vec<String> {
+        let mut names = self.all_store_entries();
+        names.retain(|name| name != ".log");
+        names
+    }
+
+    /// The log of the keystore; empty where there is none.
+    pub fn read_log(&self) -> String {
+        std::fs::read_to_string(self.store().join(".log")).unwrap_or_default()
+    }
+
+    /// The names of everything in the keystore's directory, sorted.
+    pub fn all_store_entries(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.store()) else {
             return Vec::new();
         };

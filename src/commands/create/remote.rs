@@ -1,12 +1,15 @@
 //! `jwks create --remote`: the server generates a key and keeps it.
 
 use super::{CreateArgs, KidFrom, report};
+use crate::commands::record::Record;
+use crate::commands::report::Whose;
 use crate::commands::server::set_name;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::public::is_key_pair;
 use crate::keyset::import::check_kid;
+use crate::keystore::log::Verb;
 use crate::remote::Remote;
 use crate::remote::kind::{Generate, Operation};
 
@@ -33,6 +36,13 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
             from_url: args.from_url.clone(),
         },
     )?;
+    let verb = match args.from_url {
+        Some(_) => Verb::Added,
+        None => Verb::Created,
+    };
+    Record::of(ctx, Whose::there(&set, &server.name))
+        .keys(verb, &made.keys)
+        .append();
     let name = server.kind.name;
     for (option, member) in [(&args.alg, "alg"), (&args.usage, "use")] {
         let has = |key: &Key| key.members().is_ok_and(|members| members.has(member));

@@ -1,6 +1,6 @@
 //! `jwks delete --remote`: keys of a server's set, or the whole set.
 
-use super::{DeleteArgs, chosen, describe, handles, keep_a_signer, report};
+use super::{DeleteArgs, chosen, describe, finish, keep_a_signer, report};
 use crate::commands::report::{Whose, count};
 use crate::commands::server::{name_there, set_name};
 use crate::context::Context;
@@ -52,5 +52,5 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
         true => server.delete_set(name, &set)?,
         false => server.delete_keys(name, &set, &keys)?,
     }
-    report(ctx, whose, handles(&keys), whole)
+    finish(ctx, whose, &keys, whole)
 }

@@ -1,6 +1,7 @@
 //! `jwks set --remote`: own keys into a server's set.
 
 use super::{SetArgs, read_documents, read_keys, report};
+use crate::commands::record::Record;
 use crate::commands::report::{Whose, count, list_names, loss_in_words};
 use crate::commands::server::{set_name, warn_without_signer};
 use crate::context::Context;
@@ -55,12 +56,17 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         Some(key) => server.put_key(name, &before, key)?,
         None => server.put_set(name, &before, &change.after)?,
     }
+    let whose = Whose::there(name, &server.name);
+    let changes = before.changes_to(&change.after, |there, sent| {
+        server.kind.storage.differences(sent, there).is_empty()
+    });
+    Record::of(ctx, whose).changes(&changes).append();
     let signer = server.kind.storage.signer(&change.after).map(KeyName::of);
     if let Some(kid) = signer.as_ref().and_then(KeyName::handle) {
         ctx.out
             .status(format!("{} signs with {kid}", server.kind.name));
     }
-    report(ctx, Whose::there(name, &server.name), &change.merged)
+    report(ctx, whose, &change.merged)
 }
 
 /// What is to become of a server's set.

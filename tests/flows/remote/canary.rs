@@ -109,6 +109,7 @@ impl Canary {
             }
         }
         self.assert_hidden(&remotes::text(&self.sandbox), what);
+        self.assert_hidden(&self.sandbox.read_log(), what);
     }
 
     fn try_one(&self, line: &str, what: &str) -> Run {

@@ -1,0 +1,106 @@
+//! How commands write into the log what they have done.
+
+use super::report::Whose;
+use super::time;
+use crate::context::Context;
+use crate::keyset::changes::Changes;
+use crate::keyset::merge::{KeyName, Merged};
+use crate::keystore::log::{Change, Verb};
+use crate::remote::is_address;
+
+/// What a command has done with the keys of a set, to be written into the log in one step.
+#[must_use = "nothing is in the log before `append`"]
+pub struct Record<'a> {
+    ctx: &'a Context,
+    whose: Whose<'a>,
+    changes: Vec<Change>,
+}
+
+impl<'a> Record<'a> {
+    /// A record without a change.
+    pub fn of(ctx: &'a Context, whose: Whose<'a>) -> Self {
+        let changes = Vec::new();
+        Record {
+            ctx,
+            whose,
+            changes,
+        }
+    }
+
+    /// Adds what was done with some keys: a line for each.
+    pub fn keys<K: Into<KeyName>>(self, verb: Verb, keys: impl IntoIterator<Item = K>) -> Self {
+        self.write(verb, None, keys)
+    }
+
+    /// The same with more in words. No secret may stand there.
+    pub fn noted<K: Into<KeyName>>(
+        self,
+        verb: Verb,
+        note: &str,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Self {
+        self.write(verb, Some(note), keys)
+    }
+
+    /// Adds what became of keys that were brought in.
+    pub fn merged(self, merged: &Merged) -> Self {
+        self.keys(Verb::Added, &merged.added)
+            .keys(Verb::Updated, &merged.updated)
+            .keys(Verb::Removed, &merged.replaced)
+    }
+
+    /// Adds what made another set of a set.
+    pub fn changes(self, changes: &Changes) -> Self {
+        self.keys(Verb::Added, &changes.added)
+            .keys(Verb::Updated, &changes.updated)
+            .keys(Verb::Removed, &changes.removed)
+    }
+
+    fn write<K: Into<KeyName>>(
+        mut self,
+        verb: Verb,
+        note: Option<&str>,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Self {
+        let time = time::format(self.ctx.now);
+        let change = |key: K| {
+            let name = key.into();
+            Change {
+                time: time.clone(),
+                verb,
+                set: self.whose.set.to_owned(),
+                thumbprint: name.public_thumbprint().map(str::to_owned),
+                kid: name.kid,
+                remote: self.whose.remote.map(without_query),
+                note: note.map(str::to_owned),
+            }
+        };
+        self.changes.extend(keys.into_iter().map(change));
+        self
+    }
+
+    /// Writes it all into the log. It comes after what was done, and where it fails that stays
+    /// done: a warning says so. A record without a change touches nothing.
+    pub fn append(self) {
+        let Err(error) = self.ctx.store.append(&self.changes) else {
+            return;
+        };
+        let is_given_out = |change: &Change| change.verb == Verb::Exported;
+        let done = match self.changes.iter().all(is_given_out) {
+            true => "the private key was given out",
+            false => "the change is made",
+        };
+        self.ctx
+            .out
+            .warn(format!("{done}, but it is not in the log: {error}"));
+    }
+}
+
+/// A remote's name; an address without its query, in which a secret can stand.
+fn without_query(remote: &str) -> String {
+    let name = match is_address(remote) {
+        true => remote.split('?').next().unwrap_or(remote),
+        false => remote,
+    };
+    name.to_owned()
+}

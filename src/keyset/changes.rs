@@ -1,0 +1,111 @@
+//! What makes another set of a set, key by key.
+
+use super::KeySet;
+use super::index::Index;
+use super::merge::KeyName;
+use crate::key::Key;
+use crate::key::summary::Header;
+use std::collections::BTreeSet;
+
+/// The keys in which two sets differ, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Keys that only the second one has.
+    pub added: Vec<KeyName>,
+    /// Keys that it has with other members, under their names there.
+    pub updated: Vec<KeyName>,
+    /// Keys that only the first one has.
+    pub removed: Vec<KeyName>,
+}
+
+impl KeySet<'_> {
+    /// The changes that make another set of this one. A key is the same as another by its
+    /// thumbprint; of several copies each stands for the one under its kid. The order counts for
+    /// nothing. `alike` tells whether a key of this set and one of the other have the same members.
+    pub fn changes_to(&self, after: &KeySet, alike: impl Fn(&Key, &Key) -> bool) -> Changes {
+        let mut changes = Changes::default();
+        let mut index = Index::of(self);
+        let mut left: BTreeSet<usize> = (0..self.keys.len()).collect();
+        let mut take = |position: usize, index: &mut Index| {
+            index.remove(position, &self.keys[position]);
+            left.remove(&position);
+            &self.keys[position]
+        };
+        let mut others = Vec::new();
+        for key in &after.keys {
+            let kid = Header::of(key).kid;
+            let mut copies = index.copies_with_kids(key);
+            let same = copies.find(|(_, other)| *other == kid.as_deref());
+            let same = same.map(|(position, _)| position);
+            drop(copies);
+            match same {
+                Some(position) if alike(take(position, &mut index), key) => {}
+                Some(_) => changes.updated.push(KeyName::of(key)),
+                None => others.push(key),
+            }
+        }
+        for key in others {
+            match index.copies_of(key).first() {
+                Some(position) => {
+                    take(*position, &mut index);
+                    changes.updated.push(KeyName::of(key));
+                }
+                None => changes.added.push(KeyName::of(key)),
+            }
+        }
+        let removed = left.iter().map(|position| &self.keys[*position]);
+        changes.removed = removed.map(KeyName::of).collect();
+        changes
+    }
+}
+
+/// Whether two keys have the same members, however they are spaced.
+pub fn is_alike(one: &Key, other: &Key) -> bool {
+    let members = || Some((one.members().ok()?, other.members().ok()?));
+    one == other || members().is_some_and(|(one, other)| one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(keys: &[(&str, &str, &str)]) -> KeySet<'static> {
+        let key = |(kid, letter, more): &(&str, &str, &str)| {
+            let x = letter.repeat(43);
+            Key::from_json(format!(
+                r#"{{"kty":"OKP","crv":"Ed25519","kid":"{kid}","x":"{x}"{more}}}"#
+            ))
+        };
+        KeySet::from(keys.iter().map(key).collect::<Vec<_>>())
+    }
+
+    fn kids(names: &[KeyName]) -> Vec<&str> {
+        names.iter().filter_map(KeyName::handle).collect()
+    }
+
+    #[test]
+    fn keys_come_go_and_change() {
+        let before = set(&[("a", "A", ""), ("b", "B", ""), ("c", "C", "")]);
+        let after = set(&[
+            ("d", "D", ""),
+            ("c", "C", r#","use":"sig""#),
+            ("a", "A", " "),
+        ]);
+        let changes = before.changes_to(&after, is_alike);
+        assert_eq!(kids(&changes.added), ["d"]);
+        assert_eq!(kids(&changes.updated), ["c"]);
+        assert_eq!(kids(&changes.removed), ["b"]);
+        assert_eq!(before.changes_to(&before, is_alike), Changes::default());
+    }
+
+    #[test]
+    fn copies_are_told_apart_by_their_kids() {
+        let before = set(&[("a", "A", ""), ("b", "A", "")]);
+        let changes = before.changes_to(&set(&[("b", "A", "")]), is_alike);
+        assert_eq!(kids(&changes.removed), ["a"]);
+        assert!(changes.updated.is_empty() && changes.added.is_empty());
+        let changes = before.changes_to(&set(&[("c", "A", ""), ("a", "A", "")]), is_alike);
+        assert_eq!(kids(&changes.updated), ["c"]);
+        assert!(changes.removed.is_empty() && changes.added.is_empty());
+    }
+}

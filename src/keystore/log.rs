@@ -1,0 +1,198 @@
+//! The log of a keystore: a line of JSON for each key that was changed, sent or given out.
+//!
+//! Lines are added and never changed. It holds names and never a secret. It is not flushed: a
+//! crash of the machine may cost it the last lines, and tear one.
+
+use super::{Keystore, read_document};
+use crate::error::{Error, Result};
+use crate::files;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The file; a set's name never begins with a dot.
+const LOG: &str = ".log";
+
+/// What was done with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// It was generated.
+    Created,
+    /// It came from elsewhere.
+    Added,
+    /// Its members were changed.
+    Updated,
+    /// It was put beside the key that signs, to take its place later.
+    Staged,
+    /// It signs from now on.
+    Activated,
+    /// It signs no more.
+    Retired,
+    /// It is gone.
+    Removed,
+    /// It was given out with its private part.
+    Exported,
+    /// It was sent to a server.
+    Pushed,
+}
+
+impl Verb {
+    /// The verb as it stands in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verb::Created => "created",
+            Verb::Added => "added",
+            Verb::Updated => "updated",
+            Verb::Staged => "staged",
+            Verb::Activated => "activated",
+            Verb::Retired => "retired",
+            Verb::Removed => "removed",
+            Verb::Exported => "exported",
+            Verb::Pushed => "pushed",
+        }
+    }
+}
+
+/// One line of the log: what was done with one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// When the command began, as RFC 3339 in UTC.
+    pub time: String,
+    /// What was done.
+    pub verb: Verb,
+    /// The name of the set.
+    pub set: String,
+    /// The key's kid, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// Its RFC 7638 thumbprint, where it has one and is no shared secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbprint: Option<String>,
+    /// The server that was spoken to: `REMOTE` where `set` is a set of its own, `REMOTE:NAME`
+    /// where `set` is the keystore's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+    /// More in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// The log as it was read.
+#[derive(Debug)]
+pub struct Log {
+    /// The changes, oldest first.
+    pub changes: Vec<Change>,
+    /// How many lines are none, and were left out.
+    pub damaged: usize,
+    /// Whether others than the owner can read or write the file.
+    pub is_open: bool,
+    /// The path of the file, which need not be there.
+    pub path: PathBuf,
+}
+
+impl Keystore {
+    /// Adds changes to the log, all of them in one write, so that two writers do not mix. The
+    /// file is made where need be. Where there is no keystore, none is made for a log.
+    pub fn append(&self, changes: &[Change]) -> Result<()> {
+        if changes.is_empty() || !self.directory.is_dir() {
+            return Ok(());
+        }
+        let path = self.directory.join(LOG);
+        append_lines(&path, changes)
+            .map_err(|error| Error::failed(format!("cannot write {}", path.display())).cause(error))
+    }
+
+    /// Reads the log; an empty one where there is no file. Nothing is created.
+    pub fn log(&self) -> Result<Log> {
+        let path = self.directory.join(LOG);
+        let file = read_document(&path).map_err(|error| {
+            Error::failed(format!("cannot read {}", path.display())).cause(error)
+        })?;
+        let (octets, is_open) = file.unwrap_or_default();
+        let (changes, damaged) = parse(&octets);
+        Ok(Log {
+            changes,
+            damaged,
+            is_open,
+            path,
+        })
+    }
+}
+
+fn append_lines(path: &Path, changes: &[Change]) -> io::Result<()> {
+    let mut file = files::open_to_append(path)?;
+    let mut lines = Vec::new();
+    // What a crash has torn spoils nothing but itself.
+    if is_torn(&mut file)? {
+        lines.push(b'\n');
+    }
+    for change in changes {
+        serde_json::to_writer(&mut lines, change)?;
+        lines.push(b'\n');
+    }
+    // A second write for the rest could come between the lines of another writer.
+    match file.write(&lines)? {
+        written if written == lines.len() => Ok(()),
+        _ => Err(io::Error::other("a part of it was written only")),
+    }
+}
+
+/// Whether a file ends within a line.
+fn is_torn(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
+/// The changes, and how many lines are none.
+fn parse(octets: &[u8]) -> (Vec<Change>, usize) {
+    let (mut changes, mut damaged) = (Vec::new(), 0);
+    for line in octets.split(|octet| *octet == b'\n') {
+        match serde_json::from_slice(line) {
+            Ok(change) => changes.push(change),
+            // Two writers that see the same torn line both begin with a line feed.
+            Err(_) if line.is_empty() => {}
+            Err(_) => damaged += 1,
+        }
+    }
+    (changes, damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"time":"2026-11-21T12:00:00Z","verb":"created","set":"api","kid":"a"}"#;
+
+    #[test]
+    fn damaged_lines_spoil_only_themselves() {
+        let torn = &LINE[..30];
+        for (text, whole, damaged) in [
+            (String::new(), 0, 0),
+            ("\n\n".into(), 0, 0),
+            (format!("{LINE}\n{LINE}\n"), 2, 0),
+            (format!("{LINE}\n{torn}"), 1, 1),
+            (format!("{torn}\n{LINE}\n\0\0\n{LINE}"), 2, 2),
+            (LINE.replace("created", "sung"), 0, 1),
+            (LINE.replace("{", r#"{"more":1,"#), 1, 0),
+            ("[]\n1\nnull\n".into(), 0, 3),
+        ] {
+            let (changes, counted) = parse(text.as_bytes());
+            assert_eq!((changes.len(), counted), (whole, damaged), "{text}");
+        }
+        assert_eq!(parse(b"\xff\n").1, 1);
+    }
+
+    #[test]
+    fn a_line_is_written_as_it_is_read() {
+        let (changes, _) = parse(LINE.as_bytes());
+        assert_eq!(serde_json::to_string(&changes[0]).unwrap(), LINE);
+        assert_eq!(changes[0].verb.name(), "created");
+    }
+}
