@@ -17,7 +17,7 @@ use jwks::key::summary::Header;
 use jwks::key::thumbprint::thumbprint;
 use jwks::keyset::KeySet;
 use jwks::keyset::lifecycle::{self, State};
-use jwks::keyset::rotate::{self, Changes, Policy, Schedule};
+use jwks::keyset::rotate::{self, Policy, Rotated, Schedule};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::cell::Cell;
@@ -189,7 +189,7 @@ impl World {
         }
     }
 
-    fn rotate(&mut self, policy: Policy) -> Changes {
+    fn rotate(&mut self, policy: Policy) -> Rotated {
         let plan = rotate::plan(&self.set, &policy).expect("a plan");
         let changes = plan
             .apply(&mut self.set, policy.now, |template| template.generate())

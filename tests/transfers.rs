@@ -9,7 +9,7 @@ use jwks::key::summary::Header;
 use jwks::keyset::KeySet;
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::OnConflict;
-use jwks::keyset::push::{self, Plan, Policy, Private};
+use jwks::keyset::push::{self, Plan, Policy, Private, Prune};
 use jwks::keyset::storage::Storage;
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -96,7 +96,10 @@ fn stored(plan: &Plan) -> KeySet<'static> {
 fn policy(private: Private, prune: bool) -> Policy<'static> {
     Policy {
         private,
-        prune,
+        prune: match prune {
+            true => Prune::All,
+            false => Prune::Nothing,
+        },
         now: NOW,
         ..Policy::default()
     }

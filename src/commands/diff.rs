@@ -5,7 +5,7 @@ use super::server::{ConnectionArgs, set_name, split_name};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
-use crate::keyset::push::{self, Fate, Item, Plan, Policy};
+use crate::keyset::push::{self, Fate, Item, Plan, Policy, Prune};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
 use crate::remote::kind::Form;
@@ -71,7 +71,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let there = set_name(&server, there, Some(name.as_str()))?;
     let held = server.get(&there, Form::Private)?.unwrap_or_default();
     let policy = Policy {
-        prune: true,
+        prune: Prune::All,
         now: ctx.now,
         ..Policy::default()
     };

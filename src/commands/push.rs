@@ -6,7 +6,7 @@ use super::server::{ConnectionArgs, for_each_set, set_name, split_name, warn_wit
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
-use crate::keyset::push::{self, Fate, Item, Plan, Policy, Private};
+use crate::keyset::push::{self, Fate, Item, Plan, Policy, Private, Prune};
 use crate::keystore::SetName;
 use crate::keystore::log::Verb;
 use crate::remote::Remote;
@@ -148,7 +148,10 @@ fn push(
     let policy = Policy {
         private,
         only: &args.kids,
-        prune: args.prune,
+        prune: match args.prune {
+            true => Prune::All,
+            false => Prune::Nothing,
+        },
         now: ctx.now,
     };
     let plan = push::plan(&local, &before, &server.kind.storage, policy)?;

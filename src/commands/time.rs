@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
+use jiff::{Span, SpanRelativeTo, Timestamp, Unit};
 
 /// Reads a time: RFC 3339, a date (its midnight in UTC), seconds since 1970, or an offset from
 /// `now` such as `+30d`, `-1h` or `+P1M`. The result is in seconds since 1970.
@@ -32,6 +32,25 @@ pub fn parse(text: &str, now: i64) -> Result<i64> {
     };
     let midnight = date.to_zoned(TimeZone::UTC).map_err(|_| unclear())?;
     Ok(midnight.timestamp().as_second())
+}
+
+/// Reads a length of time, such as `90d`, `12h`, `1h30m` or `P30D`, in seconds. A day has 24 hours;
+/// months and years have no length of their own.
+pub fn parse_duration(text: &str) -> Result<i64> {
+    let unclear = |what: &str| {
+        Error::usage(format!("{text:?} is {what}"))
+            .hint("lengths of time: 30d, 12h, 1h30m, 90s, 2w, P30D")
+    };
+    let span: Span = text.parse().map_err(|_| unclear("no length of time"))?;
+    if span.get_years() != 0 || span.get_months() != 0 {
+        return Err(unclear("no fixed length of time: say how many days"));
+    }
+    if span.is_negative() {
+        return Err(unclear("below zero"));
+    }
+    let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours()));
+    let seconds = seconds.map_err(|_| unclear("too long"))?;
+    Ok(seconds.floor() as i64)
 }
 
 /// The same for an option that may be missing.
@@ -65,6 +84,24 @@ pub fn format(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_of_time() {
+        for (text, seconds) in [
+            ("90d", 90 * 86_400),
+            ("12h", 43_200),
+            ("1h30m", 5_400),
+            ("P30D", 30 * 86_400),
+            ("2w", 14 * 86_400),
+            ("30 days", 30 * 86_400),
+            ("0s", 0),
+        ] {
+            assert_eq!(parse_duration(text).unwrap(), seconds, "{text}");
+        }
+        for bad in ["", "30", "d", "-1h", "1mo", "1y", "P1M", "soon", "1d ago"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn moments_and_offsets() {

@@ -28,6 +28,18 @@ pub enum Private {
     All,
 }
 
+/// Which keys of the server go away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prune {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those that have expired here.
+    Expired,
+    /// Those, and all that the local set does not have.
+    All,
+}
+
 /// What is to be sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Policy<'a> {
@@ -36,8 +48,8 @@ pub struct Policy<'a> {
     /// The keys to send, by kid or thumbprint; all where there is none. Symmetric keys are sent
     /// only where they are named.
     pub only: &'a [String],
-    /// Whether keys that the local set does not have go away.
-    pub prune: bool,
+    /// Which keys go away.
+    pub prune: Prune,
     /// The time, in seconds since 1970.
     pub now: i64,
 }
@@ -117,12 +129,12 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
             Wanted::Expired => {
                 let why = match there {
                     None => "expired",
-                    Some(_) if policy.prune => "expired, and taken away there",
+                    Some(_) if policy.prune != Prune::Nothing => "expired, and taken away there",
                     Some(_) => "expired, and still there: --prune takes it away",
                 };
                 plan.left_out.push((KeyName::of(key), why));
                 match there {
-                    Some(position) if policy.prune => {
+                    Some(position) if policy.prune != Prune::Nothing => {
                         claimed.insert(position);
                         plan.lose(&remote.keys[position]);
                     }
@@ -152,7 +164,7 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
             plan.set.keys.push(key.clone().into_owned());
             continue;
         }
-        if policy.prune {
+        if policy.prune == Prune::All {
             plan.lose(key);
             continue;
         }
@@ -350,7 +362,7 @@ mod tests {
     fn what_only_the_server_has_stays_unless_pruned() {
         let (local, remote) = (set(&[("a", "PRIVATE")]), set(&[("b", "PRIVATE")]));
         let prune = Policy {
-            prune: true,
+            prune: Prune::All,
             ..Policy::default()
         };
         assert_eq!(sent(&local, &remote, Policy::default()), "a* b*");

@@ -12,7 +12,7 @@ mod lines;
 mod moving;
 mod template;
 
-pub use apply::Changes;
+pub use apply::Rotated;
 pub use template::Template;
 
 use super::KeySet;

@@ -5,8 +5,10 @@
 
 pub mod log;
 mod name;
+mod schedules;
 
 pub use name::SetName;
+pub use schedules::Schedules;
 
 use crate::error::{Error, Result};
 use crate::files::lock::Lock;
@@ -187,6 +189,8 @@ impl Keystore {
         fs::remove_file(&path).map_err(|error| {
             Error::failed(format!("cannot remove {}", path.display())).cause(error)
         })?;
+        // Its schedule is not for another set that will have its name.
+        self.write_schedule(name, None)?;
         files::sync_directory(&self.directory).map_err(|error| {
             let path = path.display();
             let message = format!("cannot flush the directory of {path}, which is removed");

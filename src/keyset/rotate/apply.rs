@@ -11,7 +11,7 @@ use crate::keyset::KeySet;
 
 /// What a rotation changed.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct Rotated {
     /// New keys that are published and do not sign yet.
     pub staged: Vec<Key<'static>>,
     /// New keys that sign at once.
@@ -22,7 +22,7 @@ pub struct Changes {
     pub removed: Vec<Key<'static>>,
 }
 
-impl Changes {
+impl Rotated {
     /// Whether nothing was changed.
     pub fn is_empty(&self) -> bool {
         self.staged.is_empty()
@@ -41,8 +41,8 @@ impl Plan {
         set: &mut KeySet,
         now: i64,
         mut make: impl FnMut(&Template) -> Result<Members<'static>>,
-    ) -> Result<Changes> {
-        let mut changes = Changes::default();
+    ) -> Result<Rotated> {
+        let mut changes = Rotated::default();
         let mut new = Vec::new();
         for key in &self.new {
             let members = make(&key.template)?;

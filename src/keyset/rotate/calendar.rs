@@ -26,9 +26,12 @@ impl Planner<'_, '_> {
         let schedule = self.policy.schedule;
         if let Some(begins) = self.lines.end_of_line(line) {
             // It moves: whoever signs until then ends after the next one has begun.
-            let next = self.lines.pending(line).first().map(|(nbf, _)| *nbf);
-            let next = next.unwrap_or(begins);
-            self.end_no_earlier(active, next.saturating_add(schedule.grace()));
+            let mut signs = active;
+            for (nbf, position) in self.lines.pending(line) {
+                self.end_no_earlier(signs, nbf.saturating_add(schedule.grace()));
+                signs = position;
+            }
+            self.end_no_earlier(signs, begins.saturating_add(schedule.grace()));
             return Ok(());
         }
         let key = &self.lines.set.keys[active];
