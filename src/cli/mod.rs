@@ -6,7 +6,7 @@ use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::man::EXIT_CODES;
 use crate::commands::{
     check, completion, create, delete, diff, export, get, list, man, pull, push, remote, set,
-    thumbprint,
+    thumbprint, time,
 };
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -100,6 +100,15 @@ pub struct Global {
     /// How long to wait for another jwks that is writing
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
     pub lock_wait: u64,
+
+    /// The time that counts as now, for simulations and tests: as in --exp of create
+    // The manual shows only the long help of an argument that the short help hides.
+    #[arg(
+        long_help = "The time that counts as now, for simulations and tests: as in --exp of create"
+    )]
+    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
+    #[arg(allow_hyphen_values = true)]
+    pub now: Option<String>,
 }
 
 /// The commands. Only the one that is called is built: the definitions of all would be a quarter of
@@ -229,13 +238,18 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         Ok(directory) => directory,
         Err(error) => return Err((out, error)),
     };
+    let real_now = jiff::Timestamp::now().as_second();
+    let now = match time::parse_option(&global.now, real_now) {
+        Ok(now) => now.unwrap_or(real_now),
+        Err(error) => return Err((out, error.about("--now"))),
+    };
     let lock_wait = Duration::from_secs(global.lock_wait);
     Ok(Context {
         store: Keystore::new(directory, lock_wait),
         remotes: Registry::new(configuration_directory(), lock_wait),
         prompt: Prompt::new(global.yes, global.no_input),
         out,
-        now: jiff::Timestamp::now().as_second(),
+        now,
     })
 }
 

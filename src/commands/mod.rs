@@ -18,4 +18,4 @@ pub mod select;
 pub mod server;
 pub mod set;
 pub mod thumbprint;
-mod time;
+pub mod time;
