@@ -15,6 +15,7 @@ pub mod pull;
 pub mod push;
 pub mod select;
 pub mod storage;
+pub mod timeline;
 
 use crate::error::{Error, Result};
 use crate::key::Key;
