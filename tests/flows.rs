@@ -1,5 +1,5 @@
 //! What takes several steps: completion, examples, kills, faults, locks, losses, other tools, permissions,
-//! streams, terminals, damage; and everything with a server, in a folder of its own.
+//! streams, terminals, timelines, damage; and everything with a server, in a folder of its own.
 
 #[path = "flows/completion.rs"]
 mod completion;
@@ -31,6 +31,8 @@ mod streams;
 mod support;
 #[path = "flows/terminal.rs"]
 mod terminal;
+#[path = "flows/timeline.rs"]
+mod timeline;
 
 // Servers.
 #[path = "flows/remote/addresses.rs"]
