@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// How a table cell is coloured, where colours are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,18 @@ pub enum Tone {
 }
 
 impl Tone {
+    /// The same in the sequences that a terminal takes, as the tables have them.
+    fn sequence(self) -> Option<&'static str> {
+        match self {
+            Tone::Plain => None,
+            Tone::Good => Some("\u{1b}[38;5;10m"),
+            Tone::Ahead => Some("\u{1b}[38;5;12m"),
+            Tone::Faint => Some("\u{1b}[38;5;8m"),
+            Tone::Warning => Some("\u{1b}[38;5;11m"),
+            Tone::Bad => Some("\u{1b}[38;5;9m"),
+        }
+    }
+
     fn color(self) -> Option<Color> {
         match self {
             Tone::Plain => None,
@@ -112,6 +125,29 @@ impl Output {
         let mut text = String::new();
         for line in lines {
             text.push_str(&escape(line.as_ref()));
+            text.push('\n');
+        }
+        self.octets(text.as_bytes())
+    }
+
+    /// The columns that a line may take: those of the terminal, or 80.
+    pub fn width(&self) -> usize {
+        // A terminal that does not know its width says 0.
+        let width = Table::new().width().filter(|width| *width > 0);
+        width.map_or(80, usize::from)
+    }
+
+    /// Writes lines to standard output, each of pieces with their colours.
+    pub fn painted(&self, lines: &[Vec<(String, Tone)>]) -> Result<()> {
+        let mut text = String::new();
+        for line in lines {
+            for (piece, tone) in line {
+                let piece = escape(piece);
+                match tone.sequence().filter(|_| self.color) {
+                    Some(sequence) => text.extend([sequence, &piece, "\u{1b}[39m"]),
+                    None => text.push_str(&piece),
+                }
+            }
             text.push('\n');
         }
         self.octets(text.as_bytes())
@@ -305,6 +341,35 @@ pub fn shorten(text: &str, longest: usize) -> Cow<'_, str> {
     }
 }
 
+/// The columns of a terminal that a text takes once it is escaped.
+pub fn columns(text: &str) -> usize {
+    escape(text).width()
+}
+
+/// A text for people's eyes in no more than so many columns: where it is longer, its middle is left
+/// out, and more is kept of its beginning than of its end.
+pub fn fit(text: &str, longest: usize) -> String {
+    let text = escape(text);
+    if text.width() <= longest {
+        return text.into_owned();
+    }
+    let room = longest.saturating_sub(1);
+    let take = |characters: &mut dyn Iterator<Item = char>, room: usize| {
+        let mut taken = 0;
+        let fits = |c: &char| {
+            taken += c.width().unwrap_or(0);
+            taken <= room
+        };
+        characters.take_while(fits).collect::<Vec<char>>()
+    };
+    let mut tail = take(&mut text.chars().rev(), room / 3);
+    let mut shortened = take(&mut text.chars(), room - room / 3);
+    tail.reverse();
+    shortened.push('…');
+    shortened.extend(tail);
+    shortened.into_iter().collect()
+}
+
 /// A JSON text in which no string holds a character that a terminal would act on; every value
 /// stays the same.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
@@ -348,6 +413,15 @@ mod tests {
         ] {
             assert!(escape(&c.to_string()).is_ascii(), "{c:?}");
         }
+    }
+
+    #[test]
+    fn a_long_text_loses_its_middle() {
+        assert_eq!(fit("short", 5), "short");
+        assert_eq!(fit("signing-key-2024-01", 10), "signin…-01");
+        assert_eq!(fit("鍵鍵鍵鍵鍵", 7), "鍵鍵…鍵");
+        assert_eq!(fit("a\u{1b}", 20), "a\\u{1b}");
+        assert_eq!(fit("abc", 1), "…");
     }
 
     #[test]

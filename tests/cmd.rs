@@ -7,8 +7,9 @@ use std::path::Path;
 #[test]
 fn commands() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd");
-    make_private(&directory.join("base/store"));
-    make_private(&directory.join("base/logged"));
+    for store in ["store", "dated", "logged"] {
+        make_private(&directory.join("base").join(store));
+    }
     trycmd::TestCases::new()
         .default_bin_path(env!("CARGO_BIN_EXE_jwks"))
         .case("tests/cmd/*.toml");

@@ -1,5 +1,5 @@
 //! What takes several steps: completion, examples, kills, faults, locks, losses, other tools, permissions,
-//! streams, terminals, damage, the log; and everything with a server, in a folder of its own.
+//! streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/completion.rs"]
 mod completion;
@@ -33,6 +33,8 @@ mod streams;
 mod support;
 #[path = "flows/terminal.rs"]
 mod terminal;
+#[path = "flows/timeline.rs"]
+mod timeline;
 
 // Servers.
 #[path = "flows/remote/addresses.rs"]

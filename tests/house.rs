@@ -64,6 +64,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("rustls", &["src/remote/http/"]),
     ("url", &["src/remote/"]),
     ("ctrlc", &["src/interrupt.rs"]),
+    ("svg", &["src/commands/list/svg.rs"]),
+    ("unicode_width", &["src/output.rs"]),
 ];
 
 /// What the pure layers must not touch.

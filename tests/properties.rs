@@ -12,6 +12,7 @@ use jwks::key::thumbprint::thumbprint;
 use jwks::key::{Key, base64url};
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::OnConflict;
+use jwks::keyset::timeline::{self, Phase, Window};
 use jwks::keyset::{KeySet, import};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -255,6 +256,48 @@ proptest! {
         for moment in now..end {
             prop_assert_eq!(&lifecycle::states(&set, moment), &states);
         }
+    }
+
+    /// From now on a timeline shows the states; before, those among the keys that were made by then.
+    #[test]
+    fn a_timeline_shows_the_states(keys in prop::collection::vec(dated_key(), 0..8), now in 0i64..110) {
+        let json = set_of(&keys);
+        let set = KeySet::parse(&json).expect("a set");
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        let lives = timeline::lives(&headers, now);
+        for life in &lives {
+            for pair in life.phases.windows(2) {
+                prop_assert!(pair[0].to.is_some() && pair[0].to <= pair[1].from, "{:?}", life);
+            }
+            for stretch in &life.phases {
+                let (from, to) = (stretch.from.unwrap_or(-1), stretch.to.unwrap_or(111));
+                prop_assert!(from < to, "{:?}", life);
+            }
+        }
+        for moment in -1..110 {
+            let is_made = |header: &Header| moment >= now || header.iat.is_none_or(|iat| iat <= moment);
+            let made: Vec<_> = headers.iter().filter(|header| is_made(header)).cloned().collect();
+            let mut states = lifecycle::states_of(&made, moment).into_iter();
+            for (header, life) in headers.iter().zip(&lives) {
+                let state = match is_made(header) {
+                    true => states.next().expect("a state for each"),
+                    false => State::Expired,
+                };
+                let expected = match state {
+                    State::Pending => Some(Phase::Published),
+                    State::Active => Some(Phase::Signing),
+                    State::Retired => Some(Phase::Retired),
+                    State::Expired => None,
+                };
+                let mut there = life.phases.iter().filter(|stretch| {
+                    stretch.from.is_none_or(|from| from <= moment) && stretch.to.is_none_or(|to| moment < to)
+                });
+                prop_assert_eq!(there.next().map(|stretch| stretch.phase), expected, "at {} of {:?}", moment, life);
+            }
+        }
+        let window = Window::of(&lives, now);
+        prop_assert!(window.from < now && now < window.to, "{:?}", window);
+        prop_assert!(window.place(now, 50) < 50);
     }
 }
 

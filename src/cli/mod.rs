@@ -97,14 +97,18 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub yes: bool,
 
-    /// The time that counts as now, for simulations and tests: a time as in create --exp
-    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
-    #[arg(allow_hyphen_values = true)]
-    pub now: Option<String>,
-
     /// How long to wait for another jwks that is writing
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
     pub lock_wait: u64,
+
+    /// The time that counts as now, for simulations and tests: as in --exp of create
+    // The manual shows only the long help of an argument that the short help hides.
+    #[arg(
+        long_help = "The time that counts as now, for simulations and tests: as in --exp of create"
+    )]
+    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
+    #[arg(allow_hyphen_values = true)]
+    pub now: Option<String>,
 }
 
 /// The commands. Only the one that is called is built: the definitions of all would be a quarter of
@@ -236,13 +240,10 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         Ok(directory) => directory,
         Err(error) => return Err((out, error)),
     };
-    let now = jiff::Timestamp::now().as_second();
-    let now = match &global.now {
-        Some(time) => match time::parse(time, now) {
-            Ok(now) => now,
-            Err(error) => return Err((out, error.about("--now"))),
-        },
-        None => now,
+    let real_now = jiff::Timestamp::now().as_second();
+    let now = match time::parse_option(&global.now, real_now) {
+        Ok(now) => now.unwrap_or(real_now),
+        Err(error) => return Err((out, error.about("--now"))),
     };
     let lock_wait = Duration::from_secs(global.lock_wait);
     Ok(Context {

@@ -298,12 +298,7 @@ fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Resul
             };
         }
     };
-    if is_within(path, ctx.store.directory()) {
-        return Err(
-            Error::refused(format!("{} is in the keystore", path.display()))
-                .hint("choose a file elsewhere; jwks set puts keys into sets"),
-        );
-    }
+    refuse_in_keystore(ctx, path)?;
     if args.private && files::others_can_replace(&files::parent(path)) {
         return Err(
             Error::refused(format!("others can write beside {}", path.display()))
@@ -317,8 +312,6 @@ fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Resul
         ))
         .hint("choose another file, or overwrite it with --force"));
     }
-    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = format!(".{file_name}.jwks");
     let access = if args.private {
         Access::Private
     } else {
@@ -329,14 +322,36 @@ fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Resul
     } else {
         Existing::Replace
     };
-    files::write(path, content.expose(), access, existing, &temporary).map_err(|error| {
-        match existing {
-            Existing::Keep if error.advice().is_none() => error.hint("overwrite it with --force"),
-            _ => error,
-        }
+    files::write(
+        path,
+        content.expose(),
+        access,
+        existing,
+        &temporary_name(path),
+    )
+    .map_err(|error| match existing {
+        Existing::Keep if error.advice().is_none() => error.hint("overwrite it with --force"),
+        _ => error,
     })?;
     ctx.out.status(format!("wrote {}", path.display()));
     Ok(())
+}
+
+/// Refuses a file for others that would lie among the sets.
+pub(super) fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
+    match is_within(path, ctx.store.directory()) {
+        true => Err(
+            Error::refused(format!("{} is in the keystore", path.display()))
+                .hint("choose a file elsewhere; jwks set puts keys into sets"),
+        ),
+        false => Ok(()),
+    }
+}
+
+/// The name that a file for others has until it is complete.
+pub(super) fn temporary_name(path: &Path) -> String {
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{file_name}.jwks")
 }
 
 /// Whether a file would lie in a directory.

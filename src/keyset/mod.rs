@@ -17,6 +17,7 @@ pub mod push;
 pub mod rotate;
 pub mod select;
 pub mod storage;
+pub mod timeline;
 
 use crate::error::{Error, Result};
 use crate::key::Key;

@@ -136,7 +136,12 @@ fn tables_keep_to_eighty_columns() {
     ]);
     let long = "k".repeat(10_000);
     sandbox.ok(["create", "api", "--kid", &long]);
-    for line in ["jwks list", "jwks list api", "jwks check api --public"] {
+    for line in [
+        "jwks list",
+        "jwks list api",
+        "jwks list api --timeline",
+        "jwks check api --public",
+    ] {
         let run = on_terminal(&sandbox, line, "", &[("NO_COLOR", "1")]);
         assert!(!run.stdout.is_empty());
         for row in run.stdout.lines().filter(|row| !row.starts_with("error")) {

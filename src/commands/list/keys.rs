@@ -1,0 +1,187 @@
+//! The keys of one set, as a table, as JSON or by name.
+
+use super::super::report::plain_handle;
+use super::super::time;
+use super::Format;
+use crate::context::Context;
+use crate::error::Result;
+use crate::key::summary::Summary;
+use crate::keyset::KeySet;
+use crate::keyset::lifecycle::State;
+use crate::output::{Narrow, Tone};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct KeyRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kty: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alg: Option<String>,
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    usage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_ops: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    private: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbprint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    /// The rules of severity error that the key breaks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    invalid: Vec<&'static str>,
+    /// The kty or curve is not known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unsupported: bool,
+}
+
+/// Whether the dates of the keys are known. A server that drops them tells no more than which keys
+/// sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dated {
+    /// They are.
+    Yes,
+    /// The server drops them.
+    No,
+}
+
+impl Dated {
+    fn tell(self, state: State) -> Option<State> {
+        (self == Dated::Yes || state == State::Active).then_some(state)
+    }
+}
+
+/// The keys of a set that a listing is about.
+pub(super) struct Listing<'a> {
+    /// The name of the set.
+    pub(super) name: &'a str,
+    /// The whole set.
+    pub(super) set: &'a KeySet<'a>,
+    /// The states of its keys, in the set's order.
+    pub(super) states: &'a [State],
+    /// Whether the dates are known from which the states follow.
+    pub(super) dated: Dated,
+    /// The positions of the keys to show.
+    pub(super) positions: Vec<usize>,
+}
+
+impl Listing<'_> {
+    /// Says so where there is no key to show; whether that is so.
+    pub(super) fn says_none(&self, ctx: &Context) -> bool {
+        if self.positions.is_empty() {
+            let none = match self.set.keys.is_empty() {
+                true => "no keys",
+                false => "no such keys",
+            };
+            ctx.out.status(format!("{none} in set {}", self.name));
+        }
+        self.positions.is_empty()
+    }
+
+    /// The keys to show, with their states.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (Summary, State)> {
+        let positions = self.positions.iter();
+        positions.map(|i| (Summary::of(&self.set.keys[*i]), self.states[*i]))
+    }
+}
+
+/// Prints the keys of a set.
+pub(super) fn list_keys(ctx: &Context, listing: &Listing, format: Format) -> Result<()> {
+    let rows = listing.keys();
+    let dated = listing.dated;
+    match format {
+        Format::Names => {
+            let handle = |(key, _): (Summary, State)| {
+                plain_handle(key.kid.as_deref(), key.thumbprint.as_deref())
+            };
+            ctx.out.lines(rows.filter_map(handle))
+        }
+        Format::Json => {
+            let rows: Vec<_> = rows
+                .map(|(key, state)| key_row(key, dated.tell(state)))
+                .collect();
+            ctx.out
+                .json(&serde_json::json!({ "set": listing.name, "keys": rows }))
+        }
+        Format::Table => {
+            if listing.says_none(ctx) {
+                return Ok(());
+            }
+            let rows = rows.map(|(key, state)| key_cells(ctx, &key, dated.tell(state)));
+            let header = ["KID", "STATE", "ALG", "USE", "KEY", "NEXT CHANGE"];
+            ctx.out.table(&header, rows.collect(), Narrow::CutFirst)
+        }
+    }
+}
+
+fn key_row(key: Summary, state: Option<State>) -> KeyRow {
+    KeyRow {
+        kid: key.kid,
+        kty: key.kty,
+        crv: key.crv,
+        size: key.size,
+        alg: key.alg,
+        usage: key.usage,
+        key_ops: key.key_ops,
+        state: state.map(State::name),
+        private: key.private,
+        thumbprint: key.thumbprint,
+        iat: key.iat,
+        nbf: key.nbf,
+        exp: key.exp,
+        unsupported: !key.supported && key.invalid.is_empty(),
+        invalid: key.invalid,
+    }
+}
+
+fn key_cells(ctx: &Context, key: &Summary, state: Option<State>) -> Vec<(String, Tone)> {
+    let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let (shown, tone) = state_cell(key, state);
+    let kind = match key.private || !key.supported {
+        true => key.kind(),
+        false => format!("{} public", key.kind()),
+    };
+    let next = [key.nbf, key.exp]
+        .into_iter()
+        .flatten()
+        .filter(|date| *date > ctx.now)
+        .min();
+    vec![
+        (dash(&key.kid), Tone::Plain),
+        (shown.to_owned(), tone),
+        (dash(&key.alg), Tone::Plain),
+        (dash(&key.usage), Tone::Plain),
+        (kind, Tone::Plain),
+        (next.map_or_else(|| "-".into(), time::format), Tone::Plain),
+    ]
+}
+
+/// The state of a key in one word; what is wrong with it goes before.
+pub(super) fn state_cell(key: &Summary, state: Option<State>) -> (&'static str, Tone) {
+    match (key.invalid.is_empty(), key.supported, state) {
+        (false, ..) => ("invalid", Tone::Bad),
+        (true, false, _) => ("unsupported", Tone::Warning),
+        (.., Some(state)) => (state.name(), tone(state)),
+        (.., None) => ("-", Tone::Plain),
+    }
+}
+
+fn tone(state: State) -> Tone {
+    match state {
+        State::Pending => Tone::Ahead,
+        State::Active => Tone::Good,
+        State::Retired => Tone::Faint,
+        State::Expired => Tone::Bad,
+    }
+}

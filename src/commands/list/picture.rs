@@ -1,0 +1,145 @@
+//! What a timeline shows, whatever it is drawn on.
+
+use super::super::report::count;
+use super::keys::{Listing, state_cell};
+use crate::error::{Error, Result};
+use crate::key::summary::Header;
+use crate::keyset::timeline::{Phase, Stretch, Window, lives};
+use crate::output::Tone;
+use serde_json::{Value, json};
+
+/// The most keys that are drawn; nobody reads a longer picture.
+const MOST_DRAWN: usize = 500;
+
+/// The most keys of a set with a timeline: the work grows with the square of their number.
+const MOST_KEYS: usize = 2000;
+
+/// The keys of a set and their lives.
+pub(super) struct Picture<'a> {
+    /// The name of the set.
+    pub(super) set: &'a str,
+    /// The moment that counts as now, in seconds since 1970.
+    pub(super) now: i64,
+    /// The time that is shown.
+    pub(super) window: Window,
+    /// The keys, by line, and in each line in the order in which they begin.
+    pub(super) rows: Vec<Row>,
+}
+
+/// One key.
+pub(super) struct Row {
+    kid: Option<String>,
+    thumbprint: Option<String>,
+    /// The state now, as the table has it.
+    pub(super) state: (&'static str, Tone),
+    /// What the key shares with others of its line, in words.
+    pub(super) line: String,
+    /// The phases of its life.
+    pub(super) phases: Vec<Stretch>,
+}
+
+impl Row {
+    /// What the key is called.
+    pub(super) fn name(&self) -> &str {
+        self.kid.as_deref().unwrap_or("-")
+    }
+}
+
+impl<'a> Picture<'a> {
+    /// The picture of some keys of a set. Their phases follow from all keys of it.
+    pub(super) fn of(listing: &Listing<'a>, now: i64) -> Result<Picture<'a>> {
+        let (drawn, all) = (listing.positions.len(), listing.set.keys.len());
+        if drawn > MOST_DRAWN {
+            let asked = count(drawn, "key");
+            return Err(Error::usage(format!(
+                "a timeline shows {MOST_DRAWN} keys, and not {asked}"
+            ))
+            .hint("choose some with --state, --use, --alg or --kty"));
+        }
+        if all > MOST_KEYS {
+            let message = format!("a timeline is drawn of sets of up to {MOST_KEYS} keys");
+            return Err(Error::usage(message).hint(format!(
+                "set {} has {all}: jwks delete --expired prunes it",
+                listing.name
+            )));
+        }
+        let headers: Vec<_> = listing.set.keys.iter().map(Header::of).collect();
+        let lives = lives(&headers, now);
+        let window = Window::of(listing.positions.iter().map(|i| &lives[*i]), now);
+        let keys = listing.positions.iter().zip(listing.keys());
+        let rows = keys.map(|(i, (key, state))| Row {
+            state: state_cell(&key, Some(state)),
+            kid: key.kid,
+            thumbprint: key.thumbprint,
+            line: lives[*i].line.clone(),
+            phases: lives[*i].phases.clone(),
+        });
+        Ok(Picture {
+            set: listing.name,
+            now,
+            window,
+            rows: by_line(rows.collect()),
+        })
+    }
+
+    /// Whether the keys are of more than one line.
+    pub(super) fn has_lines(&self) -> bool {
+        self.rows
+            .windows(2)
+            .any(|pair| pair[0].line != pair[1].line)
+    }
+
+    /// The picture as JSON; times are in seconds since 1970.
+    pub(super) fn to_json(&self) -> Value {
+        let keys: Vec<_> = self.rows.iter().map(row_json).collect();
+        json!({
+            "set": self.set, "now": self.now, "from": self.window.from, "to": self.window.to,
+            "keys": keys,
+        })
+    }
+}
+
+/// Lines stand in the order of their first keys in the set.
+fn by_line(mut rows: Vec<Row>) -> Vec<Row> {
+    let mut lines: Vec<String> = Vec::new();
+    for row in &rows {
+        if !lines.contains(&row.line) {
+            lines.push(row.line.clone());
+        }
+    }
+    rows.sort_by_key(|row| {
+        let line = lines.iter().position(|line| *line == row.line);
+        let begins = row.phases.first().map(|stretch| stretch.from);
+        let signs = row.phases.iter().find(|s| s.phase == Phase::Signing);
+        // A key without a life comes last.
+        (
+            line,
+            begins.is_none(),
+            begins,
+            signs.map(|stretch| stretch.from),
+        )
+    });
+    rows
+}
+
+fn row_json(row: &Row) -> Value {
+    let mut key = json!({});
+    for (name, value) in [("kid", &row.kid), ("thumbprint", &row.thumbprint)] {
+        if let Some(value) = value {
+            key[name] = value.as_str().into();
+        }
+    }
+    key["line"] = row.line.as_str().into();
+    key["state"] = row.state.0.into();
+    let phase = |stretch: &Stretch| {
+        let mut phase = json!({ "phase": stretch.phase.name() });
+        for (name, date) in [("from", stretch.from), ("to", stretch.to)] {
+            if let Some(date) = date {
+                phase[name] = date.into();
+            }
+        }
+        phase
+    };
+    key["phases"] = row.phases.iter().map(phase).collect();
+    key
+}

@@ -1,0 +1,165 @@
+//! The sets of the keystore or of a server, as a table or as JSON.
+
+use super::super::report::count;
+use super::super::time;
+use super::Format;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::summary::Header;
+use crate::keyset::lifecycle::{self, State};
+use crate::keystore::SetName;
+use crate::output::{Narrow, Tone};
+use crate::remote::Remote;
+use crate::remote::kind::{Form, Listed};
+use serde::Serialize;
+
+#[derive(Default, Serialize)]
+struct SetRow {
+    name: String,
+    keys: usize,
+    encrypted: bool,
+    active: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_change: Option<i64>,
+    /// Why the set cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Prints the sets of the keystore.
+pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
+    let names = ctx.store.names()?;
+    if format == Format::Names {
+        return ctx.out.lines(names.iter().map(SetName::as_str));
+    }
+    let mut open = Vec::new();
+    let rows = names.iter().map(|name| set_row(ctx, name, &mut open));
+    let rows: Vec<_> = rows.collect();
+    ctx.warn_open_directory();
+    ctx.warn_open(&open);
+    let damaged: Vec<_> = rows.iter().filter(|row| row.error.is_some()).collect();
+    let failure = damaged.first().map(|row| {
+        let error = row.error.as_deref().unwrap_or_default();
+        Error::invalid(format!(
+            "{} cannot be read: {error}",
+            count(damaged.len(), "set")
+        ))
+        .hint("jwks leaves a damaged file as it is: restore it")
+    });
+    if format == Format::Table && rows.is_empty() {
+        let directory = ctx.store.directory().display();
+        ctx.out.status(format!(
+            "no sets in {directory}; jwks create NAME makes one"
+        ));
+    } else {
+        print_sets(ctx, &rows, format)?;
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+fn print_sets(ctx: &Context, rows: &[SetRow], format: Format) -> Result<()> {
+    if format == Format::Json {
+        return ctx.out.json(&serde_json::json!({ "sets": rows }));
+    }
+    let header = ["SET", "KEYS", "ACTIVE", "NEXT CHANGE"];
+    let cells = rows.iter().map(set_cells).collect();
+    ctx.out.table(&header, cells, Narrow::CutFirst)
+}
+
+fn set_row(ctx: &Context, name: &SetName, open: &mut Vec<String>) -> SetRow {
+    let mut read = || {
+        let document = ctx.store.load(name)?;
+        open.extend(
+            document
+                .is_open
+                .then(|| document.path().display().to_string()),
+        );
+        let set = document.parse()?;
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        let states = lifecycle::states_of(&headers, ctx.now);
+        Ok::<_, Error>(row_of(name.as_str(), &headers, &states, ctx.now))
+    };
+    read().unwrap_or_else(|error| SetRow {
+        name: name.to_string(),
+        error: Some(error.to_string()),
+        ..SetRow::default()
+    })
+}
+
+fn row_of(name: &str, headers: &[Header], states: &[State], now: i64) -> SetRow {
+    let keys = headers.iter().zip(states);
+    let active = keys.filter(|(_, state)| **state == State::Active);
+    SetRow {
+        name: name.to_owned(),
+        keys: headers.len(),
+        active: active
+            .filter_map(|(header, _)| header.kid.as_deref().map(str::to_owned))
+            .collect(),
+        next_change: lifecycle::next_change(headers, now),
+        ..SetRow::default()
+    }
+}
+
+/// Prints the sets of a server; where it tells its keys without giving them away, those.
+pub(super) fn list_remote_sets(ctx: &Context, remote: &Remote, format: Format) -> Result<()> {
+    let names = remote.sets()?;
+    if format == Format::Names {
+        return ctx.out.lines(names);
+    }
+    if let ([name], Some(objects)) = (&names[..], remote.listed()?) {
+        return list_objects(ctx, name, &objects, format);
+    }
+    let mut rows = Vec::new();
+    for name in &names {
+        let set = remote.load(name, Form::Private)?;
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        let states = remote.kind.storage.states(&set, ctx.now);
+        rows.push(row_of(name, &headers, &states, ctx.now));
+    }
+    print_sets(ctx, &rows, format)
+}
+
+fn list_objects(ctx: &Context, name: &str, objects: &[Listed], format: Format) -> Result<()> {
+    if format == Format::Json {
+        let row = |object: &Listed| {
+            serde_json::json!({
+                "name": object.name, "source": object.source, "type": object.kind,
+                "kid": object.kid,
+            })
+        };
+        let keys: Vec<_> = objects.iter().map(row).collect();
+        return ctx.out.json(&serde_json::json!({
+            "sets": [{"name": name, "keys": keys.len(), "encrypted": false, "active": [], "objects": keys}],
+        }));
+    }
+    if objects.is_empty() {
+        ctx.out.status(format!("{name} has no keys"));
+        return Ok(());
+    }
+    let cells = |object: &Listed| {
+        let kid = object.kid.clone().unwrap_or_else(|| "-".into());
+        let cells = [&object.name, &object.source, &object.kind, &kid];
+        cells.map(|text| (text.clone(), Tone::Plain)).to_vec()
+    };
+    let rows = objects.iter().map(cells).collect();
+    let header = ["NAME", "SOURCE", "TYPE", "KID"];
+    ctx.out.table(&header, rows, Narrow::CutFirst)
+}
+
+fn set_cells(row: &SetRow) -> Vec<(String, Tone)> {
+    let active = match (&row.error, &row.active[..]) {
+        (Some(_), _) => ("damaged".into(), Tone::Bad),
+        (None, []) => ("none".into(), Tone::Plain),
+        (None, [kid]) => (kid.clone(), Tone::Good),
+        (None, kids) => (count(kids.len(), "key"), Tone::Plain),
+    };
+    vec![
+        (row.name.clone(), Tone::Plain),
+        (row.keys.to_string(), Tone::Plain),
+        active,
+        (
+            row.next_change.map_or_else(|| "-".into(), time::format),
+            Tone::Plain,
+        ),
+    ]
+}

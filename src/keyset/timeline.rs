@@ -1,0 +1,340 @@
+//! When each key of a set is published, signs and is retired, and the window of time that shows
+//! it. Times are in seconds since 1970.
+
+use super::lifecycle::{self, State};
+use crate::key::summary::Header;
+
+/// What a key is there for during a part of its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Pending: verifiers have it before it signs.
+    Published,
+    /// Active: it signs.
+    Signing,
+    /// Retired: verifiers still have it.
+    Retired,
+}
+
+impl Phase {
+    /// The phase's name in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Published => "published",
+            Phase::Signing => "signing",
+            Phase::Retired => "retired",
+        }
+    }
+
+    fn of(state: State) -> Option<Phase> {
+        match state {
+            State::Pending => Some(Phase::Published),
+            State::Active => Some(Phase::Signing),
+            State::Retired => Some(Phase::Retired),
+            State::Expired => None,
+        }
+    }
+}
+
+/// A part of a key's life, from a moment on and up to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// What the key is there for.
+    pub phase: Phase,
+    /// When it begins, in seconds since 1970; `None` where no date says so.
+    pub from: Option<i64>,
+    /// When it has ended, in seconds since 1970; `None` where no date ends it.
+    pub to: Option<i64>,
+}
+
+/// The life of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// What it shares with the keys of its line, in words: `sig ES256`.
+    pub line: String,
+    /// Its phases, one after the other; none where it expired before it was made.
+    pub phases: Vec<Stretch>,
+}
+
+/// The lives of the keys of a set, in the set's order.
+///
+/// From `now` on each phase is the key's state. Before, it is the state among the keys that were made
+/// by then: a key that came later had taken nobody's place. A key with an `iat` ahead counts as made
+/// `now`, for it is there.
+pub fn lives(headers: &[Header], now: i64) -> Vec<Life> {
+    let made = |header: &Header| header.iat.map(|iat| iat.min(now));
+    // In the order in which they were made, the keys of any moment are the first ones. The order
+    // in the set decides only between keys that were made together, and those keep it.
+    let mut order: Vec<usize> = (0..headers.len()).collect();
+    order.sort_by_key(|position| made(&headers[*position]));
+    let sorted: Vec<Header> = order.iter().map(|i| headers[*i].clone()).collect();
+
+    let dates = headers
+        .iter()
+        .flat_map(|header| [made(header), header.nbf, header.exp]);
+    let mut dates: Vec<i64> = dates.flatten().collect();
+    dates.sort_unstable();
+    dates.dedup();
+    let before_all = dates.first().map_or(now, |first| first.saturating_sub(1));
+    let beginnings = std::iter::once(None).chain(dates.into_iter().map(Some));
+
+    let mut phases: Vec<Vec<Stretch>> = vec![Vec::new(); headers.len()];
+    let mut current: Vec<Option<Phase>> = vec![None; headers.len()];
+    for from in beginnings {
+        let moment = from.unwrap_or(before_all);
+        let there = sorted.partition_point(|header| made(header) <= Some(moment));
+        let states = lifecycle::states_of(&sorted[..there], moment);
+        for (position, state) in order.iter().zip(states) {
+            let phase = Phase::of(state);
+            if phase == current[*position] {
+                continue;
+            }
+            let life = &mut phases[*position];
+            if current[*position].is_some()
+                && let Some(last) = life.last_mut()
+            {
+                last.to = from;
+            }
+            life.extend(phase.map(|phase| Stretch {
+                phase,
+                from,
+                to: None,
+            }));
+            current[*position] = phase;
+        }
+    }
+    let keys = headers.iter().zip(phases);
+    keys.map(|(header, phases)| Life {
+        line: line_in_words(header),
+        phases,
+    })
+    .collect()
+}
+
+fn line_in_words(header: &Header) -> String {
+    let (usage, kind, curve) = lifecycle::line(header);
+    let words = [usage.unwrap_or_default(), kind, curve];
+    let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// Dates farther from now than this, about a hundred years, are never waited for.
+const HORIZON: i64 = 36_525 * DAY;
+
+/// How many times as far as the dates before it a date may lie and still be shown.
+const FAR: i64 = 30;
+
+/// So many dates are shown wherever they lie.
+const NEAR: usize = 3;
+
+/// A part of time that is shown, in seconds since 1970; it is never empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The left edge.
+    pub from: i64,
+    /// The right edge.
+    pub to: i64,
+}
+
+impl Window {
+    /// The window that shows some lives, and `now`.
+    ///
+    /// It reaches from the first date to the last one, with a margin, and over an hour at least. With
+    /// more than three dates, one that lies more than 30 times as far from now as the next nearer
+    /// one is outside, with all beyond it: the others would be too close together to be told apart.
+    /// So is what lies more than a hundred years away. Without any date it is the month around now.
+    pub fn of<'l>(lives: impl IntoIterator<Item = &'l Life>, now: i64) -> Window {
+        let phases = lives.into_iter().flat_map(|life| &life.phases);
+        let dates = phases.flat_map(|stretch| [stretch.from, stretch.to]);
+        let is_near = |date: &i64| date.abs_diff(now) <= HORIZON.unsigned_abs();
+        let mut dates: Vec<i64> = dates.flatten().filter(is_near).collect();
+        if dates.is_empty() {
+            return Window {
+                from: now - 15 * DAY,
+                to: now + 15 * DAY,
+            };
+        }
+        let distance = |date: &i64| (date - now).abs();
+        dates.sort_unstable_by_key(|date| (distance(date), *date));
+        dates.dedup();
+        let is_far = |i: &usize| distance(&dates[*i]) > FAR * distance(&dates[i - 1]).max(1);
+        let shown = (NEAR..dates.len()).find(is_far).unwrap_or(dates.len());
+        let (mut from, mut to) = (now, now);
+        for date in &dates[..shown] {
+            from = from.min(*date);
+            to = to.max(*date);
+        }
+        let missing = (HOUR - (to - from)).max(0);
+        (from, to) = (from - missing / 2, to + missing / 2);
+        let length = to - from;
+        Window {
+            from: from - length / 20,
+            to: to + length / 10,
+        }
+    }
+
+    /// How far a moment is on the way from edge to edge: 0 to 1, also where it lies outside.
+    pub fn fraction(self, moment: i64) -> f64 {
+        let moment = moment.clamp(self.from, self.to);
+        (moment - self.from) as f64 / (self.to - self.from) as f64
+    }
+
+    /// The place of a moment among so many of equal width, which is that number itself for the
+    /// right edge and what lies beyond.
+    pub fn place(self, moment: i64, places: usize) -> usize {
+        let moment = moment.clamp(self.from, self.to);
+        let (passed, length) = (moment - self.from, self.to - self.from);
+        // It is between 0 and `places`.
+        (i128::from(passed) * places as i128 / i128::from(length)) as usize
+    }
+
+    /// Whether what begins then is there before the left edge.
+    pub fn cuts_beginning(self, from: Option<i64>) -> bool {
+        from.is_none_or(|from| from < self.from)
+    }
+
+    /// Whether what ends then goes on beyond the right edge.
+    pub fn cuts_end(self, to: Option<i64>) -> bool {
+        to.is_none_or(|to| to > self.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyset::KeySet;
+
+    const NOW: i64 = 1_780_000_000;
+
+    fn lives_of(keys: &str, now: i64) -> Vec<Life> {
+        let json = format!(r#"{{"keys":[{keys}]}}"#);
+        let set = KeySet::parse(&json).unwrap();
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        lives(&headers, now)
+    }
+
+    /// `published 100..150, signing 150..` for each key.
+    fn in_words(keys: &str, now: i64) -> Vec<String> {
+        let date = |date: Option<i64>| date.map_or_else(String::new, |date| date.to_string());
+        let stretch = |stretch: &Stretch| {
+            let (from, to) = (date(stretch.from), date(stretch.to));
+            format!("{} {from}..{to}", stretch.phase.name())
+        };
+        let lives = lives_of(keys, now).into_iter();
+        lives
+            .map(|life| {
+                let phases: Vec<_> = life.phases.iter().map(stretch).collect();
+                phases.join(", ")
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_rotation() {
+        let keys = r#"{"kty":"oct","iat":100,"exp":300}, {"kty":"oct","iat":150,"nbf":200}"#;
+        let expected = [
+            "signing 100..200, retired 200..300",
+            "published 150..200, signing 200..",
+        ];
+        for now in [50, 120, 160, 250, 1000] {
+            let shown = in_words(keys, now);
+            match now {
+                // What is there counts as made, whatever it says.
+                50 => assert_ne!(shown, expected),
+                _ => assert_eq!(shown[..1], expected[..1], "{now}"),
+            }
+        }
+        assert_eq!(in_words(keys, 160), expected);
+    }
+
+    #[test]
+    fn a_key_takes_no_place_before_it_was_made() {
+        let keys = r#"{"kty":"oct","iat":100}, {"kty":"oct","iat":200}"#;
+        assert_eq!(
+            in_words(keys, 300),
+            ["signing 100..200, retired 200..", "signing 200.."]
+        );
+    }
+
+    #[test]
+    fn keys_without_dates_are_there_all_the_time() {
+        let keys = r#"{"kty":"oct"}, {"kty":"oct"}"#;
+        assert_eq!(in_words(keys, 300), ["retired ..", "signing .."]);
+        let keys = r#"{"kty":"oct"}, {"kty":"oct","nbf":200}"#;
+        assert_eq!(
+            in_words(keys, 100),
+            [
+                "signing ..200, retired 200..",
+                "published ..200, signing 200.."
+            ]
+        );
+    }
+
+    #[test]
+    fn odd_dates() {
+        for (key, expected) in [
+            (r#""iat":100,"nbf":300,"exp":200"#, "published 100..200"),
+            (r#""nbf":300,"exp":200"#, "published ..200"),
+            (r#""iat":300,"exp":200"#, ""),
+            (r#""iat":-5,"exp":1e15"#, "signing -5.."),
+            (r#""iat":900"#, "signing 500.."),
+        ] {
+            let key = format!(r#"{{"kty":"oct",{key}}}"#);
+            assert_eq!(in_words(&key, 500), [expected], "{key}");
+        }
+    }
+
+    #[test]
+    fn an_older_key_signs_again_when_the_newer_one_expires() {
+        let keys = r#"{"kty":"oct","iat":100}, {"kty":"oct","iat":150,"exp":200}"#;
+        assert_eq!(
+            in_words(keys, 300)[0],
+            "signing 100..150, retired 150..200, signing 200.."
+        );
+    }
+
+    fn window(dates: &[i64]) -> (i64, i64) {
+        let phases = dates.iter().map(|date| Stretch {
+            phase: Phase::Signing,
+            from: Some(NOW + date * DAY),
+            to: None,
+        });
+        let life = Life {
+            line: String::new(),
+            phases: phases.collect(),
+        };
+        let window = Window::of([&life], NOW);
+        assert!(window.from < NOW && NOW < window.to, "{window:?}");
+        let days = |edge: i64| (edge - NOW).div_euclid(DAY);
+        (days(window.from), days(window.to))
+    }
+
+    #[test]
+    fn the_window_shows_what_can_be_told_apart() {
+        assert_eq!(window(&[]), (-15, 15));
+        assert_eq!(window(&[-100, 100]), (-110, 120));
+        assert_eq!(window(&[-100]), (-105, 10));
+        assert_eq!(window(&[100]), (-5, 110));
+        // One date far away squeezes no others; few dates are all shown.
+        assert_eq!(window(&[-30, -2, 5, 3650]), (-32, 8));
+        assert_eq!(window(&[-30, -2, 5, 3650, 3651, -4000]), (-32, 8));
+        assert_eq!(window(&[-30, 3650]), (-214, 4018));
+        assert_eq!(window(&[-30, -2, 5, 800]), (-72, 883));
+        // Nobody waits for the year 9999.
+        assert_eq!(window(&[-100, 2_900_000]), (-105, 10));
+        assert_eq!(window(&[2_900_000, -700_000]), (-15, 15));
+    }
+
+    #[test]
+    fn a_window_is_an_hour_at_least() {
+        let life = &lives_of(&format!(r#"{{"kty":"oct","iat":{NOW}}}"#), NOW)[0];
+        let window = Window::of([life], NOW);
+        assert_eq!((window.from, window.to), (NOW - 1980, NOW + 2160));
+        assert_eq!(window.place(window.from, 50), 0);
+        assert_eq!(window.place(i64::MIN, 50), 0);
+        assert_eq!(window.place(window.to, 50), 50);
+        assert_eq!(window.fraction(i64::MAX), 1.0);
+    }
+}
