@@ -183,7 +183,7 @@ impl World {
             size: None,
             force: false,
             compromised: &[],
-            signs_there: None,
+            there: None,
             keep_expired: false,
             now: self.now + self.clocks.rotator,
         }

@@ -13,6 +13,7 @@ use crate::key::Key;
 use crate::key::check::{findings, has_error};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
+pub use signer::successors;
 use std::collections::{HashMap, HashSet};
 use wanted::{Wanted, wanted};
 

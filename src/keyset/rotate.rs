@@ -11,15 +11,16 @@ mod calendar;
 mod lines;
 mod moving;
 mod template;
+mod there;
 
 pub use apply::Rotated;
 pub use template::Template;
+pub use there::There;
 
 use super::KeySet;
 use super::lifecycle::State;
 use crate::error::{Error, Result};
 use crate::key::summary::Header;
-use crate::key::thumbprint::thumbprint;
 use lines::Lines;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,9 +100,8 @@ pub struct Policy<'a> {
     pub force: bool,
     /// The keys that nobody may trust any more, by kid or thumbprint.
     pub compromised: &'a [String],
-    /// The thumbprint of the key that a server signs with: it stays published for a token's life
-    /// from now on.
-    pub signs_there: Option<&'a str>,
+    /// What the server has of the set that is to be told of it.
+    pub there: Option<There<'a>>,
     /// Whether expired and compromised keys stay for now, so that a server can be told of them.
     pub keep_expired: bool,
     /// The time, in seconds since 1970.
@@ -142,10 +142,13 @@ pub struct NewKey {
 pub struct Plan {
     /// The keys to be made.
     pub new: Vec<NewKey>,
+    begins: BTreeMap<usize, i64>,
     ends: BTreeMap<usize, i64>,
     successors: BTreeMap<usize, Option<Successor>>,
     revoked: BTreeSet<usize>,
     removed: BTreeSet<usize>,
+    /// The private keys that fail their check, and are left as they are.
+    pub unsound: Vec<usize>,
     /// The next moment at which the set changes by itself or a rotation has something to do, in
     /// seconds since 1970.
     pub next_change: Option<i64>,
@@ -174,10 +177,27 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.new.is_empty()
+            && self.begins.is_empty()
             && self.ends.is_empty()
             && self.successors.is_empty()
             && self.revoked.is_empty()
             && self.removed.is_empty()
+    }
+
+    /// The keys that get another end, each with it, in seconds since 1970.
+    pub fn ends(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+        let ends = self.ends.iter().map(|(position, exp)| (*position, *exp));
+        ends.filter(|(position, _)| !self.removed.contains(position))
+    }
+
+    /// The keys that begin at another time, each with it, in seconds since 1970.
+    pub fn begins(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+        self.begins.iter().map(|(position, nbf)| (*position, *nbf))
+    }
+
+    /// The keys that go.
+    pub fn removed(&self) -> impl Iterator<Item = usize> + '_ {
+        self.removed.iter().copied()
     }
 }
 
@@ -200,12 +220,17 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
     for kid in policy.compromised {
         compromised.insert(set.find_exactly(kid)?);
     }
-    let lines = Lines::of(set, compromised, policy.now);
+    let mut headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+    let mut plan = Plan::default();
+    if let Some(there) = policy.there {
+        there::allow_for(there, set, &mut headers, &compromised, policy, &mut plan);
+    }
+    let lines = Lines::of(set, headers, compromised, policy.now);
     lines.check(policy)?;
     let mut planner = Planner {
         lines,
         policy,
-        plan: Plan::default(),
+        plan,
         due: Vec::new(),
     };
     planner.take_out_compromised();
@@ -216,9 +241,9 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
         }
     }
     planner.remove_expired();
-    planner.keep_what_signs_there();
     planner.lead_past_removed();
     planner.plan.next_change = planner.next_change();
+    planner.plan.unsound = std::mem::take(&mut planner.lines.unsound);
     Ok(planner.plan)
 }
 
@@ -230,7 +255,7 @@ impl Planner<'_, '_> {
                 self.plan.removed.insert(position);
                 continue;
             }
-            if !self.lines.is_revoked(position) {
+            if !there::is_revoked(&self.lines.set.keys[position]) {
                 self.plan.revoked.insert(position);
             }
             if self.lines.headers[position].exp.is_none_or(|exp| exp > now) {
@@ -252,29 +277,6 @@ impl Planner<'_, '_> {
             let expired = line.iter().copied().filter(|i| self.lines.is_expired(*i));
             let expired = expired.filter(|i| self.lines.is_without_fault(*i));
             self.plan.removed.extend(expired);
-        }
-    }
-
-    /// Where a server still signs with a key that is to go, its tokens begin their lives until now.
-    fn keep_what_signs_there(&mut self) {
-        let Some(signer) = self.policy.signs_there else {
-            return;
-        };
-        let end = self.policy.now.saturating_add(self.policy.schedule.grace());
-        for (position, header) in self.lines.headers.iter().enumerate() {
-            let planned = self.plan.ends.get(&position).copied().or(header.exp);
-            let ends_too_early = planned.is_some_and(|exp| exp < end);
-            let is_trusted = !self.lines.compromised.contains(&position)
-                && ends_too_early
-                && !self.lines.is_revoked(position);
-            let is_signer = || {
-                let members = self.lines.set.keys[position].members();
-                members.is_ok_and(|members| thumbprint(&members).as_deref() == Some(signer))
-            };
-            if is_trusted && is_signer() {
-                self.plan.ends.insert(position, end);
-                self.plan.removed.remove(&position);
-            }
         }
     }
 

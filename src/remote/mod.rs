@@ -152,6 +152,33 @@ impl Remote {
         self.read_back(set, after, Signer::Same)
     }
 
+    /// The kids of the keys that its settings name to sign with; none where it has no such settings.
+    pub fn signature_kids(&self) -> Result<Vec<String>> {
+        match self.kind.can.contains(&Operation::NameSigner) {
+            true => self.server.signature_kids(),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes a set `after`, if it is still `before`. Where the server's settings name the first kid of
+    /// a pair to sign with, they name the second one then.
+    pub fn put_set_and_name(
+        &self,
+        set: &str,
+        before: &KeySet,
+        after: &KeySet,
+        kids: &[(String, String)],
+    ) -> Result<()> {
+        if kids.is_empty() {
+            return self.put_set(set, before, after);
+        }
+        self.kind.require(Operation::NameSigner)?;
+        self.refuse_changed(set, before)?;
+        let written = self.server.put_set_and_name(set, before, after, kids);
+        self.tell_of_loss(set, before, after, written)?;
+        self.read_back(set, after, Signer::Same)
+    }
+
     /// Adds a key to a set that is still `before`, or puts it in the place of the one with its kid.
     pub fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         self.kind.require(Operation::SetKey)?;

@@ -16,6 +16,8 @@ pub struct Rotated {
     pub staged: Vec<Key<'static>>,
     /// New keys that sign at once.
     pub activated: Vec<Key<'static>>,
+    /// Keys that begin later than they were to.
+    pub postponed: Vec<Key<'static>>,
     /// Keys that were given another end.
     pub retired: Vec<Key<'static>>,
     /// Keys that are gone.
@@ -27,6 +29,7 @@ impl Rotated {
     pub fn is_empty(&self) -> bool {
         self.staged.is_empty()
             && self.activated.is_empty()
+            && self.postponed.is_empty()
             && self.retired.is_empty()
             && self.removed.is_empty()
     }
@@ -68,6 +71,11 @@ impl Plan {
                 let why = format!(r#"{{"revoked_at":{now},"reason":"compromised"}}"#);
                 members.set_raw(REVOKED, why);
             });
+        }
+        for (position, nbf) in &self.begins {
+            edit(set, *position, |members| members.set_number("nbf", *nbf));
+            let key = set.keys.get(*position).cloned();
+            changes.postponed.extend(key.map(Key::into_owned));
         }
         for (position, exp) in &self.ends {
             edit(set, *position, |members| members.set_number("exp", *exp));

@@ -25,13 +25,8 @@ impl Planner<'_, '_> {
         };
         let schedule = self.policy.schedule;
         if let Some(begins) = self.lines.end_of_line(line) {
-            // It moves: whoever signs until then ends after the next one has begun.
-            let mut signs = active;
-            for (nbf, position) in self.lines.pending(line) {
-                self.end_no_earlier(signs, nbf.saturating_add(schedule.grace()));
-                signs = position;
-            }
-            self.end_no_earlier(signs, begins.saturating_add(schedule.grace()));
+            let pending = self.lines.pending(line);
+            self.end_in_turn(Some(active), &pending, begins);
             return Ok(());
         }
         let key = &self.lines.set.keys[active];

@@ -21,14 +21,21 @@ pub(super) struct Lines<'s> {
     pub all: Vec<Vec<usize>>,
     /// The positions of the keys that are declared compromised.
     pub compromised: BTreeSet<usize>,
+    /// The positions of the private keys that fail their check.
+    pub unsound: Vec<usize>,
     /// The state of each key that counts, among those that do.
     states: Vec<Option<State>>,
     now: i64,
 }
 
 impl<'s> Lines<'s> {
-    pub fn of(set: &'s KeySet<'s>, compromised: BTreeSet<usize>, now: i64) -> Self {
-        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+    /// `headers` are those of the set's keys, with the dates that count.
+    pub fn of(
+        set: &'s KeySet<'s>,
+        headers: Vec<Header<'s>>,
+        compromised: BTreeSet<usize>,
+        now: i64,
+    ) -> Self {
         let mut all: Vec<Vec<usize>> = Vec::new();
         for (position, header) in headers.iter().enumerate() {
             let same = |other: &&mut Vec<usize>| {
@@ -41,12 +48,14 @@ impl<'s> Lines<'s> {
                 None => all.push(vec![position]),
             }
         }
-        let counts = |i: &usize| {
+        let is_private = |i: &usize| {
             let key = &set.keys[*i];
             let is_known = key.members().is_ok_and(|members| is_supported(&members));
-            is_known && holds_secret(key) && !has_error(&public_findings(key))
+            is_known && holds_secret(key)
         };
-        let counting: Vec<usize> = (0..headers.len()).filter(counts).collect();
+        let is_sound = |i: &usize| !has_error(&public_findings(&set.keys[*i]));
+        let private = (0..headers.len()).filter(is_private);
+        let (counting, unsound): (Vec<usize>, Vec<usize>) = private.partition(is_sound);
         let among: Vec<_> = counting.iter().map(|i| headers[*i].clone()).collect();
         let mut states = vec![None; headers.len()];
         for (position, state) in counting.iter().zip(states_of(&among, now)) {
@@ -57,6 +66,7 @@ impl<'s> Lines<'s> {
             headers,
             all,
             compromised,
+            unsound,
             states,
             now,
         }
@@ -220,11 +230,5 @@ impl<'s> Lines<'s> {
     /// Whether a key passes its check.
     pub fn is_without_fault(&self, position: usize) -> bool {
         !has_error(&public_findings(&self.set.keys[position]))
-    }
-
-    /// Whether a key has been declared compromised before.
-    pub fn is_revoked(&self, position: usize) -> bool {
-        let members = self.set.keys[position].members();
-        members.is_ok_and(|members| members.has(REVOKED))
     }
 }

@@ -150,6 +150,24 @@ impl Planner<'_, '_> {
         (new, begins)
     }
 
+    /// In a line that moves, each key that signs ends after the next one has begun, and the last one
+    /// after `last`, when it may sign no more.
+    pub(super) fn end_in_turn(
+        &mut self,
+        signing: Option<usize>,
+        pending: &[(i64, usize)],
+        last: i64,
+    ) {
+        let grace = self.policy.schedule.grace();
+        let positions = signing.into_iter().chain(pending.iter().map(|(_, i)| *i));
+        let skipped = usize::from(signing.is_none());
+        let nexts = pending.iter().map(|(nbf, _)| *nbf).skip(skipped);
+        let nexts = nexts.chain([last]);
+        for (position, next) in positions.zip(nexts).collect::<Vec<_>>() {
+            self.end_no_earlier(position, next.saturating_add(grace));
+        }
+    }
+
     /// The keys of a line that sign before their successor begins name it; those that would never
     /// sign go.
     fn hand_over(&mut self, line: usize, successor: &Successor, begins: i64) {
@@ -173,13 +191,8 @@ impl Planner<'_, '_> {
         for position in self.lines.begun(line).into_iter().chain(pending) {
             self.succeed(position, successor);
         }
-        if let Some((_, last)) = sooner.last() {
-            self.end_no_earlier(*last, end);
-        }
+        self.end_in_turn(self.lines.active(line), &sooner, last);
         let next = sooner.first().map_or(last, |(nbf, _)| *nbf);
-        if let Some(signing) = self.lines.active(line) {
-            self.end_no_earlier(signing, next.saturating_add(grace));
-        }
         self.end_retired(line, &[next], 0);
     }
 }

@@ -43,6 +43,7 @@ const COMMON: Kind = Kind {
         Operation::SetKey,
         Operation::DeleteSet,
         Operation::DeleteKey,
+        Operation::NameSigner,
     ],
     storage: Storage {
         signs: true,
@@ -166,15 +167,23 @@ impl Authlete {
         Service::of(self.client.send(&Request::get(path))?.success()?)
     }
 
-    /// Puts a set into the service, where it is still what it was.
-    fn rewrite(&self, before: &KeySet, after: &KeySet) -> Result<()> {
+    /// Puts a set into the service, where it is still what it was. Where the service names the first
+    /// kid of a pair, it names the second one then.
+    fn rewrite(&self, before: &KeySet, after: &KeySet, kids: &[(String, String)]) -> Result<()> {
         let service = self.service()?;
         let now = service.key_set()?;
         if !now.is_alike(before) {
             return Err(meanwhile());
         }
-        service.refuse_loss(before, after)?;
-        let mut members = Members::parse(service.text.expose()).unwrap_or_default();
+        let mut members = service.members();
+        for field in KEY_IDS {
+            let named = members.string(field).map(|kid| kid.into_owned());
+            let moved = kids.iter().find(|(old, _)| Some(old) == named.as_ref());
+            if let Some((_, kid)) = moved {
+                members.set_text(field, kid);
+            }
+        }
+        refuse_loss(&members, before, after)?;
         members.set_raw("jwks", quoted(&compact(&now, after)));
         let body = members.to_json();
         if self.service()?.modified_at() != service.modified_at() {
@@ -253,33 +262,32 @@ impl Service {
     fn modified_at(&self) -> Option<String> {
         self.members().raw("modifiedAt").map(str::to_owned)
     }
+}
 
-    /// Refuses to take away a key, or its private part, that the service is set to use.
-    fn refuse_loss(&self, before: &KeySet, after: &KeySet) -> Result<()> {
-        let members = self.members();
-        let private = |set: &KeySet, kid: &str| {
-            let positions = set.with_kid(kid);
-            let is_private = |i: &usize| has_private_member(&set.keys[*i]);
-            (!positions.is_empty(), positions.iter().any(is_private))
+/// Refuses to take away a key, or its private part, that the service is set to use.
+fn refuse_loss(members: &Members, before: &KeySet, after: &KeySet) -> Result<()> {
+    let private = |set: &KeySet, kid: &str| {
+        let positions = set.with_kid(kid);
+        let is_private = |i: &usize| has_private_member(&set.keys[*i]);
+        (!positions.is_empty(), positions.iter().any(is_private))
+    };
+    for field in KEY_IDS {
+        let Some(kid) = members.string(field).filter(|kid| !kid.is_empty()) else {
+            continue;
         };
-        for field in KEY_IDS {
-            let Some(kid) = members.string(field).filter(|kid| !kid.is_empty()) else {
-                continue;
-            };
-            let (was_there, was_private) = private(before, &kid);
-            let (is_there, is_private) = private(after, &kid);
-            let lost = match (was_there && !is_there, was_private && !is_private) {
-                (true, _) => "key",
-                (false, true) => "private part of the key",
-                (false, false) => continue,
-            };
-            return Err(Error::refused(format!(
-                "the service uses the key {kid:?} as its {field}: the {lost} would be gone"
-            ))
-            .hint("set that field of the service to another key first"));
-        }
-        Ok(())
+        let (was_there, was_private) = private(before, &kid);
+        let (is_there, is_private) = private(after, &kid);
+        let lost = match (was_there && !is_there, was_private && !is_private) {
+            (true, _) => "key",
+            (false, true) => "private part of the key",
+            (false, false) => continue,
+        };
+        return Err(Error::refused(format!(
+            "the service uses the key {kid:?} as its {field}: the {lost} would be gone"
+        ))
+        .hint("set that field of the service to another key first; rotate and push do with --move-signature-kid"));
     }
+    Ok(())
 }
 
 impl Server for Authlete {
@@ -297,18 +305,36 @@ impl Server for Authlete {
     }
 
     fn put_set(&self, _: &str, before: &KeySet, after: &KeySet) -> Result<()> {
-        self.rewrite(before, after)
+        self.rewrite(before, after, &[])
+    }
+
+    fn signature_kids(&self) -> Result<Vec<String>> {
+        let service = self.service()?;
+        let members = service.members();
+        let kids = KEY_IDS.iter().filter_map(|field| members.string(field));
+        let kids = kids.filter(|kid| !kid.is_empty());
+        Ok(kids.map(|kid| kid.into_owned()).collect())
+    }
+
+    fn put_set_and_name(
+        &self,
+        _: &str,
+        before: &KeySet,
+        after: &KeySet,
+        kids: &[(String, String)],
+    ) -> Result<()> {
+        self.rewrite(before, after, kids)
     }
 
     fn put_key(&self, _: &str, before: &KeySet, key: &Key) -> Result<()> {
-        self.rewrite(before, &before.with(key))
+        self.rewrite(before, &before.with(key), &[])
     }
 
     fn delete_set(&self, _: &str, before: &KeySet) -> Result<()> {
-        self.rewrite(before, &KeySet::default())
+        self.rewrite(before, &KeySet::default(), &[])
     }
 
     fn delete_keys(&self, _: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
-        self.rewrite(before, &before.without(keys))
+        self.rewrite(before, &before.without(keys), &[])
     }
 }

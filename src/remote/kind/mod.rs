@@ -45,6 +45,8 @@ pub enum Operation {
     DeleteSet,
     /// Delete a key.
     DeleteKey,
+    /// Have its settings name another key to sign with.
+    NameSigner,
 }
 
 impl Operation {
@@ -58,6 +60,7 @@ impl Operation {
             Operation::SetKey => "set keys",
             Operation::DeleteSet => "delete sets",
             Operation::DeleteKey => "delete keys",
+            Operation::NameSigner => "name the key that signs",
         }
     }
 }
@@ -203,6 +206,23 @@ pub trait Server {
 
     /// Makes a set what is given; `before` is what it was when that was decided.
     fn put_set(&self, _set: &str, _before: &KeySet, _after: &KeySet) -> Result<()> {
+        undefined()
+    }
+
+    /// The kids of the keys that its settings name to sign with.
+    fn signature_kids(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    /// The same as `put_set`, and where its settings name the first kid of a pair, they name the
+    /// second one then.
+    fn put_set_and_name(
+        &self,
+        _set: &str,
+        _before: &KeySet,
+        _after: &KeySet,
+        _kids: &[(String, String)],
+    ) -> Result<()> {
         undefined()
     }
 
