@@ -359,7 +359,7 @@ impl World {
                 self.compromised.insert(key.clone());
                 self.copies_since = self.now;
                 let changes = self.rotate(Policy {
-                    compromised: &[key.clone()],
+                    compromised: std::slice::from_ref(&key),
                     ..self.policy()
                 });
                 assert!(changes.removed.iter().any(|removed| name(removed) == key));

@@ -10,7 +10,7 @@ use crate::key::curve::CURVES;
 use crate::key::key_type::KEY_TYPES;
 use crate::key::summary::Header;
 use crate::keyset::lifecycle;
-use crate::keystore::{Keystore, SetName};
+use crate::keystore::{Document, Keystore, SetName};
 use crate::remote::registry::Registry;
 use clap::{Arg, ArgMatches, CommandFactory as _};
 use clap_complete::engine::{
@@ -44,10 +44,11 @@ fn with_completers(command: clap::Command) -> clap::Command {
 
 fn with_completer(arg: Arg, creates: bool) -> Arg {
     match (arg.get_id().as_str(), creates) {
-        ("set", _) => arg.add(ArgValueCompleter::new(sets)),
+        ("set" | "sets", _) => arg.add(ArgValueCompleter::new(sets)),
         ("target", _) => arg.add(ArgValueCompleter::new(sets_and_files)),
-        ("remote" | "all", _) => arg.add(ArgValueCompleter::new(remotes)),
-        ("kid" | "kids", false) => arg.add(ArgValueCompleter::new(kids)),
+        ("remote" | "all" | "push", _) => arg.add(ArgValueCompleter::new(remotes)),
+        ("line", _) => arg.add(ArgValueCompleter::new(lines)),
+        ("kid" | "kids" | "compromised", false) => arg.add(ArgValueCompleter::new(kids)),
         ("alg", true) => arg.add(ArgValueCandidates::new(created_algorithms)),
         ("alg", false) => arg.add(ArgValueCandidates::new(algorithms)),
         ("kty", true) => arg.add(ArgValueCandidates::new(created_key_types)),
@@ -160,18 +161,28 @@ fn sets_and_files(current: &OsStr) -> Vec<CompletionCandidate> {
     candidates
 }
 
+/// The lines of the set that stands on the command line.
+fn lines(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(document) = named_set() else {
+        return Vec::new();
+    };
+    let set = document.parse().unwrap_or_default();
+    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+    let current = current.to_string_lossy();
+    let mut names: Vec<_> = headers.iter().map(lifecycle::line_name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| name.starts_with(&*current) && is_plain(name));
+    names.into_iter().map(candidate).collect()
+}
+
 /// The kids of the set that stands on the command line, with algorithm and state.
 fn kids(current: &OsStr) -> Vec<CompletionCandidate> {
     offer_kids(current).unwrap_or_default()
 }
 
 fn offer_kids(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
-    let matches = matches();
-    let keystore = keystore(&matches)?;
-    let (_, command) = matches.subcommand()?;
-    let named = |id| command.try_get_one::<String>(id).ok().flatten();
-    let name = SetName::new(named("set").or_else(|| named("target"))?).ok()?;
-    let document = keystore.read(&name).ok()??;
+    let document = named_set()?;
     let set = document.parse().ok()?;
     let current = current.to_str()?;
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
@@ -197,6 +208,20 @@ fn offer_kids(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
         }
     }
     Some(candidates)
+}
+
+/// The set that stands on the command line.
+fn named_set() -> Option<Document> {
+    let matches = matches();
+    let keystore = keystore(&matches)?;
+    let (_, command) = matches.subcommand()?;
+    let named = |id| command.try_get_one::<String>(id).ok().flatten();
+    let several = || {
+        let mut names = command.try_get_many::<String>("sets").ok().flatten()?;
+        names.next()
+    };
+    let name = named("set").or_else(|| named("target")).or_else(several)?;
+    keystore.read(&SetName::new(name).ok()?).ok()?
 }
 
 fn keystore(matches: &ArgMatches) -> Option<Keystore> {

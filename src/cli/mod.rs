@@ -5,8 +5,8 @@ mod complete;
 use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::man::EXIT_CODES;
 use crate::commands::{
-    check, completion, create, delete, diff, export, get, list, log, man, pull, push, remote, set,
-    thumbprint, time,
+    check, completion, create, delete, diff, export, get, list, log, man, pull, push, remote,
+    rotate, set, thumbprint, time,
 };
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -128,6 +128,7 @@ pub enum Command {
     #[command(visible_alias = "rm")]
     Delete(delete::DeleteArgs),
     Export(export::ExportArgs),
+    Rotate(rotate::RotateArgs),
     Check(check::CheckArgs),
     Thumbprint(thumbprint::ThumbprintArgs),
     Push(push::PushArgs),
@@ -149,6 +150,7 @@ impl Command {
             Command::Set(args) => set::run(ctx, args),
             Command::Delete(args) => delete::run(ctx, args),
             Command::Export(args) => export::run(ctx, args),
+            Command::Rotate(args) => rotate::run(ctx, args),
             Command::Check(args) => check::run(ctx, args),
             Command::Thumbprint(args) => thumbprint::run(ctx, args),
             Command::Push(args) => push::run(ctx, args),

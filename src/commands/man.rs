@@ -161,6 +161,10 @@ const FILES: &[(&str, &str)] = &[
         "The lock that a writer holds. It is never removed; the kernel frees it when its holder ends.",
     ),
     (
+        "~/.local/share/jwks/.schedules.json",
+        "The schedules that rotate --save keeps, by set: the options as they were given.",
+    ),
+    (
         "~/.local/share/jwks/.log",
         "The log of changes, mode 0600: a line of JSON for each key that was changed, sent or given \
          out, never with a secret. Nothing reads it but jwks log.",

@@ -16,6 +16,7 @@ pub mod push;
 pub mod record;
 pub mod remote;
 pub mod report;
+pub mod rotate;
 pub mod select;
 pub mod server;
 pub mod set;

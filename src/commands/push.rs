@@ -73,8 +73,9 @@ pub struct PushArgs {
     connection: ConnectionArgs,
 }
 
-#[derive(Serialize)]
-struct Report {
+/// What a push tells with `--json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
     set: String,
     remote: String,
     /// The set's name there.
@@ -90,7 +91,7 @@ struct Report {
     dry_run: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Sent {
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<String>,
@@ -155,26 +156,10 @@ fn push(
         now: ctx.now,
     };
     let plan = push::plan(&local, &before, &server.kind.storage, policy)?;
-    for (key, why) in &plan.refused {
-        let key = key.handle().unwrap_or("without a kid");
-        ctx.out.warn(format!("{key:?} is not sent: {why}"));
-    }
+    warn_of_refused(ctx, &plan);
     let target = format!("{}:{there}", server.name);
     let changes = plan.changes();
-    let report = Report {
-        set: name.to_string(),
-        remote: server.name.clone(),
-        name: there.to_owned(),
-        sent: sent(&plan),
-        removed: handles(&plan.gone),
-        signer: plan
-            .signer
-            .as_ref()
-            .and_then(KeyName::handle)
-            .map(str::to_owned),
-        changed: changes && !args.dry_run,
-        dry_run: args.dry_run,
-    };
+    let report = Report::of(&plan, server, name, there, args.dry_run);
     let is_empty = plan.items.is_empty() && plan.gone.is_empty() && !local.keys.is_empty();
     if is_empty && args.all.is_none() {
         show_left_out(ctx, &plan);
@@ -202,17 +187,49 @@ fn push(
     Ok(report)
 }
 
-fn sent(plan: &Plan) -> Vec<Sent> {
-    let sent = plan.items.iter().filter(|item| item.fate != Fate::Same);
-    sent.map(|item| Sent {
-        kid: item.name.kid.clone(),
-        private: item.private,
-    })
-    .collect()
+/// Tells which keys the server does not take.
+pub(super) fn warn_of_refused(ctx: &Context, plan: &Plan) {
+    for (key, why) in &plan.refused {
+        let key = key.handle().unwrap_or("without a kid");
+        ctx.out.warn(format!("{key:?} is not sent: {why}"));
+    }
+}
+
+impl Report {
+    /// Whether anything was changed there.
+    pub(super) fn changes(&self) -> bool {
+        self.changed
+    }
+
+    /// What the plan of a push is, or was.
+    pub(super) fn of(
+        plan: &Plan,
+        server: &Remote,
+        name: &SetName,
+        there: &str,
+        dry_run: bool,
+    ) -> Report {
+        let sent = plan.items.iter().filter(|item| item.fate != Fate::Same);
+        let sent = sent.map(|item| Sent {
+            kid: item.name.kid.clone(),
+            private: item.private,
+        });
+        let signer = plan.signer.as_ref().and_then(KeyName::handle);
+        Report {
+            set: name.to_string(),
+            remote: server.name.clone(),
+            name: there.to_owned(),
+            sent: sent.collect(),
+            removed: handles(&plan.gone),
+            signer: signer.map(str::to_owned),
+            changed: plan.changes() && !dry_run,
+            dry_run,
+        }
+    }
 }
 
 /// Writes down what was sent, with which part, and what went away there.
-fn record(ctx: &Context, whose: Whose, plan: &Plan) {
+pub(super) fn record(ctx: &Context, whose: Whose, plan: &Plan) {
     let sent = plan.items.iter().filter(|item| item.fate != Fate::Same);
     let (private, public): (Vec<_>, Vec<_>) = sent.partition(|item| item.private);
     let names = |items: &[&'_ Item]| -> Vec<KeyName> {
@@ -229,7 +246,8 @@ fn record(ctx: &Context, whose: Whose, plan: &Plan) {
         .append();
 }
 
-fn handles(names: &[KeyName]) -> Vec<String> {
+/// The kids, or thumbprints, of keys.
+pub(super) fn handles(names: &[KeyName]) -> Vec<String> {
     let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
     names.iter().map(handle).collect()
 }
@@ -269,7 +287,8 @@ fn show_left_out(ctx: &Context, plan: &Plan) {
     }
 }
 
-fn line(item: &Item) -> String {
+/// What happens to a key on the server, in words.
+pub(super) fn line(item: &Item) -> String {
     let kid = item.name.handle().unwrap_or("(without kid)");
     let part = match (item.private, item.was_private) {
         (true, false) => "with its PRIVATE part",

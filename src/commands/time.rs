@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Span, SpanRelativeTo, Timestamp, Unit};
+use jiff::{Span, SpanRelativeTo, SpanRound, Timestamp, Unit};
 
 /// Reads a time: RFC 3339, a date (its midnight in UTC), seconds since 1970, or an offset from
 /// `now` such as `+30d`, `-1h` or `+P1M`. The result is in seconds since 1970.
@@ -53,6 +53,14 @@ pub fn parse_duration(text: &str) -> Result<i64> {
     Ok(seconds.floor() as i64)
 }
 
+/// A length of time in seconds as people say it: `30d`, `1h 30m`.
+pub fn duration_in_words(seconds: i64) -> String {
+    let rounded = Span::new()
+        .try_seconds(seconds)
+        .and_then(|span| span.round(SpanRound::new().largest(Unit::Day).days_are_24_hours()));
+    rounded.map_or_else(|_| format!("{seconds}s"), |span| format!("{span:#}"))
+}
+
 /// The same for an option that may be missing.
 pub fn parse_option(text: &Option<String>, now: i64) -> Result<Option<i64>> {
     text.as_deref().map(|text| parse(text, now)).transpose()
@@ -100,6 +108,13 @@ mod tests {
         }
         for bad in ["", "30", "d", "-1h", "1mo", "1y", "P1M", "soon", "1d ago"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_in_words() {
+        for (seconds, words) in [(0, "0s"), (3_660, "1h 1m"), (90 * 86_400, "90d")] {
+            assert_eq!(duration_in_words(seconds), words);
         }
     }
 

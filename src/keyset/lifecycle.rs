@@ -47,6 +47,12 @@ pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
     }
 }
 
+/// What people call a key's line: its algorithm, or its curve or key type where it has none.
+pub fn line_name<'h>(header: &'h Header) -> &'h str {
+    let name = header.alg.as_deref().or(header.crv.as_deref());
+    name.or(header.kty.as_deref()).unwrap_or_default()
+}
+
 /// The state of every key of a set, in the set's order. `now` is in seconds since 1970.
 ///
 /// A key without dates is active from the beginning. Of several that have begun, the one that

@@ -10,6 +10,7 @@ mod apply;
 mod calendar;
 mod lines;
 mod moving;
+mod removal;
 mod template;
 mod there;
 
@@ -53,14 +54,10 @@ impl Schedule {
         match self.every {
             Some(every) if every <= 0 => Err(Error::usage("a key cannot sign for no time at all")
                 .hint("--every is how long a key signs, such as 30d")),
-            Some(every) if every < self.publish_delay => {
-                let message = format!(
-                    "the publish delay of {} s is longer than the {every} s for which a key signs",
-                    self.publish_delay
-                );
-                Err(Error::usage(message)
-                    .hint("choose a longer --every or a shorter --publish-delay"))
-            }
+            Some(every) if every < self.publish_delay => Err(Error::usage(
+                "a key would be published for longer than it signs",
+            )
+            .hint("choose a longer --every or a shorter --publish-delay")),
             _ => Ok(()),
         }
     }
@@ -248,60 +245,6 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
 }
 
 impl Planner<'_, '_> {
-    fn take_out_compromised(&mut self) {
-        let now = self.policy.now;
-        for position in self.lines.compromised.clone() {
-            if !self.policy.keep_expired {
-                self.plan.removed.insert(position);
-                continue;
-            }
-            if !there::is_revoked(&self.lines.set.keys[position]) {
-                self.plan.revoked.insert(position);
-            }
-            if self.lines.headers[position].exp.is_none_or(|exp| exp > now) {
-                self.plan.ends.insert(position, now);
-            }
-        }
-    }
-
-    /// Expired keys of the lines that are meant go, but for those that fail their check: what these
-    /// are nobody knows.
-    fn remove_expired(&mut self) {
-        if self.policy.keep_expired {
-            return;
-        }
-        for (number, line) in self.lines.all.iter().enumerate() {
-            if !self.lines.is_meant(number, self.policy) {
-                continue;
-            }
-            let expired = line.iter().copied().filter(|i| self.lines.is_expired(*i));
-            let expired = expired.filter(|i| self.lines.is_without_fault(*i));
-            self.plan.removed.extend(expired);
-        }
-    }
-
-    /// A line that has moved stays so when the key goes that it moved to.
-    fn lead_past_removed(&mut self) {
-        for position in self.plan.removed.clone() {
-            if self.lines.state_before(position) == Some(State::Pending) {
-                continue;
-            }
-            let line = self.lines.line_of(position);
-            let active = line.and_then(|line| self.lines.active(line));
-            let kid = active.and_then(|active| self.lines.kid(active));
-            let own = self.lines.headers[position].successor.as_deref();
-            let Some(kid) = kid.or(own.map(str::to_owned)) else {
-                continue;
-            };
-            for leading in self.lines.led_to(position) {
-                let is_led = self.plan.successors.contains_key(&leading);
-                if !is_led && !self.plan.removed.contains(&leading) {
-                    self.succeed(leading, &Successor::There(kid.clone()));
-                }
-            }
-        }
-    }
-
     fn next_change(&self) -> Option<i64> {
         let headers = self.lines.headers.iter().enumerate();
         let kept = headers.filter(|(i, _)| !self.plan.removed.contains(i));
@@ -354,17 +297,6 @@ impl Planner<'_, '_> {
             self.succeed(*position, to);
         }
         leading
-    }
-
-    /// The same for what goes of a line because it is compromised, and had begun.
-    fn redirect_compromised(&mut self, line: usize, to: &Successor) {
-        let compromised = self.lines.all[line].clone().into_iter().filter(|i| {
-            let is_pending = self.lines.state_before(*i) == Some(State::Pending);
-            self.lines.compromised.contains(i) && !is_pending
-        });
-        for position in compromised.collect::<Vec<_>>() {
-            self.redirect(position, to);
-        }
     }
 
     fn make(&mut self, new: NewKey) -> Successor {

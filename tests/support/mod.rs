@@ -19,6 +19,7 @@ pub const COMMANDS: &[&str] = &[
     "set",
     "delete",
     "export",
+    "rotate",
     "check",
     "thumbprint",
     "push",

@@ -1,17 +1,19 @@
 //! The sets of the keystore or of a server, as a table or as JSON.
 
 use super::super::report::count;
+use super::super::rotate::next_rotation;
 use super::super::time;
 use super::Format;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::summary::Header;
 use crate::keyset::lifecycle::{self, State};
-use crate::keystore::SetName;
+use crate::keystore::{Schedules, SetName};
 use crate::output::{Narrow, Tone};
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Listed};
 use serde::Serialize;
+use serde_json::Value;
 
 #[derive(Default, Serialize)]
 struct SetRow {
@@ -21,6 +23,9 @@ struct SetRow {
     active: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_change: Option<i64>,
+    /// The options that `rotate --save` keeps for the set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<Value>,
     /// Why the set cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -33,7 +38,14 @@ pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
         return ctx.out.lines(names.iter().map(SetName::as_str));
     }
     let mut open = Vec::new();
-    let rows = names.iter().map(|name| set_row(ctx, name, &mut open));
+    let schedules = ctx.store.schedules().unwrap_or_else(|error| {
+        ctx.out
+            .warn(format!("the schedules are not known: {error}"));
+        Schedules::new()
+    });
+    let rows = names
+        .iter()
+        .map(|name| set_row(ctx, name, &schedules, &mut open));
     let rows: Vec<_> = rows.collect();
     ctx.warn_open_directory();
     ctx.warn_open(&open);
@@ -62,11 +74,11 @@ fn print_sets(ctx: &Context, rows: &[SetRow], format: Format) -> Result<()> {
         return ctx.out.json(&serde_json::json!({ "sets": rows }));
     }
     let header = ["SET", "KEYS", "ACTIVE", "NEXT CHANGE"];
-    let cells = rows.iter().map(set_cells).collect();
+    let cells = rows.iter().map(|row| set_cells(row, ctx.now)).collect();
     ctx.out.table(&header, cells, Narrow::CutFirst)
 }
 
-fn set_row(ctx: &Context, name: &SetName, open: &mut Vec<String>) -> SetRow {
+fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<String>) -> SetRow {
     let mut read = || {
         let document = ctx.store.load(name)?;
         open.extend(
@@ -77,7 +89,17 @@ fn set_row(ctx: &Context, name: &SetName, open: &mut Vec<String>) -> SetRow {
         let set = document.parse()?;
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
         let states = lifecycle::states_of(&headers, ctx.now);
-        Ok::<_, Error>(row_of(name.as_str(), &headers, &states, ctx.now))
+        let mut row = row_of(name.as_str(), &headers, &states, ctx.now);
+        if let Some(schedule) = schedules.get(name.as_str()) {
+            row.schedule = Some(schedule.clone());
+            match next_rotation(name, &set, schedules, ctx.now) {
+                Ok(next) => row.next_change = next,
+                Err(error) => ctx
+                    .out
+                    .warn(format!("set {name} cannot be rotated: {error}")),
+            }
+        }
+        Ok::<_, Error>(row)
     };
     read().unwrap_or_else(|error| SetRow {
         name: name.to_string(),
@@ -146,20 +168,22 @@ fn list_objects(ctx: &Context, name: &str, objects: &[Listed], format: Format) -
     ctx.out.table(&header, rows, Narrow::CutFirst)
 }
 
-fn set_cells(row: &SetRow) -> Vec<(String, Tone)> {
+fn set_cells(row: &SetRow, now: i64) -> Vec<(String, Tone)> {
     let active = match (&row.error, &row.active[..]) {
         (Some(_), _) => ("damaged".into(), Tone::Bad),
         (None, []) => ("none".into(), Tone::Plain),
         (None, [kid]) => (kid.clone(), Tone::Good),
         (None, kids) => (count(kids.len(), "key"), Tone::Plain),
     };
+    let next = match row.next_change {
+        None => ("-".into(), Tone::Plain),
+        Some(next) if next <= now => ("due".into(), Tone::Warning),
+        Some(next) => (time::format(next), Tone::Plain),
+    };
     vec![
         (row.name.clone(), Tone::Plain),
         (row.keys.to_string(), Tone::Plain),
         active,
-        (
-            row.next_change.map_or_else(|| "-".into(), time::format),
-            Tone::Plain,
-        ),
+        next,
     ]
 }

@@ -26,8 +26,10 @@ impl Plan {
         let signers: HashSet<_> = signers.map(|(key, _)| identity(key)).collect();
         let keys = &mut self.set.keys;
         let is_ours = |key: &&Key| is_key_pair(key) && signers.contains(&identity(key));
+        // A line that has moved is followed into the other one.
+        let moved = now.and_then(|now| successor(local, now));
         let in_its_line = |key: &Key| {
-            let headers = now.map(|now| (Header::of(now), Header::of(key)));
+            let headers = moved.or(now).map(|now| (Header::of(now), Header::of(key)));
             headers.is_some_and(|(now, key)| lifecycle::line(&now) == lifecycle::line(&key))
         };
         let ours = keys.iter().enumerate().filter(|(_, key)| is_ours(key));
@@ -49,6 +51,17 @@ impl Plan {
             keys[first..=chosen].rotate_right(1);
         }
     }
+}
+
+/// The key of another line that a key of ours names as its successor.
+fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key) -> Option<&'s Key<'k>> {
+    let ours = local
+        .keys
+        .iter()
+        .find(|ours| identity(ours) == identity(key));
+    let named = Header::of(ours?).successor?;
+    let mut keys = local.keys.iter();
+    keys.find(|key| Header::of(key).kid.as_deref() == Some(&*named))
 }
 
 /// What tells a key from all others of a set.

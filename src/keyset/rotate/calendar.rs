@@ -6,14 +6,11 @@ use super::{CLOCK_DIFFERENCE, NewKey, Planner, Successor};
 use crate::error::Result;
 
 /// When an active key is to be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    /// Never: there is no schedule.
-    Never,
-    /// At this time, in seconds since 1970, or else some whole leads later.
-    At(i64),
-    /// As soon as may be.
-    Now,
+struct Due {
+    /// At each of these times, in seconds since 1970, or else some whole leads later.
+    times: Vec<i64>,
+    /// At once: it has signed for longer than anybody knows.
+    is_overdue: bool,
 }
 
 impl Planner<'_, '_> {
@@ -44,18 +41,17 @@ impl Planner<'_, '_> {
             self.plan.removed.extend(unfit.iter().map(|(_, i)| *i));
         }
         let first = pending.first().map(|(nbf, _)| *nbf);
-        let due = match is_unlike || self.policy.force {
-            true => Due::Now,
-            false => self.due(active, first),
+        let due = self.due(active, first);
+        let needed = match is_unlike || self.policy.force || due.is_overdue {
+            true => Some(self.soon()),
+            false => due
+                .times
+                .iter()
+                .filter_map(|due| self.beginning(*due))
+                .min(),
         };
-        let (needed, latest) = match due {
-            Due::Now => (Some(self.soon()), self.soon()),
-            Due::At(due) => {
-                let needed = self.beginning(due);
-                (needed, needed.unwrap_or(due))
-            }
-            Due::Never => (None, i64::MAX),
-        };
+        let latest = needed.or(due.times.iter().copied().min());
+        let latest = latest.unwrap_or(i64::MAX);
         let next = match (first.filter(|first| *first <= latest), needed) {
             (None, Some(nbf)) => {
                 let template = Template::like(key, self.policy)?;
@@ -64,34 +60,38 @@ impl Planner<'_, '_> {
             }
             (next, _) => next,
         };
-        match (next, due) {
+        match (next, &due.times) {
             (Some(next), _) if self.lines.headers[active].exp.is_some() => {
                 self.end_no_earlier(active, next.saturating_add(schedule.grace()));
             }
-            (None, Due::At(due)) => self.due.push(self.staging(due)),
+            (None, times) => {
+                let staging: Vec<_> = times.iter().map(|due| self.staging(*due)).collect();
+                self.due.extend(staging);
+            }
             _ => {}
         }
         self.end_retired(line, next.as_slice(), schedule.keep);
         Ok(())
     }
 
-    /// When an active key is due, by its age or by its end. `first` is when the first pending key of
-    /// its line begins.
+    /// When an active key is to be followed, by its age and by its end. `first` is when the first
+    /// pending key of its line begins.
     fn due(&self, active: usize, first: Option<i64>) -> Due {
         let header = &self.lines.headers[active];
         let schedule = self.policy.schedule;
-        let by_age = match (schedule.every, begin(header)) {
-            (None, _) => None,
-            (Some(_), None) => return Due::Now,
-            (Some(every), Some(begin)) => Some(begin.saturating_add(every)),
-        };
+        let begin = begin(header);
+        let by_age = schedule
+            .every
+            .and_then(|every| Some(begin?.saturating_add(every)));
         // Its tokens outlive it unless the next one begins early enough.
         let by_end = header
             .exp
             .filter(|exp| first.is_none_or(|first| first > *exp));
         let by_end = by_end.map(|exp| exp.saturating_sub(schedule.grace()));
-        let due = by_age.into_iter().chain(by_end).min();
-        due.map_or(Due::Never, Due::At)
+        Due {
+            times: by_age.into_iter().chain(by_end).collect(),
+            is_overdue: schedule.every.is_some() && begin.is_none(),
+        }
     }
 
     /// When a key that is staged now may sign, in seconds since 1970.

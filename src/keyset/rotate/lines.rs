@@ -1,6 +1,6 @@
 //! A set seen line by line, with what a rotation may count on.
 
-use super::super::lifecycle::{self, State, line, rank, states_of};
+use super::super::lifecycle::{self, State, line, line_name, rank, states_of};
 use super::Policy;
 use crate::error::{Error, Result};
 use crate::key::check::{has_error, is_supported, public_findings};
@@ -102,12 +102,7 @@ impl<'s> Lines<'s> {
 
     /// What a line is called: its algorithm, or its curve or key type where it has none.
     pub fn name(&self, line: &[usize]) -> &str {
-        let header = line.first().map(|i| &self.headers[*i]);
-        let name = header.and_then(|header| {
-            let name = header.alg.as_ref().or(header.crv.as_ref());
-            name.or(header.kty.as_ref())
-        });
-        name.map_or("", |name| name)
+        line.first().map_or("", |i| line_name(&self.headers[*i]))
     }
 
     /// What the keys of a line are for.

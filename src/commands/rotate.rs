@@ -1,0 +1,314 @@
+//! `jwks rotate`: bring sets to where their schedules say that they should be now.
+
+mod report;
+mod schedule;
+mod server;
+
+use super::record::Record;
+use super::report::{Whose, count, list_names};
+use super::server::ConnectionArgs;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::members::Members;
+use crate::key::public::holds_secret;
+use crate::keyset::KeySet;
+use crate::keyset::merge::KeyName;
+use crate::keyset::rotate::{self, Plan, Policy, Rotated, Template};
+use crate::keystore::log::Verb;
+use crate::keystore::{IfMissing, Schedules, SetName};
+use clap::Args;
+use report::Report;
+pub use schedule::ScheduleArgs;
+use server::Servers;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks rotate api --every 30d --publish-delay 1h --retire-after 24h
+  $ jwks rotate api --every 30d --save && jwks rotate --all
+  $ jwks rotate api --every 30d --dry-run
+  $ jwks rotate api --force
+  $ jwks rotate api --alg RS256 --size 3072 --line ES256
+  $ jwks rotate api --compromised first
+  $ jwks rotate api --every 30d --push prod";
+
+/// Bring sets to where their schedules say that they should be now
+///
+/// In each line (the keys with the same use and algorithm) the key that signs is followed by a new
+/// one: staged before, so that verifiers know it when it begins to sign; and kept after, so that its
+/// last tokens still verify. Run it as often as you like, from cron or a pipeline: the dates of the
+/// keys say what is to be done, and mostly that is nothing. It never asks. Only keys with their
+/// private part are rotated; public keys, and those that fail their check, are left as they are.
+/// Clocks may be a minute apart: that is added to the publish delay and to the end of each key.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RotateArgs {
+    /// The sets
+    #[arg(value_name = "SET", id = "sets", required_unless_present = "all")]
+    sets: Vec<String>,
+
+    /// Every set with a saved schedule; with --every also those without
+    #[arg(long, conflicts_with = "sets")]
+    all: bool,
+
+    #[command(flatten)]
+    schedule: ScheduleArgs,
+
+    /// Keep these options as the set's schedule, so that it needs none the next time
+    #[arg(long)]
+    save: bool,
+
+    /// Drop the set's schedule, and rotate nothing
+    #[arg(long, conflicts_with_all = ["save", "force", "compromised", "dry_run"])]
+    forget: bool,
+
+    /// Stage a new key now, whatever the schedule
+    #[arg(short, long)]
+    force: bool,
+
+    /// Take this key out at once; where it signs, a new one signs from now on. May stand several
+    /// times
+    #[arg(
+        long,
+        value_name = "KID",
+        conflicts_with = "all",
+        allow_hyphen_values = true
+    )]
+    compromised: Vec<String>,
+
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Exit with 8 where something would be done
+    #[arg(long, requires = "dry_run")]
+    exit_code: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Runs `jwks rotate`.
+pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
+    let schedules = ctx.store.schedules()?;
+    let names = match args.all {
+        true => every_set(ctx, args, &schedules)?,
+        false => {
+            let names = args.sets.iter().map(|name| SetName::new(name));
+            names.collect::<Result<Vec<_>>>()?
+        }
+    };
+    if names.len() > 1 && !args.compromised.is_empty() {
+        return Err(Error::usage("--compromised is about the keys of one set"));
+    }
+    if args.forget {
+        return forget(ctx, &names, &schedules);
+    }
+    let servers = Servers::new(ctx, args);
+    let (mut reports, mut failures) = (Vec::new(), Vec::new());
+    for name in &names {
+        let mut report = Report::new(name, args.dry_run);
+        if let Err(error) = rotate_set(ctx, args, &schedules, &servers, name, &mut report) {
+            report.fail(&error);
+            failures.push((name, error));
+        }
+        reports.push(report);
+    }
+    report::finish(ctx, &reports, args.all)?;
+    if let [(_, error)] = &mut failures[..]
+        && names.len() == 1
+    {
+        return Err(std::mem::replace(error, Error::failed("")));
+    }
+    if let Some((_, first)) = failures.first() {
+        let kind = first.kind();
+        let failed: Vec<_> = failures.iter().map(|(name, _)| name.as_str()).collect();
+        let number = count(failed.len(), "set");
+        let summary = format!("{number} not rotated: {}", list_names(&failed));
+        for (name, error) in failures {
+            ctx.out.error(&error.about(format!("set {name}")));
+        }
+        return Err(Error::of(kind, summary));
+    }
+    match args.exit_code && reports.iter().any(Report::is_due) {
+        true => Err(Error::differs("a rotation is due")),
+        false => Ok(()),
+    }
+}
+
+/// The sets with a schedule; where one is given, every set that holds a private key.
+fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<Vec<SetName>> {
+    let mut names = ctx.store.names()?;
+    let is_given = args.schedule.has_period() && !args.forget;
+    names.retain(|name| {
+        let is_scheduled = schedules.contains_key(name.as_str());
+        let is_private = || {
+            let document = ctx.store.load(name);
+            let Ok(set) = document.as_ref().map(|document| document.parse()) else {
+                // What is wrong with it is told when its turn comes.
+                return true;
+            };
+            set.is_ok_and(|set| set.keys.iter().any(holds_secret))
+        };
+        is_scheduled || is_given && is_private()
+    });
+    if names.is_empty() {
+        ctx.out
+            .status("no set has a schedule: jwks rotate SET --every 30d --save gives it one");
+    }
+    Ok(names)
+}
+
+fn forget(ctx: &Context, names: &[SetName], schedules: &Schedules) -> Result<()> {
+    for name in names {
+        if !schedules.contains_key(name.as_str()) {
+            return Err(Error::not_found(format!("set {name} has no schedule")));
+        }
+    }
+    for name in names {
+        ctx.store.save_schedule(name, None)?;
+        ctx.out.status(format!("{name}: its schedule is dropped"));
+    }
+    Ok(())
+}
+
+/// When a set with a saved schedule changes next, by itself or by a rotation, in seconds since 1970;
+/// `now` where a rotation is due.
+pub(super) fn next_rotation(
+    name: &SetName,
+    set: &KeySet,
+    schedules: &Schedules,
+    now: i64,
+) -> Result<Option<i64>> {
+    let options = schedule::saved(schedules, name)?.unwrap_or_default();
+    let plan = rotate::plan(set, &options.policy(options.schedule()?, now))?;
+    Ok(match plan.is_empty() {
+        true => plan.next_change,
+        false => Some(now),
+    })
+}
+
+fn rotate_set(
+    ctx: &Context,
+    args: &RotateArgs,
+    schedules: &Schedules,
+    servers: &Servers,
+    name: &SetName,
+    report: &mut Report,
+) -> Result<()> {
+    let about = |error: Error| error.about(format!("set {name}"));
+    let saved = schedule::saved(schedules, name)?;
+    let options = args.schedule.over(saved.unwrap_or_default());
+    let schedule = options.schedule()?;
+    let document = ctx.load(name)?;
+    let set = document.parse()?;
+    let is_asked = args.force || !args.compromised.is_empty() || options.asks_for_another_key();
+    if schedule.every.is_none() && !is_asked {
+        return Err(Error::usage(format!("set {name} has no schedule"))
+            .hint("--every 30d says how long a key signs; --save keeps that for the next time"));
+    }
+    let server = servers.look(&options, name)?;
+    let settled = options.policy(schedule, ctx.now);
+    let policy = Policy {
+        force: args.force,
+        compromised: &args.compromised,
+        there: server.as_ref().and_then(|server| server.there()),
+        keep_expired: server.is_some(),
+        ..settled
+    };
+    let plan = rotate::plan(&set, &policy).map_err(about)?;
+    report.next_change = plan.next_change;
+    warn_of_unsound(ctx, name, &set, &plan);
+    if args.dry_run {
+        report.plan(ctx, &set, &plan);
+        return match server.filter(|_| plan.is_empty()) {
+            Some(server) => server.show(ctx, name, &set, report),
+            None => Ok(()),
+        };
+    }
+    if args.save {
+        let options = options.to_json();
+        ctx.store.save_schedule(name, Some(options))?;
+    }
+    if !plan.is_empty() {
+        change(ctx, name, &plan, &policy, report).map_err(about)?;
+    }
+    let Some(server) = server else {
+        return Ok(());
+    };
+    server.send(ctx, name, report)?;
+    // The server has been told of what has expired: nobody needs it any more.
+    let document = ctx.load(name)?;
+    let plan = rotate::plan(&document.parse()?, &settled).map_err(about)?;
+    match plan.is_empty() {
+        true => Ok(()),
+        false => change(ctx, name, &plan, &settled, report).map_err(about),
+    }
+}
+
+/// Carries a plan out in one change of the set, and tells of it.
+fn change(
+    ctx: &Context,
+    name: &SetName,
+    plan: &Plan,
+    policy: &Policy,
+    report: &mut Report,
+) -> Result<()> {
+    // The keys are made before the lock is taken, so that nobody waits for them.
+    let mut stock = generate(ctx, plan)?;
+    let (rotated, next_change) = ctx.store.change(name, IfMissing::Fail, |set| {
+        let plan = rotate::plan(set, policy)?;
+        let rotated = plan.apply(set, ctx.now, |template| {
+            let made = stock.iter().position(|(other, _)| other == template);
+            match made {
+                Some(made) => Ok(stock.swap_remove(made).1),
+                None => template.generate(),
+            }
+        })?;
+        Ok((rotated, plan.next_change))
+    })?;
+    record(ctx, name, &rotated, policy);
+    report.next_change = next_change;
+    report.add(ctx, &rotated, policy);
+    Ok(())
+}
+
+fn generate(ctx: &Context, plan: &Plan) -> Result<Vec<(Template, Members<'static>)>> {
+    let is_slow = plan.new.iter().any(|new| new.template.is_slow());
+    let progress = is_slow.then(|| ctx.out.progress(plan.new.len() as u64, "generating keys"));
+    let mut made = Vec::new();
+    for new in &plan.new {
+        made.push((new.template.clone(), new.template.generate()?));
+        if let Some(progress) = &progress {
+            progress.inc(1);
+        }
+    }
+    if let Some(progress) = progress {
+        progress.finish_and_clear();
+    }
+    Ok(made)
+}
+
+fn record(ctx: &Context, name: &SetName, rotated: &Rotated, policy: &Policy) {
+    let (compromised, expired): (Vec<_>, Vec<_>) = rotated
+        .removed
+        .iter()
+        .partition(|key| report::is_compromised(key, policy));
+    Record::of(ctx, Whose::here(name.as_str()))
+        .keys(Verb::Staged, &rotated.staged)
+        .keys(Verb::Activated, &rotated.activated)
+        .noted(Verb::Updated, "begins later", &rotated.postponed)
+        .keys(Verb::Retired, &rotated.retired)
+        .noted(Verb::Removed, "compromised", compromised)
+        .noted(Verb::Removed, "expired", expired)
+        .append();
+}
+
+fn warn_of_unsound(ctx: &Context, name: &SetName, set: &KeySet, plan: &Plan) {
+    let keys = plan.unsound.iter().map(|i| &set.keys[*i]);
+    for key in keys.map(KeyName::of) {
+        let kid = key.handle().unwrap_or("a key without a kid");
+        ctx.out.warn(format!(
+            "{name}: {kid} fails its check and is left as it is: jwks check {name}"
+        ));
+    }
+}

@@ -1,0 +1,260 @@
+//! What a rotation tells: a line for each change, or one JSON document for all sets.
+
+use super::super::push;
+use super::super::report::count;
+use super::super::time;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::lifecycle::line_name;
+use crate::keyset::merge::KeyName;
+use crate::keyset::rotate::{Plan, Policy, Rotated};
+use crate::keystore::SetName;
+use serde::Serialize;
+
+/// What became of one set.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    set: String,
+    changed: bool,
+    staged: Vec<String>,
+    activated: Vec<String>,
+    retired: Vec<String>,
+    removed: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    postponed: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_change: Option<i64>,
+    /// What the server got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pushed: Option<push::Report>,
+    /// What would be done, where this is a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned: Option<Vec<Step>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) due: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// A change that would be made.
+#[derive(Debug, Default, Serialize)]
+struct Step {
+    verb: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    /// What a new key would be like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+}
+
+impl Report {
+    pub(super) fn new(name: &SetName, dry_run: bool) -> Report {
+        Report {
+            set: name.to_string(),
+            planned: dry_run.then(Vec::new),
+            ..Report::default()
+        }
+    }
+
+    /// Whether a dry run has found something to do.
+    pub(super) fn is_due(&self) -> bool {
+        self.due
+    }
+
+    pub(super) fn fail(&mut self, error: &Error) {
+        self.error = Some(error.to_string());
+    }
+
+    /// Says what would be done.
+    pub(super) fn plan(&mut self, ctx: &Context, set: &KeySet, plan: &Plan) {
+        let kid = |position: usize| handle(&set.keys[position]);
+        let mut steps = Vec::new();
+        for new in &plan.new {
+            steps.push(Step {
+                verb: match new.nbf {
+                    Some(_) => "staged",
+                    None => "activated",
+                },
+                key: Some(new.template.in_words()),
+                nbf: new.nbf,
+                ..Step::default()
+            });
+        }
+        steps.extend(plan.begins().map(|(position, nbf)| Step {
+            verb: "postponed",
+            kid: Some(kid(position)),
+            nbf: Some(nbf),
+            ..Step::default()
+        }));
+        steps.extend(plan.ends().map(|(position, exp)| Step {
+            verb: "retired",
+            kid: Some(kid(position)),
+            exp: Some(exp),
+            ..Step::default()
+        }));
+        steps.extend(plan.removed().map(|position| Step {
+            verb: "removed",
+            kid: Some(kid(position)),
+            ..Step::default()
+        }));
+        self.due = !plan.is_empty();
+        for step in &steps {
+            ctx.out.status(format!("{}: {}", self.set, step.in_words()));
+        }
+        self.planned = Some(steps);
+    }
+
+    /// Adds what was done, and tells it.
+    pub(super) fn add(&mut self, ctx: &Context, rotated: &Rotated, policy: &Policy) {
+        let set = self.set.clone();
+        let tell = |words: String| ctx.out.status(format!("{set}: {words}"));
+        for key in &rotated.staged {
+            let header = Header::of(key);
+            let shared = match header.kty.as_deref() {
+                Some("oct") => "; it is symmetric: give it to whom it concerns before that",
+                _ => "",
+            };
+            tell(format!(
+                "staged {}, which signs from {}{shared}",
+                described(key),
+                date(header.nbf)
+            ));
+            self.staged.push(handle(key));
+        }
+        for key in &rotated.activated {
+            tell(format!(
+                "created {}, which signs from now on",
+                described(key)
+            ));
+            self.activated.push(handle(key));
+        }
+        for key in &rotated.postponed {
+            let from = date(Header::of(key).nbf);
+            tell(format!(
+                "{} signs from {from} only: the server has not published it before",
+                described(key)
+            ));
+            self.postponed.push(handle(key));
+        }
+        for key in rotated
+            .retired
+            .iter()
+            .filter(|key| !is_compromised(key, policy))
+        {
+            let exp = date(Header::of(key).exp);
+            tell(format!("{} ends at {exp}", described(key)));
+            self.retired.push(handle(key));
+        }
+        let out = rotated.retired.iter().chain(&rotated.removed);
+        for key in out.filter(|key| is_compromised(key, policy)) {
+            let delay = time::duration_in_words(policy.schedule.publish_delay);
+            tell(format!(
+                "took out {}; copies of the set hold it for up to {delay}: have verifiers fetch it anew",
+                described(key)
+            ));
+        }
+        for key in rotated
+            .removed
+            .iter()
+            .filter(|key| !is_compromised(key, policy))
+        {
+            let why = match Header::of(key).exp.filter(|exp| *exp <= ctx.now) {
+                Some(exp) => format!("which ended at {}", time::format(exp)),
+                None => "which never signed".into(),
+            };
+            tell(format!("removed {}, {why}", described(key)));
+        }
+        self.removed.extend(rotated.removed.iter().map(handle));
+        self.changed |= !rotated.is_empty();
+    }
+
+    /// Names the keys that sign on the server from now on.
+    pub(super) fn signs_there<'k>(&mut self, kids: impl Iterator<Item = &'k str>) {
+        for kid in kids {
+            if !self.activated.iter().any(|other| other == kid) {
+                self.activated.push(kid.to_owned());
+            }
+        }
+    }
+}
+
+impl Step {
+    fn in_words(&self) -> String {
+        let kid = self.kid.as_deref().unwrap_or_default();
+        let key = self.key.as_deref().unwrap_or_default();
+        match self.verb {
+            "staged" => format!(
+                "would stage a key ({key}) that signs from {}",
+                date(self.nbf)
+            ),
+            "activated" => format!("would create a key ({key}) that signs at once"),
+            "postponed" => format!("{kid} would sign from {} only", date(self.nbf)),
+            "retired" => format!("{kid} would end at {}", date(self.exp)),
+            _ => format!("{kid} would be removed"),
+        }
+    }
+}
+
+/// Whether a key is one that the rotation was to take out, or that an earlier one was.
+pub(super) fn is_compromised(key: &Key, policy: &Policy) -> bool {
+    let name = KeyName::of(key);
+    let is_it =
+        |kid: &String| Some(kid) == name.kid.as_ref() || Some(kid) == name.thumbprint.as_ref();
+    policy.compromised.iter().any(is_it)
+}
+
+/// Prints the document, or a line where there was nothing to do.
+pub(super) fn finish(ctx: &Context, reports: &[Report], is_all: bool) -> Result<()> {
+    if ctx.out.is_json() {
+        return ctx.out.json(&serde_json::json!({ "sets": reports }));
+    }
+    let is_idle = |report: &&Report| {
+        let was_sent = report.pushed.as_ref().is_some_and(push::Report::changes);
+        !report.changed && !report.due && !was_sent && report.error.is_none()
+    };
+    let idle: Vec<_> = reports.iter().filter(is_idle).collect();
+    let next = |reports: &[&Report]| {
+        let next = reports.iter().filter_map(|report| report.next_change).min();
+        next.map_or(String::new(), |next| {
+            format!(" before {}", time::format(next))
+        })
+    };
+    match is_all {
+        true if idle.is_empty() => {}
+        true => {
+            let sets = count(idle.len(), "set");
+            ctx.out
+                .status(format!("nothing to do in {sets}{}", next(&idle)));
+        }
+        false => {
+            for report in idle {
+                let set = &report.set;
+                ctx.out
+                    .status(format!("{set}: nothing to do{}", next(&[report])));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn date(seconds: Option<i64>) -> String {
+    seconds.map_or_else(|| "now".into(), time::format)
+}
+
+fn handle(key: &Key) -> String {
+    let name = KeyName::of(key);
+    name.handle().unwrap_or("(without kid)").to_owned()
+}
+
+/// The kid with the algorithm, or what stands for it.
+fn described(key: &Key) -> String {
+    let header = Header::of(key);
+    format!("{} ({})", handle(key), line_name(&header))
+}

@@ -1,0 +1,217 @@
+//! The server that a rotation is sent to: what it has of the set before, and what it gets.
+
+use super::super::push::{self, handles, line, record, warn_of_refused};
+use super::super::report::Whose;
+use super::super::server::{set_name, split_name, warn_without_signer};
+use super::report::Report;
+use super::{RotateArgs, ScheduleArgs};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keyset::KeySet;
+use crate::keyset::merge::KeyName;
+use crate::keyset::push::{Fate, Plan, Policy, Private, Prune, plan, successors};
+use crate::keyset::rotate::There;
+use crate::keystore::SetName;
+use crate::remote::Remote;
+use crate::remote::kind::{Form, Operation};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The servers of a run, each opened once.
+pub(super) struct Servers<'a> {
+    ctx: &'a Context,
+    args: &'a RotateArgs,
+    open: RefCell<HashMap<String, Rc<Remote>>>,
+}
+
+/// A set on a server.
+pub(super) struct Server {
+    remote: Rc<Remote>,
+    /// The set's name there.
+    name: String,
+    moves_kids: bool,
+    found: Result<Found>,
+}
+
+/// What a server has of a set.
+struct Found {
+    set: KeySet<'static>,
+    /// The keys that it signs with, by kid or thumbprint.
+    signing: Vec<String>,
+    /// The thumbprints of the keys that it publishes.
+    published: Vec<String>,
+    /// The kids that its settings name.
+    named: Vec<String>,
+}
+
+impl<'a> Servers<'a> {
+    pub(super) fn new(ctx: &'a Context, args: &'a RotateArgs) -> Self {
+        Servers {
+            ctx,
+            args,
+            open: RefCell::default(),
+        }
+    }
+
+    /// The server that a set is sent to, and what it has of it. That it cannot be reached is no
+    /// error yet: the set is rotated here all the same.
+    pub(super) fn look(&self, options: &ScheduleArgs, set: &SetName) -> Result<Option<Server>> {
+        let Some(target) = &options.push else {
+            return Ok(None);
+        };
+        let (name, there) = split_name(target);
+        let known = self.open.borrow().get(name).cloned();
+        let remote = match known {
+            Some(remote) => remote,
+            None => {
+                let remote = Rc::new(self.args.connection.open(self.ctx, name)?);
+                self.open
+                    .borrow_mut()
+                    .insert(name.to_owned(), remote.clone());
+                remote
+            }
+        };
+        remote.kind.require(Operation::SetSet)?;
+        if options.move_signature_kid {
+            remote.kind.require(Operation::NameSigner)?;
+        }
+        let name = set_name(&remote, there, Some(set.as_str()))?;
+        Ok(Some(Server {
+            found: find(&remote, &name),
+            moves_kids: options.move_signature_kid,
+            remote,
+            name,
+        }))
+    }
+}
+
+fn find(remote: &Remote, name: &str) -> Result<Found> {
+    let set = remote.get(name, Form::Private)?.unwrap_or_default();
+    let named = remote.signature_kids()?;
+    let thumbprint = |key| KeyName::of(key).thumbprint;
+    let first = remote.kind.storage.signer(&set).and_then(thumbprint);
+    Ok(Found {
+        signing: named.iter().cloned().chain(first).collect(),
+        published: set.keys.iter().filter_map(thumbprint).collect(),
+        named,
+        set,
+    })
+}
+
+impl Server {
+    /// What a rotation has to know of it; `None` where it could not be reached.
+    pub(super) fn there(&self) -> Option<There<'_>> {
+        let found = self.found.as_ref().ok()?;
+        Some(There {
+            signing: &found.signing,
+            published: &found.published,
+        })
+    }
+
+    fn target(&self) -> String {
+        format!("{}:{}", self.remote.name, self.name)
+    }
+
+    fn plan(&self, ctx: &Context, found: &Found, local: &KeySet) -> Result<Plan> {
+        let policy = Policy {
+            private: Private::Signing,
+            only: &[],
+            prune: Prune::Expired,
+            now: ctx.now,
+        };
+        plan(local, &found.set, &self.remote.kind.storage, policy)
+    }
+
+    /// Says what would be sent.
+    pub(super) fn show(
+        self,
+        ctx: &Context,
+        name: &SetName,
+        local: &KeySet,
+        report: &mut Report,
+    ) -> Result<()> {
+        let found = self.found.as_ref().map_err(|error| {
+            // The error itself is told once, by the one who sends.
+            Error::of(error.kind(), error.to_string())
+        })?;
+        let plan = self.plan(ctx, found, local)?;
+        self.tell(ctx, &plan, "would get");
+        report.pushed = Some(push::Report::of(
+            &plan,
+            &self.remote,
+            name,
+            &self.name,
+            true,
+        ));
+        report.due |= plan.changes();
+        Ok(())
+    }
+
+    /// Sends what the server lacks of a set.
+    pub(super) fn send(self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
+        let target = self.target();
+        let sent = self.try_to_send(ctx, name, report);
+        sent.map_err(|error| {
+            let again = format!(
+                "set {name} is as it should be here; the next rotation sends it, or: jwks push {name} {target} --yes"
+            );
+            let hint = match error.advice() {
+                Some(advice) => format!("{advice}; {again}"),
+                None => again,
+            };
+            error.hint(hint)
+        })
+    }
+
+    fn try_to_send(mut self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
+        let found = std::mem::replace(&mut self.found, Err(Error::failed("")))?;
+        let document = ctx.load(name)?;
+        let local = document.parse()?;
+        let plan = self.plan(ctx, &found, &local)?;
+        warn_of_refused(ctx, &plan);
+        let kids = match self.moves_kids {
+            true => successors(&local, &found.set, &found.named, ctx.now),
+            false => Vec::new(),
+        };
+        if plan.changes() || !kids.is_empty() {
+            let target = self.target();
+            warn_without_signer(ctx, &self.remote, &target, &plan.set);
+            self.remote
+                .put_set_and_name(&self.name, &found.set, &plan.set, &kids)?;
+            record(ctx, Whose::there(name.as_str(), &target), &plan);
+            self.tell(ctx, &plan, "has");
+            for (old, new) in &kids {
+                ctx.out.status(format!(
+                    "{target}: its settings name {new} instead of {old}"
+                ));
+            }
+        }
+        let signer = plan.new_signer.as_ref().and_then(KeyName::handle);
+        let named = kids.iter().map(|(_, new)| new.as_str());
+        report.signs_there(signer.into_iter().chain(named));
+        report.pushed = Some(push::Report::of(
+            &plan,
+            &self.remote,
+            name,
+            &self.name,
+            false,
+        ));
+        Ok(())
+    }
+
+    /// A line for each key that is another there.
+    fn tell(&self, ctx: &Context, plan: &Plan, verb: &str) {
+        let target = self.target();
+        for item in plan.items.iter().filter(|item| item.fate != Fate::Same) {
+            ctx.out.status(format!("{target} {verb} {}", line(item)));
+        }
+        for kid in handles(&plan.gone) {
+            ctx.out.status(format!("{target} {verb} {kid} no more"));
+        }
+        if let Some(kid) = plan.new_signer.as_ref().and_then(KeyName::handle) {
+            ctx.out
+                .status(format!("{target}: {kid} signs there from then on"));
+        }
+    }
+}
