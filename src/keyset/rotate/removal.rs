@@ -59,7 +59,8 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// What a compromised key of a line followed, and that had begun, is followed by another one.
+    /// Keys that name a compromised key of a line as their successor, where that one had begun, name
+    /// another.
     pub(super) fn redirect_compromised(&mut self, line: usize, to: &Successor) {
         let compromised = self.lines.all[line].clone().into_iter().filter(|i| {
             let is_pending = self.lines.state_before(*i) == Some(State::Pending);
