@@ -1,6 +1,7 @@
 //! Every finding of a set: those of its keys, and those of its keys among each other.
 
 use super::KeySet;
+use super::lifecycle::{self, State};
 use crate::key::check::{self, Finding, Rule};
 use crate::key::key_type::KeyType;
 use crate::key::public::has_private_member;
@@ -76,6 +77,59 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
                     add(Rule::SymmetricPublished, message.into());
                 }
                 _ => add(Rule::PrivatePublished, "a private member is there".into()),
+            }
+        }
+    }
+    located.extend(lifecycle_findings(set, now));
+    located.sort_by_key(|located| located.index);
+    located
+}
+
+/// What the dates of the keys say about each other.
+fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
+    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+    let states = lifecycle::states_of(&headers, now);
+    let mut located = Vec::new();
+    let mut add = |index: usize, rule, message: &str| {
+        let message = message.to_owned();
+        located.push(Located {
+            index,
+            kid: headers[index].kid.as_deref().map(Rc::from),
+            finding: Finding { rule, message },
+        });
+    };
+    let mut lines: HashMap<_, Vec<usize>> = HashMap::new();
+    for (index, header) in headers.iter().enumerate() {
+        lines
+            .entry(lifecycle::line(header))
+            .or_default()
+            .push(index);
+        if header.successor.is_some() && lifecycle::successor(header, &headers).is_none() {
+            let message = "the key that is to follow it is not in the set";
+            add(index, Rule::SuccessorMissing, message);
+        }
+    }
+    for line in lines.into_values() {
+        let begun = line.iter().filter(|i| states[**i] != State::Pending);
+        let last = begun.max_by_key(|i| lifecycle::rank(&headers, **i));
+        if let Some(last) = last
+            && states[*last] == State::Expired
+            && headers[*last].successor.is_none()
+            && line.iter().all(|i| states[*i] != State::Active)
+        {
+            add(*last, Rule::LineUnsigned, "no key of its line signs now");
+        }
+        let mut begins = HashMap::new();
+        for index in line {
+            let begin = headers[index]
+                .nbf
+                .filter(|_| states[index] != State::Expired);
+            if begin.is_some_and(|nbf| begins.insert(nbf, index).is_some()) {
+                add(
+                    index,
+                    Rule::BeginShared,
+                    "a key of its line has the same nbf",
+                );
             }
         }
     }

@@ -169,6 +169,12 @@ rules! {
         "exp is not after nbf."
     KeyExpired "key-expired" Note
         "exp has come."
+    LineUnsigned "line-unsigned" Warning
+        "Every key of a line that has begun has expired: none of it signs now."
+    BeginShared "begin-shared" Note
+        "Two keys of a line have the same nbf: the one with the newer iat signs, or the later one in the set."
+    SuccessorMissing "successor-missing" Warning
+        "The key names a successor in another line that the set does not have, and signs on."
     PrivatePublished "private-published" Error
         "With --public: a private key in a set meant for publication."
     SymmetricPublished "symmetric-published" Error
