@@ -1,5 +1,5 @@
 //! What takes several steps: completion, examples, kills, faults, locks, losses, other tools, permissions,
-//! streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
+//! pipelines, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/completion.rs"]
 mod completion;
@@ -25,6 +25,8 @@ mod log;
 mod losses;
 #[path = "flows/permissions.rs"]
 mod permissions;
+#[path = "flows/pipelines.rs"]
+mod pipelines;
 #[path = "support/servers/mod.rs"]
 mod servers;
 #[path = "flows/streams.rs"]
@@ -67,6 +69,12 @@ mod remotes;
 mod remotes_file;
 #[path = "flows/remote/remotes_tokens.rs"]
 mod remotes_tokens;
+#[path = "flows/remote/rotate_authlete.rs"]
+mod rotate_authlete;
+#[path = "flows/remote/rotate_hydra.rs"]
+mod rotate_hydra;
+#[path = "flows/remote/rotate_other.rs"]
+mod rotate_other;
 #[path = "flows/remote/transfer.rs"]
 mod transfer;
 #[path = "flows/remote/transfer_back.rs"]

@@ -50,9 +50,6 @@ pub struct RotateArgs {
     #[arg(long, conflicts_with = "sets")]
     all: bool,
 
-    #[command(flatten)]
-    schedule: ScheduleArgs,
-
     /// Keep these options as the set's schedule, so that it needs none the next time
     #[arg(long)]
     save: bool,
@@ -82,6 +79,9 @@ pub struct RotateArgs {
     /// Exit with 8 where something would be done
     #[arg(long, requires = "dry_run")]
     exit_code: bool,
+
+    #[command(flatten)]
+    schedule: ScheduleArgs,
 
     #[command(flatten)]
     connection: ConnectionArgs,
@@ -228,6 +228,7 @@ fn rotate_set(
     if args.save {
         let options = options.to_json();
         ctx.store.save_schedule(name, Some(options))?;
+        ctx.out.status(format!("{name}: its schedule is saved"));
     }
     if !plan.is_empty() {
         change(ctx, name, &plan, &policy, report).map_err(about)?;

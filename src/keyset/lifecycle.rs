@@ -116,11 +116,17 @@ pub(super) fn rank(headers: &[Header], position: usize) -> (Option<i64>, Option<
     (begin(header), header.iat, position)
 }
 
-/// The key of another line that a key names as its successor, where it is there.
+/// Whether a key was given up before its time: it ends before it begins.
+pub(super) fn never_begins(header: &Header) -> bool {
+    matches!((header.nbf, header.exp), (Some(nbf), Some(exp)) if exp <= nbf)
+}
+
+/// The key of another line that a key names as its successor, where it is there and begins some day.
 pub(super) fn successor(header: &Header, headers: &[Header]) -> Option<usize> {
     let named = header.successor.as_deref()?;
     let is_named = |other: &Header| other.kid.as_deref() == Some(named);
-    headers.iter().position(is_named)
+    let position = headers.iter().position(is_named)?;
+    (!never_begins(&headers[position])).then_some(position)
 }
 
 /// Whether a key's successor in another line has begun.

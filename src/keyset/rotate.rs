@@ -203,6 +203,8 @@ struct Planner<'p, 's> {
     lines: Lines<'s>,
     policy: &'p Policy<'p>,
     plan: Plan,
+    /// The keys that the server signs with until it is told of another.
+    signing_there: BTreeSet<usize>,
     /// When the schedule has something to do for a line next.
     due: Vec<i64>,
 }
@@ -219,15 +221,16 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
     }
     let mut headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let mut plan = Plan::default();
-    if let Some(there) = policy.there {
-        there::allow_for(there, set, &mut headers, &compromised, policy, &mut plan);
-    }
+    let signing_there = policy
+        .there
+        .map(|there| there::allow_for(there, set, &mut headers, &compromised, policy, &mut plan));
     let lines = Lines::of(set, headers, compromised, policy.now);
     lines.check(policy)?;
     let mut planner = Planner {
         lines,
         policy,
         plan,
+        signing_there: signing_there.unwrap_or_default(),
         due: Vec::new(),
     };
     planner.take_out_compromised();
@@ -257,8 +260,14 @@ impl Planner<'_, '_> {
         dates.filter(|date| *date > self.policy.now).min()
     }
 
-    /// Gives a key its end, where that is another than it has.
+    /// Gives a key its end, where that is another than it has. The tokens of one that still signs on
+    /// the server run out from now on.
     fn end(&mut self, position: usize, exp: i64) {
+        let last = self.policy.now.saturating_add(self.policy.schedule.grace());
+        let exp = match self.signing_there.contains(&position) {
+            true => exp.max(last),
+            false => exp,
+        };
         if self.lines.headers[position].exp != Some(exp) {
             self.plan.ends.insert(position, exp);
         }

@@ -61,7 +61,8 @@ fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key) -> Option<&'s Key<'k>> {
         .find(|ours| identity(ours) == identity(key));
     let named = Header::of(ours?).successor?;
     let mut keys = local.keys.iter();
-    keys.find(|key| Header::of(key).kid.as_deref() == Some(&*named))
+    let key = keys.find(|key| Header::of(key).kid.as_deref() == Some(&*named));
+    key.filter(|key| !lifecycle::never_begins(&Header::of(key)))
 }
 
 /// What tells a key from all others of a set.

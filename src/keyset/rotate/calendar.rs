@@ -38,7 +38,9 @@ impl Planner<'_, '_> {
             pending = fit;
             // A key of the old size or curve would only have to be followed again.
             let unfit: Vec<(i64, usize)> = unfit;
-            self.plan.removed.extend(unfit.iter().map(|(_, i)| *i));
+            for (_, position) in unfit {
+                self.give_up(position);
+            }
         }
         let first = pending.first().map(|(nbf, _)| *nbf);
         let due = self.due(active, first);
@@ -173,8 +175,11 @@ impl Planner<'_, '_> {
         if let Some(nbf) = staged {
             self.make(NewKey::from_then_on(template, nbf, self.policy.now));
         }
-        self.redirect_compromised(line, &fresh);
+        self.redirect_past_gone(line, &fresh);
         self.due.extend(due.map(|due| self.staging(due)));
+        if let Some(begins) = self.lines.end_of_line(line) {
+            self.end_in_turn(None, &pending, begins);
+        }
         let mut newer: Vec<_> = first.or(staged).into_iter().collect();
         newer.push(self.policy.now);
         self.end_retired(line, &newer, schedule.keep);

@@ -163,7 +163,8 @@ impl<'s> Lines<'s> {
     /// The newest key of a line that has begun, and may have expired or be compromised.
     pub fn last_begun(&self, line: usize) -> Option<usize> {
         self.newest(line, |i| {
-            self.states[i].is_some_and(|state| state != State::Pending)
+            let has_begun = self.states[i].is_some_and(|state| state != State::Pending);
+            has_begun && !lifecycle::never_begins(&self.headers[i])
         })
     }
 
@@ -207,13 +208,17 @@ impl<'s> Lines<'s> {
         })
     }
 
-    /// The keys that name a key as their successor.
+    /// The keys that name a key as their successor, among those that count.
     pub fn led_to(&self, position: usize) -> Vec<usize> {
         let Some(kid) = self.headers[position].kid.as_deref() else {
             return Vec::new();
         };
         let names = |i: &usize| self.headers[*i].successor.as_deref() == Some(kid);
-        (0..self.headers.len()).filter(names).collect()
+        let count = |i: &usize| self.states[*i].is_some();
+        (0..self.headers.len())
+            .filter(count)
+            .filter(names)
+            .collect()
     }
 
     pub fn is_expired(&self, position: usize) -> bool {

@@ -174,14 +174,14 @@ impl Planner<'_, '_> {
         let grace = self.policy.schedule.grace();
         let last = self.last_signature(begins);
         let end = last.saturating_add(grace);
-        self.redirect_compromised(line, successor);
+        self.redirect_past_gone(line, successor);
         let (sooner, never): (Vec<_>, Vec<_>) = self
             .lines
             .pending(line)
             .into_iter()
             .partition(|(nbf, _)| *nbf < begins);
         for (_, position) in never {
-            self.plan.removed.insert(position);
+            self.give_up(position);
             for leading in self.redirect(position, successor) {
                 self.end_no_earlier(leading, end);
             }

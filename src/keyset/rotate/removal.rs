@@ -21,6 +21,17 @@ impl Planner<'_, '_> {
         }
     }
 
+    /// A key that has not begun, and is not to, goes; where a server is to be told of it first, it
+    /// ends now.
+    pub(super) fn give_up(&mut self, position: usize) {
+        self.plan.begins.remove(&position);
+        if self.policy.keep_expired {
+            self.plan.ends.insert(position, self.policy.now);
+        } else {
+            self.plan.removed.insert(position);
+        }
+    }
+
     /// Expired keys of the lines that are meant go, but for those that fail their check: what these
     /// are nobody knows.
     pub(super) fn remove_expired(&mut self) {
@@ -59,14 +70,15 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Keys that name a compromised key of a line as their successor, where that one had begun, name
-    /// another.
-    pub(super) fn redirect_compromised(&mut self, line: usize, to: &Successor) {
-        let compromised = self.lines.all[line].clone().into_iter().filter(|i| {
-            let is_pending = self.lines.state_before(*i) == Some(State::Pending);
-            self.lines.compromised.contains(i) && !is_pending
+    /// Keys that name a compromised key of a line as their successor, where that one had begun, or
+    /// an expired one, name another.
+    pub(super) fn redirect_past_gone(&mut self, line: usize, to: &Successor) {
+        let gone = self.lines.all[line].clone().into_iter().filter(|i| {
+            let state = self.lines.state_before(*i);
+            let is_taken_out = self.lines.compromised.contains(i) && state != Some(State::Pending);
+            is_taken_out || state == Some(State::Expired)
         });
-        for position in compromised.collect::<Vec<_>>() {
+        for position in gone.collect::<Vec<_>>() {
             self.redirect(position, to);
         }
     }

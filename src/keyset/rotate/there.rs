@@ -23,7 +23,7 @@ pub struct There<'a> {
 ///
 /// A key that still signs there stays published for a token's life from now on. A key that nobody
 /// has seen there yet is not to sign before it has been published for long enough, as long as one
-/// before it can sign.
+/// before it can sign. What comes back are the keys of ours that it signs with.
 pub(super) fn allow_for(
     there: There,
     set: &KeySet,
@@ -31,23 +31,27 @@ pub(super) fn allow_for(
     compromised: &BTreeSet<usize>,
     policy: &Policy,
     plan: &mut Plan,
-) {
+) -> BTreeSet<usize> {
     let names: Vec<_> = set.keys.iter().map(KeyName::of).collect();
     let is_trusted = |i: usize| !compromised.contains(&i) && !is_revoked(&set.keys[i]);
     let end = policy.now.saturating_add(policy.schedule.grace());
-    for (position, name) in names.iter().enumerate() {
+    let signs = |position: &usize| {
+        let name = &names[*position];
         let is_it = |other: &String| {
             Some(other) == name.kid.as_ref() || Some(other) == name.thumbprint.as_ref()
         };
-        let ends_too_early = headers[position].exp.is_some_and(|exp| exp < end);
-        if ends_too_early && is_trusted(position) && there.signing.iter().any(is_it) {
-            headers[position].exp = Some(end);
-            plan.ends.insert(position, end);
+        is_trusted(*position) && there.signing.iter().any(is_it)
+    };
+    let signing: BTreeSet<_> = (0..names.len()).filter(signs).collect();
+    for position in &signing {
+        if headers[*position].exp.is_some_and(|exp| exp < end) {
+            headers[*position].exp = Some(end);
+            plan.ends.insert(*position, end);
         }
     }
     let soon = policy.now.saturating_add(policy.schedule.lead());
     if soon == policy.now {
-        return;
+        return signing;
     }
     let is_published = |i: usize| {
         let thumbprint = names[i].thumbprint.as_ref();
@@ -73,6 +77,7 @@ pub(super) fn allow_for(
         headers[position].nbf = Some(soon);
         plan.begins.insert(position, soon);
     }
+    signing
 }
 
 /// Whether a key has been declared compromised.

@@ -285,7 +285,7 @@ fn refuse_loss(members: &Members, before: &KeySet, after: &KeySet) -> Result<()>
         return Err(Error::refused(format!(
             "the service uses the key {kid:?} as its {field}: the {lost} would be gone"
         ))
-        .hint("set that field of the service to another key first; rotate and push do with --move-signature-kid"));
+        .hint("set that field of the service to another key first; jwks rotate does with --move-signature-kid"));
     }
     Ok(())
 }

@@ -19,14 +19,14 @@ const KEY_ID_FIELDS: [&str; 7] = [
 ];
 
 /// A service, and a sandbox that knows it as `prod`.
-struct Service {
-    authlete: Authlete,
-    sandbox: Sandbox,
+pub struct Service {
+    pub authlete: Authlete,
+    pub sandbox: Sandbox,
 }
 
 impl Service {
     /// A service of this version, with credentials that may do everything.
-    fn start(version: Version) -> Service {
+    pub fn start(version: Version) -> Service {
         let (authlete, sandbox) = (Authlete::start(version), Sandbox::new());
         let (kind, credentials) = match version {
             Version::V3 => ("authlete", authlete.token().to_owned()),
@@ -49,13 +49,13 @@ impl Service {
         service
     }
 
-    fn run(&self, line: &str) -> Run {
+    pub fn run(&self, line: &str) -> Run {
         self.sandbox.run(line.split(' '))
     }
 
     /// Runs the program, which must fail with this code and these words.
     #[track_caller]
-    fn fails(&self, code: i32, line: &str, words: &str) -> Run {
+    pub fn fails(&self, code: i32, line: &str, words: &str) -> Run {
         let run = self.run(line).fails(code);
         assert!(run.stderr.contains(words), "{line}: {run:#?}");
         run
@@ -71,13 +71,13 @@ impl Service {
     }
 
     /// The calls that write.
-    fn posts(&self) -> Vec<Call> {
+    pub fn posts(&self) -> Vec<Call> {
         let calls = self.calls().into_iter();
         calls.filter(|call| call.method != "GET").collect()
     }
 
     /// The service in its own writing, without what every write changes.
-    fn rest(&self) -> String {
+    pub fn rest(&self) -> String {
         let text = self.authlete.service_text();
         let mut members: BTreeMap<String, Box<RawValue>> =
             serde_json::from_str(&text).expect("a service");
