@@ -21,7 +21,8 @@ impl Prompt {
         Prompt { yes, no_input }
     }
 
-    fn can_ask(&self) -> bool {
+    /// Whether there is a terminal, and somebody who may be asked.
+    pub fn can_ask(&self) -> bool {
         !self.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
@@ -68,11 +69,11 @@ impl Prompt {
             let typed = while_asking(|| rpassword::prompt_password(prompt)).map(Secret::new);
             typed.map_err(|error| Error::failed(format!("cannot read the {what}")).cause(error))
         };
-        let first = ask(format!("New {what}: "))?;
+        let first = ask(format!("New {}: ", escape(what)))?;
         if first.expose().is_empty() {
             return Err(Error::usage(format!("the {what} is empty")));
         }
-        let second = ask(format!("The {what} again: "))?;
+        let second = ask(format!("The {} again: ", escape(what)))?;
         if first.expose() != second.expose() {
             return Err(Error::usage(format!("the two {what}s differ")));
         }

@@ -71,6 +71,35 @@ fn read_limited(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
     Ok(Secret::new(octets))
 }
 
+/// Reads a password or passphrase: the first line of a file, or of standard input for `-`, without its
+/// end and with every blank that it has.
+pub fn read_line(path: &str) -> Result<Secret<String>> {
+    let document = match path {
+        STANDARD_INPUT => read_standard_input()?,
+        path => {
+            let file = File::open(path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => Error::not_found(format!("no file {path}")),
+                _ => Error::failed(format!("cannot read {path}")).cause(error),
+            })?;
+            Document {
+                octets: read_limited(file, path)?,
+                name: path.to_owned(),
+            }
+        }
+    };
+    let octets = document.octets.expose();
+    let line = octets.split(|octet| *octet == b'\n').next();
+    let line = line.unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = std::str::from_utf8(line).map_err(|_| {
+        let name = &document.name;
+        Error::invalid(format!(
+            "what {name} holds is no password: it is not UTF-8 text"
+        ))
+    })?;
+    Ok(Secret::new(line.to_owned()))
+}
+
 /// Whether standard input is a pipe or a file, and not a terminal or a device.
 pub fn is_piped() -> bool {
     match stdin_metadata() {

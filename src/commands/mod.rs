@@ -11,6 +11,7 @@ mod input;
 pub mod list;
 pub mod log;
 pub mod man;
+pub mod password;
 pub mod pull;
 pub mod push;
 pub mod record;
