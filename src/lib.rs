@@ -2,7 +2,7 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → cli → commands → {keystore, remote, output, prompt} → keyset → key → {files, interrupt, error, secret}`.
+//! `main → lib → cli → commands → {keystore, remote, output, prompt} → keyset → jwe → key → {files, interrupt, error, secret}`.
 #![warn(missing_docs)]
 
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod context;
 pub mod error;
 pub mod files;
 pub mod interrupt;
+pub mod jwe;
 pub mod key;
 pub mod keyset;
 pub mod keystore;
