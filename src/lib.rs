@@ -2,12 +2,13 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → cli → commands → {keystore, remote, output, prompt} → keyset → jwe → key → {files, interrupt, error, secret}`.
+//! `main → lib → cli → commands → {keystore, remote, output, prompt} → keyset → jwe → key → {credential, files, interrupt, error, secret}`.
 #![warn(missing_docs)]
 
 pub mod cli;
 pub mod commands;
 pub mod context;
+pub mod credential;
 pub mod error;
 pub mod files;
 pub mod interrupt;
@@ -16,6 +17,7 @@ pub mod key;
 pub mod keyset;
 pub mod keystore;
 pub mod output;
+pub mod passphrase;
 pub mod prompt;
 pub mod remote;
 pub mod secret;

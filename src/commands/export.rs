@@ -89,7 +89,10 @@ pub struct ExportArgs {
 /// Runs `jwks export`.
 pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
-    let document = ctx.load(&name)?;
+    let document = match args.private {
+        true => ctx.load(&name)?,
+        false => ctx.look(&name)?,
+    };
     let set = document.parse()?;
     let positions = match &args.kid {
         Some(kid) => vec![

@@ -48,7 +48,7 @@ impl Servers {
     }
 }
 
-/// What the examples speak of: the sets `api` and `old`, the keys in own.pem and other.json, the
+/// What the examples speak of: the sets `api`, `old` and `payments`, which is encrypted, the keys in own.pem and other.json, the
 /// remotes `prod` and `clerk`.
 fn workplace(servers: &Servers) -> Sandbox {
     let sandbox = Sandbox::new();
@@ -71,6 +71,10 @@ fn workplace(servers: &Servers) -> Sandbox {
     ]);
     sandbox.ok(["export", "old", "--to", "pem", "--private", "-o", "own.pem"]);
     sandbox.ok(["export", "api", "-o", "jwks.json"]);
+    sandbox.write("passphrase.txt", "of this set");
+    sandbox.write("next.txt", "of the next one");
+    let encrypt = "create payments --encrypt --p2c 1000 --passphrase-file passphrase.txt";
+    sandbox.ok(encrypt.split(' '));
     let issuer = servers.issuer.url("/jwks.json");
     sandbox.ok(["set", "issuer", &*issuer]);
     let (hydra, clerk) = (servers.hydra.address(), servers.clerk.address());
