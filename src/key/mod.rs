@@ -11,6 +11,7 @@ pub mod format;
 pub mod generate;
 pub mod key_type;
 pub mod members;
+pub mod ml_dsa;
 pub mod public;
 mod rsa;
 pub mod summary;
