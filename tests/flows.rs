@@ -19,6 +19,8 @@ mod interop;
 mod kids;
 #[path = "flows/locking.rs"]
 mod locking;
+#[path = "flows/hygiene.rs"]
+mod hygiene;
 #[path = "flows/log.rs"]
 mod log;
 #[path = "flows/losses.rs"]

@@ -17,6 +17,7 @@ use super::key_type::KeyType;
 use super::members::{Malformed, Members};
 use super::ml_dsa::{self, SEED_OCTETS};
 use std::collections::HashMap;
+use zeroize::Zeroizing;
 
 /// One thing that is wrong with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Finding {
 }
 
 /// The octets of a key's base64url members, as far as they decode. Holds secrets.
-type Values = HashMap<&'static str, Vec<u8>>;
+type Values = HashMap<&'static str, Zeroizing<Vec<u8>>>;
 
 /// Findings in the order in which they are made.
 #[derive(Default)]
@@ -168,7 +169,7 @@ fn check_akp_private(members: &Members, values: &Values, report: &mut Report) {
         return;
     };
     match set.public_of(seed) {
-        Ok(octets) if &octets == public => {}
+        Ok(octets) if octets == **public => {}
         Ok(_) => {
             let message = "the public key of priv is not the one that stands beside it";
             report.add(Rule::PrivateMismatch, message);
