@@ -1,10 +1,14 @@
 //! `jwks export`: a set or a key in the form that others read.
 
+mod certified;
 mod content;
 mod deliver;
+mod deployment;
 
 pub(super) use deliver::{refuse_in_keystore, temporary_name};
 
+use super::certificate::CertificateArgs;
+use super::password::PasswordArgs;
 use super::record::Record;
 use super::report::Whose;
 use crate::context::Context;
@@ -14,6 +18,7 @@ use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::SetName;
 use crate::keystore::log::Verb;
+use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
 use deliver::deliver;
@@ -24,7 +29,13 @@ Examples:
   $ jwks export api
   $ jwks export api -o jwks.json
   $ jwks export api $(jwks list api --format names | head -n 1) --to pem
-  $ jwks export api --to jwks --private -o backup.json";
+  $ jwks export api --to jwks --private -o backup.json
+  $ jwks export api first --to pkcs12 --private --password-file password.txt -o first.p12
+  $ jwks export api --to pem --private --encrypt --password-file password.txt -o keys.pem
+  $ jwks export api first --to openssh
+  $ jwks export api first --to x509 --subject 'CN=api, O=Example' --days 90 -o first.crt
+  $ jwks export api --to dotenv --private --name API_KEYS
+  $ jwks export api --to kubernetes --private --name api-keys -o secret.json";
 
 /// The form of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,9 +56,34 @@ pub enum To {
     Sec1,
     /// DER of the same, one key
     Sec1Der,
+    /// PKCS#12: a private key with its certificates, under a password
+    Pkcs12,
+    /// OpenSSH: lines of public keys, a private key file with --private
+    Openssh,
+    /// PEM of self-signed X.509 certificates
+    X509,
+    /// A line NAME='…' with a JWK Set, or the JWK of one key
+    Dotenv,
+    /// A Kubernetes ConfigMap, a Secret with --private
+    Kubernetes,
 }
 
-/// Write a set or a key for others: JWK Set, JWK, PEM, DER
+impl To {
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether the form is JSON, or carries JSON.
+    fn is_json(self) -> bool {
+        matches!(self, To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes)
+    }
+}
+
+/// The forms that a password protects; PKCS#12 always has one.
+const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12];
+
+/// Write a set or a key for others: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
 /// The public form unless --private. Expired keys, keys without a public form and the dates are
 /// left out of a public export, as of the moment of the export.
@@ -70,6 +106,25 @@ pub struct ExportArgs {
     #[arg(long)]
     private: bool,
 
+    /// Encrypt private keys with a password: --to pem (PKCS#8), der, openssh
+    #[arg(long)]
+    encrypt: bool,
+
+    #[command(flatten)]
+    password: PasswordArgs,
+
+    /// The name of the key in a PKCS#12 file; its kid by default
+    #[arg(long, value_name = "NAME")]
+    alias: Option<String>,
+
+    #[command(flatten)]
+    certificate: CertificateArgs,
+
+    /// The name of the variable (JWKS, or JWK for one key, by default) or of the Kubernetes object
+    /// (the set's name by default)
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
     /// Keep iat, nbf and exp in a public JWK or JWK Set
     #[arg(long)]
     with_dates: bool,
@@ -86,6 +141,7 @@ pub struct ExportArgs {
 /// Runs `jwks export`.
 pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
+    args.check()?;
     let document = ctx.load(&name)?;
     let set = document.parse()?;
     let positions = match &args.kid {
@@ -103,10 +159,10 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         return Err(Error::refused(format!("key {kid:?} has expired"))
             .hint("an expired key is not published; --private exports it for a backup"));
     }
-    let content = if args.private {
-        private_content(args, &name, &set, &positions)?
-    } else {
-        public_content(ctx, args, &name, &set, &positions)?
+    deliver::check(ctx, args)?;
+    let content = match args.private {
+        true => private_content(ctx, args, &name, &set, &positions)?,
+        false => public_content(ctx, args, &name, &set, &positions)?,
     };
     let delivered = deliver(ctx, args, &content);
     // A file is there whole or not at all; of what was printed a part may be out.
@@ -121,6 +177,61 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
 }
 
 impl ExportArgs {
+    /// Refuses options that do not go with the form.
+    fn check(&self) -> Result<()> {
+        for (given, option, forms) in [
+            (self.encrypt, "--encrypt", ENCRYPTED),
+            (self.password.is_given(), "--password-file", ENCRYPTED),
+            (self.alias.is_some(), "--alias", &[To::Pkcs12]),
+            (
+                self.certificate.are_given(),
+                "a certificate's subject or days",
+                &[To::X509, To::Pkcs12],
+            ),
+            (self.name.is_some(), "--name", &[To::Dotenv, To::Kubernetes]),
+        ] {
+            if given && !forms.contains(&self.to) {
+                let forms: Vec<_> = forms.iter().map(|form| form.name()).collect();
+                let to = self.to.name();
+                return Err(Error::usage(format!("--to {to} does not go with {option}"))
+                    .hint(format!("it goes with --to {}", forms.join(", "))));
+            }
+        }
+        if (self.encrypt || self.password.is_given()) && !self.private {
+            return Err(Error::usage("only private keys are encrypted").hint("add --private"));
+        }
+        Ok(())
+    }
+
+    /// Whether the export is one JWK, and not a set.
+    fn is_one_jwk(&self) -> bool {
+        match self.to {
+            To::Dotenv | To::Kubernetes => self.kid.is_some(),
+            to => to == To::Jwk,
+        }
+    }
+
+    /// The password that a private export is to have, where it is to have one.
+    fn encryption(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
+        let wanted = self.encrypt || self.password.is_given();
+        let wanted = wanted && self.to != To::Pkcs12;
+        wanted.then(|| self.new_password(ctx)).transpose()
+    }
+
+    /// The password of what is written.
+    fn new_password(&self, ctx: &Context) -> Result<Secret<String>> {
+        let form = match self.to {
+            To::Pkcs12 => "PKCS#12 file",
+            To::Openssh => "OpenSSH key file",
+            _ => "private key file",
+        };
+        let what = match self.file() {
+            Some(file) => format!("the {form} {}", file.display()),
+            None => format!("the {form}"),
+        };
+        self.password.new_one(ctx, &what)
+    }
+
     /// The file to write; none for standard output.
     fn file(&self) -> Option<&Path> {
         self.output
@@ -130,11 +241,10 @@ impl ExportArgs {
 
     /// The form, and the file where there is one.
     fn in_words(&self) -> String {
-        let form = self.to.to_possible_value();
-        let form = form.as_ref().map_or("", |form| form.get_name());
+        let form = self.to.name();
         match self.file() {
             Some(file) => format!("{form}: {}", file.display()),
-            None => form.to_owned(),
+            None => form,
         }
     }
 }

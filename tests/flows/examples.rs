@@ -71,6 +71,7 @@ fn workplace(servers: &Servers) -> Sandbox {
     ]);
     sandbox.ok(["export", "old", "--to", "pem", "--private", "-o", "own.pem"]);
     sandbox.ok(["export", "api", "-o", "jwks.json"]);
+    sandbox.write("password.txt", "correct horse");
     let issuer = servers.issuer.url("/jwks.json");
     sandbox.ok(["set", "issuer", &*issuer]);
     let (hydra, clerk) = (servers.hydra.address(), servers.clerk.address());

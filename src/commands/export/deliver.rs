@@ -10,18 +10,10 @@ use crate::secret::Secret;
 use std::fs;
 use std::path::Path;
 
-/// Writes an export to its file, or to standard output.
-pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
-    let path = match args.file() {
-        Some(path) => path,
-        None => {
-            let text = matches!(args.to, To::Jwks | To::Jwk)
-                .then(|| std::str::from_utf8(content.expose()));
-            return match text {
-                Some(Ok(json)) => ctx.out.json_text(json),
-                _ => ctx.out.octets(content.expose()),
-            };
-        }
+/// Refuses a file that the export cannot go to, before anybody types a password for it.
+pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
+    let Some(path) = args.file() else {
+        return Ok(());
     };
     refuse_in_keystore(ctx, path)?;
     if args.private && files::others_can_replace(&files::parent(path)) {
@@ -30,6 +22,10 @@ pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>
                 .hint("choose a directory of your own for private keys"),
         );
     }
+    if args.private && !args.force && fs::symlink_metadata(path).is_ok() {
+        return Err(Error::refused(format!("{} exists already", path.display()))
+            .hint("overwrite it with --force"));
+    }
     if !args.force && !args.private && !may_be_overwritten(path) {
         return Err(Error::refused(format!(
             "{} is there and no public key file",
@@ -37,6 +33,19 @@ pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>
         ))
         .hint("choose another file, or overwrite it with --force"));
     }
+    Ok(())
+}
+
+/// Writes an export to its file, or to standard output.
+pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
+    let Some(path) = args.file() else {
+        let is_json = matches!(args.to, To::Jwks | To::Jwk | To::Kubernetes);
+        let text = is_json.then(|| std::str::from_utf8(content.expose()));
+        return match text {
+            Some(Ok(json)) => ctx.out.json_text(json),
+            _ => ctx.out.octets(content.expose()),
+        };
+    };
     let access = if args.private {
         Access::Private
     } else {
