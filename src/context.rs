@@ -2,11 +2,15 @@
 
 use crate::error::Result;
 use crate::files;
-use crate::keystore::{Document, Keystore, SetName};
+use crate::jwe::WEAK_ITERATIONS;
+use crate::keyset::KeySet;
+use crate::keystore::{Document, Encrypted, IfMissing, Keystore, Protection, SetName, Stored};
 use crate::output::Output;
+use crate::passphrase::{Passphrase, Passphrases};
 use crate::prompt::Prompt;
 use crate::remote::entry::Entry;
 use crate::remote::registry::Registry;
+use std::cell::Cell;
 
 /// The keystore, the remotes, the way out, the way to ask, and the time.
 #[derive(Debug)]
@@ -19,22 +23,104 @@ pub struct Context {
     pub out: Output,
     /// The person at the terminal.
     pub prompt: Prompt,
+    /// The passphrases of encrypted sets.
+    pub passphrases: Passphrases,
+    /// Whether there was a word about a weak passphrase; one is enough.
+    pub weak: Cell<bool>,
     /// The moment at which the command began, in seconds since 1970.
     pub now: i64,
 }
 
 impl Context {
-    /// Reads a set, and warns where others have access to its file.
+    /// Reads a set with all that is in it, and warns where others have access to its file. An encrypted
+    /// one takes its passphrase.
     pub fn load(&self, name: &SetName) -> Result<Document> {
-        self.store
-            .load(name)
-            .inspect(|document| self.warn_if_open(document))
+        self.whole(name, self.store.load(name)?)
     }
 
     /// The same for a set that need not be there.
     pub fn read(&self, name: &SetName) -> Result<Option<Document>> {
-        let document = self.store.read(name)?;
-        Ok(document.inspect(|document| self.warn_if_open(document)))
+        let stored = self.store.read(name)?;
+        stored.map(|stored| self.whole(name, stored)).transpose()
+    }
+
+    /// Reads what can be known of a set without its passphrase: the public part of an encrypted one.
+    /// Where the file does not tell that, it is opened.
+    pub fn look(&self, name: &SetName) -> Result<Document> {
+        match self.store.load(name)? {
+            Stored::Encrypted(encrypted) if encrypted.public_part().is_none() => {
+                self.whole(name, Stored::Encrypted(encrypted))
+            }
+            stored => {
+                // What is left here tells its public part.
+                let known = stored.known().map_or_else(|| self.load(name), Ok)?;
+                self.warn_if_open(&known);
+                Ok(known)
+            }
+        }
+    }
+
+    fn whole(&self, name: &SetName, stored: Stored) -> Result<Document> {
+        let document = match stored {
+            Stored::Plain(document) => document,
+            Stored::Encrypted(encrypted) => self.open(name, &encrypted)?.0,
+        };
+        self.warn_if_open(&document);
+        Ok(document)
+    }
+
+    /// Opens an encrypted set with the passphrase that was given, one that was typed before, or one
+    /// that is asked for now.
+    pub fn open(&self, name: &SetName, encrypted: &Encrypted) -> Result<(Document, Passphrase)> {
+        let try_with = |passphrase: Passphrase| {
+            let document = self.store.open(encrypted, &passphrase)?;
+            Ok((document, passphrase))
+        };
+        let opened = match self.passphrases.given(&self.out)? {
+            Some(given) => try_with(given),
+            None => {
+                let mut typed = self.passphrases.typed().into_iter();
+                match typed.find_map(|typed| try_with(typed).ok()) {
+                    Some(opened) => Ok(opened),
+                    None => try_with(self.passphrases.ask(&self.prompt, &format!("set {name}"))?),
+                }
+            }
+        };
+        let opened = opened?;
+        if encrypted.iterations() < WEAK_ITERATIONS && !self.weak.replace(true) {
+            self.out.warn(format!(
+                "the passphrase of set {name} is hashed {} times only, and quickly guessed: jwks passwd {name}",
+                encrypted.iterations()
+            ));
+        }
+        Ok(opened)
+    }
+
+    /// What opens an encrypted set and encrypts it again; `None` where the set is plain or not there.
+    pub fn protection(&self, name: &SetName) -> Result<Option<Protection>> {
+        match self.store.read(name)? {
+            Some(Stored::Encrypted(encrypted)) => {
+                let (_, passphrase) = self.open(name, &encrypted)?;
+                Ok(Some(Protection {
+                    passphrase,
+                    iterations: encrypted.iterations(),
+                }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Changes a set in one piece ([`Keystore::change`]). The passphrase of an encrypted one is asked
+    /// for before the lock is taken.
+    pub fn change<T>(
+        &self,
+        name: &SetName,
+        if_missing: IfMissing,
+        change: impl FnOnce(&mut KeySet) -> Result<T>,
+    ) -> Result<T> {
+        let protection = self.protection(name)?;
+        self.store
+            .change(name, if_missing, protection.as_ref(), change)
     }
 
     /// The remote with a name; warns where others have access to the file of remotes.

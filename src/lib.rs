@@ -2,19 +2,22 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → cli → commands → {keystore, remote, output, prompt} → keyset → key → {files, interrupt, error, secret}`.
+//! `main → lib → cli → commands → {keystore, remote, output, prompt} → keyset → jwe → key → {credential, files, interrupt, error, secret}`.
 #![warn(missing_docs)]
 
 pub mod cli;
 pub mod commands;
 pub mod context;
+pub mod credential;
 pub mod error;
 pub mod files;
 pub mod interrupt;
+pub mod jwe;
 pub mod key;
 pub mod keyset;
 pub mod keystore;
 pub mod output;
+pub mod passphrase;
 pub mod prompt;
 pub mod remote;
 pub mod secret;

@@ -221,7 +221,7 @@ fn named_set() -> Option<Document> {
         names.next()
     };
     let name = named("set").or_else(|| named("target")).or_else(several)?;
-    keystore.read(&SetName::new(name).ok()?).ok()?
+    keystore.read(&SetName::new(name).ok()?).ok()??.known()
 }
 
 fn keystore(matches: &ArgMatches) -> Option<Keystore> {

@@ -5,19 +5,21 @@ mod complete;
 use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::man::EXIT_CODES;
 use crate::commands::{
-    check, completion, create, delete, diff, export, get, list, log, man, pull, push, remote,
-    rotate, set, thumbprint, time,
+    check, completion, create, delete, diff, export, get, list, log, man, passwd, pull, push,
+    remote, rotate, set, thumbprint, time,
 };
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::keystore::Keystore;
 use crate::output::Output;
+use crate::passphrase::Passphrases;
 use crate::prompt::Prompt;
 use crate::remote::registry::Registry;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::CompleteEnv;
 use directories::ProjectDirs;
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
@@ -97,6 +99,16 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub yes: bool,
 
+    /// A file with the passphrase of encrypted sets on its first line; - is standard input
+    /// [default: JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE, or asked for]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub passphrase_file: Option<String>,
+
+    /// A command that prints that passphrase
+    #[arg(long, global = true, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
+    #[arg(conflicts_with = "passphrase_file")]
+    pub passphrase_command: Option<String>,
+
     /// How long to wait for another jwks that is writing
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
     pub lock_wait: u64,
@@ -134,6 +146,7 @@ pub enum Command {
     Push(push::PushArgs),
     Pull(pull::PullArgs),
     Diff(diff::DiffArgs),
+    Passwd(passwd::PasswdArgs),
     Log(log::LogArgs),
     Remote(remote::RemoteArgs),
     Completion(completion::CompletionArgs),
@@ -156,6 +169,7 @@ impl Command {
             Command::Push(args) => push::run(ctx, args),
             Command::Pull(args) => pull::run(ctx, args),
             Command::Diff(args) => diff::run(ctx, args),
+            Command::Passwd(args) => passwd::run(ctx, args),
             Command::Log(args) => log::run(ctx, args),
             Command::Remote(args) => remote::run(ctx, args),
             Command::Completion(args) => completion::run(ctx, args),
@@ -251,6 +265,11 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
     Ok(Context {
         store: Keystore::new(directory, lock_wait),
         remotes: Registry::new(configuration_directory(), lock_wait),
+        passphrases: Passphrases::new(
+            global.passphrase_file.clone(),
+            global.passphrase_command.clone(),
+        ),
+        weak: Cell::new(false),
         prompt: Prompt::new(global.yes, global.no_input),
         out,
         now,

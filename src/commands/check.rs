@@ -5,7 +5,9 @@ use super::report::count;
 use super::server::ConnectionArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::key::Key;
 use crate::key::check::Severity;
+use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import;
@@ -65,9 +67,13 @@ struct Report<'a> {
 
 /// Runs `jwks check`.
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
-    let findings = with_target(ctx, &args.target, &args.connection, |set| {
-        Ok(check::findings(set, ctx.now, args.public))
-    })?;
+    let findings = with_target(
+        ctx,
+        &args.target,
+        Need::Everything,
+        &args.connection,
+        |set| Ok(check::findings(set, ctx.now, args.public)),
+    )?;
     let of = |severity| {
         let alike = |located: &&Located| located.finding.rule.severity() == severity;
         findings.iter().filter(alike).count()
@@ -138,19 +144,37 @@ fn cells(located: &Located) -> Vec<(String, Tone)> {
     ]
 }
 
+/// How much of a set has to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// All of it, private parts included.
+    Everything,
+    /// The public part, which an encrypted set tells without its passphrase; and its symmetric keys.
+    Identity,
+}
+
 /// Hands on the set that a text names: `-`, a set of the keystore, or a file.
 pub fn with_target<T>(
     ctx: &Context,
     target: &str,
+    need: Need,
     connection: &ConnectionArgs,
     then: impl FnOnce(&KeySet) -> Result<T>,
 ) -> Result<T> {
     let is_path = target == input::STANDARD_INPUT || target.contains(['/', '\\']);
     let name = SetName::new(target).ok().filter(|_| !is_path);
     if let Some(name) = &name
-        && let Some(document) = ctx.read(name)?
+        && ctx.store.contains(name)?
     {
-        return then(&document.parse()?);
+        if need == Need::Identity {
+            let document = ctx.look(name)?;
+            let set = document.parse()?;
+            let is_secret = |key: &Key| Header::of(key).kty.as_deref() == Some("oct");
+            if !set.keys.iter().any(is_secret) {
+                return then(&set);
+            }
+        }
+        return then(&ctx.load(name)?.parse()?);
     }
     if !is_path && !Path::new(target).exists() {
         let directory = ctx.store.directory().display();

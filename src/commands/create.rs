@@ -3,6 +3,7 @@
 mod remote;
 
 use super::certificate::{CertificateArgs, Maker};
+use super::encrypt::EncryptArgs;
 use super::record::Record;
 use super::report::{JsonKeyName, Whose, count, json_names};
 use super::server::RemoteArgs;
@@ -120,6 +121,9 @@ pub struct CreateArgs {
     from_url: Option<String>,
 
     #[command(flatten)]
+    encrypt: EncryptArgs,
+
+    #[command(flatten)]
     remote: RemoteArgs,
 }
 
@@ -151,11 +155,14 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     check_operations(&args.key_ops)?;
 
     let is_new = !ctx.store.contains(&name)?;
+    let protection = args.encrypt.protection(ctx, &name)?;
     // The keys are made before the lock is taken, so that nobody waits for them.
     let keys = generate(ctx, args, &plan, dates, maker.as_ref())?;
-    let created = ctx.store.change(&name, IfMissing::Create, |set| {
-        add(set, keys, args, ctx.now)
-    })?;
+    let created = ctx
+        .store
+        .change(&name, IfMissing::Create, protection.as_ref(), |set| {
+            add(set, keys, args, ctx.now)
+        })?;
     Record::of(ctx, Whose::here(name.as_str()))
         .keys(Verb::Created, &created)
         .append();

@@ -73,7 +73,12 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         return remote::delete(ctx, args, &server);
     }
     let name = SetName::new(&args.set)?;
-    let document = match ctx.load(&name) {
+    // A whole set can go without its passphrase; what the set would keep has to be written anew.
+    let read = match args.is_whole() {
+        true => ctx.look(&name),
+        false => ctx.load(&name),
+    };
+    let document = match read {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
             return report(ctx, Whose::here(name.as_str()), Vec::new(), false);
         }
@@ -98,7 +103,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         count(keys.len(), "key")
     );
     ctx.prompt.confirm(&ctx.out, &what)?;
-    ctx.store.change(&name, IfMissing::Fail, |now| {
+    ctx.change(&name, IfMissing::Fail, |now| {
         // What was shown is what goes: the same keys must still be there.
         for key in &keys {
             let Some(position) = now.keys.iter().position(|other| other == key) else {
@@ -203,10 +208,11 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
     let keys = count(set.keys.len(), "key");
     let what = format!("set {name} would be deleted with {keys}, {private} of them private");
     ctx.prompt.confirm(&ctx.out, &what)?;
-    ctx.store.remove(name, |now| match now == set {
-        true => Ok(()),
-        false => Err(changed_meanwhile(name)),
-    })?;
+    ctx.store
+        .remove(name, |now| match now.is_none_or(|now| now == set) {
+            true => Ok(()),
+            false => Err(changed_meanwhile(name)),
+        })?;
     finish(ctx, Whose::here(name.as_str()), &set.keys, true)
 }
 

@@ -8,6 +8,7 @@ mod deployment;
 pub(super) use deliver::{refuse_in_keystore, temporary_name};
 
 use super::certificate::CertificateArgs;
+use super::encrypt::IterationsArgs;
 use super::password::PasswordArgs;
 use super::record::Record;
 use super::report::Whose;
@@ -35,6 +36,7 @@ Examples:
   $ jwks export api first --to openssh
   $ jwks export api first --to x509 --subject 'CN=api, O=Example' --days 90 -o first.crt
   $ jwks export api --to dotenv --private --name API_KEYS
+  $ jwks export api --to jwe --private --p2c 10000 --password-file password.txt -o keys.jwe
   $ jwks export api --to kubernetes --private --name api-keys -o secret.json";
 
 /// The form of an export.
@@ -66,6 +68,8 @@ pub enum To {
     Dotenv,
     /// A Kubernetes ConfigMap, a Secret with --private
     Kubernetes,
+    /// A JWE of the private JWK Set, or of the JWK of one key, under a password
+    Jwe,
 }
 
 impl To {
@@ -76,12 +80,15 @@ impl To {
 
     /// Whether the form is JSON, or carries JSON.
     fn is_json(self) -> bool {
-        matches!(self, To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes)
+        matches!(
+            self,
+            To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes | To::Jwe
+        )
     }
 }
 
-/// The forms that a password protects; PKCS#12 always has one.
-const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12];
+/// The forms that a password protects; PKCS#12 and JWE always have one.
+const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 
 /// Write a set or a key for others: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
@@ -113,6 +120,9 @@ pub struct ExportArgs {
     #[command(flatten)]
     password: PasswordArgs,
 
+    #[command(flatten)]
+    iterations: IterationsArgs,
+
     /// The name of the key in a PKCS#12 file; its kid by default
     #[arg(long, value_name = "NAME")]
     alias: Option<String>,
@@ -142,7 +152,11 @@ pub struct ExportArgs {
 pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
     args.check()?;
-    let document = ctx.load(&name)?;
+    // A certificate is signed with the private key; all else that is public needs no passphrase.
+    let document = match args.private || args.to == To::X509 {
+        true => ctx.load(&name)?,
+        false => ctx.look(&name)?,
+    };
     let set = document.parse()?;
     let positions = match &args.kid {
         Some(kid) => vec![
@@ -182,6 +196,7 @@ impl ExportArgs {
         for (given, option, forms) in [
             (self.encrypt, "--encrypt", ENCRYPTED),
             (self.password.is_given(), "--password-file", ENCRYPTED),
+            (self.iterations.are_given(), "--p2c", &[To::Jwe]),
             (self.alias.is_some(), "--alias", &[To::Pkcs12]),
             (
                 self.certificate.are_given(),
@@ -206,7 +221,7 @@ impl ExportArgs {
     /// Whether the export is one JWK, and not a set.
     fn is_one_jwk(&self) -> bool {
         match self.to {
-            To::Dotenv | To::Kubernetes => self.kid.is_some(),
+            To::Dotenv | To::Kubernetes | To::Jwe => self.kid.is_some(),
             to => to == To::Jwk,
         }
     }
@@ -214,7 +229,7 @@ impl ExportArgs {
     /// The password that a private export is to have, where it is to have one.
     fn encryption(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
         let wanted = self.encrypt || self.password.is_given();
-        let wanted = wanted && self.to != To::Pkcs12;
+        let wanted = wanted && !matches!(self.to, To::Pkcs12 | To::Jwe);
         wanted.then(|| self.new_password(ctx)).transpose()
     }
 
@@ -223,6 +238,7 @@ impl ExportArgs {
         let form = match self.to {
             To::Pkcs12 => "PKCS#12 file",
             To::Openssh => "OpenSSH key file",
+            To::Jwe => "JWE",
             _ => "private key file",
         };
         let what = match self.file() {

@@ -73,7 +73,10 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
         return print(ctx, args, kid.as_deref(), whose, &set, positions);
     }
     let name = SetName::new(args.set.as_deref().unwrap_or_default())?;
-    let document = ctx.load(&name)?;
+    let document = match args.private {
+        true => ctx.load(&name)?,
+        false => ctx.look(&name)?,
+    };
     let set = document.parse()?;
     let positions = set.filter(&filter, ctx.now);
     let kid = args.kid.as_deref();

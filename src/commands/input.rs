@@ -1,5 +1,6 @@
 //! Documents that are named on the command line: files and standard input.
 
+use crate::credential::standard_input;
 use crate::error::{Error, Result};
 use crate::files::is_fifo;
 use crate::keyset::FOREIGN_LIMIT;
@@ -11,8 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The name of standard input on the command line.
-pub const STANDARD_INPUT: &str = "-";
+pub use crate::credential::STANDARD_INPUT;
 
 /// The octets of a document, which may hold private keys, and its name in messages.
 pub struct Document {
@@ -25,7 +25,7 @@ pub struct Document {
 /// Reads standard input to its end.
 pub fn read_standard_input() -> Result<Document> {
     Ok(Document {
-        octets: read_limited(io::stdin().lock(), "standard input")?,
+        octets: read_limited(standard_input()?, "standard input")?,
         name: "standard input".into(),
     })
 }
@@ -69,35 +69,6 @@ fn read_limited(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
         .read_to_end(&mut octets);
     read.map_err(|error| Error::failed(format!("cannot read {name}")).cause(error))?;
     Ok(Secret::new(octets))
-}
-
-/// Reads a password or passphrase: the first line of a file, or of standard input for `-`, without its
-/// end and with every blank that it has.
-pub fn read_line(path: &str) -> Result<Secret<String>> {
-    let document = match path {
-        STANDARD_INPUT => read_standard_input()?,
-        path => {
-            let file = File::open(path).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => Error::not_found(format!("no file {path}")),
-                _ => Error::failed(format!("cannot read {path}")).cause(error),
-            })?;
-            Document {
-                octets: read_limited(file, path)?,
-                name: path.to_owned(),
-            }
-        }
-    };
-    let octets = document.octets.expose();
-    let line = octets.split(|octet| *octet == b'\n').next();
-    let line = line.unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let line = std::str::from_utf8(line).map_err(|_| {
-        let name = &document.name;
-        Error::invalid(format!(
-            "what {name} holds is no password: it is not UTF-8 text"
-        ))
-    })?;
-    Ok(Secret::new(line.to_owned()))
 }
 
 /// Whether standard input is a pipe or a file, and not a terminal or a device.

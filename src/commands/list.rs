@@ -136,7 +136,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
         }
         (Some(name), None) => {
             let name = SetName::new(name)?;
-            let document = ctx.load(&name)?;
+            let document = ctx.look(&name)?;
             let set = document.parse()?;
             let states = lifecycle::states(&set, ctx.now);
             let positions = set.filter_by(&args.filter.to_filter(), &states);

@@ -157,6 +157,11 @@ const FILES: &[(&str, &str)] = &[
          %APPDATA%\\jwks\\data.",
     ),
     (
+        "~/.local/share/jwks/SET.jwe",
+        "A set that is encrypted: a JWE in the compact form, with the public keys in its protected \
+         header.",
+    ),
+    (
         "~/.local/share/jwks/.lock",
         "The lock that a writer holds. It is never removed; the kernel frees it when its holder ends.",
     ),
@@ -178,6 +183,12 @@ const FILES: &[(&str, &str)] = &[
 
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("JWKS_STORE", "The keystore's directory, as --store."),
+    (
+        "JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE",
+        "The file with the passphrase of encrypted sets, or that passphrase itself, where neither \
+         --passphrase-file nor --passphrase-command gives one. Other processes of the same user can \
+         see the latter.",
+    ),
     (
         "CLERK_SECRET_KEY, CLERK_BEARER_AUTH, AUTHLETE_BEARER, ORY_ACCESS_TOKEN",
         "The token of a remote of that service whose entry does not say where it comes from.",

@@ -1,7 +1,7 @@
 //! Passwords of single files: what comes in, what goes out. A set's own passphrase is the context's.
 
-use super::input;
 use crate::context::Context;
+use crate::credential::{self, STANDARD_INPUT};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use clap::{Args, ValueHint};
@@ -18,7 +18,7 @@ pub struct PasswordArgs {
 impl PasswordArgs {
     /// Whether standard input is the password.
     pub fn takes_standard_input(&self) -> bool {
-        self.password_file.as_deref() == Some(input::STANDARD_INPUT)
+        self.password_file.as_deref() == Some(STANDARD_INPUT)
     }
 
     /// Whether a file with a password was named.
@@ -48,8 +48,11 @@ impl PasswordArgs {
     }
 
     fn given(&self) -> Result<Option<Secret<String>>> {
-        let path = self.password_file.as_deref();
-        path.map(input::read_line).transpose()
+        let Some(path) = &self.password_file else {
+            return Ok(None);
+        };
+        let content = credential::file(path.as_ref())?;
+        credential::first_line(&content.octets, path).map(Some)
     }
 }
 

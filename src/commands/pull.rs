@@ -144,7 +144,7 @@ fn pull(
         incoming.keys = published.keys.into_iter().map(Key::from).collect();
     }
     // A first look without the lock: nobody waits for an answer.
-    let document = ctx.store.read(name)?;
+    let document = ctx.read(name)?;
     let (_, expected) = match &document {
         Some(document) => take_in(
             ctx,
@@ -172,7 +172,7 @@ fn pull(
             .status(format!("{there} on {} has no keys", server.name));
         return Ok(report_of(server, name, &incoming, &Merged::default(), &[]));
     }
-    let (merged, lost) = ctx.store.change(name, IfMissing::Create, |set| {
+    let (merged, lost) = ctx.change(name, IfMissing::Create, |set| {
         let (merged, lost) = take_in(ctx, set, &incoming, &there_are, args, server)?;
         match lost == expected {
             true => Ok((merged, lost)),

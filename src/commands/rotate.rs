@@ -15,7 +15,7 @@ use crate::keyset::KeySet;
 use crate::keyset::merge::KeyName;
 use crate::keyset::rotate::{self, Plan, Policy, Rotated, Template};
 use crate::keystore::log::Verb;
-use crate::keystore::{IfMissing, Schedules, SetName};
+use crate::keystore::{IfMissing, Schedules, SetName, Stored};
 use clap::Args;
 use report::Report;
 pub use schedule::ScheduleArgs;
@@ -142,12 +142,13 @@ fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<
     names.retain(|name| {
         let is_scheduled = schedules.contains_key(name.as_str());
         let is_private = || {
-            let document = ctx.store.load(name);
-            let Ok(set) = document.as_ref().map(|document| document.parse()) else {
+            let known = ctx.store.load(name).map(Stored::known);
+            let Ok(Some(document)) = known else {
                 // What is wrong with it is told when its turn comes.
                 return true;
             };
-            set.is_ok_and(|set| set.keys.iter().any(holds_secret))
+            let set = document.parse();
+            set.map_or(true, |set| set.keys.iter().any(holds_secret))
         };
         is_scheduled || is_given && is_private()
     });
@@ -199,7 +200,8 @@ fn rotate_set(
     let saved = schedule::saved(schedules, name)?;
     let options = args.schedule.over(saved.unwrap_or_default());
     let schedule = options.schedule()?;
-    let document = ctx.load(name)?;
+    // Whether there is anything to do is seen without a passphrase.
+    let document = ctx.look(name)?;
     let set = document.parse()?;
     let is_asked = args.force || !args.compromised.is_empty() || options.asks_for_another_key();
     if schedule.every.is_none() && !is_asked {
@@ -238,7 +240,7 @@ fn rotate_set(
     };
     server.send(ctx, name, report)?;
     // The server has been told of what has expired: nobody needs it any more.
-    let document = ctx.load(name)?;
+    let document = ctx.look(name)?;
     let plan = rotate::plan(&document.parse()?, &settled).map_err(about)?;
     match plan.is_empty() {
         true => Ok(()),
@@ -256,7 +258,7 @@ fn change(
 ) -> Result<()> {
     // The keys are made before the lock is taken, so that nobody waits for them.
     let mut stock = generate(ctx, plan)?;
-    let (rotated, next_change) = ctx.store.change(name, IfMissing::Fail, |set| {
+    let (rotated, next_change) = ctx.change(name, IfMissing::Fail, |set| {
         let plan = rotate::plan(set, policy)?;
         let rotated = plan.apply(set, ctx.now, |template| {
             let made = stock.iter().position(|(other, _)| other == template);

@@ -3,6 +3,7 @@
 mod members;
 mod remote;
 
+use super::encrypt::EncryptArgs;
 use super::record::Record;
 use super::report::{
     JsonKeyName, Whose, changed_meanwhile, count, describe, json_names, loss_in_words,
@@ -100,6 +101,9 @@ pub struct SetArgs {
     skip_invalid: bool,
 
     #[command(flatten)]
+    encrypt: EncryptArgs,
+
+    #[command(flatten)]
     remote: RemoteArgs,
 }
 
@@ -135,7 +139,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     } else {
         let given = read_keys(ctx, args, &documents, &attributes)?;
         match args.replace {
-            true => return replace(ctx, &name, given),
+            true => return replace(ctx, args, &name, given),
             false => merge(ctx, args, &name, given)?,
         }
     };
@@ -265,7 +269,7 @@ fn merge(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>) 
     // when it is.
     let mut expected = Vec::new();
     if args.on_conflict == OnConflict::Replace
-        && let Some(document) = ctx.store.read(name)?
+        && let Some(document) = ctx.read(name)?
     {
         let mut trial = document.parse()?;
         expected = trial.merge(given.keys.clone(), args.on_conflict)?.replaced;
@@ -273,19 +277,21 @@ fn merge(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>) 
             confirm_loss(ctx, name, &expected)?;
         }
     }
-    ctx.store.change(name, IfMissing::Create, |set| {
-        set.add_members(&given);
-        let merged = set.merge(given.keys, args.on_conflict)?;
-        match merged.replaced == expected {
-            true => Ok(merged),
-            false => Err(changed_meanwhile(name)),
-        }
-    })
+    let protection = args.encrypt.protection(ctx, name)?;
+    ctx.store
+        .change(name, IfMissing::Create, protection.as_ref(), |set| {
+            set.add_members(&given);
+            let merged = set.merge(given.keys, args.on_conflict)?;
+            match merged.replaced == expected {
+                true => Ok(merged),
+                false => Err(changed_meanwhile(name)),
+            }
+        })
 }
 
 /// Makes the set what is given, once the loss of the keys that are not is confirmed.
-fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<()> {
-    let document = ctx.store.read(name)?;
+fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>) -> Result<()> {
+    let document = ctx.read(name)?;
     let before = match &document {
         Some(document) => document.parse()?,
         None => KeySet::default(),
@@ -306,13 +312,15 @@ fn replace(ctx: &Context, name: &SetName, given: KeySet<'static>) -> Result<()> 
         replaced: lost,
         ..Merged::default()
     };
-    ctx.store.change(name, IfMissing::Create, |set| {
-        if set.keys != before.keys {
-            return Err(changed_meanwhile(name));
-        }
-        *set = given.clone();
-        Ok(())
-    })?;
+    let protection = args.encrypt.protection(ctx, name)?;
+    ctx.store
+        .change(name, IfMissing::Create, protection.as_ref(), |set| {
+            if set.keys != before.keys {
+                return Err(changed_meanwhile(name));
+            }
+            *set = given.clone();
+            Ok(())
+        })?;
     let whose = Whose::here(name.as_str());
     let changes = before.changes_to(&given, is_alike);
     Record::of(ctx, whose).changes(&changes).append();

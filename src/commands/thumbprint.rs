@@ -1,6 +1,6 @@
 //! `jwks thumbprint`: RFC 7638 thumbprints and RFC 9278 URIs.
 
-use super::check::with_target;
+use super::check::{Need, with_target};
 use super::server::ConnectionArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -53,7 +53,9 @@ struct Row {
 
 /// Runs `jwks thumbprint`.
 pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
-    let rows = with_target(ctx, &args.target, &args.connection, |set| rows(args, set))?;
+    let rows = with_target(ctx, &args.target, Need::Identity, &args.connection, |set| {
+        rows(args, set)
+    })?;
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "keys": rows }));
     }

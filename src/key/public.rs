@@ -4,6 +4,7 @@ use super::Key;
 use super::check;
 use super::key_type::{KEY_TYPES, KeyType};
 use super::members::Members;
+use super::summary::SUCCESSOR;
 use std::collections::HashSet;
 
 /// The members of every kty that are published as they are, with their JSON type.
@@ -104,6 +105,42 @@ fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a s
     public
 }
 
+/// The member that stands for the private or symmetric part of a key where that is withheld: in the
+/// public header of an encrypted set. It is jwks's own.
+pub const WITHHELD: &str = "jwks_private";
+
+/// The part of a key that may be known before its set is opened: its public members and dates as
+/// they are, and [`WITHHELD`] where there is more. Of a shared secret, a key of an unknown kty and
+/// one that fails a check it is what tells them apart, and nothing else.
+pub fn known_part(key: &Key) -> Members<'static> {
+    const NAMES: &[&str] = &["kty", "use", "alg", "kid", SUCCESSOR];
+    let members = key.members().unwrap_or_default();
+    let public = public_form(key, Dates::Keep).ok();
+    let is_known = |name: &str| match &public {
+        Some(public) => public.has(name) || name == SUCCESSOR || name == "key_ops",
+        None => NAMES.contains(&name) || DATES.contains(&name),
+    };
+    let is_plain = |name: &str, value: &str| match name {
+        "x5c" | "key_ops" => members.texts(name).is_ok(),
+        name if DATES.contains(&name) => members.seconds(name).is_ok(),
+        _ => value.starts_with('"'),
+    };
+    let known = members
+        .iter()
+        .filter(|(name, value)| is_known(name) && is_plain(name, value));
+    let known = known.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut known: Members<'static> = known.collect();
+    if holds_secret(key) {
+        known.set_raw(WITHHELD, "true");
+    }
+    known
+}
+
+/// Whether a key of this type has a private or symmetric part, here or withheld.
+pub(crate) fn has_private_part(key_type: &KeyType, members: &Members) -> bool {
+    key_type.private.iter().any(|name| members.has(name)) || members.has(WITHHELD)
+}
+
 /// Whether a key holds a private or symmetric part, by the names of its members alone. A key
 /// that cannot be read, or whose kty is not known, may hold anything: it counts as private.
 pub fn holds_secret(key: &Key) -> bool {
@@ -111,7 +148,7 @@ pub fn holds_secret(key: &Key) -> bool {
         return true;
     };
     match members.string("kty").and_then(|kty| KeyType::named(&kty)) {
-        Some(key_type) => key_type.private.iter().any(|name| members.has(name)),
+        Some(key_type) => has_private_part(key_type, &members),
         None => true,
     }
 }
@@ -129,9 +166,8 @@ pub fn has_private_member(key: &Key) -> bool {
 pub fn is_key_pair(key: &Key) -> bool {
     let members = key.members().unwrap_or_default();
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
-    key_type.is_some_and(|key_type| {
-        !key_type.is_symmetric() && key_type.private.iter().any(|name| members.has(name))
-    })
+    key_type
+        .is_some_and(|key_type| !key_type.is_symmetric() && has_private_part(key_type, &members))
 }
 
 #[cfg(test)]

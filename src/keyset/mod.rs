@@ -15,6 +15,7 @@ pub mod publish;
 pub mod pull;
 pub mod push;
 pub mod rotate;
+pub mod sealed;
 pub mod select;
 pub mod storage;
 pub mod timeline;

@@ -3,7 +3,7 @@
 //! Lines are added and never changed. It holds names and never a secret. It is not flushed: a
 //! crash of the machine may cost it the last lines, and tear one.
 
-use super::{Keystore, read_document};
+use super::{Keystore, read_file};
 use crate::error::{Error, Result};
 use crate::files;
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ impl Keystore {
     /// Reads the log; an empty one where there is no file. Nothing is created.
     pub fn log(&self) -> Result<Log> {
         let path = self.directory.join(LOG);
-        let file = read_document(&path).map_err(|error| {
+        let file = read_file(&path).map_err(|error| {
             Error::failed(format!("cannot read {}", path.display())).cause(error)
         })?;
         let (octets, is_open) = file.unwrap_or_default();

@@ -3,17 +3,11 @@
 use super::entry::Entry;
 use super::http::{Event, Notify};
 use super::kind::Kind;
+use crate::credential;
 use crate::error::{Error, Result};
-use crate::files;
 use crate::secret::Secret;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use zeroize::Zeroize as _;
-
-/// The longest token, in octets.
-const LONGEST: u64 = 64 << 10;
 
 /// A token and where it came from, in words.
 #[derive(Debug)]
@@ -71,59 +65,37 @@ pub fn missing(entry: &Entry, kind: &Kind) -> Error {
 }
 
 fn from_variable(name: &str) -> Result<Option<Token>> {
-    match std::env::var(name) {
-        Ok(value) if !value.is_empty() => {
-            usable(Secret::new(value), format!("the variable {name}")).map(Some)
-        }
-        _ => Ok(None),
-    }
+    let value = credential::variable(name);
+    value
+        .map(|value| usable(value, format!("the variable {name}")))
+        .transpose()
 }
 
 fn from_file(path: &Path, notify: &Notify) -> Result<Secret<String>> {
     let shown = path.display();
-    let unreadable = |error: std::io::Error| {
-        Error::denied(format!("no token: cannot read {shown}"))
-            .cause(error)
+    let unreadable = |error: Error| {
+        Error::denied(format!("no token: {error}"))
             .hint("the remote takes its token from that file")
     };
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_file() && files::others(&metadata) != 0 {
+    let content = credential::file(path).map_err(unreadable)?;
+    if content.is_open {
         let warning = format!("others have access to {shown}, which holds a token: chmod 600 it");
         notify(Event::Warning(&warning));
     }
-    let mut octets = Secret::new(Vec::new());
-    let read = file.take(LONGEST + 1).read_to_end(octets.expose_mut());
-    read.map_err(unreadable)?;
-    text(octets, &format!("the file {shown}"))
+    text(content.octets, &format!("the file {shown}"))
 }
 
 fn from_command(command: &str) -> Result<Secret<String>> {
-    let failed = |why: String| {
-        Error::denied(format!("no token: the command {command:?} {why}"))
+    let octets = credential::command(command).map_err(|error| {
+        Error::denied(format!("no token: {error}"))
             .hint("the remote takes its token from what that command prints")
-    };
-    let (shell, flag) = match cfg!(windows) {
-        true => ("cmd", "/C"),
-        false => ("sh", "-c"),
-    };
-    let mut shell = Command::new(shell);
-    shell.args([flag, command]).stderr(Stdio::inherit());
-    let output = shell
-        .output()
-        .map_err(|error| failed(format!("cannot be run: {error}")))?;
-    let octets = Secret::new(output.stdout);
-    if !output.status.success() {
-        return Err(failed(format!("failed ({})", output.status)));
-    }
+    })?;
     text(octets, &format!("the command {command:?}"))
 }
 
 fn text(octets: Secret<Vec<u8>>, source: &str) -> Result<Secret<String>> {
     match std::str::from_utf8(octets.expose()) {
-        Ok(text) if octets.expose().len() as u64 <= LONGEST => {
-            Ok(Secret::new(text.trim().to_owned()))
-        }
+        Ok(text) => Ok(Secret::new(text.trim().to_owned())),
         _ => Err(Error::denied(format!("what {source} holds is no token"))),
     }
 }

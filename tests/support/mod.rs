@@ -25,6 +25,7 @@ pub const COMMANDS: &[&str] = &[
     "push",
     "pull",
     "diff",
+    "passwd",
     "log",
     "remote",
     "completion",

@@ -4,6 +4,7 @@ use super::{ExportArgs, To, certified, deployment, unexpired};
 use crate::commands::report::note_left_out;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::jwe::{self, DerivedKeys};
 use crate::key::Key;
 use crate::key::check;
 use crate::key::format::write::{self, Document, openssh};
@@ -45,7 +46,7 @@ pub(super) fn public_content(
     let keys: Vec<_> = published.keys.iter().collect();
     match args.to {
         To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes => {
-            in_json_form(args, name, &json(args, name, &keys)?)
+            in_json_form(ctx, args, name, &json(args, name, &keys)?)
         }
         To::Pem => join_pem(&keys, write::spki),
         To::Der => Ok(octets(&write::spki(one(name, &keys)?)?)),
@@ -59,7 +60,7 @@ pub(super) fn public_content(
             let keys = keys.filter(|key| public_form(key, Dates::Drop).is_ok());
             certified::certificates(ctx, args, name, keys)
         }
-        To::Sec1 | To::Sec1Der | To::Pkcs12 => {
+        To::Sec1 | To::Sec1Der | To::Pkcs12 | To::Jwe => {
             let to = args.to.name();
             Err(Error::usage(format!("--to {to} is a form of private keys"))
                 .hint("add --private, or use --to pem for public keys"))
@@ -77,7 +78,7 @@ pub(super) fn private_content(
 ) -> Result<Secret<Vec<u8>>> {
     let keys: Vec<&Key> = positions.iter().map(|i| &set.keys[*i]).collect();
     if args.to.is_json() {
-        return in_json_form(args, name, &private_json(args, name, set, &keys)?);
+        return in_json_form(ctx, args, name, &private_json(args, name, set, &keys)?);
     }
     for key in &keys {
         check_private(key)?;
@@ -140,6 +141,7 @@ fn private_json(
 
 /// A JSON document as it is, or in the form that carries it.
 fn in_json_form(
+    ctx: &Context,
     args: &ExportArgs,
     name: &SetName,
     json: &Secret<String>,
@@ -154,9 +156,31 @@ fn in_json_form(
         To::Dotenv => deployment::dotenv(or(variable), json)?,
         To::Kubernetes if args.private => deployment::secret(or(name.as_str()), file, json)?,
         To::Kubernetes => deployment::config_map(or(name.as_str()), file, json)?,
+        To::Jwe => sealed(ctx, args, json)?,
         _ => json.clone(),
     };
     Ok(Secret::new(text.into_bytes()))
+}
+
+/// A JSON document as a compact JWE under a password (RFC 7517 section 7), in one line.
+fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
+    let iterations = args.iterations.get(ctx, "password");
+    let password = args.new_password(ctx)?;
+    let content_type = match args.is_one_jwk() {
+        true => "jwk+json",
+        false => "jwk-set+json",
+    };
+    let mut header = Members::default();
+    header.set_text("cty", content_type);
+    let mut derived = DerivedKeys::default();
+    // Without an end of line, which some parsers of JWE stumble over.
+    jwe::seal(
+        json.as_bytes(),
+        &password,
+        iterations,
+        &header,
+        &mut derived,
+    )
 }
 
 /// What an OpenSSH key is called: its kid, where that fits into a line.

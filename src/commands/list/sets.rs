@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::summary::Header;
 use crate::keyset::lifecycle::{self, State};
-use crate::keystore::{Schedules, SetName};
+use crate::keystore::{Schedules, SetName, Stored};
 use crate::output::{Narrow, Tone};
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Listed};
@@ -18,7 +18,9 @@ use serde_json::Value;
 #[derive(Default, Serialize)]
 struct SetRow {
     name: String,
-    keys: usize,
+    /// How many keys; not known where an encrypted set does not tell before it is opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<usize>,
     encrypted: bool,
     active: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,14 +75,27 @@ fn print_sets(ctx: &Context, rows: &[SetRow], format: Format) -> Result<()> {
     if format == Format::Json {
         return ctx.out.json(&serde_json::json!({ "sets": rows }));
     }
-    let header = ["SET", "KEYS", "ACTIVE", "NEXT CHANGE"];
-    let cells = rows.iter().map(|row| set_cells(row, ctx.now)).collect();
+    let are_some_encrypted = rows.iter().any(|row| row.encrypted);
+    let mut header = vec!["SET", "KEYS", "ACTIVE", "NEXT CHANGE"];
+    header.extend(are_some_encrypted.then_some("ENCRYPTED"));
+    let cells = rows.iter();
+    let cells = cells.map(|row| set_cells(row, are_some_encrypted, ctx.now));
+    let cells = cells.collect();
     ctx.out.table(&header, cells, Narrow::CutFirst)
 }
 
 fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<String>) -> SetRow {
     let mut read = || {
-        let document = ctx.store.load(name)?;
+        let stored = ctx.store.load(name)?;
+        let encrypted = matches!(stored, Stored::Encrypted(_));
+        let Some(document) = stored.known() else {
+            // Made by others: how many keys there are is not known before it is opened.
+            return Ok(SetRow {
+                name: name.to_string(),
+                encrypted,
+                ..SetRow::default()
+            });
+        };
         open.extend(
             document
                 .is_open
@@ -90,6 +105,7 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
         let states = lifecycle::states_of(&headers, ctx.now);
         let mut row = row_of(name.as_str(), &headers, &states, ctx.now);
+        row.encrypted = encrypted;
         if let Some(schedule) = schedules.get(name.as_str()) {
             row.schedule = Some(schedule.clone());
             match next_rotation(name, &set, schedules, ctx.now) {
@@ -103,6 +119,7 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
     };
     read().unwrap_or_else(|error| SetRow {
         name: name.to_string(),
+        keys: Some(0),
         error: Some(error.to_string()),
         ..SetRow::default()
     })
@@ -113,7 +130,7 @@ fn row_of(name: &str, headers: &[Header], states: &[State], now: i64) -> SetRow 
     let active = keys.filter(|(_, state)| **state == State::Active);
     SetRow {
         name: name.to_owned(),
-        keys: headers.len(),
+        keys: Some(headers.len()),
         active: active
             .filter_map(|(header, _)| header.kid.as_deref().map(str::to_owned))
             .collect(),
@@ -168,9 +185,10 @@ fn list_objects(ctx: &Context, name: &str, objects: &[Listed], format: Format) -
     ctx.out.table(&header, rows, Narrow::CutFirst)
 }
 
-fn set_cells(row: &SetRow, now: i64) -> Vec<(String, Tone)> {
+fn set_cells(row: &SetRow, are_some_encrypted: bool, now: i64) -> Vec<(String, Tone)> {
     let active = match (&row.error, &row.active[..]) {
         (Some(_), _) => ("damaged".into(), Tone::Bad),
+        (None, []) if row.keys.is_none() => ("?".into(), Tone::Plain),
         (None, []) => ("none".into(), Tone::Plain),
         (None, [kid]) => (kid.clone(), Tone::Good),
         (None, kids) => (count(kids.len(), "key"), Tone::Plain),
@@ -180,10 +198,16 @@ fn set_cells(row: &SetRow, now: i64) -> Vec<(String, Tone)> {
         Some(next) if next <= now => ("due".into(), Tone::Warning),
         Some(next) => (time::format(next), Tone::Plain),
     };
-    vec![
+    let keys = row.keys.map_or("?".into(), |keys| keys.to_string());
+    let mut cells = vec![
         (row.name.clone(), Tone::Plain),
-        (row.keys.to_string(), Tone::Plain),
+        (keys, Tone::Plain),
         active,
         next,
-    ]
+    ];
+    if are_some_encrypted {
+        let encrypted = if row.encrypted { "yes" } else { "-" };
+        cells.push((encrypted.into(), Tone::Plain));
+    }
+    cells
 }

@@ -17,7 +17,7 @@ pub fn change(
     name: &SetName,
     attributes: &Attributes,
 ) -> Result<Merged> {
-    ctx.store.change(name, IfMissing::Fail, |set| {
+    ctx.change(name, IfMissing::Fail, |set| {
         let positions: Vec<usize> = match &args.kid {
             Some(kid) => {
                 let found = set.find_exactly(kid);

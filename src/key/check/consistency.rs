@@ -4,6 +4,7 @@ use super::{Report, Rule, Values};
 use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
+use crate::key::public::has_private_part;
 use std::collections::HashSet;
 
 /// Checks the members of one key against each other.
@@ -133,9 +134,8 @@ fn check_operations(
         report.add(Rule::KeyOpsUnrelated, message);
     }
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
-    let is_public = key_type.is_some_and(|key_type| {
-        !key_type.private.iter().any(|name| members.has(name)) && !key_type.is_symmetric()
-    });
+    let is_public = key_type
+        .is_some_and(|key_type| !has_private_part(key_type, members) && !key_type.is_symmetric());
     let private_only = |op: &&&str| matches!(**op, "sign" | "decrypt" | "unwrapKey");
     if is_public && let Some(op) = operations.iter().find(private_only) {
         let message = format!("the key is public and cannot {op}");

@@ -4,6 +4,7 @@ use super::{Report, Rule, Values};
 use crate::key::base64url::{self, Fault};
 use crate::key::key_type::{KEY_TYPES, KeyType};
 use crate::key::members::Members;
+use crate::key::public::WITHHELD;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
@@ -83,10 +84,9 @@ pub fn key_type(members: &Members, report: &mut Report) -> Option<&'static KeyTy
 /// returns the octets of those that decode.
 pub fn check_members(key_type: &KeyType, members: &Members, report: &mut Report) -> Values {
     let mut values = Values::new();
-    let required_private = if key_type.is_symmetric() {
-        key_type.private
-    } else {
-        &[]
+    let required_private = match key_type.is_symmetric() && !members.has(WITHHELD) {
+        true => key_type.private,
+        false => &[],
     };
     for name in key_type.public.iter().chain(required_private) {
         if !members.has(name) {

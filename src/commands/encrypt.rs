@@ -1,0 +1,74 @@
+//! The options of what is encrypted: how often its passphrase is hashed, and whether a new set is.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::jwe::{ITERATIONS, LEAST_ITERATIONS, MOST_ITERATIONS, WEAK_ITERATIONS};
+use crate::keystore::{Protection, SetName, Stored};
+use clap::Args;
+
+/// How often a passphrase is hashed.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct IterationsArgs {
+    /// How often the passphrase or password is hashed (PBKDF2 iterations): the more, the longer a guess takes;
+    /// others may open less only [default: 600000]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(i64::from(LEAST_ITERATIONS)..=i64::from(MOST_ITERATIONS)))]
+    p2c: Option<u32>,
+}
+
+impl IterationsArgs {
+    /// Whether a number was given.
+    pub fn are_given(&self) -> bool {
+        self.p2c.is_some()
+    }
+
+    /// The number of iterations; a small one gets a warning that speaks of the passphrase or
+    /// password.
+    pub fn get(self, ctx: &Context, secret: &str) -> u32 {
+        let iterations = self.p2c.unwrap_or(ITERATIONS);
+        if iterations < WEAK_ITERATIONS {
+            ctx.out.warn(format!(
+                "with {iterations} iterations a {secret} is quickly guessed: choose a long one"
+            ));
+        }
+        iterations
+    }
+}
+
+/// Whether a set that is made now is encrypted.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct EncryptArgs {
+    /// Encrypt the set, where it is new, with a passphrase; jwks passwd does that later
+    #[arg(long)]
+    encrypt: bool,
+
+    #[command(flatten)]
+    iterations: IterationsArgs,
+}
+
+impl EncryptArgs {
+    /// What opens a set that is encrypted, and encrypts a new one where that is asked for.
+    pub fn protection(self, ctx: &Context, name: &SetName) -> Result<Option<Protection>> {
+        if !self.encrypt {
+            if self.iterations.p2c.is_some() {
+                return Err(Error::usage("--p2c is for --encrypt"));
+            }
+            return ctx.protection(name);
+        }
+        match ctx.store.read(name)? {
+            Some(Stored::Encrypted(_)) => ctx.protection(name),
+            Some(Stored::Plain(_)) => Err(Error::refused(format!(
+                "set {name} is there, and it is not encrypted"
+            ))
+            .hint(format!("jwks passwd {name} encrypts it"))),
+            None => {
+                let what = format!("set {name}");
+                let new = ctx.passphrases.new_one(&ctx.prompt, &ctx.out, &what)?;
+                Ok(Some(Protection {
+                    passphrase: new,
+                    iterations: self.iterations.get(ctx, "passphrase"),
+                }))
+            }
+        }
+    }
+}

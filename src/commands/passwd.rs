@@ -1,0 +1,98 @@
+//! `jwks passwd`: encrypt a set at rest, change its passphrase, or remove it.
+
+use super::encrypt::IterationsArgs;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keystore::{Protection, SetName, Stored};
+use clap::{Args, ValueHint};
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks passwd api --passphrase-file passphrase.txt
+  $ jwks passwd payments --passphrase-file passphrase.txt --new-passphrase-file next.txt
+  $ jwks passwd payments --passphrase-file passphrase.txt --remove";
+
+/// Encrypt a set at rest, change its passphrase, or remove it
+///
+/// The file becomes a JWE that any JOSE tool opens with the passphrase (RFC 7517 section 7). The
+/// public keys stay readable in its header: what needs no secret asks for no passphrase. Where none
+/// is given, a plain set's new one and an encrypted set's old one come from the global options, else
+/// from the terminal.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct PasswdArgs {
+    /// The sets
+    #[arg(value_name = "SET", required = true)]
+    sets: Vec<String>,
+
+    /// Decrypt the set for good
+    #[arg(long, conflicts_with_all = ["new_passphrase_file", "p2c"])]
+    remove: bool,
+
+    /// A file with the new passphrase on its first line; - is standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    new_passphrase_file: Option<String>,
+
+    #[command(flatten)]
+    iterations: IterationsArgs,
+}
+
+/// Runs `jwks passwd`.
+pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
+    let names: Result<Vec<_>> = args.sets.iter().map(|set| SetName::new(set)).collect();
+    let names = names?;
+    // All of them are opened before the first is changed: one passphrase that is wrong changes
+    // nothing.
+    let mut openers = Vec::new();
+    for name in &names {
+        openers.push(match ctx.store.load(name)? {
+            Stored::Plain(_) => None,
+            Stored::Encrypted(encrypted) => Some(ctx.open(name, &encrypted)?.1),
+        });
+    }
+    if args.remove {
+        if let Some(plain) = openers.iter().position(Option::is_none) {
+            let name = &names[plain];
+            return Err(Error::not_found(format!("set {name} is not encrypted")));
+        }
+        for (name, old) in names.iter().zip(&openers) {
+            ctx.store.protect(name, old.as_deref(), None)?;
+            let status = format!("set {name} is not encrypted any more");
+            ctx.out.status(status);
+        }
+        return Ok(());
+    }
+    let iterations = args.iterations.get(ctx, "passphrase");
+    let what = match &names[..] {
+        [name] => format!("set {name}"),
+        _ => "the sets".into(),
+    };
+    let is_change = openers.iter().any(Option::is_some);
+    let passphrase = match (&args.new_passphrase_file, is_change) {
+        // The given passphrase is the old one of what is encrypted, and can be the new one of the rest.
+        (None, false) => ctx.passphrases.new_one(&ctx.prompt, &ctx.out, &what)?,
+        (file, _) => {
+            let what = format!("{what}, the new one");
+            let file = file.as_deref();
+            let another = ctx.passphrases.another(file, &ctx.prompt, &ctx.out, &what);
+            another.map_err(|error| match file {
+                None if !ctx.prompt.can_ask() => {
+                    error.hint("--new-passphrase-file FILE, or a terminal")
+                }
+                _ => error,
+            })?
+        }
+    };
+    for (name, old) in names.iter().zip(&openers) {
+        let after = Protection {
+            passphrase: passphrase.clone(),
+            iterations,
+        };
+        ctx.store.protect(name, old.as_deref(), Some(&after))?;
+        ctx.out.status(match old {
+            Some(_) => format!("set {name} has a new passphrase"),
+            None => format!("set {name} is encrypted"),
+        });
+    }
+    Ok(())
+}

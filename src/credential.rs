@@ -1,0 +1,110 @@
+//! Secrets that come from outside: the environment, a file, standard input, a command. Never an
+//! argument.
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::secret::Secret;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The longest secret, in octets.
+const LONGEST: u64 = 64 << 10;
+
+/// The name of standard input on the command line.
+pub const STANDARD_INPUT: &str = "-";
+
+/// What a file holds.
+pub struct Content {
+    /// Its octets, as they are.
+    pub octets: Secret<Vec<u8>>,
+    /// Whether it is a regular file that others than the owner can read or write.
+    pub is_open: bool,
+}
+
+/// Standard input, which only one can have.
+pub fn standard_input() -> Result<io::StdinLock<'static>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    match TAKEN.swap(true, Ordering::Relaxed) {
+        false => Ok(io::stdin().lock()),
+        true => Err(Error::usage("standard input can be read once only")
+            .hint("give the passphrase, the password and the keys each in a place of its own")),
+    }
+}
+
+/// The value of an environment variable; `None` where it is not set or empty.
+pub fn variable(name: &str) -> Option<Secret<String>> {
+    let value = std::env::var(name).ok().map(Secret::new);
+    value.filter(|value| !value.expose().is_empty())
+}
+
+/// Reads a file, or standard input for `-`, to the length that a secret can have.
+pub fn file(path: &Path) -> Result<Content> {
+    if path.as_os_str() == STANDARD_INPUT {
+        return Ok(Content {
+            octets: read(standard_input()?, "standard input")?,
+            is_open: false,
+        });
+    }
+    let name = path.display().to_string();
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Error::not_found(format!("no file {name}")),
+        _ => Error::failed(format!("cannot read {name}")).cause(error),
+    };
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    Ok(Content {
+        is_open: metadata.is_file() && files::others(&metadata) != 0,
+        octets: read(file, &name)?,
+    })
+}
+
+/// What a command prints; its standard error is the user's.
+pub fn command(command: &str) -> Result<Secret<Vec<u8>>> {
+    let failed = |why: String| Error::failed(format!("the command {command:?} {why}"));
+    let (shell, flag) = match cfg!(windows) {
+        true => ("cmd", "/C"),
+        false => ("sh", "-c"),
+    };
+    let mut shell = Command::new(shell);
+    shell.args([flag, command]).stderr(Stdio::inherit());
+    let output = shell
+        .output()
+        .map_err(|error| failed(format!("cannot be run: {error}")))?;
+    let octets = Secret::new(output.stdout);
+    if !output.status.success() {
+        return Err(failed(format!("failed ({})", output.status)));
+    }
+    match octets.expose().len() as u64 <= LONGEST {
+        true => Ok(octets),
+        false => Err(failed("prints more than a secret can be long".into())),
+    }
+}
+
+/// The first line, without its end and with every blank that it has.
+pub fn first_line(octets: &Secret<Vec<u8>>, source: &str) -> Result<Secret<String>> {
+    let line = octets.expose().split(|octet| *octet == b'\n').next();
+    let line = line.unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match std::str::from_utf8(line) {
+        Ok(line) => Ok(Secret::new(line.to_owned())),
+        Err(_) => {
+            let message = format!("what {source} holds is no passphrase: it is not UTF-8 text");
+            Err(Error::invalid(message))
+        }
+    }
+}
+
+fn read(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
+    let mut octets = Secret::new(Vec::new());
+    let read = source.take(LONGEST + 1).read_to_end(octets.expose_mut());
+    read.map_err(|error| Error::failed(format!("cannot read {name}")).cause(error))?;
+    match octets.expose().len() as u64 <= LONGEST {
+        true => Ok(octets),
+        false => Err(Error::invalid(format!(
+            "{name} is longer than a secret can be"
+        ))),
+    }
+}

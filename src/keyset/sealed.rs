@@ -1,0 +1,86 @@
+//! What an encrypted set tells before it is opened: the public part of its keys, in the protected
+//! header (RFC 7516 section 4.3 allows members of one's own).
+
+use super::KeySet;
+use crate::key::Key;
+use crate::key::members::Members;
+use crate::key::public::{WITHHELD, known_part};
+
+/// The media type of what is encrypted, without `application/` (RFC 7517 section 8.5.2).
+pub const CONTENT_TYPE: &str = "jwk-set+json";
+
+/// The member of the protected header that holds the public part of the set.
+pub const PUBLIC_PART: &str = "jwks";
+
+/// The members of the protected header for a set: its content type and its public part.
+pub fn header(set: &KeySet) -> Members<'static> {
+    let keys: Vec<_> = set
+        .keys
+        .iter()
+        .map(|key| known_part(key).to_json())
+        .collect();
+    let mut header = Members::default();
+    header.set_text("cty", CONTENT_TYPE);
+    header.set_raw(PUBLIC_PART, format!("{{\"keys\":[{}]}}", keys.join(",")));
+    header
+}
+
+/// Whether the public part in a header is that of the set: the same keys in the same order, each with
+/// no member that the key does not have.
+pub fn is_public_part(public: &KeySet, set: &KeySet) -> bool {
+    let is_part = |(part, key): (&Key, &Key)| {
+        let (part, key) = (
+            part.members().unwrap_or_default(),
+            key.members().unwrap_or_default(),
+        );
+        let mut members = part.iter().filter(|(name, _)| *name != WITHHELD);
+        members.all(|(name, value)| key.raw(name) == Some(value))
+    };
+    public.keys.len() == set.keys.len() && public.keys.iter().zip(&set.keys).all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SET: &str = r#"{"keys":[
+        {"kty":"oct","kid":"s","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0IQ","exp":7,"note":"n"},
+        {"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+         "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","key_ops":["sign"],"note":"n"},
+        {"kty":"OKP","crv":"Ed25519","x":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2","kid":{"d":"x"}},
+        {"kty":"XYZ","kid":"z","k":"secret","alg":["secret"]}]}"#;
+
+    #[test]
+    fn the_public_part_tells_keys_apart_and_gives_nothing_away() {
+        let set = KeySet::parse(SET).unwrap();
+        let header = header(&set);
+        assert_eq!(
+            header.raw(PUBLIC_PART).unwrap(),
+            concat!(
+                r#"{"keys":[{"kty":"oct","kid":"s","exp":7,"jwks_private":true},"#,
+                r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","#,
+                r#""key_ops":["sign"],"jwks_private":true},"#,
+                r#"{"kty":"OKP"},{"kty":"XYZ","kid":"z","jwks_private":true}]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn another_public_part_is_seen() {
+        let set = KeySet::parse(SET).unwrap();
+        let header = header(&set);
+        let part = header.raw(PUBLIC_PART).unwrap();
+        assert!(is_public_part(&KeySet::parse(part).unwrap(), &set));
+        for (old, new) in [
+            ("11qY", "11qZ"),
+            (r#""s""#, r#""t""#),
+            (",{\"kty\":\"OKP\"}", ""),
+        ] {
+            let other = part.replacen(old, new, 1);
+            assert!(
+                !is_public_part(&KeySet::parse(&other).unwrap(), &set),
+                "{old}"
+            );
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Where the passphrases of encrypted sets come from, and those that are known already.
+
+use crate::credential;
+use crate::error::{Error, Result};
+use crate::output::Output;
+use crate::prompt::Prompt;
+use crate::secret::Secret;
+use std::cell::{OnceCell, RefCell};
+use std::path::Path;
+use std::rc::Rc;
+
+/// A passphrase that several may hold.
+pub type Passphrase = Rc<Secret<String>>;
+
+/// The variables that hold a passphrase, or the file that does.
+const VARIABLE: &str = "JWKS_PASSPHRASE";
+const FILE_VARIABLE: &str = "JWKS_PASSPHRASE_FILE";
+
+/// The ways to a passphrase, each gone once in a run at most.
+#[derive(Debug, Default)]
+pub struct Passphrases {
+    file: Option<String>,
+    command: Option<String>,
+    given: OnceCell<Option<Passphrase>>,
+    typed: RefCell<Vec<Passphrase>>,
+}
+
+impl Passphrases {
+    /// The passphrase is on the first line of `file` or of what `command` prints; where there are
+    /// none it is looked for in the environment, and then asked for.
+    pub fn new(file: Option<String>, command: Option<String>) -> Self {
+        Passphrases {
+            file,
+            command,
+            ..Passphrases::default()
+        }
+    }
+
+    /// The one that was given, whether in a file, by a command or in the environment.
+    pub fn given(&self, out: &Output) -> Result<Option<Passphrase>> {
+        if let Some(given) = self.given.get() {
+            return Ok(given.clone());
+        }
+        let found = self.find(out)?.map(Rc::new);
+        Ok(self.given.get_or_init(|| found).clone())
+    }
+
+    fn find(&self, out: &Output) -> Result<Option<Secret<String>>> {
+        if let Some(path) = &self.file {
+            return from_file(path, out).map(Some);
+        }
+        if let Some(command) = &self.command {
+            let octets = credential::command(command)?;
+            return credential::first_line(&octets, &format!("the command {command:?}")).map(Some);
+        }
+        if let Some(path) = credential::variable(FILE_VARIABLE) {
+            return from_file(path.expose(), out).map(Some);
+        }
+        Ok(credential::variable(VARIABLE))
+    }
+
+    /// Those that were typed in this run, the last one first.
+    pub fn typed(&self) -> Vec<Passphrase> {
+        self.typed.borrow().iter().rev().cloned().collect()
+    }
+
+    /// Asks for the passphrase of what there is.
+    pub fn ask(&self, prompt: &Prompt, what: &str) -> Result<Passphrase> {
+        let typed = prompt.secret(&format!("passphrase of {what}"))?;
+        let typed = typed.map(Rc::new).ok_or_else(|| missing(what))?;
+        self.typed.borrow_mut().push(typed.clone());
+        Ok(typed)
+    }
+
+    /// A new passphrase: the one that was given, or asked for twice; never empty.
+    pub fn new_one(&self, prompt: &Prompt, out: &Output, what: &str) -> Result<Passphrase> {
+        match self.given(out)? {
+            Some(given) => not_empty(given, what),
+            None => self.ask_new(prompt, what),
+        }
+    }
+
+    /// A new passphrase from a file, or asked for twice; never empty.
+    pub fn another(
+        &self,
+        file: Option<&str>,
+        prompt: &Prompt,
+        out: &Output,
+        what: &str,
+    ) -> Result<Passphrase> {
+        match file {
+            Some(path) => not_empty(Rc::new(from_file(path, out)?), what),
+            None => self.ask_new(prompt, what),
+        }
+    }
+
+    fn ask_new(&self, prompt: &Prompt, what: &str) -> Result<Passphrase> {
+        if !prompt.can_ask() {
+            return Err(missing(what));
+        }
+        let typed = prompt.new_secret(&format!("passphrase of {what}"))?;
+        let typed = Rc::new(typed);
+        self.typed.borrow_mut().push(typed.clone());
+        Ok(typed)
+    }
+}
+
+fn not_empty(passphrase: Passphrase, what: &str) -> Result<Passphrase> {
+    match passphrase.expose().is_empty() {
+        true => Err(Error::usage(format!("the passphrase of {what} is empty"))),
+        false => Ok(passphrase),
+    }
+}
+
+fn from_file(path: &str, out: &Output) -> Result<Secret<String>> {
+    let content = credential::file(Path::new(path))?;
+    if content.is_open {
+        out.warn(format!(
+            "others have access to {path}, which holds a passphrase: chmod 600 it"
+        ));
+    }
+    credential::first_line(&content.octets, path)
+}
+
+fn missing(what: &str) -> Error {
+    Error::denied(format!("the passphrase of {what} is needed")).hint(format!(
+        "--passphrase-file FILE, --passphrase-command COMMAND, {FILE_VARIABLE}, {VARIABLE}, or a terminal"
+    ))
+}
