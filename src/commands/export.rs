@@ -78,6 +78,14 @@ impl To {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// Whether the form holds one private key and no more.
+    fn is_for_one(self) -> bool {
+        matches!(
+            self,
+            To::Der | To::Pkcs1Der | To::Sec1Der | To::Pkcs12 | To::Openssh
+        )
+    }
+
     /// Whether the form is JSON, or carries JSON.
     fn is_json(self) -> bool {
         matches!(

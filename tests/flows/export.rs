@@ -192,6 +192,61 @@ fn a_dotenv_file_with_more_in_it_stays() {
     }
 }
 
+/// Some keys have no such form: that is said, and nothing is written.
+#[test]
+fn keys_without_a_form() {
+    let sandbox = sandbox();
+    for (kid, algorithm, curve) in [
+        ("ES256K", "ES256K", "secp256k1"),
+        ("Ed448", "EdDSA", "Ed448"),
+        ("X25519", "ECDH-ES", "X25519"),
+    ] {
+        sandbox.ok([
+            "create", "api", "--kid", kid, "--alg", algorithm, "--crv", curve,
+        ]);
+    }
+    sandbox.ok(["create", "api", "--kid", "HS256", "--alg", "HS256"]);
+    for (options, said) in [
+        (
+            "ES256K --to openssh",
+            "EC keys on secp256k1 have no OpenSSH form",
+        ),
+        (
+            "ES256K --to openssh --private",
+            "EC keys on secp256k1 have no OpenSSH form",
+        ),
+        (
+            "Ed448 --to openssh",
+            "OKP keys on Ed448 have no OpenSSH form",
+        ),
+        (
+            "X25519 --to openssh --private",
+            "OKP keys on X25519 have no OpenSSH form",
+        ),
+        (
+            "X25519 --to x509",
+            "a key on X25519 cannot sign a certificate",
+        ),
+        (
+            "HS256 --to openssh --private",
+            "oct keys have no OpenSSH form",
+        ),
+        (
+            "HS256 --to pkcs12 --private",
+            "oct keys have no PKCS#12 form",
+        ),
+        (
+            "HS256 --to pem --private --password-file password.txt",
+            "oct keys have no PKCS#8 form",
+        ),
+    ] {
+        let line = format!("jwks export api {options} -o out");
+        let run = sandbox.shell(&line).fails(2);
+        assert!(run.stderr.contains(said), "{run:#?}");
+        assert!(!sandbox.path().join("out").exists(), "{options}");
+    }
+}
+
 /// Nobody prints octets of another world by mistake, and no NUL reaches OpenSSL.
 #[test]
 fn odd_passwords_and_aliases() {

@@ -80,14 +80,14 @@ pub(super) fn private_content(
     if args.to.is_json() {
         return in_json_form(ctx, args, name, &private_json(args, name, set, &keys)?);
     }
+    let members: Vec<_> = keys.iter().map(|key| key.members()).collect();
+    // A key that is no object fails its check.
+    let members: Vec<_> = members.iter().flatten().collect();
+    if args.to.is_for_one() {
+        one(name, &members)?;
+    }
     for key in &keys {
         check_private(key)?;
-    }
-    let members: Vec<_> = keys.iter().map(|key| key.members()).collect();
-    // Every key that passes its check is an object.
-    let members: Vec<_> = members.iter().flatten().collect();
-    if matches!(args.to, To::Der | To::Openssh) {
-        one(name, &members)?;
     }
     let password = args.encryption(ctx)?;
     let pkcs8 = |key: &Members| match &password {
