@@ -75,7 +75,9 @@ impl Prompt {
         }
         let second = ask(format!("The {} again: ", escape(what)))?;
         if first.expose() != second.expose() {
-            return Err(Error::usage(format!("the two {what}s differ")));
+            return Err(Error::usage(format!(
+                "the {what} was not typed the same twice"
+            )));
         }
         Ok(first)
     }

@@ -9,12 +9,18 @@ mod crash;
 mod damage;
 #[path = "flows/examples.rs"]
 mod examples;
+#[path = "flows/export.rs"]
+mod export;
 #[path = "flows/faults.rs"]
 mod faults;
 #[path = "flows/frugal.rs"]
 mod frugal;
 #[path = "flows/interop.rs"]
 mod interop;
+#[path = "flows/interop_deployment.rs"]
+mod interop_deployment;
+#[path = "flows/interop_password.rs"]
+mod interop_password;
 #[path = "flows/kids.rs"]
 mod kids;
 #[path = "flows/locking.rs"]

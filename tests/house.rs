@@ -97,6 +97,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("rustls", &["src/remote/http/"]),
     ("url", &["src/remote/"]),
     ("ctrlc", &["src/interrupt.rs"]),
+    ("ssh_key", &["src/key/format/"]),
+    ("x509_cert", &["src/key/format/"]),
     ("svg", &["src/commands/list/svg.rs"]),
     ("unicode_width", &["src/output.rs"]),
 ];

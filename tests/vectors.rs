@@ -128,7 +128,8 @@ mod generated {
         assert_eq!(sandbox.run(["check", "v"]).code, Some(0), "{name}");
     }
 
-    /// What came in leaves in every form, and comes back as the same key.
+    /// What came in leaves in every form, and comes back as the same key: jwks reads it, or another
+    /// tool hands it on.
     #[test]
     fn every_private_key_survives_every_form() {
         for (name, expected) in expected("generated") {
@@ -139,33 +140,82 @@ mod generated {
             }
             let (sandbox, run) = import(&vectors().join("generated").join(&name), &expected, &[]);
             run.ok();
-            let mut forms = vec![("pem", true), ("der", true), ("pem", false), ("der", false)];
-            match expected["kty"].as_str() {
-                Some("RSA") => {
-                    forms.extend([("pkcs1", true), ("pkcs1-der", true), ("pkcs1", false)])
-                }
-                Some("EC") => forms.extend([("sec1", true), ("sec1-der", true)]),
-                _ => {}
-            }
-            for (form, private) in forms {
-                let mut export = vec!["export", "v", "--to", form, "-o", "out"];
-                export.extend(private.then_some("--private"));
-                sandbox.ok(export);
+            sandbox.write("password.txt", "correct horse");
+            let crv = expected.get("crv").and_then(Value::as_str);
+            for (form, reader) in forms(expected["kty"].as_str().unwrap_or_default(), crv) {
+                sandbox
+                    .shell(&format!("jwks export v --to {form} > out"))
+                    .ok();
                 let back = Sandbox::new();
-                back.ok([
-                    "set",
-                    "v",
-                    sandbox.path().join("out").to_str().expect("UTF-8"),
-                ]);
+                let out = sandbox.path().join("out");
+                let line = format!(
+                    "cd {} && {reader} | jwks set v -",
+                    out.parent().expect("a parent").display()
+                );
+                back.shell(&line).ok();
                 let key = back.json(["list", "v", "--json"])["keys"][0].clone();
                 assert_eq!(
                     key["thumbprint"], expected["thumbprint_sha256"],
                     "{name} as {form}"
                 );
-                assert_eq!(key["private"], private, "{name} as {form}");
-                std::fs::remove_file(sandbox.path().join("out")).expect("the export");
+                assert_eq!(
+                    key["private"],
+                    form.contains("--private"),
+                    "{name} as {form}"
+                );
             }
         }
+    }
+
+    /// The forms of a key, and what makes of the file `out` something that jwks reads.
+    fn forms(kty: &str, crv: Option<&str>) -> Vec<(&'static str, &'static str)> {
+        let signs = !matches!(crv, Some("X25519" | "X448"));
+        // ssh-keygen hands Ed25519 keys on in its own form only.
+        let in_ssh = kty != "OKP" && crv != Some("secp256k1");
+        let mut forms = vec![
+            ("pem --private", "cat out"),
+            ("der --private", "cat out"),
+            ("pem", "cat out"),
+            ("der", "cat out"),
+            ("dotenv --private", "{ . ./out; printf %s \"$JWKS\"; }"),
+            ("dotenv", "{ . ./out; printf %s \"$JWKS\"; }"),
+        ];
+        if kty == "RSA" {
+            forms.push(("pkcs1 --private", "cat out"));
+            forms.push(("pkcs1-der --private", "cat out"));
+            forms.push(("pkcs1", "cat out"));
+        }
+        if kty == "EC" {
+            forms.push(("sec1 --private", "cat out"));
+            forms.push(("sec1-der --private", "cat out"));
+        }
+        if signs {
+            forms.push(("x509", "cat out"));
+        }
+        if support::has_tool("openssl") {
+            forms.extend([
+                (
+                    "pem --private --password-file password.txt",
+                    "openssl pkey -in out -passin file:password.txt",
+                ),
+                (
+                    "pkcs12 --private --password-file password.txt",
+                    "openssl pkcs12 -in out -passin file:password.txt -nodes -nocerts",
+                ),
+            ]);
+        }
+        if in_ssh && support::has_tool("ssh-keygen") {
+            forms.push(("openssh", "ssh-keygen -e -m PKCS8 -f out"));
+            let reader = "{ chmod 600 out; ssh-keygen -q -p -m PKCS8 -P 'correct horse' -N '' -f out >/dev/null; cat out; }";
+            forms.push(("openssh --private --password-file password.txt", reader));
+        }
+        if support::has_tool("jose") {
+            forms.push((
+                "jwe --private --p2c 1000 --password-file password.txt",
+                "{ echo '{\"kty\":\"oct\",\"k\":\"Y29ycmVjdCBob3JzZQ\"}' > password.jwk; jose jwe dec -i out -k password.jwk; }",
+            ));
+        }
+        forms
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod remote;
 
+use super::certificate::{CertificateArgs, Maker};
 use super::encrypt::EncryptArgs;
 use super::record::Record;
 use super::report::{JsonKeyName, Whose, count, json_names};
@@ -11,6 +12,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::check_operations;
+use crate::key::format::certificate;
 use crate::key::generate::{Plan, Request};
 use crate::key::members::Members;
 use crate::key::public::{Dates, public_form};
@@ -33,6 +35,7 @@ Examples:
   $ jwks create api --alg ECDH-ES --crv X25519 --kid-from date
   $ jwks create api --nbf +1h --exp +90d
   $ jwks create api --kty EC --crv P-384 --count 3
+  $ jwks create api --alg PS256 --x509 --subject 'CN=api, O=Example' --days 90
   $ jwks create api --alg RS256 --remote prod";
 
 /// Where the kid of a new key comes from.
@@ -105,6 +108,13 @@ pub struct CreateArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
 
+    /// Certify each key with itself: x5c and x5t#S256 hold a self-signed certificate
+    #[arg(long, conflicts_with = "remote")]
+    x509: bool,
+
+    #[command(flatten)]
+    certificate: CertificateArgs,
+
     /// Have the remote take the key from this address instead of generating one; where that is a
     /// set, --kid says which of its keys
     #[arg(long, value_name = "URL", requires = "remote")]
@@ -138,6 +148,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         usage: args.usage.as_deref(),
     })?;
     let dates = dates(ctx, args)?;
+    let maker = certificate_maker(ctx, args, name.as_str())?;
     if let Some(kid) = &args.kid {
         check_kid(kid)?;
     }
@@ -146,7 +157,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     let is_new = !ctx.store.contains(&name)?;
     let protection = args.encrypt.protection(ctx, &name)?;
     // The keys are made before the lock is taken, so that nobody waits for them.
-    let keys = generate(ctx, args, &plan, dates)?;
+    let keys = generate(ctx, args, &plan, dates, maker.as_ref())?;
     let created = ctx
         .store
         .change(&name, IfMissing::Create, protection.as_ref(), |set| {
@@ -204,11 +215,21 @@ fn dates(ctx: &Context, args: &CreateArgs) -> Result<(Option<i64>, Option<i64>)>
     Ok((nbf, exp))
 }
 
+fn certificate_maker(ctx: &Context, args: &CreateArgs, set: &str) -> Result<Option<Maker>> {
+    match (args.x509, args.certificate.are_given()) {
+        (true, _) => args.certificate.maker(ctx, set).map(Some),
+        (false, true) => Err(Error::usage("a subject or days, and no certificate")
+            .hint("--x509 makes a certificate for the key")),
+        (false, false) => Ok(None),
+    }
+}
+
 fn generate(
     ctx: &Context,
     args: &CreateArgs,
     plan: &Plan,
     (nbf, exp): (Option<i64>, Option<i64>),
+    maker: Option<&Maker>,
 ) -> Result<Vec<Members<'static>>> {
     let progress = (plan.is_slow() || args.count > 1).then(|| {
         ctx.out.progress(
@@ -230,6 +251,9 @@ fn generate(
             if let Some(date) = date {
                 members.set_number(name, date);
             }
+        }
+        if let Some(maker) = maker {
+            certificate::attach(&[maker.certify(&members)?], &mut members);
         }
         keys.push(members);
         if let Some(progress) = &progress {

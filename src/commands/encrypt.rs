@@ -9,7 +9,7 @@ use clap::Args;
 /// How often a passphrase is hashed.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct IterationsArgs {
-    /// How often the passphrase is hashed (PBKDF2 iterations): the more, the longer a guess takes;
+    /// How often the passphrase or password is hashed (PBKDF2 iterations): the more, the longer a guess takes;
     /// others may open less only [default: 600000]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(i64::from(LEAST_ITERATIONS)..=i64::from(MOST_ITERATIONS)))]
@@ -17,12 +17,18 @@ pub struct IterationsArgs {
 }
 
 impl IterationsArgs {
-    /// The number of iterations; a small one gets a warning.
-    pub fn get(self, ctx: &Context) -> u32 {
+    /// Whether a number was given.
+    pub fn are_given(&self) -> bool {
+        self.p2c.is_some()
+    }
+
+    /// The number of iterations; a small one gets a warning that speaks of the passphrase or
+    /// password.
+    pub fn get(self, ctx: &Context, secret: &str) -> u32 {
         let iterations = self.p2c.unwrap_or(ITERATIONS);
         if iterations < WEAK_ITERATIONS {
             ctx.out.warn(format!(
-                "with {iterations} iterations a passphrase is quickly guessed: choose a long one"
+                "with {iterations} iterations a {secret} is quickly guessed: choose a long one"
             ));
         }
         iterations
@@ -60,7 +66,7 @@ impl EncryptArgs {
                 let new = ctx.passphrases.new_one(&ctx.prompt, &ctx.out, &what)?;
                 Ok(Some(Protection {
                     passphrase: new,
-                    iterations: self.iterations.get(ctx),
+                    iterations: self.iterations.get(ctx, "passphrase"),
                 }))
             }
         }

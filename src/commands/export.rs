@@ -1,25 +1,28 @@
 //! `jwks export`: a set or a key in the form that others read.
 
+mod certified;
+mod content;
+mod deliver;
+mod deployment;
+
+pub(super) use deliver::{refuse_in_keystore, temporary_name};
+
+use super::certificate::CertificateArgs;
+use super::encrypt::IterationsArgs;
+use super::password::PasswordArgs;
 use super::record::Record;
-use super::report::{Whose, note_left_out};
+use super::report::Whose;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::files::{self, Access, Existing};
-use crate::key::Key;
-use crate::key::check;
-use crate::key::format::write::{self, Document};
-use crate::key::members::Members;
-use crate::key::public::{Dates, holds_secret};
-use crate::keyset::import;
+use crate::key::public::holds_secret;
+use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::merge::KeyName;
-use crate::keyset::publish::pretty_set;
-use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use crate::keystore::SetName;
 use crate::keystore::log::Verb;
 use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
-use std::fs;
+use content::{private_content, public_content};
+use deliver::deliver;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -27,7 +30,14 @@ Examples:
   $ jwks export api
   $ jwks export api -o jwks.json
   $ jwks export api $(jwks list api --format names | head -n 1) --to pem
-  $ jwks export api --to jwks --private -o backup.json";
+  $ jwks export api --to jwks --private -o backup.json
+  $ jwks export api first --to pkcs12 --private --password-file password.txt -o first.p12
+  $ jwks export api --to pem --private --encrypt --password-file password.txt -o keys.pem
+  $ jwks export api first --to openssh
+  $ jwks export api first --to x509 --subject 'CN=api, O=Example' --days 90 -o first.crt
+  $ jwks export api --to dotenv --private --name API_KEYS
+  $ jwks export api --to jwe --private --p2c 10000 --password-file password.txt -o keys.jwe
+  $ jwks export api --to kubernetes --private --name api-keys -o secret.json";
 
 /// The form of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,9 +58,47 @@ pub enum To {
     Sec1,
     /// DER of the same, one key
     Sec1Der,
+    /// PKCS#12: a private key with its certificates, under a password
+    Pkcs12,
+    /// OpenSSH: lines of public keys, a private key file with --private
+    Openssh,
+    /// PEM of self-signed X.509 certificates
+    X509,
+    /// A line NAME='…' with a JWK Set, or the JWK of one key
+    Dotenv,
+    /// A Kubernetes ConfigMap, a Secret with --private
+    Kubernetes,
+    /// A JWE of the private JWK Set, or of the JWK of one key, under a password
+    Jwe,
 }
 
-/// Write a set or a key for others: JWK Set, JWK, PEM, DER
+impl To {
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether the form holds one private key and no more.
+    fn is_for_one(self) -> bool {
+        matches!(
+            self,
+            To::Der | To::Pkcs1Der | To::Sec1Der | To::Pkcs12 | To::Openssh
+        )
+    }
+
+    /// Whether the form is JSON, or carries JSON.
+    fn is_json(self) -> bool {
+        matches!(
+            self,
+            To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes | To::Jwe
+        )
+    }
+}
+
+/// The forms that a password protects; PKCS#12 and JWE always have one.
+const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
+
+/// Write a set or a key for others: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
 /// The public form unless --private. Expired keys, keys without a public form and the dates are
 /// left out of a public export, as of the moment of the export.
@@ -73,6 +121,28 @@ pub struct ExportArgs {
     #[arg(long)]
     private: bool,
 
+    /// Encrypt private keys with a password: --to pem (PKCS#8), der, openssh
+    #[arg(long)]
+    encrypt: bool,
+
+    #[command(flatten)]
+    password: PasswordArgs,
+
+    #[command(flatten)]
+    iterations: IterationsArgs,
+
+    /// The name of the key in a PKCS#12 file; its kid by default
+    #[arg(long, value_name = "NAME")]
+    alias: Option<String>,
+
+    #[command(flatten)]
+    certificate: CertificateArgs,
+
+    /// The name of the variable (JWKS, or JWK for one key, by default) or of the Kubernetes object
+    /// (the set's name by default)
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
     /// Keep iat, nbf and exp in a public JWK or JWK Set
     #[arg(long)]
     with_dates: bool,
@@ -89,7 +159,9 @@ pub struct ExportArgs {
 /// Runs `jwks export`.
 pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
-    let document = match args.private {
+    args.check()?;
+    // A certificate is signed with the private key; all else that is public needs no passphrase.
+    let document = match args.private || args.to == To::X509 {
         true => ctx.load(&name)?,
         false => ctx.look(&name)?,
     };
@@ -109,10 +181,10 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         return Err(Error::refused(format!("key {kid:?} has expired"))
             .hint("an expired key is not published; --private exports it for a backup"));
     }
-    let content = if args.private {
-        private_content(args, &name, &set, &positions)?
-    } else {
-        public_content(ctx, args, &name, &set, &positions)?
+    deliver::check(ctx, args)?;
+    let content = match args.private {
+        true => private_content(ctx, args, &name, &set, &positions)?,
+        false => public_content(ctx, args, &name, &set, &positions)?,
     };
     let delivered = deliver(ctx, args, &content);
     // A file is there whole or not at all; of what was printed a part may be out.
@@ -127,6 +199,63 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
 }
 
 impl ExportArgs {
+    /// Refuses options that do not go with the form.
+    fn check(&self) -> Result<()> {
+        for (given, option, forms) in [
+            (self.encrypt, "--encrypt", ENCRYPTED),
+            (self.password.is_given(), "--password-file", ENCRYPTED),
+            (self.iterations.are_given(), "--p2c", &[To::Jwe]),
+            (self.alias.is_some(), "--alias", &[To::Pkcs12]),
+            (
+                self.certificate.are_given(),
+                "a certificate's subject or days",
+                &[To::X509, To::Pkcs12],
+            ),
+            (self.name.is_some(), "--name", &[To::Dotenv, To::Kubernetes]),
+        ] {
+            if given && !forms.contains(&self.to) {
+                let forms: Vec<_> = forms.iter().map(|form| form.name()).collect();
+                let to = self.to.name();
+                return Err(Error::usage(format!("--to {to} does not go with {option}"))
+                    .hint(format!("it goes with --to {}", forms.join(", "))));
+            }
+        }
+        if (self.encrypt || self.password.is_given()) && !self.private {
+            return Err(Error::usage("only private keys are encrypted").hint("add --private"));
+        }
+        Ok(())
+    }
+
+    /// Whether the export is one JWK, and not a set.
+    fn is_one_jwk(&self) -> bool {
+        match self.to {
+            To::Dotenv | To::Kubernetes | To::Jwe => self.kid.is_some(),
+            to => to == To::Jwk,
+        }
+    }
+
+    /// The password that a private export is to have, where it is to have one.
+    fn encryption(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
+        let wanted = self.encrypt || self.password.is_given();
+        let wanted = wanted && !matches!(self.to, To::Pkcs12 | To::Jwe);
+        wanted.then(|| self.new_password(ctx)).transpose()
+    }
+
+    /// The password of what is written.
+    fn new_password(&self, ctx: &Context) -> Result<Secret<String>> {
+        let form = match self.to {
+            To::Pkcs12 => "PKCS#12 file",
+            To::Openssh => "OpenSSH key file",
+            To::Jwe => "JWE",
+            _ => "private key file",
+        };
+        let what = match self.file() {
+            Some(file) => format!("the {form} {}", file.display()),
+            None => format!("the {form}"),
+        };
+        self.password.new_one(ctx, &what)
+    }
+
     /// The file to write; none for standard output.
     fn file(&self) -> Option<&Path> {
         self.output
@@ -136,11 +265,10 @@ impl ExportArgs {
 
     /// The form, and the file where there is one.
     fn in_words(&self) -> String {
-        let form = self.to.to_possible_value();
-        let form = form.as_ref().map_or("", |form| form.get_name());
+        let form = self.to.name();
         match self.file() {
             Some(file) => format!("{form}: {}", file.display()),
-            None => form.to_owned(),
+            None => form,
         }
     }
 }
@@ -152,230 +280,4 @@ fn unexpired(set: &KeySet, now: i64) -> Vec<usize> {
         .enumerate()
         .filter(|(_, state)| **state != State::Expired);
     kept.map(|(position, _)| position).collect()
-}
-
-fn public_content(
-    ctx: &Context,
-    args: &ExportArgs,
-    name: &SetName,
-    set: &KeySet,
-    positions: &[usize],
-) -> Result<Secret<Vec<u8>>> {
-    let dates = if args.with_dates {
-        Dates::Keep
-    } else {
-        Dates::Drop
-    };
-    let mut published = set.publish(positions, dates);
-    published.expired = set.keys.len() - unexpired(set, ctx.now).len();
-    if args.kid.is_some() {
-        published.expired = 0;
-    }
-    if let Some(left_out) = published.left_out() {
-        if published.keys.is_empty() {
-            return Err(
-                Error::refused(format!("nothing public in set {name}: {left_out}"))
-                    .hint("--private exports keys with their private part"),
-            );
-        }
-        note_left_out(&ctx.out, &left_out);
-    }
-    let keys: Vec<_> = published.keys.iter().collect();
-    match args.to {
-        To::Jwks => Ok(Secret::new(pretty_set(&published.keys).into_bytes())),
-        To::Jwk => Ok(Secret::new(
-            (one(name, &keys)?.to_pretty_json(0) + "\n").into_bytes(),
-        )),
-        To::Pem => join_pem(&keys, write::spki),
-        To::Der => Ok(octets(&write::spki(one(name, &keys)?)?)),
-        To::Pkcs1 => join_pem(&keys, |key| write::pkcs1(key, false)),
-        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(name, &keys)?, false)?)),
-        To::Sec1 | To::Sec1Der => Err(Error::usage("SEC1 is a form of private keys")
-            .hint("add --private, or use --to pem for the public key")),
-    }
-}
-
-fn private_content(
-    args: &ExportArgs,
-    name: &SetName,
-    set: &KeySet,
-    positions: &[usize],
-) -> Result<Secret<Vec<u8>>> {
-    if args.to == To::Jwks && args.kid.is_none() {
-        // A backup is the whole set as it is kept: expired and odd keys, its own members.
-        return Ok(Secret::new(set.to_json().into_bytes()));
-    }
-    let keys: Vec<&Key> = positions.iter().map(|i| &set.keys[*i]).collect();
-    let mut members = Vec::new();
-    for key in &keys {
-        match key.members() {
-            Ok(key) => members.push(key),
-            Err(_) => return Err(Error::invalid("a key of the set is no object")),
-        }
-    }
-    let members: Vec<_> = members.iter().collect();
-    if !matches!(args.to, To::Jwks | To::Jwk) {
-        for key in &keys {
-            check_private(key)?;
-        }
-    }
-    match args.to {
-        To::Jwks => {
-            let owned: Vec<_> = members.iter().map(|key| (*key).clone()).collect();
-            Ok(Secret::new(pretty_set(&owned).into_bytes()))
-        }
-        To::Jwk => Ok(Secret::new(
-            (one(name, &members)?.to_pretty_json(0) + "\n").into_bytes(),
-        )),
-        To::Pem => join_pem(&members, write::pkcs8),
-        To::Der => Ok(octets(&write::pkcs8(one(name, &members)?)?)),
-        To::Pkcs1 => join_pem(&members, |key| write::pkcs1(key, true)),
-        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(name, &members)?, true)?)),
-        To::Sec1 => join_pem(&members, write::sec1),
-        To::Sec1Der => Ok(octets(&write::sec1(one(name, &members)?)?)),
-    }
-}
-
-/// Refuses a key that cannot be written as a private key of another form.
-fn check_private(key: &Key) -> Result<()> {
-    let name = KeyName::of(key);
-    let name = name.handle().unwrap_or("without a kid");
-    let findings = check::findings(key);
-    let fault = findings
-        .iter()
-        .find(|finding| finding.rule.severity() == check::Severity::Error);
-    if let Some(fault) = fault {
-        let message = format!("key {name:?}: {} ({})", fault.message, fault.rule);
-        return Err(Error::invalid(message).hint("only --to jwk and --to jwks export it as it is"));
-    }
-    if !holds_secret(key) {
-        return Err(Error::refused(format!("key {name:?} has no private part"))
-            .hint("leave --private out to export its public key"));
-    }
-    Ok(())
-}
-
-/// The one key there is.
-fn one<'k, 'm>(name: &SetName, keys: &[&'k Members<'m>]) -> Result<&'k Members<'m>> {
-    match keys {
-        [key] => Ok(key),
-        [] => Err(Error::not_found(format!("no key to export in set {name}"))),
-        _ => {
-            let kids = keys.iter().take(10).filter_map(|key| key.string("kid"));
-            let kids: Vec<_> = kids.map(|kid| kid.into_owned()).collect();
-            Err(Error::usage(format!(
-                "this form holds one key, and set {name} has {}",
-                keys.len()
-            ))
-            .hint(format!("name one of them: {}", kids.join(", "))))
-        }
-    }
-}
-
-fn octets(document: &Document) -> Secret<Vec<u8>> {
-    Secret::new(document.der().to_vec())
-}
-
-fn join_pem(
-    keys: &[&Members],
-    write: impl Fn(&Members) -> Result<Document>,
-) -> Result<Secret<Vec<u8>>> {
-    let mut pem = String::new();
-    for key in keys {
-        let kid = key.string("kid").unwrap_or_default();
-        let document = write(key).map_err(|error| error.about(format!("key {kid:?}")))?;
-        pem.push_str(&document.to_pem());
-    }
-    Ok(Secret::new(pem.into_bytes()))
-}
-
-fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
-    let path = match args.file() {
-        Some(path) => path,
-        None => {
-            let text = matches!(args.to, To::Jwks | To::Jwk)
-                .then(|| std::str::from_utf8(content.expose()));
-            return match text {
-                Some(Ok(json)) => ctx.out.json_text(json),
-                _ => ctx.out.octets(content.expose()),
-            };
-        }
-    };
-    refuse_in_keystore(ctx, path)?;
-    if args.private && files::others_can_replace(&files::parent(path)) {
-        return Err(
-            Error::refused(format!("others can write beside {}", path.display()))
-                .hint("choose a directory of your own for private keys"),
-        );
-    }
-    if !args.force && !args.private && !may_be_overwritten(path) {
-        return Err(Error::refused(format!(
-            "{} is there and no public key file",
-            path.display()
-        ))
-        .hint("choose another file, or overwrite it with --force"));
-    }
-    let access = if args.private {
-        Access::Private
-    } else {
-        Access::Shared
-    };
-    let existing = if args.private && !args.force {
-        Existing::Keep
-    } else {
-        Existing::Replace
-    };
-    files::write(
-        path,
-        content.expose(),
-        access,
-        existing,
-        &temporary_name(path),
-    )
-    .map_err(|error| match existing {
-        Existing::Keep if error.advice().is_none() => error.hint("overwrite it with --force"),
-        _ => error,
-    })?;
-    ctx.out.status(format!("wrote {}", path.display()));
-    Ok(())
-}
-
-/// Refuses a file for others that would lie among the sets.
-pub(super) fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
-    match is_within(path, ctx.store.directory()) {
-        true => Err(
-            Error::refused(format!("{} is in the keystore", path.display()))
-                .hint("choose a file elsewhere; jwks set puts keys into sets"),
-        ),
-        false => Ok(()),
-    }
-}
-
-/// The name that a file for others has until it is complete.
-pub(super) fn temporary_name(path: &Path) -> String {
-    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    format!(".{file_name}.jwks")
-}
-
-/// Whether a file would lie in a directory.
-fn is_within(path: &Path, directory: &Path) -> bool {
-    let parent = files::parent(path).canonicalize();
-    matches!((parent, directory.canonicalize()), (Ok(parent), Ok(directory)) if parent.starts_with(&directory))
-}
-
-/// Whether there is no such file, or one that holds public keys and nothing else: an earlier
-/// export.
-fn may_be_overwritten(path: &Path) -> bool {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() => {}
-        // There is none, or it is no regular file, which the write refuses whatever it is.
-        _ => return true,
-    }
-    let small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= FOREIGN_LIMIT as u64);
-    let content = if small {
-        fs::read(path).unwrap_or_default()
-    } else {
-        Vec::new()
-    };
-    import::read(&content, None).is_ok_and(|set| !set.keys.iter().any(holds_secret))
 }

@@ -62,7 +62,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         }
         return Ok(());
     }
-    let iterations = args.iterations.get(ctx);
+    let iterations = args.iterations.get(ctx, "passphrase");
     let what = match &names[..] {
         [name] => format!("set {name}"),
         _ => "the sets".into(),

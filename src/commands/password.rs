@@ -21,6 +21,11 @@ impl PasswordArgs {
         self.password_file.as_deref() == Some(STANDARD_INPUT)
     }
 
+    /// Whether a file with a password was named.
+    pub fn is_given(&self) -> bool {
+        self.password_file.is_some()
+    }
+
     /// The password of a document that is read, which `what` names in questions and errors.
     pub fn existing(&self, ctx: &Context, what: &str) -> Result<Secret<String>> {
         if let Some(password) = self.given()? {

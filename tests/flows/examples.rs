@@ -71,6 +71,7 @@ fn workplace(servers: &Servers) -> Sandbox {
     ]);
     sandbox.ok(["export", "old", "--to", "pem", "--private", "-o", "own.pem"]);
     sandbox.ok(["export", "api", "-o", "jwks.json"]);
+    sandbox.write("password.txt", "correct horse");
     sandbox.write("passphrase.txt", "of this set");
     sandbox.write("next.txt", "of the next one");
     let issuer = servers.issuer.url("/jwks.json");

@@ -86,6 +86,48 @@ fn a_secret_is_typed_twice_and_not_shown() {
     assert!(!sandbox.set_file("two").exists());
 }
 
+/// The password of a file and the passphrase of its set are asked for by name, and neither is shown.
+#[test]
+fn a_password_is_typed_twice_for_a_file() {
+    if !has_tool("script") || !has_tool("openssl") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("passphrase.txt", "of the set");
+    sandbox.ok("create api --kid first --encrypt --passphrase-file passphrase.txt".split(' '));
+    let export = "jwks export api first --to pkcs12 --private -o first.p12";
+    let typed = "of the set\ncorrect horse\ncorrect horse\n";
+    let run = on_terminal(&sandbox, export, typed, &[]).ok();
+    for asked in [
+        "assphrase of set api: ",
+        "New password of the PKCS#12 file first.p12: ",
+        "The password of the PKCS#12 file first.p12 again: ",
+    ] {
+        assert!(run.stdout.contains(asked), "{asked}: {run:#?}");
+    }
+    assert!(!run.stdout.contains("correct"), "{run:#?}");
+    sandbox
+        .shell("openssl pkcs12 -in first.p12 -passin 'pass:correct horse' -nodes -noout")
+        .ok();
+    for (typed, said) in [
+        ("of the set\none\ntwo\n", "was not typed the same twice"),
+        (
+            "of the set\n\n",
+            "the password of the PKCS#12 file other.p12 is empty",
+        ),
+    ] {
+        let export = "jwks export api first --to pkcs12 --private -o other.p12";
+        let run = on_terminal(&sandbox, export, typed, &[]);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(run.stdout.contains(said), "{run:#?}");
+        assert!(!sandbox.path().join("other.p12").exists());
+    }
+    // What cannot be written is said before anybody types.
+    let run = on_terminal(&sandbox, export, "of the set\n", &[]);
+    assert_eq!(run.code, Some(4), "{run:#?}");
+    assert!(run.stdout.contains("first.p12 exists already"), "{run:#?}");
+}
+
 #[test]
 fn colours_are_for_terminals_and_no_color_is_respected() {
     if !has_tool("script") {

@@ -245,3 +245,17 @@ pub fn has_tool(tool: &str) -> bool {
     }
     found
 }
+
+/// What a variable of the environment names that a test needs, such as a directory with packages;
+/// missing it is as with [`has_tool`].
+pub fn named_by(variable: &str) -> Option<String> {
+    let named = std::env::var(variable).ok();
+    assert!(
+        named.is_some() || std::env::var_os("JWKS_TEST_ALL").is_none(),
+        "{variable} is not set, and JWKS_TEST_ALL wants every test to run"
+    );
+    if named.is_none() {
+        eprintln!("{variable} is not set: not tested here");
+    }
+    named
+}

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::hash::{MessageDigest, hash};
 use openssl::x509::{X509, X509VerifyResult};
+use pem::{EncodeConfig, LineEnding, Pem};
 use sha2::{Digest, Sha256};
 
 /// A certificate that parsed.
@@ -27,6 +28,27 @@ impl Certificate {
             x509,
             der: der.to_vec(),
         })
+    }
+
+    /// The certificates of a key's `x5c`, leaf first; none where it has none or they do not parse.
+    pub fn chain_of(members: &Members) -> Vec<Self> {
+        let chain = members.texts("x5c").ok().flatten().unwrap_or_default();
+        let parsed = chain.iter().map(|text| {
+            let der = STANDARD.decode(text.as_bytes()).ok()?;
+            Certificate::parse(&der)
+        });
+        parsed.collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// The certificate as OpenSSL knows it.
+    pub(super) fn x509(&self) -> &X509 {
+        &self.x509
+    }
+
+    /// The certificate as PEM, with its label.
+    pub fn to_pem(&self) -> String {
+        let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
+        pem::encode_config(&Pem::new("CERTIFICATE", self.der.as_slice()), config)
     }
 
     /// The public key as JWK members.

@@ -7,6 +7,8 @@ pub mod certificate;
 pub mod der;
 pub(crate) mod openssl_key;
 pub mod pem;
+pub mod self_signed;
+pub mod subject;
 pub mod write;
 
 use super::members::Members;

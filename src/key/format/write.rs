@@ -1,4 +1,12 @@
-//! Keys out as DER: PKCS#8, SubjectPublicKeyInfo, PKCS#1, SEC1; and PEM around it.
+//! Keys out as DER: PKCS#8, SubjectPublicKeyInfo, PKCS#1, SEC1; and PEM around it. Below it the forms
+//! that hold more than a key: encrypted PKCS#8, PKCS#12, OpenSSH.
+
+mod encrypted;
+pub mod openssh;
+mod pkcs12;
+
+pub use encrypted::encrypted_pkcs8;
+pub use pkcs12::{check_pkcs12, pkcs12};
 
 use super::openssl_key::public_key;
 use crate::error::{Error, Result};

@@ -1,0 +1,84 @@
+//! Certificates out: self-signed ones, and PKCS#12, which has them beside the key.
+
+use super::ExportArgs;
+use super::content::check_private;
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::key::Key;
+use crate::key::format::certificate::Certificate;
+use crate::key::format::self_signed::can_sign;
+use crate::key::format::write;
+use crate::key::members::Members;
+use crate::keystore::SetName;
+use crate::secret::Secret;
+
+/// Self-signed certificates for keys, as PEM.
+pub(super) fn certificates<'k>(
+    ctx: &Context,
+    args: &ExportArgs,
+    name: &SetName,
+    keys: impl Iterator<Item = &'k Key<'k>>,
+) -> Result<Secret<Vec<u8>>> {
+    let maker = args.certificate.maker(ctx, name.as_str())?;
+    let mut pem = String::new();
+    for key in keys {
+        check_private(key).map_err(|error| match error.kind() {
+            Kind::Refused => error.hint("a certificate is signed with the private key"),
+            _ => error,
+        })?;
+        let members = key.members().unwrap_or_default();
+        let kid = members.string("kid").unwrap_or_default();
+        let certificate = maker.certify(&members);
+        let certificate = certificate.map_err(|error| error.about(format!("key {kid:?}")))?;
+        pem.push_str(&certificate.to_pem());
+    }
+    if pem.is_empty() {
+        return Err(Error::not_found(format!("no key to certify in set {name}")));
+    }
+    Ok(Secret::new(pem.into_bytes()))
+}
+
+/// The one private key with its certificates as PKCS#12. A key that has none gets one that it signs
+/// itself, where it can: much of Java takes no key without a certificate.
+pub(super) fn pkcs12(
+    ctx: &Context,
+    args: &ExportArgs,
+    name: &SetName,
+    members: &Members,
+) -> Result<Secret<Vec<u8>>> {
+    let kid = members.string("kid").unwrap_or(name.as_str().into());
+    let mut chain = Certificate::chain_of(members);
+    if !chain.is_empty() && args.certificate.are_given() {
+        return Err(
+            Error::refused(format!("key {kid:?} has a certificate, which goes along"))
+                .hint("leave --subject and --days out"),
+        );
+    }
+    let mut note = None;
+    if chain.is_empty() && can_sign(members) {
+        chain.push(
+            args.certificate
+                .maker(ctx, name.as_str())?
+                .certify(members)?,
+        );
+        note = Some(format!(
+            "key {kid:?} has no certificate (x5c): a self-signed one goes along"
+        ));
+    }
+    let alias = args.alias.as_deref().unwrap_or(&kid);
+    write::check_pkcs12(members, alias)?;
+    let password = args.new_password(ctx)?;
+    let document = write::pkcs12(members, &chain, alias, &password)?;
+    match note {
+        Some(note) => ctx.out.status(note),
+        None if chain.is_empty() => ctx.out.warn(format!(
+            "key {kid:?} cannot sign a certificate: the file has none, which openssl reads and some programs do not"
+        )),
+        None => {}
+    }
+    if !password.expose().is_ascii() {
+        ctx.out
+            .warn("the password is not ASCII: Java does not open the file");
+    }
+    Ok(Secret::new(document.der().to_vec()))
+}

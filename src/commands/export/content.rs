@@ -1,0 +1,253 @@
+//! What an export holds: the public form of keys, or the keys themselves, in the form asked for.
+
+use super::{ExportArgs, To, certified, deployment, unexpired};
+use crate::commands::report::note_left_out;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::jwe::{self, DerivedKeys};
+use crate::key::Key;
+use crate::key::check;
+use crate::key::format::write::{self, Document, openssh};
+use crate::key::members::Members;
+use crate::key::public::{Dates, holds_secret, public_form};
+use crate::keyset::KeySet;
+use crate::keyset::merge::KeyName;
+use crate::keyset::publish::pretty_set;
+use crate::keystore::SetName;
+use crate::secret::Secret;
+
+/// The public keys in the form of the export.
+pub(super) fn public_content(
+    ctx: &Context,
+    args: &ExportArgs,
+    name: &SetName,
+    set: &KeySet,
+    positions: &[usize],
+) -> Result<Secret<Vec<u8>>> {
+    let dates = if args.with_dates {
+        Dates::Keep
+    } else {
+        Dates::Drop
+    };
+    let mut published = set.publish(positions, dates);
+    published.expired = set.keys.len() - unexpired(set, ctx.now).len();
+    if args.kid.is_some() {
+        published.expired = 0;
+    }
+    if let Some(left_out) = published.left_out() {
+        if published.keys.is_empty() {
+            return Err(
+                Error::refused(format!("nothing public in set {name}: {left_out}"))
+                    .hint("--private exports keys with their private part"),
+            );
+        }
+        note_left_out(&ctx.out, &left_out);
+    }
+    let keys: Vec<_> = published.keys.iter().collect();
+    match args.to {
+        To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes => {
+            in_json_form(ctx, args, name, &json(args, name, &keys)?)
+        }
+        To::Pem => join_pem(&keys, write::spki),
+        To::Der => Ok(octets(&write::spki(one(name, &keys)?)?)),
+        To::Pkcs1 => join_pem(&keys, |key| write::pkcs1(key, false)),
+        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(name, &keys)?, false)?)),
+        To::Openssh => join(&keys, |key| {
+            openssh::public_line(key, &comment(name, key)).map(Secret::new)
+        }),
+        To::X509 => {
+            let keys = positions.iter().map(|i| &set.keys[*i]);
+            let keys = keys.filter(|key| public_form(key, Dates::Drop).is_ok());
+            certified::certificates(ctx, args, name, keys)
+        }
+        To::Sec1 | To::Sec1Der | To::Pkcs12 | To::Jwe => {
+            let to = args.to.name();
+            Err(Error::usage(format!("--to {to} is a form of private keys"))
+                .hint("add --private, or use --to pem for public keys"))
+        }
+    }
+}
+
+/// The keys with their private part, in the form of the export.
+pub(super) fn private_content(
+    ctx: &Context,
+    args: &ExportArgs,
+    name: &SetName,
+    set: &KeySet,
+    positions: &[usize],
+) -> Result<Secret<Vec<u8>>> {
+    let keys: Vec<&Key> = positions.iter().map(|i| &set.keys[*i]).collect();
+    if args.to.is_json() {
+        return in_json_form(ctx, args, name, &private_json(args, name, set, &keys)?);
+    }
+    let members: Vec<_> = keys.iter().map(|key| key.members()).collect();
+    // A key that is no object fails its check.
+    let members: Vec<_> = members.iter().flatten().collect();
+    if args.to.is_for_one() {
+        one(name, &members)?;
+    }
+    for key in &keys {
+        check_private(key)?;
+    }
+    let password = args.encryption(ctx)?;
+    let pkcs8 = |key: &Members| match &password {
+        Some(password) => write::encrypted_pkcs8(key, password),
+        None => write::pkcs8(key),
+    };
+    match args.to {
+        To::Der => Ok(octets(&pkcs8(one(name, &members)?)?)),
+        To::Pkcs1 => join_pem(&members, |key| write::pkcs1(key, true)),
+        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(name, &members)?, true)?)),
+        To::Sec1 => join_pem(&members, write::sec1),
+        To::Sec1Der => Ok(octets(&write::sec1(one(name, &members)?)?)),
+        To::Pkcs12 => certified::pkcs12(ctx, args, name, one(name, &members)?),
+        To::Openssh => {
+            let key = one(name, &members)?;
+            let text = openssh::private_file(key, &comment(name, key), password.as_ref())?;
+            Ok(Secret::new(text.expose().as_bytes().to_vec()))
+        }
+        To::X509 => Err(Error::usage("a certificate holds no private key")
+            .hint("leave --private out; --to pkcs12 has both in one file")),
+        // The others are JSON, and out already.
+        _ => join_pem(&members, pkcs8),
+    }
+}
+
+/// Keys as a JWK Set, or the one key there is as a JWK.
+fn json(args: &ExportArgs, name: &SetName, keys: &[&Members]) -> Result<Secret<String>> {
+    Ok(Secret::new(match args.is_one_jwk() {
+        true => one(name, keys)?.to_pretty_json(0) + "\n",
+        false => {
+            let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();
+            pretty_set(&keys)
+        }
+    }))
+}
+
+fn private_json(
+    args: &ExportArgs,
+    name: &SetName,
+    set: &KeySet,
+    keys: &[&Key],
+) -> Result<Secret<String>> {
+    if args.kid.is_none() && !args.is_one_jwk() {
+        // A backup is the whole set as it is kept: expired and odd keys, its own members.
+        return Ok(Secret::new(set.to_json()));
+    }
+    let members: Result<Vec<_>, _> = keys.iter().map(|key| key.members()).collect();
+    let members = members.map_err(|_| Error::invalid("a key of the set is no object"))?;
+    json(args, name, &members.iter().collect::<Vec<_>>())
+}
+
+/// A JSON document as it is, or in the form that carries it.
+fn in_json_form(
+    ctx: &Context,
+    args: &ExportArgs,
+    name: &SetName,
+    json: &Secret<String>,
+) -> Result<Secret<Vec<u8>>> {
+    let json = json.expose();
+    let (variable, file) = match args.is_one_jwk() {
+        true => ("JWK", "jwk.json"),
+        false => ("JWKS", "jwks.json"),
+    };
+    let or = |default| args.name.as_deref().unwrap_or(default);
+    let text = match args.to {
+        To::Dotenv => deployment::dotenv(or(variable), json)?,
+        To::Kubernetes if args.private => deployment::secret(or(name.as_str()), file, json)?,
+        To::Kubernetes => deployment::config_map(or(name.as_str()), file, json)?,
+        To::Jwe => sealed(ctx, args, json)?,
+        _ => json.clone(),
+    };
+    Ok(Secret::new(text.into_bytes()))
+}
+
+/// A JSON document as a compact JWE under a password (RFC 7517 section 7), in one line.
+fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
+    let iterations = args.iterations.get(ctx, "password");
+    let password = args.new_password(ctx)?;
+    let content_type = match args.is_one_jwk() {
+        true => "jwk+json",
+        false => "jwk-set+json",
+    };
+    let mut header = Members::default();
+    header.set_text("cty", content_type);
+    let mut derived = DerivedKeys::default();
+    // Without an end of line, which some parsers of JWE stumble over.
+    jwe::seal(
+        json.as_bytes(),
+        &password,
+        iterations,
+        &header,
+        &mut derived,
+    )
+}
+
+/// What an OpenSSH key is called: its kid, where that fits into a line.
+fn comment(name: &SetName, key: &Members) -> String {
+    let kid = key
+        .string("kid")
+        .filter(|kid| !kid.contains(char::is_control));
+    kid.unwrap_or(name.as_str().into()).into_owned()
+}
+
+/// Refuses a key that cannot be written as a private key of another form.
+pub(super) fn check_private(key: &Key) -> Result<()> {
+    let name = KeyName::of(key);
+    let name = name.handle().unwrap_or("without a kid");
+    let findings = check::findings(key);
+    let fault = findings
+        .iter()
+        .find(|finding| finding.rule.severity() == check::Severity::Error);
+    if let Some(fault) = fault {
+        let message = format!("key {name:?}: {} ({})", fault.message, fault.rule);
+        return Err(Error::invalid(message).hint("only --to jwk and --to jwks export it as it is"));
+    }
+    if !holds_secret(key) {
+        return Err(Error::refused(format!("key {name:?} has no private part"))
+            .hint("leave --private out to export its public key"));
+    }
+    Ok(())
+}
+
+/// The one key there is.
+fn one<'k, 'm>(name: &SetName, keys: &[&'k Members<'m>]) -> Result<&'k Members<'m>> {
+    match keys {
+        [key] => Ok(key),
+        [] => Err(Error::not_found(format!("no key to export in set {name}"))),
+        _ => {
+            let kids = keys.iter().take(10).filter_map(|key| key.string("kid"));
+            let kids: Vec<_> = kids.map(|kid| kid.into_owned()).collect();
+            Err(Error::usage(format!(
+                "this form holds one key, and set {name} has {}",
+                keys.len()
+            ))
+            .hint(format!("name one of them: {}", kids.join(", "))))
+        }
+    }
+}
+
+fn octets(document: &Document) -> Secret<Vec<u8>> {
+    Secret::new(document.der().to_vec())
+}
+
+fn join_pem(
+    keys: &[&Members],
+    write: impl Fn(&Members) -> Result<Document>,
+) -> Result<Secret<Vec<u8>>> {
+    join(keys, |key| Ok(Secret::new(write(key)?.to_pem())))
+}
+
+/// The keys' texts one after the other.
+fn join(
+    keys: &[&Members],
+    write: impl Fn(&Members) -> Result<Secret<String>>,
+) -> Result<Secret<Vec<u8>>> {
+    let mut text = Secret::new(Vec::new());
+    for key in keys {
+        let kid = key.string("kid").unwrap_or_default();
+        let one = write(key).map_err(|error| error.about(format!("key {kid:?}")))?;
+        text.expose_mut().extend_from_slice(one.expose().as_bytes());
+    }
+    Ok(text)
+}

@@ -1,0 +1,112 @@
+//! Where an export goes: standard output, or a file that is there whole or not at all.
+
+use super::{ExportArgs, To};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::files::{self, Access, Existing};
+use crate::key::public::holds_secret;
+use crate::keyset::{FOREIGN_LIMIT, import};
+use crate::secret::Secret;
+use std::fs;
+use std::path::Path;
+
+/// Refuses a file that the export cannot go to, before anybody types a password for it.
+pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
+    let Some(path) = args.file() else {
+        return Ok(());
+    };
+    refuse_in_keystore(ctx, path)?;
+    if args.private && files::others_can_replace(&files::parent(path)) {
+        return Err(
+            Error::refused(format!("others can write beside {}", path.display()))
+                .hint("choose a directory of your own for private keys"),
+        );
+    }
+    if args.private && !args.force && fs::symlink_metadata(path).is_ok() {
+        return Err(Error::refused(format!("{} exists already", path.display()))
+            .hint("overwrite it with --force"));
+    }
+    if !args.force && !args.private && !may_be_overwritten(path) {
+        return Err(Error::refused(format!(
+            "{} is there and no public key file",
+            path.display()
+        ))
+        .hint("choose another file, or overwrite it with --force"));
+    }
+    Ok(())
+}
+
+/// Writes an export to its file, or to standard output.
+pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
+    let Some(path) = args.file() else {
+        let is_json = matches!(args.to, To::Jwks | To::Jwk | To::Kubernetes);
+        let text = is_json.then(|| std::str::from_utf8(content.expose()));
+        return match text {
+            Some(Ok(json)) => ctx.out.json_text(json),
+            _ => ctx.out.octets(content.expose()),
+        };
+    };
+    let access = if args.private {
+        Access::Private
+    } else {
+        Access::Shared
+    };
+    let existing = if args.private && !args.force {
+        Existing::Keep
+    } else {
+        Existing::Replace
+    };
+    files::write(
+        path,
+        content.expose(),
+        access,
+        existing,
+        &temporary_name(path),
+    )
+    .map_err(|error| match existing {
+        Existing::Keep if error.advice().is_none() => error.hint("overwrite it with --force"),
+        _ => error,
+    })?;
+    ctx.out.status(format!("wrote {}", path.display()));
+    Ok(())
+}
+
+/// Refuses a file for others that would lie among the sets.
+pub fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
+    match is_within(path, ctx.store.directory()) {
+        true => Err(
+            Error::refused(format!("{} is in the keystore", path.display()))
+                .hint("choose a file elsewhere; jwks set puts keys into sets"),
+        ),
+        false => Ok(()),
+    }
+}
+
+/// The name that a file for others has until it is complete.
+pub fn temporary_name(path: &Path) -> String {
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{file_name}.jwks")
+}
+
+/// Whether a file would lie in a directory.
+fn is_within(path: &Path, directory: &Path) -> bool {
+    let parent = files::parent(path).canonicalize();
+    matches!((parent, directory.canonicalize()), (Ok(parent), Ok(directory)) if parent.starts_with(&directory))
+}
+
+/// Whether there is no such file, or one that holds public keys and nothing else: an earlier
+/// export.
+fn may_be_overwritten(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        // There is none, or it is no regular file, which the write refuses whatever it is.
+        _ => return true,
+    }
+    let small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= FOREIGN_LIMIT as u64);
+    let content = if small {
+        fs::read(path).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    import::read(&content, None).is_ok_and(|set| !set.keys.iter().any(holds_secret))
+}

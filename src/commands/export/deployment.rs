@@ -1,0 +1,151 @@
+//! Keys for a deployment: a line of a dotenv file, a manifest for Kubernetes.
+
+use crate::error::{Error, Result};
+use crate::key::members::quoted;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// What Kubernetes stores in one Secret or ConfigMap, in octets.
+const MANIFEST_LIMIT: usize = 1024 * 1024;
+
+/// `NAME='…'` with a JSON document in one line, for sh and for the parsers of dotenv files, which
+/// agree on little: within the quotes stand letters, digits, blanks and `-_.:/+=@,{}[]"`, and what
+/// else a string holds as `\uXXXX`.
+pub fn dotenv(name: &str, json: &str) -> Result<String> {
+    let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let fits = |c: char| is_letter(c) || c.is_ascii_digit();
+    if !name.starts_with(is_letter) || !name.chars().all(fits) {
+        return Err(Error::usage(format!("{name:?} is no name of a variable"))
+            .hint("--name takes letters, digits and _, and begins with no digit"));
+    }
+    Ok(format!("{name}='{}'\n", in_one_line(json)))
+}
+
+/// A JSON document without blanks between its parts and with few characters in its strings.
+fn in_one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    let mut inside = false;
+    let mut rest = json.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '"' => {
+                inside = !inside;
+                line.push('"');
+            }
+            '\\' => match rest.next().unwrap_or_default() {
+                'u' => line.push_str("\\u"),
+                'b' => push_escaped(&mut line, '\u{8}'),
+                'f' => push_escaped(&mut line, '\u{c}'),
+                'n' => push_escaped(&mut line, '\n'),
+                'r' => push_escaped(&mut line, '\r'),
+                't' => push_escaped(&mut line, '\t'),
+                itself => push_escaped(&mut line, itself),
+            },
+            blank if !inside && blank.is_ascii_whitespace() => {}
+            plain if !inside || plain.is_ascii_alphanumeric() || " -_.:/+=@,".contains(plain) => {
+                line.push(plain);
+            }
+            other => push_escaped(&mut line, other),
+        }
+    }
+    line
+}
+
+fn push_escaped(line: &mut String, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        line.push_str(&format!("\\u{unit:04x}"));
+    }
+}
+
+/// A Secret that holds a document under the name of a file.
+pub fn secret(name: &str, file: &str, document: &str) -> Result<String> {
+    check_name(name)?;
+    let data = STANDARD.encode(document);
+    check_size("Secret", document)?;
+    Ok(format!(
+        "{{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"Secret\",\n  \"metadata\": {{\"name\": \"{name}\"}},\n  \
+         \"type\": \"Opaque\",\n  \"data\": {{\"{file}\": \"{data}\"}}\n}}\n"
+    ))
+}
+
+/// A ConfigMap that holds a document under the name of a file.
+pub fn config_map(name: &str, file: &str, document: &str) -> Result<String> {
+    check_name(name)?;
+    check_size("ConfigMap", document)?;
+    let data = quoted(document);
+    Ok(format!(
+        "{{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"ConfigMap\",\n  \"metadata\": {{\"name\": \"{name}\"}},\n  \
+         \"data\": {{\"{file}\": {data}}}\n}}\n"
+    ))
+}
+
+/// Holds a name to the rules for subdomains of RFC 1123, as Kubernetes does.
+fn check_name(name: &str) -> Result<()> {
+    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_label = |label: &str| {
+        label.starts_with(is_end)
+            && label.ends_with(is_end)
+            && label.chars().all(|c| is_end(c) || c == '-')
+    };
+    if name.len() <= 253 && name.split('.').all(is_label) {
+        return Ok(());
+    }
+    Err(
+        Error::usage(format!("Kubernetes takes no object with the name {name:?}")).hint(
+            "--name takes at most 253 small letters, digits, - and ., with a letter or digit on both sides of each .",
+        ),
+    )
+}
+
+fn check_size(kind: &str, document: &str) -> Result<()> {
+    if document.len() > MANIFEST_LIMIT {
+        return Err(Error::refused(format!("a {kind} holds at most 1 MiB"))
+            .hint("export fewer keys, or one key"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_holds_the_same_document() {
+        let json = "{\n \"a b\": [ 1.50, \"it's \\\"$x\\\" `y` \\\\ # é 😀 \\/ \\n \\u00e9\" ] }";
+        let line = dotenv("JWKS", json).unwrap();
+        let value = line
+            .strip_prefix("JWKS='")
+            .and_then(|rest| rest.strip_suffix("'\n"))
+            .unwrap();
+        assert!(!value.contains(['\'', '$', '`', '#', '\n']), "{line}");
+        assert!(value.is_ascii() && value.contains("1.50"), "{line}");
+        let parse = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(parse(value), parse(json));
+    }
+
+    #[test]
+    fn names_are_those_of_the_shell_and_of_kubernetes() {
+        for good in ["JWKS", "_a1"] {
+            assert!(dotenv(good, "{}").is_ok(), "{good}");
+        }
+        for bad in ["", "1A", "A-B", "A B", "A=B", "É", "A\n"] {
+            assert!(dotenv(bad, "{}").is_err(), "{bad:?}");
+        }
+        for good in ["a", "api", "api-1.example", "1"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        let long = "a".repeat(254);
+        for bad in [
+            "", "Api", "a_b", "-a", "a-", ".a", "a..b", "a.-b", "a/b", &long,
+        ] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_has_a_limit() {
+        let large = "x".repeat(MANIFEST_LIMIT + 1);
+        assert!(secret("a", "f", &large).is_err());
+        assert!(config_map("a", "f", &large[1..]).is_ok());
+    }
+}

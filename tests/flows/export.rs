@@ -1,0 +1,271 @@
+//! Exports under a password, as certificates and for deployments: what is refused, what is left
+//! behind, and what is said.
+
+use crate::support::{Sandbox, vectors};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+const PASSWORD: &str = "correct horse";
+
+/// The forms of private keys that are written for others, and their options.
+const PRIVATE: &[&str] = &[
+    "pkcs12",
+    "pem --encrypt",
+    "der",
+    "openssh",
+    "jwe --p2c 1000",
+];
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("password.txt", PASSWORD);
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    sandbox
+}
+
+/// Nothing that was printed has a secret in it.
+#[track_caller]
+fn assert_quiet(sandbox: &Sandbox, said: &str) {
+    let key = sandbox.json(["get", "api", "a", "--private"]);
+    for secret in [PASSWORD, key["d"].as_str().expect("d")] {
+        assert!(!said.contains(secret), "{said}");
+    }
+}
+
+#[test]
+fn a_private_file_is_for_its_owner_and_overwrites_nothing() {
+    for form in PRIVATE {
+        let sandbox = sandbox();
+        let export = format!(
+            "umask 000; jwks export api a --to {form} --private --password-file password.txt -o out"
+        );
+        let run = sandbox.shell(&export).ok();
+        assert!(run.stdout.is_empty(), "{run:#?}");
+        assert_quiet(&sandbox, &run.stderr);
+        let out = sandbox.path().join("out");
+        let mode = fs::metadata(&out).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{form}");
+        let before = fs::read(&out).expect("the file");
+        sandbox.shell(&export).fails(4);
+        assert_eq!(fs::read(&out).expect("the file"), before, "{form}");
+        sandbox.shell(&format!("{export} --force")).ok();
+        // A new salt each time.
+        assert_ne!(fs::read(&out).expect("the file"), before, "{form}");
+        let told = sandbox.read_log();
+        let word = form.split(' ').next().unwrap_or_default();
+        assert_eq!(told.matches(&format!("{word}: out")).count(), 2, "{told}");
+        assert_quiet(&sandbox, &told);
+    }
+}
+
+#[test]
+fn without_a_password_nothing_is_written() {
+    let sandbox = sandbox();
+    sandbox.write("empty.txt", "\n");
+    for form in [
+        "pkcs12",
+        "pem --encrypt",
+        "der --encrypt",
+        "openssh --encrypt",
+        "jwe",
+    ] {
+        let export = format!("jwks export api a --to {form} --private -o out");
+        let run = sandbox.shell(&export).fails(7);
+        assert!(run.stderr.contains("password of the "), "{run:#?}");
+        assert!(
+            run.stderr
+                .contains("--password-file FILE, or on a terminal"),
+            "{run:#?}"
+        );
+        assert!(!run.stderr.contains("passphrase"), "{run:#?}");
+        sandbox
+            .shell(&format!("{export} --password-file empty.txt"))
+            .fails(2);
+        sandbox
+            .shell(&format!("{export} --password-file none.txt"))
+            .fails(3);
+        assert!(!sandbox.path().join("out").exists(), "{form}");
+    }
+    let piped = "jwks export api a --to openssh --private --password-file - -o out";
+    sandbox.shell(&format!("echo '{PASSWORD}' | {piped}")).ok();
+}
+
+/// The set's passphrase and the file's password are two, and each error says which.
+#[test]
+fn an_encrypted_set_is_exported_under_another_password() {
+    let sandbox = Sandbox::new();
+    sandbox.write("password.txt", PASSWORD);
+    sandbox.write("passphrase.txt", "of the set");
+    let create = "create api --kid a --encrypt --p2c 1000 --passphrase-file passphrase.txt";
+    sandbox.ok(create.split(' '));
+    let export = "export api a --to pkcs12 --private --password-file password.txt -o a.p12";
+    let run = sandbox.run(export.split(' ')).fails(7);
+    assert!(run.stderr.contains("passphrase"), "{run:#?}");
+    let wrong = format!("{export} --passphrase-file password.txt");
+    sandbox.run(wrong.split(' ')).fails(7);
+    assert!(!sandbox.path().join("a.p12").exists());
+    let right = format!("{export} --passphrase-file passphrase.txt");
+    sandbox.run(right.split(' ')).ok();
+    // A certificate is public, and signed with the private key.
+    let run = sandbox.run(["export", "api", "a", "--to", "x509"]).fails(7);
+    assert!(run.stderr.contains("passphrase"), "{run:#?}");
+    let export = "export api a --to x509 --passphrase-file passphrase.txt";
+    assert!(sandbox.ok(export.split(' ')).contains("BEGIN CERTIFICATE"));
+    // All else that is public needs none.
+    sandbox.ok(["export", "api", "--to", "openssh"]);
+    sandbox.ok(["export", "api", "--to", "kubernetes"]);
+}
+
+/// Public exports of the new forms hold no private part, of whatever key.
+#[test]
+fn nothing_private_is_public() {
+    let sandbox = Sandbox::new();
+    for (i, algorithm) in ["RS256", "ES256", "EdDSA", "HS256"].iter().enumerate() {
+        sandbox.ok([
+            "create",
+            "api",
+            "--alg",
+            algorithm,
+            "--kid",
+            &format!("k{i}"),
+        ]);
+    }
+    let private = sandbox.json(["get", "api", "--private"]);
+    for form in ["dotenv", "kubernetes", "x509", "openssh"] {
+        let run = sandbox.run(["export", "api", "--to", form]).ok();
+        assert!(
+            run.stderr
+                .contains("left out of the public form: 1 symmetric"),
+            "{run:#?}"
+        );
+        for key in private["keys"].as_array().expect("keys") {
+            for name in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+                if let Some(secret) = key[name].as_str() {
+                    assert!(!run.stdout.contains(secret), "{form}: {name}");
+                }
+            }
+        }
+    }
+    let only = "create mac --alg HS256 --kid m";
+    sandbox.ok(only.split(' '));
+    for form in ["dotenv", "kubernetes", "x509", "openssh"] {
+        let run = sandbox.run(["export", "mac", "--to", form]).fails(4);
+        assert!(run.stdout.is_empty(), "{run:#?}");
+    }
+    // Members that only another key type knows, and unknown types.
+    for file in [
+        "publish/contains-oct.json",
+        "publish/unknown-kty-with-private.json",
+    ] {
+        let path = vectors().join("malformed-jwk").join(file);
+        let sandbox = Sandbox::new();
+        sandbox.ok(["set", "v", path.to_str().expect("UTF-8"), "--allow-invalid"]);
+        for form in ["dotenv", "kubernetes"] {
+            let stdout = sandbox.run(["export", "v", "--to", form]).stdout;
+            for name in ["k", "priv", "secret"] {
+                assert!(!stdout.contains(&format!("\"{name}\"")), "{file}: {stdout}");
+            }
+        }
+    }
+}
+
+/// A public export of a form that is no key file on its own never replaces what is there.
+#[test]
+fn a_dotenv_file_with_more_in_it_stays() {
+    let sandbox = sandbox();
+    sandbox.write(".env", "DATABASE=postgres://\n");
+    for more in ["", " --private"] {
+        let export = format!("jwks export api --to dotenv -o .env{more}");
+        sandbox.shell(&export).fails(4);
+    }
+    sandbox.shell("jwks export api --to dotenv >> .env").ok();
+    let env = fs::read_to_string(sandbox.path().join(".env")).expect(".env");
+    assert!(
+        env.starts_with("DATABASE=postgres://\nJWKS='{\"keys\":["),
+        "{env}"
+    );
+    // A certificate is a public key file, and may be renewed in place.
+    for days in ["1", "2"] {
+        sandbox.ok([
+            "export", "api", "--to", "x509", "--days", days, "-o", "api.crt",
+        ]);
+    }
+}
+
+/// Some keys have no such form: that is said, and nothing is written.
+#[test]
+fn keys_without_a_form() {
+    let sandbox = sandbox();
+    for (kid, algorithm, curve) in [
+        ("ES256K", "ES256K", "secp256k1"),
+        ("Ed448", "EdDSA", "Ed448"),
+        ("X25519", "ECDH-ES", "X25519"),
+    ] {
+        sandbox.ok([
+            "create", "api", "--kid", kid, "--alg", algorithm, "--crv", curve,
+        ]);
+    }
+    sandbox.ok(["create", "api", "--kid", "HS256", "--alg", "HS256"]);
+    for (options, said) in [
+        (
+            "ES256K --to openssh",
+            "EC keys on secp256k1 have no OpenSSH form",
+        ),
+        (
+            "ES256K --to openssh --private",
+            "EC keys on secp256k1 have no OpenSSH form",
+        ),
+        (
+            "Ed448 --to openssh",
+            "OKP keys on Ed448 have no OpenSSH form",
+        ),
+        (
+            "X25519 --to openssh --private",
+            "OKP keys on X25519 have no OpenSSH form",
+        ),
+        (
+            "X25519 --to x509",
+            "a key on X25519 cannot sign a certificate",
+        ),
+        (
+            "HS256 --to openssh --private",
+            "oct keys have no OpenSSH form",
+        ),
+        (
+            "HS256 --to pkcs12 --private",
+            "oct keys have no PKCS#12 form",
+        ),
+        (
+            "HS256 --to pem --private --password-file password.txt",
+            "oct keys have no PKCS#8 form",
+        ),
+    ] {
+        let line = format!("jwks export api {options} -o out");
+        let run = sandbox.shell(&line).fails(2);
+        assert!(run.stderr.contains(said), "{run:#?}");
+        assert!(!sandbox.path().join("out").exists(), "{options}");
+    }
+}
+
+/// Nobody prints octets of another world by mistake, and no NUL reaches OpenSSL.
+#[test]
+fn odd_passwords_and_aliases() {
+    let sandbox = sandbox();
+    sandbox.write("nul.txt", "a\0b");
+    sandbox.write("accent.txt", "pässword");
+    let export = "export api a --to pkcs12 --private -o out --password-file";
+    let run = |file: &str, more: &[&str]| {
+        let arguments = export.split(' ').chain([file]).chain(more.iter().copied());
+        sandbox.run(arguments)
+    };
+    run("nul.txt", &[]).fails(2);
+    for alias in ["", "a\nb", &"x".repeat(256)] {
+        run("password.txt", &["--alias", alias]).fails(2);
+    }
+    assert!(!sandbox.path().join("out").exists());
+    let said = run("accent.txt", &["--alias", "schlüssel"]).ok().stderr;
+    assert!(
+        said.contains("warning: the password is not ASCII"),
+        "{said}"
+    );
+}
