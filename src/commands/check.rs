@@ -1,6 +1,7 @@
 //! `jwks check`: every fault of a set or a file.
 
 use super::input;
+use super::password::PasswordArgs;
 use super::report::count;
 use super::server::ConnectionArgs;
 use crate::context::Context;
@@ -44,6 +45,16 @@ pub struct CheckArgs {
     strict: bool,
 
     #[command(flatten)]
+    source: SourceArgs,
+}
+
+/// How a target is read that is no set: what opens it, what gets it.
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    #[command(flatten)]
+    password: PasswordArgs,
+
+    #[command(flatten)]
     connection: ConnectionArgs,
 }
 
@@ -67,13 +78,9 @@ struct Report<'a> {
 
 /// Runs `jwks check`.
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
-    let findings = with_target(
-        ctx,
-        &args.target,
-        Need::Everything,
-        &args.connection,
-        |set| Ok(check::findings(set, ctx.now, args.public)),
-    )?;
+    let findings = with_target(ctx, &args.target, Need::Everything, &args.source, |set| {
+        Ok(check::findings(set, ctx.now, args.public))
+    })?;
     let of = |severity| {
         let alike = |located: &&Located| located.finding.rule.severity() == severity;
         findings.iter().filter(alike).count()
@@ -158,7 +165,7 @@ pub fn with_target<T>(
     ctx: &Context,
     target: &str,
     need: Need,
-    connection: &ConnectionArgs,
+    source: &SourceArgs,
     then: impl FnOnce(&KeySet) -> Result<T>,
 ) -> Result<T> {
     let is_path = target == input::STANDARD_INPUT || target.contains(['/', '\\']);
@@ -183,7 +190,17 @@ pub fn with_target<T>(
         ))
         .hint("jwks list shows the sets"));
     }
-    let document = input::read(target, || connection.options(ctx))?;
-    let set = import::read(document.octets.expose(), None);
-    then(&set.map_err(|error| error.about(&document.name))?)
+    source.password.refuse_twice([target])?;
+    let document = input::read(target, || source.connection.options(ctx))?;
+    let passwords = source.password.existing(ctx);
+    let options = import::Options {
+        password: &|| passwords.of(&document.name),
+        ..import::Options::default()
+    };
+    let read = import::read(document.octets.expose(), &options);
+    let read = read.map_err(|error| error.about(&document.name))?;
+    for note in read.notes {
+        ctx.out.warn(format!("{}: {note}", document.name));
+    }
+    then(&read.set)
 }

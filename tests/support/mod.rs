@@ -132,6 +132,24 @@ impl Sandbox {
         Run::from(child.wait_with_output().expect("the program ends"))
     }
 
+    /// The most memory, in MiB, that a run of the program has at once; `None` where nothing is
+    /// installed that tells.
+    pub fn peak_memory<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Option<u64> {
+        if !has_tool("time") {
+            return None;
+        }
+        let mut command = self.command("time");
+        command.args(["-f", "%M KiB at most", JWKS]).args(arguments);
+        let run = finish(&mut command);
+        let mut lines = run.stderr.lines().rev();
+        let kib = lines.find_map(|line| line.strip_suffix(" KiB at most"));
+        let kib: u64 = kib.expect("a number of KiB").parse().expect("a number");
+        Some(kib / 1024)
+    }
+
     /// Runs a shell command line.
     pub fn shell(&self, line: &str) -> Run {
         finish(self.command("sh").args(["-c", line]))
