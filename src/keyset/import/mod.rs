@@ -146,11 +146,12 @@ fn recognise(document: &[u8]) -> Form {
         if text.contains(pem::MARKER) {
             return Form::Pem;
         }
-        if openssh::is_public(text) {
+        if openssh::is_public(text) || text.starts_with(openssh::PUTTY) {
             return Form::Openssh;
         }
     }
     match document {
+        // The magic numbers of JKS and JCEKS.
         [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => Form::Jks,
         [0x30, ..] => match der::kind(document) {
             Some(der::Kind::Pkcs12) => Form::Pkcs12,
