@@ -46,6 +46,20 @@ mod terminal;
 #[path = "flows/timeline.rs"]
 mod timeline;
 
+// Files of all kinds.
+#[path = "flows/sources/bundles.rs"]
+mod bundles;
+#[path = "flows/sources/hostile.rs"]
+mod hostile_files;
+#[path = "flows/sources/keystores.rs"]
+mod keystores;
+#[path = "flows/sources/manifests.rs"]
+mod manifests;
+#[path = "flows/sources/openssh.rs"]
+mod openssh;
+#[path = "flows/sources/passwords.rs"]
+mod passwords;
+
 // Servers.
 #[path = "flows/remote/addresses.rs"]
 mod addresses;

@@ -15,6 +15,7 @@ use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::OnConflict;
 use jwks::keyset::timeline::{self, Phase, Window};
 use jwks::keyset::{KeySet, import};
+use jwks::secret::Secret;
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -346,9 +347,11 @@ fn mutated_vectors_do_no_harm() {
                 (_, Some(_)) => drop(octets.remove(place)),
                 _ => {}
             }
-            if let Ok(import::Imported { set, .. }) =
-                import::read(&octets, &import::Options::default())
-            {
+            let options = import::Options {
+                password: &|| Ok(Secret::new("correct horse battery staple".into())),
+                ..import::Options::default()
+            };
+            if let Ok(import::Imported { set, .. }) = import::read(&octets, &options) {
                 for key in &set.keys {
                     let _ = check::findings(key);
                     let _ = public_form(key, Dates::Keep);

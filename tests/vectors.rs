@@ -237,6 +237,71 @@ mod generated {
     }
 }
 
+mod encrypted {
+    use super::*;
+
+    #[test]
+    fn every_document_opens_or_is_refused() {
+        let mut denied = BTreeMap::new();
+        for (name, expected) in expected("encrypted-jwk") {
+            let file = vectors().join("encrypted-jwk").join(&name);
+            let (sandbox, run) = import(&file, &expected, &[]);
+            match (expected["expect"].as_str().expect("a verdict"), run.code) {
+                ("ok", _) | ("ok-or-warn", Some(0)) => {
+                    run.ok();
+                    assert_keys(&name, &expected, &sandbox);
+                }
+                ("ok-or-unsupported", Some(0)) => assert_keys(&name, &expected, &sandbox),
+                ("reject-or-accept" | "reject-or-warn", Some(0)) => {
+                    panic!("{name}: jwks refuses this, and this test does not know what to expect");
+                }
+                _ if run.code == Some(7) => {
+                    assert!(
+                        run.stdout.is_empty() && sandbox.store_entries().is_empty(),
+                        "{name}"
+                    );
+                    let text = run.stderr.replace(file.to_str().expect("UTF-8"), "FILE");
+                    denied.insert(text, name);
+                }
+                _ => assert_refused(&name, &sandbox, run),
+            }
+        }
+        // A wrong password and a document that was tampered with are told in the same words.
+        assert_eq!(denied.len(), 1, "{denied:#?}");
+    }
+
+    fn assert_keys(name: &str, expected: &Map<String, Value>, sandbox: &Sandbox) {
+        let rows = sandbox.json(["list", "v", "--json"])["keys"].clone();
+        let rows = rows.as_array().expect("rows");
+        let Some(wanted) = expected.get("keys").and_then(Value::as_array) else {
+            return assert_eq!(rows.len(), 1, "{name}");
+        };
+        assert_eq!(rows.len(), wanted.len(), "{name}");
+        for (row, wanted) in rows.iter().zip(wanted) {
+            for (member, wanted) in wanted.as_object().expect("a key") {
+                let member = member.strip_suffix("_sha256").unwrap_or(member);
+                if matches!(member, "kty" | "crv" | "kid" | "thumbprint") {
+                    assert_eq!(&row[member], wanted, "{member} of {name}");
+                }
+            }
+        }
+    }
+
+    /// RFC 7517 appendix C, with the passphrase of its section C.4.
+    #[test]
+    fn the_example_of_the_rfc() {
+        let sandbox = Sandbox::new();
+        let file = vectors().join("rfc/rfc7517-C-encrypted-rsa.jwe");
+        sandbox.write("password", "Thus from my lips, by yours, my sin is purged.");
+        let file = file.to_str().expect("UTF-8");
+        sandbox.ok(["set", "v", file, "--password-file", "password"]);
+        let key = sandbox.json(["get", "v", "juliet@capulet.lit", "--private"]);
+        let plain = vectors().join("rfc/rfc7517-C1-plaintext.jwk.json");
+        let plain = std::fs::read_to_string(plain).expect("the key");
+        assert_eq!(key, serde_json::from_str::<Value>(&plain).expect("JSON"));
+    }
+}
+
 mod malformed {
     use super::*;
 

@@ -83,11 +83,16 @@ impl Existing<'_> {
             return Ok(Secret::new(given.expose().clone()));
         }
         let asked = self.ctx.prompt.secret(&format!("password of {what}"))?;
-        asked.ok_or_else(|| missing(what))
+        asked.ok_or_else(|| {
+            // Whoever asks says of what.
+            Error::denied("it is protected by a password").hint(WAYS)
+        })
     }
 }
 
+/// How a password is given.
+const WAYS: &str = "give it with --password-file FILE, or on a terminal";
+
 fn missing(what: &str) -> Error {
-    Error::denied(format!("the password of {what} is needed"))
-        .hint("give it with --password-file FILE, or on a terminal")
+    Error::denied(format!("the password of {what} is needed")).hint(WAYS)
 }

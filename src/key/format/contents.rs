@@ -70,7 +70,10 @@ impl Contents {
         while let Some(leaf) = chains.next_leaf() {
             let chain = chains.take(leaf);
             if !has_private {
-                let mut members = chain[0].public_key()?;
+                let about = |error: Error| {
+                    error.about(format!("the certificate of {}", chain[0].subject()))
+                };
+                let mut members = chain[0].public_key().map_err(about)?;
                 certificate::attach(&chain, &mut members);
                 self.keys.push(members);
             } else if !self.is_part {

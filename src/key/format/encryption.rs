@@ -69,7 +69,7 @@ fn unsupported(oid: ObjectIdentifier) -> Error {
         other => format!("the scheme {other}"),
     };
     Error::invalid(format!("encrypted with {name}, which jwks does not read")).hint(
-        "encrypt it anew: openssl pkcs8 -in KEY -provider legacy -provider default -topk8 -out NEW",
+        "write it again with AES-256; OpenSSL reads it with -provider legacy -provider default",
     )
 }
 

@@ -18,6 +18,9 @@ use ssh_key::{EcdsaCurve, Kdf, Mpint, PrivateKey};
 /// How the lines of public keys begin.
 const ALGORITHMS: &[&str] = &["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
 
+/// How PuTTY's own form begins, which is told how to become OpenSSH's.
+pub const PUTTY: &str = "PuTTY-User-Key-File-";
+
 /// What one round of OpenSSH's derivation costs, in iterations of a hash.
 const ROUND: u64 = 40_000;
 
@@ -30,6 +33,12 @@ pub fn is_public(text: &str) -> bool {
 
 /// Reads public keys, one a line.
 pub fn read_public(text: &str) -> Result<Contents> {
+    if text.starts_with(PUTTY) {
+        return Err(
+            Error::invalid("a private key of PuTTY, which jwks does not read")
+                .hint("puttygen KEY -O private-openssh -o NEW"),
+        );
+    }
     let mut contents = Contents::default();
     for (i, entry) in AuthorizedKeys::new(text).enumerate() {
         let about = |error: Error| error.about(format!("key {}", i + 1));

@@ -54,7 +54,8 @@ impl<'a> Unlock<'a> {
     }
 }
 
-/// A wrong password and a damaged file cannot be told apart, and are not.
+/// A wrong password and a damaged file cannot be told apart, and are not. Where nothing but
+/// encryption protects a file, damage may still decrypt to a key, which the key's check then finds.
 pub fn denied() -> Error {
     Error::denied("the password is wrong, or the file is damaged")
 }

@@ -1,9 +1,11 @@
 //! Reading keys of any form: what a document is, is seen by its content.
 
+mod jwe;
 mod kubernetes;
 
 use super::{FOREIGN_LIMIT, KeySet};
 use crate::error::{Error, Result};
+use crate::jwe::Envelope;
 use crate::key::Key;
 use crate::key::base64url;
 use crate::key::format::contents::Contents;
@@ -25,6 +27,8 @@ pub enum Form {
     Jwk,
     /// A JWK Set
     Jwks,
+    /// A JWK or JWK Set that a password encrypts (JWE)
+    Jwe,
     /// PEM: keys, certificates and requests, one or several
     Pem,
     /// DER: one key, certificate or request
@@ -90,6 +94,7 @@ pub fn read(document: &[u8], options: &Options) -> Result<Imported> {
             let set = read_json(within(document, FOREIGN_LIMIT)?, options.form)?;
             (set, Vec::new())
         }
+        Form::Jwe => (jwe::read(document, &unlock)?, Vec::new()),
         Form::Kubernetes => read_manifest(as_text(within(document, BINARY_LIMIT)?)?, &unlock)?,
         _ => named(read_contents(document, form, options.alias, &unlock)?)?,
     };
@@ -129,8 +134,9 @@ fn read_contents(
 /// What a document most probably is; JSON where nothing else fits.
 fn recognise(document: &[u8]) -> Form {
     if let Ok(text) = std::str::from_utf8(document) {
-        // An encrypted JWK or JWK Set (RFC 7517 section 7) is to be recognised here: five parts of
-        // base64url with a dot between each two, or JSON with "ciphertext".
+        if Envelope::is_in(text) {
+            return Form::Jwe;
+        }
         if text.trim_start().starts_with('{') {
             let is_manifest = Members::parse(text)
                 .is_ok_and(|members| members.has("apiVersion") && members.has("kind"));
@@ -146,11 +152,12 @@ fn recognise(document: &[u8]) -> Form {
         if text.contains(pem::MARKER) {
             return Form::Pem;
         }
-        if openssh::is_public(text) {
+        if openssh::is_public(text) || text.starts_with(openssh::PUTTY) {
             return Form::Openssh;
         }
     }
     match document {
+        // The magic numbers of JKS and JCEKS.
         [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => Form::Jks,
         [0x30, ..] => match der::kind(document) {
             Some(der::Kind::Pkcs12) => Form::Pkcs12,
@@ -179,6 +186,16 @@ fn read_manifest(text: &str, unlock: &Unlock) -> Result<Noted> {
                     set.keys.extend(read.keys);
                 }
             }
+            // A token looks like one, too.
+            Form::Jwe
+                if as_text(octets)
+                    .map(Envelope::parse)
+                    .is_ok_and(|it| it.is_ok()) =>
+            {
+                set.keys
+                    .extend(jwe::read(octets, unlock).map_err(about)?.keys);
+            }
+            Form::Jwe => {}
             form => {
                 let read = read_contents(octets, form, None, unlock);
                 contents.extend(read.map_err(about)?);
