@@ -35,9 +35,9 @@ fn import(file: &Path, expected: &Map<String, Value>, more: &[&str]) -> (Sandbox
         );
     }
     if let Some(mib) = expected.get("max_rss_mb").and_then(Value::as_u64)
-        && let Some(peak) = sandbox.peak_memory(&arguments)
+        && let Some(cost) = sandbox.cost(&arguments)
     {
-        assert!(peak <= mib, "{file} took {peak} MiB");
+        assert!(cost.mib <= mib, "{file}: {cost:?}");
     }
     assert!(!run.stderr.contains("panicked"), "{file}: {run:#?}");
     (sandbox, run)

@@ -8,7 +8,7 @@ use crate::key::members::Members;
 use crate::secret::Secret;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt as _, KeyInit, KeyIvInit as _};
-use pkcs5::pbes2::{self, Kdf, ScryptParams};
+use pkcs5::pbes2::{self, Kdf, Pbkdf2Params, Pbkdf2Prf, ScryptParams};
 use pkcs8::der::Decode as _;
 use pkcs8::der::asn1::ObjectIdentifier;
 use pkcs8::der::referenced::OwnedToRef as _;
@@ -91,7 +91,7 @@ fn pbes2(
         .and_then(|any| pbes2::Parameters::try_from(any).ok())
         .ok_or_else(|| Error::invalid("its encryption has parameters that jwks does not read"))?;
     match &parameters.kdf {
-        Kdf::Pbkdf2(pbkdf2) => unlock.spend(positive(pbkdf2.iteration_count)?)?,
+        Kdf::Pbkdf2(pbkdf2) => unlock.spend(pbkdf2_cost(pbkdf2)?)?,
         Kdf::Scrypt(scrypt) => unlock.spend(scrypt_cost(scrypt)?)?,
         _ => return Err(unsupported(parameters.kdf.oid())),
     }
@@ -104,20 +104,31 @@ fn pbes2(
     }
 }
 
-/// The cost of scrypt in iterations of a hash: as many as it fills and reads blocks of 64 octets.
+/// The cost of PBKDF2 in iterations of SHA-256; the longer hashes take twice as long.
+fn pbkdf2_cost(pbkdf2: &Pbkdf2Params) -> Result<u64> {
+    let each = match pbkdf2.prf {
+        Pbkdf2Prf::HmacWithSha384 | Pbkdf2Prf::HmacWithSha512 => 2,
+        _ => 1,
+    };
+    Ok(positive(pbkdf2.iteration_count)? * each)
+}
+
+/// The cost of scrypt in iterations of SHA-256: as many as it fills and reads blocks of 64 octets.
+/// Its memory is 128·N·r octets, and 128·r·p beside that (RFC 7914 section 6).
 fn scrypt_cost(scrypt: &ScryptParams) -> Result<u64> {
-    let (n, r) = (scrypt.cost_parameter, u64::from(scrypt.block_size));
-    let p = u64::from(scrypt.parallelization);
-    let memory = n
-        .checked_add(p)
-        .and_then(|blocks| blocks.checked_mul(128 * r));
-    match memory {
-        Some(memory @ 1..=SCRYPT_MEMORY) if n > 1 => Ok((memory / 64).saturating_mul(p)),
-        _ => Err(Error::invalid(format!(
+    let r = u64::from(scrypt.block_size);
+    let (n, p) = (scrypt.cost_parameter, u64::from(scrypt.parallelization));
+    let is_small = |count: u64, limit| {
+        let octets = count.checked_mul(128 * r);
+        octets.is_some_and(|octets| (1..=limit).contains(&octets))
+    };
+    if !is_small(n, SCRYPT_MEMORY) || !is_small(p, SCRYPT_MEMORY / 16) {
+        return Err(Error::invalid(format!(
             "its password takes more than {} MiB of memory to try, as no honest file does",
             SCRYPT_MEMORY >> 20
-        ))),
+        )));
     }
+    Ok((2 * n * r).saturating_mul(p))
 }
 
 /// The schemes of RFC 7292 appendix C, all of them with SHA-1.

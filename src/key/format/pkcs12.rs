@@ -66,7 +66,7 @@ fn verify(mac: &MacData, content: &[u8], unlock: &Unlock) -> Result<()> {
     use sha2::{Sha224, Sha256, Sha384, Sha512};
     unlock.spend(positive(mac.iterations)?)?;
     let algorithm = mac.mac.algorithm.oid.to_string();
-    let (derive, digest): (fn(&MacData, &str) -> Secret<Vec<u8>>, _) = match algorithm.as_str() {
+    let (derive, digest): (MacKey, _) = match algorithm.as_str() {
         "1.3.14.3.2.26" => (mac_key::<Sha1>, MessageDigest::sha1()),
         "2.16.840.1.101.3.4.2.4" => (mac_key::<Sha224>, MessageDigest::sha224()),
         "2.16.840.1.101.3.4.2.1" => (mac_key::<Sha256>, MessageDigest::sha256()),
@@ -92,6 +92,9 @@ fn verify(mac: &MacData, content: &[u8], unlock: &Unlock) -> Result<()> {
         false => Err(denied()),
     }
 }
+
+/// Derives the key of a message authentication code from a password.
+type MacKey = fn(&MacData, &str) -> Secret<Vec<u8>>;
 
 fn mac_key<D: Digest + FixedOutputReset + BlockSizeUser>(
     mac: &MacData,

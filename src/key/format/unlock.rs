@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::cell::{Cell, OnceCell};
 
-/// How many iterations of a hash one document may ask for, in all its parts together. Files of
-/// today ask for 2,048 to 1,000,000 a part.
+/// How many iterations of SHA-256 one document may ask for, in all its parts together: a second
+/// or two. Files of today ask for 2,048 to 1,000,000 a part.
 const ITERATIONS: u64 = 10_000_000;
 
 /// How a password is got, from a file or a person.
@@ -38,7 +38,7 @@ impl<'a> Unlock<'a> {
         Ok(self.password.get_or_init(|| asked).expose())
     }
 
-    /// Takes the cost of a derivation, in iterations of a hash, off what the document may cost;
+    /// Takes the cost of a derivation, in iterations of SHA-256, off what the document may cost;
     /// comes before the derivation, and before the password is asked for.
     pub fn spend(&self, iterations: u64) -> Result<()> {
         match self.left.get().checked_sub(iterations) {

@@ -10,7 +10,7 @@ use crate::key::Key;
 use crate::key::base64url;
 use crate::key::format::contents::Contents;
 use crate::key::format::unlock::{Ask, Unlock};
-use crate::key::format::{self, der, openssh, pem, pkcs12};
+use crate::key::format::{self, der, openssh, pem};
 use crate::key::members::{Members, check_strict};
 use crate::key::thumbprint::thumbprint;
 
@@ -119,7 +119,7 @@ fn read_contents(
     let document = within(document, BINARY_LIMIT)?;
     match form {
         Form::Der => format::read_der(document, unlock),
-        Form::Pkcs12 => pkcs12::read(document, alias, unlock),
+        Form::Pkcs12 => format::pkcs12::read(document, alias, unlock),
         Form::Jks => Err(Error::invalid("a keystore in Java's old form, which jwks does not read").hint(
             "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype pkcs12",
         )),

@@ -1,7 +1,9 @@
 //! Files that are made to take all time or all memory: each is refused within its bounds.
 
 use crate::support::Sandbox;
-use std::time::{Duration, Instant};
+
+/// How long a file may take. Tests run what the compiler has hardly optimised.
+const SECONDS: f64 = if cfg!(debug_assertions) { 12.0 } else { 3.0 };
 
 /// One element of DER.
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -116,8 +118,8 @@ fn no_file_takes_all_time_or_all_memory() {
             encrypted_key(pbkdf2(10_000_000, SHA256)),
         ),
         (
-            "SHA-512, 10 million times",
-            encrypted_key(pbkdf2(10_000_000, SHA512)),
+            "SHA-512, 5 million times",
+            encrypted_key(pbkdf2(5_000_000, SHA512)),
         ),
         (
             "triple DES, 10 million times in all",
@@ -128,12 +130,13 @@ fn no_file_takes_all_time_or_all_memory() {
             "scrypt, 16 MiB, many times",
             encrypted_key(scrypt(1 << 14, 8, 30)),
         ),
-        ("OpenSSH, 250 rounds", openssh(250).into_bytes()),
+        ("OpenSSH, 333 rounds", openssh(333).into_bytes()),
         // More than that, in one part or in many.
         ("SHA-256, often", encrypted_key(pbkdf2(10_000_001, SHA256))),
         ("scrypt, 512 MiB", encrypted_key(scrypt(1 << 19, 8, 1))),
         ("scrypt, large blocks", encrypted_key(scrypt(2, 1 << 22, 1))),
         ("scrypt, no memory", encrypted_key(scrypt(0, 0, 0))),
+        ("scrypt, many at once", encrypted_key(scrypt(2, 38, 65_535))),
         (
             "scrypt, for ever",
             encrypted_key(scrypt(1 << 14, 8, 60_000)),
@@ -150,19 +153,15 @@ fn no_file_takes_all_time_or_all_memory() {
     ] {
         let file = sandbox.write("hostile", document);
         let arguments = ["set", "api", &file, "--password-file", "password"];
-        let start = Instant::now();
         let run = sandbox.run(arguments);
-        let took = start.elapsed();
         assert!(matches!(run.code, Some(5 | 7)), "{what}: {run:#?}");
-        assert!(took < Duration::from_secs(3), "{what}: {took:?}");
-        if let Some(peak) = sandbox.peak_memory(arguments) {
-            assert!(peak <= 300, "{what}: {peak} MiB");
+        assert!(run.stderr.contains("password"), "{what}: {run:#?}");
+        if let Some(cost) = sandbox.cost(arguments) {
+            assert!(
+                cost.seconds < SECONDS && cost.mib <= 300,
+                "{what}: {cost:?}"
+            );
         }
-        eprintln!(
-            "{what}: {took:?}, {:?}, {}",
-            sandbox.peak_memory(arguments),
-            run.stderr.trim()
-        );
     }
     assert!(sandbox.store_entries().is_empty());
 }
