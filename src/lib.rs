@@ -11,6 +11,7 @@ pub mod context;
 pub mod credential;
 pub mod error;
 pub mod files;
+mod hardening;
 pub mod interrupt;
 pub mod jwe;
 pub mod key;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 
 /// Runs the program with these arguments, its own name first, and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    hardening::forbid_core_dumps();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if cli::complete(&arguments) {
         return ExitCode::SUCCESS;

@@ -25,6 +25,8 @@ mod interop_password;
 mod kids;
 #[path = "flows/locking.rs"]
 mod locking;
+#[path = "flows/hygiene.rs"]
+mod hygiene;
 #[path = "flows/log.rs"]
 mod log;
 #[path = "flows/losses.rs"]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// layer; so is a file at the top of `src`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("main", &[]),
-    ("lib", &["cli"]),
+    ("lib", &["cli", "hardening"]),
     (
         "cli",
         &[
@@ -74,6 +74,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("key", &["error", "secret"]),
     ("credential", &["error", "files", "secret"]),
     ("files", &["error"]),
+    ("hardening", &[]),
     ("interrupt", &[]),
     ("secret", &[]),
     ("error", &[]),
@@ -90,7 +91,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("josekit", &["src/key/", "src/jwe/"]),
     ("openssl", &["src/key/", "src/jwe/"]),
     ("tempfile", &["src/files/mod.rs"]),
-    ("rustix", &["src/files/mod.rs"]),
+    ("rustix", &["src/files/mod.rs", "src/hardening.rs"]),
     ("directories", &["src/cli/"]),
     ("ureq", &["src/remote/"]),
     ("rustls", &["src/remote/http/"]),

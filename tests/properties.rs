@@ -198,7 +198,7 @@ proptest! {
     #[test]
     fn members_survive_reading_and_writing(json in json_object()) {
         let members = Members::parse(&json).unwrap_or_default();
-        prop_assert_eq!(members.to_json(), json);
+        prop_assert_eq!(members.to_json(), &*json);
     }
 
     #[test]

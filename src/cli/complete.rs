@@ -91,6 +91,7 @@ fn key_types() -> Vec<CompletionCandidate> {
 
 /// Key types that keys are made of.
 fn created_key_types() -> Vec<CompletionCandidate> {
+    // An AKP key is asked for by its algorithm.
     let made = KEY_TYPES.iter().filter(|key_type| key_type.name != "AKP");
     made.map(|key_type| candidate(key_type.name)).collect()
 }

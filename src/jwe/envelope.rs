@@ -165,6 +165,7 @@ fn checked(parts: &Parts) -> Result<Envelope> {
         return Err(unfit(format!("its salt (p2s) has {} octets", salt.len())));
     }
     let iterations = iterations(&members)?;
+    drop(members);
     let envelope = Envelope {
         encrypted_key: decode("encrypted key", encrypted_key)?,
         iv: decode("initialization vector", iv)?,

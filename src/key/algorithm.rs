@@ -78,6 +78,9 @@ pub static ALGORITHMS: &[Algorithm] = &[
     sig("EdDSA", Takes::Curves(&["Ed25519", "Ed448"])),
     sig("Ed25519", Takes::Curves(&["Ed25519"])),
     sig("Ed448", Takes::Curves(&["Ed448"])),
+    sig("ML-DSA-44", Takes::Akp),
+    sig("ML-DSA-65", Takes::Akp),
+    sig("ML-DSA-87", Takes::Akp),
     sig("HS256", Takes::OctAtLeast(256)),
     sig("HS384", Takes::OctAtLeast(384)),
     sig("HS512", Takes::OctAtLeast(512)),
@@ -106,9 +109,6 @@ pub static ALGORITHMS: &[Algorithm] = &[
     known(enc("PBES2-HS256+A128KW", Takes::OctAtLeast(8), WRAP)),
     known(enc("PBES2-HS384+A192KW", Takes::OctAtLeast(8), WRAP)),
     known(enc("PBES2-HS512+A256KW", Takes::OctAtLeast(8), WRAP)),
-    known(sig("ML-DSA-44", Takes::Akp)),
-    known(sig("ML-DSA-65", Takes::Akp)),
-    known(sig("ML-DSA-87", Takes::Akp)),
 ];
 
 const fn sig(name: &'static str, takes: Takes) -> Algorithm {
@@ -179,7 +179,7 @@ impl Algorithm {
             }
             Takes::OctAtLeast(bits) => format!("oct keys of {bits} bits or more"),
             Takes::OctExactly(bits) => format!("oct keys of {bits} bits"),
-            Takes::Akp => format!("AKP keys for {}", self.name),
+            Takes::Akp => "AKP keys of its own".into(),
         }
     }
 }

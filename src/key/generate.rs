@@ -1,20 +1,14 @@
-//! New keys, by josekit: a request is checked against the algorithm first.
+//! New keys: a request is checked against the algorithm first.
+
+mod material;
 
 use super::algorithm::{Algorithm, Takes, Use};
-use super::base64url;
 use super::curve::{CURVES, Curve};
-use super::format::der;
 use super::members::Members;
 use super::rsa::MODULUS_BITS;
 use super::thumbprint::thumbprint;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
-use josekit::JoseError;
-use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
-use josekit::jwk::alg::ecx::{EcxCurve, EcxKeyPair};
-use josekit::jwk::alg::ed::{EdCurve, EdKeyPair};
-use josekit::jwk::alg::rsa::RsaKeyPair;
-use josekit::jwk::{Jwk, KeyPair as _};
+use material::Material;
 
 /// The default RSA modulus in bits.
 const RSA_BITS: u32 = 2048;
@@ -46,13 +40,6 @@ pub struct Plan {
     /// The value of `use`, if the key gets one.
     pub usage: Option<Use>,
     material: Material,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Material {
-    Rsa { bits: u32 },
-    Curve(&'static Curve),
-    Oct { bits: u32 },
 }
 
 impl Plan {
@@ -92,6 +79,7 @@ impl Plan {
             Material::Rsa { .. } => "RSA",
             Material::Curve(curve) => curve.kty,
             Material::Oct { .. } => "oct",
+            Material::MlDsa(_) => "AKP",
         }
     }
 
@@ -107,7 +95,7 @@ impl Plan {
     pub fn bits(&self) -> Option<u32> {
         match self.material {
             Material::Rsa { bits } | Material::Oct { bits } => Some(bits),
-            Material::Curve(_) => None,
+            Material::Curve(_) | Material::MlDsa(_) => None,
         }
     }
 
@@ -117,6 +105,7 @@ impl Plan {
             Material::Rsa { bits } => format!("RSA, {bits} bits"),
             Material::Curve(curve) => format!("{}, {}", curve.kty, curve.name),
             Material::Oct { bits } => format!("symmetric, {bits} bits"),
+            Material::MlDsa(_) => "AKP".into(),
         }
     }
 
@@ -138,14 +127,7 @@ impl Plan {
 
     /// Generates a key: kty, use and alg in front, then the key itself, private part included.
     pub fn generate(&self) -> Result<Members<'static>> {
-        let generated = match self.material {
-            Material::Oct { bits } => generate_oct(bits)?,
-            // josekit's pairs come as DER: that is read as strictly as anybody's.
-            Material::Rsa { bits } => {
-                read(RsaKeyPair::generate(bits), |pair| pair.to_raw_private_key())?
-            }
-            Material::Curve(curve) => generate_on(curve)?,
-        };
+        let generated = self.material.generate()?;
         let mut members = Members::default();
         for (name, value) in generated.iter() {
             members.set_raw(name.to_owned(), value.to_owned());
@@ -161,49 +143,6 @@ impl Plan {
         }
         Ok(members)
     }
-}
-
-fn generate_on(curve: &Curve) -> Result<Members<'static>> {
-    let ec = |curve| read(EcKeyPair::generate(curve), |pair| pair.to_raw_private_key());
-    let ed = |curve| read(EdKeyPair::generate(curve), |pair| pair.to_der_private_key());
-    let ecx = |curve| {
-        read(EcxKeyPair::generate(curve), |pair| {
-            pair.to_der_private_key()
-        })
-    };
-    match curve.name {
-        "P-256" => ec(EcCurve::P256),
-        "P-384" => ec(EcCurve::P384),
-        "P-521" => ec(EcCurve::P521),
-        "secp256k1" => ec(EcCurve::Secp256k1),
-        "Ed25519" => ed(EdCurve::Ed25519),
-        "Ed448" => ed(EdCurve::Ed448),
-        "X25519" => ecx(EcxCurve::X25519),
-        _ => ecx(EcxCurve::X448),
-    }
-}
-
-fn read<P>(
-    pair: Result<P, JoseError>,
-    to_der: impl FnOnce(&P) -> Vec<u8>,
-) -> Result<Members<'static>> {
-    let pair = pair.map_err(not_generated)?;
-    der::read(Secret::new(to_der(&pair)).expose())
-}
-
-fn generate_oct(bits: u32) -> Result<Members<'static>> {
-    // The plan has refused more than 255 octets.
-    let octets = (bits / 8).min(255) as u8;
-    let jwk = Jwk::generate_oct_key(octets).map_err(not_generated)?;
-    let k = jwk.key_value().unwrap_or_default();
-    let mut members = Members::default();
-    members.set_text("kty", "oct");
-    members.set_text("k", &base64url::encode(k));
-    Ok(members)
-}
-
-fn not_generated(error: JoseError) -> Error {
-    Error::failed("cannot generate a key").cause(error)
 }
 
 fn algorithm(name: &str) -> Result<&'static Algorithm> {
@@ -279,7 +218,7 @@ fn material_for(
                 }
             }
         }
-        Takes::Akp => return Err(misfit("create".into())),
+        Takes::Akp => Material::MlDsa(algorithm.name),
     };
     check_against(material, crv, request, misfit)?;
     Ok(material)
@@ -302,6 +241,10 @@ fn material_without_algorithm(crv: Option<&'static Curve>, request: &Request) ->
         ("oct", ..) => Material::Oct {
             bits: oct_bits(request.size.unwrap_or(256))?,
         },
+        ("AKP", ..) => {
+            return Err(Error::usage("an AKP key is a key of its algorithm")
+                .hint("name it: --alg ML-DSA-44, ML-DSA-65 or ML-DSA-87"));
+        }
         ("EC", Some(curve), _) | ("OKP", _, Some(curve)) => Material::Curve(curve),
         _ => {
             return Err(Error::usage(format!("no keys are made for kty {kty:?}"))
@@ -331,6 +274,7 @@ fn check_against(
         Material::Rsa { .. } => ("RSA", None),
         Material::Oct { .. } => ("oct", None),
         Material::Curve(curve) => (curve.kty, Some(curve)),
+        Material::MlDsa(_) => ("AKP", None),
     };
     if let Some(asked) = request.kty.filter(|asked| *asked != kty) {
         return Err(misfit(format!("--kty {asked}")));
@@ -338,9 +282,12 @@ fn check_against(
     if let Some(asked) = crv.filter(|asked| Some(*asked) != curve) {
         return Err(misfit(format!("--crv {}", asked.name)));
     }
-    if let (Some(curve), Some(size)) = (curve, request.size)
-        && size != curve.bits
-    {
+    let fits = |size: &u32| match material {
+        Material::Curve(curve) => *size == curve.bits,
+        Material::MlDsa(_) => false,
+        _ => true,
+    };
+    if let Some(size) = request.size.filter(|size| !fits(size)) {
         return Err(misfit(format!("--size {size}")));
     }
     Ok(())

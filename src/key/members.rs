@@ -9,6 +9,8 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
+use std::mem;
+use zeroize::Zeroize as _;
 
 /// An object's members: name and JSON text of the value. Values may be secret, so there is no
 /// `Debug`.
@@ -201,14 +203,25 @@ impl<'a> Members<'a> {
     }
 
     /// The same, borrowing from nothing.
-    pub fn into_owned(self) -> Members<'static> {
+    pub fn into_owned(mut self) -> Members<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        let members = self.0.into_iter();
+        let members = mem::take(&mut self.0).into_iter();
         Members(
             members
                 .map(|(name, value)| (owned(name), owned(value)))
                 .collect(),
         )
+    }
+}
+
+impl Drop for Members<'_> {
+    /// Copies of values that are its own leave nothing behind.
+    fn drop(&mut self) {
+        for (_, value) in &mut self.0 {
+            if let Cow::Owned(value) = value {
+                value.zeroize();
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod format;
 pub mod generate;
 pub mod key_type;
 pub mod members;
+pub mod ml_dsa;
 pub mod public;
 mod rsa;
 pub mod summary;
@@ -19,6 +20,8 @@ pub mod thumbprint;
 use members::{Malformed, Members};
 use std::borrow::Cow;
 use std::fmt;
+use std::mem;
+use zeroize::Zeroize as _;
 
 /// One element of a JWK Set's `keys` array, kept as the JSON text that it came as.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,8 +45,17 @@ impl<'a> Key<'a> {
     }
 
     /// The same key, borrowing from nothing.
-    pub fn into_owned(self) -> Key<'static> {
-        Key(Cow::Owned(self.0.into_owned()))
+    pub fn into_owned(mut self) -> Key<'static> {
+        Key(Cow::Owned(mem::take(&mut self.0).into_owned()))
+    }
+}
+
+impl Drop for Key<'_> {
+    /// A copy that is the key's own leaves nothing behind.
+    fn drop(&mut self) {
+        if let Cow::Owned(json) = &mut self.0 {
+            json.zeroize();
+        }
     }
 }
 

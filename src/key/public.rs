@@ -4,7 +4,7 @@ use super::Key;
 use super::check;
 use super::key_type::{KEY_TYPES, KeyType};
 use super::members::Members;
-use super::summary::SUCCESSOR;
+use super::summary::{SUCCESSOR, size};
 use std::collections::HashSet;
 
 /// The members of every kty that are published as they are, with their JSON type.
@@ -106,7 +106,7 @@ fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a s
 }
 
 /// The member that stands for the private or symmetric part of a key where that is withheld: in the
-/// public header of an encrypted set. It is jwks's own.
+/// public header of an encrypted set; of a symmetric key it is the size in bits. It is jwks's own.
 pub const WITHHELD: &str = "jwks_private";
 
 /// The part of a key that may be known before its set is opened: its public members and dates as
@@ -131,7 +131,11 @@ pub fn known_part(key: &Key) -> Members<'static> {
     let known = known.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut known: Members<'static> = known.collect();
     if holds_secret(key) {
-        known.set_raw(WITHHELD, "true");
+        let bits = size(&members).filter(|_| members.has("k"));
+        known.set_raw(
+            WITHHELD,
+            bits.map_or("true".into(), |bits| bits.to_string()),
+        );
     }
     known
 }

@@ -6,7 +6,7 @@ use super::base64url;
 use super::check;
 use super::key_type::KeyType;
 use super::members::{Members, Text, is_date};
-use super::public::holds_secret;
+use super::public::{WITHHELD, holds_secret};
 use super::rsa::bit_length;
 use super::thumbprint::thumbprint;
 use serde::Deserialize;
@@ -211,7 +211,10 @@ pub fn size(members: &Members) -> Option<u32> {
     let octets = |name| base64url::decode_lenient(&members.string(name)?);
     match members.string("kty")?.as_ref() {
         "RSA" => Some(bit_length(&octets("n")?)),
-        "oct" => Some(octets("k")?.len() as u32 * 8),
+        "oct" => match octets("k") {
+            Some(k) => Some(k.len() as u32 * 8),
+            None => members.raw(WITHHELD)?.parse().ok(),
+        },
         _ => None,
     }
 }

@@ -28,14 +28,10 @@ pub fn change(
         let mut merged = Merged::default();
         for position in positions {
             let key = &set.keys[position];
-            let mut members = key.members().unwrap_or_default();
-            let before = members.clone();
-            attributes.overwrite(&mut members);
-            if members == before || key.members().is_err() {
+            let Some(changed) = changed(key, attributes) else {
                 merged.unchanged.push(KeyName::of(key));
                 continue;
-            }
-            let changed = Key::from(members);
+            };
             if let Some(fault) = new_fault(key, &changed) {
                 let key = describe(position, key);
                 let message = format!("{key}: {} ({})", fault.message, fault.rule);
@@ -46,4 +42,12 @@ pub fn change(
         }
         Ok(merged)
     })
+}
+
+/// The key with the attributes; `None` where that changes nothing, or nothing can be changed.
+fn changed(key: &Key, attributes: &Attributes) -> Option<Key<'static>> {
+    let before = key.members().ok()?;
+    let mut members = before.clone();
+    attributes.overwrite(&mut members);
+    (members != before).then(|| Key::from(members))
 }

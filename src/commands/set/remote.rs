@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
+use crate::key::members::Members;
 use crate::key::public::has_private_member;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
@@ -81,14 +82,14 @@ struct Change {
 fn refuse_unfit(server: &Remote, given: &mut KeySet) -> Result<()> {
     let storage = &server.kind.storage;
     for key in &mut given.keys {
-        let Ok(members) = key.members() else {
+        let Ok(members) = key.members().map(Members::into_owned) else {
             continue;
         };
         let kid = members.string("kid");
         let kid = kid.map(|kid| (storage.kid)(&kid, members.string("kty").as_deref()));
         let members = match kid {
-            Some(kid) => members.clone().with_kid(&kid),
-            None => members.clone(),
+            Some(kid) => members.with_kid(&kid),
+            None => members,
         };
         if let Some(why) = (storage.refuses)(&members) {
             let name = KeyName::of(key);

@@ -83,7 +83,7 @@ pub fn check_private(members: &Members, values: &Values, report: &mut Report) {
         return report.add(Rule::PrivateRange, message);
     }
     let belongs = match openssl_key::public_from_private(curve, d) {
-        Ok(public) => &public.x == x && public.y.as_ref() == values.get("y"),
+        Ok(public) => public.x == **x && public.y.as_ref() == values.get("y").map(|y| &**y),
         Err(_) => false,
     };
     if !belongs {

@@ -65,7 +65,7 @@ pub fn check_private(values: &Values, report: &mut Report) {
             rsa::recover(n, e, d).map(|found| match (found, values.get("p"), values.get("q")) {
                 (None, ..) => Some("d does not invert e"),
                 (Some([a, b, ..]), Some(p), Some(q))
-                    if [p, q] != [&a, &b] && [q, p] != [&a, &b] =>
+                    if [&**p, &**q] != [&a, &b] && [&**q, &**p] != [&a, &b] =>
                 {
                     Some("p and q are not the factors of n")
                 }

@@ -99,7 +99,7 @@ pub fn check_members(key_type: &KeyType, members: &Members, report: &mut Report)
             continue;
         }
         if let Some(octets) = check_value(key_type, name, members, report) {
-            values.insert(name, octets);
+            values.insert(name, octets.into());
         }
     }
     if key_type.name == "RSA" && members.has("oth") {

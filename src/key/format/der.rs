@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::key::base64url::encode;
 use crate::key::curve::Curve;
 use crate::key::members::Members;
+use crate::key::ml_dsa::ParameterSet;
 use pkcs1::{RsaPrivateKey, RsaPssParamsOwned, RsaPublicKeyRef};
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};
@@ -228,6 +229,9 @@ fn pkcs8(key: &PrivateKeyInfoRef) -> Result<Members<'static>> {
     if oid == EC {
         return sec1(octets, Some(curve_of(&key.algorithm)?));
     }
+    if let Some(set) = ParameterSet::of_oid(&oid) {
+        return set.read_private(octets);
+    }
     let curve = okp_curve(&oid).ok_or_else(|| no_jwk_form(&oid))?;
     let d = <&OctetStringRef>::from_der(octets).map_err(broken("a PKCS#8 key"))?;
     let members = elliptic_private(curve, d.as_bytes())?;
@@ -258,6 +262,9 @@ fn spki(key: &SubjectPublicKeyInfoRef) -> Result<Members<'static>> {
             &openssl_key::point_from_octets(curve, octets)?,
             None,
         ));
+    }
+    if let Some(set) = ParameterSet::of_oid(&oid) {
+        return Ok(set.public(octets));
     }
     let curve = okp_curve(&oid).ok_or_else(|| no_jwk_form(&oid))?;
     let point = Point {

@@ -12,6 +12,7 @@ use super::openssl_key::public_key;
 use crate::error::{Error, Result};
 use crate::key::base64url;
 use crate::key::members::Members;
+use crate::key::ml_dsa;
 use crate::key::rsa;
 use crate::secret::Secret;
 use josekit::jwk::Jwk;
@@ -48,6 +49,10 @@ impl Document {
 
 /// The public key as SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
 pub fn spki(members: &Members) -> Result<Document> {
+    if let Some(set) = ml_dsa::of(members) {
+        let der = set.spki(&number(members, "pub")?)?;
+        return Ok(Document::new("PUBLIC KEY", der));
+    }
     let der = public_key(members)?
         .public_key_to_der()
         .map_err(openssl_failed)?;
@@ -56,6 +61,11 @@ pub fn spki(members: &Members) -> Result<Document> {
 
 /// The private key as PKCS#8 (RFC 5958, version 1).
 pub fn pkcs8(members: &Members) -> Result<Document> {
+    if let Some(set) = ml_dsa::of(members) {
+        let seed = Secret::new(number(members, "priv")?);
+        let der = set.pkcs8(seed.expose())?;
+        return Ok(Document::new("PRIVATE KEY", der));
+    }
     let jwk = to_jwk(members)?;
     // josekit's own DER of an EC key is SEC1; its PEM is PKCS#8 for every kty.
     let pem = match (jwk.key_type(), jwk.curve()) {
@@ -102,6 +112,12 @@ pub fn sec1(members: &Members) -> Result<Document> {
     Ok(Document::new("EC PRIVATE KEY", pair.to_raw_private_key()))
 }
 
+/// The octets of a member.
+fn number(members: &Members, name: &str) -> Result<Vec<u8>> {
+    let text = members.string(name).unwrap_or_default();
+    base64url::decode(&text).map_err(|_| Error::invalid(format!("{name} is no base64url")))
+}
+
 fn no_form(kty: &str, form: &str) -> Error {
     Error::usage(format!("{kty} keys have no {form} form")).hint("use --to jwk or --to jwks")
 }
@@ -126,10 +142,7 @@ fn to_jwk(members: &Members) -> Result<Jwk> {
         }
     }
     if members.string("kty").as_deref() == Some("RSA") && !members.has("dp") {
-        let number = |name: &str| {
-            let text = members.string(name).unwrap_or_default();
-            base64url::decode(&text).map_err(|_| Error::invalid(format!("{name} is no base64url")))
-        };
+        let number = |name| number(members, name);
         let recovered = rsa::recover(&number("n")?, &number("e")?, &number("d")?);
         let recovered = recovered.map_err(openssl_failed)?;
         let crt = recovered.ok_or_else(|| Error::invalid("d does not belong to n and e"))?;

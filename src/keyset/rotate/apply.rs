@@ -121,8 +121,7 @@ fn edit(set: &mut KeySet, position: usize, change: impl FnOnce(&mut Members)) {
     let Some(key) = set.keys.get_mut(position) else {
         return;
     };
-    if let Ok(members) = key.members() {
-        let mut members = members.into_owned();
+    if let Ok(mut members) = key.members().map(Members::into_owned) {
         change(&mut members);
         *key = Key::from(members);
     }

@@ -1,0 +1,21 @@
+//! What keeps a crash from writing private keys to disk.
+
+/// Forbids core dumps of this process, and of those that it starts. Where the system refuses that, it
+/// goes on: a command that does its work is worth more than one that protects against a crash.
+pub fn forbid_core_dumps() {
+    // A limit does not stop a handler that the kernel pipes dumps to (core(5)).
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        let _ = setrlimit(Resource::Core, none);
+    }
+}

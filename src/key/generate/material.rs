@@ -1,0 +1,82 @@
+//! What a key is made of, by josekit; ML-DSA keys by OpenSSL.
+
+use crate::error::{Error, Result};
+use crate::key::base64url;
+use crate::key::curve::Curve;
+use crate::key::format::der;
+use crate::key::members::Members;
+use crate::key::ml_dsa;
+use crate::secret::Secret;
+use josekit::JoseError;
+use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
+use josekit::jwk::alg::ecx::{EcxCurve, EcxKeyPair};
+use josekit::jwk::alg::ed::{EdCurve, EdKeyPair};
+use josekit::jwk::alg::rsa::RsaKeyPair;
+use josekit::jwk::{Jwk, KeyPair as _};
+
+/// A kind of key, with its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Material {
+    Rsa { bits: u32 },
+    Curve(&'static Curve),
+    Oct { bits: u32 },
+    MlDsa(&'static str),
+}
+
+impl Material {
+    /// Makes a key: its type and all of its parts.
+    pub fn generate(&self) -> Result<Members<'static>> {
+        match *self {
+            Material::Oct { bits } => generate_oct(bits),
+            // josekit's pairs come as DER: that is read as strictly as anybody's.
+            Material::Rsa { bits } => {
+                read(RsaKeyPair::generate(bits), |pair| pair.to_raw_private_key())
+            }
+            Material::Curve(curve) => generate_on(curve),
+            Material::MlDsa(name) => ml_dsa::generate(name),
+        }
+    }
+}
+
+fn generate_on(curve: &Curve) -> Result<Members<'static>> {
+    let ec = |curve| read(EcKeyPair::generate(curve), |pair| pair.to_raw_private_key());
+    let ed = |curve| read(EdKeyPair::generate(curve), |pair| pair.to_der_private_key());
+    let ecx = |curve| {
+        read(EcxKeyPair::generate(curve), |pair| {
+            pair.to_der_private_key()
+        })
+    };
+    match curve.name {
+        "P-256" => ec(EcCurve::P256),
+        "P-384" => ec(EcCurve::P384),
+        "P-521" => ec(EcCurve::P521),
+        "secp256k1" => ec(EcCurve::Secp256k1),
+        "Ed25519" => ed(EdCurve::Ed25519),
+        "Ed448" => ed(EdCurve::Ed448),
+        "X25519" => ecx(EcxCurve::X25519),
+        _ => ecx(EcxCurve::X448),
+    }
+}
+
+fn read<P>(
+    pair: Result<P, JoseError>,
+    to_der: impl FnOnce(&P) -> Vec<u8>,
+) -> Result<Members<'static>> {
+    let pair = pair.map_err(not_generated)?;
+    der::read(Secret::new(to_der(&pair)).expose())
+}
+
+fn generate_oct(bits: u32) -> Result<Members<'static>> {
+    // The plan has refused more than 255 octets.
+    let octets = (bits / 8).min(255) as u8;
+    let jwk = Jwk::generate_oct_key(octets).map_err(not_generated)?;
+    let k = jwk.key_value().unwrap_or_default();
+    let mut members = Members::default();
+    members.set_text("kty", "oct");
+    members.set_text("k", &base64url::encode(k));
+    Ok(members)
+}
+
+fn not_generated(error: JoseError) -> Error {
+    Error::failed("cannot generate a key").cause(error)
+}
