@@ -11,8 +11,8 @@ use openssl::pkcs12::Pkcs12;
 use openssl::pkey::PKey;
 use openssl::stack::Stack;
 
-/// The iterations for the key, for the certificates and for the MAC. Windows refuses a file whose
-/// iterations are more than 600,000 in all.
+/// The iterations for the key, for the certificates and for the MAC. .NET has a limit of 600,000 for
+/// all of them together.
 const ITERATIONS: u32 = 100_000;
 
 /// The longest alias, in octets.
