@@ -11,6 +11,7 @@ use super::report::{
 use super::server::RemoteArgs;
 use super::{input, time};
 use crate::context::Context;
+use crate::credential::only_once;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
@@ -154,6 +155,11 @@ fn read_documents(
     args: &SetArgs,
     attributes: &Attributes,
 ) -> Result<Vec<input::Document>> {
+    let is_passphrase = ctx.passphrases.takes_standard_input();
+    if is_passphrase && args.files.iter().any(|file| file == input::STANDARD_INPUT) {
+        return Err(only_once());
+    }
+    let is_piped = input::is_piped() && !is_passphrase;
     if !args.files.is_empty() {
         let read = |file: &String| input::read(file, || args.remote.options(ctx));
         return args.files.iter().map(read).collect();
@@ -166,12 +172,12 @@ fn read_documents(
                 Error::usage("no keys were given").hint("name files, or - for standard input")
             );
         }
-        if input::is_piped() {
+        if is_piped {
             ctx.out.status("standard input is not read without -");
         }
         return Ok(Vec::new());
     }
-    if input::is_piped() {
+    if is_piped {
         let document = input::read_standard_input()?;
         if !document.octets.expose().is_empty() {
             return Ok(vec![document]);
