@@ -53,7 +53,8 @@ struct Row {
 
 /// Runs `jwks thumbprint`.
 pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
-    let rows = with_target(ctx, &args.target, Need::Identity, &args.connection, |set| {
+    let need = Need::Identity(args.kid.as_deref());
+    let rows = with_target(ctx, &args.target, need, &args.connection, |set| {
         rows(args, set)
     })?;
     if ctx.out.is_json() {
