@@ -153,18 +153,19 @@ fn cells(located: &Located) -> Vec<(String, Tone)> {
 
 /// How much of a set has to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Need<'a> {
     /// All of it, private parts included.
     Everything,
-    /// The public part, which an encrypted set tells without its passphrase; and its symmetric keys.
-    Identity,
+    /// What identifies its keys, or the one that is named. An encrypted set tells that without its
+    /// passphrase, but for symmetric keys.
+    Identity(Option<&'a str>),
 }
 
 /// Hands on the set that a text names: `-`, a set of the keystore, or a file.
 pub fn with_target<T>(
     ctx: &Context,
     target: &str,
-    need: Need,
+    need: Need<'_>,
     source: &SourceArgs,
     then: impl FnOnce(&KeySet) -> Result<T>,
 ) -> Result<T> {
@@ -173,11 +174,16 @@ pub fn with_target<T>(
     if let Some(name) = &name
         && ctx.store.contains(name)?
     {
-        if need == Need::Identity {
+        if let Need::Identity(kid) = need {
             let document = ctx.look(name)?;
             let set = document.parse()?;
-            let is_secret = |key: &Key| Header::of(key).kty.as_deref() == Some("oct");
-            if !set.keys.iter().any(is_secret) {
+            let is_symmetric = |key: &Key| Header::of(key).kty.as_deref() == Some("oct");
+            let named = kid.and_then(|kid| set.find(kid).ok());
+            let is_told = match named {
+                Some(position) => !is_symmetric(&set.keys[position]),
+                None => !set.keys.iter().any(is_symmetric),
+            };
+            if is_told {
                 return then(&set);
             }
         }

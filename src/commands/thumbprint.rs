@@ -52,9 +52,8 @@ struct Row {
 
 /// Runs `jwks thumbprint`.
 pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
-    let rows = with_target(ctx, &args.target, Need::Identity, &args.source, |set| {
-        rows(args, set)
-    })?;
+    let need = Need::Identity(args.kid.as_deref());
+    let rows = with_target(ctx, &args.target, need, &args.source, |set| rows(args, set))?;
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "keys": rows }));
     }

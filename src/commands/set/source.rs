@@ -4,6 +4,7 @@ use super::SetArgs;
 use crate::commands::input;
 use crate::commands::report::{count, describe};
 use crate::context::Context;
+use crate::credential::{STANDARD_INPUT, only_once};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
@@ -23,6 +24,11 @@ pub fn read_documents(
 ) -> Result<Vec<input::Document>> {
     args.password
         .refuse_twice(args.files.iter().map(String::as_str))?;
+    let is_passphrase = ctx.passphrases.takes_standard_input();
+    if is_passphrase && args.files.iter().any(|file| file == STANDARD_INPUT) {
+        return Err(only_once());
+    }
+    let is_piped = input::is_piped() && !is_passphrase;
     if !args.files.is_empty() {
         let read = |file: &String| input::read(file, || args.remote.options(ctx));
         return args.files.iter().map(read).collect();
@@ -35,12 +41,12 @@ pub fn read_documents(
                 Error::usage("no keys were given").hint("name files, or - for standard input")
             );
         }
-        if input::is_piped() {
+        if is_piped {
             ctx.out.status("standard input is not read without -");
         }
         return Ok(Vec::new());
     }
-    if input::is_piped() {
+    if is_piped {
         let document = input::read_standard_input()?;
         if !document.octets.expose().is_empty() {
             return Ok(vec![document]);
