@@ -1,0 +1,32 @@
+//! JWK Sets: whatever parses can be listed, checked, published and written, and comes back as it was.
+#![no_main]
+
+use jwks::key::public::{Dates, holds_secret, known_part};
+use jwks::key::summary::Summary;
+use jwks::keyset::{KeySet, check, lifecycle, sealed};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|document: &str| {
+    let Ok(set) = KeySet::parse(document) else {
+        return;
+    };
+    check::findings(&set, 1_800_000_000, true);
+    let states = lifecycle::states(&set, 1_800_000_000);
+    assert_eq!(states.len(), set.keys.len());
+    let positions: Vec<usize> = (0..set.keys.len()).collect();
+    let published = set.publish(&positions, Dates::Keep);
+    for key in &published.keys {
+        assert!(!["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"].iter().any(|name| key.has(name)));
+    }
+    for key in &set.keys {
+        Summary::of(key);
+        assert_eq!(known_part(key).has("jwks_private"), holds_secret(key));
+    }
+    let written = set.to_json();
+    let again = KeySet::parse(&written).expect("a set that was written");
+    assert!(again == set, "it comes back as another set");
+    let header = sealed::header(&set);
+    let part = header.raw(sealed::PUBLIC_PART).expect("a public part");
+    let part = KeySet::parse(part).expect("a set in the header");
+    assert!(sealed::is_public_part(&part, &set));
+});
