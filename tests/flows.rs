@@ -15,6 +15,8 @@ mod export;
 mod faults;
 #[path = "flows/frugal.rs"]
 mod frugal;
+#[path = "flows/hygiene.rs"]
+mod hygiene;
 #[path = "flows/interop.rs"]
 mod interop;
 #[path = "flows/interop_deployment.rs"]
@@ -25,8 +27,6 @@ mod interop_password;
 mod kids;
 #[path = "flows/locking.rs"]
 mod locking;
-#[path = "flows/hygiene.rs"]
-mod hygiene;
 #[path = "flows/log.rs"]
 mod log;
 #[path = "flows/losses.rs"]

@@ -233,7 +233,7 @@ fn keys_without_a_form() {
         ),
         (
             "HS256 --to pkcs12 --private",
-            "oct keys have no PKCS#12 form",
+            "no PKCS#12 files are made of oct keys",
         ),
         (
             "HS256 --to pem --private --password-file password.txt",

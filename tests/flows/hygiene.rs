@@ -16,7 +16,10 @@ const PART: usize = 12;
 fn with_known_keys() -> (Sandbox, Vec<String>) {
     let sandbox = Sandbox::new();
     let mut secrets = vec!["correct horse battery".to_owned()];
-    for file in ["rfc7517-A2-private.jwks.json", "rfc7517-A3-symmetric.jwks.json"] {
+    for file in [
+        "rfc7517-A2-private.jwks.json",
+        "rfc7517-A3-symmetric.jwks.json",
+    ] {
         let path = vectors().join("rfc").join(file);
         let text = fs::read_to_string(&path).expect("keys");
         let set: Value = serde_json::from_str(&text).expect("JSON");
@@ -32,7 +35,9 @@ fn with_known_keys() -> (Sandbox, Vec<String>) {
     let damaged = sandbox.read_set("api").replace("\"d\":\"", "\"d\":\"!");
     sandbox.write("damaged.json", damaged);
     sandbox.write("cut.json", &sandbox.read_set("api")[..900]);
-    sandbox.ok("export api 1 --to pem --private -o key.pem".replace(" 1 ", " 2011-04-29 ").split(' '));
+    sandbox.ok("export api 1 --to pem --private -o key.pem"
+        .replace(" 1 ", " 2011-04-29 ")
+        .split(' '));
     sandbox.shell("chmod 600 passphrase *.json").ok();
     (sandbox, secrets)
 }
@@ -110,10 +115,14 @@ fn a_known_secret_is_in_no_argument() {
         return;
     }
     let (sandbox, secrets) = with_known_keys();
-    sandbox.shell("strace -f -s 4096 -e trace=execve -o trace jwks passwd api \
+    sandbox
+        .shell(
+            "strace -f -s 4096 -e trace=execve -o trace jwks passwd api \
         --passphrase-command 'cat passphrase' --p2c 1000 && \
         strace -f -s 4096 -e trace=execve -A -o trace jwks get api --private \
-        --passphrase-command 'cat passphrase' > /dev/null").ok();
+        --passphrase-command 'cat passphrase' > /dev/null",
+        )
+        .ok();
     let trace = fs::read_to_string(sandbox.path().join("trace")).expect("a trace");
     assert!(trace.contains("cat passphrase"), "{trace}");
     for secret in &secrets {
@@ -143,9 +152,14 @@ fn a_crash_leaves_no_core() {
     let id = child.id();
     sandbox.shell(&format!("kill -ABRT {id}")).ok();
     let status = child.wait().expect("a process").to_string();
-    assert!(status.contains("SIGABRT") && !status.contains("core dumped"), "{status}");
+    assert!(
+        status.contains("SIGABRT") && !status.contains("core dumped"),
+        "{status}"
+    );
     let names = fs::read_dir(sandbox.path()).expect("a directory");
     let names = names.map(|entry| entry.expect("an entry").file_name());
-    let cores: Vec<_> = names.filter(|name| name.to_string_lossy().contains("core")).collect();
+    let cores: Vec<_> = names
+        .filter(|name| name.to_string_lossy().contains("core"))
+        .collect();
     assert_eq!(cores, Vec::<std::ffi::OsString>::new());
 }
