@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::files;
 use crate::secret::Secret;
+use std::env::VarError;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -29,15 +30,26 @@ pub fn standard_input() -> Result<io::StdinLock<'static>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     match TAKEN.swap(true, Ordering::Relaxed) {
         false => Ok(io::stdin().lock()),
-        true => Err(Error::usage("standard input can be read once only")
-            .hint("give the passphrase, the password and the keys each in a place of its own")),
+        true => Err(only_once()),
     }
 }
 
+/// Two want to read standard input.
+pub fn only_once() -> Error {
+    Error::usage("standard input can be read once only")
+        .hint("give the passphrase, the password and the keys each in a place of its own")
+}
+
 /// The value of an environment variable; `None` where it is not set or empty.
-pub fn variable(name: &str) -> Option<Secret<String>> {
-    let value = std::env::var(name).ok().map(Secret::new);
-    value.filter(|value| !value.expose().is_empty())
+pub fn variable(name: &str) -> Result<Option<Secret<String>>> {
+    match std::env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(Secret::new(value))),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(Error::invalid(format!(
+            "what the variable {name} holds is not UTF-8 text"
+        ))),
+    }
 }
 
 /// Reads a file, or standard input for `-`, to the length that a secret can have.
@@ -69,17 +81,24 @@ pub fn command(command: &str) -> Result<Secret<Vec<u8>>> {
         false => ("sh", "-c"),
     };
     let mut shell = Command::new(shell);
-    shell.args([flag, command]).stderr(Stdio::inherit());
-    let output = shell
-        .output()
-        .map_err(|error| failed(format!("cannot be run: {error}")))?;
-    let octets = Secret::new(output.stdout);
-    if !output.status.success() {
-        return Err(failed(format!("failed ({})", output.status)));
+    shell.args([flag, command]);
+    // Standard input is not the command's: it may be the keys.
+    let spawned = shell.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = spawned.map_err(|error| failed(format!("cannot be run: {error}")))?;
+    let mut octets = Secret::new(Vec::new());
+    let read = match child.stdout.take() {
+        Some(stdout) => stdout.take(LONGEST + 1).read_to_end(octets.expose_mut()),
+        None => Ok(0),
+    };
+    // What is printed beyond that finds its pipe closed.
+    let ended = child.wait();
+    if octets.expose().len() as u64 > LONGEST {
+        return Err(failed("prints more than a secret can be long".into()));
     }
-    match octets.expose().len() as u64 <= LONGEST {
-        true => Ok(octets),
-        false => Err(failed("prints more than a secret can be long".into())),
+    match read.and(ended) {
+        Ok(status) if status.success() => Ok(octets),
+        Ok(status) => Err(failed(format!("failed ({status})"))),
+        Err(error) => Err(failed(format!("cannot be read: {error}"))),
     }
 }
 

@@ -36,6 +36,11 @@ impl Passphrases {
         }
     }
 
+    /// Whether standard input is the passphrase.
+    pub fn takes_standard_input(&self) -> bool {
+        self.file.as_deref() == Some(credential::STANDARD_INPUT)
+    }
+
     /// The one that was given, whether in a file, by a command or in the environment.
     pub fn given(&self, out: &Output) -> Result<Option<Passphrase>> {
         if let Some(given) = self.given.get() {
@@ -53,10 +58,10 @@ impl Passphrases {
             let octets = credential::command(command)?;
             return credential::first_line(&octets, &format!("the command {command:?}")).map(Some);
         }
-        if let Some(path) = credential::variable(FILE_VARIABLE) {
+        if let Some(path) = credential::variable(FILE_VARIABLE)? {
             return from_file(path.expose(), out).map(Some);
         }
-        Ok(credential::variable(VARIABLE))
+        credential::variable(VARIABLE)
     }
 
     /// Those that were typed in this run, the last one first.

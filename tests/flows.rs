@@ -1,4 +1,4 @@
-//! What takes several steps: completion, examples, kills, faults, locks, losses, other tools, permissions,
+//! What takes several steps: completion, encryption, examples, kills, faults, locks, losses, other tools, permissions,
 //! pipelines, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/completion.rs"]
@@ -7,6 +7,8 @@ mod completion;
 mod crash;
 #[path = "flows/damage.rs"]
 mod damage;
+#[path = "flows/encryption/mod.rs"]
+mod encryption;
 #[path = "flows/examples.rs"]
 mod examples;
 #[path = "flows/export.rs"]
@@ -45,6 +47,20 @@ mod support;
 mod terminal;
 #[path = "flows/timeline.rs"]
 mod timeline;
+
+// Files of all kinds.
+#[path = "flows/sources/bundles.rs"]
+mod bundles;
+#[path = "flows/sources/hostile.rs"]
+mod hostile_files;
+#[path = "flows/sources/keystores.rs"]
+mod keystores;
+#[path = "flows/sources/manifests.rs"]
+mod manifests;
+#[path = "flows/sources/openssh.rs"]
+mod openssh;
+#[path = "flows/sources/passwords.rs"]
+mod passwords;
 
 // Servers.
 #[path = "flows/remote/addresses.rs"]

@@ -2,6 +2,7 @@
 
 use jwks::key::algorithm::Algorithm;
 use jwks::key::check::{self, Severity};
+use jwks::key::format::unlock::Unlock;
 use jwks::key::format::{pem, write};
 use jwks::key::generate::{Plan, Request};
 use jwks::key::key_type::KEY_TYPES;
@@ -14,6 +15,7 @@ use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::OnConflict;
 use jwks::keyset::timeline::{self, Phase, Window};
 use jwks::keyset::{KeySet, import};
+use jwks::secret::Secret;
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -37,7 +39,9 @@ fn vector_sets() -> Vec<(PathBuf, KeySet<'static>)> {
     );
     let read = |path: PathBuf| {
         let octets = std::fs::read(&path).expect("a vector");
-        import::read(&octets, None).ok().map(|set| (path, set))
+        import::read(&octets, &import::Options::default())
+            .ok()
+            .map(|read| (path, read.set))
     };
     let sets: Vec<_> = paths.into_iter().filter_map(read).collect();
     assert!(sets.len() > 300, "only {} vectors were read", sets.len());
@@ -124,7 +128,11 @@ fn coordinates_keep_their_full_length() {
             let key = Key::from(members.clone());
             assert_eq!(check::findings(&key), [], "{crv}");
             let written = write::pkcs8(&members).expect("PKCS#8").to_pem();
-            let back = pem::read(&written).expect("what was written").remove(0);
+            let unlock = Unlock::new(&|| unreachable!("it is not encrypted"));
+            let back = pem::read(&written, &unlock)
+                .expect("what was written")
+                .keys
+                .remove(0);
             for name in ["x", "y", "d"] {
                 assert_eq!(back.raw(name), members.raw(name), "{name} of {crv}");
             }
@@ -203,7 +211,7 @@ proptest! {
 
     #[test]
     fn nothing_that_is_read_panics(octets in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = import::read(&octets, None);
+        let _ = import::read(&octets, &import::Options::default());
     }
 
     #[test]
@@ -339,7 +347,11 @@ fn mutated_vectors_do_no_harm() {
                 (_, Some(_)) => drop(octets.remove(place)),
                 _ => {}
             }
-            if let Ok(set) = import::read(&octets, None) {
+            let options = import::Options {
+                password: &|| Ok(Secret::new("correct horse battery staple".into())),
+                ..import::Options::default()
+            };
+            if let Ok(import::Imported { set, .. }) = import::read(&octets, &options) {
                 for key in &set.keys {
                     let _ = check::findings(key);
                     let _ = public_form(key, Dates::Keep);

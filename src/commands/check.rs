@@ -1,6 +1,7 @@
 //! `jwks check`: every fault of a set or a file.
 
 use super::input;
+use super::password::PasswordArgs;
 use super::report::count;
 use super::server::ConnectionArgs;
 use crate::context::Context;
@@ -44,6 +45,16 @@ pub struct CheckArgs {
     strict: bool,
 
     #[command(flatten)]
+    source: SourceArgs,
+}
+
+/// How a target is read that is no set: what opens it, what gets it.
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    #[command(flatten)]
+    password: PasswordArgs,
+
+    #[command(flatten)]
     connection: ConnectionArgs,
 }
 
@@ -67,13 +78,9 @@ struct Report<'a> {
 
 /// Runs `jwks check`.
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
-    let findings = with_target(
-        ctx,
-        &args.target,
-        Need::Everything,
-        &args.connection,
-        |set| Ok(check::findings(set, ctx.now, args.public)),
-    )?;
+    let findings = with_target(ctx, &args.target, Need::Everything, &args.source, |set| {
+        Ok(check::findings(set, ctx.now, args.public))
+    })?;
     let of = |severity| {
         let alike = |located: &&Located| located.finding.rule.severity() == severity;
         findings.iter().filter(alike).count()
@@ -146,19 +153,20 @@ fn cells(located: &Located) -> Vec<(String, Tone)> {
 
 /// How much of a set has to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Need<'a> {
     /// All of it, private parts included.
     Everything,
-    /// The public part, which an encrypted set tells without its passphrase; and its symmetric keys.
-    Identity,
+    /// What identifies its keys, or the one that is named. An encrypted set tells that without its
+    /// passphrase, but for symmetric keys.
+    Identity(Option<&'a str>),
 }
 
 /// Hands on the set that a text names: `-`, a set of the keystore, or a file.
 pub fn with_target<T>(
     ctx: &Context,
     target: &str,
-    need: Need,
-    connection: &ConnectionArgs,
+    need: Need<'_>,
+    source: &SourceArgs,
     then: impl FnOnce(&KeySet) -> Result<T>,
 ) -> Result<T> {
     let is_path = target == input::STANDARD_INPUT || target.contains(['/', '\\']);
@@ -166,11 +174,16 @@ pub fn with_target<T>(
     if let Some(name) = &name
         && ctx.store.contains(name)?
     {
-        if need == Need::Identity {
+        if let Need::Identity(kid) = need {
             let document = ctx.look(name)?;
             let set = document.parse()?;
-            let is_secret = |key: &Key| Header::of(key).kty.as_deref() == Some("oct");
-            if !set.keys.iter().any(is_secret) {
+            let is_symmetric = |key: &Key| Header::of(key).kty.as_deref() == Some("oct");
+            let named = kid.and_then(|kid| set.find(kid).ok());
+            let is_told = match named {
+                Some(position) => !is_symmetric(&set.keys[position]),
+                None => !set.keys.iter().any(is_symmetric),
+            };
+            if is_told {
                 return then(&set);
             }
         }
@@ -183,7 +196,17 @@ pub fn with_target<T>(
         ))
         .hint("jwks list shows the sets"));
     }
-    let document = input::read(target, || connection.options(ctx))?;
-    let set = import::read(document.octets.expose(), None);
-    then(&set.map_err(|error| error.about(&document.name))?)
+    source.password.refuse_twice([target])?;
+    let document = input::read(target, || source.connection.options(ctx))?;
+    let passwords = source.password.existing(ctx);
+    let options = import::Options {
+        password: &|| passwords.of(&document.name),
+        ..import::Options::default()
+    };
+    let read = import::read(document.octets.expose(), &options);
+    let read = read.map_err(|error| error.about(&document.name))?;
+    for note in read.notes {
+        ctx.out.warn(format!("{}: {note}", document.name));
+    }
+    then(&read.set)
 }

@@ -253,7 +253,7 @@ fn generate(
             }
         }
         if let Some(maker) = maker {
-            certificate::attach(&[maker.certify(&members)?], &mut members);
+            certificate::attach(&[&maker.certify(&members)?], &mut members);
         }
         keys.push(members);
         if let Some(progress) = &progress {

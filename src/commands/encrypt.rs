@@ -39,7 +39,7 @@ impl IterationsArgs {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct EncryptArgs {
     /// Encrypt the set, where it is new, with a passphrase; jwks passwd does that later
-    #[arg(long)]
+    #[arg(long, conflicts_with = "remote")]
     encrypt: bool,
 
     #[command(flatten)]

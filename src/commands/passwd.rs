@@ -39,8 +39,13 @@ pub struct PasswdArgs {
 
 /// Runs `jwks passwd`.
 pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
-    let names: Result<Vec<_>> = args.sets.iter().map(|set| SetName::new(set)).collect();
-    let names = names?;
+    let mut names = Vec::new();
+    for set in &args.sets {
+        let name = SetName::new(set)?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     // All of them are opened before the first is changed: one passphrase that is wrong changes
     // nothing.
     let mut openers = Vec::new();

@@ -5,6 +5,7 @@ use crate::credential::{self, STANDARD_INPUT};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use clap::{Args, ValueHint};
+use std::cell::OnceCell;
 
 /// Where the password of a file comes from.
 #[derive(Clone, Debug, Args)]
@@ -16,23 +17,30 @@ pub struct PasswordArgs {
 }
 
 impl PasswordArgs {
-    /// Whether standard input is the password.
-    pub fn takes_standard_input(&self) -> bool {
-        self.password_file.as_deref() == Some(STANDARD_INPUT)
-    }
-
     /// Whether a file with a password was named.
     pub fn is_given(&self) -> bool {
         self.password_file.is_some()
     }
 
-    /// The password of a document that is read, which `what` names in questions and errors.
-    pub fn existing(&self, ctx: &Context, what: &str) -> Result<Secret<String>> {
-        if let Some(password) = self.given()? {
-            return Ok(password);
+    /// Refuses standard input for the password where it is one of the documents as well.
+    pub fn refuse_twice<'d>(&self, documents: impl IntoIterator<Item = &'d str>) -> Result<()> {
+        let given = self.password_file.as_deref() == Some(STANDARD_INPUT);
+        if given && documents.into_iter().any(|name| name == STANDARD_INPUT) {
+            return Err(Error::usage(
+                "standard input cannot be the input and its password at once",
+            )
+            .hint("give the password in a file: --password-file FILE"));
         }
-        let asked = ctx.prompt.secret(&format!("password of {what}"))?;
-        asked.ok_or_else(|| missing(what))
+        Ok(())
+    }
+
+    /// The passwords of documents that are read.
+    pub fn existing<'a>(&'a self, ctx: &'a Context) -> Existing<'a> {
+        Existing {
+            ctx,
+            args: self,
+            given: OnceCell::new(),
+        }
     }
 
     /// The password of a document that is written: typed twice on a terminal, never empty.
@@ -56,7 +64,35 @@ impl PasswordArgs {
     }
 }
 
+/// The passwords of the documents that one command reads: what a file gives is read once and is
+/// for all of them, a person is asked for each.
+pub struct Existing<'a> {
+    ctx: &'a Context,
+    args: &'a PasswordArgs,
+    given: OnceCell<Secret<String>>,
+}
+
+impl Existing<'_> {
+    /// The password of a document, which `what` names in questions and errors.
+    pub fn of(&self, what: &str) -> Result<Secret<String>> {
+        if let Some(given) = self.given.get() {
+            return Ok(Secret::new(given.expose().clone()));
+        }
+        if let Some(password) = self.args.given()? {
+            let given = self.given.get_or_init(|| password);
+            return Ok(Secret::new(given.expose().clone()));
+        }
+        let asked = self.ctx.prompt.secret(&format!("password of {what}"))?;
+        asked.ok_or_else(|| {
+            // Whoever asks says of what.
+            Error::denied("it is protected by a password").hint(WAYS)
+        })
+    }
+}
+
+/// How a password is given.
+const WAYS: &str = "give it with --password-file FILE, or on a terminal";
+
 fn missing(what: &str) -> Error {
-    Error::denied(format!("the password of {what} is needed"))
-        .hint("give it with --password-file FILE, or on a terminal")
+    Error::denied(format!("the password of {what} is needed")).hint(WAYS)
 }

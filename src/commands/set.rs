@@ -2,36 +2,35 @@
 
 mod members;
 mod remote;
+mod source;
 
 use super::encrypt::EncryptArgs;
+use super::password::PasswordArgs;
 use super::record::Record;
-use super::report::{
-    JsonKeyName, Whose, changed_meanwhile, count, describe, json_names, loss_in_words,
-};
+use super::report::{JsonKeyName, Whose, changed_meanwhile, json_names, loss_in_words};
 use super::server::RemoteArgs;
-use super::{input, time};
+use super::time;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Key;
 use crate::key::attributes::Attributes;
-use crate::key::check::Severity;
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::changes::is_alike;
-use crate::keyset::check::{self, Located};
-use crate::keyset::import::{self, Form};
+use crate::keyset::import::Form;
 use crate::keyset::index::Index;
 use crate::keyset::merge::{KeyName, Merged, OnConflict};
 use crate::keystore::{IfMissing, SetName};
-use crate::secret::Secret;
 use clap::{Args, ValueHint};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use source::{read_documents, read_keys};
 
 const EXAMPLES: &str = "\
 Examples:
   $ jwks set api own.pem
   $ jwks set api other.json --on-conflict rekey
+  $ jwks set api keystore.p12 --alias signing --password-file password
+  $ jwks set api ~/.ssh/id_ed25519 --alg EdDSA
   $ openssl genpkey -algorithm ed25519 | jwks set api - --kid own --alg EdDSA --use sig
   $ jwks set api --kid first --exp +30d
   $ jwks set issuer https://issuer.example/jwks.json
@@ -39,9 +38,13 @@ Examples:
 
 /// Put own keys into a set, or change members of its keys
 ///
-/// What a file is, is seen by its content: a JWK, a JWK Set, PEM with one or several blocks, DER,
-/// a certificate. A key that is in the set already (the same thumbprint) is updated. Keys are
-/// checked first. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the keys of the
+/// What a file is, is seen by its content: a JWK, a JWK Set; PEM and DER with keys of PKCS#8,
+/// PKCS#1 and SEC1, encrypted or not, certificates and certification requests; a PKCS#12 keystore;
+/// a private key or public keys of OpenSSH; a Secret of Kubernetes. A certificate joins the key
+/// that it is for, with the chain above it, as x5c and x5t#S256. The kid of a key that is no JWK is
+/// its thumbprint; --kid names it.
+///
+/// A key that is in the set already (the same thumbprint) is updated. Keys are checked first. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the keys of the
 /// set, or the one that --kid names in full. With --remote it is a server's set: what is sent and
 /// what goes is shown and asked.
 #[derive(Debug, Args)]
@@ -58,6 +61,13 @@ pub struct SetArgs {
     /// What the input is, where its content should not decide
     #[arg(long, value_name = "FORM")]
     from: Option<Form>,
+
+    /// Take the key with this alias of a keystore; all of them without
+    #[arg(long, value_name = "ALIAS", allow_hyphen_values = true)]
+    alias: Option<String>,
+
+    #[command(flatten)]
+    password: PasswordArgs,
 
     /// Take this key of the input; or the kid of a key that has none
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
@@ -146,122 +156,6 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let whose = Whose::here(name.as_str());
     Record::of(ctx, whose).merged(&merged).append();
     report(ctx, whose, &merged)
-}
-
-/// The documents to read; none where members of the set's own keys are to be changed.
-fn read_documents(
-    ctx: &Context,
-    args: &SetArgs,
-    attributes: &Attributes,
-) -> Result<Vec<input::Document>> {
-    if !args.files.is_empty() {
-        let read = |file: &String| input::read(file, || args.remote.options(ctx));
-        return args.files.iter().map(read).collect();
-    }
-    if !attributes.is_empty() && args.from.is_none() {
-        // Whoever says what to change means the set's own keys; a script's standard input may be
-        // a pipe that nobody ever closes.
-        if args.replace || args.allow_invalid || args.skip_invalid {
-            return Err(
-                Error::usage("no keys were given").hint("name files, or - for standard input")
-            );
-        }
-        if input::is_piped() {
-            ctx.out.status("standard input is not read without -");
-        }
-        return Ok(Vec::new());
-    }
-    if input::is_piped() {
-        let document = input::read_standard_input()?;
-        if !document.octets.expose().is_empty() {
-            return Ok(vec![document]);
-        }
-    }
-    if args.from == Some(Form::Secret) {
-        let secret = ctx.prompt.new_secret("secret")?;
-        return Ok(vec![input::Document {
-            octets: Secret::new(secret.expose().as_bytes().to_vec()),
-            name: "the secret".into(),
-        }]);
-    }
-    if attributes.is_empty() {
-        return Err(Error::usage("no keys were given").hint(
-            "name files, or - for standard input; or what to change: --alg, --use, --key-ops, --nbf, --exp",
-        ));
-    }
-    Ok(Vec::new())
-}
-
-/// The keys of the documents, picked, filled in and checked.
-fn read_keys(
-    ctx: &Context,
-    args: &SetArgs,
-    documents: &[input::Document],
-    attributes: &Attributes,
-) -> Result<KeySet<'static>> {
-    let mut given = KeySet::default();
-    for document in documents {
-        if args.from == Some(Form::Secret) && document.octets.expose().ends_with(b"\n") {
-            let name = &document.name;
-            ctx.out.warn(format!(
-                "{name} ends in a line feed, which is part of the secret"
-            ));
-        }
-        let set = import::read(document.octets.expose(), args.from)
-            .map_err(|error| error.about(&document.name))?;
-        if args.kid.is_none() {
-            given.add_members(&set);
-        }
-        given.keys.extend(set.keys);
-    }
-    if let Some(kid) = &args.kid {
-        given.keys = vec![import::pick(given.keys, kid)?];
-    }
-    let was_empty = given.keys.is_empty();
-    for key in &mut given.keys {
-        // What is no object is left to the check.
-        let Ok(mut members) = key.members() else {
-            continue;
-        };
-        if args.from == Some(Form::Secret) && !members.has("kid") {
-            members = members.with_kid(&uuid::Uuid::new_v4().to_string());
-        }
-        attributes.fill_in(&mut members);
-        *key = Key::from(members);
-    }
-    given.keys = check_keys(ctx, args, given.keys)?;
-    if given.keys.is_empty() && !was_empty {
-        return Err(Error::invalid("no key is left to put into the set"));
-    }
-    Ok(given)
-}
-
-/// Checks the keys: refuses invalid ones with every finding, or leaves them out, or warns.
-fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<Vec<Key<'static>>> {
-    let given = KeySet::from(keys);
-    let mut invalid = BTreeSet::new();
-    let mut refused = Vec::new();
-    for Located { index, finding, .. } in check::findings(&given, ctx.now, false) {
-        let severity = finding.rule.severity();
-        let name = describe(index, &given.keys[index]);
-        let text = format!("{name}: {} ({})", finding.message, finding.rule);
-        if severity == Severity::Error {
-            invalid.insert(index);
-        }
-        if severity == Severity::Error && !args.allow_invalid && !args.skip_invalid {
-            refused.push(text);
-        } else if severity > Severity::Note {
-            ctx.out.warn(text);
-        }
-    }
-    if !refused.is_empty() {
-        let count = count(invalid.len(), "invalid key");
-        return Err(Error::invalid(format!("{count}: {}", refused.join("; ")))
-            .hint("--skip-invalid takes the other keys, --allow-invalid keeps these as they are"));
-    }
-    let kept = given.keys.into_iter().enumerate();
-    let kept = kept.filter(|(index, _)| !(args.skip_invalid && invalid.contains(index)));
-    Ok(kept.map(|(_, key)| key).collect())
 }
 
 fn merge(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>) -> Result<Merged> {

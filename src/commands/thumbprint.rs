@@ -1,7 +1,6 @@
 //! `jwks thumbprint`: RFC 7638 thumbprints and RFC 9278 URIs.
 
-use super::check::{Need, with_target};
-use super::server::ConnectionArgs;
+use super::check::{Need, SourceArgs, with_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::{Severity, public_findings};
@@ -36,7 +35,7 @@ pub struct ThumbprintArgs {
     uri: bool,
 
     #[command(flatten)]
-    connection: ConnectionArgs,
+    source: SourceArgs,
 }
 
 #[derive(Serialize)]
@@ -53,9 +52,8 @@ struct Row {
 
 /// Runs `jwks thumbprint`.
 pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
-    let rows = with_target(ctx, &args.target, Need::Identity, &args.connection, |set| {
-        rows(args, set)
-    })?;
+    let need = Need::Identity(args.kid.as_deref());
+    let rows = with_target(ctx, &args.target, need, &args.source, |set| rows(args, set))?;
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "keys": rows }));
     }

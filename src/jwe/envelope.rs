@@ -44,7 +44,9 @@ impl Envelope {
     pub fn is_in(document: &str) -> bool {
         let text = document.trim();
         if text.starts_with('{') {
-            return Members::parse(text).is_ok_and(|members| members.has("ciphertext"));
+            // A set may have a member of that name, too.
+            return Members::parse(text)
+                .is_ok_and(|members| members.has("ciphertext") && !members.has("keys"));
         }
         // A header begins with a brace and a quotation mark or a blank; the rest is base64url.
         (text.starts_with("ey") || text.starts_with("ew")) && text.contains('.')

@@ -113,9 +113,17 @@ pub const WITHHELD: &str = "jwks_private";
 /// they are, and [`WITHHELD`] where there is more. Of a shared secret, a key of an unknown kty and
 /// one that fails a check it is what tells them apart, and nothing else.
 pub fn known_part(key: &Key) -> Members<'static> {
-    const NAMES: &[&str] = &["kty", "use", "alg", "kid", SUCCESSOR];
+    const NAMES: &[&str] = &["kty", "crv", "use", "alg", "kid", SUCCESSOR];
     let members = key.members().unwrap_or_default();
-    let public = public_form(key, Dates::Keep).ok();
+    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let public = match (public_form(key, Dates::Keep), key_type) {
+        (Ok(public), _) => Some(public),
+        // An unknown curve of a known kty: which members are public is known.
+        (Err(Unpublishable::Unsupported), Some(key_type)) => {
+            Some(keep_public(key_type, &members, Dates::Keep))
+        }
+        _ => None,
+    };
     let is_known = |name: &str| match &public {
         Some(public) => public.has(name) || name == SUCCESSOR || name == "key_ops",
         None => NAMES.contains(&name) || DATES.contains(&name),

@@ -103,20 +103,23 @@ pub fn recover(n: &[u8], e: &[u8], d: &[u8]) -> Result<Option<Crt>, ErrorStack> 
     let mut q = BigNum::new()?;
     q.checked_div(&n, &p, &mut ctx)?;
     let (p, q) = if p < q { (q, p) } else { (p, q) };
-    let mut exponents = Vec::new();
-    for prime in [&p, &q] {
-        let order = one_less(prime)?;
-        let mut exponent = BigNum::new()?;
-        exponent.checked_rem(&d, &order, &mut ctx)?;
-        exponents.push(exponent.to_vec());
-    }
     let mut qi = BigNum::new()?;
     qi.mod_inverse(&q, &p, &mut ctx)?;
-    let [dp, dq] = [exponents.remove(0), exponents.remove(0)];
-    let crt = [p.to_vec(), q.to_vec(), dp, dq, qi.to_vec()];
+    let (d, p, q) = (d.to_vec(), p.to_vec(), q.to_vec());
+    let [dp, dq] = [exponent(&d, &p)?, exponent(&d, &q)?];
+    let crt = [p, q, dp, dq, qi.to_vec()];
     let given = [&crt[0], &crt[1], &crt[2], &crt[3], &crt[4]];
-    let mismatch = find_mismatch(&n.to_vec(), &e.to_vec(), &d.to_vec(), given)?;
+    let mismatch = find_mismatch(&n.to_vec(), &e.to_vec(), &d, given)?;
     Ok(mismatch.is_none().then_some(crt))
+}
+
+/// The exponent `dp` of a prime: d modulo one less than it. All numbers are big-endian.
+pub fn exponent(d: &[u8], prime: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+    let order = one_less(BigNum::from_slice(prime)?.as_ref())?;
+    let mut exponent = BigNum::new()?;
+    let (d, mut ctx) = (BigNum::from_slice(d)?, BigNumContext::new()?);
+    exponent.checked_rem(&d, &order, &mut ctx)?;
+    Ok(exponent.to_vec())
 }
 
 fn find_prime(

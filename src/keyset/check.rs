@@ -89,6 +89,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
 fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let states = lifecycle::states_of(&headers, now);
+    let successors = lifecycle::successors(&headers);
     let mut located = Vec::new();
     let mut add = |index: usize, rule, message: &str| {
         let message = message.to_owned();
@@ -104,8 +105,12 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
             .entry(lifecycle::line(header))
             .or_default()
             .push(index);
-        if header.successor.is_some() && lifecycle::successor(header, &headers).is_none() {
-            let message = "the key that is to follow it is not in the set";
+        let is_of_its_line = |other: &Header| {
+            other.kid == header.successor && lifecycle::line(other) == lifecycle::line(header)
+        };
+        let names_a_successor = header.successor.is_some();
+        if names_a_successor && successors[index].is_none() && !headers.iter().any(is_of_its_line) {
+            let message = "the key that is to follow it is not in the set, or never does";
             add(index, Rule::SuccessorMissing, message);
         }
     }

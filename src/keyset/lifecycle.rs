@@ -97,8 +97,10 @@ pub fn states_of(headers: &[Header], now: i64) -> Vec<State> {
             }
         }
     }
+    let successors = successors(headers);
+    let has_begun = |i: usize| headers[i].nbf.is_none_or(|nbf| nbf <= now);
     for i in newest.into_values() {
-        if !is_succeeded(&headers[i], headers, now) {
+        if !successors[i].is_some_and(has_begun) {
             states[i] = State::Active;
         }
     }
@@ -121,18 +123,47 @@ pub(super) fn never_begins(header: &Header) -> bool {
     matches!((header.nbf, header.exp), (Some(nbf), Some(exp)) if exp <= nbf)
 }
 
-/// The key of another line that a key names as its successor, where it is there and begins some day.
-pub(super) fn successor(header: &Header, headers: &[Header]) -> Option<usize> {
-    let named = header.successor.as_deref()?;
-    let is_named = |other: &Header| other.kid.as_deref() == Some(named);
-    let position = headers.iter().position(is_named)?;
-    (!never_begins(&headers[position])).then_some(position)
-}
-
-/// Whether a key's successor in another line has begun.
-fn is_succeeded(header: &Header, headers: &[Header], now: i64) -> bool {
-    let successor = successor(header, headers);
-    successor.is_some_and(|i| headers[i].nbf.is_none_or(|nbf| nbf <= now))
+/// The key of another line that each key names as its successor, where that one is there and begins
+/// some day. Where successors lead around, none of them follows another: somebody has to sign.
+pub(super) fn successors(headers: &[Header]) -> Vec<Option<usize>> {
+    let mut successors = vec![None; headers.len()];
+    if headers.iter().all(|header| header.successor.is_none()) {
+        return successors;
+    }
+    let mut positions = HashMap::new();
+    for (position, header) in headers.iter().enumerate() {
+        if let Some(kid) = header.kid.as_deref() {
+            positions.entry(kid).or_insert(position);
+        }
+    }
+    for (header, successor) in headers.iter().zip(&mut successors) {
+        let named = header.successor.as_deref();
+        let position = named.and_then(|kid| positions.get(kid).copied());
+        *successor = position.filter(|position| {
+            let other = &headers[*position];
+            line(other) != line(header) && !never_begins(other)
+        });
+    }
+    // Those that nobody leads to are not on a circle, nor are those that only such ones lead to.
+    let mut leading = vec![0; headers.len()];
+    for successor in successors.iter().flatten() {
+        leading[*successor] += 1;
+    }
+    let mut loose: Vec<_> = (0..headers.len()).filter(|i| leading[*i] == 0).collect();
+    while let Some(position) = loose.pop() {
+        if let Some(successor) = successors[position] {
+            leading[successor] -= 1;
+            if leading[successor] == 0 {
+                loose.push(successor);
+            }
+        }
+    }
+    for (successor, leading) in successors.iter_mut().zip(leading) {
+        if leading > 0 {
+            *successor = None;
+        }
+    }
+    successors
 }
 
 /// The next moment at which a key changes its state by itself, in seconds since 1970.
@@ -198,6 +229,20 @@ mod tests {
         assert_eq!(states_at(set, 10), "retired retired active");
         let lost = set.replace("\"kid\":\"c\"", "\"kid\":\"d\"");
         assert_eq!(states_at(&lost, 10), "retired active active");
+    }
+
+    #[test]
+    fn successors_that_lead_around_follow_nobody() {
+        let key = |alg: &str, kid: &str, successor: &str| {
+            format!(
+                r#"{{"kty":"RSA","use":"sig","alg":"{alg}","kid":"{kid}","jwks_successor":"{successor}"}}"#
+            )
+        };
+        let circle = [key("RS256", "a", "b"), key("RS384", "b", "a")].join(",");
+        let leading = key("RS512", "c", "a");
+        let own_line = [key("PS256", "d", "e"), key("PS256", "e", "d")].join(",");
+        let set = format!(r#"{{"keys":[{circle},{leading},{own_line}]}}"#);
+        assert_eq!(states_at(&set, 0), "active active retired retired active");
     }
 
     #[test]

@@ -273,8 +273,12 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Gives a key an end that is late enough, whatever end it has.
+    /// Gives a key an end that is late enough, whatever end it has. What has ended, and what nobody
+    /// may trust any more, does not come back.
     fn end_no_earlier(&mut self, position: usize, exp: i64) {
+        if self.lines.is_expired(position) || self.lines.compromised.contains(&position) {
+            return;
+        }
         let planned = self.plan.ends.get(&position).copied();
         let planned = planned.or(self.lines.headers[position].exp);
         if planned.is_none_or(|planned| planned < exp) {

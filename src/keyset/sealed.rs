@@ -60,7 +60,7 @@ mod tests {
                 r#"{"keys":[{"kty":"oct","kid":"s","exp":7,"jwks_private":208},"#,
                 r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","#,
                 r#""key_ops":["sign"],"jwks_private":true},"#,
-                r#"{"kty":"OKP"},{"kty":"XYZ","kid":"z","jwks_private":true}]}"#
+                r#"{"kty":"OKP","crv":"Ed25519"},{"kty":"XYZ","kid":"z","jwks_private":true}]}"#
             )
         );
     }
@@ -74,7 +74,7 @@ mod tests {
         for (old, new) in [
             ("11qY", "11qZ"),
             (r#""s""#, r#""t""#),
-            (",{\"kty\":\"OKP\"}", ""),
+            (",{\"kty\":\"OKP\",\"crv\":\"Ed25519\"}", ""),
         ] {
             let other = part.replacen(old, new, 1);
             assert!(

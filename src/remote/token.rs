@@ -65,7 +65,7 @@ pub fn missing(entry: &Entry, kind: &Kind) -> Error {
 }
 
 fn from_variable(name: &str) -> Result<Option<Token>> {
-    let value = credential::variable(name);
+    let value = credential::variable(name)?;
     value
         .map(|value| usable(value, format!("the variable {name}")))
         .transpose()

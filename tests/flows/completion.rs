@@ -15,7 +15,7 @@ fn ask(sandbox: &Sandbox, shell: &str, words: &[&str]) -> Run {
 }
 
 /// The candidates, as bash gets them.
-fn complete(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
+pub fn complete(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
     let run = ask(sandbox, "bash", words);
     assert_eq!(run.stderr, "", "completion says nothing: {run:#?}");
     run.stdout

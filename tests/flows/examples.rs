@@ -4,6 +4,7 @@ use crate::servers::clerk::Clerk;
 use crate::servers::hydra::{Hydra, Version};
 use crate::servers::plain::Plain;
 use crate::support::{COMMANDS, REMOTE_COMMANDS, Sandbox};
+use std::path::Path;
 
 /// The lines behind `$ ` in a help text.
 fn examples(help: &str) -> Vec<String> {
@@ -74,6 +75,14 @@ fn workplace(servers: &Servers) -> Sandbox {
     sandbox.write("password.txt", "correct horse");
     sandbox.write("passphrase.txt", "of this set");
     sandbox.write("next.txt", "of the next one");
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/base");
+    for (name, file) in [
+        ("keystore.p12", "keystore.p12"),
+        ("password", "password"),
+        (".ssh/id_ed25519", "id_ed25519"),
+    ] {
+        sandbox.write(name, std::fs::read(files.join(file)).expect("a fixture"));
+    }
     let issuer = servers.issuer.url("/jwks.json");
     sandbox.ok(["set", "issuer", &*issuer]);
     let (hydra, clerk) = (servers.hydra.address(), servers.clerk.address());

@@ -6,7 +6,12 @@ use std::process::Stdio;
 
 /// Runs a command line on a terminal of 80 columns, with something typed into it. What the
 /// terminal shows comes back as standard output.
-fn on_terminal(sandbox: &Sandbox, line: &str, typed: &str, environment: &[(&str, &str)]) -> Run {
+pub fn on_terminal(
+    sandbox: &Sandbox,
+    line: &str,
+    typed: &str,
+    environment: &[(&str, &str)],
+) -> Run {
     let mut command = sandbox.command("script");
     let line = format!("stty cols 80 rows 24; {line}");
     command.args(["-q", "-e", "-c", &line, "/dev/null"]);

@@ -40,6 +40,15 @@ pub struct Sandbox {
     directory: tempfile::TempDir,
 }
 
+/// What a run of the program took.
+#[derive(Debug)]
+pub struct Cost {
+    /// Of its own computing, whatever else the machine does.
+    pub seconds: f64,
+    /// The most memory that it had at once.
+    pub mib: u64,
+}
+
 /// What a run of the program left behind.
 #[derive(Debug)]
 pub struct Run {
@@ -130,6 +139,25 @@ impl Sandbox {
             .expect("a pipe")
             .write_all(input.as_ref());
         Run::from(child.wait_with_output().expect("the program ends"))
+    }
+
+    /// What a run of the program takes; `None` where nothing is installed that tells.
+    pub fn cost<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Option<Cost> {
+        if !has_tool("time") {
+            return None;
+        }
+        let mut command = self.command("time");
+        command
+            .args(["-o", "cost", "-f", "%U %M", JWKS])
+            .args(arguments);
+        finish(&mut command);
+        let cost = std::fs::read_to_string(self.path().join("cost")).expect("what time measured");
+        let line = cost.lines().last().expect("a line");
+        let (seconds, kib) = line.split_once(' ').expect("two numbers");
+        Some(Cost {
+            seconds: seconds.parse().expect("seconds"),
+            mib: kib.parse::<u64>().expect("KiB") / 1024,
+        })
     }
 
     /// Runs a shell command line.

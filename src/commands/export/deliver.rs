@@ -108,5 +108,6 @@ fn may_be_overwritten(path: &Path) -> bool {
     } else {
         Vec::new()
     };
-    import::read(&content, None).is_ok_and(|set| !set.keys.iter().any(holds_secret))
+    import::read(&content, &import::Options::default())
+        .is_ok_and(|read| !read.set.keys.iter().any(holds_secret))
 }

@@ -17,7 +17,9 @@ pub fn change(
     name: &SetName,
     attributes: &Attributes,
 ) -> Result<Merged> {
-    ctx.change(name, IfMissing::Fail, |set| {
+    let protection = args.encrypt.protection(ctx, name)?;
+    let protection = protection.as_ref();
+    ctx.store.change(name, IfMissing::Fail, protection, |set| {
         let positions: Vec<usize> = match &args.kid {
             Some(kid) => {
                 let found = set.find_exactly(kid);

@@ -1,6 +1,7 @@
 //! `jwks set --remote`: own keys into a server's set.
 
-use super::{SetArgs, read_documents, read_keys, report};
+use super::source::{read_documents, read_keys};
+use super::{SetArgs, report};
 use crate::commands::record::Record;
 use crate::commands::report::{Whose, count, list_names, loss_in_words};
 use crate::commands::server::{set_name, warn_without_signer};

@@ -176,7 +176,7 @@ rules! {
     BeginShared "begin-shared" Note
         "Two keys of a line have the same nbf: the one with the newer iat signs, or the later one in the set."
     SuccessorMissing "successor-missing" Warning
-        "The key names a successor in another line that the set does not have, and signs on."
+        "The key names a successor in another line that the set does not have, or that never follows it, and signs on."
     PrivatePublished "private-published" Error
         "With --public: a private key in a set meant for publication."
     SymmetricPublished "symmetric-published" Error

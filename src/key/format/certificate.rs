@@ -1,4 +1,5 @@
-//! X.509 certificates: the public key inside, and the digests that JWKs carry.
+//! X.509 certificates: the public key inside, and the digests that JWKs carry; and requests for
+//! certificates.
 
 use super::der;
 use crate::error::{Error, Result};
@@ -7,11 +8,12 @@ use crate::key::members::Members;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::hash::{MessageDigest, hash};
-use openssl::x509::{X509, X509VerifyResult};
+use openssl::x509::{X509, X509Req, X509VerifyResult};
 use pem::{EncodeConfig, LineEnding, Pem};
 use sha2::{Digest, Sha256};
 
 /// A certificate that parsed.
+#[derive(Clone)]
 pub struct Certificate {
     x509: X509,
     der: Vec<u8>,
@@ -51,6 +53,25 @@ impl Certificate {
         pem::encode_config(&Pem::new("CERTIFICATE", self.der.as_slice()), config)
     }
 
+    /// The certificate as it came.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Whom it is for, such as `CN=api, O=Example`, as the certificate itself says.
+    pub fn subject(&self) -> String {
+        let entry = |entry: &openssl::x509::X509NameEntryRef| {
+            let name = entry.object().nid().short_name().unwrap_or("OID");
+            let value = entry.data().to_string();
+            format!("{name}={}", value.as_deref().unwrap_or("?"))
+        };
+        let entries: Vec<_> = self.x509.subject_name().entries().map(entry).collect();
+        match entries.is_empty() {
+            true => "nobody (its subject is empty)".into(),
+            false => entries.join(", "),
+        }
+    }
+
     /// The public key as JWK members.
     pub fn public_key(&self) -> Result<Members<'static>> {
         let key = self
@@ -85,11 +106,32 @@ impl Certificate {
 }
 
 /// Adds a chain, leaf first, to a key: `x5c` and `x5t#S256`.
-pub fn attach(chain: &[Certificate], members: &mut Members) {
+pub fn attach(chain: &[&Certificate], members: &mut Members) {
     let Some(leaf) = chain.first() else {
         return;
     };
-    let texts: Vec<_> = chain.iter().map(Certificate::to_x5c).collect();
+    let texts: Vec<_> = chain.iter().map(|link| link.to_x5c()).collect();
     members.set_texts("x5c", &texts);
     members.set_text("x5t#S256", &base64url::encode(leaf.sha256()));
+}
+
+/// Reads the public key of a certification request (RFC 2986) that is signed with the private
+/// one.
+pub fn read_request(der: &[u8]) -> Result<Members<'static>> {
+    let broken = || Error::invalid("a certification request that does not parse");
+    let request = X509Req::from_der(der).map_err(|error| broken().cause(error))?;
+    let key = request.public_key();
+    let key = key.map_err(|error| {
+        Error::invalid("a certification request whose public key cannot be read").cause(error)
+    })?;
+    let members = der::read(
+        &key.public_key_to_der()
+            .map_err(|error| broken().cause(error))?,
+    )?;
+    match request.verify(&key) {
+        Ok(true) => Ok(members),
+        _ => Err(Error::invalid(
+            "a certification request that is not signed with its own key",
+        )),
+    }
 }

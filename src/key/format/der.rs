@@ -42,7 +42,7 @@ impl Kind {
     pub fn in_words(self) -> &'static str {
         match self {
             Kind::Pkcs8 => "a PKCS#8 private key",
-            Kind::EncryptedPkcs8 => "a passphrase-protected PKCS#8 key",
+            Kind::EncryptedPkcs8 => "an encrypted PKCS#8 key",
             Kind::Pkcs1Private => "a PKCS#1 RSA private key",
             Kind::Pkcs1Public => "a PKCS#1 RSA public key",
             Kind::Sec1 => "a SEC1 EC private key",
@@ -95,10 +95,12 @@ fn children_tags(outer: &AnyRef) -> Vec<Tag> {
     children.iter().map(|child| child.header().tag()).collect()
 }
 
-/// Reads a key of any kind that jwks reads; what is none says so.
+/// Reads a key that stands by itself and is not encrypted; what is none says so.
 pub fn read(der: &[u8]) -> Result<Members<'static>> {
     let Some(kind) = kind(der) else {
-        return Err(Error::invalid("it is no key or certificate in DER"));
+        return Err(Error::invalid(
+            "it is no key, certificate or keystore in DER",
+        ));
     };
     let broken = |error| {
         Error::invalid(format!("{} that does not parse", kind.in_words())).cause(DerError(error))
@@ -109,15 +111,8 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
         Kind::Pkcs1Public => rsa_public(der),
         Kind::Sec1 => sec1(der, None),
         Kind::Spki => spki(&SubjectPublicKeyInfoRef::from_der(der).map_err(broken)?),
-        Kind::EncryptedPkcs8 => Err(Error::invalid("it is a passphrase-protected PKCS#8 key")
-            .hint("decrypt it on the way: openssl pkey -in KEY | jwks set SET -")),
-        Kind::Pkcs12 => Err(Error::invalid("it is a PKCS#12 keystore")
-            .hint("take its key out on the way: openssl pkcs12 -in FILE -nodes | jwks set SET -")),
-        Kind::Certificate => Err(Error::invalid("it is a certificate, not a key")),
-        Kind::Request => Err(
-            Error::invalid("it is a certification request, not a key").hint(
-                "take its key out on the way: openssl req -in FILE -pubkey -noout | jwks set SET -",
-            ),
+        Kind::EncryptedPkcs8 | Kind::Pkcs12 | Kind::Certificate | Kind::Request => Err(
+            Error::invalid(format!("it is {}, not a key", kind.in_words())),
         ),
     }
 }
@@ -243,7 +238,7 @@ fn pkcs8(key: &PrivateKeyInfoRef) -> Result<Members<'static>> {
     Ok(members)
 }
 
-fn mismatch() -> Error {
+pub(super) fn mismatch() -> Error {
     Error::invalid("a private key whose public part belongs to another key")
 }
 
@@ -359,12 +354,16 @@ fn sec1(der: &[u8], outside: Option<&'static Curve>) -> Result<Members<'static>>
     Ok(members)
 }
 
-fn elliptic_private(curve: &'static Curve, d: &[u8]) -> Result<Members<'static>> {
+pub(super) fn elliptic_private(curve: &'static Curve, d: &[u8]) -> Result<Members<'static>> {
     let public = openssl_key::public_from_private(curve, d)?;
     Ok(elliptic(curve, &public, Some(d)))
 }
 
-fn elliptic(curve: &'static Curve, public: &Point, d: Option<&[u8]>) -> Members<'static> {
+pub(super) fn elliptic(
+    curve: &'static Curve,
+    public: &Point,
+    d: Option<&[u8]>,
+) -> Members<'static> {
     let mut members = Members::default();
     members.set_text("kty", curve.kty);
     members.set_text("crv", curve.name);

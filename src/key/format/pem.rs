@@ -1,17 +1,21 @@
-//! PEM (RFC 7468): one or several blocks, text around them allowed.
+//! PEM (RFC 7468): one or several blocks, text around them allowed; and the encryption of
+//! RFC 1421 section 4.6.1.3 that OpenSSL's older forms have.
 
-use super::certificate::{self, Certificate};
+use super::contents::Contents;
 use super::der::{self, Kind};
+use super::unlock::{Unlock, denied};
+use super::{openssh, read_der};
 use crate::error::{Error, Result};
-use crate::key::members::Members;
-use crate::key::thumbprint::thumbprint;
+use crate::secret::Secret;
+use openssl::hash::MessageDigest;
+use openssl::pkcs5::bytes_to_key;
+use openssl::symm::{self, Cipher};
 
 /// How a block begins; a file with this in it is PEM.
 pub const MARKER: &str = "-----BEGIN ";
 
-/// Reads every key of a PEM file. Certificates that follow each other as issued make one chain;
-/// a chain joins the key of the file that its leaf is for, or else gives its public key.
-pub fn read(text: &str) -> Result<Vec<Members<'static>>> {
+/// Reads every key and certificate of a PEM file.
+pub fn read(text: &str, unlock: &Unlock) -> Result<Contents> {
     let blocks = pem::parse_many(text)
         .map_err(|error| Error::invalid(format!("a PEM block that does not parse: {error}")))?;
     let announced = text.matches(MARKER).count();
@@ -19,61 +23,22 @@ pub fn read(text: &str) -> Result<Vec<Members<'static>>> {
         let message = format!("only {} of {announced} PEM blocks are whole", blocks.len());
         return Err(Error::invalid(message).hint("each needs its END line"));
     }
-    let mut keys = Vec::new();
-    let mut chains: Vec<Vec<Certificate>> = Vec::new();
+    let mut contents = Contents::default();
     for (i, block) in blocks.iter().enumerate() {
-        let about = |error: Error| error.about(format!("PEM block {}", i + 1));
-        match read_block(block).map_err(about)? {
-            Block::Key(members) => keys.push(members),
-            Block::Certificate(certificate) => match chains.last_mut() {
-                Some(chain) if chain.last().is_some_and(|last| certificate.issued(last)) => {
-                    chain.push(certificate);
-                }
-                _ => chains.push(vec![certificate]),
-            },
-            Block::Nothing => {}
-        }
+        let read = read_block(block, unlock);
+        contents.extend(read.map_err(|error| error.about(format!("PEM block {}", i + 1)))?);
     }
-    for chain in chains {
-        join(&chain, &mut keys)?;
-    }
-    if keys.is_empty() {
+    if contents.is_empty() {
         return Err(Error::invalid("no key in the PEM file"));
     }
-    Ok(keys)
+    Ok(contents)
 }
 
-fn join(chain: &[Certificate], keys: &mut Vec<Members<'static>>) -> Result<()> {
-    let mut certified = chain[0].public_key()?;
-    let own = thumbprint(&certified);
-    match keys
-        .iter_mut()
-        .find(|key| thumbprint(key) == own && !key.has("x5c"))
-    {
-        Some(key) => certificate::attach(chain, key),
-        None => {
-            certificate::attach(chain, &mut certified);
-            keys.push(certified);
-        }
-    }
-    Ok(())
-}
-
-enum Block {
-    Key(Members<'static>),
-    Certificate(Certificate),
-    /// Curve parameters, which the key that follows repeats.
-    Nothing,
-}
-
-fn read_block(block: &pem::Pem) -> Result<Block> {
+fn read_block(block: &pem::Pem, unlock: &Unlock) -> Result<Contents> {
     let label = block.tag();
-    if block.headers().get("Proc-Type").is_some() {
-        return Err(Error::invalid(format!("a passphrase-protected {label}"))
-            .hint("decrypt it on the way: openssl pkey -in KEY | jwks set SET -"));
-    }
     let expected = match label {
-        "EC PARAMETERS" => return Ok(Block::Nothing),
+        // Curve parameters, which the key that follows repeats.
+        "EC PARAMETERS" => return Ok(Contents::default()),
         "PRIVATE KEY" => Kind::Pkcs8,
         "ENCRYPTED PRIVATE KEY" => Kind::EncryptedPkcs8,
         "RSA PRIVATE KEY" => Kind::Pkcs1Private,
@@ -83,10 +48,7 @@ fn read_block(block: &pem::Pem) -> Result<Block> {
         "CERTIFICATE" | "X509 CERTIFICATE" => Kind::Certificate,
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Kind::Request,
         "OPENSSH PRIVATE KEY" => {
-            return Err(
-                Error::invalid("an OpenSSH private key, which is not read yet")
-                    .hint("rewrite a copy of it as PEM: ssh-keygen -p -m PEM -f COPY"),
-            );
+            return openssh::read_private(block.contents(), unlock).map(Contents::from);
         }
         other => {
             return Err(Error::invalid(format!(
@@ -94,24 +56,60 @@ fn read_block(block: &pem::Pem) -> Result<Block> {
             )));
         }
     };
+    if block.headers().get("Proc-Type").is_some() {
+        let content = decrypt(block, unlock)?;
+        return match der::kind(content.expose()) {
+            Some(kind) if kind == expected => read_der(content.expose(), unlock),
+            _ => Err(denied()),
+        };
+    }
     match der::kind(block.contents()) {
-        Some(kind) if kind == expected => {}
+        Some(kind) if kind == expected => read_der(block.contents(), unlock),
         Some(kind) => {
             let found = kind.in_words();
-            return Err(Error::invalid(format!(
+            Err(Error::invalid(format!(
                 "the label says {label}, the content is {found}"
-            )));
+            )))
         }
-        None => {
-            return Err(Error::invalid(format!(
-                "{label} whose content is no such thing in DER"
-            )));
+        None => Err(Error::invalid(format!(
+            "{label} whose content is no such thing in DER"
+        ))),
+    }
+}
+
+/// Decrypts a block with the headers Proc-Type and DEK-Info. Its key is one MD5 of the password
+/// and the first 8 octets of the initialisation vector, and more where that is too short.
+fn decrypt(block: &pem::Pem, unlock: &Unlock) -> Result<Secret<Vec<u8>>> {
+    let information = block.headers().get("DEK-Info").unwrap_or_default();
+    let (name, iv) = information.split_once(',').unwrap_or((information, ""));
+    let cipher = match name {
+        "AES-128-CBC" => Cipher::aes_128_cbc(),
+        "AES-192-CBC" => Cipher::aes_192_cbc(),
+        "AES-256-CBC" => Cipher::aes_256_cbc(),
+        "DES-EDE3-CBC" => Cipher::des_ede3_cbc(),
+        other => {
+            let message = format!("encrypted with {other:?}, which jwks does not read");
+            return Err(Error::invalid(message)
+                .hint("encrypt it anew: openssl pkey -in KEY -aes256 -out NEW"));
         }
-    }
-    if expected == Kind::Certificate {
-        let certificate = Certificate::parse(block.contents());
-        let broken = || Error::invalid("a certificate that does not parse");
-        return certificate.map(Block::Certificate).ok_or_else(broken);
-    }
-    der::read(block.contents()).map(Block::Key)
+    };
+    let iv = hexadecimal(iv).filter(|iv| Some(iv.len()) == cipher.iv_len());
+    let iv = iv.ok_or_else(|| Error::invalid("a DEK-Info that does not parse"))?;
+    let password = unlock.password()?.as_bytes();
+    let key = bytes_to_key(cipher, MessageDigest::md5(), password, iv.get(..8), 1);
+    let key = key.map(|pair| Secret::new(pair.key)).map_err(|error| {
+        Error::failed("OpenSSL cannot derive the key of the password").cause(error)
+    })?;
+    let content = symm::decrypt(cipher, key.expose(), Some(&iv), block.contents());
+    content.map(Secret::new).map_err(|_| denied())
+}
+
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).and_then(|digit| digit.try_into().ok()))
+        .collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    let pairs = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]);
+    Some(pairs.collect())
 }

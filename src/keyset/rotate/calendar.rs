@@ -1,6 +1,6 @@
 //! One line and its schedule: when the active key is followed, and by which one.
 
-use super::super::lifecycle::{self, State, begin};
+use super::super::lifecycle::{State, begin};
 use super::template::Template;
 use super::{CLOCK_DIFFERENCE, NewKey, Planner, Successor};
 use crate::error::Result;
@@ -21,13 +21,18 @@ impl Planner<'_, '_> {
             return self.begin_again(line);
         };
         let schedule = self.policy.schedule;
+        let mut pending = self.lines.pending(line);
         if let Some(begins) = self.lines.end_of_line(line) {
-            let pending = self.lines.pending(line);
             self.end_in_turn(Some(active), &pending, begins);
             return Ok(());
         }
+        // A key that moves to another line may have a pending one of its own line behind it.
+        let moves = self.lines.followed_from(active);
+        if let Some(begins) = moves.filter(|moves| pending.iter().all(|(nbf, _)| nbf >= moves)) {
+            self.end_in_turn(Some(active), &[], begins);
+            return Ok(());
+        }
         let key = &self.lines.set.keys[active];
-        let mut pending = self.lines.pending(line);
         let mut is_unlike = false;
         if self.policy.asks_for_material(&self.lines.headers[active]) {
             let wanted = Template::like(key, self.policy)?;
@@ -54,10 +59,17 @@ impl Planner<'_, '_> {
         };
         let latest = needed.or(due.times.iter().copied().min());
         let latest = latest.unwrap_or(i64::MAX);
+        let mut newer = Vec::new();
         let next = match (first.filter(|first| *first <= latest), needed) {
             (None, Some(nbf)) => {
                 let template = Template::like(key, self.policy)?;
-                self.make(NewKey::from_then_on(template, nbf, self.policy.now));
+                let mut new = NewKey::from_then_on(template, nbf, self.policy.now);
+                if new.nbf.is_none() {
+                    newer.extend(self.takes_over(first));
+                    let end = newer.first().filter(|_| schedule.keep == 0);
+                    new.exp = end.map(|end| end.saturating_add(schedule.grace()));
+                }
+                self.make(new);
                 Some(self.last_signature(nbf))
             }
             (next, _) => next,
@@ -72,8 +84,17 @@ impl Planner<'_, '_> {
             }
             _ => {}
         }
-        self.end_retired(line, next.as_slice(), schedule.keep);
+        newer.extend(next);
+        self.end_retired(line, &newer, schedule.keep);
         Ok(())
+    }
+
+    /// When a pending key takes over from a new one that signs at once, as it would have from the old
+    /// one: where it begins before the new one is due.
+    fn takes_over(&self, first: Option<i64>) -> Option<i64> {
+        let every = self.policy.schedule.every;
+        let due = every.map(|every| self.policy.now.saturating_add(every));
+        first.filter(|first| due.is_none_or(|due| *first <= due))
     }
 
     /// When an active key is to be followed, by its age and by its end. `first` is when the first
@@ -133,23 +154,30 @@ impl Planner<'_, '_> {
     /// A line in which nobody signs any more gets a key at once. One that is yet to begin, and one
     /// that has moved, gets none.
     fn begin_again(&mut self, line: usize) -> Result<()> {
-        let Some(last) = self.lines.last_begun(line) else {
+        let signer = self.lines.signer_before(line);
+        let Some(last) = signer.or_else(|| self.lines.last_begun(line)) else {
             return Ok(());
         };
         let pending = self.lines.pending(line);
         let is_awaited = |(_, i): &(i64, usize)| !self.lines.led_to(*i).is_empty();
-        if pending.iter().any(is_awaited) {
+        if signer.is_none() && pending.iter().any(is_awaited) {
             return Ok(());
         }
         let headers = &self.lines.headers;
-        let successor = lifecycle::successor(&headers[last], headers);
+        let successor = self.lines.successor(last);
         let was_pending = |i: usize| self.lines.state_before(i) == Some(State::Pending);
         let next = match successor {
             // It moves to another line later.
             Some(i) if was_pending(i) && !self.lines.compromised.contains(&i) => headers[i].nbf,
             Some(i) if was_pending(i) => None,
             None if headers[last].successor.is_none() => None,
-            None if self.lines.state_before(last) == Some(State::Active) => None,
+            None if signer.is_some() => None,
+            None if self.lines.is_led_to(line) => None,
+            Some(_) if self.lines.leads_around(line) => None,
+            Some(i) if self.lines.compromised.contains(&last) => {
+                self.keep_moved(line, i);
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         let kid = headers[last].successor.as_deref().map(str::to_owned);
@@ -158,12 +186,19 @@ impl Planner<'_, '_> {
         let due = schedule
             .every
             .map(|every| self.policy.now.saturating_add(every));
-        // A pending key takes over from the new one as it would have from the old one.
         let first = pending.first().map(|(nbf, _)| *nbf);
-        let first = first.filter(|first| due.is_none_or(|due| *first <= due));
+        let ends = self.lines.end_of_line(line);
+        let ends = ends.filter(|ends| *ends > self.policy.now);
+        // Where the line ends, so does each of its keys.
+        let first = match ends {
+            Some(_) => first,
+            None => self.takes_over(first),
+        };
         let staged = due.and_then(|due| self.beginning(due));
         let staged = staged.filter(|_| first.is_none() && next.is_none());
-        let end = first.or(staged).filter(|_| schedule.keep == 0);
+        let end = first
+            .or(staged)
+            .filter(|_| schedule.keep == 0 || ends.is_some());
         let fresh = self.make(NewKey {
             template: template.clone(),
             nbf: None,
@@ -177,8 +212,8 @@ impl Planner<'_, '_> {
         }
         self.redirect_past_gone(line, &fresh);
         self.due.extend(due.map(|due| self.staging(due)));
-        if let Some(begins) = self.lines.end_of_line(line) {
-            self.end_in_turn(None, &pending, begins);
+        if let Some(ends) = ends {
+            self.end_in_turn(None, &pending, ends);
         }
         let mut newer: Vec<_> = first.or(staged).into_iter().collect();
         newer.push(self.policy.now);

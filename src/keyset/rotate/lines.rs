@@ -7,7 +7,7 @@ use crate::key::check::{has_error, is_supported, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The member that says since when, and why, a key is not to be trusted (OpenID Federation 1.0
 /// section 8.7.3).
@@ -25,6 +25,9 @@ pub(super) struct Lines<'s> {
     pub unsound: Vec<usize>,
     /// The state of each key that counts, among those that do.
     states: Vec<Option<State>>,
+    /// The successor in another line of each key that counts, among those that do: nobody signs with
+    /// a public key.
+    successors: Vec<Option<usize>>,
     now: i64,
 }
 
@@ -32,7 +35,7 @@ impl<'s> Lines<'s> {
     /// `headers` are those of the set's keys, with the dates that count.
     pub fn of(
         set: &'s KeySet<'s>,
-        headers: Vec<Header<'s>>,
+        mut headers: Vec<Header<'s>>,
         compromised: BTreeSet<usize>,
         now: i64,
     ) -> Self {
@@ -48,6 +51,16 @@ impl<'s> Lines<'s> {
                 None => all.push(vec![position]),
             }
         }
+        // Who follows within a line is a matter of dates.
+        for line in &all {
+            let kids: HashSet<_> = line.iter().map(|i| headers[*i].kid.clone()).collect();
+            for position in line {
+                let successor = &mut headers[*position].successor;
+                if successor.is_some() && kids.contains(successor) {
+                    *successor = None;
+                }
+            }
+        }
         let is_private = |i: &usize| {
             let key = &set.keys[*i];
             let is_known = key.members().is_ok_and(|members| is_supported(&members));
@@ -61,6 +74,10 @@ impl<'s> Lines<'s> {
         for (position, state) in counting.iter().zip(states_of(&among, now)) {
             states[*position] = Some(state);
         }
+        let mut successors = vec![None; headers.len()];
+        for (position, successor) in counting.iter().zip(lifecycle::successors(&among)) {
+            successors[*position] = successor.map(|i| counting[i]);
+        }
         Lines {
             set,
             headers,
@@ -68,6 +85,7 @@ impl<'s> Lines<'s> {
             compromised,
             unsound,
             states,
+            successors,
             now,
         }
     }
@@ -103,6 +121,12 @@ impl<'s> Lines<'s> {
     /// What a line is called: its algorithm, or its curve or key type where it has none.
     pub fn name(&self, line: &[usize]) -> &str {
         line.first().map_or("", |i| line_name(&self.headers[*i]))
+    }
+
+    /// The algorithm that the keys of a line name. A curve may have the same name: Ed25519.
+    pub fn alg(&self, line: usize) -> Option<&str> {
+        let first = self.all[line].first()?;
+        self.headers[*first].alg.as_deref()
     }
 
     /// What the keys of a line are for.
@@ -141,9 +165,16 @@ impl<'s> Lines<'s> {
         self.in_state(line, State::Active).next()
     }
 
-    /// The pending keys of a line, each with its beginning, the first one first.
+    /// The key of a line that signed until now, and may be compromised.
+    pub fn signer_before(&self, line: usize) -> Option<usize> {
+        let mut keys = self.all[line].iter().copied();
+        keys.find(|i| self.states[*i] == Some(State::Active))
+    }
+
+    /// The pending keys of a line that will sign, each with its beginning, the first one first.
     pub fn pending(&self, line: usize) -> Vec<(i64, usize)> {
         let keys = self.in_state(line, State::Pending);
+        let keys = keys.filter(|i| !lifecycle::never_begins(&self.headers[*i]));
         let mut pending: Vec<_> = keys
             .filter_map(|i| Some((self.headers[i].nbf?, i)))
             .collect();
@@ -168,17 +199,25 @@ impl<'s> Lines<'s> {
         })
     }
 
-    /// When a line ends because it moves to another: when the successor of its last key begins.
+    /// When a line ends because it moves to another: when the successor of its last key begins, or
+    /// that key itself where it would be too late to sign.
     pub fn end_of_line(&self, line: usize) -> Option<i64> {
         let last = self.last_to_sign(line)?;
-        let successor = lifecycle::successor(&self.headers[last], &self.headers)?;
+        let begins = self.followed_from(last)?;
+        Some(begins.max(self.headers[last].nbf.unwrap_or(begins)))
+    }
+
+    /// When the successor begins that follows a key in another line.
+    pub fn followed_from(&self, position: usize) -> Option<i64> {
+        let successor = self.successor(position)?;
         let begins = self.headers[successor].nbf.unwrap_or(self.now);
-        self.is_settled(last).then_some(begins)
+        self.is_settled(position).then_some(begins)
     }
 
     fn last_to_sign(&self, line: usize) -> Option<usize> {
         self.newest(line, |i| {
-            self.state(i).is_some_and(|state| state != State::Expired)
+            let lives = self.state(i).is_some_and(|state| state != State::Expired);
+            lives && !lifecycle::never_begins(&self.headers[i])
         })
     }
 
@@ -198,11 +237,16 @@ impl<'s> Lines<'s> {
         kid.map(str::to_owned)
     }
 
+    /// The key of another line that a key names as its successor, where that one has its private
+    /// part and begins some day.
+    pub fn successor(&self, position: usize) -> Option<usize> {
+        self.successors[position]
+    }
+
     /// Whether a key names a successor that follows it: one that is there, or was until it was
     /// compromised.
     pub fn is_settled(&self, position: usize) -> bool {
-        let successor = lifecycle::successor(&self.headers[position], &self.headers);
-        successor.is_some_and(|i| {
+        self.successor(position).is_some_and(|i| {
             let has_begun = self.headers[i].nbf.is_none_or(|nbf| nbf <= self.now);
             !self.compromised.contains(&i) || has_begun
         })
@@ -219,6 +263,24 @@ impl<'s> Lines<'s> {
             .filter(count)
             .filter(names)
             .collect()
+    }
+
+    /// Whether keys that are published lead into a line: whoever follows them looks for a key there.
+    pub fn is_led_to(&self, line: usize) -> bool {
+        let leading = self.all[line].iter().flat_map(|i| self.led_to(*i));
+        let mut states = leading.filter_map(|i| self.state(i));
+        states.any(|state| state != State::Expired)
+    }
+
+    /// Whether a line has moved to others that lead back to it, so that nobody signs in any of them.
+    pub fn leads_around(&self, line: usize) -> bool {
+        let moved_to = |line: &usize| {
+            let next = self.line_of(self.successor(self.last_begun(*line)?)?)?;
+            let has_signer = self.active(next).is_some() || !self.pending(next).is_empty();
+            (!has_signer).then_some(next)
+        };
+        let mut way = std::iter::successors(moved_to(&line), moved_to).take(self.all.len());
+        way.any(|next| next == line)
     }
 
     pub fn is_expired(&self, position: usize) -> bool {

@@ -1,7 +1,6 @@
 //! A move to another algorithm: the keys of the old line name their successor in the new one, and
 //! the line ends when that one begins.
 
-use super::super::lifecycle::successor;
 use super::template::Template;
 use super::{NewKey, Planner, Successor};
 use crate::error::{Error, Result};
@@ -23,7 +22,7 @@ impl Planner<'_, '_> {
         let of_use = |line: &usize| self.lines.usage(*line) == usage;
         let lines = (0..self.lines.all.len()).filter(of_use);
         let (target, others): (Vec<_>, Vec<_>) =
-            lines.partition(|line| self.lines.name(&self.lines.all[*line]) == alg);
+            lines.partition(|line| self.lines.alg(*line) == Some(alg));
         let target = target.first().copied();
         let sources = self.sources(target, &others);
         if sources.is_empty() {
@@ -76,8 +75,7 @@ impl Planner<'_, '_> {
     /// Whether a key only waits for one of these lines to begin: moving them to its own calls that
     /// off.
     fn waits_for(&self, position: usize, lines: &[usize]) -> bool {
-        let headers = &self.lines.headers;
-        let successor = successor(&headers[position], headers);
+        let successor = self.lines.successor(position);
         successor.is_some_and(|i| lines.iter().any(|line| self.lines.all[*line].contains(&i)))
     }
 
@@ -87,8 +85,7 @@ impl Planner<'_, '_> {
             .filter(|line| self.lines.is_meant(**line, self.policy));
         let moving = meant.find_map(|line| {
             let key = self.lines.active(*line)?;
-            let headers = &self.lines.headers;
-            let next = self.lines.line_of(successor(&headers[key], headers)?)?;
+            let next = self.lines.line_of(self.lines.successor(key)?)?;
             Some((&self.lines.all[*line], &self.lines.all[next]))
         });
         match moving {
@@ -194,5 +191,17 @@ impl Planner<'_, '_> {
         self.end_in_turn(self.lines.active(line), &sooner, last);
         let next = sooner.first().map_or(last, |(nbf, _)| *nbf);
         self.end_retired(line, &[next], 0);
+    }
+
+    /// A line that has moved stays so when the key goes that said it: the other ones say it, too.
+    pub(super) fn keep_moved(&mut self, line: usize, successor: usize) {
+        let Some(kid) = self.lines.kid(successor) else {
+            return;
+        };
+        for position in self.lines.begun(line) {
+            if !self.lines.is_settled(position) {
+                self.succeed(position, &Successor::There(kid.clone()));
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::lifecycle::State;
 use super::{Planner, Successor, there};
+use std::collections::HashMap;
 
 impl Planner<'_, '_> {
     /// Compromised keys go; where a server is to be told of them first, they end now and say why.
@@ -48,24 +49,58 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// A line that has moved stays so when the key goes that it moved to.
+    /// A line that has moved stays so when the key goes that it moved to: those who named it name the
+    /// one that signs in its line, or the one that it named.
     pub(super) fn lead_past_removed(&mut self) {
-        for position in self.plan.removed.clone() {
-            if self.lines.state_before(position) == Some(State::Pending) {
-                continue;
+        let headers = self.lines.headers.iter().enumerate();
+        let kids = headers.filter_map(|(i, header)| Some((header.kid.clone()?, i)));
+        // Of several with the same kid the first one is meant.
+        let positions: HashMap<_, _> = kids.rev().collect();
+        for leading in 0..self.lines.headers.len() {
+            let mut successor = self.leads_to(leading);
+            let mut is_past = false;
+            for _ in 0..self.plan.removed.len() {
+                let Some(Successor::There(kid)) = &successor else {
+                    break;
+                };
+                let next = positions.get(kid.as_str()).copied();
+                let Some(next) = next.filter(|next| self.is_gone(*next)) else {
+                    break;
+                };
+                successor = self.way_past(next);
+                is_past = true;
             }
-            let line = self.lines.line_of(position);
-            let active = line.and_then(|line| self.lines.active(line));
-            let kid = active.and_then(|active| self.lines.kid(active));
-            let own = self.lines.headers[position].successor.as_deref();
-            let Some(kid) = kid.or(own.map(str::to_owned)) else {
-                continue;
-            };
-            for leading in self.lines.led_to(position) {
-                let is_led = self.plan.successors.contains_key(&leading);
-                if !is_led && !self.plan.removed.contains(&leading) {
-                    self.succeed(leading, &Successor::There(kid.clone()));
-                }
+            if let Some(successor) = successor.filter(|_| is_past)
+                && !self.plan.removed.contains(&leading)
+            {
+                self.succeed(leading, &successor);
+            }
+        }
+    }
+
+    /// Whether a key goes that has begun.
+    fn is_gone(&self, position: usize) -> bool {
+        let has_begun = self.lines.state_before(position) != Some(State::Pending);
+        has_begun && self.plan.removed.contains(&position)
+    }
+
+    /// Who follows those that a key which goes has followed.
+    fn way_past(&self, position: usize) -> Option<Successor> {
+        let line = self.lines.line_of(position)?;
+        let active = self.lines.active(line);
+        let active = active.and_then(|active| self.lines.kid(active));
+        let last = || self.leads_to(self.lines.last_begun(line)?);
+        let active = active.map(Successor::There);
+        active.or_else(|| self.leads_to(position)).or_else(last)
+    }
+
+    /// The successor of a key after this rotation.
+    fn leads_to(&self, position: usize) -> Option<Successor> {
+        match self.plan.successors.get(&position) {
+            Some(planned) => planned.clone(),
+            None => {
+                let successor = self.lines.successor(position)?;
+                self.lines.kid(successor).map(Successor::There)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
-use crate::keyset::import::{self, Form};
+use crate::keyset::import;
 use crate::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -73,7 +73,7 @@ impl Answer {
 
     /// The body as a JWK Set: strict JSON, its keys not looked into.
     pub fn key_set(&self) -> Result<KeySet<'static>> {
-        import::read(self.body.expose(), Some(Form::Jwks)).map_err(|error| {
+        import::read_set(self.body.expose()).map_err(|error| {
             Error::remote(format!("the answer to {}: {error}", self.call))
                 .hint("is this the right address, and the right kind of server?")
         })

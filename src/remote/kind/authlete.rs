@@ -6,7 +6,7 @@ use crate::key::Key;
 use crate::key::members::{Members, quoted};
 use crate::key::public::has_private_member;
 use crate::keyset::KeySet;
-use crate::keyset::import::{self, Form as Document};
+use crate::keyset::import;
 use crate::keyset::storage::Storage;
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::remote::place::{Place, parse_address};
@@ -255,7 +255,7 @@ impl Service {
         if json.expose().trim().is_empty() {
             return Ok(KeySet::default());
         }
-        import::read(json.expose().as_bytes(), Some(Document::Jwks))
+        import::read_set(json.expose().as_bytes())
             .map_err(|error| error.about(format!("the jwks of {}", self.call)))
     }
 

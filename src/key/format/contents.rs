@@ -1,0 +1,170 @@
+//! What one file holds, keys and certificates, and how they belong together.
+
+use super::certificate::{self, Certificate};
+use crate::error::{Error, Result};
+use crate::key::members::Members;
+use crate::key::thumbprint::thumbprint;
+use std::collections::HashSet;
+
+/// The most certificates of one file; each is held against each other.
+const CERTIFICATES: usize = 1000;
+
+/// Keys and certificates of one file, in its order.
+#[derive(Default)]
+pub struct Contents {
+    /// The keys.
+    pub keys: Vec<Members<'static>>,
+    /// The certificates: of keys, and of those who issued them.
+    pub certificates: Vec<Certificate>,
+    /// Keys of the file were left out on purpose, so that certificates may be without one.
+    pub is_part: bool,
+}
+
+/// The keys of a file with their certificates.
+pub struct Joined {
+    /// The keys.
+    pub keys: Vec<Members<'static>>,
+    /// What there is to say of certificates that were left out.
+    pub notes: Vec<String>,
+}
+
+impl From<Members<'static>> for Contents {
+    fn from(key: Members<'static>) -> Self {
+        Contents {
+            keys: vec![key],
+            ..Contents::default()
+        }
+    }
+}
+
+impl Contents {
+    /// Whether there is nothing that a key could come from.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.certificates.is_empty()
+    }
+
+    /// Takes in what another document holds.
+    pub fn extend(&mut self, other: Contents) {
+        self.keys.extend(other.keys);
+        self.certificates.extend(other.certificates);
+        self.is_part |= other.is_part;
+    }
+
+    /// Gives each key its certificate with the chain above it, found by public key and issuer,
+    /// wherever they stand in the file. Without a private key in the file the other certificates
+    /// that issued none give their public keys.
+    pub fn joined(mut self) -> Result<Joined> {
+        self.drop_doubles();
+        if self.certificates.len() > CERTIFICATES {
+            let message = format!("more than {CERTIFICATES} certificates");
+            return Err(Error::invalid(message));
+        }
+        let has_private = self.keys.iter().any(is_private);
+        let mut chains = Chains::of(&self.certificates);
+        for key in &mut self.keys {
+            if let Some(leaf) = chains.leaf_of(key).filter(|_| !key.has("x5c")) {
+                certificate::attach(&chains.take(leaf), key);
+            }
+        }
+        let mut notes = Vec::new();
+        while let Some(leaf) = chains.next_leaf() {
+            let chain = chains.take(leaf);
+            if !has_private {
+                let about = |error: Error| {
+                    error.about(format!("the certificate of {}", chain[0].subject()))
+                };
+                let mut members = chain[0].public_key().map_err(about)?;
+                certificate::attach(&chain, &mut members);
+                self.keys.push(members);
+            } else if !self.is_part {
+                notes.push(format!(
+                    "the certificate of {} belongs to none of the private keys, and is left out",
+                    chain[0].subject()
+                ));
+            }
+        }
+        Ok(Joined {
+            keys: self.keys,
+            notes,
+        })
+    }
+
+    /// Leaves out certificates that stand twice, and the public form of keys that are there with
+    /// their private part.
+    fn drop_doubles(&mut self) {
+        let mut seen = HashSet::new();
+        self.certificates
+            .retain(|certificate| seen.insert(certificate.der().to_vec()));
+        let private: HashSet<_> = self
+            .keys
+            .iter()
+            .filter(|key| is_private(key))
+            .filter_map(|key| thumbprint(key))
+            .collect();
+        self.keys.retain(|key| {
+            is_private(key)
+                || !thumbprint(key).is_some_and(|thumbprint| private.contains(&thumbprint))
+        });
+    }
+}
+
+fn is_private(key: &Members) -> bool {
+    key.has("d") || key.has("k")
+}
+
+/// Certificates, who issued whom, and which are in a chain already.
+struct Chains<'a> {
+    certificates: &'a [Certificate],
+    thumbprints: Vec<Option<String>>,
+    is_issuer: Vec<bool>,
+    is_taken: Vec<bool>,
+}
+
+impl<'a> Chains<'a> {
+    fn of(certificates: &'a [Certificate]) -> Self {
+        let count = certificates.len();
+        // A key that jwks does not support may well be in a chain, above one that it does.
+        let own = |certificate: &Certificate| thumbprint(&certificate.public_key().ok()?);
+        let issued_any =
+            |i: usize| (0..count).any(|j| i != j && certificates[i].issued(&certificates[j]));
+        Chains {
+            certificates,
+            thumbprints: certificates.iter().map(own).collect(),
+            is_issuer: (0..count).map(issued_any).collect(),
+            is_taken: vec![false; count],
+        }
+    }
+
+    fn leaf_of(&self, key: &Members) -> Option<usize> {
+        let own = thumbprint(key)?;
+        let mut thumbprints = self.thumbprints.iter();
+        thumbprints.position(|thumbprint| thumbprint.as_deref() == Some(&own))
+    }
+
+    /// A certificate that is in no chain yet: one that issued no other, while there is such.
+    fn next_leaf(&self) -> Option<usize> {
+        let mut free = (0..self.is_taken.len()).filter(|i| !self.is_taken[*i]);
+        let first = free.clone().next();
+        free.find(|i| !self.is_issuer[*i]).or(first)
+    }
+
+    /// The chain from a certificate up to the last one whose issuer is there.
+    fn take(&mut self, leaf: usize) -> Vec<&'a Certificate> {
+        let mut chain = vec![leaf];
+        let mut last = leaf;
+        loop {
+            self.is_taken[last] = true;
+            let issuer = (0..self.certificates.len()).find(|i| {
+                !chain.contains(i) && self.certificates[*i].issued(&self.certificates[last])
+            });
+            match issuer {
+                Some(issuer) if !self.certificates[last].issued(&self.certificates[last]) => {
+                    chain.push(issuer);
+                    last = issuer;
+                }
+                _ => break,
+            }
+        }
+        chain.into_iter().map(|i| &self.certificates[i]).collect()
+    }
+}

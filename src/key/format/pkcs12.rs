@@ -1,0 +1,234 @@
+//! PKCS#12 keystores (RFC 7292): private keys, shared secrets and certificates under aliases.
+
+use super::certificate::Certificate;
+use super::contents::Contents;
+use super::der;
+use super::encryption::{bmp, decrypt, encrypted_pkcs8, pkcs8_octets, positive};
+use super::unlock::{Unlock, denied};
+use crate::error::{Error, Result};
+use crate::key::base64url;
+use crate::key::members::Members;
+use crate::secret::Secret;
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::memcmp;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::asn1::{AnyRef, BmpString, ContextSpecific, ObjectIdentifier, OctetString};
+use pkcs8::der::referenced::OwnedToRef as _;
+use pkcs8::der::{self as asn1, Decode as _, SliceReader};
+use pkcs12::cms::content_info::ContentInfo;
+use pkcs12::cms::encrypted_data::EncryptedData;
+use pkcs12::kdf::{Pkcs12KeyType, derive_key};
+use pkcs12::pfx::Pfx;
+use pkcs12::safe_bag::{SafeBag, SafeContents};
+use pkcs12::{AuthenticatedSafe, CertBag, MacData};
+use sha2::digest::block_api::BlockSizeUser;
+use sha2::digest::{Digest, FixedOutputReset};
+
+const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
+const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
+
+/// Reads a keystore: all of its keys, or those of one alias; and all certificates, which the
+/// keys' chains are made of.
+pub fn read(document: &[u8], alias: Option<&str>, unlock: &Unlock) -> Result<Contents> {
+    let pfx = Pfx::from_der(document).map_err(|_| broken())?;
+    let safe = match pfx.auth_safe.content_type {
+        DATA => pfx.auth_safe.content.decode_as::<OctetString>(),
+        SIGNED_DATA => {
+            return Err(Error::invalid(
+                "a PKCS#12 keystore that is signed with a key, which jwks does not read",
+            ));
+        }
+        _ => return Err(broken()),
+    };
+    let safe = safe.map_err(|_| broken())?;
+    if let Some(mac) = &pfx.mac_data {
+        verify(mac, safe.as_bytes(), unlock)?;
+    }
+    let mut bags = Vec::new();
+    for content in AuthenticatedSafe::from_der(safe.as_bytes()).map_err(|_| broken())? {
+        bags.extend(open(&content, unlock)?);
+    }
+    collect(bags, alias, unlock)
+}
+
+fn broken() -> Error {
+    Error::invalid("a PKCS#12 keystore that does not parse")
+}
+
+/// Holds the keystore against its message authentication code (RFC 7292 section 5.1, step 3).
+fn verify(mac: &MacData, content: &[u8], unlock: &Unlock) -> Result<()> {
+    use sha1::Sha1;
+    use sha2::{Sha224, Sha256, Sha384, Sha512};
+    unlock.spend(positive(mac.iterations)?)?;
+    let algorithm = mac.mac.algorithm.oid.to_string();
+    let (derive, digest): (MacKey, _) = match algorithm.as_str() {
+        "1.3.14.3.2.26" => (mac_key::<Sha1>, MessageDigest::sha1()),
+        "2.16.840.1.101.3.4.2.4" => (mac_key::<Sha224>, MessageDigest::sha224()),
+        "2.16.840.1.101.3.4.2.1" => (mac_key::<Sha256>, MessageDigest::sha256()),
+        "2.16.840.1.101.3.4.2.2" => (mac_key::<Sha384>, MessageDigest::sha384()),
+        "2.16.840.1.101.3.4.2.3" => (mac_key::<Sha512>, MessageDigest::sha512()),
+        other => {
+            let message = format!("a PKCS#12 keystore whose integrity is kept by {other}");
+            return Err(Error::invalid(message).hint(
+                "write it again with HMAC and SHA-256: openssl pkcs12 -export -macalg sha256",
+            ));
+        }
+    };
+    let key = derive(mac, unlock.password()?);
+    let code = || {
+        let key = PKey::hmac(key.expose())?;
+        Signer::new(digest, &key)?.sign_oneshot_to_vec(content)
+    };
+    let failed =
+        |error: ErrorStack| Error::failed("OpenSSL cannot check the keystore").cause(error);
+    let (code, given) = (code().map_err(failed)?, mac.mac.digest.as_bytes());
+    match code.len() == given.len() && memcmp::eq(&code, given) {
+        true => Ok(()),
+        false => Err(denied()),
+    }
+}
+
+/// Derives the key of a message authentication code from a password.
+type MacKey = fn(&MacData, &str) -> Secret<Vec<u8>>;
+
+fn mac_key<D: Digest + FixedOutputReset + BlockSizeUser>(
+    mac: &MacData,
+    password: &str,
+) -> Secret<Vec<u8>> {
+    let (salt, octets) = (mac.mac_salt.as_bytes(), <D as Digest>::output_size());
+    let password = bmp(password);
+    let key = derive_key::<D>(
+        password.expose(),
+        salt,
+        Pkcs12KeyType::Mac,
+        mac.iterations,
+        octets,
+    );
+    Secret::new(key)
+}
+
+/// The bags of one part of the keystore, decrypted where it is encrypted.
+fn open(content: &ContentInfo, unlock: &Unlock) -> Result<SafeContents> {
+    match content.content_type {
+        DATA => {
+            let data = content.content.decode_as::<OctetString>();
+            let data = data.map_err(|_| broken())?;
+            SafeContents::from_der(data.as_bytes()).map_err(|_| broken())
+        }
+        ENCRYPTED_DATA => {
+            let data = content.content.decode_as::<EncryptedData>();
+            let data = data.map_err(|_| broken())?.enc_content_info;
+            let ciphertext = data.encrypted_content.ok_or_else(broken)?;
+            let algorithm = data.content_enc_alg.owned_to_ref();
+            let bags = decrypt(algorithm, ciphertext.as_bytes(), unlock)?;
+            SafeContents::from_der(bags.expose()).map_err(|_| denied())
+        }
+        _ => Err(Error::invalid(
+            "a PKCS#12 keystore that is encrypted to a certificate, which jwks does not read",
+        )),
+    }
+}
+
+/// Takes the keys of the alias and all certificates out of bags, and out of bags in bags.
+fn collect(bags: SafeContents, alias: Option<&str>, unlock: &Unlock) -> Result<Contents> {
+    let mut contents = Contents::default();
+    let mut named = Vec::new();
+    let mut aliases = Vec::new();
+    let mut pending: Vec<SafeBag> = bags.into_iter().rev().collect();
+    while let Some(bag) = pending.pop() {
+        let content = AnyRef::from_der(&bag.bag_value).map_err(|_| broken())?;
+        let content = content.value();
+        let name = friendly_name(&bag);
+        let is_wanted = alias.is_none() || name.as_deref() == alias;
+        let about = |error: Error| match &name {
+            Some(name) => error.about(format!("{name:?} of the keystore")),
+            None => error,
+        };
+        match bag.bag_id {
+            pkcs12::PKCS_12_CERT_BAG_OID => {
+                let certificate = certificate(content).map_err(about)?;
+                if alias.is_some() && is_wanted {
+                    named.push(certificate.clone());
+                }
+                contents.certificates.push(certificate);
+            }
+            pkcs12::PKCS_12_SAFE_CONTENTS_BAG_OID => {
+                let inner = SafeContents::from_der(content).map_err(|_| broken())?;
+                pending.extend(inner.into_iter().rev());
+                continue;
+            }
+            pkcs12::PKCS_12_KEY_BAG_OID if is_wanted => {
+                contents.keys.push(der::read(content).map_err(about)?);
+            }
+            pkcs12::PKCS_12_PKCS8_KEY_BAG_OID if is_wanted => {
+                let key = encrypted_pkcs8(content, unlock).map_err(about)?;
+                contents.keys.push(key);
+            }
+            pkcs12::PKCS_12_SECRET_BAG_OID if is_wanted => {
+                contents.keys.push(secret(content, unlock).map_err(about)?);
+            }
+            _ => {}
+        }
+        aliases.extend(name);
+    }
+    if let Some(alias) = alias {
+        if contents.keys.is_empty() && named.is_empty() {
+            return Err(unknown(alias, aliases));
+        }
+        if contents.keys.is_empty() {
+            contents.certificates = named;
+        }
+        contents.is_part = true;
+    }
+    if contents.is_empty() {
+        return Err(Error::invalid("a PKCS#12 keystore without a key"));
+    }
+    Ok(contents)
+}
+
+fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
+    aliases.sort();
+    aliases.dedup();
+    let aliases: Vec<_> = aliases.iter().map(|alias| format!("{alias:?}")).collect();
+    let hint = match aliases.is_empty() {
+        true => "none of its keys has an alias; leave --alias out to take them all".into(),
+        false => format!("its aliases: {}", aliases.join(", ")),
+    };
+    Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
+}
+
+/// The bag's friendlyName (RFC 2985 section 5.5.1), which Java calls the alias.
+fn friendly_name(bag: &SafeBag) -> Option<String> {
+    let mut attributes = bag.bag_attributes.as_ref()?.iter();
+    let name = attributes.find(|attribute| attribute.oid == FRIENDLY_NAME)?;
+    let name = name.values.iter().next()?.decode_as::<BmpString>().ok()?;
+    Some(name.to_string())
+}
+
+fn certificate(bag: &[u8]) -> Result<Certificate> {
+    let bag = CertBag::from_der(bag).map_err(|_| broken())?;
+    let certificate = Certificate::parse(bag.cert_value.as_bytes());
+    certificate.ok_or_else(|| Error::invalid("a certificate that does not parse"))
+}
+
+/// A shared secret as Java writes it: the octets of the key in an encrypted PKCS#8 structure.
+fn secret(bag: &[u8], unlock: &Unlock) -> Result<Members<'static>> {
+    let read = |bag: &[u8]| -> asn1::Result<OctetString> {
+        let mut reader = SliceReader::new(AnyRef::from_der(bag)?.value())?;
+        let _kind: ObjectIdentifier = ObjectIdentifier::decode(&mut reader)?;
+        let value = ContextSpecific::<OctetString>::decode(&mut reader)?;
+        Ok(value.value)
+    };
+    let encrypted = read(bag).map_err(|_| broken())?;
+    let octets = pkcs8_octets(encrypted.as_bytes(), unlock)?;
+    let key = PrivateKeyInfoRef::from_der(octets.expose()).map_err(|_| denied())?;
+    let mut members = Members::default();
+    members.set_text("kty", "oct");
+    members.set_text("k", &base64url::encode(key.private_key.as_bytes()));
+    Ok(members)
+}

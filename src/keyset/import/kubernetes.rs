@@ -1,0 +1,131 @@
+//! Manifests of Kubernetes: the documents in the data of Secrets and ConfigMaps, in YAML or JSON.
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use yaml_rust2::parser::{Event, Parser};
+use yaml_rust2::{Yaml, YamlLoader};
+
+/// How deep a manifest may nest.
+const DEPTH: usize = 64;
+
+/// One value of a manifest's data: its name there, and its octets.
+pub type Item = (String, Secret<Vec<u8>>);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    kind: String,
+    #[serde(default)]
+    data: BTreeMap<String, String>,
+    #[serde(default)]
+    string_data: BTreeMap<String, String>,
+    #[serde(default)]
+    binary_data: BTreeMap<String, String>,
+    #[serde(default)]
+    items: Vec<Manifest>,
+}
+
+/// Whether a text in YAML looks like a manifest.
+pub fn is_manifest(text: &str) -> bool {
+    let has = |name| text.lines().any(|line| line.starts_with(name));
+    has("apiVersion:") && has("kind:")
+}
+
+/// Every value in the data of the Secrets and ConfigMaps of a text, in the order of their names.
+pub fn read(text: &str) -> Result<Vec<Item>> {
+    let mut items = Vec::new();
+    for document in documents(text)? {
+        let manifest: Manifest = serde_json::from_value(document)
+            .map_err(|error| Error::invalid("no manifest of Kubernetes").cause(error))?;
+        collect(manifest, &mut items)?;
+    }
+    Ok(items)
+}
+
+/// The documents of a stream of YAML, or the one of JSON.
+fn documents(text: &str) -> Result<Vec<Value>> {
+    if text.trim_start().starts_with('{') {
+        let value = serde_json::from_str(text);
+        return Ok(vec![
+            value.map_err(|error| Error::invalid("no JSON").cause(error))?,
+        ]);
+    }
+    bound(text)?;
+    let documents = YamlLoader::load_from_str(text).map_err(no_yaml)?;
+    documents.into_iter().map(to_json).collect()
+}
+
+fn no_yaml(error: yaml_rust2::ScanError) -> Error {
+    Error::invalid("no YAML").cause(error)
+}
+
+/// Refuses what would take all memory or all of the stack: a short text of aliases is a long one
+/// when they are put in, and what is nested is read by calls within calls.
+fn bound(text: &str) -> Result<()> {
+    let mut parser = Parser::new_from_str(text);
+    let mut depth = 0;
+    loop {
+        match parser.next_token().map_err(no_yaml)?.0 {
+            Event::StreamEnd => return Ok(()),
+            Event::Alias(_) => {
+                return Err(Error::invalid(
+                    "YAML with aliases, which jwks does not read",
+                ));
+            }
+            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
+            Event::MappingEnd | Event::SequenceEnd => depth -= 1,
+            _ => {}
+        }
+        if depth > DEPTH {
+            return Err(Error::invalid(format!(
+                "YAML that nests deeper than {DEPTH}"
+            )));
+        }
+    }
+}
+
+fn to_json(yaml: Yaml) -> Result<Value> {
+    Ok(match yaml {
+        Yaml::Hash(hash) => {
+            let mut object = serde_json::Map::new();
+            for (name, value) in hash {
+                let Yaml::String(name) = name else {
+                    return Err(Error::invalid("YAML with a name that is no text"));
+                };
+                object.insert(name, to_json(value)?);
+            }
+            Value::Object(object)
+        }
+        Yaml::Array(array) => Value::Array(array.into_iter().map(to_json).collect::<Result<_>>()?),
+        Yaml::String(text) | Yaml::Real(text) => Value::String(text),
+        Yaml::Integer(number) => number.into(),
+        Yaml::Boolean(truth) => truth.into(),
+        _ => Value::Null,
+    })
+}
+
+fn collect(manifest: Manifest, items: &mut Vec<Item>) -> Result<()> {
+    for manifest in manifest.items {
+        collect(manifest, items)?;
+    }
+    let (encoded, plain) = match manifest.kind.as_str() {
+        "Secret" => (manifest.data, manifest.string_data),
+        "ConfigMap" => (manifest.binary_data, manifest.data),
+        _ => return Ok(()),
+    };
+    for (name, text) in encoded {
+        let text = Secret::new(text.split_ascii_whitespace().collect::<String>());
+        let octets = STANDARD.decode(text.expose()).map_err(|error| {
+            Error::invalid(format!("{name:?} of the manifest is no base64")).cause(error)
+        })?;
+        items.push((name, Secret::new(octets)));
+    }
+    let plain = plain.into_iter();
+    items.extend(plain.map(|(name, text)| (name, Secret::new(text.into_bytes()))));
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Documents of other tools, put into the keystore: good ones open, hostile ones are refused.
+
+use super::{desk, header, open, read_jwe, run, secret_file, with};
+use crate::support::{Sandbox, vectors};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// The documents of a kind, each with its octets and what is expected of it.
+fn documents(kind: &str) -> Vec<(String, Vec<u8>, Value)> {
+    let directory = vectors().join("encrypted-jwk");
+    let expected = fs::read(directory.join("expected.json")).expect("expected.json");
+    let expected: Value = serde_json::from_slice(&expected).expect("expected.json");
+    let expected = expected.as_object().expect("an object").clone();
+    let of_kind = expected
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(kind));
+    let read = |(path, expected): (String, Value)| {
+        let content = fs::read(directory.join(&path)).expect("a vector");
+        (path, content, expected)
+    };
+    of_kind.map(read).collect()
+}
+
+/// A sandbox with the document as the set `v`, and its password in passphrase.txt.
+fn with_document(content: &[u8], expected: &Value) -> Sandbox {
+    let sandbox = desk();
+    run(&sandbox, "create other").ok();
+    secret_file(&sandbox, "store/v.jwe", content);
+    let password = expected["password"].as_str().expect("a password");
+    secret_file(&sandbox, "passphrase.txt", password);
+    sandbox
+}
+
+/// Encrypted sets that others have made tell nothing before they are opened, and everything from the
+/// first change on.
+#[test]
+fn sets_of_others_are_taken_as_they_are() {
+    let sets = documents("valid/set.");
+    assert_eq!(sets.len(), 3);
+    for (path, content, expected) in sets {
+        let sandbox = with_document(&content, &expected);
+        let table = run(&sandbox, "list").ok().stdout;
+        let row = table.lines().last().expect("a row");
+        let cells: Vec<_> = row.split_whitespace().collect();
+        assert_eq!(cells, ["v", "?", "?", "-", "yes"], "{path}");
+        let row = run(&sandbox, "list --json").ok().json()["sets"][1].clone();
+        assert_eq!(row["encrypted"], true, "{path}");
+        assert!(row.get("keys").is_none(), "{path}: {row}");
+        let needs = run(&sandbox, "list v").fails(7);
+        assert!(needs.stderr.contains("passphrase of set v"), "{needs:#?}");
+        run(&sandbox, "get v").fails(7);
+
+        let thumbprints = open(&sandbox, "thumbprint v").ok().stdout;
+        let wanted = expected["keys"].as_array().expect("keys").iter();
+        let wanted: Vec<_> = wanted
+            .filter_map(|key| key["thumbprint_sha256"].as_str())
+            .collect();
+        assert_eq!(thumbprints.lines().collect::<Vec<_>>(), wanted, "{path}");
+        let before = open(&sandbox, "get v --private").ok().json();
+        open(&sandbox, "export v").ok();
+
+        open(&sandbox, "create v --kid new").ok();
+        let jwe = read_jwe(&sandbox, "v");
+        assert_eq!(header(&jwe)["alg"], "PBES2-HS512+A256KW", "{path}");
+        assert_eq!(header(&jwe)["enc"], "A256GCM", "{path}");
+        let after = open(&sandbox, "get v --private").ok().json();
+        let keys = before["keys"].as_array().expect("keys");
+        let left = after["keys"].as_array().expect("keys");
+        assert_eq!(left[..keys.len()], keys[..], "{path}");
+        assert_eq!(
+            run(&sandbox, "list v --format names")
+                .ok()
+                .stdout
+                .lines()
+                .count(),
+            left.len()
+        );
+        assert!(
+            run(&sandbox, "get v new").ok().stdout.contains("\"new\""),
+            "{path}"
+        );
+
+        with(&sandbox, "passphrase.txt", "passwd v --remove").ok();
+        assert_eq!(
+            run(&sandbox, "get v --private").ok().json(),
+            after,
+            "{path}"
+        );
+    }
+}
+
+/// A set of which one key is no object: it is kept, as it is in a plain set.
+const KEPT: &str = "hostile/payload-set-with-bad-key.jwe";
+
+/// What is hostile is refused at once, and stays as it is; and what the cipher refuses tells nothing
+/// but that.
+#[test]
+fn hostile_documents_are_refused_and_left() {
+    let hostile = documents("hostile/");
+    assert!(hostile.len() > 150);
+    let mut texts = BTreeSet::new();
+    for (path, content, expected) in hostile {
+        if path == KEPT {
+            let sandbox = with_document(&content, &expected);
+            let run = open(&sandbox, "list v --json").ok();
+            assert_eq!(run.json()["keys"].as_array().map(Vec::len), Some(1));
+            open(&sandbox, "check v").fails(5);
+            continue;
+        }
+        let sandbox = with_document(&content, &expected);
+        let start = Instant::now();
+        let failed = open(&sandbox, "get v --private");
+        let took = start.elapsed();
+        assert!(matches!(failed.code, Some(5 | 7)), "{path}: {failed:#?}");
+        assert!(failed.stderr.contains("error: "), "{path}: {failed:#?}");
+        assert!(took < Duration::from_secs(3), "{path}: {took:?}");
+        assert_eq!(failed.stdout, "", "{path}");
+        if path.contains("tampered-") || path.contains("wrong-password-") {
+            assert_eq!(failed.code, Some(7), "{path}: {failed:#?}");
+            // None of them comes as far as the word about its few iterations.
+            texts.insert(
+                failed
+                    .stderr
+                    .replace(&*sandbox.store().to_string_lossy(), "store"),
+            );
+        }
+        for line in ["create v", "passwd v --remove", "get v"] {
+            let failed = open(&sandbox, line);
+            assert!(
+                matches!(failed.code, Some(5 | 7)),
+                "{path}: {line}: {failed:#?}"
+            );
+        }
+        let left = fs::read(sandbox.store().join("v.jwe")).expect("the file");
+        assert!(left == content, "{path} was changed");
+        assert_eq!(
+            sandbox.store_entries(),
+            [".lock", "other.json", "v.jwe"],
+            "{path}"
+        );
+        // One bad file is no reason to hide the others.
+        assert!(run(&sandbox, "list").stdout.contains("other"), "{path}");
+    }
+    let text = "error: store/v.jwe: wrong passphrase, or the encrypted document is damaged\n";
+    assert_eq!(texts.into_iter().collect::<Vec<_>>(), [text]);
+}

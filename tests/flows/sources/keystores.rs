@@ -1,0 +1,212 @@
+//! Keystores as openssl and Java's keytool write them.
+
+use crate::support::{Sandbox, has_tool};
+use serde_json::Value;
+
+/// A sandbox with a key of an algorithm in `key.pem`, its certificate in `leaf.pem`, and the
+/// authority's in `ca.pem`.
+fn with_chain(algorithm: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let line = format!(
+        "openssl genpkey {algorithm} -out key.pem
+         openssl req -x509 -newkey ed25519 -nodes -keyout ca.key -subj /CN=authority -out ca.pem
+         openssl req -new -key key.pem -subj '/CN=api/O=Example' -out request.pem
+         openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.pem"
+    );
+    sandbox.shell(&format!("set -e; {line}")).ok();
+    sandbox
+}
+
+const EC: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+
+/// The keys of a set with their private parts.
+fn keys(sandbox: &Sandbox, set: &str) -> Vec<Value> {
+    let set = sandbox.json(["get", set, "--private"]);
+    set["keys"].as_array().expect("keys").clone()
+}
+
+/// Every way in which openssl protects a keystore, with and without a certificate, gives the key.
+#[test]
+fn openssl_writes_keystores_in_many_ways() {
+    if !has_tool("openssl") {
+        return;
+    }
+    for algorithm in [EC, "-algorithm RSA", "-algorithm ed25519"] {
+        let sandbox = with_chain(algorithm);
+        let thumbprint = sandbox.ok(["thumbprint", "key.pem"]);
+        for (i, (password, options)) in [
+            ("secret", "-in leaf.pem"),
+            ("secret", "-in leaf.pem -certfile ca.pem -name 'my key'"),
+            ("", "-in leaf.pem"),
+            ("pässwörd 🔑", "-in leaf.pem"),
+            ("secret", "-nocerts"),
+            (
+                "secret",
+                "-in leaf.pem -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1",
+            ),
+            (
+                "secret",
+                "-in leaf.pem -keypbe PBE-SHA1-2DES -certpbe PBE-SHA1-2DES",
+            ),
+            (
+                "secret",
+                "-in leaf.pem -keypbe AES-128-CBC -certpbe AES-192-CBC -macalg sha512",
+            ),
+            ("secret", "-in leaf.pem -keypbe NONE -certpbe NONE"),
+            ("secret", "-in leaf.pem -nomac -iter 1"),
+            ("secret", "-in leaf.pem -macalg sha384 -iter 100000"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            sandbox.write("password", format!("{password}\n"));
+            let line = format!("openssl pkcs12 -export -inkey key.pem {options} -out {i}.p12");
+            sandbox
+                .shell(&format!("{line} -passout file:password"))
+                .ok();
+            let (set, file) = (format!("s{i}"), format!("{i}.p12"));
+            let run = sandbox
+                .run(["set", &set, &file, "--password-file", "password"])
+                .ok();
+            assert_eq!(run.stdout, thumbprint, "{algorithm} {options}");
+            let [key] = &keys(&sandbox, &set)[..] else {
+                panic!("{options}: not one key");
+            };
+            let chain = match options {
+                "-nocerts" => 0,
+                options if options.contains("ca.pem") => 2,
+                _ => 1,
+            };
+            assert_eq!(
+                key["x5c"].as_array().map_or(0, Vec::len),
+                chain,
+                "{options}"
+            );
+            sandbox.ok(["check", &set]);
+        }
+    }
+}
+
+/// Java's entries each have an alias; all of them come, or the one that is asked for, with its
+/// certificate.
+#[test]
+fn keytool_keeps_several_keys_under_aliases() {
+    if !has_tool("keytool") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("password", "changeit\n");
+    for (alias, options) in [
+        ("one", "-genkeypair -keyalg RSA -keysize 2048 -dname CN=one"),
+        (
+            "two",
+            "-genkeypair -keyalg EC -groupname secp384r1 -dname CN=two",
+        ),
+        ("three", "-genkeypair -keyalg Ed25519 -dname CN=three"),
+        ("shared", "-genseckey -keyalg HmacSHA256 -keysize 256"),
+    ] {
+        let store = "-keystore keys.p12 -storetype PKCS12 -storepass changeit";
+        sandbox
+            .shell(&format!("keytool {options} -alias {alias} {store}"))
+            .ok();
+    }
+    let set = |name: &str, alias: &str| {
+        let password = ["--password-file", "password", "--alias", alias];
+        sandbox.run(["set", name, "keys.p12"].into_iter().chain(password))
+    };
+    sandbox.ok(["set", "all", "keys.p12", "--password-file", "password"]);
+    let all = keys(&sandbox, "all");
+    assert_eq!(all.len(), 4);
+    for (alias, kty) in [
+        ("one", "RSA"),
+        ("two", "EC"),
+        ("three", "OKP"),
+        ("shared", "oct"),
+    ] {
+        let run = set(alias, alias).ok();
+        assert!(!run.stderr.contains("warning"), "{alias}: {run:#?}");
+        let [key] = &keys(&sandbox, alias)[..] else {
+            panic!("{alias}: not one key");
+        };
+        assert_eq!(key["kty"], kty, "{alias}");
+        let certificates = usize::from(kty != "oct");
+        assert_eq!(
+            key["x5c"].as_array().map_or(0, Vec::len),
+            certificates,
+            "{alias}"
+        );
+        let same = |other: &&Value| ["n", "x", "k"].iter().all(|name| other[name] == key[name]);
+        assert!(all.iter().any(|other| same(&other)), "{alias}");
+    }
+    // The secret is what keytool made, and its name is no digest of it.
+    let [secret] = &keys(&sandbox, "shared")[..] else {
+        panic!("not one key");
+    };
+    assert_eq!(secret["k"].as_str().map(str::len), Some(43), "256 bits");
+    assert_eq!(secret["kid"].as_str().map(str::len), Some(36), "a UUID");
+    let run = set("none", "Two").fails(3);
+    assert!(
+        run.stderr
+            .contains(r#"its aliases: "one", "shared", "three", "two""#),
+        "{run:#?}"
+    );
+    assert!(!sandbox.set_file("none").exists());
+}
+
+/// A certificate that Java trusts is no key of one's own.
+#[test]
+fn a_trusted_certificate_among_keys_is_told_and_left_out() {
+    if !has_tool("keytool") || !has_tool("openssl") {
+        return;
+    }
+    let sandbox = with_chain(EC);
+    sandbox.write("password", "changeit\n");
+    let store = "-keystore keys.p12 -storetype PKCS12 -storepass changeit";
+    sandbox
+        .shell(&format!(
+            "set -e
+             keytool -genkeypair -keyalg EC -groupname secp256r1 -dname CN=own -alias own {store}
+             keytool -importcert -noprompt -alias other -file ca.pem {store}"
+        ))
+        .ok();
+    let run = sandbox
+        .run(["set", "api", "keys.p12", "--password-file", "password"])
+        .ok();
+    assert!(
+        run.stderr
+            .contains("certificate of CN=authority belongs to none"),
+        "{run:#?}"
+    );
+    assert_eq!(keys(&sandbox, "api").len(), 1);
+    // By its alias it is what is wanted.
+    let alias = ["--password-file", "password", "--alias", "other"];
+    sandbox.ok(["set", "trust", "keys.p12"].into_iter().chain(alias));
+    assert_eq!(keys(&sandbox, "trust")[0]["crv"], "Ed25519");
+}
+
+/// What the refusal of Java's old form says to do leads to the keys.
+#[test]
+fn javas_old_form_becomes_a_keystore_that_is_read() {
+    if !has_tool("keytool") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("password", "changeit\n");
+    let keytool = "keytool -genkeypair -keyalg EC -groupname secp256r1 -dname CN=old -alias old";
+    let store = "-keystore old.jks -storetype JKS -storepass changeit";
+    sandbox.shell(&format!("{keytool} {store}")).ok();
+    let run = sandbox
+        .run(["set", "api", "old.jks", "--password-file", "password"])
+        .fails(5);
+    let hint = run
+        .stderr
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("hint: "));
+    let line = hint.expect("a hint").replace("FILE", "old.jks");
+    sandbox
+        .shell(&format!(
+            "{line} -srcstorepass changeit -deststorepass changeit"
+        ))
+        .ok();
+    sandbox.ok(["set", "api", "NEW.p12", "--password-file", "password"]);
+}

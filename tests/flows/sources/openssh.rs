@@ -1,0 +1,109 @@
+//! Keys as ssh-keygen writes them.
+
+use crate::support::{Sandbox, has_tool};
+
+const KINDS: &[&str] = &[
+    "-t rsa -b 2048",
+    "-t rsa -b 3072",
+    "-t ecdsa -b 256",
+    "-t ecdsa -b 384",
+    "-t ecdsa -b 521",
+    "-t ed25519",
+];
+
+/// Each kind of key, plain and with a passphrase, in OpenSSH's form and in PEM; the public key
+/// that ssh-keygen writes beside it is the same key.
+#[test]
+fn ssh_keygen_makes_keys_of_each_kind() {
+    if !has_tool("ssh-keygen") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("passphrase", "correct horse\n");
+    let forms = [
+        "",
+        "-m PEM",
+        "-m PKCS8",
+        "-Z aes128-cbc",
+        "-Z aes256-gcm@openssh.com",
+        "-Z chacha20-poly1305@openssh.com",
+    ];
+    for (i, kind) in KINDS.iter().enumerate() {
+        for (j, form) in forms.iter().enumerate() {
+            for (k, passphrase) in ["", "correct horse"].iter().enumerate() {
+                let name = format!("k{i}{j}{k}");
+                sandbox
+                    .shell(&format!(
+                        "ssh-keygen -q {kind} {form} -a 2 -N '{passphrase}' -f {name}"
+                    ))
+                    .ok();
+                let mut set = vec!["set", &name, &name];
+                if !passphrase.is_empty() {
+                    sandbox.run(&set).fails(7);
+                    set.extend(["--password-file", "passphrase"]);
+                }
+                sandbox.ok(&set);
+                // The private part belongs to the public one.
+                sandbox.ok(["check", &name]);
+                assert_eq!(
+                    sandbox.ok(["thumbprint", &name]),
+                    sandbox.ok(["thumbprint", &format!("{name}.pub")]),
+                    "{kind} {form} {passphrase:?}"
+                );
+                let row = sandbox.json(["list", &name, "--json"])["keys"][0].clone();
+                assert_eq!(row["private"], true, "{kind} {form}");
+            }
+        }
+    }
+}
+
+/// A file of public keys, with options, comments and blank lines, is a set of them.
+#[test]
+fn authorized_keys_are_public_keys() {
+    if !has_tool("ssh-keygen") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let line = "set -e
+        for kind in rsa ecdsa ed25519; do ssh-keygen -q -t $kind -N '' -f $kind; done
+        { echo '# who may come in'; echo; cat rsa.pub
+          printf 'restrict,pty '; cat ecdsa.pub; cat ed25519.pub; } > authorized_keys";
+    sandbox.shell(line).ok();
+    sandbox.ok(["set", "people", "authorized_keys"]);
+    let rows = sandbox.json(["list", "people", "--json"])["keys"].clone();
+    let kinds: Vec<_> = rows
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| &row["kty"])
+        .collect();
+    assert_eq!(kinds, ["RSA", "EC", "OKP"]);
+    assert!(
+        rows.as_array()
+            .expect("rows")
+            .iter()
+            .all(|row| row["private"] == false)
+    );
+}
+
+/// A private part beside the public one of another key is refused.
+#[test]
+fn a_damaged_key_is_refused() {
+    if !has_tool("ssh-keygen") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.shell("ssh-keygen -q -t ed25519 -N '' -f key").ok();
+    let text = std::fs::read_to_string(sandbox.path().join("key")).expect("a key");
+    // A letter in the last third, where the private part is.
+    let at = text.len() * 2 / 3;
+    let other = if text.as_bytes()[at] == b'A' {
+        'B'
+    } else {
+        'A'
+    };
+    let damaged = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+    let file = sandbox.write("damaged", damaged);
+    sandbox.run(["set", "api", &file]).fails(5);
+    assert!(sandbox.store_entries().is_empty());
+}
