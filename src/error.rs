@@ -17,7 +17,7 @@ pub enum Kind {
     Invalid,
     /// The network, a server, or an answer that makes no sense.
     Remote,
-    /// A server refuses a token, or there is none.
+    /// A token, password or passphrase is refused, or there is none.
     Denied,
     /// Two sets differ, where that was the question.
     Differs,
@@ -106,7 +106,7 @@ impl Error {
         Self::of(Kind::Remote, message)
     }
 
-    /// A server refuses who asks, or nobody says who asks: exit 7.
+    /// A token, password or passphrase is refused, or there is none: exit 7.
     pub fn denied(message: impl Into<String>) -> Self {
         Self::of(Kind::Denied, message)
     }

@@ -121,7 +121,8 @@ pub struct ExportArgs {
     #[arg(long)]
     private: bool,
 
-    /// Encrypt private keys with a password: --to pem (PKCS#8), der, openssh
+    /// Encrypt private keys with a password: --to pem (PKCS#8), der, openssh; --password-file implies
+    /// it, and --to pkcs12 and jwe always do
     #[arg(long)]
     encrypt: bool,
 

@@ -130,7 +130,7 @@ fn values_of_options() {
     );
     assert_eq!(
         ask(&["jwks", "export", "x", "--to", "p"]),
-        ["pem", "pkcs1", "pkcs1-der"]
+        ["pem", "pkcs1", "pkcs1-der", "pkcs12"]
     );
     assert_eq!(
         ask(&["jwks", "list", "--format", ""]),

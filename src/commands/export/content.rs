@@ -183,11 +183,10 @@ fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
     )
 }
 
-/// What an OpenSSH key is called: its kid, where that fits into a line.
+/// What an OpenSSH key is called: its kid, where that is plain text.
 fn comment(name: &SetName, key: &Members) -> String {
-    let kid = key
-        .string("kid")
-        .filter(|kid| !kid.contains(char::is_control));
+    let is_plain = |c: char| c == ' ' || c.is_ascii_graphic();
+    let kid = key.string("kid").filter(|kid| kid.chars().all(is_plain));
     kid.unwrap_or(name.as_str().into()).into_owned()
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::members::quoted;
+use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -18,12 +19,13 @@ pub fn dotenv(name: &str, json: &str) -> Result<String> {
         return Err(Error::usage(format!("{name:?} is no name of a variable"))
             .hint("--name takes letters, digits and _, and begins with no digit"));
     }
-    Ok(format!("{name}='{}'\n", in_one_line(json)))
+    Ok(format!("{name}='{}'\n", in_one_line(json).expose()))
 }
 
 /// A JSON document without blanks between its parts and with few characters in its strings.
-fn in_one_line(json: &str) -> String {
-    let mut line = String::with_capacity(json.len());
+fn in_one_line(json: &str) -> Secret<String> {
+    let mut secret = Secret::new(String::with_capacity(json.len()));
+    let line = secret.expose_mut();
     let mut inside = false;
     let mut rest = json.chars();
     while let Some(character) = rest.next() {
@@ -34,21 +36,21 @@ fn in_one_line(json: &str) -> String {
             }
             '\\' => match rest.next().unwrap_or_default() {
                 'u' => line.push_str("\\u"),
-                'b' => push_escaped(&mut line, '\u{8}'),
-                'f' => push_escaped(&mut line, '\u{c}'),
-                'n' => push_escaped(&mut line, '\n'),
-                'r' => push_escaped(&mut line, '\r'),
-                't' => push_escaped(&mut line, '\t'),
-                itself => push_escaped(&mut line, itself),
+                'b' => push_escaped(line, '\u{8}'),
+                'f' => push_escaped(line, '\u{c}'),
+                'n' => push_escaped(line, '\n'),
+                'r' => push_escaped(line, '\r'),
+                't' => push_escaped(line, '\t'),
+                itself => push_escaped(line, itself),
             },
             blank if !inside && blank.is_ascii_whitespace() => {}
             plain if !inside || plain.is_ascii_alphanumeric() || " -_.:/+=@,".contains(plain) => {
                 line.push(plain);
             }
-            other => push_escaped(&mut line, other),
+            other => push_escaped(line, other),
         }
     }
-    line
+    secret
 }
 
 fn push_escaped(line: &mut String, character: char) {
@@ -60,8 +62,9 @@ fn push_escaped(line: &mut String, character: char) {
 /// A Secret that holds a document under the name of a file.
 pub fn secret(name: &str, file: &str, document: &str) -> Result<String> {
     check_name(name)?;
-    let data = STANDARD.encode(document);
     check_size("Secret", document)?;
+    let data = Secret::new(STANDARD.encode(document));
+    let data = data.expose();
     Ok(format!(
         "{{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"Secret\",\n  \"metadata\": {{\"name\": \"{name}\"}},\n  \
          \"type\": \"Opaque\",\n  \"data\": {{\"{file}\": \"{data}\"}}\n}}\n"

@@ -169,8 +169,10 @@ fn scheme(members: &Members) -> Result<Scheme> {
             );
         }
         _ => {
-            return Err(Error::usage(format!("{kty} keys have no certificate"))
-                .hint("certificates are for RSA and EC keys, Ed25519 and Ed448"));
+            return Err(
+                Error::usage(format!("no certificates are made for {kty} keys"))
+                    .hint("certificates are for RSA and EC keys, Ed25519 and Ed448"),
+            );
         }
     };
     let (digest, identifiers, length) = sha2;

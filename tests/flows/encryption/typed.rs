@@ -36,7 +36,10 @@ fn a_new_one_is_typed_twice() {
 
     let create = "jwks create other --encrypt --p2c 1000";
     for (typed, why) in [
-        (&[PASSPHRASE, "corect horse"][..], "differ"),
+        (
+            &[PASSPHRASE, "corect horse"][..],
+            "was not typed the same twice",
+        ),
         (&[""], "is empty"),
     ] {
         let run = typing(&sandbox, create, typed);

@@ -1,6 +1,6 @@
 //! A private key and its certificates as PKCS#12 (RFC 7292).
 
-use super::{Document, no_form, openssl_failed, pkcs8};
+use super::{Document, openssl_failed, pkcs8};
 use crate::error::{Error, Result};
 use crate::key::format::certificate::Certificate;
 use crate::key::members::Members;
@@ -22,7 +22,10 @@ const ALIAS_LIMIT: usize = 255;
 pub fn check_pkcs12(members: &Members, alias: &str) -> Result<()> {
     let kty = members.string("kty").unwrap_or_default();
     if !matches!(&*kty, "RSA" | "EC" | "OKP") {
-        return Err(no_form(&kty, "PKCS#12"));
+        return Err(
+            Error::usage(format!("no PKCS#12 files are made of {kty} keys"))
+                .hint("use --to jwk or --to jwks"),
+        );
     }
     let alias_fits = !alias.is_empty() && alias.len() <= ALIAS_LIMIT;
     if !alias_fits || alias.contains(char::is_control) {
