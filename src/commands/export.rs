@@ -10,7 +10,7 @@ use crate::key::check;
 use crate::key::format::write::{self, Document};
 use crate::key::members::Members;
 use crate::key::public::{Dates, holds_secret};
-use crate::keyset::import;
+use crate::keyset::import::{self, Imported};
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
 use crate::keyset::publish::pretty_set;
@@ -374,6 +374,11 @@ fn may_be_overwritten(path: &Path) -> bool {
     } else {
         Vec::new()
     };
+    // Public keys in another form than export writes were made by somebody else.
+    let is_own = |read: &Imported| {
+        use import::Form::{Der, Jwks, Pem};
+        matches!(read.form, Jwks | Pem | Der)
+    };
     import::read(&content, &import::Options::default())
-        .is_ok_and(|read| !read.set.keys.iter().any(holds_secret))
+        .is_ok_and(|read| is_own(&read) && !read.set.keys.iter().any(holds_secret))
 }
