@@ -35,7 +35,7 @@ fn import(file: &Path, expected: &Map<String, Value>, more: &[&str]) -> (Sandbox
         );
     }
     if let Some(mib) = expected.get("max_rss_mb").and_then(Value::as_u64)
-        && let Some(cost) = sandbox.cost(&arguments)
+        && let Some((_, cost)) = sandbox.measure(&arguments)
     {
         assert!(cost.mib <= mib, "{file}: {cost:?}");
     }

@@ -180,8 +180,23 @@ fn a_public_export_overwrites_public_keys_only() {
         )
         .ok();
     sandbox.write("notes.txt", "not a key");
+    // Public keys, but nobody's export: who may come in, and settings of which a set is one.
+    let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+    sandbox.write("authorized_keys", line);
+    sandbox.ok(["thumbprint", "./authorized_keys"]);
+    let set = sandbox.ok(["get", "api"]).replace('\n', "");
+    let head = "apiVersion: v1\nkind: ConfigMap\ndata:\n  colour: blue\n";
+    sandbox.write("config.yaml", format!("{head}  jwks.json: '{set}'\n"));
+    sandbox.ok(["thumbprint", "./config.yaml"]);
     sandbox.write("secret.bin", [0x30, 0x82, 0xff, 0x00]);
-    for file in ["private.json", "key.pem", "notes.txt", "secret.bin"] {
+    for file in [
+        "private.json",
+        "key.pem",
+        "notes.txt",
+        "secret.bin",
+        "authorized_keys",
+        "config.yaml",
+    ] {
         let before = fs::read(sandbox.path().join(file)).expect("a file");
         sandbox.run(["export", "api", "-o", file]).fails(4);
         assert_eq!(

@@ -141,8 +141,11 @@ impl Sandbox {
         Run::from(child.wait_with_output().expect("the program ends"))
     }
 
-    /// What a run of the program takes; `None` where nothing is installed that tells.
-    pub fn cost<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Option<Cost> {
+    /// Runs the program and tells what that took; `None` where nothing is installed that tells.
+    pub fn measure<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Option<(Run, Cost)> {
         if !has_tool("time") {
             return None;
         }
@@ -150,14 +153,15 @@ impl Sandbox {
         command
             .args(["-o", "cost", "-f", "%U %M", JWKS])
             .args(arguments);
-        finish(&mut command);
+        let run = finish(&mut command);
         let cost = std::fs::read_to_string(self.path().join("cost")).expect("what time measured");
         let line = cost.lines().last().expect("a line");
         let (seconds, kib) = line.split_once(' ').expect("two numbers");
-        Some(Cost {
+        let cost = Cost {
             seconds: seconds.parse().expect("seconds"),
             mib: kib.parse::<u64>().expect("KiB") / 1024,
-        })
+        };
+        Some((run, cost))
     }
 
     /// Runs a shell command line.

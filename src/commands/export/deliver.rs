@@ -5,7 +5,8 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::files::{self, Access, Existing};
 use crate::key::public::holds_secret;
-use crate::keyset::{FOREIGN_LIMIT, import};
+use crate::keyset::FOREIGN_LIMIT;
+use crate::keyset::import::{self, Imported};
 use crate::secret::Secret;
 use std::fs;
 use std::path::Path;
@@ -108,6 +109,11 @@ fn may_be_overwritten(path: &Path) -> bool {
     } else {
         Vec::new()
     };
+    // Lines of OpenSSH may be those of an authorized_keys, which somebody has put together.
+    let is_own = |read: &Imported| {
+        use import::Form::{Der, Jwk, Jwks, Kubernetes, Pem};
+        matches!(read.form, Jwk | Jwks | Pem | Der | Kubernetes)
+    };
     import::read(&content, &import::Options::default())
-        .is_ok_and(|read| !read.set.keys.iter().any(holds_secret))
+        .is_ok_and(|read| is_own(&read) && !read.set.keys.iter().any(holds_secret))
 }

@@ -93,7 +93,9 @@ pub fn read_keys(
         for note in &read.notes {
             ctx.out.warn(format!("{}: {note}", document.name));
         }
-        name_secrets(&mut read);
+        if args.kid.is_none() {
+            name_secrets(&mut read);
+        }
         let set = read.set;
         if args.kid.is_none() {
             given.add_members(&set);

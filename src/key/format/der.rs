@@ -98,6 +98,11 @@ fn children_tags(outer: &AnyRef) -> Vec<Tag> {
 /// Reads a key that stands by itself and is not encrypted; what is none says so.
 pub fn read(der: &[u8]) -> Result<Members<'static>> {
     let Some(kind) = kind(der) else {
+        // BER, which some writers of keystores prefer, has lengths that only the end tells.
+        if der.starts_with(&[0x30, 0x80]) {
+            return Err(Error::invalid("it is in BER, of which jwks reads DER only")
+                .hint("a keystore: openssl pkcs12 -in FILE -nodes | jwks set SET -"));
+        }
         return Err(Error::invalid(
             "it is no key, certificate or keystore in DER",
         ));

@@ -59,3 +59,38 @@ impl<'a> Unlock<'a> {
 pub fn denied() -> Error {
     Error::denied("the password is wrong, or the file is damaged")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_asked_for_once_and_only_where_it_is_needed() {
+        let asked = Cell::new(0);
+        let ask = || {
+            asked.set(asked.get() + 1);
+            Ok(Secret::new("secret".to_owned()))
+        };
+        let unlock = Unlock::new(&ask);
+        unlock.spend(1).unwrap();
+        assert_eq!(asked.get(), 0);
+        assert_eq!(unlock.password().unwrap(), "secret");
+        assert_eq!(unlock.password().unwrap(), "secret");
+        assert_eq!(asked.get(), 1);
+    }
+
+    /// A keystore may have thousands of parts, and show some of them only when it is decrypted.
+    #[test]
+    fn what_the_parts_of_a_document_cost_adds_up() {
+        let unlock = Unlock::new(&|| Err(denied()));
+        for _ in 0..10 {
+            unlock.spend(ITERATIONS / 10).unwrap();
+        }
+        let error = unlock.spend(1).unwrap_err();
+        assert!(
+            error.to_string().contains("more than 10000000 iterations"),
+            "{error}"
+        );
+        assert!(Unlock::new(&|| Err(denied())).spend(u64::MAX).is_err());
+    }
+}

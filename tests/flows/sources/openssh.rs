@@ -4,7 +4,6 @@ use crate::support::{Sandbox, has_tool};
 
 const KINDS: &[&str] = &[
     "-t rsa -b 2048",
-    "-t rsa -b 3072",
     "-t ecdsa -b 256",
     "-t ecdsa -b 384",
     "-t ecdsa -b 521",
