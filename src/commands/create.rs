@@ -33,6 +33,7 @@ Examples:
   $ jwks create api --alg ECDH-ES --crv X25519 --kid-from date
   $ jwks create api --nbf +1h --exp +90d
   $ jwks create api --kty EC --crv P-384 --count 3
+  $ jwks create payments --encrypt --passphrase-file passphrase.txt
   $ jwks create api --alg RS256 --remote prod";
 
 /// Where the kid of a new key comes from.
