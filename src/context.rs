@@ -1,6 +1,6 @@
 //! What every command is given.
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::jwe::WEAK_ITERATIONS;
 use crate::keyset::KeySet;
@@ -79,9 +79,10 @@ impl Context {
         let opened = match self.passphrases.given(&self.out)? {
             Some(given) => try_with(given),
             None => {
-                let mut typed = self.passphrases.typed().into_iter();
-                match typed.find_map(|typed| try_with(typed).ok()) {
-                    Some(opened) => Ok(opened),
+                let is_wrong = |error: &Error| error.kind() == Kind::Denied;
+                let mut tried = self.passphrases.typed().into_iter().map(try_with);
+                match tried.find(|tried| !tried.as_ref().is_err_and(is_wrong)) {
+                    Some(told) => told,
                     None => try_with(self.passphrases.ask(&self.prompt, &format!("set {name}"))?),
                 }
             }

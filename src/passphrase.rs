@@ -85,7 +85,7 @@ impl Passphrases {
         }
     }
 
-    /// A new passphrase from a file, or asked for twice; never empty.
+    /// A new passphrase in the place of an old one: from a file, or asked for twice; never empty.
     pub fn another(
         &self,
         file: Option<&str>,
@@ -95,7 +95,11 @@ impl Passphrases {
     ) -> Result<Passphrase> {
         match file {
             Some(path) => not_empty(Rc::new(from_file(path, out)?), what),
-            None => self.ask_new(prompt, what),
+            None if prompt.can_ask() => self.ask_new(prompt, what),
+            None => Err(
+                Error::denied(format!("the new passphrase of {what} is needed"))
+                    .hint("give it with --new-passphrase-file FILE, or on a terminal"),
+            ),
         }
     }
 
@@ -129,6 +133,6 @@ fn from_file(path: &str, out: &Output) -> Result<Secret<String>> {
 
 fn missing(what: &str) -> Error {
     Error::denied(format!("the passphrase of {what} is needed")).hint(format!(
-        "--passphrase-file FILE, --passphrase-command COMMAND, {FILE_VARIABLE}, {VARIABLE}, or a terminal"
+        "give it with --passphrase-file FILE, --passphrase-command COMMAND, {FILE_VARIABLE} or {VARIABLE}, or on a terminal"
     ))
 }

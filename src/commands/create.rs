@@ -36,6 +36,7 @@ Examples:
   $ jwks create api --nbf +1h --exp +90d
   $ jwks create api --kty EC --crv P-384 --count 3
   $ jwks create api --alg PS256 --x509 --subject 'CN=api, O=Example' --days 90
+  $ jwks create payments --encrypt --passphrase-file passphrase.txt
   $ jwks create api --alg RS256 --remote prod";
 
 /// Where the kid of a new key comes from.

@@ -77,15 +77,9 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         // The given passphrase is the old one of what is encrypted, and can be the new one of the rest.
         (None, false) => ctx.passphrases.new_one(&ctx.prompt, &ctx.out, &what)?,
         (file, _) => {
-            let what = format!("{what}, the new one");
             let file = file.as_deref();
-            let another = ctx.passphrases.another(file, &ctx.prompt, &ctx.out, &what);
-            another.map_err(|error| match file {
-                None if !ctx.prompt.can_ask() => {
-                    error.hint("--new-passphrase-file FILE, or a terminal")
-                }
-                _ => error,
-            })?
+            ctx.passphrases
+                .another(file, &ctx.prompt, &ctx.out, &what)?
         }
     };
     for (name, old) in names.iter().zip(&openers) {

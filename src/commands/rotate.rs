@@ -233,7 +233,7 @@ fn rotate_set(
         ctx.out.status(format!("{name}: its schedule is saved"));
     }
     if !plan.is_empty() {
-        change(ctx, name, &plan, &policy, report).map_err(about)?;
+        change(ctx, name, &plan, &policy, report)?;
     }
     let Some(server) = server else {
         return Ok(());
@@ -244,7 +244,7 @@ fn rotate_set(
     let plan = rotate::plan(&document.parse()?, &settled).map_err(about)?;
     match plan.is_empty() {
         true => Ok(()),
-        false => change(ctx, name, &plan, &settled, report).map_err(about),
+        false => change(ctx, name, &plan, &settled, report),
     }
 }
 
@@ -256,17 +256,19 @@ fn change(
     policy: &Policy,
     report: &mut Report,
 ) -> Result<()> {
+    let about = |error: Error| error.about(format!("set {name}"));
     // The keys are made before the lock is taken, so that nobody waits for them.
-    let mut stock = generate(ctx, plan)?;
+    let mut stock = generate(ctx, plan).map_err(about)?;
     let (rotated, next_change) = ctx.change(name, IfMissing::Fail, |set| {
-        let plan = rotate::plan(set, policy)?;
+        let plan = rotate::plan(set, policy).map_err(about)?;
         let rotated = plan.apply(set, ctx.now, |template| {
             let made = stock.iter().position(|(other, _)| other == template);
             match made {
                 Some(made) => Ok(stock.swap_remove(made).1),
                 None => template.generate(),
             }
-        })?;
+        });
+        let rotated = rotated.map_err(about)?;
         Ok((rotated, plan.next_change))
     })?;
     record(ctx, name, &rotated, policy);

@@ -17,6 +17,40 @@ fn starts_openssl(sandbox: &Sandbox, command: &[&str]) -> bool {
     trace.contains("openssl.cnf")
 }
 
+/// What an encrypted set tells without its passphrase costs no derivation, and no cryptography at all.
+#[test]
+fn looking_at_an_encrypted_set_does_not_start_openssl() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let passphrase = sandbox.write("passphrase.txt", "correct horse");
+    let given = ["--passphrase-file", &passphrase];
+    for create in ["create api --kid first --encrypt", "create api --alg HS256"] {
+        sandbox.ok(create.split(' ').chain(given));
+    }
+    for command in [
+        "list",
+        "list --json",
+        "list api",
+        "list api --timeline",
+        "get api",
+        "get api first",
+        "export api",
+        "export api -o jwks.json",
+        "export api first --to jwk",
+        "rotate api --every 30d --dry-run",
+    ] {
+        let command: Vec<_> = command.split(' ').chain(given).collect();
+        assert!(!starts_openssl(&sandbox, &command), "{command:?}");
+    }
+    let private: Vec<_> = ["get", "api", "--private"]
+        .into_iter()
+        .chain(given)
+        .collect();
+    assert!(starts_openssl(&sandbox, &private), "the test sees nothing");
+}
+
 #[test]
 fn reading_does_not_start_openssl() {
     if !has_tool("strace") {

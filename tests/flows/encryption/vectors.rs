@@ -1,10 +1,11 @@
-//! Documents of other tools, put into the keystore: good ones open, hostile ones are refused.
+//! Documents of others in the keystore: what can be encrypted, what opens, what is refused.
 
 use super::{desk, header, open, read_jwe, run, secret_file, with};
-use crate::support::{Sandbox, vectors};
+use crate::support::{Run, Sandbox, vectors};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The documents of a kind, each with its octets and what is expected of it.
@@ -145,4 +146,50 @@ fn hostile_documents_are_refused_and_left() {
     }
     let text = "error: store/v.jwe: wrong passphrase, or the encrypted document is damaged\n";
     assert_eq!(texts.into_iter().collect::<Vec<_>>(), [text]);
+}
+
+/// Whatever a plain set can hold an encrypted one can hold, and shows of it what that does.
+#[test]
+fn every_set_that_can_be_kept_can_be_encrypted() {
+    let sandbox = desk();
+    run(&sandbox, "create v").ok();
+    let mut kept = 0;
+    for path in json_files(&vectors().join("malformed-jwk")) {
+        let document = fs::read(&path).expect("a vector");
+        secret_file(&sandbox, "store/v.json", &document);
+        let private = run(&sandbox, "get v --private");
+        if private.code != Some(0) {
+            continue;
+        }
+        kept += 1;
+        let public = run(&sandbox, "get v");
+        let path = path.display();
+        open(&sandbox, "passwd v --p2c 1000").ok();
+        assert_eq!(sandbox.store_entries(), [".lock", "v.jwe"], "{path}");
+        let opened = open(&sandbox, "get v --private -q").ok();
+        assert!(opened.stdout == private.stdout, "{path}: another content");
+        let looked = run(&sandbox, "get v");
+        let told = |run: &Run| (run.code, run.stdout.clone(), run.stderr.clone());
+        assert_eq!(told(&looked), told(&public), "{path}");
+        open(&sandbox, "passwd v --remove").ok();
+        assert_eq!(sandbox.store_entries(), [".lock", "v.json"], "{path}");
+        let plain = run(&sandbox, "get v --private").ok();
+        assert!(plain.stdout == private.stdout, "{path}: another content");
+    }
+    assert!(kept > 100, "{kept} sets only");
+}
+
+/// The JSON files below a directory.
+fn json_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let below = paths.flat_map(|path| match path.is_dir() {
+        true => json_files(&path),
+        false => vec![path],
+    });
+    let is_json = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    };
+    below.filter(is_json).collect()
 }
