@@ -167,7 +167,7 @@ mod generated {
                 let back = Sandbox::new();
                 let out = sandbox.path().join("out");
                 let line = format!(
-                    "cd {} && {reader} | jwks set v -",
+                    "cd {} && {reader} | jwks set v - --password-file password.txt",
                     out.parent().expect("a parent").display()
                 );
                 back.shell(&line).ok();
@@ -197,7 +197,21 @@ mod generated {
             ("der", "cat out"),
             ("dotenv --private", "{ . ./out; printf %s \"$JWKS\"; }"),
             ("dotenv", "{ . ./out; printf %s \"$JWKS\"; }"),
+            ("kubernetes --private", "cat out"),
+            ("kubernetes", "cat out"),
+            ("pem --private --password-file password.txt", "cat out"),
+            ("der --private --password-file password.txt", "cat out"),
+            ("pkcs12 --private --password-file password.txt", "cat out"),
+            (
+                "jwe --private --p2c 1000 --password-file password.txt",
+                "cat out",
+            ),
         ];
+        if !matches!(crv, Some("secp256k1" | "Ed448" | "X25519" | "X448")) {
+            forms.push(("openssh", "cat out"));
+            forms.push(("openssh --private", "cat out"));
+            forms.push(("openssh --private --password-file password.txt", "cat out"));
+        }
         if kty == "RSA" {
             forms.push(("pkcs1 --private", "cat out"));
             forms.push(("pkcs1-der --private", "cat out"));

@@ -171,7 +171,11 @@ fn a_dotenv_file_with_more_in_it_stays() {
         env.starts_with("DATABASE=postgres://\nJWKS='{\"keys\":["),
         "{env}"
     );
-    // A certificate is a public key file, and may be renewed in place.
+    // What jwks knows as public keys may be renewed in place.
+    for _ in 0..2 {
+        sandbox.ok(["export", "api", "--to", "openssh", "-o", "api.pub"]);
+        sandbox.ok(["export", "api", "--to", "kubernetes", "-o", "api.json"]);
+    }
     for days in ["1", "2"] {
         sandbox.ok([
             "export", "api", "--to", "x509", "--days", days, "-o", "api.crt",
