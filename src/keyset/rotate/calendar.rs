@@ -86,6 +86,29 @@ impl Planner<'_, '_> {
         }
         newer.extend(next);
         self.end_retired(line, &newer, schedule.keep);
+        self.follow_pending(&pending)
+    }
+
+    /// Stages the successors of pending keys that have an end already and nobody behind them: it may
+    /// be too late for that when they sign.
+    fn follow_pending(&mut self, pending: &[(i64, usize)]) -> Result<()> {
+        let nexts = pending.iter().skip(1).map(|(nbf, _)| Some(*nbf));
+        let lead = self.policy.schedule.lead();
+        for ((begins, position), next) in pending.iter().zip(nexts.chain([None])) {
+            let exp = self.lines.headers[*position].exp;
+            let Some(exp) = exp.filter(|exp| next.is_none_or(|next| next > *exp)) else {
+                continue;
+            };
+            let grace = self.policy.schedule.grace();
+            let due = exp.saturating_sub(grace).max(begins.saturating_add(lead));
+            let Some(nbf) = self.beginning(due) else {
+                self.due.push(self.staging(due));
+                continue;
+            };
+            let template = Template::like(&self.lines.set.keys[*position], self.policy)?;
+            self.make(NewKey::from_then_on(template, nbf, self.policy.now));
+            self.end_no_earlier(*position, nbf.saturating_add(grace));
+        }
         Ok(())
     }
 
@@ -218,6 +241,9 @@ impl Planner<'_, '_> {
         let mut newer: Vec<_> = first.or(staged).into_iter().collect();
         newer.push(self.policy.now);
         self.end_retired(line, &newer, schedule.keep);
-        Ok(())
+        match ends {
+            Some(_) => Ok(()),
+            None => self.follow_pending(&pending),
+        }
     }
 }

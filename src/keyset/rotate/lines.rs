@@ -243,6 +243,12 @@ impl<'s> Lines<'s> {
         self.successors[position]
     }
 
+    /// A key has no successor in another line any more.
+    pub fn stay(&mut self, position: usize) {
+        self.headers[position].successor = None;
+        self.successors[position] = None;
+    }
+
     /// Whether a key names a successor that follows it: one that is there, or was until it was
     /// compromised.
     pub fn is_settled(&self, position: usize) -> bool {

@@ -124,6 +124,7 @@ impl Planner<'_, '_> {
         {
             if self.waits_for(active, sources) {
                 self.plan.successors.insert(active, None);
+                self.lines.stay(active);
             }
             return (Successor::There(kid), now);
         }
@@ -195,7 +196,9 @@ impl Planner<'_, '_> {
 
     /// A line that has moved stays so when the key goes that said it: the other ones say it, too.
     pub(super) fn keep_moved(&mut self, line: usize, successor: usize) {
-        let Some(kid) = self.lines.kid(successor) else {
+        let next = self.lines.line_of(successor);
+        let signs = next.and_then(|next| self.lines.active(next));
+        let Some(kid) = self.lines.kid(signs.unwrap_or(successor)) else {
             return;
         };
         for position in self.lines.begun(line) {
