@@ -89,21 +89,18 @@ impl Contents {
         })
     }
 
-    /// Leaves out certificates that stand twice, and the public form of keys that are there with
-    /// their private part.
+    /// Leaves out what stands twice: certificates, keys, and the public form of keys that are there
+    /// with their private part.
     fn drop_doubles(&mut self) {
         let mut seen = HashSet::new();
         self.certificates
             .retain(|certificate| seen.insert(certificate.der().to_vec()));
-        let private: HashSet<_> = self
-            .keys
-            .iter()
-            .filter(|key| is_private(key))
-            .filter_map(|key| thumbprint(key))
-            .collect();
-        self.keys.retain(|key| {
-            is_private(key)
-                || !thumbprint(key).is_some_and(|thumbprint| private.contains(&thumbprint))
+        let private = self.keys.iter().filter(|key| is_private(key));
+        let private: HashSet<_> = private.filter_map(|key| thumbprint(key)).collect();
+        let mut seen = HashSet::new();
+        self.keys.retain(|key| match thumbprint(key) {
+            Some(own) if is_private(key) || !private.contains(&own) => seen.insert(own),
+            own => own.is_none(),
         });
     }
 }

@@ -138,8 +138,9 @@ fn recognise(document: &[u8]) -> Form {
             return Form::Jwe;
         }
         if text.trim_start().starts_with('{') {
-            let is_manifest = Members::parse(text)
-                .is_ok_and(|members| members.has("apiVersion") && members.has("kind"));
+            // The search is quick, where the members of a large set are not.
+            let is_manifest = text.contains("\"apiVersion\"")
+                && Members::parse(text).is_ok_and(|members| members.has("kind"));
             return if is_manifest {
                 Form::Kubernetes
             } else {
@@ -173,13 +174,15 @@ fn recognise(document: &[u8]) -> Form {
 fn read_manifest(text: &str, unlock: &Unlock) -> Result<Noted> {
     let mut contents = Contents::default();
     let mut set = KeySet::default();
-    let mut names = Vec::new();
+    let (mut names, mut left_out) = (Vec::new(), Vec::new());
     for (name, octets) in kubernetes::read(text)? {
         let octets = octets.expose();
         let about = |error: Error| error.about(format!("{name:?} of the manifest"));
         match recognise(octets) {
-            // What would be a manifest in a manifest, or some text.
             Form::Kubernetes => {}
+            Form::Jks => left_out.push(format!(
+                "{name:?} is a keystore in Java's old form, and is left out"
+            )),
             Form::Jwk | Form::Jwks => {
                 if let Ok(read) = read_json(octets, None) {
                     set.add_members(&read);
@@ -212,7 +215,8 @@ fn read_manifest(text: &str, unlock: &Unlock) -> Result<Noted> {
     }
     let (others, notes) = named(contents)?;
     set.keys.extend(others.keys);
-    Ok((set, notes))
+    left_out.extend(notes);
+    Ok((set, left_out))
 }
 
 fn within(document: &[u8], limit: usize) -> Result<&[u8]> {

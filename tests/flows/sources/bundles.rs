@@ -64,7 +64,10 @@ fn a_chain_joins_its_key_in_any_order() {
         ),
         ("leaf.pem middle.pem key.pem", &[&leaf, &middle]),
         ("leaf.pem key.pem", &[&leaf]),
-        ("leaf.pem leaf.pem key.pem public.pem request.pem", &[&leaf]),
+        (
+            "leaf.pem leaf.pem key.pem key.pem public.pem request.pem",
+            &[&leaf],
+        ),
         ("root.pem middle.pem leaf.pem", &[&leaf, &middle, &root]),
     ]
     .into_iter()

@@ -34,7 +34,7 @@ fn a_tls_secret_is_a_key_with_its_certificate() {
     );
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "api"},
-        "data": {"tls.crt": certificate, "tls.key": key, "user": "bWU="},
+        "data": {"tls.crt": certificate, "tls.key": key, "user": "bWU=", "old.jks": "/u3+7QAA"},
     });
     let other = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "api"}});
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [other, secret]});
