@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(
             header.raw(PUBLIC_PART).unwrap(),
             concat!(
-                r#"{"keys":[{"kty":"oct","kid":"s","exp":7,"jwks_private":208},"#,
+                r#"{"keys":[{"kty":"oct","kid":"s","exp":7,"jwks_private":224},"#,
                 r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","#,
                 r#""key_ops":["sign"],"jwks_private":true},"#,
                 r#"{"kty":"OKP","crv":"Ed25519"},{"kty":"XYZ","kid":"z","jwks_private":true}]}"#
