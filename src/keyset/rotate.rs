@@ -203,7 +203,7 @@ struct Planner<'p, 's> {
     lines: Lines<'s>,
     policy: &'p Policy<'p>,
     plan: Plan,
-    /// The keys that the server signs with until it is told of another.
+    /// The keys that the server may sign with until it is told of another.
     signing_there: BTreeSet<usize>,
     /// When the schedule has something to do for a line next.
     due: Vec<i64>,

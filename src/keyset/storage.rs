@@ -56,6 +56,18 @@ impl Storage {
         first.filter(|_| self.first_signs)
     }
 
+    /// The keys of a set that may sign there: where the order decides, the first with a private part;
+    /// else every one with it, unless it is for encryption.
+    pub fn signers<'s, 'k>(&self, set: &'s KeySet<'k>) -> Vec<&'s Key<'k>> {
+        if self.first_signs {
+            return self.signer(set).into_iter().collect();
+        }
+        let may_sign =
+            |key: &&Key| is_key_pair(key) && Header::of(key).effective_use() != Some("enc");
+        let keys = set.keys.iter().filter(may_sign);
+        keys.filter(|_| self.signs).collect()
+    }
+
     /// The states of the keys of a set there. Where the order decides who signs, that key is the
     /// active one of all that sign.
     pub fn states(&self, set: &KeySet, now: i64) -> Vec<State> {

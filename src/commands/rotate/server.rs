@@ -37,7 +37,7 @@ pub(super) struct Server {
 /// What a server has of a set.
 struct Found {
     set: KeySet<'static>,
-    /// The keys that it signs with, by kid or thumbprint.
+    /// The keys that it may sign with, by kid or thumbprint.
     signing: Vec<String>,
     /// The thumbprints of the keys that it publishes.
     published: Vec<String>,
@@ -90,9 +90,13 @@ fn find(remote: &Remote, name: &str) -> Result<Found> {
     let set = remote.get(name, Form::Private)?.unwrap_or_default();
     let named = remote.signature_kids()?;
     let thumbprint = |key| KeyName::of(key).thumbprint;
-    let first = remote.kind.storage.signer(&set).and_then(thumbprint);
+    let signers = remote.kind.storage.signers(&set).into_iter();
     Ok(Found {
-        signing: named.iter().cloned().chain(first).collect(),
+        signing: named
+            .iter()
+            .cloned()
+            .chain(signers.filter_map(thumbprint))
+            .collect(),
         published: set.keys.iter().filter_map(thumbprint).collect(),
         named,
         set,
@@ -123,6 +127,14 @@ impl Server {
         plan(local, &found.set, &self.remote.kind.storage, policy)
     }
 
+    /// The kids that its settings name, each with the one that they are to name instead.
+    fn kids(&self, ctx: &Context, found: &Found, local: &KeySet) -> Vec<(String, String)> {
+        match self.moves_kids {
+            true => successors(local, &found.named, ctx.now),
+            false => Vec::new(),
+        }
+    }
+
     /// Says what would be sent.
     pub(super) fn show(
         self,
@@ -137,6 +149,13 @@ impl Server {
         })?;
         let plan = self.plan(ctx, found, local)?;
         self.tell(ctx, &plan, "would get");
+        let kids = self.kids(ctx, found, local);
+        for (old, new) in &kids {
+            let target = self.target();
+            ctx.out.status(format!(
+                "{target}: its settings would name {new} instead of {old}"
+            ));
+        }
         report.pushed = Some(push::Report::of(
             &plan,
             &self.remote,
@@ -144,7 +163,7 @@ impl Server {
             &self.name,
             true,
         ));
-        report.due |= plan.changes();
+        report.due |= plan.changes() || !kids.is_empty();
         Ok(())
     }
 
@@ -170,10 +189,7 @@ impl Server {
         let local = document.parse()?;
         let plan = self.plan(ctx, &found, &local)?;
         warn_of_refused(ctx, &plan);
-        let kids = match self.moves_kids {
-            true => successors(&local, &found.set, &found.named, ctx.now),
-            false => Vec::new(),
-        };
+        let kids = self.kids(ctx, &found, &local);
         if plan.changes() || !kids.is_empty() {
             let target = self.target();
             warn_without_signer(ctx, &self.remote, &target, &plan.set);

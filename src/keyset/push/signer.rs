@@ -71,22 +71,15 @@ fn identity(key: &Key) -> (Option<String>, Option<String>) {
     (name.thumbprint, name.kid)
 }
 
-/// Which kids take the place of those that a server's settings name to sign with: each that is not
-/// active any more is followed by the active key of its line, where there is one with a kid. `now` is
-/// in seconds since 1970.
-pub fn successors(
-    local: &KeySet,
-    remote: &KeySet,
-    named: &[String],
-    now: i64,
-) -> Vec<(String, String)> {
+/// Which kids take the place of those that a server's settings name to sign with: each of ours that
+/// is not active any more is followed by the active key of its line, where there is one with a kid.
+/// Who follows a key that is not ours is for others to say. `now` is in seconds since 1970.
+pub fn successors(local: &KeySet, named: &[String], now: i64) -> Vec<(String, String)> {
     let states = lifecycle::signing_states(local, now);
     let headers: Vec<_> = local.keys.iter().map(Header::of).collect();
-    let there: Vec<_> = remote.keys.iter().map(Header::of).collect();
     let follows = |kid: &String| {
         let is_named = |header: &&Header| header.kid.as_deref() == Some(kid);
-        let known = headers.iter().find(is_named);
-        let old = known.or_else(|| there.iter().find(is_named))?;
+        let old = headers.iter().find(is_named)?;
         let keys = headers.iter().zip(&states);
         let mut signing = keys.filter(|(header, state)| {
             **state == State::Active && lifecycle::line(header) == lifecycle::line(old)

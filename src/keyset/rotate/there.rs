@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 /// What a server has of a set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct There<'a> {
-    /// The keys that it signs with, by kid or thumbprint.
+    /// The keys that it may sign with, by kid or thumbprint.
     pub signing: &'a [String],
     /// The thumbprints of the keys that it publishes.
     pub published: &'a [String],
