@@ -223,7 +223,7 @@ fn rotate_set(
     if args.dry_run {
         report.plan(ctx, &set, &plan);
         return match server.filter(|_| plan.is_empty()) {
-            Some(server) => server.show(ctx, name, &set, report),
+            Some(server) => server.show(ctx, name, report),
             None => Ok(()),
         };
     }

@@ -136,20 +136,16 @@ impl Server {
     }
 
     /// Says what would be sent.
-    pub(super) fn show(
-        self,
-        ctx: &Context,
-        name: &SetName,
-        local: &KeySet,
-        report: &mut Report,
-    ) -> Result<()> {
+    pub(super) fn show(self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
         let found = self.found.as_ref().map_err(|error| {
             // The error itself is told once, by the one who sends.
             Error::of(error.kind(), error.to_string())
         })?;
-        let plan = self.plan(ctx, found, local)?;
+        let document = ctx.load(name)?;
+        let local = document.parse()?;
+        let plan = self.plan(ctx, found, &local)?;
         self.tell(ctx, &plan, "would get");
-        let kids = self.kids(ctx, found, local);
+        let kids = self.kids(ctx, found, &local);
         for (old, new) in &kids {
             let target = self.target();
             ctx.out.status(format!(
