@@ -42,6 +42,14 @@ pub fn create(set: &str, keys: usize) -> String {
     kids.lines().last().expect("a kid").to_owned()
 }
 
+/// Makes an encrypted set of one key, which the passphrase `open` opens; latchset jose takes that as
+/// a key, in open.jwk.
+pub fn encrypt(set: &str, iterations: u32) {
+    let create = format!("jwks --store store create {set} --encrypt --p2c {iterations}");
+    run(&format!("JWKS_PASSPHRASE=open {create}"));
+    fs::write("open.jwk", r#"{"kty":"oct","k":"b3Blbg"}"#).expect("a key");
+}
+
 /// A keystore in which every set is a copy of the same.
 pub fn copy_sets(from: &str, store: &str, count: usize) {
     fs::create_dir(store).expect("a directory");

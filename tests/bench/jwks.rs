@@ -53,6 +53,8 @@ fn jobs() -> Vec<Job> {
     let big = fixtures::create("one", 1);
     fixtures::create("thousand", 1000);
     fixtures::bury_key("store/one.json", "store/big.json", 100_000);
+    fixtures::encrypt("strong", 600_000);
+    fixtures::encrypt("quick", 10_000);
     fixtures::copy_sets("store/small.json", "sets", 1000);
 
     let create = |name, alg: &str, openssl: &str| {
@@ -66,6 +68,9 @@ fn jobs() -> Vec<Job> {
     let find = format!("jwks --store store get big {big}");
     let find_jq = format!("jq .keys[]|select(.kid==\"{big}\") store/big.json");
     let complete = "JWKS_COMPLETE=bash _CLAP_COMPLETE_INDEX=2 JWKS_STORE=sets jwks -- jwks get ''";
+    let open = "JWKS_PASSPHRASE=open jwks --store store get";
+    let pbkdf2 = "openssl kdf -keylen 32 -kdfopt digest:SHA512 -kdfopt pass:open \
+                  -kdfopt salt:sixteen-octets-- -kdfopt iter:600000 PBKDF2";
     let get = format!("jwks --store store get small {small}");
     let (ec, rsa) = (
         "EC -pkeyopt ec_paramgen_curve:P-256",
@@ -89,6 +94,21 @@ fn jobs() -> Vec<Job> {
         .beside("jose (latchset)", "jose jwk pub -i store/thousand.json")
         .beside("node", "node public.mjs store/thousand.json")
         .with_memory(),
+        Job::new(
+            "open an encrypted set, 600,000 iterations",
+            format!("{open} strong --private"),
+        )
+        .beside("PBKDF2 alone (openssl)", pbkdf2),
+        Job::new(
+            "open an encrypted set, 10,000 iterations",
+            format!("{open} quick --private"),
+        )
+        .beside(
+            "jose (latchset)",
+            "jose jwe dec -i store/quick.jwe -k open.jwk",
+        ),
+        Job::new("look at an encrypted set", "jwks --store store get strong")
+            .beside("empty Rust program", "./empty"),
         Job::new("complete among 1,000 sets", complete),
     ]
 }
