@@ -35,6 +35,10 @@ const ENCRYPTED: &str = ".jwe";
 /// The file that a change is written to before it is renamed; the lock guards it.
 const TEMPORARY: &str = ".writing";
 
+/// How often a set is looked for that is not there, or seems to be there twice: one that becomes
+/// encrypted or plain changes its file's name under a reader's eyes.
+const LOOKS: usize = 2;
+
 /// A directory of sets.
 #[derive(Debug)]
 pub struct Keystore {
@@ -102,10 +106,9 @@ impl Keystore {
 
     /// Reads a set's file; `None` where there is none.
     pub fn read(&self, name: &SetName) -> Result<Option<Stored>> {
-        // A set that becomes encrypted or plain changes its file's name under a reader's eyes, once.
-        for _ in 0..2 {
+        for _ in 0..LOOKS {
             let Some(path) = self.file(name)? else {
-                continue;
+                return Ok(None);
             };
             let read = read_file(&path).map_err(|error| {
                 Error::failed(format!("cannot read {}", path.display())).cause(error)
@@ -219,17 +222,21 @@ impl Keystore {
             })
         };
         let [plain, encrypted] = [PLAIN, ENCRYPTED].map(|suffix| self.path(name, suffix));
-        match (is_there(&plain)?, is_there(&encrypted)?) {
-            (true, true) => {
-                let message =
-                    format!("set {name} is there twice: {name}{PLAIN} and {name}{ENCRYPTED}");
-                let directory = self.directory.display();
-                Err(Error::refused(message).hint(format!("move one of them out of {directory}")))
+        let mut seen = (false, false);
+        for _ in 0..LOOKS {
+            seen = (is_there(&plain)?, is_there(&encrypted)?);
+            match seen {
+                (true, false) => return Ok(Some(plain)),
+                (false, true) => return Ok(Some(encrypted)),
+                _ => {}
             }
-            (true, false) => Ok(Some(plain)),
-            (false, true) => Ok(Some(encrypted)),
-            (false, false) => Ok(None),
         }
+        if seen == (false, false) {
+            return Ok(None);
+        }
+        let message = format!("set {name} is there twice: {name}{PLAIN} and {name}{ENCRYPTED}");
+        let directory = self.directory.display();
+        Err(Error::refused(message).hint(format!("move one of them out of {directory}")))
     }
 
     fn path(&self, name: &SetName, suffix: &str) -> PathBuf {

@@ -308,3 +308,48 @@ fn a_set_that_becomes_encrypted_meanwhile_loses_nothing() {
     }
     assert_eq!(names.lines().count(), printed.len() + 1);
 }
+
+/// A set changes its file's name between the two looks of a reader: it is neither lost nor there twice.
+#[test]
+fn a_set_that_changes_its_name_is_seen() {
+    if !has_tool("strace") {
+        return;
+    }
+    for reader in [
+        "get api",
+        "export api",
+        "thumbprint api",
+        "set api --kid first --exp 2030-01-01",
+    ] {
+        for flip in [ENCRYPT, REMOVE] {
+            let sandbox = match flip {
+                REMOVE => with_a_set(),
+                _ => desk(),
+            };
+            if flip == ENCRYPT {
+                run(&sandbox, "create api --kid first").ok();
+            }
+            let mut strace = sandbox.command("strace");
+            strace.args(["-f", "-qq", "-o", "/dev/null", "-P"]);
+            strace.arg(sandbox.store().join("api.jwe"));
+            // The second look waits until the set has its other name.
+            strace.args(["-e", "inject=%%stat:delay_enter=1500000:when=1"]);
+            strace.arg(JWKS).args(reader.split(' '));
+            strace.args(["--passphrase-file", "passphrase.txt"]);
+            let reading = std::thread::scope(|scope| {
+                let reading = scope.spawn(|| finish(&mut strace));
+                std::thread::sleep(std::time::Duration::from_millis(500));
+                sandbox.run(flip.split(' ')).ok();
+                assert!(!reading.is_finished(), "the change came too late");
+                reading.join().expect("the reader")
+            });
+            // A change may be told that the set was encrypted meanwhile, and nothing else.
+            let is_told = reading.stderr.contains("meanwhile");
+            assert!(
+                reading.code == Some(0) || is_told,
+                "{reader} {flip}: {reading:#?}"
+            );
+            assert_eq!(opened(&sandbox).1.len(), 1);
+        }
+    }
+}
