@@ -50,7 +50,16 @@ impl EncryptArgs {
             return ctx.protection(name);
         }
         match ctx.store.read(name)? {
-            Some(Stored::Encrypted(_)) => ctx.protection(name),
+            Some(Stored::Encrypted(encrypted)) => match self.iterations.p2c {
+                Some(p2c) if p2c != encrypted.iterations() => {
+                    let iterations = encrypted.iterations();
+                    Err(Error::refused(format!(
+                        "set {name} is there, with {iterations} iterations"
+                    ))
+                    .hint(format!("jwks passwd {name} --p2c {p2c} changes that")))
+                }
+                _ => ctx.protection(name),
+            },
             Some(Stored::Plain(_)) => Err(Error::refused(format!(
                 "set {name} is there, and it is not encrypted"
             ))

@@ -127,6 +127,14 @@ fn a_change_keeps_the_iterations() {
     let sandbox = with_a_set();
     open(&sandbox, "create api").ok();
     assert_eq!(header(&read_jwe(&sandbox, "api"))["p2c"], 1000);
+    open(&sandbox, "create api --encrypt").ok();
+    open(&sandbox, "create api --encrypt --p2c 1000").ok();
+    let other = open(&sandbox, "create api --encrypt --p2c 2000").fails(4);
+    assert!(
+        other.stderr.contains("jwks passwd api --p2c 2000"),
+        "{other:#?}"
+    );
+    assert_eq!(header(&read_jwe(&sandbox, "api"))["p2c"], 1000);
     let change = "passwd api --new-passphrase-file next.txt --p2c 2000";
     open(&sandbox, change).ok();
     assert_eq!(header(&read_jwe(&sandbox, "api"))["p2c"], 2000);
