@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::files::{self, Access, Existing};
 use crate::key::public::holds_secret;
 use crate::keyset::FOREIGN_LIMIT;
-use crate::keyset::import::{self, Imported};
+use crate::keyset::import::{self, Form, Imported};
 use crate::secret::Secret;
 use std::fs;
 use std::path::Path;
@@ -23,11 +23,13 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
                 .hint("choose a directory of your own for private keys"),
         );
     }
-    if args.private && !args.force && fs::symlink_metadata(path).is_ok() {
+    // What is no regular file is refused by the write, in its own words.
+    let is_there = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if args.private && !args.force && is_there() {
         return Err(Error::refused(format!("{} exists already", path.display()))
             .hint("overwrite it with --force"));
     }
-    if !args.force && !args.private && !may_be_overwritten(path) {
+    if !args.force && !args.private && !may_be_overwritten(path, args.to) {
         return Err(Error::refused(format!(
             "{} is there and no public key file",
             path.display()
@@ -97,7 +99,7 @@ fn is_within(path: &Path, directory: &Path) -> bool {
 
 /// Whether there is no such file, or one that holds public keys and nothing else: an earlier
 /// export.
-fn may_be_overwritten(path: &Path) -> bool {
+fn may_be_overwritten(path: &Path, to: To) -> bool {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         // There is none, or it is no regular file, which the write refuses whatever it is.
@@ -109,10 +111,13 @@ fn may_be_overwritten(path: &Path) -> bool {
     } else {
         Vec::new()
     };
-    // Lines of OpenSSH may be those of an authorized_keys, which somebody has put together.
-    let is_own = |read: &Imported| {
-        use import::Form::{Der, Jwk, Jwks, Kubernetes, Pem};
-        matches!(read.form, Jwk | Jwks | Pem | Der | Kubernetes)
+    // Lines of OpenSSH may be those of an authorized_keys, and a manifest somebody's settings: where
+    // another form is to be written, they are no earlier export.
+    let is_own = |read: &Imported| match read.form {
+        Form::Jwk | Form::Jwks | Form::Pem | Form::Der => true,
+        Form::Openssh => to == To::Openssh,
+        Form::Kubernetes => to == To::Kubernetes,
+        _ => false,
     };
     import::read(&content, &import::Options::default())
         .is_ok_and(|read| is_own(&read) && !read.set.keys.iter().any(holds_secret))
