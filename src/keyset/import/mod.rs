@@ -39,7 +39,7 @@ pub enum Form {
     Openssh,
     /// A Secret or ConfigMap of Kubernetes, in YAML or JSON
     Kubernetes,
-    /// A keystore in Java's old form
+    /// A keystore in Java's old form, JKS
     Jks,
     /// The octets of a shared secret; asked for where no FILE is given
     Secret,
