@@ -92,6 +92,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("openssl", &["src/key/", "src/jwe/"]),
     ("pkcs5", &["src/key/format/encryption.rs"]),
     ("pkcs12", &["src/key/format/"]),
+    ("sha1", &["src/key/format/"]),
     ("yaml_rust2", &["src/keyset/import/kubernetes.rs"]),
     ("tempfile", &["src/files/mod.rs"]),
     ("rustix", &["src/files/mod.rs", "src/hardening.rs"]),

@@ -39,10 +39,10 @@ Examples:
 /// Put own keys into a set, or change members of its keys
 ///
 /// What a file is, is seen by its content: a JWK, a JWK Set; PEM and DER with keys of PKCS#8,
-/// PKCS#1 and SEC1, encrypted or not, certificates and certification requests; a PKCS#12 keystore;
-/// a private key or public keys of OpenSSH; a Secret of Kubernetes. A certificate joins the key
-/// that it is for, with the chain above it, as x5c and x5t#S256. The kid of a key that is no JWK is
-/// its thumbprint; --kid names it.
+/// PKCS#1 and SEC1, encrypted or not, certificates and certification requests; a keystore, PKCS#12
+/// or Java's old JKS; a private key or public keys of OpenSSH; a Secret of Kubernetes. A certificate
+/// joins the key that it is for, with the chain above it, as x5c and x5t#S256. The kid of a key that
+/// is no JWK is its thumbprint; --kid names it.
 ///
 /// A key that is in the set already (the same thumbprint) is updated. Keys are checked first. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the keys of the
 /// set, or the one that --kid names in full. With --remote it is a server's set: what is sent and

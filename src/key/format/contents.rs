@@ -50,6 +50,24 @@ impl Contents {
         self.is_part |= other.is_part;
     }
 
+    /// What a keystore holds under one alias: of `self`, the alias's keys and all certificates, or
+    /// where it has no key the certificates that it names. `aliases` are all there are.
+    pub fn of_alias(
+        mut self,
+        alias: &str,
+        named: Vec<Certificate>,
+        aliases: Vec<String>,
+    ) -> Result<Self> {
+        if self.keys.is_empty() && named.is_empty() {
+            return Err(unknown(alias, aliases));
+        }
+        if self.keys.is_empty() {
+            self.certificates = named;
+        }
+        self.is_part = true;
+        Ok(self)
+    }
+
     /// Gives each key its certificate with the chain above it, found by public key and issuer,
     /// wherever they stand in the file. Without a private key in the file the other certificates
     /// that issued none give their public keys.
@@ -103,6 +121,17 @@ impl Contents {
             own => own.is_none(),
         });
     }
+}
+
+fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
+    aliases.sort();
+    aliases.dedup();
+    let aliases: Vec<_> = aliases.iter().map(|alias| format!("{alias:?}")).collect();
+    let hint = match aliases.is_empty() {
+        true => "none of its keys has an alias; leave --alias out to take them all".into(),
+        false => format!("its aliases: {}", aliases.join(", ")),
+    };
+    Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
 }
 
 fn is_private(key: &Members) -> bool {

@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod contents;
 pub mod der;
 mod encryption;
+pub mod jks;
 pub mod openssh;
 pub(crate) mod openssl_key;
 pub mod pem;

@@ -177,29 +177,12 @@ fn collect(bags: SafeContents, alias: Option<&str>, unlock: &Unlock) -> Result<C
         aliases.extend(name);
     }
     if let Some(alias) = alias {
-        if contents.keys.is_empty() && named.is_empty() {
-            return Err(unknown(alias, aliases));
-        }
-        if contents.keys.is_empty() {
-            contents.certificates = named;
-        }
-        contents.is_part = true;
+        contents = contents.of_alias(alias, named, aliases)?;
     }
     if contents.is_empty() {
         return Err(Error::invalid("a PKCS#12 keystore without a key"));
     }
     Ok(contents)
-}
-
-fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
-    aliases.sort();
-    aliases.dedup();
-    let aliases: Vec<_> = aliases.iter().map(|alias| format!("{alias:?}")).collect();
-    let hint = match aliases.is_empty() {
-        true => "none of its keys has an alias; leave --alias out to take them all".into(),
-        false => format!("its aliases: {}", aliases.join(", ")),
-    };
-    Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
 }
 
 /// The bag's friendlyName (RFC 2985 section 5.5.1), which Java calls the alias.

@@ -10,7 +10,7 @@ use crate::key::Key;
 use crate::key::base64url;
 use crate::key::format::contents::Contents;
 use crate::key::format::unlock::{Ask, Unlock};
-use crate::key::format::{self, der, openssh, pem};
+use crate::key::format::{self, der, jks, openssh, pem};
 use crate::key::members::{Members, check_strict};
 use crate::key::thumbprint::thumbprint;
 
@@ -39,7 +39,7 @@ pub enum Form {
     Openssh,
     /// A Secret or ConfigMap of Kubernetes, in YAML or JSON
     Kubernetes,
-    /// A keystore in Java's old form, which is told how to become PKCS#12
+    /// A keystore in Java's old form, JKS
     Jks,
     /// The octets of a shared secret; asked for where no FILE is given
     Secret,
@@ -83,7 +83,7 @@ pub struct Imported {
 /// read them.
 pub fn read(document: &[u8], options: &Options) -> Result<Imported> {
     let form = options.form.unwrap_or_else(|| recognise(document));
-    if options.alias.is_some() && form != Form::Pkcs12 {
+    if options.alias.is_some() && !matches!(form, Form::Pkcs12 | Form::Jks) {
         return Err(Error::usage("--alias is for keystores, and it is none")
             .hint("--kid takes a key by its kid"));
     }
@@ -120,9 +120,7 @@ fn read_contents(
     match form {
         Form::Der => format::read_der(document, unlock),
         Form::Pkcs12 => format::pkcs12::read(document, alias, unlock),
-        Form::Jks => Err(Error::invalid("a keystore in Java's old form, which jwks does not read").hint(
-            "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype pkcs12",
-        )),
+        Form::Jks => jks::read(document, alias, unlock),
         Form::Openssh if !as_text(document)?.contains(pem::MARKER) => {
             openssh::read_public(as_text(document)?)
         }
@@ -158,8 +156,9 @@ fn recognise(document: &[u8]) -> Form {
         }
     }
     match document {
-        // The magic numbers of JKS and JCEKS.
-        [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => Form::Jks,
+        _ if document.starts_with(&jks::MAGIC) || document.starts_with(&jks::JCEKS_MAGIC) => {
+            Form::Jks
+        }
         [0x30, ..] => match der::kind(document) {
             Some(der::Kind::Pkcs12) => Form::Pkcs12,
             None if std::str::from_utf8(document).is_ok() => Form::Jwks,
@@ -180,9 +179,9 @@ fn read_manifest(text: &str, unlock: &Unlock) -> Result<Noted> {
         let about = |error: Error| error.about(format!("{name:?} of the manifest"));
         match recognise(octets) {
             Form::Kubernetes => {}
-            Form::Jks => left_out.push(format!(
-                "{name:?} is a keystore in Java's old form, and is left out"
-            )),
+            Form::Jks if octets.starts_with(&jks::JCEKS_MAGIC) => {
+                left_out.push(format!("{name:?} is a JCEKS keystore, and is left out"));
+            }
             Form::Jwk | Form::Jwks => {
                 if let Ok(read) = read_json(octets, None) {
                     set.add_members(&read);

@@ -231,25 +231,128 @@ fn a_server_gets_a_key_of_a_keystore() {
     );
 }
 
-/// What the refusal of Java's old form says to do leads to the keys.
+/// Java's old keystores hold what its new ones do: keys with their chains, and certificates that
+/// are trusted, under aliases.
 #[test]
-fn javas_old_form_becomes_a_keystore_that_is_read() {
+fn javas_old_form_is_read_as_it_is() {
+    if !has_tool("keytool") || !has_tool("openssl") {
+        return;
+    }
+    let sandbox = with_chain(EC);
+    sandbox.write("password", "changeit\n");
+    sandbox.write("wrong", "changedit\n");
+    let store = "-keystore keys.jks -storetype JKS -storepass changeit";
+    sandbox
+        .shell(&format!(
+            "set -e
+             openssl pkcs12 -export -inkey key.pem -in leaf.pem -certfile ca.pem -name chained \\
+                 -passout file:password -out chained.p12
+             keytool -importkeystore -srckeystore chained.p12 -srcstorepass changeit \\
+                 -destkeystore keys.jks -deststoretype JKS -deststorepass changeit
+             keytool -genkeypair -keyalg RSA -keysize 2048 -dname CN=rsa -alias rsa {store}
+             openssl req -x509 -newkey ed25519 -nodes -keyout x.key -subj /CN=x -out x.pem
+             keytool -importcert -noprompt -alias trusted -file x.pem {store}"
+        ))
+        .ok();
+    let set = |name: &str, options: &[&str]| {
+        let arguments = ["set", name, "keys.jks", "--password-file"];
+        sandbox.run(arguments.iter().chain(options))
+    };
+    let run = set("all", &["password"]).ok();
+    assert!(
+        run.stderr.contains("certificate of CN=x belongs to none"),
+        "{run:#?}"
+    );
+    assert_eq!(keys(&sandbox, "all").len(), 2);
+    for (alias, kty, is_private, chain) in [
+        ("chained", "EC", true, 2),
+        ("rsa", "RSA", true, 1),
+        ("trusted", "OKP", false, 1),
+    ] {
+        let run = set(alias, &["password", "--alias", alias]).ok();
+        assert!(!run.stderr.contains("warning"), "{alias}: {run:#?}");
+        let [key] = &keys(&sandbox, alias)[..] else {
+            panic!("{alias}: not one key");
+        };
+        assert_eq!(key["kty"], kty, "{alias}");
+        assert_eq!(key.get("d").is_some(), is_private, "{alias}");
+        assert_eq!(key["x5c"].as_array().map_or(0, Vec::len), chain, "{alias}");
+        sandbox.ok(["check", alias]);
+    }
+    let chained = sandbox.ok(["thumbprint", "key.pem"]);
+    assert_eq!(keys(&sandbox, "chained")[0]["kid"], chained.trim());
+    let run = set("none", &["password", "--alias", "Chained"]).fails(3);
+    assert!(
+        run.stderr
+            .contains(r#"its aliases: "chained", "rsa", "trusted""#),
+        "{run:#?}"
+    );
+    let run = set("none", &["wrong"]).fails(7);
+    assert!(run.stderr.contains("the password is wrong"), "{run:#?}");
+    assert!(!sandbox.set_file("none").exists());
+}
+
+/// The line that a refusal of a keystore gives, for the file that was refused.
+fn keytool_line(stderr: &str, file: &str) -> String {
+    let mut words = stderr
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("hint: "));
+    let hint = words.next().expect("a hint").replace("FILE", file);
+    let end = hint.find(" gives").unwrap_or(hint.len());
+    hint[..end].to_owned()
+}
+
+/// A key with a password of its own is told from a wrong password, and the others are still to be
+/// had; what the refusal says to do leads to the key.
+#[test]
+fn a_key_with_another_password_than_its_keystore_is_converted_first() {
+    if !has_tool("keytool") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("password", "changeit\n");
+    let keytool = "keytool -genkeypair -keyalg EC -groupname secp256r1 -dname CN=me";
+    let store = "-keystore keys.jks -storetype JKS -storepass changeit";
+    sandbox
+        .shell(&format!(
+            "{keytool} {store} -alias same && {keytool} {store} -alias other -keypass another"
+        ))
+        .ok();
+    let set = ["set", "api", "keys.jks", "--password-file", "password"];
+    let run = sandbox.run(set).fails(7);
+    assert!(
+        run.stderr
+            .contains(r#""other" of the keystore: the key has another password than the keystore"#),
+        "{run:#?}"
+    );
+    assert!(!sandbox.set_file("api").exists());
+    sandbox.ok(set.into_iter().chain(["--alias", "same"]));
+    // keytool asks for the password of each key that has its own.
+    let line = keytool_line(&run.stderr, "keys.jks");
+    sandbox
+        .shell(&format!(
+            "printf 'another\\n' | {line} -srcstorepass changeit -deststorepass changeit"
+        ))
+        .ok();
+    sandbox.ok(["set", "all", "NEW.p12", "--password-file", "password"]);
+    assert_eq!(keys(&sandbox, "all").len(), 2);
+}
+
+/// What the refusal of JCEKS says to do leads to the keys.
+#[test]
+fn a_jceks_keystore_becomes_one_that_is_read() {
     if !has_tool("keytool") {
         return;
     }
     let sandbox = Sandbox::new();
     sandbox.write("password", "changeit\n");
     let keytool = "keytool -genkeypair -keyalg EC -groupname secp256r1 -dname CN=old -alias old";
-    let store = "-keystore old.jks -storetype JKS -storepass changeit";
+    let store = "-keystore old.jceks -storetype JCEKS -storepass changeit -keypass changeit";
     sandbox.shell(&format!("{keytool} {store}")).ok();
     let run = sandbox
-        .run(["set", "api", "old.jks", "--password-file", "password"])
+        .run(["set", "api", "old.jceks", "--password-file", "password"])
         .fails(5);
-    let hint = run
-        .stderr
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("hint: "));
-    let line = hint.expect("a hint").replace("FILE", "old.jks");
+    let line = keytool_line(&run.stderr, "old.jceks");
     sandbox
         .shell(&format!(
             "{line} -srcstorepass changeit -deststorepass changeit"

@@ -2,6 +2,7 @@
 
 use crate::support::{Sandbox, has_tool};
 use serde_json::json;
+use std::path::Path;
 
 /// Standard base64 without lines.
 fn base64(sandbox: &Sandbox, file: &str) -> String {
@@ -34,7 +35,7 @@ fn a_tls_secret_is_a_key_with_its_certificate() {
     );
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "api"},
-        "data": {"tls.crt": certificate, "tls.key": key, "user": "bWU=", "old.jks": "/u3+7QAA"},
+        "data": {"tls.crt": certificate, "tls.key": key, "user": "bWU=", "old.jceks": "zs7OzgAA"},
     });
     let other = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "api"}});
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [other, secret]});
@@ -84,18 +85,17 @@ fn a_keystore_in_a_secret_takes_its_password() {
         return;
     }
     let sandbox = Sandbox::new();
-    sandbox
-        .shell(
-            "set -e; openssl genpkey -algorithm ed25519 -out key.pem
-             openssl pkcs12 -export -inkey key.pem -nocerts -passout pass:secret -out keys.p12",
-        )
-        .ok();
-    let keystore = base64(&sandbox, "keys.p12");
-    let manifest = format!("apiVersion: v1\nkind: Secret\ndata:\n  keystore.p12: {keystore}\n");
-    let file = sandbox.write("manifest.yaml", manifest);
-    sandbox.run(["set", "api", &file]).fails(7);
-    sandbox.write("password", "secret");
-    sandbox.ok(["set", "api", &file, "--password-file", "password"]);
+    for name in ["keystore.p12", "store.jks", "password"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/base");
+        sandbox.write(name, std::fs::read(file.join(name)).expect("a fixture"));
+    }
+    for name in ["keystore.p12", "store.jks"] {
+        let keystore = base64(&sandbox, name);
+        let manifest = format!("apiVersion: v1\nkind: Secret\ndata:\n  {name}: {keystore}\n");
+        let file = sandbox.write("manifest.yaml", manifest);
+        sandbox.run(["set", name, &file]).fails(7);
+        sandbox.ok(["set", name, &file, "--password-file", "password"]);
+    }
 }
 
 /// YAML that is small on disk and large in memory, or deep, is refused at once.
