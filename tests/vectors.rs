@@ -725,6 +725,51 @@ fn the_keys_of_the_rfcs() {
     }
 }
 
+/// ML-DSA: the seed of RFC 9964 makes its public key, and keys survive PKCS#8 and
+/// SubjectPublicKeyInfo (RFC 9881).
+#[test]
+fn keys_of_ml_dsa() {
+    let sandbox = Sandbox::new();
+    let file = vectors().join("rfc/rfc9964-ML-DSA-44-zero-seed.jwk.json");
+    sandbox.ok(["set", "pq", file.to_str().expect("UTF-8")]);
+    sandbox.ok(["create", "pq", "--alg", "ML-DSA-65"]);
+    sandbox.ok(["create", "pq", "--alg", "ML-DSA-87"]);
+    assert_eq!(sandbox.ok(["check", "pq", "--strict"]), "");
+    let rows = sandbox.json(["list", "pq", "--json"])["keys"].clone();
+    for (row, octets) in rows
+        .as_array()
+        .expect("rows")
+        .iter()
+        .zip([1312, 1952, 2592])
+    {
+        let kid = row["kid"].as_str().expect("a kid");
+        assert_eq!(row["thumbprint"], kid);
+        let key = sandbox.json(["get", "pq", kid]);
+        let public = key["pub"].as_str().expect("a public key");
+        assert_eq!(public.len(), (octets * 4_usize).div_ceil(3), "{kid}");
+        assert!(key.get("priv").is_none());
+        for (form, private) in [("pem", true), ("der", true), ("pem", false), ("der", false)] {
+            let mut export = vec!["export", "pq", kid, "--to", form, "-o", "out", "--force"];
+            export.extend(private.then_some("--private"));
+            sandbox.ok(export);
+            let back = format!("{form}-{private}-{octets}");
+            sandbox.ok(["set", &*back, "out"]);
+            let read = sandbox.json(["list", &*back, "--json"])["keys"][0].clone();
+            assert_eq!(
+                (&read["thumbprint"], &read["private"]),
+                (&row["thumbprint"], &private.into())
+            );
+        }
+    }
+    // Another seed beside the same public key.
+    let text = std::fs::read_to_string(file).expect("the key");
+    let other = text.replace("\"AAAAAAAA", "\"AAAAAAAB");
+    assert_ne!(other, text);
+    sandbox.write("other.json", other);
+    let refused = sandbox.run(["set", "other", "other.json"]).fails(5);
+    assert!(refused.stderr.contains("private-mismatch"), "{refused:#?}");
+}
+
 /// RFC 9278 section 3: the URI of the key of RFC 7638 section 3.1.
 #[test]
 fn a_thumbprint_uri() {

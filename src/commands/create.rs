@@ -63,7 +63,7 @@ pub struct CreateArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// The algorithm, such as ES256 (the default), RS256, EdDSA, HS256, ECDH-ES, A256GCM
+    /// The algorithm, such as ES256 (the default), RS256, EdDSA, ML-DSA-65, HS256, ECDH-ES
     #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
