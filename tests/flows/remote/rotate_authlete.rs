@@ -125,11 +125,11 @@ fn without_the_flag_the_named_key_stays() {
         service.run(&format!("{rotate} --now {moved}")).ok();
         let new = active(&service, moved);
         assert_eq!(service.authlete.service()[FIELDS[0]], new);
-        assert_eq!(there(&service)["first"], false);
+        assert!(!there(&service)["first"]);
         service
             .run(&format!("{rotate} --now {}", moved + DAY - HOUR))
             .ok();
-        assert_eq!(there(&service)["first"], false);
+        assert!(!there(&service)["first"]);
         service
             .run(&format!("{rotate} --now {}", moved + DAY + HOUR))
             .ok();
@@ -154,7 +154,7 @@ fn where_no_setting_names_a_key_the_private_one_lives_on_for_its_tokens() {
     service
         .run(&format!("rotate api {SCHEDULE} --now {late}"))
         .ok();
-    assert_eq!(there(&service)["first"], false);
+    assert!(!there(&service)["first"]);
     service
         .run(&format!(
             "rotate api {SCHEDULE} --now {}",

@@ -1,12 +1,11 @@
-//! `jwks rotate --push` where more happens than time passing: a key is compromised, a line moves,
-//! others have their keys there, there are several sets and servers, or nothing is to be sent.
+//! `jwks rotate --push` where more happens than time passing: a key is compromised, or a line moves.
 
-use crate::hydra::site::{Site, set_of};
+use crate::hydra::site::Site;
 use crate::rotate_hydra::{
     DAY, HOUR, START, active, here, in_state, is_as_here, signer, with_a_switch,
 };
-use crate::servers::hydra::{Hydra, Version};
-use serde_json::{Value, json};
+use crate::servers::hydra::Version;
+use serde_json::json;
 use std::sync::atomic::Ordering;
 
 const SCHEDULE: &str = "--every 30d --publish-delay 1h --retire-after 24h --push prod";
