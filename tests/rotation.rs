@@ -3,8 +3,9 @@
 use jwks::key::Key;
 use jwks::key::generate::{Plan as Wish, Request};
 use jwks::key::summary::Header;
+use jwks::key::thumbprint::thumbprint;
 use jwks::keyset::KeySet;
-use jwks::keyset::rotate::{self, Policy, Rotated, Schedule};
+use jwks::keyset::rotate::{self, Policy, Rotated, Schedule, There};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
@@ -48,6 +49,10 @@ fn made(alg: &str) -> jwks::key::members::Members<'static> {
         ..Request::default()
     });
     wish.expect("a wish").generate().expect("a key")
+}
+
+fn name(key: &Key) -> String {
+    thumbprint(&key.members().expect("members")).expect("a thumbprint")
 }
 
 fn cases(cases: u32) -> ProptestConfig {
@@ -304,6 +309,8 @@ struct Asked {
     force: bool,
     alg: Option<&'static str>,
     compromised: Option<Index>,
+    /// What a server has: of each key whether it may sign with it, and whether it publishes it.
+    there: Option<Vec<(bool, bool)>>,
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
@@ -317,12 +324,16 @@ fn asked() -> impl Strategy<Value = Asked> {
     });
     let alg = prop::option::weighted(0.3, prop::sample::select(&ALGORITHMS[..]));
     let compromised = prop::option::weighted(0.2, any::<Index>());
-    (schedule, prop::bool::weighted(0.2), alg, compromised).prop_map(
-        |(schedule, force, alg, compromised)| Asked {
+    let there = prop::collection::vec((prop::bool::weighted(0.3), any::<bool>()), 8);
+    let there = prop::option::weighted(0.3, there);
+    let force = prop::bool::weighted(0.2);
+    (schedule, force, alg, compromised, there).prop_map(
+        |(schedule, force, alg, compromised, there)| Asked {
             schedule,
             force,
             alg,
             compromised,
+            there,
         },
     )
 }
@@ -339,10 +350,19 @@ proptest! {
         let compromised: Vec<_> = asked.compromised.iter().map(|which| {
             format!("k{}", which.index(keys.len()))
         }).collect();
+        let on_server = |is_meant: fn(&(bool, bool)) -> bool| -> Vec<String> {
+            let flags = asked.there.iter().flatten();
+            let keys = before.keys.iter().zip(flags).filter(|(_, flags)| is_meant(flags));
+            keys.map(|(key, _)| name(key)).collect()
+        };
+        let (signing, published) = (on_server(|flags| flags.0), on_server(|flags| flags.1));
+        let there = There { signing: &signing, published: &published };
         let asked = Policy {
             force: asked.force,
             alg: asked.alg,
             compromised: &compromised,
+            there: asked.there.as_ref().map(|_| there),
+            keep_expired: asked.there.is_some(),
             ..policy(asked.schedule, BEGINNING)
         };
         let Ok(plan) = rotate::plan(&set, &asked) else {
@@ -358,9 +378,12 @@ proptest! {
             let never_signs = asked.alg.is_some() && header.nbf.is_some_and(|nbf| nbf > BEGINNING);
             prop_assert!(has_ended || is_out || never_signs, "{header:?}");
         }
-        let gone: BTreeSet<_> = rotated.removed.iter().map(|key| Header::of(key).kid).collect();
+        let gone = rotated.removed.iter().filter_map(|key| Header::of(key).kid);
+        let named = compromised.iter().map(|kid| kid.into());
+        let touched: BTreeSet<_> = gone.chain(named).collect();
         for (key, wild) in before.keys.iter().zip(&keys) {
-            if wild.form != Form::Private && !gone.contains(&Header::of(key).kid) {
+            let kid = Header::of(key).kid.expect("a kid");
+            if wild.form != Form::Private && !touched.contains(&kid) {
                 let is_there = set.keys.iter().any(|other| other.json() == key.json());
                 prop_assert!(is_there, "{key:?} was changed");
             }
@@ -375,6 +398,13 @@ proptest! {
         let leads_nowhere = keys.iter().any(|key| key.successor.is_some_and(goes));
         let again = Policy { force: false, compromised: &[], ..asked };
         let looks = if asked.alg.is_some() || leads_nowhere { 2 } else { 1 };
+        if looks == 2 && asked.there.is_some() {
+            return Ok(());
+        }
+        // The server has been told of it meanwhile.
+        let published: Vec<_> = set.keys.iter().map(name).collect();
+        let there = There { signing: &signing, published: &published };
+        let again = Policy { there: asked.there.map(|_| there), ..again };
         for look in 1..=looks {
             // Where all that could be rotated is gone there is nothing to be asked for any more.
             let Ok(plan) = rotate::plan(&set, &again) else {

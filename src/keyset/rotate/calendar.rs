@@ -22,14 +22,18 @@ impl Planner<'_, '_> {
         };
         let schedule = self.policy.schedule;
         let mut pending = self.lines.pending(line);
-        if let Some(begins) = self.lines.end_of_line(line) {
-            self.end_in_turn(Some(active), &pending, begins);
+        let ends = self.lines.end_of_line(line);
+        // A key that moves to another line may have pending ones of its own line behind it.
+        let moves = self.lines.followed_from(active);
+        if let Some(moves) = moves.filter(|moves| pending.iter().all(|(nbf, _)| nbf >= moves)) {
+            self.end_in_turn(Some(active), &[], moves);
+            if let Some(ends) = ends {
+                self.end_in_turn(None, &pending, ends);
+            }
             return Ok(());
         }
-        // A key that moves to another line may have a pending one of its own line behind it.
-        let moves = self.lines.followed_from(active);
-        if let Some(begins) = moves.filter(|moves| pending.iter().all(|(nbf, _)| nbf >= moves)) {
-            self.end_in_turn(Some(active), &[], begins);
+        if let Some(ends) = ends {
+            self.end_in_turn(Some(active), &pending, ends);
             return Ok(());
         }
         let key = &self.lines.set.keys[active];
@@ -181,6 +185,9 @@ impl Planner<'_, '_> {
         let Some(last) = signer.or_else(|| self.lines.last_begun(line)) else {
             return Ok(());
         };
+        if signer.is_none() && self.keep_moved(line) {
+            return Ok(());
+        }
         let pending = self.lines.pending(line);
         let is_awaited = |(_, i): &(i64, usize)| !self.lines.led_to(*i).is_empty();
         if signer.is_none() && pending.iter().any(is_awaited) {
@@ -197,10 +204,6 @@ impl Planner<'_, '_> {
             None if signer.is_some() => None,
             None if self.lines.is_led_to(line) => None,
             Some(_) if self.lines.leads_around(line) => None,
-            Some(i) if self.lines.compromised.contains(&last) => {
-                self.keep_moved(line, i);
-                return Ok(());
-            }
             _ => return Ok(()),
         };
         let kid = headers[last].successor.as_deref().map(str::to_owned);

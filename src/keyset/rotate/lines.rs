@@ -3,6 +3,7 @@
 use super::super::lifecycle::{self, State, line, line_name, rank, states_of};
 use super::Policy;
 use crate::error::{Error, Result};
+use crate::key::Key;
 use crate::key::check::{has_error, is_supported, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
@@ -61,14 +62,9 @@ impl<'s> Lines<'s> {
                 }
             }
         }
-        let is_private = |i: &usize| {
-            let key = &set.keys[*i];
-            let is_known = key.members().is_ok_and(|members| is_supported(&members));
-            is_known && holds_secret(key)
-        };
-        let is_sound = |i: &usize| !has_error(&public_findings(&set.keys[*i]));
-        let private = (0..headers.len()).filter(is_private);
-        let (counting, unsound): (Vec<usize>, Vec<usize>) = private.partition(is_sound);
+        let private = (0..headers.len()).filter(|i| is_private(&set.keys[*i]));
+        let (counting, unsound): (Vec<usize>, Vec<usize>) =
+            private.partition(|i| is_without_fault(&set.keys[*i]));
         let among: Vec<_> = counting.iter().map(|i| headers[*i].clone()).collect();
         let mut states = vec![None; headers.len()];
         for (position, state) in counting.iter().zip(states_of(&among, now)) {
@@ -214,6 +210,13 @@ impl<'s> Lines<'s> {
         self.is_settled(position).then_some(begins)
     }
 
+    /// The successor in another line of the newest key of a line that is taken out.
+    pub fn moved_to(&self, line: usize) -> Option<usize> {
+        let is_retired = |i: usize| self.states[i] == Some(State::Retired);
+        let newest = self.newest(line, |i| self.compromised.contains(&i) && is_retired(i));
+        self.successor(newest?)
+    }
+
     fn last_to_sign(&self, line: usize) -> Option<usize> {
         self.newest(line, |i| {
             let lives = self.state(i).is_some_and(|state| state != State::Expired);
@@ -294,9 +297,15 @@ impl<'s> Lines<'s> {
             .exp
             .is_some_and(|exp| exp <= self.now)
     }
+}
 
-    /// Whether a key passes its check.
-    pub fn is_without_fault(&self, position: usize) -> bool {
-        !has_error(&public_findings(&self.set.keys[position]))
-    }
+/// Whether a key has its private part, and is of a kind that is known.
+pub fn is_private(key: &Key) -> bool {
+    let is_known = key.members().is_ok_and(|members| is_supported(&members));
+    is_known && holds_secret(key)
+}
+
+/// Whether a key passes its check.
+pub fn is_without_fault(key: &Key) -> bool {
+    !has_error(&public_findings(key))
 }

@@ -122,9 +122,13 @@ impl Planner<'_, '_> {
         if let Some(active) = active
             && let Some(kid) = self.lines.kid(active)
         {
-            if self.waits_for(active, sources) {
-                self.plan.successors.insert(active, None);
-                self.lines.stay(active);
+            let pending = target.map(|target| self.lines.pending(target));
+            let pending = pending.into_iter().flatten().map(|(_, position)| position);
+            for position in pending.chain([active]) {
+                if self.waits_for(position, sources) {
+                    self.plan.successors.insert(position, None);
+                    self.lines.stay(position);
+                }
             }
             return (Successor::There(kid), now);
         }
@@ -194,17 +198,24 @@ impl Planner<'_, '_> {
         self.end_retired(line, &[next], 0);
     }
 
-    /// A line that has moved stays so when the key goes that said it: the other ones say it, too.
-    pub(super) fn keep_moved(&mut self, line: usize, successor: usize) {
+    /// A line that has moved stays so when the key is taken out that said it: the other ones say it,
+    /// too. Whether there is such a key.
+    pub(super) fn keep_moved(&mut self, line: usize) -> bool {
+        let begun = self.lines.begun(line);
+        let would_sign = begun.first().is_some_and(|i| !self.lines.is_settled(*i));
+        let Some(successor) = self.lines.moved_to(line).filter(|_| would_sign) else {
+            return false;
+        };
         let next = self.lines.line_of(successor);
         let signs = next.and_then(|next| self.lines.active(next));
         let Some(kid) = self.lines.kid(signs.unwrap_or(successor)) else {
-            return;
+            return false;
         };
-        for position in self.lines.begun(line) {
+        for position in begun {
             if !self.lines.is_settled(position) {
                 self.succeed(position, &Successor::There(kid.clone()));
             }
         }
+        true
     }
 }

@@ -1,6 +1,7 @@
 //! Which keys go, and who takes their place in what others say of them.
 
 use super::super::lifecycle::State;
+use super::lines::is_without_fault;
 use super::{Planner, Successor, there};
 use std::collections::HashMap;
 
@@ -44,7 +45,7 @@ impl Planner<'_, '_> {
                 continue;
             }
             let expired = line.iter().copied().filter(|i| self.lines.is_expired(*i));
-            let expired = expired.filter(|i| self.lines.is_without_fault(*i));
+            let expired = expired.filter(|i| is_without_fault(&self.lines.set.keys[*i]));
             self.plan.removed.extend(expired);
         }
     }

@@ -2,7 +2,7 @@
 //! that its verifiers have seen.
 
 use super::super::lifecycle::{line, rank};
-use super::lines::REVOKED;
+use super::lines::{REVOKED, is_private, is_without_fault};
 use super::{Plan, Policy};
 use crate::key::Key;
 use crate::key::summary::Header;
@@ -23,7 +23,8 @@ pub struct There<'a> {
 ///
 /// A key that still signs there stays published for a token's life from now on. A key that nobody
 /// has seen there yet is not to sign before it has been published for long enough, as long as one
-/// before it can sign. What comes back are the keys of ours that it signs with.
+/// before it can sign. Keys that are not ours to rotate are left as they are. What comes back are the
+/// keys of ours that it signs with.
 pub(super) fn allow_for(
     there: There,
     set: &KeySet,
@@ -33,14 +34,19 @@ pub(super) fn allow_for(
     plan: &mut Plan,
 ) -> BTreeSet<usize> {
     let names: Vec<_> = set.keys.iter().map(KeyName::of).collect();
-    let is_trusted = |i: usize| !compromised.contains(&i) && !is_revoked(&set.keys[i]);
+    let is_trusted = |i: usize| {
+        let key = &set.keys[i];
+        let is_ours = is_private(key) && is_without_fault(key);
+        is_ours && !compromised.contains(&i) && !is_revoked(key)
+    };
+    let is_trusted: Vec<_> = (0..names.len()).map(is_trusted).collect();
     let end = policy.now.saturating_add(policy.schedule.grace());
     let signs = |position: &usize| {
         let name = &names[*position];
         let is_it = |other: &String| {
             Some(other) == name.kid.as_ref() || Some(other) == name.thumbprint.as_ref()
         };
-        is_trusted(*position) && there.signing.iter().any(is_it)
+        is_trusted[*position] && there.signing.iter().any(is_it)
     };
     let signing: BTreeSet<_> = (0..names.len()).filter(signs).collect();
     for position in &signing {
@@ -67,11 +73,11 @@ pub(super) fn allow_for(
             leads_there || is_before
         };
         let mut others = (0..headers.len()).filter(|other| *other != i && leads(*other));
-        others.any(|other| is_published(other) && is_trusted(other) && lives(&headers[other]))
+        others.any(|other| is_published(other) && is_trusted[other] && lives(&headers[other]))
     };
     let unseen = (0..headers.len()).filter(|i| {
         let is_early = headers[*i].nbf.is_none_or(|nbf| nbf < soon);
-        is_early && !is_published(*i) && lives(&headers[*i]) && is_trusted(*i) && can_wait(*i)
+        is_early && !is_published(*i) && lives(&headers[*i]) && is_trusted[*i] && can_wait(*i)
     });
     for position in unseen.collect::<Vec<_>>() {
         headers[position].nbf = Some(soon);

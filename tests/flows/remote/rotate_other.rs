@@ -1,5 +1,4 @@
-//! `jwks rotate --push` where more happens than time passing: a key is compromised, a line moves,
-//! others have their keys there, there are several sets and servers, or nothing is to be sent.
+//! `jwks rotate --push` where more happens than time passing: a key is compromised, or a line moves.
 
 use crate::hydra::site::Site;
 use crate::rotate_hydra::{
