@@ -58,6 +58,13 @@ pub fn copy_sets(from: &str, store: &str, count: usize) {
     }
 }
 
+/// Gives every set of a keystore a schedule, and rotates it as that says.
+pub fn schedule(store: &str) {
+    let rotate = format!("jwks --store {store} rotate --all --quiet");
+    run(&format!("{rotate} --every 30d --save"));
+    run(&rotate);
+}
+
 /// A set with the key of another in its middle; the other keys only look like keys, for nobody
 /// checks the point of a key that is not asked for.
 pub fn bury_key(from: &str, to: &str, count: usize) {

@@ -56,6 +56,8 @@ fn jobs() -> Vec<Job> {
     fixtures::encrypt("strong", 600_000);
     fixtures::encrypt("quick", 10_000);
     fixtures::copy_sets("store/small.json", "sets", 1000);
+    fixtures::copy_sets("store/one.json", "scheduled", 1000);
+    fixtures::schedule("scheduled");
 
     let create = |name, alg: &str, openssl: &str| {
         let jose = format!("jose jwk gen -i {{\"alg\":\"{alg}\"}} -o {alg}-#.jwk");
@@ -83,6 +85,11 @@ fn jobs() -> Vec<Job> {
         create("`create` RS256, 2048 bits", "RS256", rsa),
         Job::new("`list` 1,000 sets of 4 keys", "jwks --store sets list")
             .beside("reading the files", "./read_all sets"),
+        Job::new(
+            "`rotate --all`, nothing due in 1,000 sets",
+            "jwks --store scheduled rotate --all --quiet",
+        )
+        .beside("`list` of them", "jwks --store scheduled list"),
         Job::new("`get` one of 100,000 keys", find)
             .beside("jq", find_jq)
             .beside("node", format!("node find.mjs store/big.json {big}"))
