@@ -37,7 +37,7 @@ pub struct ScheduleArgs {
     retire_after: Option<String>,
 
     /// How many retired keys of a line are kept at least
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     keep: Option<usize>,
 
