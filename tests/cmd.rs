@@ -7,7 +7,7 @@ use std::path::Path;
 #[test]
 fn commands() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd");
-    for store in ["store", "dated", "logged", "encrypted"] {
+    for store in ["store", "dated", "logged", "encrypted", "rotating"] {
         make_private(&directory.join("base").join(store));
     }
     trycmd::TestCases::new()
