@@ -55,9 +55,17 @@ fn a_change_of_members_that_fails_leaves_the_old_set() {
 }
 
 #[test]
+fn a_rotation_that_fails_leaves_the_old_set() {
+    for fault in READING.into_iter().chain(WRITING) {
+        fails_and_changes_nothing(fault, &["rotate", "api", "--every", "30d", "--force"]);
+    }
+}
+
+#[test]
 fn without_a_lock_nothing_is_written() {
     for fault in [(".lock", "/^open", "EROFS"), (".lock", "flock", "ENOLCK")] {
         fails_and_changes_nothing(fault, &["create", "api"]);
+        fails_and_changes_nothing(fault, &["rotate", "api", "--force"]);
     }
 }
 
