@@ -337,3 +337,16 @@ fn keys_without_dates_are_due_at_once() {
         "3 active",
     );
 }
+
+/// A clock that went back sees other states, and neither takes a key nor makes one.
+#[test]
+fn a_clock_that_went_back_loses_nothing() {
+    let mut story = Story::begin("");
+    story.rotate("", "2026-02-03T22:00:00Z");
+    let nothing = "nothing to do before 2026-02-04T00:00:00Z";
+    for now in ["2026-02-03T21:00:00Z", "2026-01-01T00:00:00Z"] {
+        story.step(now, "", &[nothing], "1 active, 2 pending");
+    }
+    story.rotate("", "2026-02-06T00:00:00Z");
+    story.step("2026-01-20T00:00:00Z", "", &[nothing], "2 pending");
+}
