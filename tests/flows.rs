@@ -1,5 +1,5 @@
 //! What takes several steps: completion, encryption, examples, kills, faults, locks, losses, other tools, permissions,
-//! pipelines, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
+//! pipelines, rotation, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/completion.rs"]
 mod completion;
@@ -37,6 +37,8 @@ mod losses;
 mod permissions;
 #[path = "flows/pipelines.rs"]
 mod pipelines;
+#[path = "flows/rotation_story.rs"]
+mod rotation_story;
 #[path = "support/servers/mod.rs"]
 mod servers;
 #[path = "flows/streams.rs"]

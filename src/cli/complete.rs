@@ -34,7 +34,7 @@ pub fn command() -> clap::Command {
 }
 
 fn with_completers(command: clap::Command) -> clap::Command {
-    let creates = command.get_name() == "create";
+    let creates = matches!(command.get_name(), "create" | "rotate");
     let command = command.mut_args(|arg| {
         let is_option = !arg.is_positional();
         with_completer(arg, creates).hide(is_option)
@@ -48,7 +48,7 @@ fn with_completer(arg: Arg, creates: bool) -> Arg {
         ("target", _) => arg.add(ArgValueCompleter::new(sets_and_files)),
         ("remote" | "all" | "push", _) => arg.add(ArgValueCompleter::new(remotes)),
         ("line", _) => arg.add(ArgValueCompleter::new(lines)),
-        ("kid" | "kids" | "compromised", false) => arg.add(ArgValueCompleter::new(kids)),
+        ("kid" | "kids", false) | ("compromised", _) => arg.add(ArgValueCompleter::new(kids)),
         ("alg", true) => arg.add(ArgValueCandidates::new(created_algorithms)),
         ("alg", false) => arg.add(ArgValueCandidates::new(algorithms)),
         ("kty", true) => arg.add(ArgValueCandidates::new(created_key_types)),

@@ -125,7 +125,11 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
         let number = count(failed.len(), "set");
         let summary = format!("{number} not rotated: {}", list_names(&failed));
         for (name, error) in failures {
-            ctx.out.error(&error.about(format!("set {name}")));
+            let about = format!("set {name}");
+            ctx.out.error(&match error.to_string().starts_with(&about) {
+                true => error,
+                false => error.about(about),
+            });
         }
         return Err(Error::of(kind, summary));
     }

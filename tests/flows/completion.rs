@@ -45,6 +45,7 @@ fn commands_sets_and_their_keys() {
         "set",
         "delete",
         "export",
+        "rotate",
         "check",
         "thumbprint",
     ] {
@@ -141,6 +142,31 @@ fn values_of_options() {
     assert_eq!(ask(&["jwks", "man", "th"]), ["thumbprint"]);
     // Options come when somebody types a dash.
     assert_eq!(ask(&["jwks", "get", "x", "--pri"]), ["--private"]);
+}
+
+#[test]
+fn what_a_rotation_is_about() {
+    let sandbox = two_sets();
+    for name in ["prod", "test"] {
+        let add = format!("remote add {name} --kind url --url https://{name}.example/jwks.json");
+        sandbox.ok(add.split(' '));
+    }
+    let ask = |line: &str| complete(&sandbox, &line.split(' ').collect::<Vec<_>>());
+    assert_eq!(ask("jwks rotate w"), ["web"]);
+    assert_eq!(ask("jwks rotate api w"), ["web"]);
+    assert_eq!(ask("jwks rotate api --line "), ["ES256", "RS256"]);
+    assert_eq!(ask("jwks rotate api --line ES256 --line R"), ["RS256"]);
+    assert_eq!(ask("jwks rotate web --line "), ["ES256"]);
+    assert_eq!(ask("jwks rotate api --use "), ["sig", "enc"]);
+    assert_eq!(ask("jwks rotate api --compromised "), ["alpha", "beta"]);
+    assert_eq!(ask("jwks rotate api --compromised b"), ["beta"]);
+    assert_eq!(ask("jwks rotate api --push "), ["prod", "test"]);
+    assert_eq!(ask("jwks rotate api --every 30d --push p"), ["prod"]);
+    assert_eq!(ask("jwks rotate api --crv P-2"), ["P-256"]);
+    assert_eq!(ask("jwks rotate api --alg ES2"), ["ES256", "ES256K"]);
+    // As for create: of what no keys are made there is nothing to move to.
+    let algorithms = ask("jwks create api --alg ");
+    assert_eq!(ask("jwks rotate api --alg "), algorithms);
 }
 
 #[test]
