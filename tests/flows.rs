@@ -1,5 +1,5 @@
 //! What takes several steps: completion, examples, kills, faults, locks, losses, other tools, permissions,
-//! pipelines, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
+//! pipelines, rotations, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/completion.rs"]
 mod completion;
@@ -27,6 +27,12 @@ mod losses;
 mod permissions;
 #[path = "flows/pipelines.rs"]
 mod pipelines;
+#[path = "flows/rotation.rs"]
+mod rotation;
+#[path = "flows/rotation_faults.rs"]
+mod rotation_faults;
+#[path = "flows/rotation_schedules.rs"]
+mod rotation_schedules;
 #[path = "support/servers/mod.rs"]
 mod servers;
 #[path = "flows/streams.rs"]

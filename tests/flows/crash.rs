@@ -98,10 +98,10 @@ fn kill_at_each_call(command: &[&str]) {
 }
 
 /// A system call on the keystore's files: its name, and its number among those of that name.
-type Call = (String, usize);
+pub type Call = (String, usize);
 
 /// The calls of an undisturbed run.
-fn calls_of(sandbox: &Sandbox, command: &[&str]) -> Vec<Call> {
+pub fn calls_of(sandbox: &Sandbox, command: &[&str]) -> Vec<Call> {
     let trace = sandbox.path().join("trace");
     strace(sandbox, &trace, &[], command).ok();
     let trace = fs::read_to_string(trace).expect("the trace");
@@ -119,7 +119,7 @@ fn calls_of(sandbox: &Sandbox, command: &[&str]) -> Vec<Call> {
 }
 
 /// Runs a command that is killed at a call.
-fn kill(sandbox: &Sandbox, command: &[&str], (name, number): &Call) {
+pub fn kill(sandbox: &Sandbox, command: &[&str], (name, number): &Call) {
     let inject = format!("inject={name}:signal=KILL:when={number}");
     let run = strace(sandbox, "/dev/null".as_ref(), &["-e", &inject], command);
     assert_eq!(run.code, None, "not killed at {name} {number}: {run:#?}");
@@ -131,7 +131,7 @@ fn strace(sandbox: &Sandbox, trace: &Path, options: &[&str], command: &[&str]) -
     let mut strace = sandbox.command("strace");
     strace.args(["-f", "-qq", "-o"]).arg(trace);
     strace.arg("-P").arg(&store);
-    for file in [".lock", ".writing", "api.json"] {
+    for file in [".lock", ".writing", ".schedules.json", "api.json"] {
         strace.arg("-P").arg(store.join(file));
     }
     finish(strace.args(options).arg(JWKS).args(command))
@@ -155,6 +155,6 @@ fn assert_all_private(sandbox: &Sandbox) {
 }
 
 /// Kills came before the change and after it; otherwise the test has tested nothing.
-fn assert_both_seen(new: usize, all: usize) {
+pub fn assert_both_seen(new: usize, all: usize) {
     assert!(0 < new && new < all, "{new} of {all} kills left the change");
 }
