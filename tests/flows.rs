@@ -37,8 +37,12 @@ mod losses;
 mod permissions;
 #[path = "flows/pipelines.rs"]
 mod pipelines;
-#[path = "flows/rotation_story.rs"]
-mod rotation_story;
+#[path = "flows/rotation.rs"]
+mod rotation;
+#[path = "flows/rotation_faults.rs"]
+mod rotation_faults;
+#[path = "flows/rotation_schedules.rs"]
+mod rotation_schedules;
 #[path = "support/servers/mod.rs"]
 mod servers;
 #[path = "flows/streams.rs"]

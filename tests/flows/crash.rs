@@ -70,42 +70,6 @@ fn a_killed_delete_leaves_the_whole_set_or_none() {
     assert_both_seen(gone, calls.len());
 }
 
-/// What a killed rotation has left is what the next one goes on from: the same dates as if nothing
-/// had happened, and no key too many.
-#[test]
-fn a_killed_rotation_is_made_up_for_by_the_next_one() {
-    if !has_tool("strace") {
-        return;
-    }
-    let sandbox = Sandbox::new();
-    sandbox.ok(["create", "api", "--now", "2026-01-05"]);
-    let (old, old_keys) = (sandbox.read_set("api"), keys(&sandbox));
-    let rotate = "rotate api --every 30d --now 2026-02-03T22:30:00Z";
-    let rotate: Vec<_> = rotate.split(' ').collect();
-    let calls = calls_of(&sandbox, &rotate);
-    let dates = |keys: &[Value]| -> Vec<_> {
-        let members = |key: &Value| ["iat", "nbf", "exp"].map(|name| key[name].as_i64());
-        keys.iter().map(members).collect()
-    };
-    let undisturbed = dates(&keys(&sandbox));
-    assert_eq!(undisturbed.len(), 2);
-    let mut rotated = 0;
-    for call in &calls {
-        fs::write(sandbox.set_file("api"), &old).expect("the old set");
-        kill(&sandbox, &rotate, call);
-        let left = keys(&sandbox);
-        if left != old_keys {
-            assert_eq!(dates(&left), undisturbed, "killed at {call:?}");
-            rotated += 1;
-        }
-        sandbox.ok(&rotate);
-        assert_eq!(dates(&keys(&sandbox)), undisturbed, "killed at {call:?}");
-        assert_eq!(sandbox.store_entries(), [".lock", "api.json"], "{call:?}");
-        assert_all_private(&sandbox);
-    }
-    assert_both_seen(rotated, calls.len());
-}
-
 /// Kills a command that adds one key to the set `api`, at one call after the other.
 fn kill_at_each_call(command: &[&str]) {
     if !has_tool("strace") {
@@ -167,7 +131,13 @@ fn strace(sandbox: &Sandbox, trace: &Path, options: &[&str], command: &[&str]) -
     let mut strace = sandbox.command("strace");
     strace.args(["-f", "-qq", "-o"]).arg(trace);
     strace.arg("-P").arg(&store);
-    for file in [".lock", ".writing", "api.json", "api.jwe"] {
+    for file in [
+        ".lock",
+        ".writing",
+        ".schedules.json",
+        "api.json",
+        "api.jwe",
+    ] {
         strace.arg("-P").arg(store.join(file));
     }
     finish(strace.args(options).arg(JWKS).args(command))

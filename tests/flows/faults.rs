@@ -55,36 +55,9 @@ fn a_change_of_members_that_fails_leaves_the_old_set() {
 }
 
 #[test]
-fn a_rotation_that_fails_leaves_the_old_set() {
-    for fault in READING.into_iter().chain(WRITING) {
-        fails_and_changes_nothing(fault, &["rotate", "api", "--every", "30d", "--force"]);
-    }
-}
-
-#[test]
-fn a_schedule_that_cannot_be_saved_stops_the_rotation() {
-    if !has_tool("strace") {
-        return;
-    }
-    let rotate = ["rotate", "api", "--every", "30d", "--force", "--save"];
-    for fault in WRITING {
-        let sandbox = Sandbox::with_two_keys();
-        let (old, entries) = (sandbox.read_set("api"), sandbox.store_entries());
-        let run = run_with(&sandbox, fault, &rotate).fails(1);
-        assert!(
-            run.stderr.contains(".schedules.json"),
-            "{fault:?}: {run:#?}"
-        );
-        assert_eq!(sandbox.read_set("api"), old, "{fault:?}");
-        assert_eq!(sandbox.store_entries(), entries, "{fault:?}");
-    }
-}
-
-#[test]
 fn without_a_lock_nothing_is_written() {
     for fault in [(".lock", "/^open", "EROFS"), (".lock", "flock", "ENOLCK")] {
         fails_and_changes_nothing(fault, &["create", "api"]);
-        fails_and_changes_nothing(fault, &["rotate", "api", "--force"]);
     }
 }
 
