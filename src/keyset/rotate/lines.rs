@@ -98,6 +98,16 @@ impl<'s> Lines<'s> {
                     .hint(format!("lines of the set: {}", names.join(", "))));
             }
         }
+        if let Some(usage) = policy.usage {
+            let has_it = self
+                .headers
+                .iter()
+                .any(|header| header.effective_use() == Some(usage));
+            if !has_it && !matches!(usage, "sig" | "enc") {
+                return Err(Error::not_found(format!("no key is for use {usage:?}"))
+                    .hint("keys are for sig or enc, as a rule"));
+            }
+        }
         if !self.states.iter().any(Option::is_some) {
             return Err(match self.headers.is_empty() {
                 true => Error::refused("there is no key to be followed by another")
