@@ -35,28 +35,30 @@ pub fn command() -> clap::Command {
 
 fn with_completers(command: clap::Command) -> clap::Command {
     let creates = command.get_name() == "create";
+    let makes_keys = creates || command.get_name() == "rotate";
     let command = command.mut_args(|arg| {
         let is_option = !arg.is_positional();
-        with_completer(arg, creates).hide(is_option)
+        with_completer(arg, creates, makes_keys).hide(is_option)
     });
     command.mut_subcommands(with_completers)
 }
 
-fn with_completer(arg: Arg, creates: bool) -> Arg {
-    match (arg.get_id().as_str(), creates) {
-        ("set" | "sets", _) => arg.add(ArgValueCompleter::new(sets)),
-        ("target", _) => arg.add(ArgValueCompleter::new(sets_and_files)),
-        ("remote" | "all" | "push", _) => arg.add(ArgValueCompleter::new(remotes)),
-        ("line", _) => arg.add(ArgValueCompleter::new(lines)),
-        ("kid" | "kids" | "compromised", false) => arg.add(ArgValueCompleter::new(kids)),
-        ("alg", true) => arg.add(ArgValueCandidates::new(created_algorithms)),
-        ("alg", false) => arg.add(ArgValueCandidates::new(algorithms)),
-        ("kty", true) => arg.add(ArgValueCandidates::new(created_key_types)),
-        ("kty", false) => arg.add(ArgValueCandidates::new(key_types)),
-        ("crv", _) => arg.add(ArgValueCandidates::new(curves)),
-        ("usage", _) => arg.add(ArgValueCandidates::new(uses)),
-        ("key_ops", _) => arg.add(ArgValueCandidates::new(operations)),
-        ("command", _) => arg.add(ArgValueCandidates::new(pages)),
+/// `creates`: its kid is a new one. `makes_keys`: its algorithms are those that keys are made for.
+fn with_completer(arg: Arg, creates: bool, makes_keys: bool) -> Arg {
+    match arg.get_id().as_str() {
+        "set" | "sets" => arg.add(ArgValueCompleter::new(sets)),
+        "target" => arg.add(ArgValueCompleter::new(sets_and_files)),
+        "remote" | "all" | "push" => arg.add(ArgValueCompleter::new(remotes)),
+        "line" => arg.add(ArgValueCompleter::new(lines)),
+        "kid" | "kids" | "compromised" if !creates => arg.add(ArgValueCompleter::new(kids)),
+        "alg" if makes_keys => arg.add(ArgValueCandidates::new(created_algorithms)),
+        "alg" => arg.add(ArgValueCandidates::new(algorithms)),
+        "kty" if makes_keys => arg.add(ArgValueCandidates::new(created_key_types)),
+        "kty" => arg.add(ArgValueCandidates::new(key_types)),
+        "crv" => arg.add(ArgValueCandidates::new(curves)),
+        "usage" => arg.add(ArgValueCandidates::new(uses)),
+        "key_ops" => arg.add(ArgValueCandidates::new(operations)),
+        "command" => arg.add(ArgValueCandidates::new(pages)),
         _ => arg,
     }
 }
