@@ -37,7 +37,7 @@ fn with_completers(command: clap::Command) -> clap::Command {
     let creates = matches!(command.get_name(), "create" | "rotate");
     let command = command.mut_args(|arg| {
         let is_option = !arg.is_positional();
-        with_completer(arg, creates).hide(is_option)
+        with_completer(arg, creates, makes_keys).hide(is_option)
     });
     command.mut_subcommands(with_completers)
 }

@@ -76,6 +76,52 @@ fn commands_sets_and_their_keys() {
 }
 
 #[test]
+fn a_rotation_knows_sets_lines_keys_and_remotes() {
+    let sandbox = two_sets();
+    sandbox.ok(["create", "api", "--kid", "delta", "--alg", "ECDH-ES"]);
+    for (name, kind) in [("prod", "hydra"), ("test", "hydra-v1")] {
+        let url = "https://keys.example";
+        sandbox.ok(["remote", "add", name, "--kind", kind, "--url", url]);
+    }
+    let ask = |words: &str| {
+        let words: Vec<_> = words.split(' ').collect();
+        complete(&sandbox, &words)
+    };
+    assert_eq!(ask("jwks rotate a"), ["api"]);
+    assert_eq!(ask("jwks rotate api w"), ["web"]);
+    assert_eq!(ask("jwks rotate --every 30d w"), ["web"]);
+    assert_eq!(
+        ask("jwks rotate api --line "),
+        ["ECDH-ES", "ES256", "RS256"]
+    );
+    assert_eq!(ask("jwks rotate api --line ES256 --line R"), ["RS256"]);
+    assert_eq!(ask("jwks rotate web --line "), ["ES256"]);
+    assert_eq!(
+        ask("jwks rotate api --compromised "),
+        ["alpha", "beta", "delta"]
+    );
+    assert_eq!(ask("jwks rotate web --compromised g"), ["gamma"]);
+    assert_eq!(
+        ask("jwks rotate api --compromised alpha --compromised b"),
+        ["beta"]
+    );
+    assert_eq!(ask("jwks rotate api --push "), ["prod", "test"]);
+    assert_eq!(ask("jwks rotate --all --push p"), ["prod"]);
+    assert_eq!(ask("jwks rotate api --use "), ["sig", "enc"]);
+    assert_eq!(ask("jwks rotate api --crv P-2"), ["P-256"]);
+    // Only algorithms that keys are made for.
+    let made = ask("jwks create new --alg ");
+    assert_eq!(ask("jwks rotate api --alg "), made);
+    assert!(made.len() < ask("jwks get api --alg ").len(), "{made:?}");
+    assert_eq!(ask("jwks rotate api --comp"), ["--compromised"]);
+    // Where no set stands on the line, or one that is not there, there is nothing to name.
+    for words in ["jwks rotate --line ", "jwks rotate none --compromised "] {
+        let found = ask(words);
+        assert!(found.iter().all(|word| word.starts_with('-')), "{found:?}");
+    }
+}
+
+#[test]
 fn keys_come_with_algorithm_and_state() {
     let run = ask(&two_sets(), "zsh", &["jwks", "get", "api", ""]);
     assert_eq!(
