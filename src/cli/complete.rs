@@ -34,10 +34,11 @@ pub fn command() -> clap::Command {
 }
 
 fn with_completers(command: clap::Command) -> clap::Command {
+    // Algorithms are those that keys are made for.
     let creates = matches!(command.get_name(), "create" | "rotate");
     let command = command.mut_args(|arg| {
         let is_option = !arg.is_positional();
-        with_completer(arg, creates, makes_keys).hide(is_option)
+        with_completer(arg, creates).hide(is_option)
     });
     command.mut_subcommands(with_completers)
 }
