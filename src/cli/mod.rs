@@ -27,7 +27,7 @@ use std::time::Duration;
 
 /// Create, keep, check and publish JSON Web Key Sets.
 ///
-/// Keys lie in a local keystore of plain JSON JWK Set files. Private keys leave it only when
+/// Keys lie in a local keystore of JWK Set files, plain or encrypted. Private keys leave it only when
 /// asked for with --private.
 #[derive(Debug, Parser)]
 #[command(

@@ -38,8 +38,8 @@ pub const EXIT_CODES: &str = "  0  done, also when there was nothing to do
   4  refused: exists already, conflict, needs a confirmation, lock not obtained
   5  invalid: input that does not parse, or keys that fail a check
   6  remote: network, server error, unexpected answer
-  7  denied: no token, or one that the server refuses (401, 403)
-  8  differs (diff --exit-code)
+  7  denied: no token, password or passphrase, or one that is refused (401, 403, wrong)
+  8  differs (diff --exit-code), due (rotate --dry-run --exit-code)
   130  interrupted";
 
 /// Runs `jwks man`; `program` is the definition of the whole command line.

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keystore::{Protection, SetName, Stored};
 use clap::{Args, ValueHint};
+use serde_json::json;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,7 +66,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             let status = format!("set {name} is not encrypted any more");
             ctx.out.status(status);
         }
-        return Ok(());
+        return report(ctx, &names, false);
     }
     let iterations = args.iterations.get(ctx, "passphrase");
     let what = match &names[..] {
@@ -93,5 +94,14 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             None => format!("set {name} is encrypted"),
         });
     }
-    Ok(())
+    report(ctx, &names, true)
+}
+
+fn report(ctx: &Context, names: &[SetName], encrypted: bool) -> Result<()> {
+    if !ctx.out.is_json() {
+        return Ok(());
+    }
+    let row = |name: &SetName| json!({ "set": name.as_str(), "encrypted": encrypted });
+    let sets: Vec<_> = names.iter().map(row).collect();
+    ctx.out.json(&json!({ "sets": sets }))
 }
