@@ -88,7 +88,10 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let states = lifecycle::states(&set, ctx.now);
     let positions = chosen(args, &args.kids, name.as_str(), &set, &states)?;
     if !args.force {
-        keep_a_signer(name.as_str(), &set, &states, &positions)?;
+        // A public key, however new, takes the place of no signer.
+        let can_sign = |key: &Key| holds_secret(key) && !has_error(&public_findings(key));
+        let signing = lifecycle::states_among(&set, ctx.now, can_sign);
+        keep_a_signer(name.as_str(), &set, &signing, &positions)?;
     }
     if args.is_whole() {
         return delete_set(ctx, &name, &set);

@@ -20,6 +20,7 @@ use clap::Args;
 use report::Report;
 pub use schedule::ScheduleArgs;
 use server::Servers;
+use std::collections::BTreeSet;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,7 +95,11 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
         true => every_set(ctx, args, &schedules)?,
         false => {
             let names = args.sets.iter().map(|name| SetName::new(name));
-            names.collect::<Result<Vec<_>>>()?
+            let mut names = names.collect::<Result<Vec<_>>>()?;
+            // A set that is named twice is rotated once.
+            let mut seen = BTreeSet::new();
+            names.retain(|name| seen.insert(name.to_string()));
+            names
         }
     };
     if names.len() > 1 && !args.compromised.is_empty() {
@@ -230,6 +235,10 @@ fn rotate_set(
             Some(server) => server.show(ctx, name, report),
             None => Ok(()),
         };
+    }
+    if !plan.is_empty() {
+        // Where its passphrase is missing nothing is saved, either.
+        ctx.protection(name)?;
     }
     if args.save {
         let options = options.to_json();

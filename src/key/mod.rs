@@ -30,7 +30,26 @@ pub struct Key<'a>(Cow<'a, str>);
 impl<'a> Key<'a> {
     /// Takes the JSON text of one value. The text must be valid JSON; it need not be a usable
     /// key, nor an object.
+    ///
+    /// What only jwks itself may say ([`WITHHELD`](public::WITHHELD)) is left out: a document of
+    /// others could pass a public key off as a private one with it.
     pub(crate) fn from_json(json: impl Into<Cow<'a, str>>) -> Self {
+        let json = json.into();
+        // A name may be written with escapes.
+        if !json.contains(public::WITHHELD) && !json.contains("\\u") {
+            return Key(json);
+        }
+        let without = Members::parse(&json).ok().and_then(|mut members| {
+            let is_there = members.has(public::WITHHELD);
+            members.remove(public::WITHHELD);
+            is_there.then(|| members.to_json())
+        });
+        Key(without.map_or(json, Cow::Owned))
+    }
+
+    /// Takes the JSON text of a key from the public part of an encrypted set, where something may be
+    /// withheld.
+    pub(crate) fn of_public_part(json: impl Into<Cow<'a, str>>) -> Self {
         Key(json.into())
     }
 

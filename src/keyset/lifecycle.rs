@@ -66,15 +66,21 @@ pub fn states(set: &KeySet, now: i64) -> Vec<State> {
 /// The same where only keys that can sign stand in each other's way: a public key, or an invalid one,
 /// takes the place of no signer.
 pub fn signing_states(set: &KeySet, now: i64) -> Vec<State> {
+    states_among(set, now, |key| {
+        is_key_pair(key) && !has_error(&findings(key))
+    })
+}
+
+/// The same where only the keys that `counts` picks stand in each other's way.
+pub fn states_among(set: &KeySet, now: i64, counts: impl Fn(&Key) -> bool) -> Vec<State> {
     let mut states = states(set, now);
-    let signs = |key: &Key| is_key_pair(key) && !has_error(&findings(key));
     let keys = set.keys.iter().enumerate();
-    let signers = keys.filter(|(_, key)| signs(key));
-    let (positions, keys): (Vec<usize>, Vec<Key>) = signers
+    let counting = keys.filter(|(_, key)| counts(key));
+    let (positions, keys): (Vec<usize>, Vec<Key>) = counting
         .map(|(position, key)| (position, key.clone()))
         .unzip();
-    let among_signers = self::states(&KeySet::from(keys), now);
-    for (position, state) in positions.into_iter().zip(among_signers) {
+    let among = self::states(&KeySet::from(keys), now);
+    for (position, state) in positions.into_iter().zip(among) {
         states[position] = state;
     }
     states

@@ -23,6 +23,8 @@ pub enum Stored {
 #[derive(Debug)]
 pub struct Document {
     pub(super) text: Secret<String>,
+    /// Whether it is no more than the public part of an encrypted set.
+    is_public_part: bool,
     /// Whether others than the owner can read or write the file.
     pub is_open: bool,
     pub(super) path: PathBuf,
@@ -47,6 +49,7 @@ impl Stored {
         if !is_encrypted(text.expose(), &path) {
             return Ok(Stored::Plain(Document {
                 text,
+                is_public_part: false,
                 is_open,
                 path,
             }));
@@ -90,6 +93,10 @@ fn is_encrypted(text: &str, path: &Path) -> bool {
 impl Document {
     /// The set, borrowing from the text.
     pub fn parse(&self) -> Result<KeySet<'_>> {
+        if self.is_public_part {
+            let part = sealed::parse(self.text.expose());
+            return part.ok_or_else(|| Error::invalid("no public part").about(self.path.display()));
+        }
         KeySet::parse(self.text.expose()).map_err(|error| error.about(self.path.display()))
     }
 
@@ -105,9 +112,10 @@ impl Encrypted {
     pub fn public_part(&self) -> Option<Document> {
         let header = self.envelope.header();
         let part = header.raw(PUBLIC_PART)?;
-        KeySet::parse(part).ok()?;
+        sealed::parse(part)?;
         Some(Document {
             text: Secret::new(part.to_owned()),
+            is_public_part: true,
             is_open: self.is_open,
             path: self.path.clone(),
         })
@@ -127,6 +135,7 @@ impl Encrypted {
         let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged())?;
         let document = Document {
             text: Secret::new(text.to_owned()),
+            is_public_part: false,
             is_open: self.is_open,
             path: self.path.clone(),
         };

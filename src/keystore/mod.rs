@@ -273,6 +273,13 @@ impl Keystore {
         let content = Secret::new(set.to_json());
         let (content, suffix) = match encryption {
             None => (content, PLAIN),
+            Some((passphrase, _)) if passphrase.expose().is_empty() => {
+                return Err(
+                    Error::refused(format!("the passphrase of set {name} is empty")).hint(format!(
+                        "nothing was written; jwks passwd {name} gives it another one"
+                    )),
+                );
+            }
             Some((passphrase, iterations)) => {
                 let sealed = jwe::seal(
                     content.expose().as_bytes(),

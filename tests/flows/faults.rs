@@ -139,7 +139,7 @@ fn what_a_killed_export_left_is_swept() {
         "inject=/^(link|rename):signal=KILL:when=1",
     ]);
     finish(strace.arg(JWKS).args(export));
-    let left = sandbox.path().join(".backup.json.jwks");
+    let left = sandbox.path().join(".backup.json.jwks-unfinished");
     assert!(left.exists() && !sandbox.path().join("backup.json").exists());
     sandbox.ok(export);
     assert!(!left.exists() && sandbox.path().join("backup.json").exists());

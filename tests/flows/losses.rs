@@ -249,3 +249,54 @@ fn one_key_brings_no_members_of_its_set() {
     sandbox.ok(["set", "all", &file]);
     assert!(sandbox.read_set("all").contains("issuer"));
 }
+
+/// A public key is none of ours, whatever it says of itself and however new it is.
+#[test]
+fn a_public_key_takes_the_place_of_no_private_one() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "aside", "--kid", "theirs"]);
+    let theirs = sandbox.ok(["get", "aside", "theirs"]);
+    for marker in ["jwks_private", "jwks\\u005fprivate"] {
+        let now = "2026-01-01";
+        let kid = marker.replace('\\', "");
+        sandbox.ok(["create", &kid, "--kid", "mine", "--now", now]);
+        let iat = 1_769_904_000; // a month later
+        let forged = theirs.replacen('{', &format!("{{\"{marker}\":true,\"iat\":{iat},"), 1);
+        let forged = forged.replacen("\"iat\": ", "\"was\": ", 1);
+        sandbox.write("forged.json", forged);
+        sandbox.ok(["set", &kid, "forged.json"]);
+        let rows = sandbox.json(["list", &kid, "--json"])["keys"].clone();
+        assert_eq!(rows[1]["private"], false, "{rows}");
+        // Our key goes on, and is followed by one of ours.
+        for now in ["2026-02-02", "2026-02-04", "2026-02-06"] {
+            sandbox.ok(["rotate", &kid, "--every", "30d", "--now", now]);
+        }
+        let rows = sandbox.json(["list", &kid, "--json", "--now", "2026-02-06"]);
+        let rows = rows["keys"].as_array().expect("rows").clone();
+        let signs = |row: &&serde_json::Value| row["private"] == true && row["state"] == "active";
+        assert_eq!(rows.iter().filter(signs).count(), 1, "{rows:#?}");
+    }
+    // The guard on the last signing key sees through it.
+    sandbox.ok(["create", "api", "--kid", "mine", "--now", "2026-01-01"]);
+    sandbox.write("theirs.json", theirs);
+    sandbox.ok(["set", "api", "theirs.json"]);
+    for delete in [
+        &["delete", "api", "mine", "--yes"][..],
+        &["delete", "api", "--yes"],
+    ] {
+        let run = sandbox.run(delete).fails(4);
+        assert!(run.stderr.contains("no active signing key"), "{run:#?}");
+    }
+}
+
+/// The name that an export has until it is complete is nobody else's.
+#[test]
+fn an_export_sweeps_nothing_that_was_exported() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    sandbox.ok(["export", "api", "--private", "-o", ".foo.jwks"]);
+    sandbox.ok(["export", "api", "-o", "foo"]);
+    assert!(sandbox.path().join(".foo.jwks").exists());
+    let run = sandbox.run(["export", "api", "--private", "-o", ".foo.jwks-unfinished"]);
+    assert!(run.fails(2).stderr.contains("choose another name"));
+}

@@ -17,6 +17,16 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
         return Ok(());
     };
     refuse_in_keystore(ctx, path)?;
+    if path
+        .as_os_str()
+        .as_encoded_bytes()
+        .ends_with(UNFINISHED.as_bytes())
+    {
+        return Err(Error::usage(format!(
+            "{UNFINISHED} is how exports end that are not finished"
+        ))
+        .hint("choose another name"));
+    }
     if args.private && files::others_can_replace(&files::parent(path)) {
         return Err(
             Error::refused(format!("others can write beside {}", path.display()))
@@ -85,10 +95,14 @@ pub fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
     }
 }
 
+/// How the name of a file for others ends until it is complete. What is left over under such a name
+/// goes with the next export.
+const UNFINISHED: &str = ".jwks-unfinished";
+
 /// The name that a file for others has until it is complete.
 pub fn temporary_name(path: &Path) -> String {
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    format!(".{file_name}.jwks")
+    format!(".{file_name}{UNFINISHED}")
 }
 
 /// Whether a file would lie in a directory.

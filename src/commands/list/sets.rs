@@ -28,6 +28,9 @@ struct SetRow {
     /// The options that `rotate --save` keeps for the set.
     #[serde(skip_serializing_if = "Option::is_none")]
     schedule: Option<Value>,
+    /// What to do about that.
+    #[serde(skip)]
+    advice: Option<String>,
     /// Why the set cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -58,7 +61,10 @@ pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
             "{} cannot be read: {error}",
             count(damaged.len(), "set")
         ))
-        .hint("jwks leaves a damaged file as it is: restore it")
+        .hint(match &row.advice {
+            Some(advice) => advice,
+            None => "jwks leaves a damaged file as it is: restore it",
+        })
     });
     if format == Format::Table && rows.is_empty() {
         let directory = ctx.store.directory().display();
@@ -120,6 +126,7 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
     read().unwrap_or_else(|error| SetRow {
         name: name.to_string(),
         keys: Some(0),
+        advice: error.advice().map(str::to_owned),
         error: Some(error.to_string()),
         ..SetRow::default()
     })

@@ -7,7 +7,10 @@ use crate::key::thumbprint::thumbprint;
 use std::collections::HashSet;
 
 /// The most certificates of one file; each is held against each other.
-const CERTIFICATES: usize = 1000;
+const CERTIFICATES: usize = 300;
+
+/// How many certificates stand above each other at most.
+const CHAIN: usize = 10;
 
 /// Keys and certificates of one file, in its order.
 #[derive(Default)]
@@ -142,7 +145,8 @@ fn is_private(key: &Members) -> bool {
 struct Chains<'a> {
     certificates: &'a [Certificate],
     thumbprints: Vec<Option<String>>,
-    is_issuer: Vec<bool>,
+    /// The certificate above each.
+    issuers: Vec<Option<usize>>,
     is_taken: Vec<bool>,
 }
 
@@ -151,12 +155,17 @@ impl<'a> Chains<'a> {
         let count = certificates.len();
         // A key that jwks does not support may well be in a chain, above one that it does.
         let own = |certificate: &Certificate| thumbprint(&certificate.public_key().ok()?);
-        let issued_any =
-            |i: usize| (0..count).any(|j| i != j && certificates[i].issued(&certificates[j]));
+        let issuer = |i: &Certificate| {
+            let mut others = certificates.iter();
+            match i.issued(i) {
+                true => None,
+                false => others.position(|other| other.issued(i)),
+            }
+        };
         Chains {
             certificates,
             thumbprints: certificates.iter().map(own).collect(),
-            is_issuer: (0..count).map(issued_any).collect(),
+            issuers: certificates.iter().map(issuer).collect(),
             is_taken: vec![false; count],
         }
     }
@@ -171,25 +180,21 @@ impl<'a> Chains<'a> {
     fn next_leaf(&self) -> Option<usize> {
         let mut free = (0..self.is_taken.len()).filter(|i| !self.is_taken[*i]);
         let first = free.clone().next();
-        free.find(|i| !self.is_issuer[*i]).or(first)
+        free.find(|i| !self.issuers.contains(&Some(*i))).or(first)
     }
 
     /// The chain from a certificate up to the last one whose issuer is there.
     fn take(&mut self, leaf: usize) -> Vec<&'a Certificate> {
         let mut chain = vec![leaf];
+        self.is_taken[leaf] = true;
         let mut last = leaf;
-        loop {
-            self.is_taken[last] = true;
-            let issuer = (0..self.certificates.len()).find(|i| {
-                !chain.contains(i) && self.certificates[*i].issued(&self.certificates[last])
-            });
-            match issuer {
-                Some(issuer) if !self.certificates[last].issued(&self.certificates[last]) => {
-                    chain.push(issuer);
-                    last = issuer;
-                }
-                _ => break,
+        while let Some(issuer) = self.issuers[last] {
+            if chain.contains(&issuer) || chain.len() == CHAIN {
+                break;
             }
+            chain.push(issuer);
+            self.is_taken[issuer] = true;
+            last = issuer;
         }
         chain.into_iter().map(|i| &self.certificates[i]).collect()
     }

@@ -91,7 +91,10 @@ fn pbes2(
         .and_then(|any| pbes2::Parameters::try_from(any).ok())
         .ok_or_else(|| Error::invalid("its encryption has parameters that jwks does not read"))?;
     match &parameters.kdf {
-        Kdf::Pbkdf2(pbkdf2) => unlock.spend(pbkdf2_cost(pbkdf2)?)?,
+        Kdf::Pbkdf2(pbkdf2) => {
+            let octets = parameters.encryption.key_size();
+            unlock.spend(pbkdf2_cost(pbkdf2, octets)?)?;
+        }
         Kdf::Scrypt(scrypt) => unlock.spend(scrypt_cost(scrypt)?)?,
         _ => return Err(unsupported(parameters.kdf.oid())),
     }
@@ -104,13 +107,17 @@ fn pbes2(
     }
 }
 
-/// The cost of PBKDF2 in iterations of SHA-256; the longer hashes take twice as long.
-fn pbkdf2_cost(pbkdf2: &Pbkdf2Params) -> Result<u64> {
-    let each = match pbkdf2.prf {
-        Pbkdf2Prf::HmacWithSha384 | Pbkdf2Prf::HmacWithSha512 => 2,
-        _ => 1,
+/// The cost of PBKDF2 in iterations of SHA-256; the longer hashes take twice as long, and a key that is
+/// longer than its hash takes all iterations again.
+fn pbkdf2_cost(pbkdf2: &Pbkdf2Params, key_octets: usize) -> Result<u64> {
+    let (each, hash_octets) = match pbkdf2.prf {
+        Pbkdf2Prf::HmacWithSha1 => (1, 20),
+        Pbkdf2Prf::HmacWithSha224 => (1, 28),
+        Pbkdf2Prf::HmacWithSha384 | Pbkdf2Prf::HmacWithSha512 => (2, 48),
+        _ => (1, 32),
     };
-    Ok(positive(pbkdf2.iteration_count)? * each)
+    let blocks = key_octets.div_ceil(hash_octets) as u64;
+    Ok(positive(pbkdf2.iteration_count)?.saturating_mul(each * blocks))
 }
 
 /// The cost of scrypt in iterations of SHA-256: as many as it fills and reads blocks of 64 octets.

@@ -198,3 +198,15 @@ fn encrypt_is_kept_or_refused() {
     assert_eq!(listed["sets"][0]["encrypted"], true);
     assert_eq!(listed["sets"][2]["encrypted"], false);
 }
+
+/// The header is sealed with the content: another one does not open.
+#[test]
+fn a_header_that_was_changed_is_damage() {
+    let sandbox = with_a_set();
+    let jwe = read_jwe(&sandbox, "api");
+    let changed = header(&jwe).to_string().replacen("\"kid\"", "\"kit\"", 1);
+    let changed = BASE64_URL_SAFE_NO_PAD.encode(changed);
+    let rest = jwe.split_once('.').expect("parts").1;
+    sandbox.write("store/api.jwe", format!("{changed}.{rest}"));
+    open(&sandbox, "get api --private").fails(7);
+}
