@@ -3,6 +3,7 @@
 //! Nothing that is not changed on purpose ever changes: unknown members, their order, and
 //! numbers to the last digit survive.
 
+use crate::secret::wipe;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{self, Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
@@ -10,7 +11,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::mem;
-use zeroize::Zeroize as _;
 
 /// An object's members: name and JSON text of the value. Values may be secret, so there is no
 /// `Debug`.
@@ -219,7 +219,7 @@ impl Drop for Members<'_> {
     fn drop(&mut self) {
         for (_, value) in &mut self.0 {
             if let Cow::Owned(value) = value {
-                value.zeroize();
+                wipe(value);
             }
         }
     }

@@ -17,11 +17,11 @@ mod rsa;
 pub mod summary;
 pub mod thumbprint;
 
+use crate::secret::wipe;
 use members::{Malformed, Members};
 use std::borrow::Cow;
 use std::fmt;
 use std::mem;
-use zeroize::Zeroize as _;
 
 /// One element of a JWK Set's `keys` array, kept as the JSON text that it came as.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Drop for Key<'_> {
     /// A copy that is the key's own leaves nothing behind.
     fn drop(&mut self) {
         if let Cow::Owned(json) = &mut self.0 {
-            json.zeroize();
+            wipe(json);
         }
     }
 }
