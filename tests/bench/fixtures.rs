@@ -50,6 +50,18 @@ pub fn copy_sets(from: &str, store: &str, count: usize) {
     }
 }
 
+/// The same, with a schedule for each set, and nothing due.
+pub fn copy_rotated_sets(from: &str, store: &str, count: usize) {
+    fs::create_dir("once").expect("a directory");
+    fs::copy(from, "once/set.json").expect("a copy");
+    run("jwks --store once rotate set --every 365d --json");
+    copy_sets("once/set.json", store, count);
+    let schedule = |number| format!(r#""set-{number:03}":{{"every":"365d"}}"#);
+    let schedules: Vec<_> = (0..count).map(schedule).collect();
+    let schedules = format!("{{{}}}", schedules.join(","));
+    fs::write(format!("{store}/.schedules.json"), schedules).expect("the schedules");
+}
+
 /// A set with the key of another in its middle; the other keys only look like keys, for nobody
 /// checks the point of a key that is not asked for.
 pub fn bury_key(from: &str, to: &str, count: usize) {

@@ -54,6 +54,7 @@ fn jobs() -> Vec<Job> {
     fixtures::create("thousand", 1000);
     fixtures::bury_key("store/one.json", "store/big.json", 100_000);
     fixtures::copy_sets("store/small.json", "sets", 1000);
+    fixtures::copy_rotated_sets("store/small.json", "rotated", 1000);
 
     let create = |name, alg: &str, openssl: &str| {
         let jose = format!("jose jwk gen -i {{\"alg\":\"{alg}\"}} -o {alg}-#.jwk");
@@ -78,6 +79,11 @@ fn jobs() -> Vec<Job> {
         create("`create` RS256, 2048 bits", "RS256", rsa),
         Job::new("`list` 1,000 sets of 4 keys", "jwks --store sets list")
             .beside("reading the files", "./read_all sets"),
+        Job::new(
+            "`rotate --all`, nothing due in 1,000 sets",
+            "jwks --store rotated rotate --all --json",
+        )
+        .beside("`jwks list` of them", "jwks --store rotated list"),
         Job::new("`get` one of 100,000 keys", find)
             .beside("jq", find_jq)
             .beside("node", format!("node find.mjs store/big.json {big}"))
