@@ -54,6 +54,9 @@ impl<'s> Lines<'s> {
         }
         // Who follows within a line is a matter of dates.
         for line in &all {
+            if line.iter().all(|i| headers[*i].successor.is_none()) {
+                continue;
+            }
             let kids: HashSet<_> = line.iter().map(|i| headers[*i].kid.clone()).collect();
             for position in line {
                 let successor = &mut headers[*position].successor;

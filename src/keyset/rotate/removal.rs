@@ -53,6 +53,9 @@ impl Planner<'_, '_> {
     /// A line that has moved stays so when the key goes that it moved to: those who named it name the
     /// one that signs in its line, or the one that it named.
     pub(super) fn lead_past_removed(&mut self) {
+        if self.plan.removed.is_empty() {
+            return;
+        }
         let headers = self.lines.headers.iter().enumerate();
         let kids = headers.filter_map(|(i, header)| Some((header.kid.clone()?, i)));
         // Of several with the same kid the first one is meant.
