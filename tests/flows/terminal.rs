@@ -1,8 +1,10 @@
 //! A person at a terminal: questions, colours, width, progress. `script` plays the terminal.
 
 use crate::support::{Run, Sandbox, finish, has_tool};
-use std::io::Write as _;
-use std::process::Stdio;
+use std::io::{Read as _, Write as _};
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Runs a command line on a terminal of 80 columns, with something typed into it. What the
 /// terminal shows comes back as standard output.
@@ -27,16 +29,48 @@ pub fn on_terminal(
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("script starts");
     let mut keyboard = child.stdin.take().expect("a keyboard");
+    let mut screen = child.stdout.take().expect("a screen");
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let watched = shown.clone();
+    let watcher = std::thread::spawn(move || {
+        let mut octets = [0; 4096];
+        while let Ok(count @ 1..) = screen.read(&mut octets) {
+            watched.lock().expect("a screen").extend(&octets[..count]);
+        }
+    });
     let typed = typed.to_owned();
+    let asked = shown.clone();
     let person = std::thread::spawn(move || {
+        let mut seen = 0;
         for line in typed.lines() {
-            // A person waits for the question.
-            std::thread::sleep(std::time::Duration::from_millis(700));
+            // A person waits for the question, but not for ever.
+            let patience = Instant::now() + Duration::from_millis(2000);
+            while Instant::now() < patience {
+                let shown = asked.lock().expect("a screen").clone();
+                if shown.len() > seen && shown.ends_with(b" ") {
+                    seen = shown.len();
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // The question is there before the terminal shows no more what is typed.
+            std::thread::sleep(Duration::from_millis(100));
             let _ = writeln!(keyboard, "{line}");
         }
-        std::thread::sleep(std::time::Duration::from_millis(700));
+        // Whoever asks for more than is typed hears that there is no more.
+        std::thread::sleep(Duration::from_millis(300));
     });
-    let run = Run::from(child.wait_with_output().expect("script ends"));
+    let status = child.wait().expect("script ends");
+    watcher.join().expect("the watcher");
+    let stdout = shown.lock().expect("a screen").clone();
+    let mut stderr = Vec::new();
+    let mut errors = child.stderr.take().expect("a pipe");
+    errors.read_to_end(&mut stderr).expect("what script says");
+    let run = Run::from(Output {
+        status,
+        stdout,
+        stderr,
+    });
     person.join().expect("the person");
     run
 }
