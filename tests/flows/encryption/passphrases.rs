@@ -345,3 +345,19 @@ fn a_torn_file_is_refused_and_left() {
         run(&sandbox, "list").fails(5);
     }
 }
+
+/// What cannot be rotated gets no schedule, either.
+#[test]
+fn a_missing_passphrase_saves_nothing() {
+    let sandbox = with_a_set();
+    let before = read_jwe(&sandbox, "api");
+    let rotate = "rotate api --every 30d --force --save";
+    run(&sandbox, rotate).fails(7);
+    assert_eq!(read_jwe(&sandbox, "api"), before);
+    assert_eq!(sandbox.store_entries(), [".lock", "api.jwe"]);
+    open(&sandbox, rotate).ok();
+    assert_eq!(
+        sandbox.store_entries(),
+        [".lock", ".schedules.json", "api.jwe"]
+    );
+}
