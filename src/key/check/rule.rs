@@ -114,7 +114,7 @@ rules! {
     PrivateMismatch "private-mismatch" Error
         "The private part does not belong to the public part."
     PrivateUnchecked "private-unchecked" Note
-        "Whether the private part belongs to the public part cannot be told: OpenSSL does not know the algorithm."
+        "Whether the private part belongs to the public part is not told: OpenSSL does not know the algorithm, or there are too many large RSA keys without their primes."
     SymmetricSize "symmetric-size" Warning
         "The symmetric key has another size than its algorithm needs (RFC 7518 sections 3.2, 4.4, 5)."
     AkpLength "akp-length" Error

@@ -1,6 +1,8 @@
 //! Files that are made to take all time or all memory: each is refused within its bounds.
 
 use crate::support::Sandbox;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// How long a file may take. Tests run what the compiler has hardly optimised.
 const SECONDS: f64 = if cfg!(debug_assertions) { 6.0 } else { 3.0 };
@@ -133,6 +135,7 @@ fn no_file_takes_all_time_or_all_memory() {
             encrypted_key(scrypt(1 << 14, 8, 60_000)),
         ),
         ("OpenSSH, for ever", openssh(u32::MAX).into_bytes()),
+        ("RSA keys without primes", rsa_keys(60).into_bytes()),
     ] {
         let file = sandbox.write("hostile", document);
         let arguments = ["set", "api", &file, "--password-file", "password"];
@@ -144,4 +147,15 @@ fn no_file_takes_all_time_or_all_memory() {
         assert!(is_bounded, "{what}: {cost:?} {run:#?}");
     }
     assert!(sandbox.store_entries().is_empty());
+}
+
+/// Keys of 16384 bits with a private exponent and no primes, which have to be found.
+fn rsa_keys(count: u8) -> String {
+    let number = |octet: u8| URL_SAFE_NO_PAD.encode([&[octet; 2047][..], &[0x65]].concat());
+    let key = |i: u8| {
+        let (n, d) = (number(0xff - i), number(0x7f));
+        format!(r#"{{"kty":"RSA","kid":"k{i}","n":"{n}","e":"AQAB","d":"{d}"}}"#)
+    };
+    let keys: Vec<_> = (0..count).map(key).collect();
+    format!(r#"{{"keys":[{}]}}"#, keys.join(","))
 }
