@@ -47,17 +47,14 @@ impl Context {
     /// Reads what can be known of a set without its passphrase: the public part of an encrypted one.
     /// Where the file does not tell that, it is opened.
     pub fn look(&self, name: &SetName) -> Result<Document> {
-        match self.store.load(name)? {
-            Stored::Encrypted(encrypted) if encrypted.public_part().is_none() => {
-                self.whole(name, Stored::Encrypted(encrypted))
-            }
-            stored => {
-                // What is left here tells its public part.
-                let known = stored.known().map_or_else(|| self.load(name), Ok)?;
-                self.warn_if_open(&known);
-                Ok(known)
-            }
+        let stored = self.store.load(name)?;
+        if let Stored::Encrypted(encrypted) = &stored
+            && let Some(known) = encrypted.public_part()
+        {
+            self.warn_if_open(&known);
+            return Ok(known);
         }
+        self.whole(name, stored)
     }
 
     fn whole(&self, name: &SetName, stored: Stored) -> Result<Document> {

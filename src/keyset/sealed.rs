@@ -99,6 +99,9 @@ mod tests {
         let part = header.raw(PUBLIC_PART).unwrap();
         assert!(is_public_part(&parse(part).unwrap(), &set));
         for (old, new) in [
+            // What decides must not be left out: an expired key would live on.
+            (",\"exp\":7", ""),
+            (",\"jwks_private\":true", ""),
             ("11qY", "11qZ"),
             (r#""s""#, r#""t""#),
             (",{\"kty\":\"OKP\",\"crv\":\"Ed25519\"}", ""),

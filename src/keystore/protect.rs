@@ -26,3 +26,39 @@ impl Keystore {
         self.write(name, &document.parse()?, encryption)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwe::{self, DerivedKeys};
+    use crate::key::Key;
+    use crate::key::members::Members;
+    use crate::keystore::IfMissing;
+    use std::fs;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    /// Other tools seal under an empty passphrase; jwks opens that, and goes on with it no longer.
+    #[test]
+    fn nothing_is_written_under_an_empty_passphrase() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Keystore::new(directory.path().to_owned(), Duration::ZERO);
+        let (name, empty) = (SetName::new("api").unwrap(), Secret::new(String::new()));
+        let mut derived = DerivedKeys::default();
+        let set = br#"{"keys":[]}"#;
+        let sealed = jwe::seal(set, &empty, 1000, &Members::default(), &mut derived).unwrap();
+        let file = directory.path().join("api.jwe");
+        fs::write(&file, &sealed).unwrap();
+        let protection = Protection {
+            passphrase: Rc::new(empty),
+            iterations: 1000,
+        };
+        let key = || Key::from(Members::default().with_kid("new"));
+        let changed = store.change(&name, IfMissing::Fail, Some(&protection), |set| {
+            set.keys.push(key());
+            Ok(())
+        });
+        assert_eq!(changed.unwrap_err().kind().exit_code(), 4);
+        assert_eq!(fs::read_to_string(&file).unwrap(), sealed);
+    }
+}
