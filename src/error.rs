@@ -53,10 +53,20 @@ impl Kind {
     }
 }
 
+/// What callers need to know about some failures beside their kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The system denies access to a file.
+    Permission,
+    /// Standard output cannot be written.
+    Output,
+}
+
 /// A failure with its kind, a message, advice, and the cause below it.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
+    reason: Option<Reason>,
     message: String,
     hint: Option<String>,
     cause: Option<anyhow::Error>,
@@ -70,6 +80,7 @@ impl Error {
     pub fn of(kind: Kind, message: impl Into<String>) -> Self {
         Error {
             kind,
+            reason: None,
             message: message.into(),
             hint: None,
             cause: None,
@@ -128,15 +139,30 @@ impl Error {
         self
     }
 
-    /// Says in front of the message what it is about: `about: message`.
+    /// Adds the reason that callers look for.
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// Says in front of the message what it is about, unless the message begins with it:
+    /// `about: message`.
     pub fn about(mut self, about: impl fmt::Display) -> Self {
-        self.message = format!("{about}: {}", self.message);
+        let about = about.to_string();
+        if !self.message.starts_with(&about) {
+            self.message = format!("{about}: {}", self.message);
+        }
         self
     }
 
     /// The kind, which decides the exit code.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Returns true if the failure has this reason.
+    pub fn is_because(&self, reason: Reason) -> bool {
+        self.reason == Some(reason)
     }
 
     /// What to do next, where there is something to advise.

@@ -1,7 +1,7 @@
 //! The only writer to standard output and standard error: data, tables, JSON, status lines and
 //! errors. What others chose (kids, names, addresses) is escaped for people's eyes.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Reason, Result};
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Row, Table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -102,7 +102,9 @@ impl Output {
         match stdout.write_all(octets).and_then(|()| stdout.flush()) {
             // The reader has had enough: nothing more to say, and nothing wrong.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Error::failed("cannot write to standard output").cause(error)),
+            Err(error) => Err(Error::failed("cannot write to standard output")
+                .because(Reason::Output)
+                .cause(error)),
             Ok(()) => Ok(()),
         }
     }

@@ -33,6 +33,8 @@ mod locking;
 mod log;
 #[path = "flows/losses.rs"]
 mod losses;
+#[path = "flows/owners.rs"]
+mod owners;
 #[path = "flows/permissions.rs"]
 mod permissions;
 #[path = "flows/pipelines.rs"]
@@ -45,6 +47,8 @@ mod rotation_faults;
 mod rotation_schedules;
 #[path = "support/servers/mod.rs"]
 mod servers;
+#[path = "flows/side_files.rs"]
+mod side_files;
 #[path = "flows/streams.rs"]
 mod streams;
 #[path = "support/mod.rs"]

@@ -95,7 +95,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("sha1", &["src/key/format/"]),
     ("yaml_rust2", &["src/keyset/import/kubernetes.rs"]),
     ("tempfile", &["src/files/mod.rs"]),
-    ("rustix", &["src/files/mod.rs", "src/hardening.rs"]),
+    ("rustix", &["src/files/", "src/hardening.rs"]),
     ("directories", &["src/cli/"]),
     ("ureq", &["src/remote/"]),
     ("rustls", &["src/remote/http/"]),

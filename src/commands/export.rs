@@ -18,7 +18,6 @@ use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::SetName;
-use crate::keystore::log::Verb;
 use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
@@ -187,16 +186,14 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         true => private_content(ctx, args, &name, &set, &positions)?,
         false => public_content(ctx, args, &name, &set, &positions)?,
     };
-    let delivered = deliver(ctx, args, &content);
-    // A file is there whole or not at all; of what was printed a part may be out.
-    if args.private && (delivered.is_ok() || args.file().is_none()) {
+    if args.private {
         let keys = positions.iter().map(|i| &set.keys[*i]);
-        let keys = keys.filter(|key| holds_secret(key));
+        let keys: Vec<_> = keys.filter(|key| holds_secret(key)).collect();
         Record::of(ctx, Whose::here(name.as_str()))
-            .noted(Verb::Exported, &args.in_words(), keys)
+            .exported(Some(&args.in_words()), &keys)
             .append();
     }
-    delivered
+    deliver(ctx, args, &content)
 }
 
 impl ExportArgs {

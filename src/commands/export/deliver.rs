@@ -3,7 +3,7 @@
 use super::{ExportArgs, To};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::files::{self, Access, Existing};
+use crate::files::{self, Access, Existing, place};
 use crate::key::public::holds_secret;
 use crate::keyset::FOREIGN_LIMIT;
 use crate::keyset::import::{self, Form, Imported};
@@ -27,7 +27,7 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
         ))
         .hint("choose another name"));
     }
-    if args.private && files::others_can_replace(&files::parent(path)) {
+    if args.private && place::is_replaceable(&files::parent(path)) {
         return Err(
             Error::refused(format!("others can write beside {}", path.display()))
                 .hint("choose a directory of your own for private keys"),
@@ -79,7 +79,7 @@ pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>
     .map_err(|error| match existing {
         Existing::Keep if error.advice().is_none() => error.hint("overwrite it with --force"),
         _ => error,
-    })?;
+    })??;
     ctx.out.status(format!("wrote {}", path.display()));
     Ok(())
 }
