@@ -6,7 +6,8 @@
 use crate::servers::hostile::Listener;
 use crate::servers::{Answer, Server, lock};
 use crate::support::{JWKS, Run, Sandbox, finish};
-use crate::wire::{PUBLIC_SET, each, nobody, read_request, sandbox_with};
+use crate::servers::cut::read_request;
+use crate::wire::{PUBLIC_SET, each, nobody, sandbox_with};
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
