@@ -69,12 +69,7 @@ pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
 }
 
 /// Sends a request to a server, and its whole answer to the client.
-fn pass_on(
-    client: &mut impl io::Write,
-    server: &str,
-    head: &str,
-    body: &[u8],
-) -> io::Result<()> {
+fn pass_on(client: &mut impl io::Write, server: &str, head: &str, body: &[u8]) -> io::Result<()> {
     let mut server = TcpStream::connect(server)?;
     let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
     server.write_all(&[head.as_bytes(), body].concat())?;

@@ -144,7 +144,7 @@ impl Hydra {
         Hydra::behind(version, |_| None)
     }
 
-    /// A server with another database than SQLite, or PostgreSQL for 1.0.
+    /// A server with another database than SQLite, whose rows never tie.
     pub fn with_database(version: Version, database: Database) -> Hydra {
         Hydra::new(version, database, |_| None)
     }
@@ -154,11 +154,7 @@ impl Hydra {
         version: Version,
         proxy: impl FnMut(&Call) -> Option<Answer> + Send + 'static,
     ) -> Hydra {
-        let database = match version {
-            Version::V1_0 => Database::Postgres,
-            _ => Database::Sqlite,
-        };
-        Hydra::new(version, database, proxy)
+        Hydra::new(version, Database::Sqlite, proxy)
     }
 
     fn new(

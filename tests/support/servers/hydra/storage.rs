@@ -13,6 +13,7 @@ const SECOND: u64 = 1_000_000;
 /// The database behind a Hydra, which decides how exact `created_at` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Database {
+    /// Stands for 1.0 in memory as well.
     Sqlite,
     Postgres,
     /// MySQL or MariaDB: `created_at` is in whole seconds.
@@ -54,7 +55,7 @@ impl Storage {
             database,
             resolution: match (database, version) {
                 (Database::Mysql, _) => Resolution::Second,
-                (_, Version::V1_0) => Resolution::Call,
+                (Database::Postgres, Version::V1_0) => Resolution::Call,
                 _ => Resolution::Row,
             },
             sets: BTreeMap::new(),
@@ -90,7 +91,11 @@ impl Storage {
         for key in keys {
             let longest = set.chars().count().max(kid(&key).chars().count());
             if self.database != Database::Sqlite && longest > LONGEST {
-                return Err(Refusal::new(500, "Internal Server Error", "The value is too long"));
+                return Err(Refusal::new(
+                    500,
+                    "Internal Server Error",
+                    "The value is too long",
+                ));
             }
             if rows.iter().any(|row| kid(&row.key) == kid(&key)) {
                 return Err(Refusal::new(
