@@ -3,6 +3,7 @@
 use crate::error::{Error, Kind, Reason, Result};
 use crate::files::place::{self, Fault};
 use crate::jwe::WEAK_ITERATIONS;
+use crate::key::check::Budget;
 use crate::keyset::KeySet;
 use crate::keystore::{Document, Encrypted, IfMissing, Keystore, Protection, SetName, Stored};
 use crate::output::Output;
@@ -31,6 +32,8 @@ pub struct Context {
     pub require_encrypted: Option<&'static str>,
     /// What this run has changed, for an error that comes afterwards.
     pub done: RefCell<Vec<String>>,
+    /// What the checks of private keys and certificates may still cost in this run.
+    pub checks: Budget,
     /// The moment at which the command began, in seconds since 1970.
     pub now: i64,
 }

@@ -10,6 +10,7 @@ use crate::commands::{
 };
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::key::check::Budget;
 use crate::keystore::Keystore;
 use crate::output::Output;
 use crate::passphrase::Passphrases;
@@ -282,6 +283,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         },
         done: RefCell::default(),
         weak: Cell::new(false),
+        checks: Budget::default(),
         prompt: Prompt::new(global.yes, global.no_input),
         out,
         now,
