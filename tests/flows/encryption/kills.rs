@@ -256,7 +256,7 @@ fn a_renaming_that_fails_leaves_a_set_that_opens() {
         assert_eq!(opened(&sandbox).0, way);
         // A passphrase would demand that the set is encrypted.
         match name {
-            "api.json" => run(&sandbox, "create api").ok(),
+            "api.json" => super::run(&sandbox, "create api").ok(),
             _ => open(&sandbox, "create api").ok(),
         };
         assert_eq!(sandbox.store_entries(), [".lock", name]);
