@@ -162,7 +162,8 @@ impl Context {
         };
         match self.require_encrypted {
             Some(_) => {
-                let hint = format!("run `jwks passwd {}` to encrypt them", names.join(" "));
+                let hint = format!("run `jwks passwd {}` to encrypt", names.join(" "));
+                let hint = hint + if names.len() == 1 { " it" } else { " them" };
                 Err(Error::refused(message).hint(hint))
             }
             None => {
