@@ -102,7 +102,11 @@ impl ConnectionArgs {
 /// The token of a remote; asked for where one is needed and nothing says where it is.
 fn find_token(ctx: &Context, entry: &Entry, notify: &Notify) -> Result<Option<Token>> {
     let kind = entry.kind()?;
-    let found = token::find(entry, kind, notify)?;
+    let secrets = match entry.token_command {
+        Some(_) => ctx.remotes.token_variables(),
+        None => Vec::new(),
+    };
+    let found = token::find(entry, kind, &secrets, notify)?;
     if found.is_some() || kind.auth != Auth::Required {
         return Ok(found);
     }
