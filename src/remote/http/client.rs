@@ -68,6 +68,9 @@ impl Client {
         for (_, value) in &server.headers {
             redactor.hide(value.expose());
         }
+        if server.privacy == Privacy::Secret {
+            redactor.hide_address(&server.base);
+        }
         Client {
             server,
             options,
