@@ -55,9 +55,18 @@ pub fn has_error(findings: &[Finding]) -> bool {
         .any(|finding| finding.rule.severity() == Severity::Error)
 }
 
-/// Every finding of a key: shape, public part, private part against public part, certificates,
-/// and members that contradict each other.
+/// Every finding of a key that does not depend on the time: shape, public part, private part against
+/// public part, certificates, and members that contradict each other.
 pub fn findings(key: &Key) -> Vec<Finding> {
+    find(key, None)
+}
+
+/// Every finding of a key at a time, in seconds since 1970: also certificates that are not valid then.
+pub fn findings_at(key: &Key, now: i64) -> Vec<Finding> {
+    find(key, Some(now))
+}
+
+fn find(key: &Key, now: Option<i64>) -> Vec<Finding> {
     let members = match key.members() {
         Ok(members) => members,
         Err(malformed) => return vec![malformed_key(malformed)],
@@ -67,7 +76,7 @@ pub fn findings(key: &Key) -> Vec<Finding> {
     if !report.has_error() {
         private_part(&members, &values, &mut report);
     }
-    certificate::check(&members, &mut report);
+    certificate::check(&members, now, &mut report);
     consistency::check(&members, &values, &mut report);
     report.0
 }
