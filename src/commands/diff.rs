@@ -83,7 +83,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
         now: ctx.now,
         ..Policy::default()
     };
-    let plan = push::plan(&local, &held, storage, policy)?;
+    let plan = push::plan(&local, &held, storage, policy, &ctx.checks)?;
     let is_shown = |key: &KeyName| {
         plan.gone
             .iter()

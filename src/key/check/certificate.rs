@@ -1,6 +1,6 @@
 //! x5c, x5t and x5t#S256 (RFC 7517 sections 4.7 to 4.9). Nothing is ever fetched.
 
-use super::{Report, Rule};
+use super::{Budget, Report, Rule};
 use crate::key::base64url;
 use crate::key::format::certificate::{Certificate, Validity};
 use crate::key::members::Members;
@@ -9,14 +9,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-/// Checks the certificates of a key against it and against their digests, and at the time `now`, in
-/// seconds since 1970, their dates.
-pub fn check(members: &Members, now: Option<i64>, report: &mut Report) {
-    let chain = check_chain(members, report);
-    if let Some(now) = now {
-        check_dates(&chain, members, now, report);
-    }
-    let leaf = chain.first();
+/// The cost of a certificate and of the public key in it, in microseconds.
+const COST: u64 = 75;
+
+const UNCHECKED: &str = "too many certificates to check them all";
+
+/// Checks the certificates of a key against it and against their digests.
+pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
+    let leaf = check_chain(members, budget, report);
     for (name, length) in [("x5t", 20), ("x5t#S256", 32)] {
         let Some(text) = members.string(name) else {
             continue;
@@ -26,7 +26,7 @@ pub fn check(members: &Members, now: Option<i64>, report: &mut Report) {
             report.add(Rule::X5tLength, message);
             continue;
         };
-        if let Some(leaf) = leaf {
+        if let Some(leaf) = &leaf {
             let expected = if length == 20 {
                 leaf.sha1()
             } else {
@@ -40,46 +40,59 @@ pub fn check(members: &Members, now: Option<i64>, report: &mut Report) {
     }
 }
 
-/// Checks x5c and returns its certificates, leaf first; none if one of them is not a certificate.
-fn check_chain(members: &Members, report: &mut Report) -> Vec<Certificate> {
+/// Checks x5c and returns its first certificate.
+fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Option<Certificate> {
+    let chain = members.texts("x5c").ok().flatten()?;
+    if !budget.spend(COST.saturating_mul(chain.len() as u64)) {
+        report.add(Rule::X5cUnchecked, UNCHECKED);
+        return None;
+    }
     let mut certificates = Vec::new();
-    let chain = members.texts("x5c").ok().flatten().unwrap_or_default();
     for (i, text) in chain.iter().enumerate() {
         // What is not base64 has been reported with the form of x5c.
-        let Ok(der) = STANDARD.decode(text.as_bytes()) else {
-            return Vec::new();
-        };
+        let der = STANDARD.decode(text.as_bytes()).ok()?;
         match Certificate::parse(&der) {
             Some(certificate) => certificates.push(certificate),
             None => {
                 let message = format!("element {i} of x5c is no certificate");
                 report.add(Rule::X5cCertificate, message);
-                return Vec::new();
+                return None;
             }
         }
     }
-    let Some(leaf) = certificates.first() else {
-        return certificates;
-    };
+    let leaf = certificates.into_iter().next()?;
     let own = thumbprint(members);
     let certified = leaf.public_key().ok().and_then(|key| thumbprint(&key));
     if own.is_some() && own != certified {
         let message = "the first certificate of x5c is for another key";
         report.add(Rule::X5cKey, message);
     }
-    certificates
+    Some(leaf)
 }
 
 /// Checks that each certificate is valid now and as long as the key. A key that is yet to begin needs
-/// no certificate before that, and one that has expired needs none any more.
-fn check_dates(chain: &[Certificate], members: &Members, now: i64, report: &mut Report) {
+/// no certificate before that, and one that has expired needs none any more. `now` is in seconds since
+/// 1970.
+pub fn check_dates(members: &Members, now: i64, budget: &Budget, report: &mut Report) {
     let date = |name| members.seconds(name).ok().flatten();
     let (nbf, exp) = (date("nbf"), date("exp"));
     let needed = nbf.map_or(now, |nbf| nbf.max(now));
     if exp.is_some_and(|exp| exp <= now) {
         return;
     }
-    for (i, certificate) in chain.iter().enumerate() {
+    let number = members
+        .texts("x5c")
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+        .len();
+    if number == 0 || is_unchecked(report) {
+        return;
+    }
+    if !budget.spend(COST.saturating_mul(number as u64)) {
+        return report.add(Rule::X5cUnchecked, UNCHECKED);
+    }
+    for (i, certificate) in Certificate::chain_of(members).iter().enumerate() {
         let Some(Validity {
             not_before,
             not_after,
@@ -104,6 +117,11 @@ fn check_dates(chain: &[Certificate], members: &Members, now: i64, report: &mut 
             report.add(Rule::X5cNotYetValid, message);
         }
     }
+}
+
+fn is_unchecked(report: &Report) -> bool {
+    let mut rules = report.0.iter().map(|finding| finding.rule);
+    rules.any(|rule| rule == Rule::X5cUnchecked)
 }
 
 /// Seconds since 1970 as RFC 3339 has them.
@@ -138,7 +156,7 @@ mod tests {
         attach(&[&leaf, &above], &mut key);
         let found = |key: &Members, now| {
             let mut report = Report::default();
-            check(key, Some(now), &mut report);
+            check_dates(key, now, &Budget::default(), &mut report);
             report
                 .0
                 .into_iter()
