@@ -10,6 +10,7 @@ use crate::commands::{
 };
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::key::check::Budget;
 use crate::keystore::Keystore;
 use crate::output::Output;
 use crate::passphrase::Passphrases;
@@ -276,6 +277,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         ),
         remotes,
         weak: Cell::new(false),
+        checks: Budget::default(),
         prompt: Prompt::new(global.yes, global.no_input),
         out,
         now,

@@ -351,6 +351,7 @@ fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -
         (true, None) => return Err(token::missing(entry, kind)),
     };
     let endpoint = Endpoint {
+        name: entry.name.clone(),
         base,
         privacy,
         headers,

@@ -29,6 +29,8 @@ const MOST_REDIRECTS: usize = 5;
 /// What a client needs to know of a server.
 #[derive(Debug)]
 pub struct Endpoint {
+    /// The remote's name, for messages.
+    pub name: String,
     /// The address that all paths are below.
     pub base: Url,
     /// Whether messages may show that address.
@@ -90,6 +92,11 @@ impl Client {
     /// Keeps a secret out of every message.
     pub fn hide(&self, secret: &str) {
         self.redactor.borrow_mut().hide(secret);
+    }
+
+    /// The remote's name.
+    pub fn name(&self) -> &str {
+        &self.server.name
     }
 
     /// The conditions of the calls.
