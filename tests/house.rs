@@ -47,6 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error",
             "files",
             "jwe",
+            "key",
             "keyset",
             "keystore",
             "output",
