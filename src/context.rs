@@ -127,7 +127,9 @@ impl Context {
         {
             let message = format!("set {name} would not be encrypted, but {demand}");
             let hint = "pass --encrypt to `jwks create` or `jwks set` to encrypt a new set";
-            return Err(Error::refused(message).hint(self.or_without(hint)));
+            return Err(Error::refused(message)
+                .names(format!("set {name}"))
+                .hint(self.or_without(hint)));
         }
         self.protection(name)
     }
@@ -164,7 +166,11 @@ impl Context {
             Some(_) => {
                 let hint = format!("run `jwks passwd {}` to encrypt", names.join(" "));
                 let hint = hint + if names.len() == 1 { " it" } else { " them" };
-                Err(Error::refused(message).hint(hint))
+                let error = Error::refused(message).hint(hint);
+                Err(match names {
+                    [name] => error.names(format!("set {name}")),
+                    _ => error,
+                })
             }
             None => {
                 self.out.warn(message);
@@ -179,7 +185,9 @@ impl Context {
         };
         let hint = format!("run `jwks passwd {name}` to encrypt it");
         let message = format!("set {name} is not encrypted, but {demand}");
-        Err(Error::refused(message).hint(self.or_without(&hint)))
+        Err(Error::refused(message)
+            .names(format!("set {name}"))
+            .hint(self.or_without(&hint)))
     }
 
     /// Why sets must be encrypted in this run; `None` if they need not be.

@@ -99,8 +99,9 @@ const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 
 /// Write a set or a key for others: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
-/// The public form unless --private. Expired keys, keys without a public form and the dates are
-/// left out of a public export, as of the moment of the export.
+/// The public form unless --private. A public export leaves out expired keys, keys without a public
+/// form, and dates. A file that has the content already is not written again. Encrypted files and
+/// self-signed certificates differ each time, so they are always written.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
@@ -186,6 +187,9 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         true => private_content(ctx, args, &name, &set, &positions)?,
         false => public_content(ctx, args, &name, &set, &positions)?,
     };
+    if deliver::is_unchanged(ctx, args, &content) {
+        return Ok(());
+    }
     if args.private {
         let keys = positions.iter().map(|i| &set.keys[*i]);
         let keys: Vec<_> = keys.filter(|key| holds_secret(key)).collect();

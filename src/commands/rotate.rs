@@ -246,6 +246,7 @@ fn rotate_set(
     let is_asked = args.force || !args.compromised.is_empty() || options.asks_for_another_key();
     if schedule.every.is_none() && !is_asked {
         return Err(Error::usage(format!("set {name} has no schedule"))
+            .names(format!("set {name}"))
             .hint("--every 30d says how long a key signs; --save keeps that for the next time"));
     }
     let server = servers.look(&options, name)?;

@@ -1,6 +1,7 @@
 //! The named remotes: `remotes.json` in the configuration directory, written as a set is.
 
 use super::entry::Entry;
+use super::kind::KINDS;
 use crate::error::{Error, Result};
 use crate::files::lock::Lock;
 use crate::files::{self, Access, Existing, kept, place};
@@ -67,6 +68,15 @@ impl Registry {
         }
     }
 
+    /// The environment variables that may hold a token: those that the remotes name, and those
+    /// that a kind of server reads by default. A file of remotes that cannot be read names none.
+    pub fn token_variables(&self) -> Vec<String> {
+        let entries = self.entries().unwrap_or_default();
+        let named = entries.into_iter().filter_map(|entry| entry.token_env);
+        let usual = KINDS.iter().flat_map(|kind| kind.token_variables);
+        named.chain(usual.map(|name| (*name).to_owned())).collect()
+    }
+
     /// The remote with a name.
     pub fn find(&self, name: &str) -> Result<Entry> {
         let entries = self.entries()?;
@@ -123,6 +133,10 @@ impl Registry {
         change(&mut document.remotes)?;
         let json = serde_json::to_string_pretty(&document)
             .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
+        if json.len() as u64 >= LIMIT {
+            return Err(Error::refused("the remotes would be larger than 1 MiB")
+                .hint("remove some: jwks remote remove NAME"));
+        }
         files::write(
             &path,
             (json + "\n").as_bytes(),

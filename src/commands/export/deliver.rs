@@ -49,6 +49,19 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
     Ok(())
 }
 
+/// Returns true, and says so, if the file of an export has the content already. It is then not
+/// written again, unless it holds private keys and others have access to it.
+pub(super) fn is_unchanged(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> bool {
+    let Some(path) = args.file() else {
+        return false;
+    };
+    let is_unchanged = is_written(path, content, args.private);
+    if is_unchanged {
+        ctx.out.status(format!("{} is unchanged", path.display()));
+    }
+    is_unchanged
+}
+
 /// Writes an export to its file, or to standard output.
 pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
     let Some(path) = args.file() else {
@@ -82,6 +95,20 @@ pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>
     })??;
     ctx.out.status(format!("wrote {}", path.display()));
     Ok(())
+}
+
+/// Returns true if a regular file has this content, and its permissions are right: nobody but the owner
+/// has access to private keys.
+fn is_written(path: &Path, content: &Secret<Vec<u8>>, is_private: bool) -> bool {
+    let length = content.expose().len() as u64;
+    let is_right = |metadata: &fs::Metadata| {
+        let is_open = is_private && files::others(metadata) != 0;
+        metadata.is_file() && metadata.len() == length && !is_open
+    };
+    fs::symlink_metadata(path).is_ok_and(|metadata| is_right(&metadata))
+        && fs::read(path)
+            .map(Secret::new)
+            .is_ok_and(|there| there.expose() == content.expose())
 }
 
 /// Refuses a file for others that would lie among the sets.
