@@ -280,7 +280,8 @@ fn set_mode(builder: &mut tempfile::Builder, access: Access) {
 #[cfg(not(unix))]
 fn set_mode(_: &mut tempfile::Builder, _: Access) {}
 
-fn check_target(path: &Path) -> Result<()> {
+/// Refuses to write what is not a regular file: a link, a device, a pipe, a directory.
+pub fn check_target(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(()),
         Ok(metadata) if metadata.is_symlink() => Err(Error::failed(format!(

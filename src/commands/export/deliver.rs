@@ -33,9 +33,9 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
                 .hint("choose a directory of your own for private keys"),
         );
     }
-    // What is no regular file is refused by the write, in its own words.
-    let is_there = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-    if args.private && !args.force && is_there() {
+    // Before the export is logged.
+    files::check_target(path)?;
+    if args.private && !args.force && path.exists() {
         return Err(Error::refused(format!("{} exists already", path.display()))
             .hint("overwrite it with --force"));
     }
