@@ -14,6 +14,8 @@ pub mod members;
 pub mod ml_dsa;
 pub mod public;
 mod rsa;
+pub mod steps;
+pub mod strict;
 pub mod summary;
 pub mod thumbprint;
 

@@ -4,7 +4,7 @@
 use super::{Keystore, SetName, TEMPORARY};
 use crate::error::{Error, Result};
 use crate::files::{self, Access, Existing, kept};
-use crate::key::members::check_strict;
+use crate::key::strict;
 use crate::keyset::FOREIGN_LIMIT;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -12,9 +12,6 @@ use std::path::PathBuf;
 
 /// The schedules by the names of their sets, each as it was saved.
 pub type Schedules = BTreeMap<String, Value>;
-
-/// How deep the file nests at most: options in schedules in an object.
-const DEPTH: usize = 8;
 
 impl Keystore {
     /// Every schedule. It is an error if the file cannot be read.
@@ -28,7 +25,7 @@ impl Keystore {
                 .hint("mend it, or remove it and save the schedules again: jwks rotate SET --save")
         };
         let text = std::str::from_utf8(&kept.octets).map_err(|error| damaged(error.to_string()))?;
-        check_strict(text, DEPTH).map_err(|error| damaged(error.to_string()))?;
+        strict::check(text).map_err(|error| damaged(error.to_string()))?;
         serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
     }
 
