@@ -8,7 +8,7 @@ use super::server::RemoteArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
-use crate::key::check::{has_error, public_findings};
+use crate::key::check::{may_sign, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
@@ -89,7 +89,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let positions = chosen(args, &args.kids, name.as_str(), &set, &states)?;
     if !args.force {
         // A public key, however new, takes the place of no signer.
-        let can_sign = |key: &Key| holds_secret(key) && !has_error(&public_findings(key));
+        let can_sign = |key: &Key| holds_secret(key) && may_sign(&public_findings(key));
         let signing = lifecycle::states_among(&set, ctx.now, can_sign);
         keep_a_signer(name.as_str(), &set, &signing, &positions)?;
     }
@@ -172,7 +172,7 @@ fn keep_a_signer(name: &str, set: &KeySet, states: &[State], going: &[usize]) ->
         states[*i] == State::Active
             && headers[*i].effective_use() == Some("sig")
             && holds_secret(key)
-            && !has_error(&public_findings(key))
+            && may_sign(&public_findings(key))
     };
     let signers: Vec<usize> = (0..headers.len()).filter(signs).collect();
     if signers.is_empty() || signers.iter().any(|signer| !going.contains(signer)) {

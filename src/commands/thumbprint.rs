@@ -3,7 +3,7 @@
 use super::check::{Need, SourceArgs, with_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::key::check::{Severity, public_findings};
+use crate::key::check::{Severity, findings};
 use crate::key::summary::Summary;
 use crate::key::thumbprint::uri;
 use crate::keyset::KeySet;
@@ -75,7 +75,7 @@ fn row(args: &ThumbprintArgs, set: &KeySet, index: usize) -> Result<Row> {
     let key = Summary::of(&set.keys[index]);
     let Some(thumbprint) = key.thumbprint else {
         let kid = key.kid.map(|kid| format!(" ({kid:?})")).unwrap_or_default();
-        let findings = public_findings(&set.keys[index]);
+        let findings = findings(&set.keys[index]);
         let errors = findings
             .iter()
             .filter(|f| f.rule.severity() > Severity::Note);

@@ -28,7 +28,7 @@ pub enum Unpublishable {
     Symmetric,
     /// Its kty or curve is not known.
     Unsupported,
-    /// It breaks a rule whose severity is error.
+    /// The key itself breaks a rule whose severity is error.
     Invalid,
 }
 
@@ -43,21 +43,24 @@ pub enum Dates {
 
 /// The public form of a key: an allow-list for each kty (RFC 7517 section 4, RFC 7518 section 6),
 /// with `key_ops` turned to the operations of the public key. Members that are not registered
-/// are left out, for nobody knows whether they are secret. Works without OpenSSL.
+/// are left out, for nobody knows whether they are secret. So are members that are broken, such as
+/// an `x5c` for another key. Works without OpenSSL, unless the key has certificates.
 pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublishable> {
     let members = key.members().map_err(|_| Unpublishable::Invalid)?;
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
     if key_type.is_some_and(KeyType::is_symmetric) {
         return Err(Unpublishable::Symmetric);
     }
-    if check::has_error(&check::public_findings_of(&members)) {
-        return Err(Unpublishable::Invalid);
-    }
+    let broken = check::broken_members(&members).ok_or(Unpublishable::Invalid)?;
     if !check::is_supported(&members) {
         return Err(Unpublishable::Unsupported);
     }
     let key_type = key_type.ok_or(Unpublishable::Unsupported)?;
-    Ok(keep_public(key_type, &members, dates))
+    let mut public = keep_public(key_type, &members, dates);
+    for name in broken {
+        public.remove(name);
+    }
+    Ok(public)
 }
 
 fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'static> {
@@ -68,11 +71,11 @@ fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'
                 public.set_raw(name.to_owned(), value.to_owned());
             }
         } else if DATES.contains(&name) {
-            if dates == Dates::Keep {
+            if dates == Dates::Keep && members.has(name) {
                 public.set_raw(name.to_owned(), value.to_owned());
             }
         } else if name == "x5c" {
-            if members.texts(name).is_ok() {
+            if members.texts(name).is_ok_and(|chain| chain.is_some()) {
                 public.set_raw(name.to_owned(), value.to_owned());
             }
         } else if name == "key_ops" {
@@ -129,6 +132,7 @@ pub fn known_part(key: &Key) -> Members<'static> {
         None => NAMES.contains(&name) || DATES.contains(&name),
     };
     let is_plain = |name: &str, value: &str| match name {
+        _ if !members.has(name) => false,
         "x5c" | "key_ops" => members.texts(name).is_ok(),
         name if DATES.contains(&name) => members.seconds(name).is_ok(),
         _ => value.starts_with('"'),

@@ -31,7 +31,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
         let header = Header::of(key);
         let kid: Option<Rc<str>> = header.kid.as_deref().map(Rc::from);
         let mut add = |rule, message: String| {
-            let finding = Finding { rule, message };
+            let finding = Finding::new(rule, message);
             let kid = kid.clone();
             located.push(Located {
                 index,
@@ -96,7 +96,7 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
         located.push(Located {
             index,
             kid: headers[index].kid.as_deref().map(Rc::from),
-            finding: Finding { rule, message },
+            finding: Finding::new(rule, message),
         });
     };
     let mut lines: HashMap<_, Vec<usize>> = HashMap::new();

@@ -4,7 +4,7 @@ use super::KeySet;
 use super::index::Index;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{findings, has_error, public_findings};
+use crate::key::check::{broken_members, findings, is_usable, public_findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
@@ -140,9 +140,9 @@ impl Merge<'_> {
     fn bring_in(&mut self, key: Key<'static>) -> Result<()> {
         let key = self.without_weak_kid(key);
         // An invalid key is kept as it came; no good one is changed after it.
-        let same = match has_error(&public_findings(&key)) {
-            false => self.index.position_of(&key),
-            true => {
+        let same = match is_usable(&public_findings(&key)) {
+            true => self.index.position_of(&key),
+            false => {
                 let mut copies = self.index.copies_with_kids(&key);
                 let same = copies.find(|(position, _)| self.keys[*position] == key);
                 same.map(|(position, _)| position)
@@ -300,16 +300,20 @@ fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
         result.overlay(new_members.iter().filter(|(name, _)| takes(name)));
         result
     };
-    // A public key's operations are not those of its key pair.
-    let mut result = overlay(&|name| !(downgrade && name == "key_ops"));
+    // A broken member says nothing, so it must not take the place of a good one. A public key's
+    // operations are not those of its key pair.
+    let broken = broken_members(&new_members).unwrap_or_default();
+    let says_nothing = |name: &str| broken.contains(&name) && own_members.has(name);
+    let mut result = overlay(&|name| !says_nothing(name) && !(downgrade && name == "key_ops"));
     let upgrade = !private(&own_members) && private(&new_members);
-    if upgrade && !has_error(&findings(own)) && has_error(&findings(&Key::from(result.clone()))) {
+    if upgrade && is_usable(&findings(own)) && !is_usable(&findings(&Key::from(result.clone()))) {
         // A private part of another key would make a good public key unusable.
         let key_type = own_members
             .string("kty")
             .and_then(|kty| KeyType::named(&kty));
         let secrets = key_type.map_or(&[][..], |key_type| key_type.private);
-        result = overlay(&|name| !secrets.contains(&name) && name != "key_ops");
+        result =
+            overlay(&|name| !says_nothing(name) && !secrets.contains(&name) && name != "key_ops");
     }
     (result != own_members).then(|| Key::from(result))
 }

@@ -7,6 +7,7 @@
 
 pub mod changes;
 pub mod check;
+pub mod halves;
 pub mod import;
 pub mod index;
 pub mod lifecycle;

@@ -13,7 +13,7 @@ pub struct Published {
     pub symmetric: usize,
     /// Keys of a kty or curve that is not known.
     pub unsupported: usize,
-    /// Keys that fail a check.
+    /// Keys that are broken themselves, not only in a member that describes them.
     pub invalid: usize,
     /// Keys whose `exp` has come, where those are left out.
     pub expired: usize,

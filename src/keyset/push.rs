@@ -10,7 +10,7 @@ use super::merge::KeyName;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{findings, has_error};
+use crate::key::check::{findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
 pub use signer::successors;
@@ -204,7 +204,7 @@ fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
 /// Whether a key has a private or symmetric part of its own that is without fault.
 fn has_good_secret(key: &Key) -> bool {
     let is_symmetric = Header::of(key).kty.as_deref() == Some("oct");
-    (is_key_pair(key) || is_symmetric) && !has_error(&findings(key))
+    (is_key_pair(key) || is_symmetric) && may_sign(&findings(key))
 }
 
 /// The key with those members that the server has and that are neither private nor registered: they

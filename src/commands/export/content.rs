@@ -36,10 +36,11 @@ pub(super) fn public_content(
     }
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
-            return Err(
-                Error::refused(format!("nothing public in set {name}: {left_out}"))
-                    .hint("--private exports keys with their private part"),
-            );
+            let error = Error::refused(format!("nothing public in set {name}: {left_out}"));
+            return Err(match published.invalid {
+                0 => error.hint("--private exports keys with their private part"),
+                _ => error.hint(format!("run `jwks check {name}` to see what is wrong")),
+            });
         }
         note_left_out(&ctx.out, &left_out);
     }
@@ -197,7 +198,7 @@ pub(super) fn check_private(key: &Key) -> Result<()> {
     let findings = check::findings(key);
     let fault = findings
         .iter()
-        .find(|finding| finding.rule.severity() == check::Severity::Error);
+        .find(|finding| finding.breaks == check::Breaks::Key);
     if let Some(fault) = fault {
         let message = format!("key {name:?}: {} ({})", fault.message, fault.rule);
         return Err(Error::invalid(message).hint("only --to jwk and --to jwks export it as it is"));

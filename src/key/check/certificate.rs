@@ -15,23 +15,56 @@ pub fn check(members: &Members, report: &mut Report) {
         let Some(text) = members.string(name) else {
             continue;
         };
-        let Some(digest) = base64url::decode(&text).ok().filter(|d| d.len() == length) else {
+        let Some((digest, form)) = read_digest(&text, length) else {
             let message = format!("{name} is not base64url of {length} octets");
-            report.add(Rule::X5tLength, message);
+            report.add_broken(name, Rule::X5tLength, message);
             continue;
         };
-        if let Some(leaf) = &leaf {
-            let expected = if length == 20 {
-                leaf.sha1()
-            } else {
-                leaf.sha256()
-            };
-            if digest != expected {
-                let message = format!("{name} is not the digest of the first certificate");
-                report.add(Rule::X5tMismatch, message);
-            }
+        let expected = leaf.as_ref().map(|leaf| match length {
+            20 => leaf.sha1(),
+            _ => leaf.sha256(),
+        });
+        if expected.is_some_and(|expected| digest != expected) {
+            let message = format!("{name} is not the digest of the first certificate");
+            report.add_broken(name, Rule::X5tMismatch, message);
+        } else if form == Form::Hexadecimal {
+            let message = format!("{name} is the digest in hexadecimal, not base64url");
+            report.add(Rule::X5tHex, message);
         }
     }
+}
+
+/// How a digest is written.
+#[derive(PartialEq)]
+enum Form {
+    /// Its octets as base64url, as RFC 7517 says.
+    Base64url,
+    /// Its octets in hexadecimal: as they are (WSO2), or encoded as base64url once more (older
+    /// tenants of Auth0, ADAL).
+    Hexadecimal,
+}
+
+fn read_digest(text: &str, length: usize) -> Option<(Vec<u8>, Form)> {
+    let decoded = base64url::decode(text).ok();
+    let in_base64url = decoded.clone().filter(|digest| digest.len() == length);
+    if let Some(digest) = in_base64url {
+        return Some((digest, Form::Base64url));
+    }
+    let again = decoded.as_deref().and_then(hexadecimal);
+    let digest = hexadecimal(text.as_bytes()).or(again);
+    let digest = digest.filter(|digest| digest.len() == length)?;
+    Some((digest, Form::Hexadecimal))
+}
+
+/// The octets of hexadecimal digits, which may have colons between the pairs.
+fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
+    let digits = text.iter().filter(|octet| **octet != b':');
+    let digits = digits.map(|octet| char::from(*octet).to_digit(16));
+    let digits: Vec<u32> = digits.collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks();
+    let octet = |[high, low]: &[u32; 2]| u8::try_from(high << 4 | low).ok();
+    let octets: Option<Vec<u8>> = pairs.iter().map(octet).collect();
+    octets.filter(|_| rest.is_empty())
 }
 
 /// Checks x5c and returns its first certificate.
@@ -45,7 +78,7 @@ fn check_chain(members: &Members, report: &mut Report) -> Option<Certificate> {
             Some(certificate) => certificates.push(certificate),
             None => {
                 let message = format!("element {i} of x5c is no certificate");
-                report.add(Rule::X5cCertificate, message);
+                report.add_broken("x5c", Rule::X5cCertificate, message);
                 return None;
             }
         }
@@ -55,7 +88,7 @@ fn check_chain(members: &Members, report: &mut Report) -> Option<Certificate> {
     let certified = leaf.public_key().ok().and_then(|key| thumbprint(&key));
     if own.is_some() && own != certified {
         let message = "the first certificate of x5c is for another key";
-        report.add(Rule::X5cKey, message);
+        report.add_broken("x5c", Rule::X5cKey, message);
     }
     Some(leaf)
 }

@@ -1,7 +1,8 @@
 //! What is wrong with a key: findings with a stable rule name each.
 //!
 //! The public part is checked without OpenSSL, for commands that only read; the private part
-//! and certificates are checked with it. An error among the findings means: not usable.
+//! and certificates are checked with it. [`Breaks`] says how much of the key an error makes
+//! unusable: the key itself, what it is for, or one member beside it.
 
 mod certificate;
 mod consistency;
@@ -19,11 +20,30 @@ use super::ml_dsa::{self, SEED_OCTETS};
 use std::collections::HashMap;
 use zeroize::Zeroizing;
 
+/// How much of a key a finding makes unusable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Breaks {
+    /// Nothing: the finding is no error.
+    Nothing,
+    /// One member that describes the key. The key works without it.
+    Member,
+    /// `use`, `alg` or `key_ops`. The public key works without it, but the private key must not
+    /// sign: nobody knows what it is for.
+    Purpose,
+    /// The key itself. No part of it can be used.
+    Key,
+}
+
+/// The members that say what a key is for (RFC 7517 sections 4.2 to 4.4).
+pub const PURPOSE: &[&str] = &["use", "alg", "key_ops"];
+
 /// One thing that is wrong with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The rule that is broken; its severity is the finding's.
     pub rule: Rule,
+    /// How much of the key it makes unusable.
+    pub breaks: Breaks,
     /// What exactly is wrong; never holds a value that may be secret.
     pub message: String,
 }
@@ -31,28 +51,66 @@ pub struct Finding {
 /// The octets of a key's base64url members, as far as they decode. Holds secrets.
 type Values = HashMap<&'static str, Zeroizing<Vec<u8>>>;
 
-/// Findings in the order in which they are made.
+/// Findings in the order in which they are made, and the members beside the key that are broken.
 #[derive(Default)]
-struct Report(Vec<Finding>);
+struct Report {
+    findings: Vec<Finding>,
+    broken: Vec<&'static str>,
+}
 
-impl Report {
-    fn add(&mut self, rule: Rule, message: impl Into<String>) {
-        self.0.push(Finding {
+impl Finding {
+    /// A finding that breaks the whole key if it is an error.
+    pub fn new(rule: Rule, message: impl Into<String>) -> Self {
+        Finding {
             rule,
+            breaks: match rule.severity() {
+                Severity::Error => Breaks::Key,
+                Severity::Warning | Severity::Note => Breaks::Nothing,
+            },
             message: message.into(),
-        });
-    }
-
-    fn has_error(&self) -> bool {
-        has_error(&self.0)
+        }
     }
 }
 
-/// Whether one of the findings is an error.
+impl Report {
+    fn add(&mut self, rule: Rule, message: impl Into<String>) {
+        self.findings.push(Finding::new(rule, message));
+    }
+
+    /// Adds an error that breaks one member, which is no part of the key itself.
+    fn add_broken(&mut self, member: &'static str, rule: Rule, message: impl Into<String>) {
+        self.broken.push(member);
+        self.findings.push(Finding {
+            breaks: match PURPOSE.contains(&member) {
+                true => Breaks::Purpose,
+                false => Breaks::Member,
+            },
+            ..Finding::new(rule, message)
+        });
+    }
+}
+
+/// Returns true if one of the findings is an error.
 pub fn has_error(findings: &[Finding]) -> bool {
-    findings
-        .iter()
-        .any(|finding| finding.rule.severity() == Severity::Error)
+    let mut severities = findings.iter().map(|finding| finding.rule.severity());
+    severities.any(|severity| severity == Severity::Error)
+}
+
+/// Returns how much of a key its findings make unusable.
+pub fn breaks(findings: &[Finding]) -> Breaks {
+    let breaks = findings.iter().map(|finding| finding.breaks);
+    breaks.max().unwrap_or(Breaks::Nothing)
+}
+
+/// Returns true if a key with these findings may sign: the key itself is good, and so are `use`,
+/// `alg` and `key_ops`, which say whether it is for signing.
+pub fn may_sign(findings: &[Finding]) -> bool {
+    breaks(findings) < Breaks::Purpose
+}
+
+/// Returns true if the key itself is good, whatever is wrong with the members that describe it.
+pub fn is_usable(findings: &[Finding]) -> bool {
+    breaks(findings) < Breaks::Key
 }
 
 /// Every finding of a key: shape, public part, private part against public part, certificates,
@@ -64,12 +122,31 @@ pub fn findings(key: &Key) -> Vec<Finding> {
     };
     let mut report = Report::default();
     let values = public_part(&members, &mut report);
-    if !report.has_error() {
+    if is_usable(&report.findings) {
         private_part(&members, &values, &mut report);
     }
     certificate::check(&members, &mut report);
     consistency::check(&members, &values, &mut report);
-    report.0
+    report.findings
+}
+
+/// Returns the names of the members beside the key that are broken, such as a `x5c` that holds no
+/// certificates; `None` if the public part of the key itself is broken. A broken `x5c` takes `x5t`
+/// and `x5t#S256` along: the three name one certificate.
+pub fn broken_members(members: &Members) -> Option<Vec<&'static str>> {
+    let mut report = Report::default();
+    public_part(members, &mut report);
+    if !is_usable(&report.findings) {
+        return None;
+    }
+    certificate::check(members, &mut report);
+    let mut broken = report.broken;
+    if broken.contains(&"x5c") {
+        broken.extend(["x5t", "x5t#S256"].iter().filter(|name| members.has(name)));
+    }
+    broken.sort_unstable();
+    broken.dedup();
+    Some(broken)
 }
 
 /// The first error or warning that a change of a key brings with it.
@@ -94,7 +171,7 @@ pub fn public_findings(key: &Key) -> Vec<Finding> {
 pub fn public_findings_of(members: &Members) -> Vec<Finding> {
     let mut report = Report::default();
     public_part(members, &mut report);
-    report.0
+    report.findings
 }
 
 fn malformed_key(malformed: Malformed) -> Finding {
@@ -109,7 +186,7 @@ fn malformed_key(malformed: Malformed) -> Finding {
             format!("the member {name:?} stands twice"),
         ),
     };
-    Finding { rule, message }
+    Finding::new(rule, message)
 }
 
 fn public_part(members: &Members, report: &mut Report) -> Values {

@@ -2,7 +2,7 @@
 
 use super::{Policy, Private};
 use crate::key::Key;
-use crate::key::check::{Finding, Severity, findings};
+use crate::key::check::{Breaks, breaks, broken_members, findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::public::{Dates, Unpublishable, has_private_member, public_form};
@@ -39,13 +39,15 @@ pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wan
         Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
             return Wanted::LeftOut("symmetric: sent only when named");
         }
-        Err(Unpublishable::Symmetric) => with_private_part(key, Members::default()),
+        Err(Unpublishable::Symmetric) => match with_private_part(key, Members::default()) {
+            Ok(whole) => whole,
+            Err(why) => return Wanted::LeftOut(why),
+        },
         Ok(public) if sends_private_part(key, state, storage, policy.private) => {
-            let is_error = |finding: &Finding| finding.rule.severity() == Severity::Error;
-            if findings(key).iter().any(is_error) {
-                return Wanted::LeftOut("invalid");
+            match with_private_part(key, public) {
+                Ok(whole) => whole,
+                Err(why) => return Wanted::LeftOut(why),
             }
-            with_private_part(key, public)
         }
         Ok(public) => public,
     };
@@ -55,19 +57,31 @@ pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wan
     }
 }
 
-/// The public form with the private members, and what else describes a private key. Members that
-/// are not registered stay here: nobody knows whether they are secret.
-fn with_private_part(key: &Key, mut form: Members<'static>) -> Members<'static> {
+/// Returns the public form with the private members and what else describes a private key, or why
+/// the key must not be sent. Members that are not registered stay here: nobody knows whether they
+/// are secret. Broken members stay here, too.
+fn with_private_part(
+    key: &Key,
+    mut form: Members<'static>,
+) -> Result<Members<'static>, &'static str> {
     const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
+    match breaks(&findings(key)) {
+        Breaks::Key => return Err("invalid"),
+        // A server could take a key for a signer that is none.
+        Breaks::Purpose => return Err("its use, alg or key_ops is broken"),
+        Breaks::Member | Breaks::Nothing => {}
+    }
     let members = key.members().unwrap_or_default();
+    let broken = broken_members(&members).unwrap_or_default();
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
     let private = key_type.map_or(&[][..], |key_type| key_type.private);
     for (name, value) in members.iter() {
-        if private.contains(&name) || DESCRIBING.contains(&name) {
+        let is_wanted = private.contains(&name) || DESCRIBING.contains(&name);
+        if is_wanted && members.has(name) && !broken.contains(&name) {
             form.set_raw(name.to_owned(), value.to_owned());
         }
     }
-    form
+    Ok(form)
 }
 
 fn sends_private_part(key: &Key, state: State, storage: &Storage, private: Private) -> bool {
