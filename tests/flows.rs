@@ -55,6 +55,8 @@ mod terminal;
 mod timeline;
 
 // Files of all kinds.
+#[path = "flows/sources/broken_members.rs"]
+mod broken_members;
 #[path = "flows/sources/bundles.rs"]
 mod bundles;
 #[path = "flows/sources/hostile.rs"]
@@ -63,6 +65,8 @@ mod hostile_files;
 mod keystores;
 #[path = "flows/sources/manifests.rs"]
 mod manifests;
+#[path = "flows/sources/mixed.rs"]
+mod mixed;
 #[path = "flows/sources/openssh.rs"]
 mod openssh;
 #[path = "flows/sources/passwords.rs"]
@@ -87,6 +91,8 @@ mod hydra;
 mod hydra_faults;
 #[path = "flows/remote/hydra_place.rs"]
 mod hydra_place;
+#[path = "flows/remote/hydra_server.rs"]
+mod hydra_server;
 #[path = "flows/remote/hydra_signer.rs"]
 mod hydra_signer;
 #[path = "flows/remote/hydra_v1.rs"]

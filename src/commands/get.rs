@@ -147,7 +147,7 @@ fn public_json(
     positions: &[usize],
     single: bool,
 ) -> Result<String> {
-    let published = set.publish(positions, Dates::Keep);
+    let published = set.publish(positions, Dates::Keep, &ctx.checks);
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
             return Err(

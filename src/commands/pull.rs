@@ -137,7 +137,7 @@ fn pull(
     let mut incoming = there_are.clone();
     if args.public {
         let positions: Vec<usize> = (0..incoming.keys.len()).collect();
-        let published = incoming.publish(&positions, Dates::Keep);
+        let published = incoming.publish(&positions, Dates::Keep, &ctx.checks);
         if let Some(left_out) = published.left_out() {
             note_left_out(&ctx.out, &left_out);
         }
@@ -226,7 +226,7 @@ fn take_in(
 /// Says which of the server's keys are no good, and why, as far as one reads.
 fn flag_invalid(ctx: &Context, incoming: &KeySet) {
     const SHOWN: usize = 20;
-    let findings = check::findings(incoming, ctx.now, false).into_iter();
+    let findings = check::findings(incoming, ctx.now, false, &ctx.checks).into_iter();
     let errors = findings.filter(|found| found.finding.rule.severity() == Severity::Error);
     let errors: Vec<_> = errors.collect();
     for Located { index, finding, .. } in errors.iter().take(SHOWN) {

@@ -1,7 +1,7 @@
 //! The public form of a key, built from the members that are known to be public.
 
 use super::Key;
-use super::check;
+use super::check::{self, Budget};
 use super::key_type::{KEY_TYPES, KeyType};
 use super::members::Members;
 use super::summary::{SUCCESSOR, size};
@@ -44,20 +44,28 @@ pub enum Dates {
 /// The public form of a key: an allow-list for each kty (RFC 7517 section 4, RFC 7518 section 6),
 /// with `key_ops` turned to the operations of the public key. Members that are not registered
 /// are left out, for nobody knows whether they are secret. So are members that are broken, such as
-/// an `x5c` for another key. Works without OpenSSL, unless the key has certificates.
-pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublishable> {
+/// an `x5c` for another key. Works without OpenSSL, but for the certificates, which are checked as far as
+/// the budget goes.
+pub fn public_form(
+    key: &Key,
+    dates: Dates,
+    budget: &Budget,
+) -> Result<Members<'static>, Unpublishable> {
     let members = key.members().map_err(|_| Unpublishable::Invalid)?;
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
     if key_type.is_some_and(KeyType::is_symmetric) {
         return Err(Unpublishable::Symmetric);
     }
-    let broken = check::broken_members(&members).ok_or(Unpublishable::Invalid)?;
+    let findings = check::published_findings(&members, budget);
+    if !check::is_usable(&findings) {
+        return Err(Unpublishable::Invalid);
+    }
     if !check::is_supported(&members) {
         return Err(Unpublishable::Unsupported);
     }
     let key_type = key_type.ok_or(Unpublishable::Unsupported)?;
     let mut public = keep_public(key_type, &members, dates);
-    for name in broken {
+    for name in check::broken_members(&findings) {
         public.remove(name);
     }
     Ok(public)
@@ -119,7 +127,7 @@ pub fn known_part(key: &Key) -> Members<'static> {
     const NAMES: &[&str] = &["kty", "crv", "use", "alg", "kid", SUCCESSOR];
     let members = key.members().unwrap_or_default();
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
-    let public = match (public_form(key, Dates::Keep), key_type) {
+    let public = match (public_form(key, Dates::Keep, &Budget::none()), key_type) {
         (Ok(public), _) => Some(public),
         // An unknown curve of a known kty: which members are public is known.
         (Err(Unpublishable::Unsupported), Some(key_type)) => {

@@ -1,7 +1,8 @@
 //! A key without the members that are broken, as it is taken into a set.
 
 use super::Key;
-use super::check::{PURPOSE, broken_members};
+use super::check::{Budget, PURPOSE, broken_members, findings};
+use super::members::Members;
 use super::public::holds_secret;
 
 /// A key whose broken members are left out, as far as that is safe.
@@ -18,24 +19,32 @@ pub struct Sound {
     pub kept: Vec<&'static str>,
 }
 
-/// Leaves the broken members of a key out. A key that is broken itself stays as it is.
-pub fn sound(key: Key<'static>) -> Sound {
-    let broken = key.members().ok().and_then(|it| broken_members(&it));
-    let is_secret = holds_secret(&key);
-    let stays = |name: &&str| is_secret && PURPOSE.contains(name);
-    let (kept, left_out): (Vec<_>, Vec<_>) =
-        broken.unwrap_or_default().into_iter().partition(stays);
-    let key = match key.members() {
-        Ok(mut members) if !left_out.is_empty() => {
-            for name in &left_out {
-                members.remove(name);
-            }
-            Key::from(members)
-        }
-        _ => key.clone(),
+/// Leaves the broken members of a key out. Certificates are checked as far as the budget goes.
+pub fn sound(key: Key<'static>, budget: &Budget) -> Sound {
+    let Ok(mut members) = key.members().map(Members::into_owned) else {
+        return Sound {
+            key,
+            left_out: Vec::new(),
+            kept: Vec::new(),
+        };
     };
+    let is_secret = holds_secret(&key);
+    let broken = broken_members(&findings(&key, budget)).into_iter();
+    let broken = broken.filter(|name| members.has(name));
+    let (kept, left_out): (Vec<_>, Vec<_>) =
+        broken.partition(|name| is_secret && PURPOSE.contains(name));
+    if left_out.is_empty() {
+        return Sound {
+            key,
+            left_out,
+            kept,
+        };
+    }
+    for name in &left_out {
+        members.remove(name);
+    }
     Sound {
-        key,
+        key: Key::from(members),
         left_out,
         kept,
     }
@@ -50,7 +59,8 @@ mod tests {
     const D: &str = r#""d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A""#;
 
     fn sound_of(members: &str) -> (String, Vec<&'static str>, Vec<&'static str>) {
-        let sound = sound(Key::from_json(format!("{{{PUBLIC},{members}}}")));
+        let key = Key::from_json(format!("{{{PUBLIC},{members}}}"));
+        let sound = sound(key, &Budget::default());
         let rest = sound.key.json().replace(PUBLIC, "").replace(D, "D");
         (rest, sound.left_out, sound.kept)
     }

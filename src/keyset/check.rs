@@ -2,7 +2,7 @@
 
 use super::KeySet;
 use super::lifecycle::{self, State};
-use crate::key::check::{self, Finding, Rule};
+use crate::key::check::{self, Budget, Finding, Rule};
 use crate::key::key_type::KeyType;
 use crate::key::public::has_private_member;
 use crate::key::summary::Header;
@@ -23,13 +23,20 @@ pub struct Located {
 
 /// Checks every key, and the keys against each other. `now` is in seconds since 1970; a set
 /// meant for publication must not hold private or symmetric keys.
-pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
+pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) -> Vec<Located> {
     let mut located = Vec::new();
     let mut kids: HashMap<Rc<str>, Vec<(usize, String)>> = HashMap::new();
     let mut thumbprints: HashMap<String, usize> = HashMap::new();
     for (index, key) in set.keys.iter().enumerate() {
         let header = Header::of(key);
         let kid: Option<Rc<str>> = header.kid.as_deref().map(Rc::from);
+        for finding in check::findings(key, budget) {
+            located.push(Located {
+                index,
+                kid: kid.clone(),
+                finding,
+            });
+        }
         let mut add = |rule, message: String| {
             let finding = Finding::new(rule, message);
             let kid = kid.clone();
@@ -39,9 +46,6 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
                 finding,
             });
         };
-        for finding in check::findings(key) {
-            add(finding.rule, finding.message);
-        }
         let kty = header.kty.as_deref().unwrap_or_default().to_owned();
         match &kid {
             Some(kid) => {

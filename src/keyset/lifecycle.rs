@@ -3,7 +3,7 @@
 
 use super::KeySet;
 use crate::key::Key;
-use crate::key::check::{findings, may_sign};
+use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use std::collections::HashMap;
@@ -65,8 +65,10 @@ pub fn states(set: &KeySet, now: i64) -> Vec<State> {
 
 /// The same where only keys that can sign stand in each other's way: a public key, or an invalid one,
 /// takes the place of no signer.
-pub fn signing_states(set: &KeySet, now: i64) -> Vec<State> {
-    states_among(set, now, |key| is_key_pair(key) && may_sign(&findings(key)))
+pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<State> {
+    states_among(set, now, |key| {
+        is_key_pair(key) && may_sign(&findings(key, budget))
+    })
 }
 
 /// The same where only the keys that `counts` picks stand in each other's way.

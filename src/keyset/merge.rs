@@ -4,7 +4,7 @@ use super::KeySet;
 use super::index::Index;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{broken_members, findings, is_usable, public_findings};
+use crate::key::check::{Budget, broken_members, findings, is_usable, public_findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
@@ -102,6 +102,7 @@ impl KeySet<'_> {
             keys: self.keys.clone(),
             on_conflict,
             taken: HashSet::new(),
+            budget: Budget::default(),
             merged: Merged::default(),
         };
         for key in keys {
@@ -133,6 +134,8 @@ struct Merge<'a> {
     on_conflict: OnConflict,
     /// The positions that a new key has taken from one of the set's own.
     taken: HashSet<usize>,
+    /// What the checks of new private parts may still cost.
+    budget: Budget,
     merged: Merged,
 }
 
@@ -173,7 +176,7 @@ impl Merge<'_> {
             (None, _, Some(same)) if contradicts(&self.keys[same], &key) => {
                 return Err(contradiction(&self.keys[same]));
             }
-            (None, _, Some(same)) => match updated(&self.keys[same], &key) {
+            (None, _, Some(same)) => match updated(&self.keys[same], &key, &self.budget) {
                 Some(new) => {
                     self.merged.updated.push(KeyName::of(&new));
                     self.put(same, new);
@@ -286,7 +289,7 @@ fn keeps_secrets(key: &Key, other: &Key) -> bool {
 
 /// The set's own key with what the same key brought in says otherwise; `None` where it says
 /// nothing new. No member is lost, and a public key never takes a private part away.
-fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
+fn updated(own: &Key, new: &Key, budget: &Budget) -> Option<Key<'static>> {
     let (Ok(own_members), Ok(new_members)) = (own.members(), new.members()) else {
         return None;
     };
@@ -302,11 +305,14 @@ fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
     };
     // A broken member says nothing, so it must not take the place of a good one. A public key's
     // operations are not those of its key pair.
-    let broken = broken_members(&new_members).unwrap_or_default();
+    let broken = broken_members(&findings(new, budget));
     let says_nothing = |name: &str| broken.contains(&name) && own_members.has(name);
     let mut result = overlay(&|name| !says_nothing(name) && !(downgrade && name == "key_ops"));
     let upgrade = !private(&own_members) && private(&new_members);
-    if upgrade && is_usable(&findings(own)) && !is_usable(&findings(&Key::from(result.clone()))) {
+    if upgrade
+        && is_usable(&findings(own, budget))
+        && !is_usable(&findings(&Key::from(result.clone()), budget))
+    {
         // A private part of another key would make a good public key unusable.
         let key_type = own_members
             .string("kty")

@@ -263,6 +263,18 @@ pub fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
 }
 
+/// A file of a case from real life, by the number of its folder in `tests/vectors/cases`.
+pub fn case(number: &str, file: &str) -> String {
+    let cases = std::fs::read_dir(vectors().join("cases")).expect("the cases");
+    let folders = cases.map(|entry| entry.expect("a folder").path());
+    let mut folders = folders.filter(|path| {
+        let name = path.file_name().and_then(OsStr::to_str);
+        name.is_some_and(|name| name.starts_with(&format!("{number}-")))
+    });
+    let path = folders.next().expect("the case").join(file);
+    path.to_str().expect("a UTF-8 path").to_owned()
+}
+
 /// Whether a tool is installed that a test needs. Where it is not the test says so and ends; with
 /// `JWKS_TEST_ALL` in the environment, as in CI, that is a failure.
 pub fn has_tool(tool: &str) -> bool {

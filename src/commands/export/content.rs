@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::jwe::{self, DerivedKeys};
 use crate::key::Key;
-use crate::key::check;
+use crate::key::check::{self, Budget};
 use crate::key::format::write::{self, Document, openssh};
 use crate::key::members::Members;
 use crate::key::public::{Dates, holds_secret, public_form};
@@ -29,7 +29,7 @@ pub(super) fn public_content(
     } else {
         Dates::Drop
     };
-    let mut published = set.publish(positions, dates);
+    let mut published = set.publish(positions, dates, &ctx.checks);
     published.expired = set.keys.len() - unexpired(set, ctx.now).len();
     if args.kid.is_some() {
         published.expired = 0;
@@ -58,7 +58,7 @@ pub(super) fn public_content(
         }),
         To::X509 => {
             let keys = positions.iter().map(|i| &set.keys[*i]);
-            let keys = keys.filter(|key| public_form(key, Dates::Drop).is_ok());
+            let keys = keys.filter(|key| public_form(key, Dates::Drop, &ctx.checks).is_ok());
             certified::certificates(ctx, args, name, keys)
         }
         To::Sec1 | To::Sec1Der | To::Pkcs12 | To::Jwe => {
@@ -88,7 +88,7 @@ pub(super) fn private_content(
         one(name, &members)?;
     }
     for key in &keys {
-        check_private(key)?;
+        check_private(key, &ctx.checks)?;
     }
     let password = args.encryption(ctx)?;
     let pkcs8 = |key: &Members| match &password {
@@ -192,13 +192,13 @@ fn comment(name: &SetName, key: &Members) -> String {
 }
 
 /// Refuses a key that cannot be written as a private key of another form.
-pub(super) fn check_private(key: &Key) -> Result<()> {
+pub(super) fn check_private(key: &Key, budget: &Budget) -> Result<()> {
     let name = KeyName::of(key);
     let name = name.handle().unwrap_or("without a kid");
-    let findings = check::findings(key);
+    let findings = check::findings(key, budget);
     let fault = findings
         .iter()
-        .find(|finding| finding.breaks == check::Breaks::Key);
+        .find(|finding| finding.breaks() == check::Breaks::Key);
     if let Some(fault) = fault {
         let message = format!("key {name:?}: {} ({})", fault.message, fault.rule);
         return Err(Error::invalid(message).hint("only --to jwk and --to jwks export it as it is"));

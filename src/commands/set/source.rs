@@ -131,22 +131,30 @@ fn name_secret(key: &mut Key<'static>) {
 }
 
 /// Checks the keys. Invalid keys are refused with every finding, left out, or kept with a warning.
-/// Members that are broken beside a good key are left out with a warning, or kept.
+/// An element that is no key at all is left out, and so are members that are broken beside a good
+/// key, unless they are to be kept.
 fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<Vec<Key<'static>>> {
     let given = KeySet::from(keys);
+    let mut left_out = BTreeSet::new();
     let mut invalid = BTreeSet::new();
     let mut refused = Vec::new();
-    for Located { index, finding, .. } in check::findings(&given, ctx.now, false) {
-        let severity = finding.rule.severity();
-        let name = describe(index, &given.keys[index]);
-        let text = format!("{name}: {} ({})", finding.message, finding.rule);
-        let is_invalid = finding.breaks == Breaks::Key;
-        if is_invalid {
+    for Located { index, finding, .. } in check::findings(&given, ctx.now, false, &ctx.checks) {
+        let key = &given.keys[index];
+        let text = format!(
+            "{}: {} ({})",
+            describe(index, key),
+            finding.message,
+            finding.rule
+        );
+        let is_invalid = finding.breaks() == Breaks::Key;
+        if is_invalid && !args.allow_invalid && (args.skip_invalid || key.members().is_err()) {
+            left_out.insert(index);
+        } else if is_invalid && !args.allow_invalid {
             invalid.insert(index);
-        }
-        if is_invalid && !args.allow_invalid && !args.skip_invalid {
             refused.push(text);
-        } else if severity > Severity::Note {
+            continue;
+        }
+        if finding.rule.severity() > Severity::Note {
             ctx.out.warn(text);
         }
     }
@@ -156,7 +164,7 @@ fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<
             .hint("--skip-invalid takes the other keys, --allow-invalid keeps these as they are"));
     }
     let kept = given.keys.into_iter().enumerate();
-    let kept = kept.filter(|(index, _)| !(args.skip_invalid && invalid.contains(index)));
+    let kept = kept.filter(|(index, _)| !left_out.contains(index));
     Ok(match args.allow_invalid {
         true => kept.map(|(_, key)| key).collect(),
         false => kept
@@ -172,7 +180,7 @@ fn without_broken(ctx: &Context, index: usize, key: Key<'static>) -> Key<'static
         key,
         left_out,
         kept,
-    } = sound(key);
+    } = sound(key, &ctx.checks);
     if !left_out.is_empty() {
         ctx.out
             .warn(format!("{name}: left out {}", left_out.join(", ")));

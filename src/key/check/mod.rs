@@ -4,6 +4,7 @@
 //! and certificates are checked with it. [`Breaks`] says how much of the key an error makes
 //! unusable: the key itself, what it is for, or one member beside it.
 
+mod budget;
 mod certificate;
 mod consistency;
 mod elliptic;
@@ -11,6 +12,7 @@ mod rsa;
 mod rule;
 mod shape;
 
+pub use budget::Budget;
 pub use rule::{RULES, Rule, Severity};
 
 use super::Key;
@@ -42,8 +44,8 @@ pub const PURPOSE: &[&str] = &["use", "alg", "key_ops"];
 pub struct Finding {
     /// The rule that is broken; its severity is the finding's.
     pub rule: Rule,
-    /// How much of the key it makes unusable.
-    pub breaks: Breaks,
+    /// The member that is broken, unless it is the key itself.
+    pub member: Option<&'static str>,
     /// What exactly is wrong; never holds a value that may be secret.
     pub message: String,
 }
@@ -51,40 +53,40 @@ pub struct Finding {
 /// The octets of a key's base64url members, as far as they decode. Holds secrets.
 type Values = HashMap<&'static str, Zeroizing<Vec<u8>>>;
 
-/// Findings in the order in which they are made, and the members beside the key that are broken.
+/// Findings in the order in which they are made.
 #[derive(Default)]
-struct Report {
-    findings: Vec<Finding>,
-    broken: Vec<&'static str>,
-}
+struct Report(Vec<Finding>);
 
 impl Finding {
-    /// A finding that breaks the whole key if it is an error.
+    /// A finding about the whole key, or about keys among each other.
     pub fn new(rule: Rule, message: impl Into<String>) -> Self {
         Finding {
             rule,
-            breaks: match rule.severity() {
-                Severity::Error => Breaks::Key,
-                Severity::Warning | Severity::Note => Breaks::Nothing,
-            },
+            member: None,
             message: message.into(),
+        }
+    }
+
+    /// Returns how much of the key it makes unusable.
+    pub fn breaks(&self) -> Breaks {
+        match (self.rule.severity(), self.member) {
+            (Severity::Note | Severity::Warning, _) => Breaks::Nothing,
+            (Severity::Error, None) => Breaks::Key,
+            (Severity::Error, Some(member)) if PURPOSE.contains(&member) => Breaks::Purpose,
+            (Severity::Error, Some(_)) => Breaks::Member,
         }
     }
 }
 
 impl Report {
     fn add(&mut self, rule: Rule, message: impl Into<String>) {
-        self.findings.push(Finding::new(rule, message));
+        self.0.push(Finding::new(rule, message));
     }
 
     /// Adds an error that breaks one member, which is no part of the key itself.
     fn add_broken(&mut self, member: &'static str, rule: Rule, message: impl Into<String>) {
-        self.broken.push(member);
-        self.findings.push(Finding {
-            breaks: match PURPOSE.contains(&member) {
-                true => Breaks::Purpose,
-                false => Breaks::Member,
-            },
+        self.0.push(Finding {
+            member: Some(member),
             ..Finding::new(rule, message)
         });
     }
@@ -98,7 +100,7 @@ pub fn has_error(findings: &[Finding]) -> bool {
 
 /// Returns how much of a key its findings make unusable.
 pub fn breaks(findings: &[Finding]) -> Breaks {
-    let breaks = findings.iter().map(|finding| finding.breaks);
+    let breaks = findings.iter().map(Finding::breaks);
     breaks.max().unwrap_or(Breaks::Nothing)
 }
 
@@ -113,46 +115,55 @@ pub fn is_usable(findings: &[Finding]) -> bool {
     breaks(findings) < Breaks::Key
 }
 
-/// Every finding of a key: shape, public part, private part against public part, certificates,
-/// and members that contradict each other.
-pub fn findings(key: &Key) -> Vec<Finding> {
+/// Returns every finding of a key: shape, public part, private part against public part,
+/// certificates, and members that contradict each other. The private part and the certificates are
+/// checked as far as the budget goes.
+pub fn findings(key: &Key, budget: &Budget) -> Vec<Finding> {
+    budget.once(key.json(), || every_finding(key, budget))
+}
+
+fn every_finding(key: &Key, budget: &Budget) -> Vec<Finding> {
     let members = match key.members() {
         Ok(members) => members,
         Err(malformed) => return vec![malformed_key(malformed)],
     };
     let mut report = Report::default();
     let values = public_part(&members, &mut report);
-    if is_usable(&report.findings) {
-        private_part(&members, &values, &mut report);
+    if is_usable(&report.0) {
+        private_part(&members, &values, budget, &mut report);
     }
-    certificate::check(&members, &mut report);
+    certificate::check(&members, budget, &mut report);
     consistency::check(&members, &values, &mut report);
-    report.findings
+    report.0
 }
 
-/// Returns the names of the members beside the key that are broken, such as a `x5c` that holds no
-/// certificates; `None` if the public part of the key itself is broken. A broken `x5c` takes `x5t`
-/// and `x5t#S256` along: the three name one certificate.
-pub fn broken_members(members: &Members) -> Option<Vec<&'static str>> {
-    let mut report = Report::default();
-    public_part(members, &mut report);
-    if !is_usable(&report.findings) {
-        return None;
-    }
-    certificate::check(members, &mut report);
-    let mut broken = report.broken;
+/// Returns the names of the members that are broken beside a key, such as an `x5c` that holds no
+/// certificates. A broken `x5c` takes `x5t` and `x5t#S256` along: the three name one certificate.
+pub fn broken_members(findings: &[Finding]) -> Vec<&'static str> {
+    let broken = findings.iter();
+    let broken = broken.filter(|finding| finding.breaks() != Breaks::Nothing);
+    let mut broken: Vec<_> = broken.filter_map(|finding| finding.member).collect();
     if broken.contains(&"x5c") {
-        broken.extend(["x5t", "x5t#S256"].iter().filter(|name| members.has(name)));
+        broken.extend(["x5t", "x5t#S256"]);
     }
     broken.sort_unstable();
     broken.dedup();
-    Some(broken)
+    broken
 }
 
-/// The first error or warning that a change of a key brings with it.
-pub fn new_fault(before: &Key, after: &Key) -> Option<Finding> {
-    let old = findings(before);
-    findings(after).into_iter().find(|finding| {
+/// Returns the findings that decide what of a key can be published: those about its public part,
+/// and about its certificates as far as the budget goes.
+pub fn published_findings(members: &Members, budget: &Budget) -> Vec<Finding> {
+    let mut report = Report::default();
+    public_part(members, &mut report);
+    certificate::check(members, budget, &mut report);
+    report.0
+}
+
+/// Returns the first error or warning that a change of a key brings with it.
+pub fn new_fault(before: &Key, after: &Key, budget: &Budget) -> Option<Finding> {
+    let old = findings(before, budget);
+    findings(after, budget).into_iter().find(|finding| {
         let known = old.iter().any(|other| other.rule == finding.rule);
         finding.rule.severity() > Severity::Note && !known
     })
@@ -171,7 +182,7 @@ pub fn public_findings(key: &Key) -> Vec<Finding> {
 pub fn public_findings_of(members: &Members) -> Vec<Finding> {
     let mut report = Report::default();
     public_part(members, &mut report);
-    report.findings
+    report.0
 }
 
 fn malformed_key(malformed: Malformed) -> Finding {
@@ -204,14 +215,28 @@ fn public_part(members: &Members, report: &mut Report) -> Values {
     values
 }
 
-fn private_part(members: &Members, values: &Values, report: &mut Report) {
-    match members.string("kty").as_deref() {
+fn private_part(members: &Members, values: &Values, budget: &Budget, report: &mut Report) {
+    let kty = members.string("kty");
+    let cost = match kty.as_deref() {
+        Some("RSA") => rsa::private_cost(values),
+        Some("EC" | "OKP") => elliptic::private_cost(members, values),
+        Some("AKP") if values.contains_key("priv") => AKP_COST,
+        _ => 0,
+    };
+    if !budget.spend(cost) {
+        let message = "too many private keys to check them all";
+        return report.add(Rule::PrivateUnchecked, message);
+    }
+    match kty.as_deref() {
         Some("RSA") => rsa::check_private(values, report),
         Some("EC" | "OKP") => elliptic::check_private(members, values, report),
         Some("AKP") => check_akp_private(members, values, report),
         _ => {}
     }
 }
+
+/// The cost of an ML-DSA public key from its seed, in microseconds.
+const AKP_COST: u64 = 300;
 
 /// An algorithm key pair: the lengths that its algorithm needs (RFC 9964, FIPS 204).
 fn check_akp(members: &Members, values: &Values, report: &mut Report) {

@@ -3,7 +3,7 @@
 use super::{Report, Rule, Values};
 use crate::key::base64url::{self, Fault};
 use crate::key::key_type::{KEY_TYPES, KeyType};
-use crate::key::members::Members;
+use crate::key::members::{Members, is_date};
 use crate::key::public::WITHHELD;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -40,7 +40,14 @@ pub fn check_types(members: &Members, report: &mut Report) {
     check_operations(members, report);
     for name in DATES {
         if members.seconds(name).is_err() {
-            let message = format!("{name} is not a number of seconds before the year 10000");
+            let is_in_milliseconds = members
+                .raw(name)
+                .and_then(|raw| raw.parse::<f64>().ok())
+                .is_some_and(|number| is_date(number / 1000.0));
+            let message = match is_in_milliseconds {
+                true => format!("{name} is in milliseconds, not in seconds"),
+                false => format!("{name} is not a number of seconds before the year 10000"),
+            };
             report.add_broken(name, Rule::MemberType, message);
         }
     }

@@ -58,7 +58,12 @@ impl Contents {
     /// Errors of another kind than [`Kind::Invalid`], such as a wrong password, are returned.
     pub fn take(&mut self, name: &str, part: Part, read: Result<Contents>) -> Result<()> {
         match read {
-            Ok(contents) => self.extend(contents),
+            Ok(mut contents) => {
+                let left_out = contents.left_out.drain(..);
+                self.left_out
+                    .extend(left_out.map(|error| error.about(name)));
+                self.extend(contents);
+            }
             Err(error) if error.kind() == Kind::Invalid => {
                 self.left_out.push(error.about(name));
                 self.lacks_private_key |= part == Part::PrivateKey;

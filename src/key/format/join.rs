@@ -81,7 +81,7 @@ pub fn join<'k>(
             let subject = certificates[leaf].subject();
             notes.push((
                 sources[leaf],
-                format!("the certificate of {subject}: its key has another one in x5c"),
+                format!("the certificate of {subject} is left out: its key has another one in x5c"),
             ));
         }
     }
@@ -89,12 +89,15 @@ pub fn join<'k>(
         let links = chains.take(leaf);
         let source = sources[leaf];
         let document = &mut documents[source];
-        if document.is_part {
+        let subject = || format!("the certificate of {}", certificates[leaf].subject());
+        if serving.contains(&source) && document.is_part {
             continue;
         }
-        let subject = || format!("the certificate of {}", certificates[leaf].subject());
         if serving.contains(&source) {
-            let note = format!("{}: it belongs to none of the private keys", subject());
+            let note = format!(
+                "{} belongs to none of the private keys, and is left out",
+                subject()
+            );
             notes.push((source, note));
             continue;
         }

@@ -5,6 +5,7 @@ use super::contents::{Contents, Part};
 use super::der::{self, Kind};
 use super::unlock::{Unlock, denied};
 use super::{openssh, read_der};
+use crate::error::Kind::Invalid;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use openssl::hash::MessageDigest;
@@ -27,8 +28,11 @@ pub fn read(text: &str, unlock: &Unlock) -> Result<Contents> {
             true => Part::PrivateKey,
             false => Part::Other,
         };
-        let name = format!("PEM block {} ({label})", i + 1);
-        contents.take(&name, part, read_block(block, unlock))?;
+        let name = format!("PEM block {}", i + 1);
+        match read_block(block, unlock) {
+            Err(error) if error.kind() != Invalid => return Err(error.about(name)),
+            read => contents.take(&format!("{name} ({label})"), part, read)?,
+        }
     }
     Ok(contents)
 }

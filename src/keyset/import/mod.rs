@@ -139,10 +139,7 @@ pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
     let contents = opened.iter_mut().map(|one| mem::take(&mut one.contents));
     let mut contents: Vec<_> = contents.collect();
     let jwks = opened.iter_mut().flat_map(|one| &mut one.jwks.keys);
-    let notes = format::join::join(&mut contents, jwks)?.into_iter();
-    let mut notes: Vec<_> = notes
-        .map(|(i, what)| (i, format!("left out {what}")))
-        .collect();
+    let mut notes = format::join::join(&mut contents, jwks)?;
     let mut imported = Imported {
         set: KeySet::default(),
         notes: Vec::new(),

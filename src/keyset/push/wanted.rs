@@ -2,7 +2,7 @@
 
 use super::{Policy, Private};
 use crate::key::Key;
-use crate::key::check::{Breaks, breaks, broken_members, findings};
+use crate::key::check::{Breaks, Budget, breaks, broken_members, findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::public::{Dates, Unpublishable, has_private_member, public_form};
@@ -21,7 +21,13 @@ pub enum Wanted {
 }
 
 /// What is wanted of a local key.
-pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wanted {
+pub fn wanted(
+    key: &Key,
+    state: State,
+    storage: &Storage,
+    policy: Policy,
+    budget: &Budget,
+) -> Wanted {
     let name = KeyName::of(key);
     let is_named = |wanted: &String| {
         Some(wanted) == name.kid.as_ref() || Some(wanted) == name.thumbprint.as_ref()
@@ -32,19 +38,19 @@ pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wan
     if state == State::Expired {
         return Wanted::Expired;
     }
-    let public = public_form(key, Dates::Keep);
+    let public = public_form(key, Dates::Keep, budget);
     let wanted = match public {
         Err(Unpublishable::Invalid) => return Wanted::LeftOut("invalid"),
         Err(Unpublishable::Unsupported) => return Wanted::LeftOut("unsupported"),
         Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
             return Wanted::LeftOut("symmetric: sent only when named");
         }
-        Err(Unpublishable::Symmetric) => match with_private_part(key, Members::default()) {
+        Err(Unpublishable::Symmetric) => match with_private_part(key, Members::default(), budget) {
             Ok(whole) => whole,
             Err(why) => return Wanted::LeftOut(why),
         },
         Ok(public) if sends_private_part(key, state, storage, policy.private) => {
-            match with_private_part(key, public) {
+            match with_private_part(key, public, budget) {
                 Ok(whole) => whole,
                 Err(why) => return Wanted::LeftOut(why),
             }
@@ -63,16 +69,18 @@ pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wan
 fn with_private_part(
     key: &Key,
     mut form: Members<'static>,
+    budget: &Budget,
 ) -> Result<Members<'static>, &'static str> {
     const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
-    match breaks(&findings(key)) {
+    let findings = findings(key, budget);
+    match breaks(&findings) {
         Breaks::Key => return Err("invalid"),
         // A server could take a key for a signer that is none.
         Breaks::Purpose => return Err("its use, alg or key_ops is broken"),
         Breaks::Member | Breaks::Nothing => {}
     }
     let members = key.members().unwrap_or_default();
-    let broken = broken_members(&members).unwrap_or_default();
+    let broken = broken_members(&findings);
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
     let private = key_type.map_or(&[][..], |key_type| key_type.private);
     for (name, value) in members.iter() {
