@@ -2,6 +2,7 @@
 
 use super::Key;
 use super::check::{self, Budget};
+use super::format::certificate;
 use super::key_type::{KEY_TYPES, KeyType};
 use super::members::Members;
 use super::summary::{SUCCESSOR, size};
@@ -9,7 +10,9 @@ use std::collections::HashSet;
 
 /// The members of every kty that are published as they are, with their JSON type.
 const TEXTS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256"];
-const DATES: &[&str] = &["iat", "nbf", "exp"];
+
+/// The members that hold the dates of a key, in seconds since 1970.
+pub const DATES: &[&str] = &["iat", "nbf", "exp"];
 
 /// Whether a member of a key is one that is registered for some kty, or for all (RFC 7517 section
 /// 8.1.2), or a date.
@@ -68,6 +71,7 @@ pub fn public_form(
     for name in check::broken_members(&findings) {
         public.remove(name);
     }
+    certificate::remove_wrong_digests(&mut public);
     Ok(public)
 }
 

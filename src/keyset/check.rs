@@ -30,7 +30,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
     for (index, key) in set.keys.iter().enumerate() {
         let header = Header::of(key);
         let kid: Option<Rc<str>> = header.kid.as_deref().map(Rc::from);
-        for finding in check::findings(key, budget) {
+        for finding in check::findings_at(key, now, budget) {
             located.push(Located {
                 index,
                 kid: kid.clone(),

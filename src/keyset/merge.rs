@@ -5,6 +5,7 @@ use super::index::Index;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::check::{Budget, broken_members, findings, is_usable, public_findings};
+use crate::key::format::certificate;
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
@@ -290,24 +291,31 @@ fn keeps_secrets(key: &Key, other: &Key) -> bool {
 /// The set's own key with what the same key brought in says otherwise; `None` where it says
 /// nothing new. No member is lost, and a public key never takes a private part away.
 fn updated(own: &Key, new: &Key, budget: &Budget) -> Option<Key<'static>> {
-    let (Ok(own_members), Ok(new_members)) = (own.members(), new.members()) else {
+    let (Ok(own_members), Ok(mut new_members)) = (own.members(), new.members()) else {
         return None;
     };
+    // A broken member says nothing, so it must not take the place of a good one.
+    let has_certificate = certificate::DESCRIBING.iter().any(|it| own_members.has(it));
+    for name in broken_members(&findings(new, budget)) {
+        let is_of_certificate = certificate::DESCRIBING.contains(&name);
+        if own_members.has(name) || (has_certificate && is_of_certificate) {
+            new_members.remove(name);
+        }
+    }
     let private = |members: &Members| {
         let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
         key_type.is_some_and(|key_type| key_type.private.iter().any(|name| members.has(name)))
     };
     let downgrade = private(&own_members) && !private(&new_members);
     let overlay = |takes: &dyn Fn(&str) -> bool| {
+        let takes = |name: &str| takes(name) && !certificate::DESCRIBING.contains(&name);
         let mut result = own_members.clone();
         result.overlay(new_members.iter().filter(|(name, _)| takes(name)));
+        certificate::take_over(&mut result, &new_members);
         result
     };
-    // A broken member says nothing, so it must not take the place of a good one. A public key's
-    // operations are not those of its key pair.
-    let broken = broken_members(&findings(new, budget));
-    let says_nothing = |name: &str| broken.contains(&name) && own_members.has(name);
-    let mut result = overlay(&|name| !says_nothing(name) && !(downgrade && name == "key_ops"));
+    // A public key's operations are not those of its key pair.
+    let mut result = overlay(&|name| !(downgrade && name == "key_ops"));
     let upgrade = !private(&own_members) && private(&new_members);
     if upgrade
         && is_usable(&findings(own, budget))
@@ -318,8 +326,7 @@ fn updated(own: &Key, new: &Key, budget: &Budget) -> Option<Key<'static>> {
             .string("kty")
             .and_then(|kty| KeyType::named(&kty));
         let secrets = key_type.map_or(&[][..], |key_type| key_type.private);
-        result =
-            overlay(&|name| !says_nothing(name) && !secrets.contains(&name) && name != "key_ops");
+        result = overlay(&|name| !secrets.contains(&name) && name != "key_ops");
     }
     (result != own_members).then(|| Key::from(result))
 }

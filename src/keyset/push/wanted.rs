@@ -45,12 +45,12 @@ pub fn wanted(
         Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
             return Wanted::LeftOut("symmetric: sent only when named");
         }
-        Err(Unpublishable::Symmetric) => match with_private_part(key, Members::default(), budget) {
+        Err(Unpublishable::Symmetric) => match whole(key, Members::default(), budget) {
             Ok(whole) => whole,
             Err(why) => return Wanted::LeftOut(why),
         },
         Ok(public) if sends_private_part(key, state, storage, policy.private) => {
-            match with_private_part(key, public, budget) {
+            match whole(key, public, budget) {
                 Ok(whole) => whole,
                 Err(why) => return Wanted::LeftOut(why),
             }
@@ -63,24 +63,35 @@ pub fn wanted(
     }
 }
 
-/// Returns the public form with the private members and what else describes a private key, or why
-/// the key must not be sent. Members that are not registered stay here: nobody knows whether they
-/// are secret. Broken members stay here, too.
-fn with_private_part(
+/// Returns the form of a key that a server gets with the private part, or why it must not get that.
+fn whole(
     key: &Key,
-    mut form: Members<'static>,
+    public: Members<'static>,
     budget: &Budget,
 ) -> Result<Members<'static>, &'static str> {
-    const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
     let findings = findings(key, budget);
     match breaks(&findings) {
-        Breaks::Key => return Err("invalid"),
+        Breaks::Key => Err("invalid"),
         // A server could take a key for a signer that is none.
-        Breaks::Purpose => return Err("its use, alg or key_ops is broken"),
-        Breaks::Member | Breaks::Nothing => {}
+        Breaks::Purpose => Err("its use, alg or key_ops is broken"),
+        Breaks::Member | Breaks::Nothing => {
+            Ok(private_form(key, public, &broken_members(&findings)))
+        }
     }
+}
+
+/// The form of a key that a server gets with the private part.
+pub fn with_private_part(key: &Key, budget: &Budget) -> Key<'static> {
+    let public = public_form(key, Dates::Keep, budget).unwrap_or_default();
+    let broken = broken_members(&findings(key, budget));
+    Key::from(private_form(key, public, &broken))
+}
+
+/// The public form with the private members, and what else describes a private key. Members that
+/// are not registered are not sent, because they may be secret; neither are broken ones.
+fn private_form(key: &Key, mut form: Members<'static>, broken: &[&str]) -> Members<'static> {
+    const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
     let members = key.members().unwrap_or_default();
-    let broken = broken_members(&findings);
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
     let private = key_type.map_or(&[][..], |key_type| key_type.private);
     for (name, value) in members.iter() {
@@ -89,7 +100,7 @@ fn with_private_part(
             form.set_raw(name.to_owned(), value.to_owned());
         }
     }
-    Ok(form)
+    form
 }
 
 fn sends_private_part(key: &Key, state: State, storage: &Storage, private: Private) -> bool {
