@@ -99,6 +99,15 @@ impl Sandbox {
         path.to_str().expect("a UTF-8 path").to_owned()
     }
 
+    /// Puts a file into the sandbox that nobody else may read, and returns its path.
+    pub fn write_private(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.write(name, content);
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, private).expect("permissions");
+        path
+    }
+
     /// Any command in the sandbox, with nothing of the caller's environment but its PATH, and
     /// the program's directory in front of it.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {

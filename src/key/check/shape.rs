@@ -1,6 +1,6 @@
 //! JSON types, required members, and the form of base64url values.
 
-use super::{Report, Rule, Values};
+use super::{Report, Rule, Values, excerpt};
 use crate::key::base64url::{self, Fault};
 use crate::key::key_type::{KEY_TYPES, KeyType};
 use crate::key::members::{Members, is_date};
@@ -65,7 +65,7 @@ fn check_operations(members: &Members, report: &mut Report) {
     let operations = operations.unwrap_or_default();
     let mut seen = HashSet::new();
     if let Some(op) = operations.iter().find(|op| !seen.insert(&***op)) {
-        let message = format!("key_ops has {op:?} twice");
+        let message = format!("key_ops has {} twice", excerpt(op));
         report.add_broken("key_ops", Rule::KeyOpsDuplicate, message);
     }
 }
@@ -107,7 +107,10 @@ pub fn key_type(members: &Members, report: &mut Report) -> Option<&'static KeyTy
         } else if kty.is_empty() {
             report.add(Rule::KtyName, "kty is empty");
         } else {
-            report.add(Rule::KtyUnknown, format!("jwks does not know kty {kty:?}"));
+            report.add(
+                Rule::KtyUnknown,
+                format!("jwks does not know kty {}", excerpt(&kty)),
+            );
         }
     }
     key_type
