@@ -221,6 +221,10 @@ pub fn with_target<T>(
                 return then(&set);
             }
         }
+        // What is checked has to be what the passphrase protects.
+        if need == Need::Everything {
+            ctx.demand_encryption(name)?;
+        }
         return then(&ctx.load(name)?.parse()?);
     }
     if !is_path && !Path::new(target).exists() {

@@ -78,6 +78,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         return remote::delete(ctx, args, &server);
     }
     let name = SetName::new(&args.set)?;
+    ctx.demand_encryption(&name)?;
     // A whole set can go without its passphrase; what the set would keep has to be written anew.
     let read = match args.is_whole() {
         true => ctx.look(&name),
