@@ -3,7 +3,7 @@
 
 use super::KeySet;
 use crate::key::Key;
-use crate::key::check::{Budget, findings, has_error};
+use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use std::collections::HashMap;
@@ -67,7 +67,7 @@ pub fn states(set: &KeySet, now: i64) -> Vec<State> {
 /// takes the place of no signer.
 pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<State> {
     states_among(set, now, |key| {
-        is_key_pair(key) && !has_error(&findings(key, budget))
+        is_key_pair(key) && may_sign(&findings(key, budget))
     })
 }
 
@@ -170,6 +170,29 @@ pub(super) fn successors(headers: &[Header]) -> Vec<Option<usize>> {
         }
     }
     successors
+}
+
+/// Returns for each position whether the way from it leads back to it. `next` is the step that each
+/// position leads to.
+pub(super) fn on_circles(next: &[Option<usize>]) -> Vec<bool> {
+    let mut is_on_circle = vec![false; next.len()];
+    // From which start each position was first come to.
+    let mut come_from = vec![None; next.len()];
+    for start in 0..next.len() {
+        let mut here = Some(start);
+        while let Some(position) = here.filter(|position| come_from[*position].is_none()) {
+            come_from[position] = Some(start);
+            here = next[position];
+        }
+        // A way that meets itself goes around from there on.
+        while let Some(position) = here.filter(|position| come_from[*position] == Some(start)) {
+            if std::mem::replace(&mut is_on_circle[position], true) {
+                break;
+            }
+            here = next[position];
+        }
+    }
+    is_on_circle
 }
 
 /// The next moment at which a key changes its state by itself, in seconds since 1970.

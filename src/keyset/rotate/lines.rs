@@ -4,7 +4,7 @@ use super::super::lifecycle::{self, State, line, line_name, rank, states_of};
 use super::Policy;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{has_error, is_supported, public_findings};
+use crate::key::check::{is_supported, may_sign, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
@@ -365,24 +365,8 @@ impl<'s> Lines<'s> {
             let has_signer = self.active(next).is_some() || self.has_pending(next);
             (!has_signer).then_some(next)
         };
-        let mut is_on_circle = vec![false; self.all.len()];
-        // From which line each one was first come to.
-        let mut come_from = vec![None; self.all.len()];
-        for start in 0..self.all.len() {
-            let mut here = Some(start);
-            while let Some(line) = here.filter(|line| come_from[*line].is_none()) {
-                come_from[line] = Some(start);
-                here = moved_to(line);
-            }
-            // Back on the own way: all from here on to here again is a circle.
-            while let Some(line) = here.filter(|line| come_from[*line] == Some(start)) {
-                if std::mem::replace(&mut is_on_circle[line], true) {
-                    break;
-                }
-                here = moved_to(line);
-            }
-        }
-        is_on_circle
+        let next: Vec<_> = (0..self.all.len()).map(moved_to).collect();
+        lifecycle::on_circles(&next)
     }
 
     pub fn is_expired(&self, position: usize) -> bool {
@@ -398,7 +382,7 @@ pub fn is_private(key: &Key) -> bool {
     is_known && holds_secret(key)
 }
 
-/// Whether a key passes its check.
+/// Returns true if neither the key itself is broken nor the members that say what it is for.
 pub fn is_without_fault(key: &Key) -> bool {
-    !has_error(&public_findings(key))
+    may_sign(&public_findings(key))
 }
