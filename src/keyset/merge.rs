@@ -4,7 +4,8 @@ use super::KeySet;
 use super::index::Index;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{findings, has_error, public_findings};
+use crate::key::check::{Budget, findings, has_error, public_findings};
+use crate::key::format::certificate;
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
@@ -102,6 +103,7 @@ impl KeySet<'_> {
             keys: self.keys.clone(),
             on_conflict,
             taken: HashSet::new(),
+            budget: Budget::default(),
             merged: Merged::default(),
         };
         for key in keys {
@@ -133,6 +135,8 @@ struct Merge<'a> {
     on_conflict: OnConflict,
     /// The positions that a new key has taken from one of the set's own.
     taken: HashSet<usize>,
+    /// What the checks of new private parts may still cost.
+    budget: Budget,
     merged: Merged,
 }
 
@@ -173,7 +177,7 @@ impl Merge<'_> {
             (None, _, Some(same)) if contradicts(&self.keys[same], &key) => {
                 return Err(contradiction(&self.keys[same]));
             }
-            (None, _, Some(same)) => match updated(&self.keys[same], &key) {
+            (None, _, Some(same)) => match updated(&self.keys[same], &key, &self.budget) {
                 Some(new) => {
                     self.merged.updated.push(KeyName::of(&new));
                     self.put(same, new);
@@ -286,7 +290,7 @@ fn keeps_secrets(key: &Key, other: &Key) -> bool {
 
 /// The set's own key with what the same key brought in says otherwise; `None` where it says
 /// nothing new. No member is lost, and a public key never takes a private part away.
-fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
+fn updated(own: &Key, new: &Key, budget: &Budget) -> Option<Key<'static>> {
     let (Ok(own_members), Ok(new_members)) = (own.members(), new.members()) else {
         return None;
     };
@@ -296,14 +300,19 @@ fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
     };
     let downgrade = private(&own_members) && !private(&new_members);
     let overlay = |takes: &dyn Fn(&str) -> bool| {
+        let takes = |name: &str| takes(name) && !certificate::DESCRIBING.contains(&name);
         let mut result = own_members.clone();
         result.overlay(new_members.iter().filter(|(name, _)| takes(name)));
+        certificate::take_over(&mut result, &new_members);
         result
     };
     // A public key's operations are not those of its key pair.
     let mut result = overlay(&|name| !(downgrade && name == "key_ops"));
     let upgrade = !private(&own_members) && private(&new_members);
-    if upgrade && !has_error(&findings(own)) && has_error(&findings(&Key::from(result.clone()))) {
+    if upgrade
+        && !has_error(&findings(own, budget))
+        && has_error(&findings(&Key::from(result.clone()), budget))
+    {
         // A private part of another key would make a good public key unusable.
         let key_type = own_members
             .string("kty")

@@ -1,14 +1,12 @@
 //! What goes over the wire, what is asked again, and what is said of it.
 
-use crate::servers::front::{pass_on, read_request};
-use crate::servers::hostile::Listener;
+use crate::servers::cut::{Cut, Cutting};
 use crate::servers::hydra::{Hydra, Version};
 use crate::servers::plain::Plain;
 use crate::servers::{Answer, Server};
 use crate::support::{Sandbox, wait_until};
-use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// What everybody may read.
 pub const PUBLIC_SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"good-1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
@@ -41,44 +39,15 @@ pub fn each<T: Send>(things: impl IntoIterator<Item = T>, story: impl Fn(T) + Sy
     });
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens: its port is taken until the tests end, so that no server of
+/// another test gets it.
 pub fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    format!("http://{}", listener.local_addr().expect("an address"))
-}
-
-/// A gateway that cuts the connection at the first calls of a method, once they are there whole.
-struct Cutting {
-    listener: Listener,
-    cut: Arc<AtomicUsize>,
-}
-
-impl Cutting {
-    fn in_front_of(hydra: &Hydra, method: &'static str, times: usize) -> Cutting {
-        let server = hydra.address().replace("http://", "");
-        let cut = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&cut);
-        let listener = Listener::start("127.0.0.1", move |client| {
-            let Ok((head, body)) = read_request(client) else {
-                return;
-            };
-            let is_due = head.starts_with(method) && count.load(Ordering::SeqCst) < times;
-            if is_due {
-                count.fetch_add(1, Ordering::SeqCst);
-            } else {
-                let _ = pass_on(&server, &head, &body, client);
-            }
-        });
-        Cutting { listener, cut }
-    }
-
-    fn address(&self) -> String {
-        format!("http://{}", self.listener.address())
-    }
-
-    fn cuts(&self) -> usize {
-        self.cut.load(Ordering::SeqCst)
-    }
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = getsockname(&socket).expect("an address");
+    std::mem::forget(socket);
+    let address = SocketAddrV4::try_from(address).expect("an IPv4 address");
+    format!("http://{address}")
 }
 
 fn calls_of(server: &Server, method: &str) -> usize {
@@ -168,7 +137,7 @@ fn a_creation_without_an_answer_is_not_repeated() {
     wait_until("the POST is there", || calls_of(&hydra.server, "POST") > 0);
     assert_eq!(calls_of(&hydra.server, "POST"), 1);
 
-    let cutting = Cutting::in_front_of(&hydra, "POST", usize::MAX);
+    let cutting = Cutting::in_front_of(&hydra.address(), Cut::Before, "POST", usize::MAX);
     name_server(&sandbox, "hydra", &cutting.address(), &[]);
     let cut = sandbox.run(create).fails(6);
     assert_eq!(cutting.cuts(), 1);
@@ -191,7 +160,7 @@ fn a_call_that_was_cut_off_is_made_again() {
             if method != "PUT" {
                 sandbox.ok(push.split(' '));
             }
-            let cutting = Cutting::in_front_of(&hydra, method, 1);
+            let cutting = Cutting::in_front_of(&hydra.address(), Cut::Before, method, 1);
             name_server(&sandbox, "hydra", &cutting.address(), &[]);
             let run = sandbox.run(line.split(' ')).ok();
             assert!(run.stderr.contains("again in"), "{run:#?}");
@@ -313,6 +282,9 @@ fn verbose_tells_of_calls_without_an_answer() {
     let sandbox = sandbox_with("hydra", &server.address(), &[]);
     let run = sandbox.run("get api --remote prod --timeout 1 -v".split(' '));
     let run = run.fails(6);
-    assert!(run.stderr.contains("no answer "), "{run:#?}");
+    assert!(
+        run.stderr.contains("no complete answer within 1 s"),
+        "{run:#?}"
+    );
     assert!(run.stderr.contains("--timeout"), "{run:#?}");
 }

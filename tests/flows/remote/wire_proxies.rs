@@ -3,7 +3,7 @@
 //! A proxy stands for the network here. Made-up hosts are reached through it or not at all, so
 //! that whatever it sees would have gone out.
 
-use crate::servers::front::read_request;
+use crate::servers::cut::read_request;
 use crate::servers::hostile::Listener;
 use crate::servers::{Answer, Server, lock};
 use crate::support::{JWKS, Run, Sandbox, finish};
