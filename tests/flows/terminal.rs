@@ -174,13 +174,13 @@ fn long_work_shows_progress_on_a_terminal_only() {
         return;
     }
     let sandbox = Sandbox::new();
-    let run = on_terminal(&sandbox, "jwks create api --count 400 --alg ES512", "", &[]).ok();
+    let run = on_terminal(&sandbox, "jwks create api --count 20 --alg ES512", "", &[]).ok();
     assert!(
-        run.stdout.contains("generating keys: EC, P-521") && run.stdout.contains("/400"),
+        run.stdout.contains("generating keys: EC, P-521") && run.stdout.contains("/20"),
         "{run:#?}"
     );
     let run = sandbox.run(["create", "api", "--count", "3"]).ok();
-    assert_eq!(run.stderr, "created 3 keys in set api: ES256 (EC, P-256)\n");
-    let run = on_terminal(&sandbox, "jwks create api --count 100 --quiet", "", &[]).ok();
-    assert_eq!(run.stdout.lines().count(), 100, "{run:#?}");
+    assert!(!run.stderr.contains("generating"), "{run:#?}");
+    let run = on_terminal(&sandbox, "jwks create api --count 20 --quiet", "", &[]).ok();
+    assert_eq!(run.stdout.lines().count(), 20, "{run:#?}");
 }
