@@ -57,6 +57,8 @@ mod timeline;
 // Files of all kinds.
 #[path = "flows/sources/bundles.rs"]
 mod bundles;
+#[path = "flows/sources/halves.rs"]
+mod halves;
 #[path = "flows/sources/hostile.rs"]
 mod hostile_files;
 #[path = "flows/sources/keystores.rs"]

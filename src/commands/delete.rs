@@ -8,11 +8,10 @@ use super::server::RemoteArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
-use crate::key::check::{has_error, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::lifecycle::{self, State};
+use crate::keyset::lifecycle::{self, State, can_sign};
 use crate::keyset::merge::KeyName;
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
@@ -88,10 +87,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let states = lifecycle::states(&set, ctx.now);
     let positions = chosen(args, &args.kids, name.as_str(), &set, &states)?;
     if !args.force {
-        // A public key, however new, takes the place of no signer.
-        let can_sign = |key: &Key| holds_secret(key) && !has_error(&public_findings(key));
-        let signing = lifecycle::states_among(&set, ctx.now, can_sign);
-        keep_a_signer(name.as_str(), &set, &signing, &positions)?;
+        keep_a_signer(name.as_str(), &set, &states, &positions)?;
     }
     if args.is_whole() {
         return delete_set(ctx, &name, &set);
@@ -131,7 +127,7 @@ fn chosen(
     kids: &[String],
     name: &str,
     set: &KeySet,
-    states: &[State],
+    states: &[Option<State>],
 ) -> Result<Vec<usize>> {
     if args.is_whole() {
         return Ok((0..set.keys.len()).collect());
@@ -140,7 +136,7 @@ fn chosen(
         let expired = states
             .iter()
             .enumerate()
-            .filter(|(_, state)| **state == State::Expired);
+            .filter(|(_, state)| **state == Some(State::Expired));
         return Ok(expired.map(|(position, _)| position).collect());
     }
     let mut positions = Vec::new();
@@ -165,16 +161,19 @@ fn chosen(
 }
 
 /// Refuses to leave a set without a key that signs, where it has one.
-fn keep_a_signer(name: &str, set: &KeySet, states: &[State], going: &[usize]) -> Result<()> {
-    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+fn keep_a_signer(
+    name: &str,
+    set: &KeySet,
+    states: &[Option<State>],
+    going: &[usize],
+) -> Result<()> {
     let signs = |i: &usize| {
         let key = &set.keys[*i];
-        states[*i] == State::Active
-            && headers[*i].effective_use() == Some("sig")
-            && holds_secret(key)
-            && !has_error(&public_findings(key))
+        states[*i] == Some(State::Active)
+            && Header::of(key).effective_use() == Some("sig")
+            && can_sign(key)
     };
-    let signers: Vec<usize> = (0..headers.len()).filter(signs).collect();
+    let signers: Vec<usize> = (0..set.keys.len()).filter(signs).collect();
     if signers.is_empty() || signers.iter().any(|signer| !going.contains(signer)) {
         return Ok(());
     }
@@ -185,7 +184,7 @@ fn keep_a_signer(name: &str, set: &KeySet, states: &[State], going: &[usize]) ->
 }
 
 /// The keys in words: kid, algorithm, state, and whether a private part is lost.
-fn describe(set: &KeySet, states: &[State], positions: &[usize]) -> String {
+fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> String {
     let key = |i: &usize| {
         let key = &set.keys[*i];
         let name = KeyName::of(key);
@@ -200,7 +199,8 @@ fn describe(set: &KeySet, states: &[State], positions: &[usize]) -> String {
             true => "private part lost",
             false => "public only",
         };
-        format!("{name} ({alg}, {}, {part})", states[*i].name())
+        let state = states[*i].map_or(String::new(), |state| format!("{}, ", state.name()));
+        format!("{name} ({alg}, {state}{part})")
     };
     let words: Vec<_> = positions.iter().map(key).collect();
     list_names(&words)

@@ -1,6 +1,7 @@
 //! What `jwks set` is given: documents, and the keys in them, checked.
 
 use super::SetArgs;
+use crate::commands::adoption::warn_of_losses;
 use crate::commands::input;
 use crate::commands::report::{count, describe};
 use crate::context::Context;
@@ -11,8 +12,10 @@ use crate::key::attributes::Attributes;
 use crate::key::check::Severity;
 use crate::key::members::Members;
 use crate::keyset::KeySet;
+use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form, Imported};
+use crate::remote::is_address;
 use crate::secret::Secret;
 use std::collections::BTreeSet;
 
@@ -73,8 +76,8 @@ pub fn read_keys(
     args: &SetArgs,
     documents: &[input::Document],
     attributes: &Attributes,
-) -> Result<KeySet<'static>> {
-    let mut given = KeySet::default();
+) -> Result<Vec<Foreign>> {
+    let mut given = Vec::new();
     let passwords = args.password.existing(ctx);
     for document in documents {
         if args.from == Some(Form::Secret) && document.octets.expose().ends_with(b"\n") {
@@ -96,17 +99,23 @@ pub fn read_keys(
         if args.kid.is_none() {
             name_secrets(&mut read);
         }
-        let set = read.set;
-        if args.kid.is_none() {
-            given.add_members(&set);
-        }
-        given.keys.extend(set.keys);
+        let foreign = match is_address(&document.name) {
+            true => Foreign::of_address(read.set, args.adoption.private_parts()),
+            false => Foreign::of_file(read.set, read.form),
+        };
+        warn_of_losses(ctx, &document.name, &foreign);
+        given.push(foreign);
     }
     if let Some(kid) = &args.kid {
-        given.keys = vec![import::pick(given.keys, kid)?];
+        let (position, key) = import::pick(keys_of(&given), kid)?;
+        let documents = given.iter().enumerate();
+        let places = documents.flat_map(|(i, document)| vec![i; document.set().keys.len()]);
+        let place = places.skip(position).next().unwrap_or_default();
+        given = vec![given.swap_remove(place).only(key)];
     }
-    let was_empty = given.keys.is_empty();
-    for key in &mut given.keys {
+    let mut keys = keys_of(&given);
+    let was_empty = keys.is_empty();
+    for key in &mut keys {
         // What is no object is left to the check.
         let Ok(mut members) = key.members() else {
             continue;
@@ -114,11 +123,24 @@ pub fn read_keys(
         attributes.fill_in(&mut members);
         *key = Key::from(members);
     }
-    given.keys = check_keys(ctx, args, given.keys)?;
-    if given.keys.is_empty() && !was_empty {
-        return Err(Error::invalid("no key is left to put into the set"));
+    let mut keys = check_keys(ctx, args, keys)?.into_iter();
+    let is_left = |documents: &[Foreign]| documents.iter().any(|it| !it.set().keys.is_empty());
+    let with_checked = |document: Foreign| {
+        let number = document.set().keys.len();
+        let checked = keys.by_ref().take(number).flatten().collect();
+        document.with_keys(checked)
+    };
+    let given: Vec<_> = given.into_iter().map(with_checked).collect();
+    match is_left(&given) || was_empty {
+        true => Ok(given),
+        false => Err(Error::invalid("no key is left to put into the set")),
     }
-    Ok(given)
+}
+
+/// The keys of all documents, in their order.
+fn keys_of(documents: &[Foreign]) -> Vec<Key<'static>> {
+    let keys = documents.iter().flat_map(|document| &document.set().keys);
+    keys.cloned().collect()
 }
 
 /// Names the shared secrets that came in another form than JWK, where nothing else can.
@@ -137,8 +159,13 @@ fn name_secrets(read: &mut Imported) {
     }
 }
 
-/// Checks the keys: refuses invalid ones with every finding, or leaves them out, or warns.
-fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<Vec<Key<'static>>> {
+/// Checks the keys: refuses invalid ones with every finding, or leaves them out, or warns. A key
+/// that is left out is `None`.
+fn check_keys(
+    ctx: &Context,
+    args: &SetArgs,
+    keys: Vec<Key<'static>>,
+) -> Result<Vec<Option<Key<'static>>>> {
     let given = KeySet::from(keys);
     let mut invalid = BTreeSet::new();
     let mut refused = Vec::new();
@@ -160,7 +187,9 @@ fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<
         return Err(Error::invalid(format!("{count}: {}", refused.join("; ")))
             .hint("--skip-invalid takes the other keys, --allow-invalid keeps these as they are"));
     }
-    let kept = given.keys.into_iter().enumerate();
-    let kept = kept.filter(|(index, _)| !(args.skip_invalid && invalid.contains(index)));
-    Ok(kept.map(|(_, key)| key).collect())
+    let keys = given.keys.into_iter().enumerate();
+    let is_kept = |index| !(args.skip_invalid && invalid.contains(&index));
+    Ok(keys
+        .map(|(index, key)| is_kept(index).then_some(key))
+        .collect())
 }

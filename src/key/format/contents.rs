@@ -3,6 +3,7 @@
 use super::certificate::{self, Certificate};
 use crate::error::{Error, Result};
 use crate::key::members::Members;
+use crate::key::public::is_private;
 use crate::key::thumbprint::thumbprint;
 use std::collections::HashSet;
 
@@ -135,10 +136,6 @@ fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
         false => format!("its aliases: {}", aliases.join(", ")),
     };
     Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
-}
-
-fn is_private(key: &Members) -> bool {
-    key.has("d") || key.has("k")
 }
 
 /// Certificates, who issued whom, and which are in a chain already.

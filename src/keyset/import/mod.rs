@@ -273,12 +273,12 @@ fn secret(octets: &[u8]) -> Result<KeySet<'static>> {
 }
 
 /// Picks the key with a kid among keys that were read; or gives the kid to the only one there is,
-/// where that has none of its own or is named by its thumbprint.
-pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<Key<'static>> {
+/// where that has none of its own or is named by its thumbprint. Returns its position, too.
+pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<(usize, Key<'static>)> {
     let missing = || Error::not_found(format!("no key {kid:?} in the input"));
     let given = KeySet::from(keys);
     match (&given.with_kid(kid)[..], &given.keys[..]) {
-        ([one], _) => Ok(given.keys[*one].clone()),
+        ([one], _) => Ok((*one, given.keys[*one].clone())),
         ([], [only]) => {
             let members = only.members().unwrap_or_default();
             match members.string("kid") {
@@ -287,7 +287,7 @@ pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<Key<'static>> {
                 }
                 _ => {
                     check_kid(kid)?;
-                    Ok(Key::from(members.clone().with_kid(kid)))
+                    Ok((0, Key::from(members.clone().with_kid(kid))))
                 }
             }
         }

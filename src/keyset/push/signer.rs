@@ -16,12 +16,12 @@ impl Plan {
     pub(super) fn put_the_signer_first(
         &mut self,
         local: &KeySet,
-        states: &[State],
+        states: &[Option<State>],
         now: Option<&Key>,
         only_named: bool,
     ) {
         let signers = local.keys.iter().zip(states).filter(|(key, state)| {
-            **state == State::Active && Header::of(key).effective_use() == Some("sig")
+            **state == Some(State::Active) && Header::of(key).effective_use() == Some("sig")
         });
         let signers: HashSet<_> = signers.map(|(key, _)| identity(key)).collect();
         let keys = &mut self.set.keys;
@@ -82,7 +82,7 @@ pub fn successors(local: &KeySet, named: &[String], now: i64) -> Vec<(String, St
         let old = headers.iter().find(is_named)?;
         let keys = headers.iter().zip(&states);
         let mut signing = keys.filter(|(header, state)| {
-            **state == State::Active && lifecycle::line(header) == lifecycle::line(old)
+            **state == Some(State::Active) && lifecycle::line(header) == lifecycle::line(old)
         });
         let new = signing.next()?.0.kid.as_deref()?;
         (new != kid).then(|| (kid.clone(), new.to_owned()))

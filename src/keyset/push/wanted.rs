@@ -21,7 +21,7 @@ pub enum Wanted {
 }
 
 /// What is wanted of a local key.
-pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wanted {
+pub fn wanted(key: &Key, state: Option<State>, storage: &Storage, policy: Policy) -> Wanted {
     let name = KeyName::of(key);
     let is_named = |wanted: &String| {
         Some(wanted) == name.kid.as_ref() || Some(wanted) == name.thumbprint.as_ref()
@@ -29,7 +29,7 @@ pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wan
     if !policy.only.is_empty() && !policy.only.iter().any(is_named) {
         return Wanted::NotNamed;
     }
-    if state == State::Expired {
+    if state == Some(State::Expired) {
         return Wanted::Expired;
     }
     let public = public_form(key, Dates::Keep);
@@ -70,13 +70,18 @@ fn with_private_part(key: &Key, mut form: Members<'static>) -> Members<'static> 
     form
 }
 
-fn sends_private_part(key: &Key, state: State, storage: &Storage, private: Private) -> bool {
+fn sends_private_part(
+    key: &Key,
+    state: Option<State>,
+    storage: &Storage,
+    private: Private,
+) -> bool {
     match private {
         Private::None => false,
         Private::All => has_private_member(key),
         Private::Signing => {
             storage.signs
-                && state == State::Active
+                && state == Some(State::Active)
                 && Header::of(key).effective_use() == Some("sig")
                 && has_private_member(key)
         }
