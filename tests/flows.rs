@@ -1,6 +1,10 @@
-//! What takes several steps: completion, encryption, examples, kills, faults, locks, losses, other tools, permissions,
+//! What takes several steps: certificates, changes of mind, completion, encryption, examples, kills, faults, locks, losses, other tools, permissions,
 //! pipelines, rotation, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
 
+#[path = "flows/certificates.rs"]
+mod certificates;
+#[path = "flows/changes_of_mind.rs"]
+mod changes_of_mind;
 #[path = "flows/completion.rs"]
 mod completion;
 #[path = "flows/crash.rs"]
@@ -89,6 +93,8 @@ mod hydra;
 mod hydra_faults;
 #[path = "flows/remote/hydra_place.rs"]
 mod hydra_place;
+#[path = "flows/remote/hydra_server.rs"]
+mod hydra_server;
 #[path = "flows/remote/hydra_signer.rs"]
 mod hydra_signer;
 #[path = "flows/remote/hydra_v1.rs"]
@@ -113,6 +119,8 @@ mod transfer;
 mod transfer_back;
 #[path = "flows/remote/transfer_diff.rs"]
 mod transfer_diff;
+#[path = "flows/remote/transfer_export.rs"]
+mod transfer_export;
 #[path = "flows/remote/wire.rs"]
 mod wire;
 #[path = "flows/remote/wire_certificates.rs"]

@@ -155,7 +155,7 @@ fn push(
         },
         now: ctx.now,
     };
-    let plan = push::plan(&local, &before, &server.kind.storage, policy)?;
+    let plan = push::plan(&local, &before, &server.kind.storage, policy, &ctx.checks)?;
     warn_of_refused(ctx, &plan);
     let target = format!("{}:{there}", server.name);
     let changes = plan.changes();

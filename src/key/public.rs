@@ -2,6 +2,7 @@
 
 use super::Key;
 use super::check;
+use super::format::certificate;
 use super::key_type::{KEY_TYPES, KeyType};
 use super::members::Members;
 use super::summary::{SUCCESSOR, size};
@@ -9,16 +10,15 @@ use std::collections::HashSet;
 
 /// The members of every kty that are published as they are, with their JSON type.
 const TEXTS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256"];
-const DATES: &[&str] = &["iat", "nbf", "exp"];
+
+/// The members that hold the dates of a key, in seconds since 1970.
+pub const DATES: &[&str] = &["iat", "nbf", "exp"];
 
 /// The members that say what a key is for, when it lives, who vouches for it and what it is called.
 /// Whoever holds the private part decides them. A key that others publish has them, too.
 pub const DESCRIBING: &[&str] = &[
     "kid", "alg", "use", "key_ops", "iat", "nbf", "exp", REVOKED, "x5u", "x5c", "x5t", "x5t#S256",
 ];
-
-/// The members that hold or name the certificate of a key. They change together or not at all.
-pub const CERTIFICATE: &[&str] = &["x5c", "x5t", "x5t#S256"];
 
 /// The members of a key that are jwks's own. No document of others may have them.
 pub const OWN: &[&str] = &[SUCCESSOR, WITHHELD];
@@ -64,8 +64,9 @@ pub enum Dates {
 }
 
 /// The public form of a key: an allow-list for each kty (RFC 7517 section 4, RFC 7518 section 6),
-/// with `key_ops` turned to the operations of the public key. Members that are not registered
-/// are left out, for nobody knows whether they are secret. Works without OpenSSL.
+/// with `key_ops` turned to the operations of the public key. Members that are not registered are
+/// left out, because they may be secret. So are certificate digests that do not belong to `x5c`.
+/// Works without OpenSSL.
 pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublishable> {
     let members = key.members().map_err(|_| Unpublishable::Invalid)?;
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
@@ -79,7 +80,9 @@ pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublis
         return Err(Unpublishable::Unsupported);
     }
     let key_type = key_type.ok_or(Unpublishable::Unsupported)?;
-    Ok(keep_public(key_type, &members, dates))
+    let mut public = keep_public(key_type, &members, dates);
+    certificate::remove_wrong_digests(&mut public);
+    Ok(public)
 }
 
 fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'static> {

@@ -12,12 +12,12 @@ use super::merge::{KeyName, Merge, Merged, NewSigner, OnConflict};
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{findings, has_error};
+use crate::key::check::{Budget, findings, has_error};
+use crate::key::format::certificate;
 use crate::key::key_type::KEY_TYPES;
 use crate::key::members::{Members, same_value};
 use crate::key::public::{
-    CERTIFICATE, DESCRIBING, Stripped, is_private, is_protected, public_operations_of,
-    strip_private_part,
+    DESCRIBING, Stripped, is_private, is_protected, public_operations_of, strip_private_part,
 };
 
 /// Where keys come from, which decides what may cross.
@@ -174,8 +174,8 @@ pub struct Terms<'a> {
 impl Terms<'_> {
     fn takes(&self, name: &str, value: &str) -> bool {
         let is_named = |name: &str| self.take.iter().any(|other| other == name);
-        let with_certificate =
-            CERTIFICATE.contains(&name) && CERTIFICATE.iter().any(|name| is_named(name));
+        let with_certificate = certificate::DESCRIBING.contains(&name)
+            && certificate::DESCRIBING.iter().any(|name| is_named(name));
         let given = self.given.and_then(|given| given.raw(name));
         is_named(name) || with_certificate || given == Some(value)
     }
@@ -247,7 +247,13 @@ pub(super) struct Crossing {
 /// No member is lost, and a public key never takes a private part away. A key whose private part is
 /// here takes no [protected member](is_protected), unless a file holds the same private part and so
 /// speaks for the key, or the user said to take it. A good key takes nothing that would break it.
-pub(super) fn cross(own: &Key, new: &Key, origin: Origin, terms: &Terms) -> Crossing {
+pub(super) fn cross(
+    own: &Key,
+    new: &Key,
+    origin: Origin,
+    terms: &Terms,
+    budget: &Budget,
+) -> Crossing {
     let (Ok(ours), Ok(theirs)) = (own.members(), new.members()) else {
         return Crossing::default();
     };
@@ -260,17 +266,17 @@ pub(super) fn cross(own: &Key, new: &Key, origin: Origin, terms: &Terms) -> Cros
     let crosses = |name: &str, value: &str| match is_guarded {
         false => !(has_private && !brings && name == "key_ops"),
         true => {
-            let is_attached = origin == Origin::Document && CERTIFICATE.contains(&name);
+            let is_attached = origin == Origin::Document && certificate::DESCRIBING.contains(&name);
             is_attached || terms.takes(name, value) || !is_protected(name)
         }
     };
     let mut result = overlaid(&ours, &theirs, crosses);
-    let is_broken = |members: &Members| has_error(&findings(&Key::from(members.clone())));
+    let is_broken = |members: &Members| has_error(&findings(&Key::from(members.clone()), budget));
     let is_new = |name: &&&str| result.raw(name) != ours.raw(name);
     let brings_private = !has_private && brings;
-    let may_break = brings_private || CERTIFICATE.iter().any(|name| is_new(&name));
-    if may_break && is_broken(&result) && !has_error(&findings(own)) {
-        let certified = |name: &str| CERTIFICATE.contains(&name);
+    let may_break = brings_private || certificate::DESCRIBING.iter().any(|name| is_new(&name));
+    if may_break && is_broken(&result) && !has_error(&findings(own, budget)) {
+        let certified = |name: &str| certificate::DESCRIBING.contains(&name);
         let secret = |name: &str| name == "key_ops" || is_secret(name);
         let without_certificate = overlaid(&ours, &theirs, |name, value| {
             crosses(name, value) && !certified(name)
@@ -316,12 +322,13 @@ fn overlaid(
     crosses: impl Fn(&str, &str) -> bool,
 ) -> Members<'static> {
     let mut result = ours.clone().into_owned();
-    let crossing = || theirs.iter().filter(|(name, value)| crosses(name, value));
-    let mut certificate = crossing().filter(|(name, _)| CERTIFICATE.contains(name));
-    if certificate.any(|(name, value)| ours.raw(name) != Some(value)) {
-        CERTIFICATE.iter().for_each(|name| result.remove(name));
-    }
-    result.overlay(crossing());
+    let crossing = theirs.iter().filter(|(name, value)| crosses(name, value));
+    let (certificate, others): (Vec<_>, Vec<_>) =
+        crossing.partition(|(name, _)| certificate::DESCRIBING.contains(name));
+    result.overlay(others.into_iter());
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let certificate: Members = certificate.into_iter().map(owned).collect();
+    certificate::take_over(&mut result, &certificate);
     result
 }
 

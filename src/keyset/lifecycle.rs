@@ -4,7 +4,7 @@
 use super::KeySet;
 use super::merge::KeyName;
 use crate::key::Key;
-use crate::key::check::{findings, has_error, is_supported, public_findings_of};
+use crate::key::check::{Budget, findings, has_error, is_supported, public_findings_of};
 use crate::key::public::is_private;
 use crate::key::summary::Header;
 use std::cmp::Reverse;
@@ -75,9 +75,9 @@ pub fn states(set: &KeySet, now: i64) -> Vec<Option<State>> {
 }
 
 /// The same where the private parts are checked, too, with OpenSSL: for a decision of what is sent.
-pub fn signing_states(set: &KeySet, now: i64) -> Vec<Option<State>> {
+pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<Option<State>> {
     states_where(&set.keys, now, |key| {
-        can_sign(key) && !has_error(&findings(key))
+        can_sign(key) && !has_error(&findings(key, budget))
     })
 }
 

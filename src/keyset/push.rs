@@ -10,12 +10,12 @@ use super::merge::KeyName;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{findings, has_error};
+use crate::key::check::{Budget, findings, has_error};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
 pub use signer::successors;
 use std::collections::{HashMap, HashSet};
-use wanted::{Wanted, wanted};
+use wanted::{Wanted, wanted, with_private_part};
 
 /// Which private parts are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,17 +115,23 @@ impl Plan {
 }
 
 /// Works out what a push would do. It is an error where a kid would stand for two keys.
-pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) -> Result<Plan> {
-    let states = lifecycle::signing_states(local, policy.now);
+pub fn plan(
+    local: &KeySet,
+    remote: &KeySet,
+    storage: &Storage,
+    policy: Policy,
+    budget: &Budget,
+) -> Result<Plan> {
+    let states = lifecycle::signing_states(local, policy.now, budget);
     let index = Index::of(remote);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
     for (key, state) in local.keys.iter().zip(&states) {
         let there = counterpart(key, &index, storage);
-        match wanted(key, *state, storage, policy) {
+        match wanted(key, *state, storage, policy, budget) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
-                plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage);
+                plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage, budget);
             }
             Wanted::Expired => {
                 let why = match there {
@@ -187,7 +193,7 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
 }
 
 /// The same key on the server: the same thumbprint under the same kid.
-fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
+pub(super) fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
     let header = Header::of(key);
     let kty = header.kty.as_deref();
     let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
@@ -202,9 +208,9 @@ fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
 }
 
 /// Whether a key has a private or symmetric part of its own that is without fault.
-fn has_good_secret(key: &Key) -> bool {
+fn has_good_secret(key: &Key, budget: &Budget) -> bool {
     let is_symmetric = Header::of(key).kty.as_deref() == Some("oct");
-    (is_key_pair(key) || is_symmetric) && !has_error(&findings(key))
+    (is_key_pair(key) || is_symmetric) && !has_error(&findings(key, budget))
 }
 
 /// The key with those members that the server has and that are neither private nor registered: they
@@ -223,12 +229,21 @@ fn with_members_there(key: Key<'static>, there: &Key) -> Key<'static> {
 }
 
 impl Plan {
-    fn add(&mut self, local: &Key, wanted: Key<'static>, there: Option<&Key>, storage: &Storage) {
+    fn add(
+        &mut self,
+        local: &Key,
+        wanted: Key<'static>,
+        there: Option<&Key>,
+        storage: &Storage,
+        budget: &Budget,
+    ) {
         let header = Header::of(local);
         let was_private = there.is_some_and(has_private_member);
         let wanted = match there {
             // A good private part that is nowhere else is not taken away.
-            Some(there) if was_private && !has_good_secret(local) => there.clone().into_owned(),
+            Some(there) if was_private && !has_good_secret(local, budget) => {
+                there.clone().into_owned()
+            }
             Some(there) => with_members_there(wanted, there),
             None => wanted,
         };
@@ -241,8 +256,11 @@ impl Plan {
         };
         let private = has_private_member(&wanted);
         let is_stripped = was_private && !private;
-        let only_strips =
-            is_stripped && there.is_some_and(|there| storage.differences(local, there).is_empty());
+        let only_strips = is_stripped
+            && there.is_some_and(|there| {
+                let whole = with_members_there(with_private_part(local), there);
+                storage.differences(&whole, there).is_empty()
+            });
         self.items.push(Item {
             name: KeyName::of(local),
             alg: header.alg.or(header.kty).unwrap_or_default().into_owned(),
@@ -329,7 +347,7 @@ mod tests {
     }
 
     fn sent(local: &KeySet, remote: &KeySet, policy: Policy) -> String {
-        let plan = plan(local, remote, &HYDRA, policy).unwrap();
+        let plan = plan(local, remote, &HYDRA, policy, &Budget::default()).unwrap();
         let key = |key: &Key| {
             let kid = Header::of(key).kid.unwrap_or_default().into_owned();
             kid + if has_private_member(key) { "*" } else { "" }
@@ -376,14 +394,28 @@ mod tests {
     #[test]
     fn a_second_push_has_nothing_to_do() {
         let local = set(&[("a", "PRIVATE,\"iat\":1"), ("b", "PRIVATE,\"nbf\":100")]);
-        let first = plan(&local, &KeySet::default(), &HYDRA, Policy::default()).unwrap();
+        let first = plan(
+            &local,
+            &KeySet::default(),
+            &HYDRA,
+            Policy::default(),
+            &Budget::default(),
+        )
+        .unwrap();
         assert!(first.changes());
         let forms = first.set.keys.iter().map(|key| {
             let form = HYDRA.form(&key.members().unwrap_or_default());
             Key::from(form)
         });
         let stored = KeySet::from(forms.collect::<Vec<_>>());
-        let second = plan(&local, &stored, &HYDRA, Policy::default()).unwrap();
+        let second = plan(
+            &local,
+            &stored,
+            &HYDRA,
+            Policy::default(),
+            &Budget::default(),
+        )
+        .unwrap();
         assert!(!second.changes(), "{second:?}");
     }
 
@@ -395,6 +427,15 @@ mod tests {
             .json()
             .replace("\"kid\":\"b\"", "\"kid\":\"a\"");
         let remote = KeySet::from(vec![Key::from_json(renamed)]);
-        assert!(plan(&local, &remote, &HYDRA, Policy::default()).is_err());
+        assert!(
+            plan(
+                &local,
+                &remote,
+                &HYDRA,
+                Policy::default(),
+                &Budget::default()
+            )
+            .is_err()
+        );
     }
 }

@@ -3,6 +3,7 @@
 use super::super::report::count;
 use super::keys::{Listing, NO_STATE, state_cell};
 use crate::error::{Error, Result};
+use crate::key::check::Budget;
 use crate::key::summary::Header;
 use crate::keyset::lifecycle::can_sign;
 use crate::keyset::timeline::{Phase, Stretch, Window, lives};
@@ -48,7 +49,7 @@ impl Row {
 
 impl<'a> Picture<'a> {
     /// The picture of some keys of a set. Their phases follow from all keys of it.
-    pub(super) fn of(listing: &Listing<'a>, now: i64) -> Result<Picture<'a>> {
+    pub(super) fn of(listing: &Listing<'a>, now: i64, budget: &Budget) -> Result<Picture<'a>> {
         let (drawn, all) = (listing.positions.len(), listing.set.keys.len());
         if drawn > MOST_DRAWN {
             let asked = count(drawn, "key");
@@ -68,7 +69,7 @@ impl<'a> Picture<'a> {
         let can_sign: Vec<_> = listing.set.keys.iter().map(can_sign).collect();
         let lives = lives(&headers, now, |position| can_sign[position]);
         let window = Window::of(listing.positions.iter().map(|i| &lives[*i]), now);
-        let keys = listing.positions.iter().zip(listing.keys());
+        let keys = listing.positions.iter().zip(listing.keys(budget));
         let rows = keys.map(|(i, (key, state))| Row {
             state: state_cell(&key, state),
             kid: key.kid,

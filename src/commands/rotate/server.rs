@@ -124,13 +124,19 @@ impl Server {
             prune: Prune::Expired,
             now: ctx.now,
         };
-        plan(local, &found.set, &self.remote.kind.storage, policy)
+        plan(
+            local,
+            &found.set,
+            &self.remote.kind.storage,
+            policy,
+            &ctx.checks,
+        )
     }
 
     /// The kids that its settings name, each with the one that they are to name instead.
     fn kids(&self, ctx: &Context, found: &Found, local: &KeySet) -> Vec<(String, String)> {
         match self.moves_kids {
-            true => successors(local, &found.named, ctx.now),
+            true => successors(local, &found.named, ctx.now, &ctx.checks),
             false => Vec::new(),
         }
     }

@@ -113,8 +113,8 @@ rules! {
         "d is zero, or not below the order of its curve."
     PrivateMismatch "private-mismatch" Error
         "The private part does not belong to the public part."
-    PrivateUnchecked "private-unchecked" Note
-        "Whether the private part belongs to the public part is not told: OpenSSL does not know the algorithm, or there are too many large RSA keys without their primes."
+    PrivateUnchecked "private-unchecked" Warning
+        "The private part was not checked: OpenSSL does not know the algorithm, or too many private keys came before it."
     SymmetricSize "symmetric-size" Warning
         "The symmetric key has another size than its algorithm needs (RFC 7518 sections 3.2, 4.4, 5)."
     AkpLength "akp-length" Error
@@ -149,8 +149,16 @@ rules! {
         "x5c is no array of base64 texts with at least one element (RFC 7517 section 4.7)."
     X5cCertificate "x5c-certificate" Error
         "An element of x5c is no X.509 certificate."
+    X5cUnchecked "x5c-unchecked" Warning
+        "The certificates were not checked: too many certificates came before them."
     X5cKey "x5c-key" Error
         "The first certificate of x5c is for another key (RFC 7517 section 4.7)."
+    X5cExpired "x5c-expired" Warning
+        "A certificate of x5c has expired."
+    X5cNotYetValid "x5c-not-yet-valid" Warning
+        "A certificate of x5c is not valid yet, or begins after the key's nbf."
+    X5cEndsBeforeKey "x5c-ends-before-key" Warning
+        "A certificate of x5c expires before the key's exp."
     X5tLength "x5t-length" Error
         "x5t or x5t#S256 does not have the length of its digest (RFC 7517 sections 4.8, 4.9)."
     X5tMismatch "x5t-mismatch" Error

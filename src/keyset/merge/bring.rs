@@ -5,7 +5,7 @@ use super::super::index::{Apart, Entry, pair};
 use super::{KeyName, Merged, OnConflict};
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{has_error, public_findings};
+use crate::key::check::{Budget, has_error, public_findings};
 use crate::key::key_type::KeyType;
 use crate::key::public::{has_private_member, holds_secret};
 use crate::key::thumbprint::thumbprint;
@@ -29,6 +29,8 @@ pub struct Merge<'a, 't> {
     identities: HashMap<String, usize>,
     /// The positions that a new key has taken from one of the set's own.
     taken: HashSet<usize>,
+    /// What the checks of new private parts and certificates may still cost.
+    budget: Budget,
 }
 
 /// What the set holds while the keys of one document are brought in.
@@ -119,6 +121,7 @@ impl<'a, 't> Merge<'a, 't> {
             kids,
             identities,
             taken: HashSet::new(),
+            budget: Budget::default(),
         }
     }
 
@@ -183,7 +186,7 @@ impl<'a, 't> Merge<'a, 't> {
         if contradicts(&self.keys[position], &key) {
             return Err(contradiction(&self.keys[position]));
         }
-        let crossing = cross(&self.keys[position], &key, origin, self.terms);
+        let crossing = cross(&self.keys[position], &key, origin, self.terms, &self.budget);
         if !crossing.kept.is_empty() {
             let name = KeyName::of(&self.keys[position]);
             self.merged.differing.push((name, crossing.kept));
@@ -273,7 +276,7 @@ impl<'a, 't> Merge<'a, 't> {
     /// Leaves a key of the set as it is, and notes what a server says otherwise.
     fn keep(&mut self, position: usize, key: &Key, origin: Origin) {
         let own = &self.keys[position];
-        let kept = cross(own, key, origin, &Terms::default()).kept;
+        let kept = cross(own, key, origin, &Terms::default(), &self.budget).kept;
         self.merged.unchanged.push(KeyName::of(own));
         if !kept.is_empty() {
             self.merged.differing.push((KeyName::of(own), kept));

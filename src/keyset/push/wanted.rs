@@ -2,7 +2,7 @@
 
 use super::{Policy, Private};
 use crate::key::Key;
-use crate::key::check::{Finding, Severity, findings};
+use crate::key::check::{Budget, Finding, Severity, findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::public::{Dates, Unpublishable, has_private_member, public_form};
@@ -21,7 +21,13 @@ pub enum Wanted {
 }
 
 /// What is wanted of a local key.
-pub fn wanted(key: &Key, state: Option<State>, storage: &Storage, policy: Policy) -> Wanted {
+pub fn wanted(
+    key: &Key,
+    state: Option<State>,
+    storage: &Storage,
+    policy: Policy,
+    budget: &Budget,
+) -> Wanted {
     let name = KeyName::of(key);
     let is_named = |wanted: &String| {
         Some(wanted) == name.kid.as_ref() || Some(wanted) == name.thumbprint.as_ref()
@@ -39,13 +45,13 @@ pub fn wanted(key: &Key, state: Option<State>, storage: &Storage, policy: Policy
         Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
             return Wanted::LeftOut("symmetric: sent only when named");
         }
-        Err(Unpublishable::Symmetric) => with_private_part(key, Members::default()),
+        Err(Unpublishable::Symmetric) => private_form(key, Members::default()),
         Ok(public) if sends_private_part(key, state, storage, policy.private) => {
             let is_error = |finding: &Finding| finding.rule.severity() == Severity::Error;
-            if findings(key).iter().any(is_error) {
+            if findings(key, budget).iter().any(is_error) {
                 return Wanted::LeftOut("invalid");
             }
-            with_private_part(key, public)
+            private_form(key, public)
         }
         Ok(public) => public,
     };
@@ -55,9 +61,15 @@ pub fn wanted(key: &Key, state: Option<State>, storage: &Storage, policy: Policy
     }
 }
 
+/// The form of a key that a server gets with the private part.
+pub fn with_private_part(key: &Key) -> Key<'static> {
+    let public = public_form(key, Dates::Keep).unwrap_or_default();
+    Key::from(private_form(key, public))
+}
+
 /// The public form with the private members, and what else describes a private key. Members that
-/// are not registered stay here: nobody knows whether they are secret.
-fn with_private_part(key: &Key, mut form: Members<'static>) -> Members<'static> {
+/// are not registered are not sent, because they may be secret.
+fn private_form(key: &Key, mut form: Members<'static>) -> Members<'static> {
     const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
     let members = key.members().unwrap_or_default();
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
