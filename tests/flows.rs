@@ -49,6 +49,8 @@ mod rotation_faults;
 mod rotation_schedules;
 #[path = "support/servers/mod.rs"]
 mod servers;
+#[path = "flows/signals.rs"]
+mod signals;
 #[path = "flows/streams.rs"]
 mod streams;
 #[path = "support/mod.rs"]
@@ -101,6 +103,8 @@ mod hydra_signer;
 mod hydra_v1;
 #[path = "flows/remote/ory.rs"]
 mod ory;
+#[path = "flows/remote/presigned.rs"]
+mod presigned;
 #[path = "flows/remote/remotes.rs"]
 mod remotes;
 #[path = "flows/remote/remotes_file.rs"]
