@@ -12,7 +12,6 @@ use jwks::key::summary::Header;
 use jwks::key::thumbprint::thumbprint;
 use jwks::key::{Key, base64url};
 use jwks::keyset::adopt::{Foreign, Terms};
-use jwks::keyset::import::Form;
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::OnConflict;
 use jwks::keyset::timeline::{self, Phase, Window};
@@ -76,7 +75,10 @@ fn keys_of_every_algorithm() -> Vec<(&'static Algorithm, Members<'static>)> {
 fn no_private_member_is_ever_published() {
     for (path, set) in vector_sets() {
         for key in &set.keys {
-            let (Ok(members), Ok(public)) = (key.members(), public_form(key, Dates::Keep)) else {
+            let (Ok(members), Ok(public)) = (
+                key.members(),
+                public_form(key, Dates::Keep, &Budget::default()),
+            ) else {
                 continue;
             };
             let kty = members.string("kty").expect("a published key has a kty");
@@ -115,7 +117,7 @@ fn a_new_key_of_every_algorithm_is_without_fault() {
         );
         assert!(thumbprint(&members).is_some(), "{}", algorithm.name);
         assert_eq!(
-            public_form(&key, Dates::Drop).is_ok(),
+            public_form(&key, Dates::Drop, &Budget::default()).is_ok(),
             algorithm.key_types() != ["oct"]
         );
     }
@@ -322,7 +324,7 @@ proptest! {
 fn merging_is_idempotent_and_loses_nothing() {
     for (path, given) in vector_sets() {
         let mut set = KeySet::default();
-        let file = [Foreign::of_file(given.clone(), Form::Jwks)];
+        let file = [Foreign::of_jwks(given.clone())];
         let terms = |on_conflict| Terms {
             on_conflict,
             ..Terms::default()
@@ -367,7 +369,7 @@ fn mutated_vectors_do_no_harm() {
             if let Ok(import::Imported { set, .. }) = import::read(&octets, &options) {
                 for key in &set.keys {
                     let _ = check::findings(key, &Budget::default());
-                    let _ = public_form(key, Dates::Keep);
+                    let _ = public_form(key, Dates::Keep, &Budget::default());
                 }
             }
         }
@@ -383,7 +385,7 @@ fn what_has_an_error_is_not_published() {
             let broken = findings
                 .iter()
                 .any(|finding| finding.rule.severity() == Severity::Error);
-            assert!(!broken || public_form(key, Dates::Keep).is_err());
+            assert!(!broken || public_form(key, Dates::Keep, &Budget::default()).is_err());
         }
     }
 }

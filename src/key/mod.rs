@@ -14,6 +14,7 @@ pub mod members;
 pub mod ml_dsa;
 pub mod public;
 mod rsa;
+pub mod sound;
 pub mod summary;
 pub mod thumbprint;
 
@@ -50,7 +51,7 @@ impl<'a> Key<'a> {
             return self;
         }
         let without = self.members().ok().and_then(|mut members| {
-            let is_there = names.iter().any(|name| members.has(name));
+            let is_there = names.iter().any(|name| members.raw(name).is_some());
             names.iter().for_each(|name| members.remove(name));
             is_there.then(|| Key(Cow::Owned(members.to_json())))
         });

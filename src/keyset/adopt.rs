@@ -6,13 +6,12 @@
 //! that nobody was asked about.
 
 use super::KeySet;
-use super::import::Form;
 use super::lifecycle::active_keys;
 use super::merge::{KeyName, Merge, Merged, NewSigner, OnConflict};
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{Budget, findings, has_error};
+use crate::key::check::{Budget, broken_members, findings, is_usable};
 use crate::key::format::certificate;
 use crate::key::key_type::KEY_TYPES;
 use crate::key::members::{Members, same_value};
@@ -67,13 +66,14 @@ pub struct Foreign {
 }
 
 impl Foreign {
-    /// The keys of a document that the user gave.
-    pub fn of_file(set: KeySet<'static>, form: Form) -> Foreign {
-        let origin = match form {
-            Form::Jwk | Form::Jwks | Form::Jwe => Origin::Jwks,
-            _ => Origin::Document,
-        };
-        Foreign::new(set, origin)
+    /// The keys of a document that the user gave: JWKs with the members that it has.
+    pub fn of_jwks(set: KeySet<'static>) -> Foreign {
+        Foreign::new(set, Origin::Jwks)
+    }
+
+    /// Keys of documents that the user gave, with certificates that stood beside them.
+    pub fn of_documents(set: KeySet<'static>) -> Foreign {
+        Foreign::new(set, Origin::Document)
     }
 
     /// The keys of an address.
@@ -263,7 +263,16 @@ pub(super) fn cross(
         Origin::Jwks | Origin::Document => has_private && !brings,
         Origin::Own => false,
     };
+    // A broken member says nothing, so it does not take the place of a good one.
+    let has_certificate = certificate::DESCRIBING.iter().any(|name| ours.has(name));
+    let broken = broken_members(&findings(new, budget));
+    let is_broken = |name: &str| {
+        let takes_a_place =
+            ours.has(name) || has_certificate && certificate::DESCRIBING.contains(&name);
+        takes_a_place && broken.contains(&name)
+    };
     let crosses = |name: &str, value: &str| match is_guarded {
+        _ if is_broken(name) => false,
         false => !(has_private && !brings && name == "key_ops"),
         true => {
             let is_attached = origin == Origin::Document && certificate::DESCRIBING.contains(&name);
@@ -271,25 +280,13 @@ pub(super) fn cross(
         }
     };
     let mut result = overlaid(&ours, &theirs, crosses);
-    let is_broken = |members: &Members| has_error(&findings(&Key::from(members.clone()), budget));
-    let is_new = |name: &&&str| result.raw(name) != ours.raw(name);
     let brings_private = !has_private && brings;
-    let may_break = brings_private || certificate::DESCRIBING.iter().any(|name| is_new(&name));
-    if may_break && is_broken(&result) && !has_error(&findings(own, budget)) {
-        let certified = |name: &str| certificate::DESCRIBING.contains(&name);
-        let secret = |name: &str| name == "key_ops" || is_secret(name);
-        let without_certificate = overlaid(&ours, &theirs, |name, value| {
-            crosses(name, value) && !certified(name)
+    let is_usable = |key: &Key| is_usable(&findings(key, budget));
+    if brings_private && !is_usable(&Key::from(result.clone())) && is_usable(own) {
+        // A private part of another key would make a good public key unusable.
+        result = overlaid(&ours, &theirs, |name, value| {
+            crosses(name, value) && !is_secret(name) && name != "key_ops"
         });
-        let without_private = || {
-            overlaid(&ours, &theirs, |name, value| {
-                crosses(name, value) && !certified(name) && !secret(name)
-            })
-        };
-        result = match is_broken(&without_certificate) {
-            false => without_certificate,
-            true => without_private(),
-        };
     }
     let kept = theirs.iter().filter(|(name, value)| {
         is_guarded && DESCRIBING.contains(name) && differs(&ours, &result, name, value, brings)

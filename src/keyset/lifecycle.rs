@@ -4,7 +4,7 @@
 use super::KeySet;
 use super::merge::KeyName;
 use crate::key::Key;
-use crate::key::check::{Budget, findings, has_error, is_supported, public_findings_of};
+use crate::key::check::{Budget, findings, is_supported, may_sign, public_findings_of};
 use crate::key::public::is_private;
 use crate::key::summary::Header;
 use std::cmp::Reverse;
@@ -77,7 +77,7 @@ pub fn states(set: &KeySet, now: i64) -> Vec<Option<State>> {
 /// The same where the private parts are checked, too, with OpenSSL: for a decision of what is sent.
 pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<Option<State>> {
     states_where(&set.keys, now, |key| {
-        can_sign(key) && !has_error(&findings(key, budget))
+        can_sign(key) && may_sign(&findings(key, budget))
     })
 }
 
@@ -101,7 +101,7 @@ pub fn can_sign(key: &Key) -> bool {
     let Ok(members) = key.members() else {
         return false;
     };
-    is_supported(&members) && is_private(&members) && !has_error(&public_findings_of(&members))
+    is_supported(&members) && is_private(&members) && may_sign(&public_findings_of(&members))
 }
 
 /// The states as the dates of keys alone tell them, for keys that somebody else signs with: pending

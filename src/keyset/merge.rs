@@ -166,7 +166,6 @@ fn keeps_secrets(key: &Key, other: &Key) -> bool {
 mod tests {
     use super::*;
     use crate::keyset::adopt::Foreign;
-    use crate::keyset::import::Form;
 
     fn key(json: &str) -> Key<'static> {
         Key::from_json(json.to_owned())
@@ -174,7 +173,7 @@ mod tests {
 
     /// Takes keys in as those of a file.
     fn take(set: &mut KeySet<'static>, keys: &[&str], on_conflict: OnConflict) -> Result<Merged> {
-        let file = Foreign::of_file(self::set(keys), Form::Jwks);
+        let file = Foreign::of_jwks(self::set(keys));
         set.adopt(
             &[file],
             &Terms {

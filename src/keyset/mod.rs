@@ -9,6 +9,7 @@ pub mod adopt;
 pub mod changes;
 pub mod check;
 pub mod diff;
+pub mod halves;
 pub mod import;
 pub mod index;
 pub mod lifecycle;

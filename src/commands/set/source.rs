@@ -3,14 +3,14 @@
 use super::SetArgs;
 use crate::commands::adoption::warn_of_losses;
 use crate::commands::input;
-use crate::commands::report::{count, describe};
+use crate::commands::report::{count, describe, warn_left_out};
 use crate::context::Context;
 use crate::credential::{STANDARD_INPUT, only_once};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
-use crate::key::check::Severity;
-use crate::key::members::Members;
+use crate::key::check::{Breaks, Severity};
+use crate::key::sound::{Sound, sound};
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
@@ -77,8 +77,8 @@ pub fn read_keys(
     documents: &[input::Document],
     attributes: &Attributes,
 ) -> Result<Vec<Foreign>> {
-    let mut given = Vec::new();
     let passwords = args.password.existing(ctx);
+    let mut opened = Vec::new();
     for document in documents {
         if args.from == Some(Form::Secret) && document.octets.expose().ends_with(b"\n") {
             let name = &document.name;
@@ -91,26 +91,21 @@ pub fn read_keys(
             alias: args.alias.as_deref(),
             password: &|| passwords.of(&document.name),
         };
-        let read = import::read(document.octets.expose(), &options);
-        let mut read = read.map_err(|error| error.about(&document.name))?;
-        for note in &read.notes {
-            ctx.out.warn(format!("{}: {note}", document.name));
-        }
-        if args.kid.is_none() {
-            name_secrets(&mut read);
-        }
-        let foreign = match is_address(&document.name) {
-            true => Foreign::of_address(read.set, args.adoption.private_parts()),
-            false => Foreign::of_file(read.set, read.form),
-        };
-        warn_of_losses(ctx, &document.name, &foreign);
-        given.push(foreign);
+        let one = import::open(document.octets.expose(), &options);
+        opened.push(one.map_err(|error| error.about(&document.name))?);
     }
+    let names: Vec<_> = documents.iter().map(|document| &document.name).collect();
+    let imported = import::join(opened).map_err(|error| match &names[..] {
+        [only] => error.about(only),
+        _ => error,
+    })?;
+    warn_left_out(ctx, &names, &imported.notes);
+    let mut given = foreign(ctx, args, &names, imported);
     if let Some(kid) = &args.kid {
         let (position, key) = import::pick(keys_of(&given), kid)?;
         let documents = given.iter().enumerate();
-        let places = documents.flat_map(|(i, document)| vec![i; document.set().keys.len()]);
-        let place = places.skip(position).next().unwrap_or_default();
+        let mut places = documents.flat_map(|(i, document)| vec![i; document.set().keys.len()]);
+        let place = places.nth(position).unwrap_or_default();
         given = vec![given.swap_remove(place).only(key)];
     }
     let mut keys = keys_of(&given);
@@ -124,17 +119,51 @@ pub fn read_keys(
         *key = Key::from(members);
     }
     let mut keys = check_keys(ctx, args, keys)?.into_iter();
-    let is_left = |documents: &[Foreign]| documents.iter().any(|it| !it.set().keys.is_empty());
     let with_checked = |document: Foreign| {
         let number = document.set().keys.len();
         let checked = keys.by_ref().take(number).flatten().collect();
         document.with_keys(checked)
     };
     let given: Vec<_> = given.into_iter().map(with_checked).collect();
-    match is_left(&given) || was_empty {
-        true => Ok(given),
-        false => Err(Error::invalid("no key is left to put into the set")),
+    let is_empty = given.iter().all(|document| document.set().keys.is_empty());
+    match is_empty && !was_empty {
+        true => Err(Error::invalid("no key is left to put into the set")),
+        false => Ok(given),
     }
+}
+
+/// The keys that were read, by where they come from.
+fn foreign(ctx: &Context, args: &SetArgs, names: &[&String], imported: Imported) -> Vec<Foreign> {
+    let Imported {
+        set: mut read,
+        nameless,
+        sources,
+        ..
+    } = imported;
+    if args.kid.is_none() {
+        nameless
+            .into_iter()
+            .for_each(|i| name_secret(&mut read.keys[i]));
+    }
+    let mut keys = std::mem::take(&mut read.keys).into_iter();
+    let mut given = Vec::new();
+    for sources in sources.chunk_by(|one, other| one == other) {
+        let mut set = KeySet::from(keys.by_ref().take(sources.len()).collect::<Vec<_>>());
+        // The members of all sets come with the first keys.
+        set.add_members(&std::mem::take(&mut read));
+        let name = names[sources[0].document];
+        let document = match (is_address(name), sources[0].is_certified) {
+            (true, _) => Foreign::of_address(set, args.adoption.private_parts()),
+            (false, true) => Foreign::of_documents(set),
+            (false, false) => Foreign::of_jwks(set),
+        };
+        warn_of_losses(ctx, name, &document);
+        given.push(document);
+    }
+    if given.is_empty() {
+        given.push(Foreign::of_jwks(read));
+    }
+    given
 }
 
 /// The keys of all documents, in their order.
@@ -143,42 +172,41 @@ fn keys_of(documents: &[Foreign]) -> Vec<Key<'static>> {
     keys.cloned().collect()
 }
 
-/// Names the shared secrets that came in another form than JWK, where nothing else can.
-fn name_secrets(read: &mut Imported) {
-    if matches!(read.form, Form::Jwk | Form::Jwks) {
-        return;
-    }
-    for key in &mut read.set.keys {
-        if let Ok(members) = key.members().map(Members::into_owned)
-            && members.string("kty").as_deref() == Some("oct")
-            && !members.has("kid")
-        {
-            let kid = uuid::Uuid::new_v4().to_string();
-            *key = Key::from(members.with_kid(&kid));
-        }
-    }
+/// Names a shared secret that came in another form than JWK, where nothing else can.
+fn name_secret(key: &mut Key<'static>) {
+    let kid = uuid::Uuid::new_v4().to_string();
+    *key = Key::from(key.members().unwrap_or_default().with_kid(&kid));
 }
 
-/// Checks the keys: refuses invalid ones with every finding, or leaves them out, or warns. A key
-/// that is left out is `None`.
+/// Checks the keys. Invalid keys are refused with every finding, left out, or kept with a warning.
+/// An element that is no key at all is left out, and so are members that are broken beside a good
+/// key, unless they are to be kept. A key that is left out is `None`.
 fn check_keys(
     ctx: &Context,
     args: &SetArgs,
     keys: Vec<Key<'static>>,
 ) -> Result<Vec<Option<Key<'static>>>> {
     let given = KeySet::from(keys);
+    let mut left_out = BTreeSet::new();
     let mut invalid = BTreeSet::new();
     let mut refused = Vec::new();
     for Located { index, finding, .. } in check::findings(&given, ctx.now, false, &ctx.checks) {
-        let severity = finding.rule.severity();
-        let name = describe(index, &given.keys[index]);
-        let text = format!("{name}: {} ({})", finding.message, finding.rule);
-        if severity == Severity::Error {
+        let key = &given.keys[index];
+        let text = format!(
+            "{}: {} ({})",
+            describe(index, key),
+            finding.message,
+            finding.rule
+        );
+        let is_invalid = finding.breaks() == Breaks::Key;
+        if is_invalid && !args.allow_invalid && (args.skip_invalid || key.members().is_err()) {
+            left_out.insert(index);
+        } else if is_invalid && !args.allow_invalid {
             invalid.insert(index);
-        }
-        if severity == Severity::Error && !args.allow_invalid && !args.skip_invalid {
             refused.push(text);
-        } else if severity > Severity::Note {
+            continue;
+        }
+        if finding.rule.severity() > Severity::Note {
             ctx.out.warn(text);
         }
     }
@@ -188,8 +216,33 @@ fn check_keys(
             .hint("--skip-invalid takes the other keys, --allow-invalid keeps these as they are"));
     }
     let keys = given.keys.into_iter().enumerate();
-    let is_kept = |index| !(args.skip_invalid && invalid.contains(&index));
-    Ok(keys
-        .map(|(index, key)| is_kept(index).then_some(key))
-        .collect())
+    let kept = keys.map(
+        |(index, key)| match (left_out.contains(&index), args.allow_invalid) {
+            (true, _) => None,
+            (false, true) => Some(key),
+            (false, false) => Some(without_broken(ctx, index, key)),
+        },
+    );
+    Ok(kept.collect())
+}
+
+/// Leaves the broken members of a key out, and warns about them.
+fn without_broken(ctx: &Context, index: usize, key: Key<'static>) -> Key<'static> {
+    let name = describe(index, &key);
+    let Sound {
+        key,
+        left_out,
+        kept,
+    } = sound(key, &ctx.checks);
+    if !left_out.is_empty() {
+        ctx.out
+            .warn(format!("{name}: left out {}", left_out.join(", ")));
+    }
+    if !kept.is_empty() {
+        ctx.out.warn(format!(
+            "{name}: {} is broken, so the key does not sign; say what it is for with --use, --alg or --key-ops",
+            kept.join(", ")
+        ));
+    }
+    key
 }

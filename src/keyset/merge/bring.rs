@@ -5,7 +5,7 @@ use super::super::index::{Apart, Entry, pair};
 use super::{KeyName, Merged, OnConflict};
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{Budget, has_error, public_findings};
+use crate::key::check::{Budget, is_usable, public_findings};
 use crate::key::key_type::KeyType;
 use crate::key::public::{has_private_member, holds_secret};
 use crate::key::thumbprint::thumbprint;
@@ -161,7 +161,7 @@ impl<'a, 't> Merge<'a, 't> {
         let mut rivals = self.rivals(&key, entry, same);
         if let Some(position) = same
             && self.keys[position] != key
-            && has_error(&public_findings(&key))
+            && !is_usable(&public_findings(&key))
         {
             // No good key is changed after an invalid one.
             if origin.is_server() {
