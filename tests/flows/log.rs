@@ -379,7 +379,7 @@ fn what_was_done_on_a_server_is_logged() {
 
     let create = "create there --remote prod --kid b --alg ES256";
     adds(sandbox, create, &["created there b prod"]);
-    let pull = "pull prod:there api";
+    let pull = "pull prod:there api --yes";
     adds(sandbox, pull, &["added api b prod:there pulled"]);
     adds(sandbox, pull, &[]);
     let delete = "delete there b --remote prod --yes --force";

@@ -261,7 +261,7 @@ fn what_was_pushed_is_the_same_there_and_pulled_again() {
     let again = gateway.run("push api gate --yes --json").ok().json();
     assert_eq!(again["changed"], false);
     assert_eq!(gateway.writes(), ["POST /"; 2]);
-    gateway.run("pull gate copy").ok();
+    gateway.run("pull gate copy --yes").ok();
     let private = |set: &str| gateway.key(set, "one")["d"].clone();
     assert_eq!(private("copy"), private("api"));
     gateway.run("create api --kid three --alg ES384").ok();
