@@ -4,7 +4,7 @@ mod signer;
 mod wanted;
 
 use super::KeySet;
-use super::index::Index;
+use super::index::{Index, identity};
 use super::lifecycle;
 use super::merge::KeyName;
 use super::storage::Storage;
@@ -14,6 +14,7 @@ use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
 pub use signer::successors;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use wanted::{Wanted, wanted, with_private_part};
 
@@ -160,14 +161,15 @@ pub fn plan(
             }
         }
     }
+    let name = |key: &Key| (identity(key), Header::of(key).kid.map(Cow::into_owned));
+    let named = claimed.iter().map(|position| name(&remote.keys[*position]));
+    let named: HashSet<_> = named.collect();
     for (position, key) in remote.keys.iter().enumerate() {
         if claimed.contains(&position) {
             continue;
         }
         // The same under the same kid once more is nothing that one could name, or take away.
-        let kid = Header::of(key).kid;
-        let mut copies = index.copies_with_kids(key);
-        if copies.any(|(copy, other)| claimed.contains(&copy) && other == kid.as_deref()) {
+        if named.contains(&name(key)) {
             plan.set.keys.push(key.clone().into_owned());
             continue;
         }
@@ -197,14 +199,11 @@ pub(super) fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option
     let header = Header::of(key);
     let kty = header.kty.as_deref();
     let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
-    let mut copies = index.copies_with_kids(key);
-    copies
-        .find(|(_, other)| {
-            // A key can have come there without what other kids begin with.
-            let is_alike = *other == kid.as_deref() || *other == header.kid.as_deref();
-            other.is_none() || kid.is_none() || is_alike
-        })
-        .map(|(position, _)| position)
+    match &kid {
+        None => index.first(key),
+        // A key can have come there without what other kids begin with.
+        Some(kid) => index.first_under(key, [Some(kid), header.kid.as_deref(), None]),
+    }
 }
 
 /// Whether a key has a private or symmetric part of its own that is without fault.

@@ -15,13 +15,14 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::index::Index;
+use crate::keyset::index::{Index, identity};
 use crate::keyset::merge::KeyName;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
 use http::{Client, Endpoint, Options, Privacy, Watch};
 use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
 use place::{Place, parse_secret_address};
+use std::collections::HashMap;
 use token::Token;
 
 /// A server that can be asked.
@@ -136,7 +137,7 @@ impl Remote {
         let now = self.get(set, Form::Private)?.unwrap_or_default();
         let index = Index::of(&now);
         for key in &made.keys {
-            if index.copies_of(key).is_empty() {
+            if !index.has(key) {
                 let name = KeyName::of(key);
                 let name = name.handle().unwrap_or("without a kid");
                 return Err(self.not_as_written(&format!("the key {name:?} is not there")));
@@ -304,11 +305,13 @@ impl Remote {
                 .kid
                 .map(|kid| (storage.kid)(&kid, header.kty.as_deref()))
         };
-        let (there, wanted) = (Index::of(now), Index::of(written));
+        let wanted = Index::of(written);
+        let mut there = HashMap::new();
+        for key in &now.keys {
+            there.entry((identity(key), kid(key))).or_insert(key);
+        }
         for key in &written.keys {
-            let copies = there.copies_of(key);
-            let copy = copies.iter().find(|i| kid(&now.keys[**i]) == kid(key));
-            let Some(copy) = copy.map(|i| &now.keys[*i]) else {
+            let Some(copy) = there.get(&(identity(key), kid(key))) else {
                 return Some(format!("the key {:?} is not there", name(key)));
             };
             let members = storage.differences(key, copy);
@@ -317,7 +320,7 @@ impl Remote {
                 return Some(format!("the key {:?} differs in {members}", name(key)));
             }
         }
-        let more = now.keys.iter().find(|key| wanted.copies_of(key).is_empty());
+        let more = now.keys.iter().find(|key| !wanted.has(key));
         if let Some(key) = more {
             return Some(format!("the key {:?} is there", name(key)));
         }
