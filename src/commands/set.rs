@@ -28,7 +28,6 @@ use source::{read_documents, read_keys};
 const EXAMPLES: &str = "\
 Examples:
   $ jwks set api own.pem
-  $ jwks set web privkey.pem fullchain.pem --kid web
   $ jwks set api other.json --on-conflict rekey
   $ jwks set api keystore.p12 --alias signing --password-file password
   $ jwks set api ~/.ssh/id_ed25519 --alg EdDSA
