@@ -53,6 +53,16 @@ impl Kind {
     }
 }
 
+/// Why a call to a server failed, where the caller can do more about it than report it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The call was sent and the connection ended without an answer: the server may have carried
+    /// it out.
+    Unanswered,
+    /// Somebody else changed the set: read it and plan again.
+    Overtaken,
+}
+
 /// A failure with its kind, a message, advice, and the cause below it.
 #[derive(Debug)]
 pub struct Error {
@@ -60,6 +70,7 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     cause: Option<anyhow::Error>,
+    reason: Option<Reason>,
 }
 
 /// The result of everything that can fail here.
@@ -73,6 +84,7 @@ impl Error {
             message: message.into(),
             hint: None,
             cause: None,
+            reason: None,
         }
     }
 
@@ -128,6 +140,12 @@ impl Error {
         self
     }
 
+    /// Adds what a caller can act on.
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
     /// Says in front of the message what it is about: `about: message`.
     pub fn about(mut self, about: impl fmt::Display) -> Self {
         self.message = format!("{about}: {}", self.message);
@@ -137,6 +155,11 @@ impl Error {
     /// The kind, which decides the exit code.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The reason, if there is one that a caller can act on.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason
     }
 
     /// What to do next, where there is something to advise.

@@ -212,8 +212,8 @@ fn take_in(
     args: &PullArgs,
     server: &Remote,
 ) -> Result<(Merged, Vec<Key<'static>>)> {
-    let storage = &server.kind.storage;
-    let merged = set.take_in(incoming, storage, args.on_conflict, ctx.now)?;
+    let storage = server.storage(&[set, incoming]);
+    let merged = set.take_in(incoming, &storage, args.on_conflict, ctx.now)?;
     let mut lost = merged.replaced.clone();
     if args.prune {
         let absent = set.absent_from(there_are);

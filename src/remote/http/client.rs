@@ -11,7 +11,7 @@ use super::repeat::{
 use super::request::{Event, Options, Request, Retries, Traffic};
 use super::tls::Trust;
 use super::{is_loopback, show};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::keyset::FOREIGN_LIMIT;
 use crate::secret::Secret;
 use std::cell::{OnceCell, RefCell};
@@ -198,7 +198,10 @@ impl Client {
                     reason_after_answer(&self.server.retries, request, answer),
                     answer.retry_after,
                 ),
-                Err(failure) => (reason_after_failure(request, &failure.error), None),
+                Err(failure) => (
+                    reason_after_failure(&self.server.retries, request, &failure.error),
+                    None,
+                ),
             };
             let wait = asked.unwrap_or_else(|| jittered(pause));
             let is_hopeless = tries >= self.server.retries.tries
@@ -358,9 +361,9 @@ impl Client {
         let error = Error::remote(format!("{call}{way}: {what}"));
         let is_write = request.changes() && !was_never_sent(&failure.error);
         match &failure.error {
-            _ if is_write => {
-                error.hint("the server may have carried it out: look before you repeat it")
-            }
+            _ if is_write => error
+                .because(Reason::Unanswered)
+                .hint("the server may have carried it out: look before you repeat it"),
             ureq::Error::Timeout(Timeout::Connect) if url.scheme() == "https" => {
                 error.hint("does that port speak https? --connect-timeout gives it longer")
             }
