@@ -270,6 +270,9 @@ impl Remote {
             return Err(error);
         }
         let (had, has) = (before.keys.len(), now.keys.len());
+        if error.reason() == Some(Reason::Overtaken) && has > 0 {
+            return Err(error);
+        }
         let restored = || {
             let put_back = self.server.put_set(set, before, before);
             let now = put_back

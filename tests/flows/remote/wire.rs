@@ -148,7 +148,7 @@ fn a_creation_without_an_answer_is_not_repeated() {
     let cutting = Cutting::in_front_of(&hydra.address(), Cut::Before, "POST", usize::MAX);
     name_server(&sandbox, "hydra", &cutting.address(), &[]);
     let cut = sandbox.run(create).fails(6);
-    assert_eq!(cutting.cuts(), 1);
+    assert_eq!(cutting.cuts(), 1, "{cut:#?}");
 
     for run in [silent, cut] {
         assert!(run.stderr.contains("look before you repeat it"), "{run:#?}");
