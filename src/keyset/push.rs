@@ -15,7 +15,7 @@ use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
 pub use signer::successors;
 use std::collections::{HashMap, HashSet};
-use wanted::{Wanted, wanted};
+use wanted::{Wanted, wanted, with_private_part};
 
 /// Which private parts are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -193,7 +193,7 @@ pub fn plan(
 }
 
 /// The same key on the server: the same thumbprint under the same kid.
-fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
+pub(super) fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
     let header = Header::of(key);
     let kty = header.kty.as_deref();
     let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
@@ -256,8 +256,11 @@ impl Plan {
         };
         let private = has_private_member(&wanted);
         let is_stripped = was_private && !private;
-        let only_strips =
-            is_stripped && there.is_some_and(|there| storage.differences(local, there).is_empty());
+        let only_strips = is_stripped
+            && there.is_some_and(|there| {
+                let whole = with_members_there(with_private_part(local), there);
+                storage.differences(&whole, there).is_empty()
+            });
         self.items.push(Item {
             name: KeyName::of(local),
             alg: header.alg.or(header.kty).unwrap_or_default().into_owned(),

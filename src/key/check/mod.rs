@@ -57,11 +57,20 @@ pub fn has_error(findings: &[Finding]) -> bool {
         .any(|finding| finding.rule.severity() == Severity::Error)
 }
 
-/// Returns every finding of a key: shape, public part, private part against public part,
-/// certificates, and members that contradict each other. The private part and the certificates are
-/// checked as far as the budget goes.
+/// Returns every finding of a key that does not depend on the time: shape, public part, private part
+/// against public part, certificates, and members that contradict each other. The private part and the
+/// certificates are checked as far as the budget goes.
 pub fn findings(key: &Key, budget: &Budget) -> Vec<Finding> {
     budget.once(key.json(), || every_finding(key, budget))
+}
+
+/// Returns the findings of a key at a time, in seconds since 1970: also those about certificates that
+/// are not valid then.
+pub fn findings_at(key: &Key, now: i64, budget: &Budget) -> Vec<Finding> {
+    let mut report = Report(findings(key, budget));
+    let members = key.members().unwrap_or_default();
+    certificate::check_dates(&members, now, budget, &mut report);
+    report.0
 }
 
 fn every_finding(key: &Key, budget: &Budget) -> Vec<Finding> {
@@ -104,6 +113,15 @@ pub fn public_findings_of(members: &Members) -> Vec<Finding> {
     report.0
 }
 
+/// Returns the beginning of a text of others, in quotes: a message must not grow with it.
+pub fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
+        None => format!("{text:?}"),
+    }
+}
+
 fn malformed_key(malformed: Malformed) -> Finding {
     let (rule, message) = match malformed {
         Malformed::NotAnObject => (Rule::KeyNotObject, "it is no JSON object".into()),
@@ -113,7 +131,7 @@ fn malformed_key(malformed: Malformed) -> Finding {
         ),
         Malformed::Duplicate(name) => (
             Rule::MemberDuplicate,
-            format!("the member {name:?} stands twice"),
+            format!("the member {} stands twice", excerpt(&name)),
         ),
     };
     Finding { rule, message }

@@ -8,7 +8,7 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 impl Plan {
     /// Decides who signs, where the first private key does: the active key of the line of `now`, the
@@ -83,14 +83,19 @@ pub fn successors(
 ) -> Vec<(String, String)> {
     let states = lifecycle::signing_states(local, now, budget);
     let headers: Vec<_> = local.keys.iter().map(Header::of).collect();
+    // The first key with each kid, and the first active one of each line.
+    let (mut with_kid, mut signing) = (HashMap::new(), HashMap::new());
+    for (header, state) in headers.iter().zip(&states) {
+        if let Some(kid) = header.kid.as_deref() {
+            with_kid.entry(kid).or_insert(header);
+        }
+        if *state == State::Active {
+            signing.entry(lifecycle::line(header)).or_insert(header);
+        }
+    }
     let follows = |kid: &String| {
-        let is_named = |header: &&Header| header.kid.as_deref() == Some(kid);
-        let old = headers.iter().find(is_named)?;
-        let keys = headers.iter().zip(&states);
-        let mut signing = keys.filter(|(header, state)| {
-            **state == State::Active && lifecycle::line(header) == lifecycle::line(old)
-        });
-        let new = signing.next()?.0.kid.as_deref()?;
+        let old = with_kid.get(kid.as_str())?;
+        let new = signing.get(&lifecycle::line(old))?.kid.as_deref()?;
         (new != kid).then(|| (kid.clone(), new.to_owned()))
     };
     let mut kids: Vec<_> = named.iter().filter_map(follows).collect();

@@ -22,6 +22,8 @@ pub struct Rotated {
     pub retired: Vec<Key<'static>>,
     /// Keys that are gone.
     pub removed: Vec<Key<'static>>,
+    /// New keys without a certificate that follow keys with one.
+    pub uncertified: Vec<Key<'static>>,
 }
 
 impl Rotated {
@@ -48,8 +50,14 @@ impl Plan {
         let mut changes = Rotated::default();
         let mut new = Vec::new();
         for key in &self.new {
-            let members = make(&key.template)?;
-            new.push(dated(members, key, now));
+            let mut members = dated(make(&key.template)?, key, now);
+            let is_certified = key.template.certify(&mut members, now);
+            let kid = thumbprint(&members).unwrap_or_default();
+            let made = Key::from(members.with_kid(&kid));
+            if !is_certified {
+                changes.uncertified.push(made.clone());
+            }
+            new.push(made);
         }
         let kid = |successor: &Successor| match successor {
             Successor::There(kid) => kid.clone(),
@@ -85,12 +93,15 @@ impl Plan {
                     .extend(set.keys.get(*position).cloned().map(Key::into_owned));
             }
         }
-        for position in self.removed.iter().rev() {
-            changes
-                .removed
-                .push(set.keys.remove(*position).into_owned());
-        }
-        changes.removed.reverse();
+        let mut position = 0;
+        set.keys.retain(|key| {
+            let is_removed = self.removed.contains(&position);
+            if is_removed {
+                changes.removed.push(key.clone().into_owned());
+            }
+            position += 1;
+            !is_removed
+        });
         for (key, planned) in new.into_iter().zip(&self.new) {
             set.keys.push(key.clone());
             match planned.nbf.is_some_and(|nbf| nbf > now) {
@@ -102,8 +113,8 @@ impl Plan {
     }
 }
 
-/// A new key with its kid and dates.
-fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Key<'static> {
+/// A new key with its dates.
+fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Members<'static> {
     members.set_number("iat", now);
     for (name, date) in [("nbf", planned.nbf), ("exp", planned.exp)] {
         if let Some(date) = date {
@@ -113,8 +124,7 @@ fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Key<'stat
     if let Some(Successor::There(kid)) = &planned.successor {
         members.set_text(SUCCESSOR, kid);
     }
-    let kid = thumbprint(&members).unwrap_or_default();
-    Key::from(members.with_kid(&kid))
+    members
 }
 
 fn edit(set: &mut KeySet, position: usize, change: impl FnOnce(&mut Members)) {

@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::merge::KeyName;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What a server has of a set.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,12 +41,12 @@ pub(super) fn allow_for(
     };
     let is_trusted: Vec<_> = (0..names.len()).map(is_trusted).collect();
     let end = policy.now.saturating_add(policy.schedule.grace());
+    let signing_there: HashSet<&String> = there.signing.iter().collect();
+    let published_there: HashSet<&String> = there.published.iter().collect();
     let signs = |position: &usize| {
         let name = &names[*position];
-        let is_it = |other: &String| {
-            Some(other) == name.kid.as_ref() || Some(other) == name.thumbprint.as_ref()
-        };
-        is_trusted[*position] && there.signing.iter().any(is_it)
+        let mut handles = [&name.kid, &name.thumbprint].into_iter().flatten();
+        is_trusted[*position] && handles.any(|handle| signing_there.contains(handle))
     };
     let signing: BTreeSet<_> = (0..names.len()).filter(signs).collect();
     for position in &signing {
@@ -61,19 +61,33 @@ pub(super) fn allow_for(
     }
     let is_published = |i: usize| {
         let thumbprint = names[i].thumbprint.as_ref();
-        thumbprint.is_some_and(|thumbprint| there.published.contains(thumbprint))
+        thumbprint.is_some_and(|thumbprint| published_there.contains(thumbprint))
     };
     let lives = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
+    let can_sign = |i: &usize| is_published(*i) && is_trusted[*i] && lives(&headers[*i]);
+    let can_sign: BTreeSet<usize> = (0..headers.len()).filter(can_sign).collect();
+    // Of those, how many lead to each kid, and which is the first of each line.
+    let mut leading: HashMap<&str, usize> = HashMap::new();
+    let mut first = HashMap::new();
+    for i in &can_sign {
+        let header = &headers[*i];
+        if let Some(successor) = header.successor.as_deref() {
+            *leading.entry(successor).or_default() += 1;
+        }
+        let first = first.entry(line(header)).or_insert(*i);
+        if rank(headers, *i) < rank(headers, *first) {
+            *first = *i;
+        }
+    }
     let can_wait = |i: usize| {
-        let leads = |other: usize| {
-            let leads_there =
-                headers[other].successor.is_some() && headers[other].successor == headers[i].kid;
-            let is_before = line(&headers[other]) == line(&headers[i])
-                && rank(headers, other) < rank(headers, i);
-            leads_there || is_before
-        };
-        let mut others = (0..headers.len()).filter(|other| *other != i && leads(*other));
-        others.any(|other| is_published(other) && is_trusted[other] && lives(&headers[other]))
+        let header = &headers[i];
+        let kid = header.kid.as_deref();
+        // A key that leads to itself does not wait for itself.
+        let own = can_sign.contains(&i) && kid.is_some() && header.successor.as_deref() == kid;
+        let leading = kid.and_then(|kid| leading.get(kid)).copied();
+        let is_before = |first: &usize| rank(headers, *first) < rank(headers, i);
+        leading.unwrap_or_default() > usize::from(own)
+            || first.get(&line(header)).is_some_and(is_before)
     };
     let unseen = (0..headers.len()).filter(|i| {
         let is_early = headers[*i].nbf.is_none_or(|nbf| nbf < soon);
