@@ -53,13 +53,16 @@ impl Kind {
     }
 }
 
-/// Why a call to a server failed, where the caller can do more about it than report it.
+/// What callers need to know about some failures beside their kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The call was sent and the connection ended without an answer: the server may have carried
-    /// it out.
+    /// The system denies access to a file.
+    Permission,
+    /// Standard output cannot be written.
+    Output,
+    /// A call to a server was sent and got no answer: the server may have carried it out.
     Unanswered,
-    /// Somebody else changed the set: read it and plan again.
+    /// Somebody else changed a set on a server: read it and plan again.
     Overtaken,
 }
 
@@ -67,10 +70,10 @@ pub enum Reason {
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
+    reason: Option<Reason>,
     message: String,
     hint: Option<String>,
     cause: Option<anyhow::Error>,
-    reason: Option<Reason>,
     /// What the message begins with or names, so that no caller names it again.
     subject: Option<String>,
 }
@@ -83,10 +86,10 @@ impl Error {
     pub fn of(kind: Kind, message: impl Into<String>) -> Self {
         Error {
             kind,
+            reason: None,
             message: message.into(),
             hint: None,
             cause: None,
-            reason: None,
             subject: None,
         }
     }
@@ -143,7 +146,7 @@ impl Error {
         self
     }
 
-    /// Adds what a caller can act on.
+    /// Adds the reason that callers look for.
     pub fn because(mut self, reason: Reason) -> Self {
         self.reason = Some(reason);
         self
@@ -171,9 +174,9 @@ impl Error {
         self.kind
     }
 
-    /// The reason, if there is one that a caller can act on.
-    pub fn reason(&self) -> Option<Reason> {
-        self.reason
+    /// Returns true if the failure has this reason.
+    pub fn is_because(&self, reason: Reason) -> bool {
+        self.reason == Some(reason)
     }
 
     /// What to do next, where there is something to advise.

@@ -37,6 +37,8 @@ mod locking;
 mod log;
 #[path = "flows/losses.rs"]
 mod losses;
+#[path = "flows/owners.rs"]
+mod owners;
 #[path = "flows/permissions.rs"]
 mod permissions;
 #[path = "flows/pipelines.rs"]
@@ -49,6 +51,8 @@ mod rotation_faults;
 mod rotation_schedules;
 #[path = "support/servers/mod.rs"]
 mod servers;
+#[path = "flows/side_files.rs"]
+mod side_files;
 #[path = "flows/signals.rs"]
 mod signals;
 #[path = "flows/streams.rs"]
@@ -61,6 +65,8 @@ mod terminal;
 mod timeline;
 
 // Files of all kinds.
+#[path = "flows/sources/broken_members.rs"]
+mod broken_members;
 #[path = "flows/sources/bundles.rs"]
 mod bundles;
 #[path = "flows/sources/hostile.rs"]
@@ -69,6 +75,8 @@ mod hostile_files;
 mod keystores;
 #[path = "flows/sources/manifests.rs"]
 mod manifests;
+#[path = "flows/sources/mixed.rs"]
+mod mixed;
 #[path = "flows/sources/openssh.rs"]
 mod openssh;
 #[path = "flows/sources/passwords.rs"]

@@ -128,6 +128,7 @@ fn pull(
     there: &str,
     name: &SetName,
 ) -> Result<Report> {
+    ctx.demand_encryption(name)?;
     // What is pruned is what the server does not have at all, in whichever form.
     let form = match args.public && !args.prune {
         true => Form::Public,
@@ -137,7 +138,7 @@ fn pull(
     let mut incoming = there_are.clone();
     if args.public {
         let positions: Vec<usize> = (0..incoming.keys.len()).collect();
-        let published = incoming.publish(&positions, Dates::Keep);
+        let published = incoming.publish(&positions, Dates::Keep, &ctx.checks);
         if let Some(left_out) = published.left_out() {
             note_left_out(&ctx.out, &left_out);
         }

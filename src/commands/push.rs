@@ -136,6 +136,8 @@ fn push(
     there: &str,
 ) -> Result<Report> {
     server.kind.require(Operation::SetSet)?;
+    // A set that was swapped for a plain one must not become the server's.
+    ctx.demand_encryption(name)?;
     let target = format!("{}:{there}", server.name);
     let mut shown = None;
     until_written(ctx, &target, || {

@@ -194,7 +194,7 @@ pub fn until_written<T>(
 ) -> Result<T> {
     for _ in 1..ATTEMPTS {
         match attempt() {
-            Err(error) if error.reason() == Some(Reason::Overtaken) => ctx.out.status(format!(
+            Err(error) if error.is_because(Reason::Overtaken) => ctx.out.status(format!(
                 "somebody else changed {target} at the same time; planning again"
             )),
             outcome => return outcome,

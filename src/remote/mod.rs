@@ -272,7 +272,7 @@ impl Remote {
             return Err(error);
         }
         let (had, has) = (before.keys.len(), now.keys.len());
-        if error.reason() == Some(Reason::Overtaken) && has > 0 {
+        if error.is_because(Reason::Overtaken) && has > 0 {
             return Err(error);
         }
         let restored = || {
@@ -377,7 +377,7 @@ impl Remote {
 
 fn is_unanswered(written: &Result<()>) -> bool {
     let error = written.as_ref().err();
-    error.and_then(Error::reason) == Some(Reason::Unanswered)
+    error.is_some_and(|error| error.is_because(Reason::Unanswered))
 }
 
 /// Returns true if what a server holds after a write shows a write of somebody else: it is not what

@@ -431,7 +431,7 @@ impl Server for Hydra {
         let request = self.request(Method::POST, &[set]).json(body.to_json());
         let answer = match self.client.send(&request) {
             // The server's write timeout can be over before a large key is made.
-            Err(error) if error.reason() == Some(Reason::Unanswered) => {
+            Err(error) if error.is_because(Reason::Unanswered) => {
                 let made = self.find(set, &key.kid)?;
                 return made.map(|key| KeySet::from(vec![key])).ok_or(error);
             }
