@@ -13,6 +13,7 @@ use crate::key::members::Members;
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
+use crate::keyset::adopt::Origin;
 use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
 use crate::keyset::storage::Storage;
@@ -54,6 +55,7 @@ const COMMON: Kind = Kind {
         Operation::DeleteSet,
         Operation::DeleteKey,
     ],
+    origin: Origin::Signer,
     storage: Storage {
         members: Some(MEMBERS),
         kid: |kid, _| kid.to_owned(),

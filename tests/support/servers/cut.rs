@@ -68,16 +68,20 @@ pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
     Ok((head, body))
 }
 
-/// Sends a request to a server, and its whole answer to the client. Neither is to use the connection
-/// again.
-fn pass_on(client: &mut impl io::Write, server: &str, head: &str, body: &[u8]) -> io::Result<()> {
-    const CLOSE: &[u8] = b"\r\nConnection: close";
+/// Sends a request to a server, and its whole answer to the client. The answer says that the
+/// connection ends, so that the client makes no other call on it.
+pub fn pass_on(
+    client: &mut impl io::Write,
+    server: &str,
+    head: &str,
+    body: &[u8],
+) -> io::Result<()> {
     let mut server = TcpStream::connect(server)?;
-    let (first, rest) = head.split_once("\r\n").unwrap_or((head, ""));
-    server.write_all(&[first.as_bytes(), CLOSE, b"\r\n", rest.as_bytes(), body].concat())?;
-    let mut answer = Vec::new();
-    server.read_to_end(&mut answer)?;
-    let end = answer.iter().position(|byte| *byte == b'\r').unwrap_or(0);
-    let (first, rest) = answer.split_at(end);
-    client.write_all(&[first, CLOSE, rest].concat())
+    let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    server.write_all(&[head.as_bytes(), body].concat())?;
+    let mut answer = BufReader::new(server);
+    let mut status = String::new();
+    answer.read_line(&mut status)?;
+    client.write_all(format!("{status}Connection: close\r\n").as_bytes())?;
+    io::copy(&mut answer, client).map(drop)
 }
