@@ -3,6 +3,7 @@
 
 use super::KeySet;
 use crate::key::Key;
+use crate::key::steps;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -50,6 +51,13 @@ impl Index {
         if let Some(under_kid) = copies.by_kid.get_mut(&kid_of(key)) {
             under_kid.remove(&position);
         }
+    }
+
+    /// The positions of the same key, under whatever kids.
+    pub fn copies_of(&self, key: &Key) -> Vec<usize> {
+        let copies = self.0.get(&identity(key));
+        let copies = copies.into_iter().flat_map(|copies| &copies.all);
+        copies.inspect(|_| steps::count()).copied().collect()
     }
 
     /// Returns true if the key is there, under whatever kid.
