@@ -24,5 +24,6 @@ pub mod rotate;
 pub mod select;
 pub mod server;
 pub mod set;
+pub mod signer;
 pub mod thumbprint;
 pub mod time;

@@ -9,6 +9,7 @@ pub mod changes;
 pub mod check;
 pub mod import;
 pub mod index;
+pub mod issuer;
 pub mod lifecycle;
 pub mod merge;
 pub mod publish;

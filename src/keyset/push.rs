@@ -5,11 +5,12 @@ mod wanted;
 
 use super::KeySet;
 use super::index::Index;
-use super::lifecycle;
+use super::lifecycle::{self, State};
 use super::merge::KeyName;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::algorithm::Algorithm;
 use crate::key::check::{findings, has_error};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
@@ -41,6 +42,16 @@ pub enum Prune {
     All,
 }
 
+/// The `alg` under which a key of the algorithm Ed25519 is sent (RFC 9864).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ed25519 {
+    /// `Ed25519`, as the key has it.
+    #[default]
+    AsItIs,
+    /// `EdDSA`, the older name.
+    AsEdDsa,
+}
+
 /// What is to be sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Policy<'a> {
@@ -51,6 +62,8 @@ pub struct Policy<'a> {
     pub only: &'a [String],
     /// Which keys go away.
     pub prune: Prune,
+    /// The name under which Ed25519 is sent.
+    pub ed25519: Ed25519,
     /// The time, in seconds since 1970.
     pub now: i64,
 }
@@ -83,6 +96,15 @@ pub struct Item {
     pub fate: Fate,
 }
 
+/// A key pair that could sign, and of which nothing says that it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmarked {
+    /// Its name.
+    pub name: KeyName,
+    /// An algorithm that it could sign with.
+    pub alg: Option<&'static str>,
+}
+
 /// A push that has not happened.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -92,6 +114,8 @@ pub struct Plan {
     pub left_out: Vec<(KeyName, &'static str)>,
     /// Local keys that the server does not take, and why.
     pub refused: Vec<(KeyName, String)>,
+    /// The active key pairs that are sent public only because they have neither `use` nor `alg`.
+    pub unmarked: Vec<Unmarked>,
     /// Keys of the server alone that stay.
     pub kept: Vec<KeyName>,
     /// Keys of the server that go away.
@@ -100,8 +124,11 @@ pub struct Plan {
     pub gone_private: usize,
     /// The key that signs afterwards, where the order decides it.
     pub signer: Option<KeyName>,
-    /// The same where it is another than now.
+    /// The same, if it is another than now. The same key under another kid is another one, because
+    /// tokens carry the kid.
     pub new_signer: Option<KeyName>,
+    /// The kid that the same key signs under now, if it is another one.
+    pub old_kid: Option<String>,
     /// The server's set afterwards.
     pub set: KeySet<'static>,
 }
@@ -125,6 +152,7 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
         match wanted(key, *state, storage, policy) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
+                plan.unmarked.extend(unmarked(key, *state, storage, policy));
                 plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage);
             }
             Wanted::Expired => {
@@ -173,21 +201,31 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
         plan.set.keys.push(key.clone().into_owned());
     }
     refuse_shared_kids(&plan.set, storage)?;
-    if storage.first_signs {
+    if storage.order_decides() {
         let now = storage.signer(remote);
-        plan.put_the_signer_first(local, &states, now, !policy.only.is_empty());
-        let signer = |set| storage.signer(set).map(KeyName::of);
-        let (now, then) = (signer(remote), signer(&plan.set));
-        plan.signer = then.clone();
-        plan.new_signer =
-            then.filter(|then| now.is_none_or(|now| now.thumbprint != then.thumbprint));
+        plan.put_the_signer_first(local, &states, storage, now, !policy.only.is_empty());
+        plan.name_the_signer(storage, now);
     }
     plan.set.add_members(remote);
     Ok(plan)
 }
 
-/// The same key on the server: the same thumbprint under the same kid.
-fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
+/// A key that would be sent with its private part if it said that it signs.
+fn unmarked(key: &Key, state: State, storage: &Storage, policy: Policy) -> Option<Unmarked> {
+    let is_silent = Header::of(key).effective_use().is_none();
+    let could_sign = storage.signs() && policy.private == Private::Signing;
+    let is_one = could_sign && is_silent && state == State::Active && has_good_secret(key);
+    (is_one && is_key_pair(key)).then(|| Unmarked {
+        name: KeyName::of(key),
+        alg: match storage.issuer {
+            Some(issuer) => issuer.alg_for(key),
+            None => Algorithm::signing_with(&Header::of(key)),
+        },
+    })
+}
+
+/// Returns the position of the same key on the server: the same thumbprint under the same kid.
+pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
     let header = Header::of(key);
     let kty = header.kty.as_deref();
     let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
@@ -280,7 +318,7 @@ pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
         };
         let name = KeyName::of(key).thumbprint;
         if let Some(other) = kids.insert((storage.kid)(&kid, header.kty.as_deref()), name.clone())
-            && (storage.first_signs || other != name)
+            && (storage.order_decides() || other != name)
         {
             let [one, other] = [other, name].map(|name| name.unwrap_or_else(|| "none".into()));
             return Err(Error::refused(format!(
@@ -295,11 +333,11 @@ pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyset::storage::Signing;
 
     const HYDRA: Storage = Storage {
         members: Some(&["kty", "kid", "crv", "x", "d", "use", "alg"]),
-        signs: true,
-        first_signs: true,
+        signing: Signing::FirstSecret,
         ..Storage::FAITHFUL
     };
 

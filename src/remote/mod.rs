@@ -9,6 +9,7 @@ pub mod http;
 pub mod kind;
 pub mod place;
 pub mod registry;
+mod settle;
 pub mod token;
 
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
-use http::{Client, Endpoint, Options, Watch};
+use http::{Client, Endpoint, Notify, Options, Watch};
 use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
 use place::Place;
 use token::Token;
@@ -35,16 +36,35 @@ pub struct Remote {
     /// Its address, for people's eyes.
     pub address: String,
     server: Box<dyn Server>,
+    notify: Notify,
     watch: Watch,
 }
 
-/// Which key may sign after a write, where the order decides it.
+/// Which key may sign after a write, if the order decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signer {
     /// The one that was first in what was written.
     Same,
-    /// Whichever: the server decides where a single key goes.
+    /// Any: the server decides where a single key goes.
     Any,
+}
+
+/// In what a server's set differs from what was written.
+#[derive(Debug, PartialEq, Eq)]
+enum Difference {
+    /// In its keys, in words.
+    Keys(String),
+    /// In the key that signs, and in nothing else.
+    Signer,
+}
+
+impl Difference {
+    fn in_words(&self) -> &str {
+        match self {
+            Difference::Keys(words) => words,
+            Difference::Signer => "another key signs, or none",
+        }
+    }
 }
 
 /// The entry that an address in place of a name stands for.
@@ -82,7 +102,7 @@ impl Remote {
         if token.is_none() && kind.auth == Auth::Required {
             return Err(token::missing(entry, kind));
         }
-        let watch = options.watch.clone();
+        let (watch, notify) = (options.watch.clone(), options.notify.clone());
         let client = client(entry, kind, token.as_ref(), options)?;
         let address = client.base();
         let in_header = entry.headers.iter().any(|header| header.contains(TOKEN));
@@ -93,6 +113,7 @@ impl Remote {
             address,
             server: (kind.open)(client, &entry.place, secret.filter(|_| !in_header)),
             token_source: token.map(|token| token.source),
+            notify,
             watch,
         })
     }
@@ -149,7 +170,12 @@ impl Remote {
         self.refuse_changed(set, before)?;
         let written = self.server.put_set(set, before, after);
         self.tell_of_loss(set, before, after, written)?;
-        self.read_back(set, after, Signer::Same)
+        self.settle(set, before, after)
+    }
+
+    /// Returns false if no key signs in the set that was read last, whatever its first key is.
+    pub fn is_in_order(&self) -> bool {
+        self.server.is_in_order()
     }
 
     /// The kids of the keys that its settings name to sign with; none where it has no such settings.
@@ -183,10 +209,17 @@ impl Remote {
     pub fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         self.kind.require(Operation::SetKey)?;
         self.refuse_changed(set, before)?;
-        let after = before.with(key);
+        let mut after = before.with(key);
         let written = self.server.put_key(set, before, key);
         self.tell_of_loss(set, before, &after, written)?;
-        self.read_back(set, &after, Signer::Any)
+        if !self.kind.storage.order_decides() {
+            return self.read_back(set, &after, Signer::Any);
+        }
+        // A key that is put by itself is the newest, and the newest comes first.
+        after.keys.retain(|other| other != key);
+        after.keys.insert(0, key.clone().into_owned());
+        self.kind.storage.put_a_pair_first(&mut after);
+        self.settle(set, before, &after)
     }
 
     /// Deletes a set that is still `before`.
@@ -203,10 +236,11 @@ impl Remote {
     pub fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         self.kind.require(Operation::DeleteKey)?;
         self.refuse_changed(set, before)?;
-        let after = before.without(keys);
+        let mut after = before.without(keys);
         let deleted = self.server.delete_keys(set, before, keys);
         self.tell_of_loss(set, before, &after, deleted)?;
-        self.read_back(set, &after, Signer::Same)
+        self.kind.storage.put_a_pair_first(&mut after);
+        self.settle(set, before, &after)
     }
 
     /// Servers know no condition under which a write holds: a look just before it is the best
@@ -238,7 +272,8 @@ impl Remote {
         };
         self.watch.settle();
         let now = now.unwrap_or_default();
-        let is_done = self.first_difference(&now, after, Signer::Any).is_none();
+        let difference = self.first_difference(&now, after);
+        let is_done = matches!(difference, None | Some(Difference::Signer));
         if is_done || now.is_alike(before) {
             return Err(error);
         }
@@ -267,27 +302,34 @@ impl Remote {
 
     /// Compares what a server holds after a write with what was written.
     fn read_back(&self, set: &str, written: &KeySet, signer: Signer) -> Result<()> {
+        match self.difference_there(set, written, signer)? {
+            None => {
+                self.watch.settle();
+                Ok(())
+            }
+            Some(difference) => Err(self.not_as_written(difference.in_words())),
+        }
+    }
+
+    /// Returns the first difference between what a server holds and what was written.
+    fn difference_there(
+        &self,
+        set: &str,
+        written: &KeySet,
+        signer: Signer,
+    ) -> Result<Option<Difference>> {
         let unread = |error: Error| {
             let error = Error::remote(format!("cannot see what was written: {error}"));
             error.hint("the server may hold the change already: look before you repeat it")
         };
         let now = self.get(set, Form::Private).map_err(unread)?;
         let now = now.unwrap_or_default();
-        match self.first_difference(&now, written, signer) {
-            None => {
-                self.watch.settle();
-                Ok(())
-            }
-            Some(difference) => Err(self.not_as_written(&difference)),
-        }
+        let difference = self.first_difference(&now, written);
+        Ok(difference
+            .filter(|difference| signer == Signer::Same || *difference != Difference::Signer))
     }
 
-    fn first_difference(
-        &self,
-        now: &KeySet,
-        written: &KeySet,
-        wanted_signer: Signer,
-    ) -> Option<String> {
+    fn first_difference(&self, now: &KeySet, written: &KeySet) -> Option<Difference> {
         let storage = &self.kind.storage;
         let name = |key: &Key| {
             KeyName::of(key)
@@ -306,21 +348,30 @@ impl Remote {
             let copies = there.copies_of(key);
             let copy = copies.iter().find(|i| kid(&now.keys[**i]) == kid(key));
             let Some(copy) = copy.map(|i| &now.keys[*i]) else {
-                return Some(format!("the key {:?} is not there", name(key)));
+                return Some(Difference::Keys(format!(
+                    "the key {:?} is not there",
+                    name(key)
+                )));
             };
             let members = storage.differences(key, copy);
             if !members.is_empty() {
                 let members = members.join(", ");
-                return Some(format!("the key {:?} differs in {members}", name(key)));
+                return Some(Difference::Keys(format!(
+                    "the key {:?} differs in {members}",
+                    name(key)
+                )));
             }
         }
         let more = now.keys.iter().find(|key| wanted.copies_of(key).is_empty());
         if let Some(key) = more {
-            return Some(format!("the key {:?} is there", name(key)));
+            return Some(Difference::Keys(format!(
+                "the key {:?} is there",
+                name(key)
+            )));
         }
-        let signer = |set| storage.signer(set).map(|key| KeyName::of(key).thumbprint);
-        let matters = wanted_signer == Signer::Same;
-        (matters && signer(now) != signer(written)).then(|| "another key signs".to_owned())
+        let signer = |set| storage.signer(set).map(|key| storage.name(key));
+        let signs = signer(written).is_none() || self.server.is_in_order();
+        (!signs || signer(now) != signer(written)).then_some(Difference::Signer)
     }
 
     fn not_as_written(&self, what: &str) -> Error {

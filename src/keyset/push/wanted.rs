@@ -1,6 +1,6 @@
 //! What is wanted of each local key on a server: whole, public, or not at all.
 
-use super::{Policy, Private};
+use super::{Ed25519, Policy, Private};
 use crate::key::Key;
 use crate::key::check::{Finding, Severity, findings};
 use crate::key::key_type::KeyType;
@@ -49,6 +49,14 @@ pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wan
         }
         Ok(public) => public,
     };
+    let wanted = match policy.ed25519 {
+        Ed25519::AsEdDsa if wanted.string("alg").as_deref() == Some("Ed25519") => {
+            let mut wanted = wanted;
+            wanted.set_text("alg", "EdDSA");
+            wanted
+        }
+        _ => wanted,
+    };
     match (storage.refuses)(&wanted) {
         Some(why) => Wanted::Refused(why),
         None => Wanted::Key(Key::from(wanted)),
@@ -75,7 +83,7 @@ fn sends_private_part(key: &Key, state: State, storage: &Storage, private: Priva
         Private::None => false,
         Private::All => has_private_member(key),
         Private::Signing => {
-            storage.signs
+            storage.signs()
                 && state == State::Active
                 && Header::of(key).effective_use() == Some("sig")
                 && has_private_member(key)

@@ -9,7 +9,7 @@ use crate::key::Key;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::storage::Storage;
+use crate::keyset::storage::{Signing, Storage};
 use crate::remote::http::{Retries, Traffic};
 use crate::remote::place::{Place, parse_setting};
 use objects::{Apinizer, Object};
@@ -41,7 +41,7 @@ pub static APINIZER: Kind = Kind {
     ],
     storage: Storage {
         members: Some(MEMBERS),
-        signs: true,
+        signing: Signing::ByKid,
         refuses,
         ..Storage::FAITHFUL
     },

@@ -7,7 +7,7 @@ use crate::key::members::{Members, quoted};
 use crate::key::public::has_private_member;
 use crate::keyset::KeySet;
 use crate::keyset::import;
-use crate::keyset::storage::Storage;
+use crate::keyset::storage::{Signing, Storage};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::remote::place::{Place, parse_address};
 use crate::secret::Secret;
@@ -46,7 +46,7 @@ const COMMON: Kind = Kind {
         Operation::NameSigner,
     ],
     storage: Storage {
-        signs: true,
+        signing: Signing::ByKid,
         ..Storage::FAITHFUL
     },
     traffic: Traffic::Private,

@@ -9,11 +9,13 @@ use crate::key::members::Members;
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::storage::Storage;
+use crate::keyset::issuer::{Issuer, WithoutKey};
+use crate::keyset::storage::{Signing, Storage};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::remote::place::{Place, parse_address, parse_setting};
 use crate::secret::Secret;
-use halves::PRIVATE;
+use halves::{Order, PRIVATE};
+use std::cell::Cell;
 use std::collections::HashSet;
 use ureq::http::Method;
 use url::Url;
@@ -23,6 +25,25 @@ const MEMBERS: &[&str] = &[
     "use", "kty", "kid", "crv", "alg", "k", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi",
     "x5c", "x5u", "x5t", "x5t#S256",
 ];
+
+/// The sets that Hydra signs its own tokens with.
+const OWN_SETS: &[&str] = &["hydra.openid.id-token", "hydra.jwt.access-token"];
+
+/// What 2.x signs with.
+static ISSUER: Issuer = Issuer {
+    sets: OWN_SETS,
+    algorithms: &[
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+    ],
+    without_key: WithoutKey::Generates,
+};
+
+/// What 1.x signs with: other RSA algorithms come out as RS256, and all else fails.
+static ISSUER_V1: Issuer = Issuer {
+    sets: OWN_SETS,
+    algorithms: &["RS256"],
+    without_key: WithoutKey::Fails,
+};
 
 /// What the three have in common.
 const COMMON: Kind = Kind {
@@ -44,8 +65,8 @@ const COMMON: Kind = Kind {
     storage: Storage {
         members: Some(MEMBERS),
         kid: |kid, _| kid.to_owned(),
-        signs: true,
-        first_signs: true,
+        signing: Signing::FirstSecret,
+        issuer: Some(&ISSUER),
         refuses: |members| refuses(members, LONGEST_ID),
     },
     traffic: Traffic::Private,
@@ -68,6 +89,8 @@ pub static HYDRA_V1: Kind = Kind {
     about: "Ory Hydra 1.x, its admin address",
     storage: Storage {
         kid: halves::kid,
+        signing: Signing::FirstPair,
+        issuer: Some(&ISSUER_V1),
         refuses: |members| refuses(members, LONGEST_ID - PRIVATE.len()),
         ..COMMON.storage
     },
@@ -164,6 +187,8 @@ struct Hydra {
     prefix: &'static [&'static str],
     /// 1.x: each key pair is two entries.
     in_halves: bool,
+    /// Whether a pair signs, by the order of the halves of the set that was read last.
+    is_in_order: Cell<bool>,
 }
 
 impl Hydra {
@@ -180,6 +205,7 @@ impl Hydra {
             client,
             prefix,
             in_halves,
+            is_in_order: Cell::new(true),
         })
     }
 
@@ -253,11 +279,24 @@ impl Hydra {
         self.call(Method::PUT, &[set], Some(body)).map(drop)
     }
 
-    fn joined(&self, set: KeySet<'static>) -> KeySet<'static> {
-        match self.in_halves {
-            true => halves::join(set),
-            false => set,
+    /// The set of this name, with halves put together.
+    fn joined(&self, name: &str, set: KeySet<'static>) -> KeySet<'static> {
+        if !self.in_halves {
+            return set;
         }
+        self.is_in_order
+            .set(halves::signer(&set, order(name)).is_some());
+        halves::join(&set, order(name))
+    }
+
+    /// The kids under which key pairs stay in one piece. In a set that the server signs with that
+    /// would be a key that it cannot sign with.
+    fn bare_kids(&self, name: &str, before: &KeySet) -> HashSet<String> {
+        let mut before = before.clone();
+        if order(name) == Order::Signs {
+            before.keys.retain(|key| !is_key_pair(key));
+        }
+        halves::bare_kids(&before)
     }
 
     /// The entries that a key is kept as.
@@ -267,6 +306,14 @@ impl Hydra {
             true => halves::split(form, bare_kids),
             false => vec![Key::from(form)],
         }
+    }
+}
+
+/// How the order of the halves of this set is judged.
+fn order(set: &str) -> Order {
+    match ISSUER_V1.owns(set) {
+        true => Order::Signs,
+        false => Order::Other,
     }
 }
 
@@ -305,7 +352,7 @@ impl Server for Hydra {
         check_set(set)?;
         let answer = self.client.send(&self.request(Method::GET, &[set]))?;
         match answer.is_success() {
-            true => answer.key_set().map(|set| Some(self.joined(set))),
+            true => answer.key_set().map(|keys| Some(self.joined(set, keys))),
             false if is_missing(&answer) => Ok(None),
             false => Err(self.error(&answer)),
         }
@@ -337,13 +384,13 @@ impl Server for Hydra {
                 false => error,
             }
         })?;
-        answer.key_set().map(|set| self.joined(set))
+        answer.key_set().map(|keys| self.joined(set, keys))
     }
 
     fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         check_set(set)?;
         self.refuse_pending_signer(&after.keys)?;
-        let bare = halves::bare_kids(before);
+        let bare = self.bare_kids(set, before);
         let entries = after.keys.iter().flat_map(|key| self.entries(key, &bare));
         self.put_entries(set, entries.collect())
     }
@@ -352,11 +399,15 @@ impl Server for Hydra {
         check_set(set)?;
         // The last one that is put is the first one that is given back.
         self.refuse_pending_signer(std::slice::from_ref(key))?;
-        for entry in self.entries(key, &halves::bare_kids(before)).iter().rev() {
+        for entry in self.entries(key, &self.bare_kids(set, before)).iter().rev() {
             let kid = Header::of(entry).kid.unwrap_or_default().into_owned();
             self.call(Method::PUT, &[set, &kid], Some(entry.json().to_owned()))?;
         }
         Ok(())
+    }
+
+    fn is_in_order(&self) -> bool {
+        self.is_in_order.get()
     }
 
     fn delete_set(&self, set: &str, _: &KeySet) -> Result<()> {

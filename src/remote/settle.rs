@@ -1,0 +1,95 @@
+//! Has the right key sign after a write, on servers whose order decides it.
+//!
+//! A server orders the keys of a set by the time of their insertion. If that is not exact enough,
+//! the rows of one write tie, and their order is arbitrary: MySQL and MariaDB keep whole seconds,
+//! and Hydra 1.0 on PostgreSQL one time for each call.
+
+use super::http::Event;
+use super::{Difference, Remote, Signer};
+use crate::error::{Error, Result};
+use crate::keyset::KeySet;
+use std::time::Duration;
+
+/// The pauses before the signing key is put again by itself. The first one comes at once, for the
+/// next second may have begun meanwhile.
+const PAUSES: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(1100),
+    Duration::from_millis(1100),
+];
+
+/// Whether the key signs that is to.
+enum Outcome {
+    /// It does.
+    Signs,
+    /// It does not; with the error of the last try to put it again.
+    Fails(Option<Error>),
+}
+
+impl Remote {
+    /// Reads back what was written. If another key signs than the one that was to, or none, puts
+    /// that key again by itself, which makes it the newest and the first. If that does not help
+    /// either, the set is put back as it was.
+    pub(super) fn settle(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
+        match self.insist(set, before, after)? {
+            Outcome::Signs => {
+                self.watch.settle();
+                Ok(())
+            }
+            Outcome::Fails(error) => Err(self.put_back(set, before, after, error)),
+        }
+    }
+
+    /// Puts the key that is to sign again, until it does or there were enough tries.
+    fn insist(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<Outcome> {
+        let signer = self.kind.storage.signer(after);
+        let mut failure = None;
+        for pause in PAUSES.map(Some).into_iter().chain([None]) {
+            match self.difference_there(set, after, Signer::Same)? {
+                None => return Ok(Outcome::Signs),
+                Some(Difference::Signer) => {}
+                Some(difference) => return Err(self.not_as_written(difference.in_words())),
+            }
+            let (Some(signer), Some(pause)) = (signer, pause) else {
+                break;
+            };
+            if !pause.is_zero() {
+                (self.notify)(Event::Repeat {
+                    reason: "another key signs there, because the order of one write is arbitrary",
+                    pause,
+                });
+                std::thread::sleep(pause);
+            }
+            failure = self.server.put_key(set, before, signer).err();
+        }
+        Ok(Outcome::Fails(failure))
+    }
+
+    /// Puts a set back after a write whose order cannot be reached.
+    fn put_back(
+        &self,
+        set: &str,
+        before: &KeySet,
+        after: &KeySet,
+        failure: Option<Error>,
+    ) -> Error {
+        let put = self.server.put_set(set, after, before);
+        let is_back = put.and_then(|()| self.insist(set, after, before));
+        let what = match is_back {
+            Ok(Outcome::Signs) => {
+                self.watch.settle();
+                "it is put back as it was"
+            }
+            _ => "it could not be put back, so that another key may sign, or none",
+        };
+        let why = match failure {
+            Some(error) => error.to_string(),
+            None => "the order of its keys is arbitrary there".to_owned(),
+        };
+        let name = &self.name;
+        Error::remote(format!(
+            "{name} does not sign with the first key of {set}: {why}; {what}"
+        ))
+        .hint("run the command again; `jwks list SET --remote` shows which key signs")
+    }
+}
