@@ -3,6 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::jwe::WEAK_ITERATIONS;
+use crate::key::check::Budget;
 use crate::keyset::KeySet;
 use crate::keystore::{Document, Encrypted, IfMissing, Keystore, Protection, SetName, Stored};
 use crate::output::Output;
@@ -27,6 +28,8 @@ pub struct Context {
     pub passphrases: Passphrases,
     /// Whether there was a word about a weak passphrase; one is enough.
     pub weak: Cell<bool>,
+    /// What the checks of private keys and certificates may still cost in this run.
+    pub checks: Budget,
     /// The moment at which the command began, in seconds since 1970.
     pub now: i64,
 }

@@ -87,6 +87,8 @@ mod hydra;
 mod hydra_faults;
 #[path = "flows/remote/hydra_place.rs"]
 mod hydra_place;
+#[path = "flows/remote/hydra_server.rs"]
+mod hydra_server;
 #[path = "flows/remote/hydra_signer.rs"]
 mod hydra_signer;
 #[path = "flows/remote/hydra_v1.rs"]

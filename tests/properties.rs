@@ -1,7 +1,7 @@
 //! What holds for every key, set and moment, tried on many.
 
 use jwks::key::algorithm::Algorithm;
-use jwks::key::check::{self, Severity};
+use jwks::key::check::{self, Budget, Severity};
 use jwks::key::format::unlock::Unlock;
 use jwks::key::format::{pem, write};
 use jwks::key::generate::{Plan, Request};
@@ -105,7 +105,12 @@ fn no_private_member_is_ever_published() {
 fn a_new_key_of_every_algorithm_is_without_fault() {
     for (algorithm, members) in keys_of_every_algorithm() {
         let key = Key::from(members.clone());
-        assert_eq!(check::findings(&key), [], "{}", algorithm.name);
+        assert_eq!(
+            check::findings(&key, &Budget::default()),
+            [],
+            "{}",
+            algorithm.name
+        );
         assert!(thumbprint(&members).is_some(), "{}", algorithm.name);
         assert_eq!(
             public_form(&key, Dates::Drop).is_ok(),
@@ -126,7 +131,7 @@ fn coordinates_keep_their_full_length() {
         for _ in 0..200 {
             let members = plan.generate().expect("a key");
             let key = Key::from(members.clone());
-            assert_eq!(check::findings(&key), [], "{crv}");
+            assert_eq!(check::findings(&key, &Budget::default()), [], "{crv}");
             let written = write::pkcs8(&members).expect("PKCS#8").to_pem();
             let unlock = Unlock::new(&|| unreachable!("it is not encrypted"));
             let back = pem::read(&written, &unlock)
@@ -221,7 +226,7 @@ proptest! {
         let key = format!("{{\"kty\":\"{kty}\"{comma}{body}");
         let set = set_of(&[key, more]);
         let set = KeySet::parse(&set).expect("a set");
-        let _ = jwks::keyset::check::findings(&set, 0, true);
+        let _ = jwks::keyset::check::findings(&set, 0, true, &Budget::default());
     }
 
     #[test]
@@ -353,7 +358,7 @@ fn mutated_vectors_do_no_harm() {
             };
             if let Ok(import::Imported { set, .. }) = import::read(&octets, &options) {
                 for key in &set.keys {
-                    let _ = check::findings(key);
+                    let _ = check::findings(key, &Budget::default());
                     let _ = public_form(key, Dates::Keep);
                 }
             }

@@ -2,6 +2,7 @@
 //! not, and what is done is done.
 
 use jwks::key::Key;
+use jwks::key::check::Budget;
 use jwks::key::generate::{Plan as Wish, Request};
 use jwks::key::members::Members;
 use jwks::key::public::{Dates, is_key_pair, public_form};
@@ -112,15 +113,15 @@ proptest! {
     #[test]
     fn a_second_push_has_nothing_to_do(local in choices(), remote in choices(), private in private(), prune: bool) {
         let (local, remote) = (set(&local, true), set(&remote, false));
-        let plan = push::plan(&local, &remote, &SERVER, policy(private, prune)).expect("kids are unique");
-        let again = push::plan(&local, &stored(&plan), &SERVER, policy(private, prune)).expect("still so");
+        let plan = push::plan(&local, &remote, &SERVER, policy(private, prune), &Budget::default()).expect("kids are unique");
+        let again = push::plan(&local, &stored(&plan), &SERVER, policy(private, prune), &Budget::default()).expect("still so");
         prop_assert!(!again.changes(), "{again:#?}");
     }
 
     #[test]
     fn no_private_part_is_lost_by_a_push(local in choices(), remote in choices(), private in private(), prune: bool) {
         let (local, remote) = (set(&local, true), set(&remote, false));
-        let plan = push::plan(&local, &remote, &SERVER, policy(private, prune)).expect("kids are unique");
+        let plan = push::plan(&local, &remote, &SERVER, policy(private, prune), &Budget::default()).expect("kids are unique");
         for key in remote.keys.iter().filter(|key| is_key_pair(key)) {
             let kid = kid(key);
             let is_told = plan.gone.iter().any(|name| name.kid.as_deref() == Some(&*kid));
@@ -135,8 +136,8 @@ proptest! {
     #[test]
     fn only_an_active_key_is_sent_with_its_private_part(local in choices(), remote in choices(), prune: bool) {
         let (local, remote) = (set(&local, true), set(&remote, false));
-        let plan = push::plan(&local, &remote, &SERVER, policy(Private::Signing, prune)).expect("kids are unique");
-        let states = lifecycle::signing_states(&local, NOW);
+        let plan = push::plan(&local, &remote, &SERVER, policy(Private::Signing, prune), &Budget::default()).expect("kids are unique");
+        let states = lifecycle::signing_states(&local, NOW, &Budget::default());
         for (key, state) in local.keys.iter().zip(states) {
             let kid = kid(key);
             let is_sent = is_key_pair(key) && has_private(&plan.set, &kid);
@@ -148,8 +149,8 @@ proptest! {
     #[test]
     fn the_signer_is_an_active_key_of_ours_where_there_is_one(local in choices(), remote in choices(), private in private(), prune: bool) {
         let (local, remote) = (set(&local, true), set(&remote, false));
-        let plan = push::plan(&local, &remote, &SERVER, policy(private, prune)).expect("kids are unique");
-        let states = lifecycle::signing_states(&local, NOW);
+        let plan = push::plan(&local, &remote, &SERVER, policy(private, prune), &Budget::default()).expect("kids are unique");
+        let states = lifecycle::signing_states(&local, NOW, &Budget::default());
         let active = local.keys.iter().zip(states).filter(|(_, state)| *state == State::Active);
         let active: Vec<_> = active.map(|(key, _)| kid(key)).collect();
         let signs = |key: &&Key| is_key_pair(key) && active.contains(&kid(key));
@@ -183,7 +184,7 @@ proptest! {
         let ahead = local.keys.iter().any(|key| Header::of(key).nbf.is_some_and(|nbf| nbf > NOW));
         prop_assume!(!ahead);
         local.take_in(&remote, &SERVER, OnConflict::Fail, NOW).expect("kids are unique");
-        let plan = push::plan(&local, &remote, &SERVER, policy(Private::Signing, false)).expect("kids are unique");
+        let plan = push::plan(&local, &remote, &SERVER, policy(Private::Signing, false), &Budget::default()).expect("kids are unique");
         let signs = plan.set.keys.iter().find(|key| is_key_pair(key)).map(kid);
         prop_assert_eq!(signs, Some(signer));
     }

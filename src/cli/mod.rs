@@ -10,6 +10,7 @@ use crate::commands::{
 };
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::key::check::Budget;
 use crate::keystore::Keystore;
 use crate::output::Output;
 use crate::passphrase::Passphrases;
@@ -270,6 +271,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
             global.passphrase_command.clone(),
         ),
         weak: Cell::new(false),
+        checks: Budget::default(),
         prompt: Prompt::new(global.yes, global.no_input),
         out,
         now,

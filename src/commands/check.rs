@@ -79,7 +79,7 @@ struct Report<'a> {
 /// Runs `jwks check`.
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     let findings = with_target(ctx, &args.target, Need::Everything, &args.source, |set| {
-        Ok(check::findings(set, ctx.now, args.public))
+        Ok(check::findings(set, ctx.now, args.public, &ctx.checks))
     })?;
     let of = |severity| {
         let alike = |located: &&Located| located.finding.rule.severity() == severity;

@@ -75,7 +75,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
         now: ctx.now,
         ..Policy::default()
     };
-    let plan = push::plan(&local, &held, &server.kind.storage, policy)?;
+    let plan = push::plan(&local, &held, &server.kind.storage, policy, &ctx.checks)?;
     for (key, why) in &plan.left_out {
         let key = key.handle().unwrap_or("(without kid)");
         ctx.out.status(format!("not compared: {key}, {why}"));

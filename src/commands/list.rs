@@ -172,7 +172,7 @@ fn show_keys(ctx: &Context, args: &ListArgs, listing: &Listing, format: Format) 
     if format != Format::Json && listing.says_none(ctx) {
         return Ok(());
     }
-    let picture = Picture::of(listing, ctx.now)?;
+    let picture = Picture::of(listing, ctx.now, &ctx.checks)?;
     match (&args.svg, format) {
         (Some(path), _) => write_svg(ctx, &picture, path, args.force),
         (None, Format::Json) => ctx.out.json(&picture.to_json()),

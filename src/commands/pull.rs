@@ -226,7 +226,7 @@ fn take_in(
 /// Says which of the server's keys are no good, and why, as far as one reads.
 fn flag_invalid(ctx: &Context, incoming: &KeySet) {
     const SHOWN: usize = 20;
-    let findings = check::findings(incoming, ctx.now, false).into_iter();
+    let findings = check::findings(incoming, ctx.now, false, &ctx.checks).into_iter();
     let errors = findings.filter(|found| found.finding.rule.severity() == Severity::Error);
     let errors: Vec<_> = errors.collect();
     for Located { index, finding, .. } in errors.iter().take(SHOWN) {

@@ -183,7 +183,7 @@ fn push(
         },
         now: ctx.now,
     };
-    let mut plan = push::plan(&local, &before, &server.kind.storage, policy)?;
+    let mut plan = push::plan(&local, &before, &server.kind.storage, policy, &ctx.checks)?;
     if !server.is_in_order() {
         plan.send_signer_again();
     }

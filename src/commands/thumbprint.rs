@@ -3,7 +3,7 @@
 use super::check::{Need, SourceArgs, with_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::key::check::{Severity, public_findings};
+use crate::key::check::{Budget, Severity, public_findings};
 use crate::key::summary::Summary;
 use crate::key::thumbprint::uri;
 use crate::keyset::KeySet;
@@ -53,7 +53,9 @@ struct Row {
 /// Runs `jwks thumbprint`.
 pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
     let need = Need::Identity(args.kid.as_deref());
-    let rows = with_target(ctx, &args.target, need, &args.source, |set| rows(args, set))?;
+    let rows = with_target(ctx, &args.target, need, &args.source, |set| {
+        rows(args, set, &ctx.checks)
+    })?;
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "keys": rows }));
     }
@@ -63,16 +65,19 @@ pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
     )
 }
 
-fn rows(args: &ThumbprintArgs, set: &KeySet) -> Result<Vec<Row>> {
+fn rows(args: &ThumbprintArgs, set: &KeySet, budget: &Budget) -> Result<Vec<Row>> {
     let positions = match &args.kid {
         Some(kid) => vec![set.find(kid).map_err(|error| error.about(&args.target))?],
         None => (0..set.keys.len()).collect(),
     };
-    positions.into_iter().map(|i| row(args, set, i)).collect()
+    positions
+        .into_iter()
+        .map(|i| row(args, set, budget, i))
+        .collect()
 }
 
-fn row(args: &ThumbprintArgs, set: &KeySet, index: usize) -> Result<Row> {
-    let key = Summary::of(&set.keys[index]);
+fn row(args: &ThumbprintArgs, set: &KeySet, budget: &Budget, index: usize) -> Result<Row> {
+    let key = Summary::of(&set.keys[index], budget);
     let Some(thumbprint) = key.thumbprint else {
         let kid = key.kid.map(|kid| format!(" ({kid:?})")).unwrap_or_default();
         let findings = public_findings(&set.keys[index]);

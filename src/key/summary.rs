@@ -3,7 +3,7 @@
 use super::Key;
 use super::algorithm::Algorithm;
 use super::base64url;
-use super::check;
+use super::check::{self, Budget};
 use super::key_type::KeyType;
 use super::members::{Members, Text, is_date};
 use super::public::{WITHHELD, holds_secret};
@@ -157,13 +157,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The facts of one key. OpenSSL is at work only where there is a private part or a
-    /// certificate to be checked.
-    pub fn of(key: &Key) -> Summary {
+    /// Reads the facts of one key. OpenSSL is used only to check a private part or a certificate, as
+    /// far as the budget goes.
+    pub fn of(key: &Key, budget: &Budget) -> Summary {
         let members = key.members().unwrap_or_default();
         let header = Header::of(key);
         let owned = |text: Option<Cow<str>>| text.map(Cow::into_owned);
-        let findings = check::findings(key);
+        let findings = check::findings(key, budget);
         let errors = findings
             .iter()
             .filter(|f| f.rule.severity() == check::Severity::Error);

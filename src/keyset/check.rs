@@ -2,7 +2,7 @@
 
 use super::KeySet;
 use super::lifecycle::{self, State};
-use crate::key::check::{self, Finding, Rule};
+use crate::key::check::{self, Budget, Finding, Rule};
 use crate::key::key_type::KeyType;
 use crate::key::public::has_private_member;
 use crate::key::summary::Header;
@@ -23,7 +23,7 @@ pub struct Located {
 
 /// Checks every key, and the keys against each other. `now` is in seconds since 1970; a set
 /// meant for publication must not hold private or symmetric keys.
-pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
+pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) -> Vec<Located> {
     let mut located = Vec::new();
     let mut kids: HashMap<Rc<str>, Vec<(usize, String)>> = HashMap::new();
     let mut thumbprints: HashMap<String, usize> = HashMap::new();
@@ -39,7 +39,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool) -> Vec<Located> {
                 finding,
             });
         };
-        for finding in check::findings(key) {
+        for finding in check::findings(key, budget) {
             add(finding.rule, finding.message);
         }
         let kty = header.kty.as_deref().unwrap_or_default().to_owned();

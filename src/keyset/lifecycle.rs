@@ -3,7 +3,7 @@
 
 use super::KeySet;
 use crate::key::Key;
-use crate::key::check::{findings, has_error};
+use crate::key::check::{Budget, findings, has_error};
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use std::collections::HashMap;
@@ -65,9 +65,9 @@ pub fn states(set: &KeySet, now: i64) -> Vec<State> {
 
 /// The same where only keys that can sign stand in each other's way: a public key, or an invalid one,
 /// takes the place of no signer.
-pub fn signing_states(set: &KeySet, now: i64) -> Vec<State> {
+pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<State> {
     states_among(set, now, |key| {
-        is_key_pair(key) && !has_error(&findings(key))
+        is_key_pair(key) && !has_error(&findings(key, budget))
     })
 }
 

@@ -4,7 +4,7 @@ use super::KeySet;
 use super::index::Index;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{findings, has_error, public_findings};
+use crate::key::check::{Budget, findings, has_error, public_findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
@@ -102,6 +102,7 @@ impl KeySet<'_> {
             keys: self.keys.clone(),
             on_conflict,
             taken: HashSet::new(),
+            budget: Budget::default(),
             merged: Merged::default(),
         };
         for key in keys {
@@ -133,6 +134,8 @@ struct Merge<'a> {
     on_conflict: OnConflict,
     /// The positions that a new key has taken from one of the set's own.
     taken: HashSet<usize>,
+    /// What the checks of new private parts may still cost.
+    budget: Budget,
     merged: Merged,
 }
 
@@ -173,7 +176,7 @@ impl Merge<'_> {
             (None, _, Some(same)) if contradicts(&self.keys[same], &key) => {
                 return Err(contradiction(&self.keys[same]));
             }
-            (None, _, Some(same)) => match updated(&self.keys[same], &key) {
+            (None, _, Some(same)) => match updated(&self.keys[same], &key, &self.budget) {
                 Some(new) => {
                     self.merged.updated.push(KeyName::of(&new));
                     self.put(same, new);
@@ -286,7 +289,7 @@ fn keeps_secrets(key: &Key, other: &Key) -> bool {
 
 /// The set's own key with what the same key brought in says otherwise; `None` where it says
 /// nothing new. No member is lost, and a public key never takes a private part away.
-fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
+fn updated(own: &Key, new: &Key, budget: &Budget) -> Option<Key<'static>> {
     let (Ok(own_members), Ok(new_members)) = (own.members(), new.members()) else {
         return None;
     };
@@ -303,7 +306,10 @@ fn updated(own: &Key, new: &Key) -> Option<Key<'static>> {
     // A public key's operations are not those of its key pair.
     let mut result = overlay(&|name| !(downgrade && name == "key_ops"));
     let upgrade = !private(&own_members) && private(&new_members);
-    if upgrade && !has_error(&findings(own)) && has_error(&findings(&Key::from(result.clone()))) {
+    if upgrade
+        && !has_error(&findings(own, budget))
+        && has_error(&findings(&Key::from(result.clone()), budget))
+    {
         // A private part of another key would make a good public key unusable.
         let key_type = own_members
             .string("kty")

@@ -11,7 +11,7 @@ use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::algorithm::Algorithm;
-use crate::key::check::{findings, has_error};
+use crate::key::check::{Budget, findings, has_error};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
 pub use signer::successors;
@@ -142,18 +142,25 @@ impl Plan {
 }
 
 /// Works out what a push would do. It is an error where a kid would stand for two keys.
-pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) -> Result<Plan> {
-    let states = lifecycle::signing_states(local, policy.now);
+pub fn plan(
+    local: &KeySet,
+    remote: &KeySet,
+    storage: &Storage,
+    policy: Policy,
+    budget: &Budget,
+) -> Result<Plan> {
+    let states = lifecycle::signing_states(local, policy.now, budget);
     let index = Index::of(remote);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
     for (key, state) in local.keys.iter().zip(&states) {
         let there = counterpart(key, &index, storage);
-        match wanted(key, *state, storage, policy) {
+        match wanted(key, *state, storage, policy, budget) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
-                plan.unmarked.extend(unmarked(key, *state, storage, policy));
-                plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage);
+                plan.unmarked
+                    .extend(unmarked(key, *state, storage, policy, budget));
+                plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage, budget);
             }
             Wanted::Expired => {
                 let why = match there {
@@ -211,11 +218,17 @@ pub fn plan(local: &KeySet, remote: &KeySet, storage: &Storage, policy: Policy) 
 }
 
 /// A key that would be sent with its private part if it said that it signs.
-fn unmarked(key: &Key, state: State, storage: &Storage, policy: Policy) -> Option<Unmarked> {
-    let is_silent = Header::of(key).effective_use().is_none();
+fn unmarked(
+    key: &Key,
+    state: State,
+    storage: &Storage,
+    policy: Policy,
+    budget: &Budget,
+) -> Option<Unmarked> {
     let could_sign = storage.signs() && policy.private == Private::Signing;
-    let is_one = could_sign && is_silent && state == State::Active && has_good_secret(key);
-    (is_one && is_key_pair(key)).then(|| Unmarked {
+    let is_silent = Header::of(key).effective_use().is_none() && is_key_pair(key);
+    let is_one = could_sign && is_silent && state == State::Active;
+    (is_one && has_good_secret(key, budget)).then(|| Unmarked {
         name: KeyName::of(key),
         alg: match storage.issuer {
             Some(issuer) => issuer.alg_for(key),
@@ -240,9 +253,9 @@ pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize>
 }
 
 /// Whether a key has a private or symmetric part of its own that is without fault.
-fn has_good_secret(key: &Key) -> bool {
+fn has_good_secret(key: &Key, budget: &Budget) -> bool {
     let is_symmetric = Header::of(key).kty.as_deref() == Some("oct");
-    (is_key_pair(key) || is_symmetric) && !has_error(&findings(key))
+    (is_key_pair(key) || is_symmetric) && !has_error(&findings(key, budget))
 }
 
 /// The key with those members that the server has and that are neither private nor registered: they
@@ -261,12 +274,21 @@ fn with_members_there(key: Key<'static>, there: &Key) -> Key<'static> {
 }
 
 impl Plan {
-    fn add(&mut self, local: &Key, wanted: Key<'static>, there: Option<&Key>, storage: &Storage) {
+    fn add(
+        &mut self,
+        local: &Key,
+        wanted: Key<'static>,
+        there: Option<&Key>,
+        storage: &Storage,
+        budget: &Budget,
+    ) {
         let header = Header::of(local);
         let was_private = there.is_some_and(has_private_member);
         let wanted = match there {
             // A good private part that is nowhere else is not taken away.
-            Some(there) if was_private && !has_good_secret(local) => there.clone().into_owned(),
+            Some(there) if was_private && !has_good_secret(local, budget) => {
+                there.clone().into_owned()
+            }
             Some(there) => with_members_there(wanted, there),
             None => wanted,
         };
@@ -367,7 +389,7 @@ mod tests {
     }
 
     fn sent(local: &KeySet, remote: &KeySet, policy: Policy) -> String {
-        let plan = plan(local, remote, &HYDRA, policy).unwrap();
+        let plan = plan(local, remote, &HYDRA, policy, &Budget::default()).unwrap();
         let key = |key: &Key| {
             let kid = Header::of(key).kid.unwrap_or_default().into_owned();
             kid + if has_private_member(key) { "*" } else { "" }
@@ -414,14 +436,28 @@ mod tests {
     #[test]
     fn a_second_push_has_nothing_to_do() {
         let local = set(&[("a", "PRIVATE,\"iat\":1"), ("b", "PRIVATE,\"nbf\":100")]);
-        let first = plan(&local, &KeySet::default(), &HYDRA, Policy::default()).unwrap();
+        let first = plan(
+            &local,
+            &KeySet::default(),
+            &HYDRA,
+            Policy::default(),
+            &Budget::default(),
+        )
+        .unwrap();
         assert!(first.changes());
         let forms = first.set.keys.iter().map(|key| {
             let form = HYDRA.form(&key.members().unwrap_or_default());
             Key::from(form)
         });
         let stored = KeySet::from(forms.collect::<Vec<_>>());
-        let second = plan(&local, &stored, &HYDRA, Policy::default()).unwrap();
+        let second = plan(
+            &local,
+            &stored,
+            &HYDRA,
+            Policy::default(),
+            &Budget::default(),
+        )
+        .unwrap();
         assert!(!second.changes(), "{second:?}");
     }
 
@@ -433,6 +469,15 @@ mod tests {
             .json()
             .replace("\"kid\":\"b\"", "\"kid\":\"a\"");
         let remote = KeySet::from(vec![Key::from_json(renamed)]);
-        assert!(plan(&local, &remote, &HYDRA, Policy::default()).is_err());
+        assert!(
+            plan(
+                &local,
+                &remote,
+                &HYDRA,
+                Policy::default(),
+                &Budget::default()
+            )
+            .is_err()
+        );
     }
 }

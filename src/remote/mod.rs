@@ -395,6 +395,7 @@ fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -
         headers.push((name.to_owned(), Secret::new(value)));
     }
     let endpoint = Endpoint {
+        name: entry.name.clone(),
         base: (kind.base)(&entry.place)?,
         headers,
         traffic: kind.traffic,

@@ -22,7 +22,7 @@ pub(super) fn certificates<'k>(
     let maker = args.certificate.maker(ctx, name.as_str())?;
     let mut pem = String::new();
     for key in keys {
-        check_private(key).map_err(|error| match error.kind() {
+        check_private(key, &ctx.checks).map_err(|error| match error.kind() {
             Kind::Refused => error.hint("a certificate is signed with the private key"),
             _ => error,
         })?;

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::jwe::{self, DerivedKeys};
 use crate::key::Key;
-use crate::key::check;
+use crate::key::check::{self, Budget};
 use crate::key::format::write::{self, Document, openssh};
 use crate::key::members::Members;
 use crate::key::public::{Dates, holds_secret, public_form};
@@ -87,7 +87,7 @@ pub(super) fn private_content(
         one(name, &members)?;
     }
     for key in &keys {
-        check_private(key)?;
+        check_private(key, &ctx.checks)?;
     }
     let password = args.encryption(ctx)?;
     let pkcs8 = |key: &Members| match &password {
@@ -191,10 +191,10 @@ fn comment(name: &SetName, key: &Members) -> String {
 }
 
 /// Refuses a key that cannot be written as a private key of another form.
-pub(super) fn check_private(key: &Key) -> Result<()> {
+pub(super) fn check_private(key: &Key, budget: &Budget) -> Result<()> {
     let name = KeyName::of(key);
     let name = name.handle().unwrap_or("without a kid");
-    let findings = check::findings(key);
+    let findings = check::findings(key, budget);
     let fault = findings
         .iter()
         .find(|finding| finding.rule.severity() == check::Severity::Error);

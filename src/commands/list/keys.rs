@@ -5,6 +5,7 @@ use super::super::time;
 use super::Format;
 use crate::context::Context;
 use crate::error::Result;
+use crate::key::check::Budget;
 use crate::key::summary::Summary;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
@@ -90,15 +91,15 @@ impl Listing<'_> {
     }
 
     /// The keys to show, with their states.
-    pub(super) fn keys(&self) -> impl Iterator<Item = (Summary, State)> {
+    pub(super) fn keys(&self, budget: &Budget) -> impl Iterator<Item = (Summary, State)> {
         let positions = self.positions.iter();
-        positions.map(|i| (Summary::of(&self.set.keys[*i]), self.states[*i]))
+        positions.map(move |i| (Summary::of(&self.set.keys[*i], budget), self.states[*i]))
     }
 }
 
 /// Prints the keys of a set.
 pub(super) fn list_keys(ctx: &Context, listing: &Listing, format: Format) -> Result<()> {
-    let rows = listing.keys();
+    let rows = listing.keys(&ctx.checks);
     let dated = listing.dated;
     match format {
         Format::Names => {

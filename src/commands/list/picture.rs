@@ -3,6 +3,7 @@
 use super::super::report::count;
 use super::keys::{Listing, state_cell};
 use crate::error::{Error, Result};
+use crate::key::check::Budget;
 use crate::key::summary::Header;
 use crate::keyset::timeline::{Phase, Stretch, Window, lives};
 use crate::output::Tone;
@@ -47,7 +48,7 @@ impl Row {
 
 impl<'a> Picture<'a> {
     /// The picture of some keys of a set. Their phases follow from all keys of it.
-    pub(super) fn of(listing: &Listing<'a>, now: i64) -> Result<Picture<'a>> {
+    pub(super) fn of(listing: &Listing<'a>, now: i64, budget: &Budget) -> Result<Picture<'a>> {
         let (drawn, all) = (listing.positions.len(), listing.set.keys.len());
         if drawn > MOST_DRAWN {
             let asked = count(drawn, "key");
@@ -66,7 +67,7 @@ impl<'a> Picture<'a> {
         let headers: Vec<_> = listing.set.keys.iter().map(Header::of).collect();
         let lives = lives(&headers, now);
         let window = Window::of(listing.positions.iter().map(|i| &lives[*i]), now);
-        let keys = listing.positions.iter().zip(listing.keys());
+        let keys = listing.positions.iter().zip(listing.keys(budget));
         let rows = keys.map(|(i, (key, state))| Row {
             state: state_cell(&key, Some(state)),
             kid: key.kid,

@@ -122,7 +122,13 @@ impl Server {
             ed25519: self.ed25519,
             now: ctx.now,
         };
-        let mut plan = plan(local, &found.set, &self.remote.kind.storage, policy)?;
+        let mut plan = plan(
+            local,
+            &found.set,
+            &self.remote.kind.storage,
+            policy,
+            &ctx.checks,
+        )?;
         if !found.is_in_order {
             plan.send_signer_again();
         }
@@ -132,7 +138,7 @@ impl Server {
     /// The kids that its settings name, each with the one that they are to name instead.
     fn kids(&self, ctx: &Context, found: &Found, local: &KeySet) -> Vec<(String, String)> {
         match self.moves_kids {
-            true => successors(local, &found.named, ctx.now),
+            true => successors(local, &found.named, ctx.now, &ctx.checks),
             false => Vec::new(),
         }
     }

@@ -34,7 +34,7 @@ pub fn change(
                 merged.unchanged.push(KeyName::of(key));
                 continue;
             };
-            if let Some(fault) = new_fault(key, &changed) {
+            if let Some(fault) = new_fault(key, &changed, &ctx.checks) {
                 let key = describe(position, key);
                 let message = format!("{key}: {} ({})", fault.message, fault.rule);
                 return Err(Error::invalid(message));

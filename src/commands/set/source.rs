@@ -142,7 +142,7 @@ fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<
     let given = KeySet::from(keys);
     let mut invalid = BTreeSet::new();
     let mut refused = Vec::new();
-    for Located { index, finding, .. } in check::findings(&given, ctx.now, false) {
+    for Located { index, finding, .. } in check::findings(&given, ctx.now, false, &ctx.checks) {
         let severity = finding.rule.severity();
         let name = describe(index, &given.keys[index]);
         let text = format!("{name}: {} ({})", finding.message, finding.rule);

@@ -1,6 +1,6 @@
 //! x5c, x5t and x5t#S256 (RFC 7517 sections 4.7 to 4.9). Nothing is ever fetched.
 
-use super::{Report, Rule};
+use super::{Budget, Report, Rule};
 use crate::key::base64url;
 use crate::key::format::certificate::Certificate;
 use crate::key::members::Members;
@@ -8,9 +8,12 @@ use crate::key::thumbprint::thumbprint;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+/// The cost of a certificate and of the public key in it, in microseconds.
+const COST: u64 = 75;
+
 /// Checks the certificates of a key against it and against their digests.
-pub fn check(members: &Members, report: &mut Report) {
-    let leaf = check_chain(members, report);
+pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
+    let leaf = check_chain(members, budget, report);
     for (name, length) in [("x5t", 20), ("x5t#S256", 32)] {
         let Some(text) = members.string(name) else {
             continue;
@@ -35,8 +38,15 @@ pub fn check(members: &Members, report: &mut Report) {
 }
 
 /// Checks x5c and returns its first certificate.
-fn check_chain(members: &Members, report: &mut Report) -> Option<Certificate> {
+fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Option<Certificate> {
     let chain = members.texts("x5c").ok().flatten()?;
+    if !budget.spend(COST.saturating_mul(chain.len() as u64)) {
+        report.add(
+            Rule::X5cUnchecked,
+            "too many certificates to check them all",
+        );
+        return None;
+    }
     let mut certificates = Vec::new();
     for (i, text) in chain.iter().enumerate() {
         // What is not base64 has been reported with the form of x5c.

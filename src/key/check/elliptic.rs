@@ -70,6 +70,20 @@ fn is_low_order(curve: &Curve, x: &[u8]) -> bool {
     curve.name.starts_with('X') && x[0] <= 1 && x[1..].iter().all(|octet| *octet == 0)
 }
 
+/// Returns the cost of [`check_private`] in microseconds.
+pub fn private_cost(members: &Members, values: &Values) -> u64 {
+    if !values.contains_key("d") {
+        return 0;
+    }
+    match members.string("crv").as_deref() {
+        Some("P-256" | "Ed25519" | "X25519") => 50,
+        Some("Ed448" | "X448") => 180,
+        Some("secp256k1") => 350,
+        Some("P-384") => 700,
+        _ => 1600,
+    }
+}
+
 /// Checks that `d` is in range and that its public key is `x` (and `y`).
 pub fn check_private(members: &Members, values: &Values, report: &mut Report) {
     let curve = members.string("crv").and_then(|crv| Curve::named(&crv));

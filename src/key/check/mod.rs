@@ -3,6 +3,7 @@
 //! The public part is checked without OpenSSL, for commands that only read; the private part
 //! and certificates are checked with it. An error among the findings means: not usable.
 
+mod budget;
 mod certificate;
 mod consistency;
 mod elliptic;
@@ -10,6 +11,7 @@ mod rsa;
 mod rule;
 mod shape;
 
+pub use budget::Budget;
 pub use rule::{RULES, Rule, Severity};
 
 use super::Key;
@@ -55,9 +57,14 @@ pub fn has_error(findings: &[Finding]) -> bool {
         .any(|finding| finding.rule.severity() == Severity::Error)
 }
 
-/// Every finding of a key: shape, public part, private part against public part, certificates,
-/// and members that contradict each other.
-pub fn findings(key: &Key) -> Vec<Finding> {
+/// Returns every finding of a key: shape, public part, private part against public part,
+/// certificates, and members that contradict each other. The private part and the certificates are
+/// checked as far as the budget goes.
+pub fn findings(key: &Key, budget: &Budget) -> Vec<Finding> {
+    budget.once(key.json(), || every_finding(key, budget))
+}
+
+fn every_finding(key: &Key, budget: &Budget) -> Vec<Finding> {
     let members = match key.members() {
         Ok(members) => members,
         Err(malformed) => return vec![malformed_key(malformed)],
@@ -65,17 +72,17 @@ pub fn findings(key: &Key) -> Vec<Finding> {
     let mut report = Report::default();
     let values = public_part(&members, &mut report);
     if !report.has_error() {
-        private_part(&members, &values, &mut report);
+        private_part(&members, &values, budget, &mut report);
     }
-    certificate::check(&members, &mut report);
+    certificate::check(&members, budget, &mut report);
     consistency::check(&members, &values, &mut report);
     report.0
 }
 
-/// The first error or warning that a change of a key brings with it.
-pub fn new_fault(before: &Key, after: &Key) -> Option<Finding> {
-    let old = findings(before);
-    findings(after).into_iter().find(|finding| {
+/// Returns the first error or warning that a change of a key brings with it.
+pub fn new_fault(before: &Key, after: &Key, budget: &Budget) -> Option<Finding> {
+    let old = findings(before, budget);
+    findings(after, budget).into_iter().find(|finding| {
         let known = old.iter().any(|other| other.rule == finding.rule);
         finding.rule.severity() > Severity::Note && !known
     })
@@ -127,14 +134,28 @@ fn public_part(members: &Members, report: &mut Report) -> Values {
     values
 }
 
-fn private_part(members: &Members, values: &Values, report: &mut Report) {
-    match members.string("kty").as_deref() {
+fn private_part(members: &Members, values: &Values, budget: &Budget, report: &mut Report) {
+    let kty = members.string("kty");
+    let cost = match kty.as_deref() {
+        Some("RSA") => rsa::private_cost(values),
+        Some("EC" | "OKP") => elliptic::private_cost(members, values),
+        Some("AKP") if values.contains_key("priv") => AKP_COST,
+        _ => 0,
+    };
+    if !budget.spend(cost) {
+        let message = "too many private keys to check them all";
+        return report.add(Rule::PrivateUnchecked, message);
+    }
+    match kty.as_deref() {
         Some("RSA") => rsa::check_private(values, report),
         Some("EC" | "OKP") => elliptic::check_private(members, values, report),
         Some("AKP") => check_akp_private(members, values, report),
         _ => {}
     }
 }
+
+/// The cost of an ML-DSA public key from its seed, in microseconds.
+const AKP_COST: u64 = 300;
 
 /// An algorithm key pair: the lengths that its algorithm needs (RFC 9964, FIPS 204).
 fn check_akp(members: &Members, values: &Values, report: &mut Report) {

@@ -3,7 +3,6 @@
 
 use super::{Report, Rule, Values};
 use crate::key::rsa;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The largest public exponent in bits: longer ones only serve to make verifiers slow.
 const EXPONENT_BITS: u32 = 256;
@@ -62,10 +61,6 @@ pub fn check_private(values: &Values, report: &mut Report) {
     };
     let verdict = match crt_of(values) {
         Some(crt) => rsa::find_mismatch(n, e, d, crt),
-        None if !can_afford(n.len()) => {
-            let message = "too many large RSA keys without p and q to look into all of them";
-            return report.add(Rule::PrivateUnchecked, message);
-        }
         None => {
             rsa::recover(n, e, d).map(|found| match (found, values.get("p"), values.get("q")) {
                 (None, ..) => Some("d does not invert e"),
@@ -88,22 +83,17 @@ pub fn check_private(values: &Values, report: &mut Report) {
     }
 }
 
-/// What a run spends on RSA keys whose primes have to be found from n, e and d, at most: four keys of
-/// 16384 bits, or 2,048 of 2048 bits, some two seconds. A document can hold thousands.
-const WORK: u64 = 4 * cost(16384 / 8);
-
-/// The work for a modulus of so many octets, in units of that for 1024 bits.
-const fn cost(octets: usize) -> u64 {
-    let kibibits = (octets as u64 * 8).div_ceil(1024);
-    kibibits * kibibits * kibibits
-}
-
-/// Takes the work for one more key off what is left of it.
-fn can_afford(octets: usize) -> bool {
-    static LEFT: AtomicU64 = AtomicU64::new(WORK);
-    let spend = |left: u64| left.checked_sub(cost(octets));
-    let spent = LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend);
-    spent.is_ok()
+/// Returns the cost of [`check_private`] in microseconds. Where the primes are missing they are found
+/// by raising numbers to the power of d.
+pub fn private_cost(values: &Values) -> u64 {
+    let (Some(n), true) = (values.get("n"), values.contains_key("d")) else {
+        return 0;
+    };
+    let kibibits = (n.len() as u64 * 8).div_ceil(1024);
+    match crt_of(values) {
+        Some(_) => 5 * kibibits * kibibits,
+        None => 250 * kibibits * kibibits * kibibits,
+    }
 }
 
 /// p, q, dp, dq and qi, where all are there.

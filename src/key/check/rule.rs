@@ -113,8 +113,8 @@ rules! {
         "d is zero, or not below the order of its curve."
     PrivateMismatch "private-mismatch" Error
         "The private part does not belong to the public part."
-    PrivateUnchecked "private-unchecked" Note
-        "Whether the private part belongs to the public part is not told: OpenSSL does not know the algorithm, or there are too many large RSA keys without their primes."
+    PrivateUnchecked "private-unchecked" Warning
+        "The private part was not checked: OpenSSL does not know the algorithm, or too many private keys came before it."
     SymmetricSize "symmetric-size" Warning
         "The symmetric key has another size than its algorithm needs (RFC 7518 sections 3.2, 4.4, 5)."
     AkpLength "akp-length" Error
@@ -149,6 +149,8 @@ rules! {
         "x5c is no array of base64 texts with at least one element (RFC 7517 section 4.7)."
     X5cCertificate "x5c-certificate" Error
         "An element of x5c is no X.509 certificate."
+    X5cUnchecked "x5c-unchecked" Warning
+        "The certificates were not checked: too many certificates came before them."
     X5cKey "x5c-key" Error
         "The first certificate of x5c is for another key (RFC 7517 section 4.7)."
     X5tLength "x5t-length" Error

@@ -2,6 +2,7 @@
 
 use super::Plan;
 use crate::key::Key;
+use crate::key::check::Budget;
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
@@ -107,8 +108,13 @@ fn identity(key: &Key, storage: &Storage) -> (Option<String>, Option<String>) {
 /// Which kids take the place of those that a server's settings name to sign with: each of ours that
 /// is not active any more is followed by the active key of its line, where there is one with a kid.
 /// Who follows a key that is not ours is for others to say. `now` is in seconds since 1970.
-pub fn successors(local: &KeySet, named: &[String], now: i64) -> Vec<(String, String)> {
-    let states = lifecycle::signing_states(local, now);
+pub fn successors(
+    local: &KeySet,
+    named: &[String],
+    now: i64,
+    budget: &Budget,
+) -> Vec<(String, String)> {
+    let states = lifecycle::signing_states(local, now, budget);
     let headers: Vec<_> = local.keys.iter().map(Header::of).collect();
     let follows = |kid: &String| {
         let is_named = |header: &&Header| header.kid.as_deref() == Some(kid);

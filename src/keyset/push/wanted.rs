@@ -2,7 +2,7 @@
 
 use super::{Ed25519, Policy, Private};
 use crate::key::Key;
-use crate::key::check::{Finding, Severity, findings};
+use crate::key::check::{Budget, Finding, Severity, findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::public::{Dates, Unpublishable, has_private_member, public_form};
@@ -21,7 +21,13 @@ pub enum Wanted {
 }
 
 /// What is wanted of a local key.
-pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wanted {
+pub fn wanted(
+    key: &Key,
+    state: State,
+    storage: &Storage,
+    policy: Policy,
+    budget: &Budget,
+) -> Wanted {
     let name = KeyName::of(key);
     let is_named = |wanted: &String| {
         Some(wanted) == name.kid.as_ref() || Some(wanted) == name.thumbprint.as_ref()
@@ -42,7 +48,7 @@ pub fn wanted(key: &Key, state: State, storage: &Storage, policy: Policy) -> Wan
         Err(Unpublishable::Symmetric) => with_private_part(key, Members::default()),
         Ok(public) if sends_private_part(key, state, storage, policy.private) => {
             let is_error = |finding: &Finding| finding.rule.severity() == Severity::Error;
-            if findings(key).iter().any(is_error) {
+            if findings(key, budget).iter().any(is_error) {
                 return Wanted::LeftOut("invalid");
             }
             with_private_part(key, public)

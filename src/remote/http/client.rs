@@ -28,6 +28,8 @@ const MOST_REDIRECTS: usize = 5;
 /// What a client needs to know of a server.
 #[derive(Debug)]
 pub struct Endpoint {
+    /// The remote's name, for messages.
+    pub name: String,
     /// The address that all paths are below.
     pub base: Url,
     /// Headers for each call; their values may be secret.
@@ -81,6 +83,11 @@ impl Client {
     /// Keeps a secret out of every message.
     pub fn hide(&self, secret: &str) {
         self.redactor.borrow_mut().hide(secret);
+    }
+
+    /// The remote's name.
+    pub fn name(&self) -> &str {
+        &self.server.name
     }
 
     /// The conditions of the calls.

@@ -15,7 +15,7 @@ mod tls;
 
 pub use answer::Answer;
 pub use client::{Client, Endpoint};
-pub use request::{Event, Notify, Options, Request, Retries, Traffic, Watch};
+pub use request::{Event, Notify, Options, Request, Retries, Traffic, Verdict, Watch};
 pub use tls::Trust;
 
 use std::net::IpAddr;

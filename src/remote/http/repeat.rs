@@ -1,7 +1,7 @@
 //! When a call is made again, and after which pause.
 
 use super::answer::Answer;
-use super::request::{Request, Retries};
+use super::request::{Request, Retries, Verdict};
 use std::io;
 use std::time::Duration;
 use ureq::Timeout;
@@ -27,14 +27,14 @@ pub fn reason_after_answer(
     request: &Request,
     answer: &Answer,
 ) -> Option<String> {
-    let says = |list: &[&str]| {
-        let words = answer.words.as_deref().unwrap_or_default();
-        list.iter().any(|text| words.contains(text))
+    let by_status = answer.status == 429
+        || (retries.statuses.contains(&answer.status) && request.is_idempotent());
+    let is_worth_it = match (retries.judge)(answer) {
+        Verdict::ByStatus => by_status,
+        Verdict::Repeat => true,
+        Verdict::Final => false,
     };
-    let is_worth_it = answer.status == 429
-        || (retries.statuses.contains(&answer.status) && request.is_idempotent())
-        || says(retries.words);
-    (is_worth_it && !says(retries.never)).then(|| format!("status {}", answer.status))
+    is_worth_it.then(|| format!("status {}", answer.status))
 }
 
 /// Why a call should be made again after no answer came; `None` where it should not.

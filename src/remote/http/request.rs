@@ -1,5 +1,6 @@
 //! What is asked of a server, and the conditions under which.
 
+use super::answer::Answer;
 use crate::secret::Secret;
 use std::fmt;
 use std::rc::Rc;
@@ -95,10 +96,19 @@ pub struct Retries {
     /// The statuses, for calls that are idempotent. After 429 every call is repeated: it was not
     /// carried out.
     pub statuses: &'static [u16],
-    /// Words of the server that mean: not carried out, ask again.
-    pub words: &'static [&'static str],
-    /// Words of the server that mean: it will be the same the next time.
-    pub never: &'static [&'static str],
+    /// What the kind of server knows of an answer that its status does not say.
+    pub judge: fn(&Answer) -> Verdict,
+}
+
+/// Whether a call is repeated after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As the status says.
+    ByStatus,
+    /// Repeat it: the server did not carry it out.
+    Repeat,
+    /// The answer will be the same the next time.
+    Final,
 }
 
 impl Retries {
@@ -106,8 +116,7 @@ impl Retries {
     pub const USUAL: Retries = Retries {
         tries: 4,
         statuses: &[502, 503, 504],
-        words: &[],
-        never: &[],
+        judge: |_| Verdict::ByStatus,
     };
 }
 

@@ -1,5 +1,6 @@
 //! Ory Hydra's admin API: 2.x, 1.x, and Ory Network, which speaks it behind a gateway.
 
+mod answer;
 mod halves;
 
 use super::{Auth, Form, Generate, Kind, Operation, Server, Sets};
@@ -14,6 +15,7 @@ use crate::keyset::storage::{Signing, Storage};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::remote::place::{Place, parse_address, parse_setting};
 use crate::secret::Secret;
+use answer::{Meaning, meaning};
 use halves::{Order, PRIVATE};
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -71,13 +73,11 @@ const COMMON: Kind = Kind {
     },
     traffic: Traffic::Private,
     retries: Retries {
-        words: &["Unable to serialize access"],
-        // Hydra 1.x without https: it stays so.
-        never: &["insecure http"],
+        judge: answer::verdict,
         ..Retries::USUAL
     },
     base: |place| self_hosted(place, &HYDRA),
-    open: |client, _, token| Hydra::boxed(client, token, &["admin", "keys"], false),
+    open: |client, _, token| Hydra::boxed(client, token, "hydra", &["admin", "keys"], false),
 };
 
 /// Ory Hydra 2.x.
@@ -95,7 +95,7 @@ pub static HYDRA_V1: Kind = Kind {
         ..COMMON.storage
     },
     base: |place| self_hosted(place, &HYDRA_V1),
-    open: |client, _, token| Hydra::boxed(client, token, &["keys"], true),
+    open: |client, _, token| Hydra::boxed(client, token, "hydra-v1", &["keys"], true),
     ..COMMON
 };
 
@@ -107,6 +107,7 @@ pub static ORY: Kind = Kind {
     auth: Auth::Required,
     token_variables: &["ORY_ACCESS_TOKEN"],
     base: network,
+    open: |client, _, token| Hydra::boxed(client, token, "ory", &["admin", "keys"], false),
     ..COMMON
 };
 
@@ -184,6 +185,8 @@ fn refuses_kid(kid: &str, longest_id: usize) -> Option<String> {
 
 struct Hydra {
     client: Client,
+    /// The name of the kind, for hints.
+    kind: &'static str,
     prefix: &'static [&'static str],
     /// 1.x: each key pair is two entries.
     in_halves: bool,
@@ -195,6 +198,7 @@ impl Hydra {
     fn boxed(
         client: Client,
         token: Option<&Secret<String>>,
+        kind: &'static str,
         prefix: &'static [&'static str],
         in_halves: bool,
     ) -> Box<dyn Server> {
@@ -203,6 +207,7 @@ impl Hydra {
         }
         Box::new(Hydra {
             client,
+            kind,
             prefix,
             in_halves,
             is_in_order: Cell::new(true),
@@ -228,17 +233,19 @@ impl Hydra {
 
     fn error(&self, answer: &Answer) -> Error {
         let error = answer.error();
-        let words = answer.words.as_deref().unwrap_or_default();
-        if words.contains("insecure http") {
-            return error
-                .hint("this Hydra wants https, or a proxy that says X-Forwarded-Proto: https");
-        }
-        match answer.status {
-            404 if !is_missing(answer) => error.hint(format!(
-                "no such path there: is {} the admin address of the right version? 2.x (kind hydra) answers below /admin/keys, 1.x (kind hydra-v1) below /keys",
-                self.client.base()
+        let base = self.client.base();
+        match meaning(answer) {
+            Meaning::PlainHttp => {
+                let https = base.replacen("http://", "https://", 1);
+                let (name, kind) = (self.client.name(), self.kind);
+                Error::remote(format!("{base} does not serve plain http: {error}")).hint(format!(
+                    "run `jwks remote add {name} --kind {kind} --url {https} --force`, or have your proxy send X-Forwarded-Proto: https"
+                ))
+            }
+            Meaning::UnknownRoute => error.hint(format!(
+                "no such path there: is {base} the admin address of the right version? 2.x (kind hydra) answers below /admin/keys, 1.x (kind hydra-v1) below /keys"
             )),
-            409 => Error::refused(error.to_string())
+            Meaning::Taken => Error::refused(error.to_string())
                 .hint("the kid is taken there: choose another one"),
             _ => error,
         }
@@ -317,10 +324,9 @@ fn order(set: &str) -> Order {
     }
 }
 
-/// Whether an answer says that the set or key is not there, and not that the path is wrong.
+/// Returns true if the set or key does not exist, and false if the path is wrong.
 fn is_missing(answer: &Answer) -> bool {
-    let words = answer.words.as_deref().unwrap_or_default();
-    answer.status == 404 && words.contains("Unable to locate")
+    meaning(answer) == Meaning::Missing
 }
 
 fn check_set(set: &str) -> Result<()> {
@@ -374,17 +380,21 @@ impl Server for Hydra {
         body.set_text("alg", key.alg.as_deref().unwrap_or("ES256"));
         body.set_text("use", key.usage.as_deref().unwrap_or("sig"));
         body.set_text("kid", &key.kid);
-        let posted = self.call(Method::POST, &[set], Some(body.to_json()));
-        let answer = posted.map_err(|error| {
-            let alg = key.alg.as_deref().unwrap_or("ES256");
-            match error.to_string().contains("algorithm") {
-                true => error.hint(format!(
-                    "{alg} was asked for; --alg names another, and every version knows RS256"
-                )),
-                false => error,
+        let request = self.request(Method::POST, &[set]).json(body.to_json());
+        let answer = self.client.send(&request)?;
+        if answer.is_success() {
+            return answer.key_set().map(|keys| self.joined(set, keys));
+        }
+        let error = self.error(&answer);
+        Err(match meaning(&answer) {
+            Meaning::UnknownAlgorithm => {
+                let alg = key.alg.as_deref().unwrap_or("ES256");
+                error.hint(format!(
+                    "this version of Hydra does not generate {alg} keys; pass --alg RS256, which every version knows"
+                ))
             }
-        })?;
-        answer.key_set().map(|keys| self.joined(set, keys))
+            _ => error,
+        })
     }
 
     fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {

@@ -5,7 +5,7 @@ pub mod site;
 
 use crate::servers::hydra::Version;
 use serde_json::Value;
-use site::{Site, VERSIONS, everywhere, kids, set_of};
+use site::{Site, everywhere, kids, set_of};
 
 /// What the server sends is private; what is printed is so only where it was asked for.
 #[test]
@@ -292,7 +292,7 @@ fn what_is_not_there_is_told_apart_from_what_went_wrong() {
 /// The same verbs print the same JSON wherever the set is.
 #[test]
 fn json_is_that_of_the_keystore() {
-    for version in VERSIONS {
+    for version in Version::ALL {
         let site = Site::new(version);
         let created = site.json("create api --remote prod --alg ES512 --kid first --json");
         assert_eq!(created["set"], "api");

@@ -2,7 +2,7 @@
 
 use crate::hydra::site::{Site, everywhere, public, set_of};
 use crate::servers::Answer;
-use crate::servers::hydra::Version;
+use crate::servers::hydra::{PlainHttp, Version};
 use serde_json::json;
 
 #[test]
@@ -106,13 +106,19 @@ fn put_back(site: &Site, set: &serde_json::Value) {
     site.hydra.put("api", &json!({ "keys": keys }));
 }
 
-/// 1.x without https answers 502, which elsewhere is worth another try.
+/// Each version says it in its own way.
 #[test]
 fn insecure_http_is_explained_and_not_tried_again() {
-    for version in [Version::V1_0, Version::V1_11] {
+    for (version, form) in [
+        (Version::V1_0, PlainHttp::Unrecognizable),
+        (Version::V1_10, PlainHttp::Unrecognizable),
+        (Version::V1_11, PlainHttp::Unrecognizable),
+        (Version::V1_11, PlainHttp::TlsListener),
+        (Version::V26_2, PlainHttp::TlsListener),
+    ] {
         let site = Site::new(version);
         site.ok("create api --kid mine");
-        site.hydra.insecure_http_refused();
+        site.hydra.refuses_plain_http(form);
         for line in [
             "get api --remote prod",
             "push api prod --yes",
@@ -120,12 +126,8 @@ fn insecure_http_is_explained_and_not_tried_again() {
         ] {
             site.hydra.server.forget_calls();
             let run = site.run(line).fails(6);
-            assert!(
-                run.stderr
-                    .contains("can not serve request over insecure http"),
-                "{run:#?}"
-            );
-            assert!(run.stderr.contains("X-Forwarded-Proto"), "{run:#?}");
+            assert!(run.stderr.contains("does not serve plain http"), "{run:#?}");
+            assert!(run.stderr.contains("https://"), "{run:#?}");
             assert_eq!(site.hydra.server.lines().len(), 1, "{line}");
         }
     }

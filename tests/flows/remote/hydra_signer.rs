@@ -28,11 +28,10 @@ fn only_the_active_key_is_pushed_with_its_private_part() {
         for kid in ["old", "now", "next"] {
             site.ok(&format!("get api {kid} --remote prod"));
         }
-        assert_eq!(
-            site.hydra.sign("api"),
-            signer,
-            "none of the server's own making"
-        );
+        if !site.is_1() {
+            let token = site.hydra.token("api").expect("a token");
+            assert_eq!(token.kid, signer, "none of the server's own making");
+        }
     });
 }
 

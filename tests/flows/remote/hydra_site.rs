@@ -5,18 +5,15 @@ use crate::servers::hydra::{Hydra, Version};
 use crate::support::{Run, Sandbox};
 use serde_json::{Value, json};
 
-/// Every version between which the contract changed.
-pub const VERSIONS: [Version; 4] = [Version::V1_0, Version::V1_11, Version::V2_0, Version::V2_2];
-
 pub struct Site {
     pub hydra: Hydra,
     pub sandbox: Sandbox,
-    version: Version,
+    pub version: Version,
 }
 
 /// Tells a story with each version.
 pub fn everywhere(story: impl Fn(&Site)) {
-    for version in VERSIONS {
+    for version in Version::ALL {
         // Where the story fails, this says with which version.
         eprintln!("{version:?}");
         story(&Site::new(version));
@@ -43,7 +40,7 @@ impl Site {
 
     /// A site of the version that most tests need no other than.
     pub fn newest() -> Site {
-        Site::new(Version::V2_2)
+        Site::new(Version::V26_2)
     }
 
     pub fn beside(hydra: Hydra, version: Version) -> Site {
@@ -58,7 +55,7 @@ impl Site {
     }
 
     pub fn is_1(&self) -> bool {
-        matches!(self.version, Version::V1_0 | Version::V1_11)
+        self.version.is_1()
     }
 
     /// The kind of remote that the version is.

@@ -1,14 +1,11 @@
 //! What goes over the wire, what is asked again, and what is said of it.
 
-use crate::servers::hostile::Listener;
+use crate::servers::cut::{Cut, Cutting};
 use crate::servers::hydra::{Hydra, Version};
 use crate::servers::plain::Plain;
 use crate::servers::{Answer, Server};
 use crate::support::{Run, Sandbox};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 /// What everybody may read.
@@ -56,60 +53,6 @@ pub fn timed(sandbox: &Sandbox, line: &str) -> (Run, Duration) {
 pub fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     format!("http://{}", listener.local_addr().expect("an address"))
-}
-
-/// A gateway that cuts the connection at the first calls of a method, once they are there whole.
-struct Cutting {
-    listener: Listener,
-    cut: Arc<AtomicUsize>,
-}
-
-impl Cutting {
-    fn in_front_of(hydra: &Hydra, method: &'static str, times: usize) -> Cutting {
-        let server = hydra.address().replace("http://", "");
-        let cut = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&cut);
-        let listener = Listener::start("127.0.0.1", move |client| {
-            let Ok((head, body)) = read_request(client) else {
-                return;
-            };
-            let is_due = head.starts_with(method) && count.load(Ordering::SeqCst) < times;
-            if is_due {
-                count.fetch_add(1, Ordering::SeqCst);
-            } else {
-                let _ = pass_on(client, &server, &head, &body);
-            }
-        });
-        Cutting { listener, cut }
-    }
-
-    fn address(&self) -> String {
-        format!("http://{}", self.listener.address())
-    }
-
-    fn cuts(&self) -> usize {
-        self.cut.load(Ordering::SeqCst)
-    }
-}
-
-/// The head and the body of a request.
-pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
-    let mut reader = BufReader::new(client);
-    let mut head = String::new();
-    while reader.read_line(&mut head)? > 2 {}
-    let lowercase = head.to_ascii_lowercase();
-    let length = lowercase.split("content-length: ").nth(1);
-    let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body)?;
-    Ok((head, body))
-}
-
-fn pass_on(mut client: &TcpStream, server: &str, head: &str, body: &[u8]) -> io::Result<()> {
-    let mut server = TcpStream::connect(server)?;
-    let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
-    server.write_all(&[head.as_bytes(), body].concat())?;
-    io::copy(&mut server, &mut client).map(drop)
 }
 
 fn calls_of(server: &Server, method: &str) -> usize {
@@ -202,7 +145,7 @@ fn a_creation_without_an_answer_is_not_repeated() {
     let silent = sandbox.run(create).fails(6);
     assert_eq!(calls_of(&hydra.server, "POST"), 1);
 
-    let cutting = Cutting::in_front_of(&hydra, "POST", usize::MAX);
+    let cutting = Cutting::in_front_of(&hydra.address(), Cut::Before, "POST", usize::MAX);
     name_server(&sandbox, "hydra", &cutting.address(), &[]);
     let cut = sandbox.run(create).fails(6);
     assert_eq!(cutting.cuts(), 1);
@@ -225,7 +168,7 @@ fn a_call_that_was_cut_off_is_made_again() {
             if method != "PUT" {
                 sandbox.ok(push.split(' '));
             }
-            let cutting = Cutting::in_front_of(&hydra, method, 1);
+            let cutting = Cutting::in_front_of(&hydra.address(), Cut::Before, method, 1);
             name_server(&sandbox, "hydra", &cutting.address(), &[]);
             let run = sandbox.run(line.split(' ')).ok();
             assert!(run.stderr.contains("again in"), "{run:#?}");

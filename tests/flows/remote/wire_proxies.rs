@@ -3,10 +3,11 @@
 //! A proxy stands for the network here. Made-up hosts are reached through it or not at all, so
 //! that whatever it sees would have gone out.
 
+use crate::servers::cut::read_request;
 use crate::servers::hostile::Listener;
 use crate::servers::{Answer, Server, lock};
 use crate::support::{JWKS, Run, Sandbox, finish};
-use crate::wire::{PUBLIC_SET, each, nobody, read_request, sandbox_with};
+use crate::wire::{PUBLIC_SET, each, nobody, sandbox_with};
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};

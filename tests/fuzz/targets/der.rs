@@ -2,7 +2,7 @@
 #![no_main]
 
 use jwks::key::Key;
-use jwks::key::check::{findings, has_error};
+use jwks::key::check::{Budget, findings, has_error};
 use jwks::key::format::unlock::Unlock;
 use jwks::key::format::{der, read_der, write};
 use jwks::secret::Secret;
@@ -14,7 +14,7 @@ fuzz_target!(|document: &[u8]| {
         return;
     };
     for members in &contents.keys {
-        if has_error(&findings(&Key::from(members.clone()))) {
+        if has_error(&findings(&Key::from(members.clone()), &Budget::default())) {
             continue;
         }
         let spki = write::spki(members).expect("a sound key has a public form");

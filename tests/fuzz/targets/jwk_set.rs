@@ -1,6 +1,7 @@
 //! JWK Sets: whatever parses can be listed, checked, published and written, and comes back as it was.
 #![no_main]
 
+use jwks::key::check::Budget;
 use jwks::key::public::{Dates, holds_secret, known_part};
 use jwks::key::summary::Summary;
 use jwks::keyset::{KeySet, check, lifecycle, sealed};
@@ -10,7 +11,7 @@ fuzz_target!(|document: &str| {
     let Ok(set) = KeySet::parse(document) else {
         return;
     };
-    check::findings(&set, 1_800_000_000, true);
+    check::findings(&set, 1_800_000_000, true, &Budget::default());
     let states = lifecycle::states(&set, 1_800_000_000);
     assert_eq!(states.len(), set.keys.len());
     let positions: Vec<usize> = (0..set.keys.len()).collect();
@@ -19,7 +20,7 @@ fuzz_target!(|document: &str| {
         assert!(!["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"].iter().any(|name| key.has(name)));
     }
     for key in &set.keys {
-        Summary::of(key);
+        Summary::of(key, &Budget::default());
         assert_eq!(known_part(key).has("jwks_private"), holds_secret(key));
     }
     let written = set.to_json();

@@ -1,15 +1,18 @@
-//! Ory Hydra's admin API from 1.0 to 2.2, as far as its key sets go, and the public discovery on
-//! the same port.
+//! Ory Hydra's admin API from 1.0 to 26.2, as far as its key sets go, its tokens, and the public
+//! discovery on the same port.
 
 mod check;
 mod generate;
 mod storage;
+mod token;
 
 use super::{Answer, Call, Server, lock, public_form};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
+pub use storage::Database;
 use storage::Storage;
+pub use token::Token;
 
 /// The sets that the server itself signs with; the discovery publishes them.
 const OWN_SETS: [&str; 2] = ["hydra.openid.id-token", "hydra.jwt.access-token"];
@@ -18,34 +21,75 @@ const OWN_SETS: [&str; 2] = ["hydra.openid.id-token", "hydra.jwt.access-token"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     V1_0,
+    V1_10,
     V1_11,
     V2_0,
     V2_2,
+    V26_2,
 }
 
 impl Version {
-    fn name(self) -> &'static str {
+    /// Every version, oldest first.
+    pub const ALL: [Version; 6] = [
+        Version::V1_0,
+        Version::V1_10,
+        Version::V1_11,
+        Version::V2_0,
+        Version::V2_2,
+        Version::V26_2,
+    ];
+
+    /// The release that was measured, as `/version` names it.
+    pub fn name(self) -> &'static str {
         match self {
-            Version::V1_0 => "v1.0.0",
-            Version::V1_11 => "v1.11.0",
-            Version::V2_0 => "v2.0.0",
+            Version::V1_0 => "v1.0.9",
+            Version::V1_10 => "v1.10.7",
+            Version::V1_11 => "v1.11.10",
+            Version::V2_0 => "v2.0.3",
             Version::V2_2 => "v2.2.0",
+            Version::V26_2 => "v26.2.0",
         }
     }
 
-    fn is_1(self) -> bool {
+    pub fn is_1(self) -> bool {
         self < Version::V2_0
     }
 
-    /// Whether a write that fails leaves everything as it was.
+    /// Returns true if a write that fails leaves everything as it was.
     fn is_transactional(self) -> bool {
         self >= Version::V1_11
     }
 
-    /// The status for a body that is no JSON.
+    /// The status for a body that is not JSON.
     fn malformed(self) -> u16 {
         if self < Version::V2_2 { 500 } else { 400 }
     }
+
+    /// What becomes of `x5u`.
+    fn x5u(self) -> X5u {
+        match self {
+            // Which also loses x5t and x5t#S256.
+            Version::V1_0 => X5u::Dropped,
+            Version::V1_10 | Version::V1_11 | Version::V2_0 => X5u::Fails,
+            Version::V2_2 | Version::V26_2 => X5u::Kept,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum X5u {
+    Dropped,
+    Fails,
+    Kept,
+}
+
+/// How a server says that it does not serve plain HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainHttp {
+    /// 502 from Hydra itself, in the form of the version. 1.x only.
+    Unrecognizable,
+    /// 400 from Go's TLS listener.
+    TlsListener,
 }
 
 /// A Hydra without any sets at first.
@@ -57,12 +101,16 @@ pub struct Hydra {
 struct State {
     version: Version,
     storage: Storage,
-    insecure_http_refused: bool,
+    plain_http: Option<PlainHttp>,
     forgets_writes: bool,
     /// The answers to the next writes, which are not carried out.
     rejections: VecDeque<Answer>,
-    /// What another administrator puts into a set once it has been read.
+    /// What another administrator puts into a set after the next read of it.
     change_between: Option<(String, Value)>,
+    /// What other administrators put into a set while the next writes to it are under way.
+    changes_during: VecDeque<(String, Value)>,
+    /// The server's own sets that exist, or existed. 1.x makes them when it starts.
+    made: BTreeSet<String>,
 }
 
 /// An error that is still to be brought into the form of the version.
@@ -96,18 +144,33 @@ impl Hydra {
         Hydra::behind(version, |_| None)
     }
 
+    /// A server with another database than SQLite, whose rows never tie.
+    pub fn with_database(version: Version, database: Database) -> Hydra {
+        Hydra::new(version, database, |_| None)
+    }
+
     /// A server with a proxy before it, which answers what it does not let through.
     pub fn behind(
         version: Version,
+        proxy: impl FnMut(&Call) -> Option<Answer> + Send + 'static,
+    ) -> Hydra {
+        Hydra::new(version, Database::Sqlite, proxy)
+    }
+
+    fn new(
+        version: Version,
+        database: Database,
         mut proxy: impl FnMut(&Call) -> Option<Answer> + Send + 'static,
     ) -> Hydra {
         let state = Arc::new(Mutex::new(State {
             version,
-            storage: Storage::default(),
-            insecure_http_refused: false,
+            storage: Storage::new(version, database),
+            plain_http: None,
             forgets_writes: false,
             rejections: VecDeque::new(),
             change_between: None,
+            changes_during: VecDeque::new(),
+            made: BTreeSet::new(),
         }));
         let served = Arc::clone(&state);
         let server =
@@ -120,11 +183,25 @@ impl Hydra {
         self.server.address()
     }
 
+    /// Lets time pass for the database, whose `created_at` may be in whole seconds.
+    pub fn advance(&self, seconds: u64) {
+        lock(&self.state).storage.advance(seconds);
+    }
+
     /// Replaces a set as a PUT of this document does.
     #[track_caller]
     pub fn put(&self, set: &str, document: &Value) {
-        let put = keys_of(document).and_then(|keys| lock(&self.state).replace(set, keys));
+        let mut state = lock(&self.state);
+        let version = state.version;
+        let put = keys_of(version, document).and_then(|keys| state.replace(set, keys));
         put.expect("a set that the server accepts");
+    }
+
+    /// Puts one key into a set, in the place of the one with its kid.
+    #[track_caller]
+    pub fn put_key(&self, set: &str, key: &Value) {
+        let put = lock(&self.state).put_key(set, &key.to_string());
+        put.expect("a key that the server accepts");
     }
 
     /// The keys of a set as GET returns them, private members included.
@@ -132,20 +209,44 @@ impl Hydra {
         lock(&self.state).storage.read(set)
     }
 
-    /// The kid of the key that the server would sign with.
+    /// The kid of the key whose private part the server takes to sign, whether or not it can sign
+    /// with it.
     pub fn signer(&self, set: &str) -> Option<String> {
-        lock(&self.state).signer(set)
+        let keys = self.keys(set).into_iter();
+        let mut others = keys.filter(|key| !token::is_public(key));
+        others.next().map(|key| storage::kid(&key).to_owned())
     }
 
-    /// Signs with a set and returns the kid that did. A set without a private key gets one of the
-    /// server's own making, as the newest.
-    pub fn sign(&self, set: &str) -> String {
+    /// Signs a token with a set. The error is the status of the answer to whoever wanted it.
+    ///
+    /// 2.x makes a key of its own if the set has none that is private. 1.x does so only when it
+    /// starts.
+    pub fn token(&self, set: &str) -> Result<Token, u16> {
         let mut state = lock(&self.state);
-        if state.signer(set).is_none() {
+        state.make_at_start(set);
+        let keys = state.storage.read(set);
+        if !state.version.is_1() && keys.iter().all(token::is_public) {
             let made = state.create(set, &json!({ "alg": "RS256", "use": "sig" }));
             made.expect("a key of the server's own");
         }
-        state.signer(set).expect("a private key")
+        token::sign(state.version, &state.storage.read(set))
+    }
+
+    /// Restarts the server. It is an error if it never becomes ready: 1.x needs a pair to sign with
+    /// in each of its own sets, and makes one only where the set does not exist.
+    pub fn restart(&self) -> Result<(), u16> {
+        let mut state = lock(&self.state);
+        if !state.version.is_1() {
+            return Ok(());
+        }
+        for set in OWN_SETS {
+            if state.storage.read(set).is_empty() {
+                state.made.remove(set);
+            }
+            state.make_at_start(set);
+            token::sign(state.version, &state.storage.read(set))?;
+        }
+        Ok(())
     }
 
     /// Lets the next write, and no read, find another session's update in its way.
@@ -166,16 +267,23 @@ impl Hydra {
         lock(&self.state).rejections.push_back(answer);
     }
 
-    /// Refuses everything from now on, as 1.x does when it was not started for plain HTTP.
-    pub fn insecure_http_refused(&self) {
+    /// Refuses everything from now on because it comes over plain HTTP.
+    pub fn refuses_plain_http(&self, form: PlainHttp) {
         let mut state = lock(&self.state);
-        assert!(state.version.is_1(), "only 1.x refuses plain HTTP");
-        state.insecure_http_refused = true;
+        assert!(state.version.is_1() || form == PlainHttp::TlsListener);
+        state.plain_http = Some(form);
     }
 
     /// Lets another administrator put this document once the set, or a key of it, was read next.
     pub fn changes_between(&self, set: &str, document: &Value) {
         lock(&self.state).change_between = Some((set.to_owned(), document.clone()));
+    }
+
+    /// Lets another administrator put this document while the next write to the set is under way.
+    /// PostgreSQL then holds the keys of both; with any other database theirs is the last one.
+    pub fn changes_during(&self, set: &str, document: &Value) {
+        let change = (set.to_owned(), document.clone());
+        lock(&self.state).changes_during.push_back(change);
     }
 
     /// Answers each PUT from now on as ever, but keeps what it had.
@@ -186,12 +294,16 @@ impl Hydra {
 
 impl State {
     fn answer(&mut self, call: &Call) -> Answer {
-        if self.insecure_http_refused {
-            let reason = "can not serve request over insecure http";
-            return self.error(&Refusal::new(502, "Bad Gateway", reason));
+        if let Some(form) = self.plain_http {
+            return self.refusal_of_plain_http(form);
         }
-        let path = decoded(&call.path).unwrap_or_default();
-        let path: Vec<&str> = path.split('/').skip(1).collect();
+        let Some(path) = self.segments(&call.path) else {
+            return self.unknown_route(call);
+        };
+        if path.iter().any(|segment| matches!(&**segment, "." | "..")) {
+            return Answer::empty(307).header("Location", "/");
+        }
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match (call.method.as_str(), path.as_slice()) {
             ("GET", ["health", "ready"]) => Answer::json(200, json!({ "status": "ok" })),
             ("GET", ["version"]) => Answer::json(200, json!({ "version": self.version.name() })),
@@ -202,39 +314,125 @@ impl State {
             (method, ["admin", "keys", target @ ..]) if !self.version.is_1() => {
                 self.answer_about_keys(call, method, target)
             }
-            _ => unknown_route(call),
+            (method, ["keys", target @ ..]) if self.version >= Version::V26_2 => {
+                self.answer_about_keys(call, method, target)
+            }
+            // The host is missing in what is meant for the admin API.
+            (_, ["keys", ..]) if self.version == Version::V2_2 => {
+                let location = format!("http:///admin{}", call.path);
+                Answer::empty(307).header("Location", location)
+            }
+            _ => self.unknown_route(call),
+        }
+    }
+
+    /// The segments of a path. Before 26.2 an encoded slash parts the path, too.
+    fn segments(&self, path: &str) -> Option<Vec<String>> {
+        if self.version >= Version::V26_2 {
+            return path.split('/').skip(1).map(decoded).collect();
+        }
+        let path = decoded(path)?;
+        Some(path.split('/').skip(1).map(str::to_owned).collect())
+    }
+
+    fn refusal_of_plain_http(&self, form: PlainHttp) -> Answer {
+        const UNRECOGNIZABLE: &str = "The error is unrecognizable";
+        match (form, self.version) {
+            (PlainHttp::TlsListener, _) => {
+                text(400, "Client sent an HTTP request to an HTTPS server.\n")
+            }
+            (_, Version::V1_0) => {
+                let mut body = self.error_body(&Refusal::new(502, UNRECOGNIZABLE, ""));
+                body["error_debug"] = json!("Can not serve request over insecure http");
+                Answer::json(502, body)
+            }
+            _ => self.error(&Refusal::new(502, "error", UNRECOGNIZABLE)),
         }
     }
 
     fn answer_about_keys(&mut self, call: &Call, method: &str, target: &[&str]) -> Answer {
         if target.contains(&"") {
-            return unknown_route(call);
+            return self.unknown_route(call);
+        }
+        if let [set, ..] = target {
+            self.make_at_start(set);
         }
         let outcome = match (method, target) {
             ("GET", [set]) => self.get_set(set),
             ("GET", [set, kid]) => self.get_key(set, kid),
-            ("POST", [set]) => self.write(|state| state.post(set, &call.body)),
-            ("PUT", [set]) => self.write(|state| state.put_set(set, &call.body)),
+            ("POST", [set]) => self.write(set, |state| state.post(set, &call.body)),
+            ("PUT", [set]) => self.write(set, |state| state.put_set(set, &call.body)),
             // The kid in the body is the one that counts.
-            ("PUT", [set, _]) => self.write(|state| state.put_key(set, &call.body)),
-            ("DELETE", [set]) => self.write(|state| {
+            ("PUT", [set, _]) => self.write(set, |state| state.put_key(set, &call.body)),
+            ("DELETE", [set]) => self.write(set, |state| {
                 state.storage.delete(set);
                 Ok(Answer::empty(204))
             }),
-            ("DELETE", [set, kid]) => self.write(|state| {
+            ("DELETE", [set, kid]) => self.write(set, |state| {
                 state.storage.delete_key(set, kid);
                 Ok(Answer::empty(204))
             }),
-            _ => return unknown_route(call),
+            _ => return self.unknown_route(call),
         };
         outcome.unwrap_or_else(|refusal| self.error(&refusal))
     }
 
-    /// Carries a write out, unless it is one that is to be rejected.
-    fn write(&mut self, write: impl FnOnce(&mut State) -> Outcome) -> Outcome {
-        match self.rejections.pop_front() {
-            Some(rejection) => Ok(rejection),
-            None => write(self),
+    /// Carries out a write, unless it is one that is to be rejected. Another one may take place at
+    /// the same time.
+    fn write(&mut self, set: &str, write: impl FnOnce(&mut State) -> Outcome) -> Outcome {
+        if let Some(rejection) = self.rejections.pop_front() {
+            return Ok(rejection);
+        }
+        let before = self.storage.clone();
+        let outcome = write(self);
+        match self.changes_during.front() {
+            Some((changed, _)) if changed == set => {
+                let (_, document) = self.changes_during.pop_front().expect("a change");
+                self.change_during(set, before, &document, outcome)
+            }
+            _ => outcome,
+        }
+    }
+
+    /// What another session's PUT makes of a set that was `before` when both began.
+    fn change_during(
+        &mut self,
+        set: &str,
+        before: Storage,
+        document: &Value,
+        outcome: Outcome,
+    ) -> Outcome {
+        let theirs = keys_of(self.version, document).expect("keys that the server accepts");
+        if self.storage.database() != Database::Postgres {
+            self.replace(set, theirs)
+                .expect("a set that the server accepts");
+            return outcome;
+        }
+        // Neither sees what the other one inserts; each deletes what was there before.
+        for old in before.read(set) {
+            let is_ours = self.storage.read(set).contains(&old);
+            if is_ours {
+                self.storage.delete_key(set, storage::kid(&old));
+            }
+        }
+        match self.storage.insert(set, theirs.clone()) {
+            Ok(()) => outcome,
+            Err(conflict) => {
+                self.storage = before;
+                self.replace(set, theirs)
+                    .expect("a set that the server accepts");
+                Err(conflict)
+            }
+        }
+    }
+
+    /// 1.x makes a pair for each of its own sets when it starts. Here that happens when the set is
+    /// first needed.
+    fn make_at_start(&mut self, set: &str) {
+        let is_own = self.version.is_1() && OWN_SETS.contains(&set);
+        if is_own && self.made.insert(set.to_owned()) && self.storage.read(set).is_empty() {
+            let made = self.create(set, &json!({ "alg": "RS256", "use": "sig", "kid": "" }));
+            made.expect("a pair of the server's own");
         }
     }
 
@@ -266,7 +464,7 @@ impl State {
     }
 
     fn put_set(&mut self, set: &str, body: &str) -> Outcome {
-        let keys = keys_of(&self.parsed(body)?)?;
+        let keys = keys_of(self.version, &self.parsed(body)?)?;
         if !self.forgets_writes {
             self.replace(set, keys.clone())?;
         }
@@ -274,7 +472,7 @@ impl State {
     }
 
     fn put_key(&mut self, set: &str, body: &str) -> Outcome {
-        let key = check::kept(&self.parsed(body)?)?;
+        let key = kept(self.version, &self.parsed(body)?)?;
         if !self.forgets_writes {
             self.storage.delete_key(set, storage::kid(&key));
             self.storage.insert(set, vec![key.clone()])?;
@@ -303,21 +501,29 @@ impl State {
     fn change_after_reading(&mut self, set: &str) {
         let due = self.change_between.take_if(|(changed, _)| changed == set);
         if let Some((set, document)) = due {
-            let change = keys_of(&document).and_then(|keys| self.replace(&set, keys));
+            let keys = keys_of(self.version, &document);
+            let change = keys.and_then(|keys| self.replace(&set, keys));
             change.expect("a set that the server accepts");
         }
     }
 
-    fn signer(&self, set: &str) -> Option<String> {
-        let mut keys = self.storage.read(set).into_iter();
-        let private = keys.find(|key| key["d"].is_string())?;
-        Some(storage::kid(&private).to_owned())
-    }
-
-    fn discovery(&self) -> Answer {
-        let keys = OWN_SETS.iter().flat_map(|set| self.storage.read(set));
-        let keys: Vec<_> = keys.filter_map(|key| public_form(&key)).collect();
-        Answer::json(200, json!({ "keys": keys }))
+    /// 500 for everybody while one of the server's own sets has a symmetric key, and 404 on 1.x if
+    /// one of them is missing.
+    fn discovery(&mut self) -> Answer {
+        let mut published = Vec::new();
+        for set in OWN_SETS {
+            self.make_at_start(set);
+            let keys = self.storage.read(set);
+            if keys.iter().any(|key| key["kty"] == "oct") {
+                return self.error(&Refusal::new(500, "Internal Server Error", ""));
+            }
+            if keys.is_empty() && self.version.is_1() {
+                let reason = "Unable to locate the requested resource";
+                return self.error(&Refusal::new(404, "Not Found", reason));
+            }
+            published.extend(keys.iter().filter_map(public_form));
+        }
+        Answer::json(200, json!({ "keys": published }))
     }
 
     /// The JSON object that a body holds.
@@ -328,6 +534,10 @@ impl State {
     }
 
     fn error(&self, refusal: &Refusal) -> Answer {
+        Answer::json(refusal.status, self.error_body(refusal))
+    }
+
+    fn error_body(&self, refusal: &Refusal) -> Value {
         let mut body = json!({
             "error": refusal.error,
             "error_description": refusal.description,
@@ -338,27 +548,53 @@ impl State {
             body["error_debug"] = json!("");
             body["request_id"] = json!("");
         }
-        Answer::json(refusal.status, body)
+        body
+    }
+
+    /// The 404 of a wrong address or version, which is not that of a missing set.
+    fn unknown_route(&self, call: &Call) -> Answer {
+        const REASON: &str = "The requested route does not exist. Make sure you are using the right path, domain, and port.";
+        let accept = call.header("Accept").unwrap_or_default();
+        match self.version {
+            Version::V26_2 => text(404, "404 page not found\n"),
+            Version::V1_0 | Version::V1_10 => {
+                let body = json!({ "error": format!("Error 404 - {REASON}") });
+                text(404, &body.to_string())
+            }
+            _ if accept.contains("application/json") => {
+                let error = json!({ "code": 404, "message": "Not Found", "reason": REASON });
+                Answer::json(404, json!({ "error": error }))
+            }
+            _ => Answer::html(404, "<html><body>There is no such route here</body></html>"),
+        }
     }
 }
 
+fn text(status: u16, body: &str) -> Answer {
+    Answer::empty(status)
+        .header("Content-Type", "text/plain; charset=utf-8")
+        .body(body)
+}
+
 /// The keys of a JWK Set as they are kept, in its order.
-fn keys_of(document: &Value) -> Outcome<Vec<Value>> {
+fn keys_of(version: Version, document: &Value) -> Outcome<Vec<Value>> {
     match &document["keys"] {
-        Value::Array(keys) => keys.iter().map(check::kept).collect(),
+        Value::Array(keys) => keys.iter().map(|key| kept(version, key)).collect(),
         Value::Null => Ok(Vec::new()),
         _ => Err(Refusal::malformed(400, "keys is no array")),
     }
 }
 
-/// The 404 of a wrong address or version, which is not that of a missing set.
-fn unknown_route(call: &Call) -> Answer {
-    let accept = call.header("Accept").unwrap_or_default();
-    if accept.contains("application/json") {
-        Answer::json(404, json!({ "error": "There is no such route here" }))
-    } else {
-        Answer::html(404, "<html><body>There is no such route here</body></html>")
+/// What a version keeps of a key that it accepts.
+fn kept(version: Version, key: &Value) -> Outcome<Value> {
+    let mut key = check::kept(key)?;
+    if let (false, X5u::Fails) = (key["x5u"].is_null(), version.x5u()) {
+        return Err(Refusal::new(500, "Internal Server Error", ""));
     }
+    if let (Some(members), X5u::Dropped) = (key.as_object_mut(), version.x5u()) {
+        members.retain(|name, _| !["x5u", "x5t", "x5t#S256"].contains(&name.as_str()));
+    }
+    Ok(key)
 }
 
 /// A path with its percent-encoding undone, so that an encoded slash parts it as well.

@@ -5,6 +5,7 @@
 pub mod apinizer;
 pub mod authlete;
 pub mod clerk;
+pub mod cut;
 pub mod hostile;
 pub mod hydra;
 pub mod ory;

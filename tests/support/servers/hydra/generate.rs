@@ -42,8 +42,8 @@ pub fn generate(version: Version, wanted: &Value) -> Outcome<Vec<Value>> {
 fn algorithms(version: Version) -> &'static [&'static str] {
     match version {
         Version::V1_0 => &["RS256", "ES512", "HS256", "HS512"],
-        Version::V1_11 => &["RS256", "ES512", "HS256", "HS512", "ES256", "EdDSA"],
-        Version::V2_0 | Version::V2_2 => &[
+        Version::V1_10 | Version::V1_11 => &["RS256", "ES512", "HS256", "HS512", "ES256", "EdDSA"],
+        Version::V2_0 | Version::V2_2 | Version::V26_2 => &[
             "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
             "EdDSA",
         ],

@@ -1,0 +1,77 @@
+//! A gateway that ends connections without an answer.
+
+use super::hostile::Listener;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// When a gateway cuts the connection of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Once it has the whole request; the server never sees it.
+    Before,
+    /// Once the server has carried out the request and answered, as after its write timeout.
+    After,
+}
+
+/// A gateway in front of a server that cuts the connection at the first calls of a method.
+pub struct Cutting {
+    listener: Listener,
+    cut: Arc<AtomicUsize>,
+}
+
+impl Cutting {
+    /// Takes the address of the server, `http://127.0.0.1:PORT`.
+    pub fn in_front_of(server: &str, when: Cut, method: &'static str, times: usize) -> Cutting {
+        let server = server.replace("http://", "");
+        let cut = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&cut);
+        let listener = Listener::start("127.0.0.1", move |mut client| {
+            let Ok((head, body)) = read_request(client) else {
+                return;
+            };
+            let is_due = head.starts_with(method) && count.load(Ordering::SeqCst) < times;
+            if !is_due {
+                let _ = pass_on(&mut client, &server, &head, &body);
+                return;
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            if when == Cut::After {
+                let _ = pass_on(&mut io::sink(), &server, &head, &body);
+            }
+        });
+        Cutting { listener, cut }
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    pub fn address(&self) -> String {
+        format!("http://{}", self.listener.address())
+    }
+
+    /// How many connections were cut so far.
+    pub fn cuts(&self) -> usize {
+        self.cut.load(Ordering::SeqCst)
+    }
+}
+
+/// The head and the body of a request.
+pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
+    let mut reader = BufReader::new(client);
+    let mut head = String::new();
+    while reader.read_line(&mut head)? > 2 {}
+    let lowercase = head.to_ascii_lowercase();
+    let length = lowercase.split("content-length: ").nth(1);
+    let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body)?;
+    Ok((head, body))
+}
+
+/// Sends a request to a server, and its whole answer to the client.
+fn pass_on(client: &mut impl io::Write, server: &str, head: &str, body: &[u8]) -> io::Result<()> {
+    let mut server = TcpStream::connect(server)?;
+    let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    server.write_all(&[head.as_bytes(), body].concat())?;
+    io::copy(&mut server, client).map(drop)
+}

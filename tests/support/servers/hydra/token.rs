@@ -1,0 +1,73 @@
+//! How a Hydra signs: with which key, under which kid, or not at all.
+
+use super::Version;
+use super::storage::kid;
+use serde_json::Value;
+
+/// What the header of a token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    pub kid: String,
+    pub alg: String,
+}
+
+/// Signs with the keys of a set, in the order in which the database returns them. The error is the
+/// status of the answer to whoever wanted a token.
+pub fn sign(version: Version, keys: &[Value]) -> Result<Token, u16> {
+    match version.is_1() {
+        true => sign_with_pair(keys),
+        false => sign_with_first(keys),
+    }
+}
+
+/// 1.x signs RS256 with the first public key and the first other key, which must be an RSA pair by
+/// their kids.
+fn sign_with_pair(keys: &[Value]) -> Result<Token, u16> {
+    if keys.is_empty() {
+        return Err(404);
+    }
+    let public = keys.iter().find(|key| is_public(key)).ok_or(500_u16)?;
+    let private = keys.iter().find(|key| !is_public(key)).ok_or(500_u16)?;
+    let suffix = |key: &Value, prefix| kid(key).replacen(prefix, "", 1);
+    let is_pair = suffix(public, "public:") == suffix(private, "private:");
+    let are_rsa = public["kty"] == "RSA" && private["kty"] == "RSA";
+    match is_pair && are_rsa {
+        true => Ok(Token {
+            kid: kid(public).to_owned(),
+            alg: "RS256".to_owned(),
+        }),
+        false => Err(500),
+    }
+}
+
+/// 2.x signs with the first key that is not public, by that key's `alg`.
+fn sign_with_first(keys: &[Value]) -> Result<Token, u16> {
+    let first = keys.iter().find(|key| !is_public(key)).ok_or(500_u16)?;
+    if first["kty"] == "oct" {
+        return Ok(Token {
+            kid: String::new(),
+            alg: "HS256".to_owned(),
+        });
+    }
+    let alg = first["alg"].as_str().unwrap_or_default();
+    let fits = match alg {
+        "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => first["kty"] == "RSA",
+        "ES256" => first["crv"] == "P-256",
+        "ES384" => first["crv"] == "P-384",
+        "ES512" => first["crv"] == "P-521",
+        "EdDSA" => first["crv"] == "Ed25519",
+        _ => false,
+    };
+    match fits {
+        true => Ok(Token {
+            kid: kid(first).to_owned(),
+            alg: alg.to_owned(),
+        }),
+        false => Err(500),
+    }
+}
+
+/// Returns true for a key without a private part; a symmetric key is never public.
+pub fn is_public(key: &Value) -> bool {
+    key["d"].is_null() && key["kty"] != "oct"
+}
