@@ -72,6 +72,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let held = server.get(&there, Form::Private)?.unwrap_or_default();
     let policy = Policy {
         prune: Prune::All,
+        issuer: server.kind.storage.issuer_of(&there),
         now: ctx.now,
         ..Policy::default()
     };

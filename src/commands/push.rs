@@ -1,5 +1,7 @@
 //! `jwks push`: send sets to a server.
 
+mod report;
+
 use super::record::Record;
 use super::report::{Whose, count, list_names};
 use super::server::{ConnectionArgs, for_each_set, set_name, split_name};
@@ -13,8 +15,7 @@ use crate::keystore::log::Verb;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
 use clap::Args;
-use serde::Serialize;
-use std::collections::BTreeSet;
+pub(super) use report::Report;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,41 +87,6 @@ pub struct PushArgs {
     connection: ConnectionArgs,
 }
 
-/// What a push tells with `--json`.
-#[derive(Debug, Serialize)]
-pub(super) struct Report {
-    set: String,
-    remote: String,
-    /// The set's name there.
-    name: String,
-    sent: Vec<Sent>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    removed: Vec<String>,
-    /// The keys that the server does not take.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    refused: Vec<Refused>,
-    /// The key that signs there afterwards, where the order decides it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signer: Option<String>,
-    changed: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    dry_run: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Sent {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<String>,
-    private: bool,
-}
-
-/// A key that the server does not take.
-#[derive(Debug, Serialize)]
-struct Refused {
-    kid: String,
-    reason: String,
-}
-
 /// Runs `jwks push`.
 pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
     let Some(remote) = &args.all else {
@@ -181,6 +147,7 @@ fn push(
             true => Ed25519::AsEdDsa,
             false => Ed25519::AsItIs,
         },
+        issuer: server.kind.storage.issuer_of(there),
         now: ctx.now,
     };
     let mut plan = push::plan(&local, &before, &server.kind.storage, policy, &ctx.checks)?;
@@ -244,68 +211,6 @@ pub(super) fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &Plan) {
             "{key:?} is sent public only, because it has neither use nor alg; run `jwks set {name} --kid {key} --use sig{}` to let it sign",
             alg.unwrap_or_default()
         ));
-    }
-}
-
-impl Report {
-    /// Whether anything was changed there.
-    pub(super) fn changes(&self) -> bool {
-        self.changed
-    }
-
-    /// Returns an error that names the keys that the server did not take.
-    pub(super) fn complete(&self) -> Result<()> {
-        let kids: Vec<_> = self.refused.iter().map(|key| &key.kid).collect();
-        if kids.is_empty() {
-            return Ok(());
-        }
-        let (number, names) = (count(kids.len(), "key"), list_names(&kids));
-        let (set, target) = (&self.set, format!("{}:{}", self.remote, self.name));
-        let reasons: BTreeSet<_> = self.refused.iter().map(|key| &*key.reason).collect();
-        let reasons: Vec<_> = reasons.into_iter().collect();
-        Err(Error::refused(format!(
-            "{number} of set {set} not sent to {target} ({names}): {}",
-            reasons.join("; ")
-        ))
-        .hint(format!(
-            "run `jwks create {set} --alg ALG` for a key that the server takes, or keep these in another set"
-        )))
-    }
-
-    /// What the plan of a push is, or was.
-    pub(super) fn of(
-        plan: &Plan,
-        server: &Remote,
-        name: &SetName,
-        there: &str,
-        dry_run: bool,
-    ) -> Report {
-        let sent = plan.items.iter().filter(|item| item.fate != Fate::Same);
-        let sent = sent.map(|item| Sent {
-            kid: item.name.kid.clone(),
-            private: item.private,
-        });
-        let signer = plan.signer.as_ref().and_then(KeyName::handle);
-        Report {
-            set: name.to_string(),
-            remote: server.name.clone(),
-            name: there.to_owned(),
-            sent: sent.collect(),
-            removed: handles(&plan.gone),
-            refused: plan.refused.iter().map(Refused::of).collect(),
-            signer: signer.map(str::to_owned),
-            changed: plan.changes() && !dry_run,
-            dry_run,
-        }
-    }
-}
-
-impl Refused {
-    fn of((name, why): &(KeyName, String)) -> Refused {
-        Refused {
-            kid: name.handle().unwrap_or("(without kid)").to_owned(),
-            reason: why.clone(),
-        }
     }
 }
 

@@ -85,8 +85,7 @@ impl Change<'_> {
 
     /// Returns true if the server signs tokens of its own with this set.
     fn is_own(&self) -> bool {
-        let issuer = self.server.kind.storage.issuer;
-        issuer.is_some_and(|issuer| issuer.owns(self.set))
+        self.server.kind.storage.issuer_of(self.set).is_some()
     }
 
     fn check_keyless(&self, ctx: &Context, keyless: Keyless) -> Result<()> {

@@ -5,6 +5,7 @@ mod wanted;
 
 use super::KeySet;
 use super::index::Index;
+use super::issuer::Issuer;
 use super::lifecycle::{self, State};
 use super::merge::KeyName;
 use super::storage::Storage;
@@ -64,6 +65,8 @@ pub struct Policy<'a> {
     pub prune: Prune,
     /// The name under which Ed25519 is sent.
     pub ed25519: Ed25519,
+    /// The rules for the tokens of the server's own, if it signs them with this set.
+    pub issuer: Option<&'static Issuer>,
     /// The time, in seconds since 1970.
     pub now: i64,
 }
@@ -149,7 +152,12 @@ pub fn plan(
     policy: Policy,
     budget: &Budget,
 ) -> Result<Plan> {
-    let states = lifecycle::signing_states(local, policy.now, budget);
+    // A key that the server does not take, takes the place of no signer there.
+    let counts = |key: &Key| {
+        let is_taken = || (storage.refuses)(&key.members().unwrap_or_default()).is_none();
+        is_key_pair(key) && is_taken() && !has_error(&findings(key, budget))
+    };
+    let states = lifecycle::states_among(local, policy.now, counts);
     let index = Index::of(remote);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
@@ -210,7 +218,7 @@ pub fn plan(
     refuse_shared_kids(&plan.set, storage)?;
     if storage.order_decides() {
         let now = storage.signer(remote);
-        plan.put_the_signer_first(local, &states, storage, now, !policy.only.is_empty());
+        plan.put_the_signer_first(local, &states, storage, now, policy);
         plan.name_the_signer(storage, now);
     }
     plan.set.add_members(remote);

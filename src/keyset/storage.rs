@@ -62,6 +62,11 @@ impl Storage {
         matches!(self.signing, Signing::FirstSecret | Signing::FirstPair)
     }
 
+    /// The rules for the server's own tokens, if it signs them with the set of this name.
+    pub fn issuer_of(&self, set: &str) -> Option<&'static Issuer> {
+        self.issuer.filter(|issuer| issuer.owns(set))
+    }
+
     /// Returns true if a member survives.
     pub fn keeps(&self, name: &str) -> bool {
         self.members.is_none_or(|members| members.contains(&name))

@@ -23,6 +23,7 @@ use entry::{Entry, TOKEN, split_header};
 use http::{Client, Endpoint, Notify, Options, Watch};
 use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
 use place::Place;
+use settle::{Difference, Signer};
 use token::Token;
 
 /// A server that can be asked.
@@ -38,33 +39,6 @@ pub struct Remote {
     server: Box<dyn Server>,
     notify: Notify,
     watch: Watch,
-}
-
-/// Which key may sign after a write, if the order decides it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signer {
-    /// The one that was first in what was written.
-    Same,
-    /// Any: the server decides where a single key goes.
-    Any,
-}
-
-/// In what a server's set differs from what was written.
-#[derive(Debug, PartialEq, Eq)]
-enum Difference {
-    /// In its keys, in words.
-    Keys(String),
-    /// In the key that signs, and in nothing else.
-    Signer,
-}
-
-impl Difference {
-    fn in_words(&self) -> &str {
-        match self {
-            Difference::Keys(words) => words,
-            Difference::Signer => "another key signs, or none",
-        }
-    }
 }
 
 /// The entry that an address in place of a name stands for.

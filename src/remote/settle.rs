@@ -4,8 +4,8 @@
 //! the rows of one write tie, and their order is arbitrary: MySQL and MariaDB keep whole seconds,
 //! and Hydra 1.0 on PostgreSQL one time for each call.
 
+use super::Remote;
 use super::http::Event;
-use super::{Difference, Remote, Signer};
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
 use std::time::Duration;
@@ -17,6 +17,33 @@ const PAUSES: [Duration; 3] = [
     Duration::from_millis(1100),
     Duration::from_millis(1100),
 ];
+
+/// Which key may sign after a write, if the order decides it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signer {
+    /// The one that was first in what was written.
+    Same,
+    /// Any: the server decides where a single key goes.
+    Any,
+}
+
+/// In what a server's set differs from what was written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Difference {
+    /// In its keys, in words.
+    Keys(String),
+    /// In the key that signs, and in nothing else.
+    Signer,
+}
+
+impl Difference {
+    pub(super) fn in_words(&self) -> &str {
+        match self {
+            Difference::Keys(words) => words,
+            Difference::Signer => "another key signs, or none",
+        }
+    }
+}
 
 /// Whether the key signs that is to.
 enum Outcome {

@@ -120,6 +120,7 @@ impl Server {
             only: &[],
             prune: Prune::Expired,
             ed25519: self.ed25519,
+            issuer: self.remote.kind.storage.issuer_of(&self.name),
             now: ctx.now,
         };
         let mut plan = plan(

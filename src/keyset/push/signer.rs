@@ -1,6 +1,6 @@
 //! Who signs after a push, where the first private key does.
 
-use super::Plan;
+use super::{Plan, Policy};
 use crate::key::Key;
 use crate::key::check::Budget;
 use crate::key::public::is_key_pair;
@@ -13,8 +13,8 @@ use std::collections::HashSet;
 
 impl Plan {
     /// Puts the key that is to sign where the server looks for it: the active key of the line that
-    /// signs now, or else the first active key of ours. Keys that the server can sign with are
-    /// preferred. If only some keys were named, no other line takes over. If none of ours is active,
+    /// signs now, or else the first active key of ours. If the server signs tokens of its own with
+    /// the set, keys that it can sign with come before others. If only some keys were named, no other line takes over. If none of ours is active,
     /// the key that signs now stays the first.
     pub(super) fn put_the_signer_first(
         &mut self,
@@ -22,7 +22,7 @@ impl Plan {
         states: &[State],
         storage: &Storage,
         now: Option<&Key>,
-        only_named: bool,
+        policy: Policy,
     ) {
         let signers = local.keys.iter().zip(states).filter(|(key, state)| {
             **state == State::Active && Header::of(key).effective_use() == Some("sig")
@@ -38,7 +38,7 @@ impl Plan {
         let is_ours = |key: &Key| is_key_pair(key) && signers.contains(&identity(key, storage));
         let mut ours: Vec<usize> = (0..keys.len()).filter(|i| is_ours(&keys[*i])).collect();
         let can_sign = |i: &usize| {
-            let mut issuer = storage.issuer.into_iter();
+            let mut issuer = policy.issuer.into_iter();
             issuer.all(|issuer| issuer.unfit(&keys[*i]).is_none())
         };
         if ours.iter().any(can_sign) {
@@ -52,7 +52,7 @@ impl Plan {
         };
         let first_pair = || keys.iter().position(is_key_pair);
         let chosen = successor
-            .or_else(|| as_now().filter(|_| only_named))
+            .or_else(|| as_now().filter(|_| !policy.only.is_empty()))
             .or(ours.first().copied())
             .or_else(as_now)
             .or_else(first_pair);

@@ -2,6 +2,8 @@
 
 mod answer;
 mod halves;
+mod issuer;
+mod place;
 
 use super::{Auth, Form, Generate, Kind, Operation, Server, Sets};
 use crate::error::{Error, Result};
@@ -10,42 +12,22 @@ use crate::key::members::Members;
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::issuer::{Issuer, WithoutKey};
 use crate::keyset::storage::{Signing, Storage};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
-use crate::remote::place::{Place, parse_address, parse_setting};
 use crate::secret::Secret;
 use answer::{Meaning, meaning};
 use halves::{Order, PRIVATE};
+use issuer::{ISSUER, ISSUER_V1, order};
+use place::{network, self_hosted};
 use std::cell::Cell;
 use std::collections::HashSet;
 use ureq::http::Method;
-use url::Url;
 
 /// What survives in Hydra's database.
 const MEMBERS: &[&str] = &[
     "use", "kty", "kid", "crv", "alg", "k", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi",
     "x5c", "x5u", "x5t", "x5t#S256",
 ];
-
-/// The sets that Hydra signs its own tokens with.
-const OWN_SETS: &[&str] = &["hydra.openid.id-token", "hydra.jwt.access-token"];
-
-/// What 2.x signs with.
-static ISSUER: Issuer = Issuer {
-    sets: OWN_SETS,
-    algorithms: &[
-        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
-    ],
-    without_key: WithoutKey::Generates,
-};
-
-/// What 1.x signs with: other RSA algorithms come out as RS256, and all else fails.
-static ISSUER_V1: Issuer = Issuer {
-    sets: OWN_SETS,
-    algorithms: &["RS256"],
-    without_key: WithoutKey::Fails,
-};
 
 /// What the three have in common.
 const COMMON: Kind = Kind {
@@ -113,46 +95,6 @@ pub static ORY: Kind = Kind {
 
 /// The longest id of a set or key, in characters.
 const LONGEST_ID: usize = 255;
-
-/// The variable in which Ory's own clients look for an address.
-const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
-
-fn self_hosted(place: &Place, kind: &Kind) -> Result<Url> {
-    let url = address(place, kind)?;
-    let path = url.path().trim_end_matches('/');
-    match ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
-        false => Ok(url),
-        true => Err(Error::usage(format!(
-            "{} is given the address without {path}",
-            kind.name
-        ))),
-    }
-}
-
-fn address(place: &Place, kind: &Kind) -> Result<Url> {
-    match (&place.url, std::env::var(ADDRESS_VARIABLE)) {
-        (None, Ok(address)) if !address.is_empty() => parse_address(&address),
-        _ => parse_setting(place, kind.name),
-    }
-}
-
-fn network(place: &Place) -> Result<Url> {
-    match (&place.url, &place.project_slug) {
-        (None, Some(slug)) => {
-            let is_slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            if slug.is_empty() || !slug.chars().all(is_slug) {
-                return Err(Error::usage(format!("{slug:?} is no project slug")));
-            }
-            parse_address(&format!("https://{slug}.projects.oryapis.com"))
-        }
-        (Some(_), Some(_)) => Err(Error::usage(
-            "--project-slug and --url both say where the project is",
-        )),
-        _ => self_hosted(place, &ORY).map_err(|error| {
-            error.hint("--project-slug SLUG, --url URL or ORY_SDK_URL says which project")
-        }),
-    }
-}
 
 /// Why Hydra does not take a key.
 fn refuses(members: &Members, longest_id: usize) -> Option<String> {
@@ -313,14 +255,6 @@ impl Hydra {
             true => halves::split(form, bare_kids),
             false => vec![Key::from(form)],
         }
-    }
-}
-
-/// How the order of the halves of this set is judged.
-fn order(set: &str) -> Order {
-    match ISSUER_V1.owns(set) {
-        true => Order::Signs,
-        false => Order::Other,
     }
 }
 

@@ -93,11 +93,11 @@ pub fn join(set: &KeySet<'static>, order: Order) -> KeySet<'static> {
 /// first public and of the first other entry, if these are the same.
 pub fn signer(set: &KeySet, order: Order) -> Option<String> {
     let is_public = |key: &&Key| !has_private_member(key);
+    let is_meant =
+        |key: &&Key| order == Order::Signs || Header::of(key).kty.as_deref() != Some("oct");
     let first = |wanted: bool| {
-        set.keys
-            .iter()
-            .find(|key| is_public(key) == wanted)
-            .map(name)
+        let mut keys = set.keys.iter().filter(is_meant);
+        keys.find(|key| is_public(key) == wanted).map(name)
     };
     let (other, _) = first(false)?;
     if order == Order::Other && bare(&other) == other {
