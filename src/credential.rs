@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The longest secret, in octets.
 const LONGEST: u64 = 64 << 10;
 
+/// The environment variable that holds the passphrase of encrypted sets.
+pub const PASSPHRASE_VARIABLE: &str = "JWKS_PASSPHRASE";
+
 /// The name of standard input on the command line.
 pub const STANDARD_INPUT: &str = "-";
 
@@ -73,8 +76,11 @@ pub fn file(path: &Path) -> Result<Content> {
     })
 }
 
-/// What a command prints; its standard error is the user's.
-pub fn command(command: &str) -> Result<Secret<Vec<u8>>> {
+/// Runs a shell command and returns what it prints; its standard error is the user's.
+///
+/// The command inherits the environment without the passphrase and without the variables in
+/// `secrets`, so that one secret never reaches the program that fetches another.
+pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
     let failed = |why: String| Error::failed(format!("the command {command:?} {why}"));
     let (shell, flag) = match cfg!(windows) {
         true => ("cmd", "/C"),
@@ -82,6 +88,10 @@ pub fn command(command: &str) -> Result<Secret<Vec<u8>>> {
     };
     let mut shell = Command::new(shell);
     shell.args([flag, command]);
+    shell.env_remove(PASSPHRASE_VARIABLE);
+    for variable in secrets {
+        shell.env_remove(variable);
+    }
     // Standard input is not the command's: it may be the keys.
     let spawned = shell.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = spawned.map_err(|error| failed(format!("cannot be run: {error}")))?;

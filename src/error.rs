@@ -60,6 +60,8 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     cause: Option<anyhow::Error>,
+    /// What the message begins with or names, so that no caller names it again.
+    subject: Option<String>,
 }
 
 /// The result of everything that can fail here.
@@ -73,6 +75,7 @@ impl Error {
             message: message.into(),
             hint: None,
             cause: None,
+            subject: None,
         }
     }
 
@@ -128,9 +131,20 @@ impl Error {
         self
     }
 
-    /// Says in front of the message what it is about: `about: message`.
-    pub fn about(mut self, about: impl fmt::Display) -> Self {
-        self.message = format!("{about}: {}", self.message);
+    /// Puts what the error is about in front of the message: `subject: message`. A message that
+    /// names the same subject already stays as it is.
+    pub fn about(mut self, subject: impl fmt::Display) -> Self {
+        let subject = subject.to_string();
+        if self.subject.as_ref() != Some(&subject) {
+            self.message = format!("{subject}: {}", self.message);
+            self.subject = Some(subject);
+        }
+        self
+    }
+
+    /// Declares that the message names its subject already.
+    pub fn names(mut self, subject: impl fmt::Display) -> Self {
+        self.subject = Some(subject.to_string());
         self
     }
 

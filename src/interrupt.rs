@@ -1,48 +1,116 @@
-//! Ctrl-C: what is said before the end, and no end while the terminal is in a state of its own.
+//! Signals that end the program: what is said before the end, and a terminal that is left as it was.
 
 use std::io;
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The exit code of a program that was interrupted: 128 and the number of the signal.
-const INTERRUPTED: i32 = 130;
+/// Added to the number of a signal it makes the exit code of a program that the signal ended.
+const BY_SIGNAL: i32 = 128;
 
-/// Whether a secret is being typed: what is typed is not shown until its reader has ended.
-static IS_ASKING: AtomicBool = AtomicBool::new(false);
+/// The number of SIGINT, which Ctrl-C sends.
+const INTERRUPT: i32 = 2;
 
 /// What is said before the end.
 static LAST_WORDS: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 
-/// Has something said when the program is interrupted.
+/// Has something said when SIGINT or SIGTERM ends the program.
 pub fn last_words(say: impl Fn() + Send + 'static) {
     *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(say));
-    handle();
+    #[cfg(unix)]
+    signals::handle(signals::ENDING);
 }
 
-/// Reads a secret. Where that is interrupted the program ends once the terminal is as it was.
+/// Reads a secret from the terminal, which shows nothing of it. Whatever ends that, the terminal is
+/// as it was before: Ctrl-C, or a signal from outside.
 pub fn while_asking<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    handle();
-    IS_ASKING.store(true, Ordering::SeqCst);
-    let asked = ask();
-    IS_ASKING.store(false, Ordering::SeqCst);
-    match asked {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => process::exit(INTERRUPTED),
+    #[cfg(unix)]
+    let _guard = signals::guard_terminal();
+    match ask() {
+        // Ctrl-C is a character here and no signal.
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            process::exit(BY_SIGNAL + INTERRUPT)
+        }
         asked => asked,
     }
 }
 
-fn handle() {
-    let handler = || {
-        if IS_ASKING.load(Ordering::SeqCst) {
-            return;
+#[cfg(unix)]
+mod signals {
+    use super::{BY_SIGNAL, LAST_WORDS};
+    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    use std::collections::BTreeSet;
+    use std::fs::File;
+    use std::io::{self, Write as _};
+    use std::process;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::thread;
+
+    /// The signals that ask the program to end.
+    pub const ENDING: &[i32] = &[SIGINT, SIGTERM];
+
+    /// The signals that end a program at a terminal.
+    const AT_TERMINAL: &[i32] = &[SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+
+    /// The terminal and its settings, while it does not show what is typed.
+    static TERMINAL: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+
+    /// The signals that are handled already.
+    static HANDLED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+    /// Keeps the settings of the terminal until it is dropped.
+    pub struct Guard;
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            *lock(&TERMINAL) = None;
         }
-        let words = LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(say) = &*words {
+    }
+
+    /// Has the terminal put back as it is now by every signal that ends the program.
+    pub fn guard_terminal() -> Guard {
+        let settings = open_terminal().ok().and_then(|terminal| {
+            let settings = tcgetattr(&terminal).ok()?;
+            Some((terminal, settings))
+        });
+        *lock(&TERMINAL) = settings;
+        handle(AT_TERMINAL);
+        Guard
+    }
+
+    fn open_terminal() -> io::Result<File> {
+        File::options().read(true).write(true).open("/dev/tty")
+    }
+
+    /// Handles these signals from now on.
+    pub fn handle(signals: &[i32]) {
+        let mut handled = lock(&HANDLED);
+        let new = signals.iter().filter(|signal| handled.insert(**signal));
+        let new: Vec<i32> = new.copied().collect();
+        // Where signals cannot be handled, they do what they do by default.
+        let Ok(mut signals) = Signals::new(new) else {
+            return;
+        };
+        thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                end(signal);
+            }
+        });
+    }
+
+    fn end(signal: i32) {
+        if let Some((terminal, settings)) = &*lock(&TERMINAL) {
+            let _ = tcsetattr(terminal, OptionalActions::Now, settings);
+            // The cursor is still in the line of the prompt.
+            let _ = writeln!(&*terminal);
+        } else if let Some(say) = &*lock(&LAST_WORDS) {
             say();
         }
-        process::exit(INTERRUPTED);
-    };
-    // Where it is there already it does the same.
-    let _ = ctrlc::set_handler(handler);
+        process::exit(BY_SIGNAL + signal);
+    }
+
+    fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

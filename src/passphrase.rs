@@ -1,6 +1,6 @@
 //! Where the passphrases of encrypted sets come from, and those that are known already.
 
-use crate::credential;
+use crate::credential::{self, PASSPHRASE_VARIABLE};
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::prompt::Prompt;
@@ -12,8 +12,7 @@ use std::rc::Rc;
 /// A passphrase that several may hold.
 pub type Passphrase = Rc<Secret<String>>;
 
-/// The variables that hold a passphrase, or the file that does.
-const VARIABLE: &str = "JWKS_PASSPHRASE";
+/// The variable that holds the path of a file with the passphrase.
 const FILE_VARIABLE: &str = "JWKS_PASSPHRASE_FILE";
 
 /// The ways to a passphrase, each gone once in a run at most.
@@ -21,17 +20,21 @@ const FILE_VARIABLE: &str = "JWKS_PASSPHRASE_FILE";
 pub struct Passphrases {
     file: Option<String>,
     command: Option<String>,
+    /// The variables that `command` must not inherit.
+    secrets: Vec<String>,
     given: OnceCell<Option<Passphrase>>,
     typed: RefCell<Vec<Passphrase>>,
 }
 
 impl Passphrases {
     /// The passphrase is on the first line of `file` or of what `command` prints; where there are
-    /// none it is looked for in the environment, and then asked for.
-    pub fn new(file: Option<String>, command: Option<String>) -> Self {
+    /// none it is looked for in the environment, and then asked for. The command does not inherit
+    /// the environment variables in `secrets`.
+    pub fn new(file: Option<String>, command: Option<String>, secrets: Vec<String>) -> Self {
         Passphrases {
             file,
             command,
+            secrets,
             ..Passphrases::default()
         }
     }
@@ -55,13 +58,13 @@ impl Passphrases {
             return from_file(path, out).map(Some);
         }
         if let Some(command) = &self.command {
-            let octets = credential::command(command)?;
+            let octets = credential::command(command, &self.secrets)?;
             return credential::first_line(&octets, &format!("the command {command:?}")).map(Some);
         }
         if let Some(path) = credential::variable(FILE_VARIABLE)? {
             return from_file(path.expose(), out).map(Some);
         }
-        credential::variable(VARIABLE)
+        credential::variable(PASSPHRASE_VARIABLE)
     }
 
     /// Those that were typed in this run, the last one first.
@@ -125,7 +128,7 @@ fn from_file(path: &str, out: &Output) -> Result<Secret<String>> {
     let content = credential::file(Path::new(path))?;
     if content.is_open {
         out.warn(format!(
-            "others have access to {path}, which holds a passphrase: chmod 600 it"
+            "{path} holds a passphrase and others have access to it: run `chmod 600 {path}`"
         ));
     }
     credential::first_line(&content.octets, path)
@@ -133,6 +136,6 @@ fn from_file(path: &str, out: &Output) -> Result<Secret<String>> {
 
 fn missing(what: &str) -> Error {
     Error::denied(format!("the passphrase of {what} is needed")).hint(format!(
-        "give it with --passphrase-file FILE, --passphrase-command COMMAND, {FILE_VARIABLE} or {VARIABLE}, or on a terminal"
+        "give it with --passphrase-file FILE, --passphrase-command COMMAND, {FILE_VARIABLE} or {PASSPHRASE_VARIABLE}, or on a terminal"
     ))
 }

@@ -10,23 +10,25 @@ fn commands() {
     for store in ["store", "dated", "logged", "encrypted", "rotated"] {
         make_private(&directory.join("base").join(store));
     }
+    set_mode(&directory.join("base/password"), 0o600);
     trycmd::TestCases::new()
         .default_bin_path(env!("CARGO_BIN_EXE_jwks"))
         .case("tests/cmd/*.toml");
 }
 
-/// A checkout does not know that the keystore's files are private.
-#[cfg(unix)]
+/// Gives the files of a keystore the modes that they have in use, which a checkout loses.
 fn make_private(store: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let set = |path: &Path, mode| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("own files");
-    };
-    set(store, 0o700);
+    set_mode(store, 0o700);
     for entry in fs::read_dir(store).expect("the fixture") {
-        set(&entry.expect("an entry").path(), 0o600);
+        set_mode(&entry.expect("an entry").path(), 0o600);
     }
 }
 
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("own files");
+}
+
 #[cfg(not(unix))]
-fn make_private(_: &Path) {}
+fn set_mode(_: &Path, _: u32) {}

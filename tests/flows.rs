@@ -1,6 +1,10 @@
-//! What takes several steps: completion, encryption, examples, kills, faults, locks, losses, other tools, permissions,
+//! What takes several steps: certificates, changes of mind, completion, encryption, examples, kills, faults, locks, losses, other tools, permissions,
 //! pipelines, rotation, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
 
+#[path = "flows/certificates.rs"]
+mod certificates;
+#[path = "flows/changes_of_mind.rs"]
+mod changes_of_mind;
 #[path = "flows/completion.rs"]
 mod completion;
 #[path = "flows/crash.rs"]
@@ -45,6 +49,8 @@ mod rotation_faults;
 mod rotation_schedules;
 #[path = "support/servers/mod.rs"]
 mod servers;
+#[path = "flows/signals.rs"]
+mod signals;
 #[path = "flows/streams.rs"]
 mod streams;
 #[path = "support/mod.rs"]
@@ -95,6 +101,8 @@ mod hydra_signer;
 mod hydra_v1;
 #[path = "flows/remote/ory.rs"]
 mod ory;
+#[path = "flows/remote/presigned.rs"]
+mod presigned;
 #[path = "flows/remote/remotes.rs"]
 mod remotes;
 #[path = "flows/remote/remotes_file.rs"]
@@ -113,6 +121,8 @@ mod transfer;
 mod transfer_back;
 #[path = "flows/remote/transfer_diff.rs"]
 mod transfer_diff;
+#[path = "flows/remote/transfer_export.rs"]
+mod transfer_export;
 #[path = "flows/remote/wire.rs"]
 mod wire;
 #[path = "flows/remote/wire_certificates.rs"]

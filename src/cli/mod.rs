@@ -263,13 +263,19 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         Err(error) => return Err((out, error.about("--now"))),
     };
     let lock_wait = Duration::from_secs(global.lock_wait);
+    let remotes = Registry::new(configuration_directory(), lock_wait);
+    let secrets = match global.passphrase_command {
+        Some(_) => remotes.token_variables(),
+        None => Vec::new(),
+    };
     Ok(Context {
         store: Keystore::new(directory, lock_wait),
-        remotes: Registry::new(configuration_directory(), lock_wait),
         passphrases: Passphrases::new(
             global.passphrase_file.clone(),
             global.passphrase_command.clone(),
+            secrets,
         ),
+        remotes,
         weak: Cell::new(false),
         checks: Budget::default(),
         prompt: Prompt::new(global.yes, global.no_input),

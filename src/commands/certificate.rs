@@ -3,34 +3,38 @@
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::format::certificate::Certificate;
-use crate::key::format::self_signed::self_signed;
+use crate::key::format::self_signed::{self_signed, validity_of};
 use crate::key::format::subject::Subject;
 use crate::key::members::Members;
 use clap::Args;
 
-/// How long a certificate is valid that nobody said more about, in days.
+/// How long a certificate is valid by default, in days.
 const DAYS: u32 = 365;
 
-/// What stands in a certificate that is made here.
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// The options of a self-signed certificate.
 #[derive(Debug, Args)]
 pub struct CertificateArgs {
     /// The subject of the certificate, such as 'CN=api, O=Example'; CN is the set's name by default
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
 
-    /// How many days the certificate is valid from now on; 365 by default
+    /// How many days the certificate is valid; 365 by default. It is valid from the nbf of the key, or
+    /// from now; a key with an exp decides the end itself
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: Option<u32>,
 }
 
 impl CertificateArgs {
-    /// Whether anything was said about the certificate.
+    /// Returns true if one of the options is given.
     pub fn are_given(&self) -> bool {
         self.subject.is_some() || self.days.is_some()
     }
 
-    /// Makes certificates, with the set's name as common name where no subject was given.
+    /// Returns a maker of certificates. Their subject is the set's name by default.
     pub fn maker(&self, ctx: &Context, set: &str) -> Result<Maker> {
         let subject = match &self.subject {
             Some(subject) => Subject::parse(subject)?,
@@ -41,7 +45,7 @@ impl CertificateArgs {
         };
         Ok(Maker {
             subject,
-            days: self.days.unwrap_or(DAYS),
+            days: self.days,
             now: ctx.now,
         })
     }
@@ -50,13 +54,24 @@ impl CertificateArgs {
 /// Makes self-signed certificates.
 pub struct Maker {
     subject: Subject,
-    days: u32,
+    days: Option<u32>,
     now: i64,
 }
 
 impl Maker {
-    /// A certificate for a private key, signed with it.
+    /// Makes a certificate for a private key, signed with it. It is valid from the key's `nbf`, or from
+    /// now, to the key's `exp`, or for `--days`.
     pub fn certify(&self, members: &Members) -> Result<Certificate> {
-        self_signed(members, &self.subject, self.now, self.days)
+        let seconds = i64::from(self.days.unwrap_or(DAYS)) * DAY;
+        let validity = validity_of(members, self.now, seconds);
+        self_signed(members, &self.subject.to_der()?, validity)
+    }
+
+    /// Warns if `--days` is given and the key's `exp` ends the certificate instead.
+    pub fn warn_of_days(&self, ctx: &Context, members: &Members) {
+        if self.days.is_some() && members.has("exp") {
+            ctx.out
+                .warn("--days is ignored: the certificate expires with the key");
+        }
     }
 }

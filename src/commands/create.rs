@@ -15,12 +15,14 @@ use crate::key::attributes::check_operations;
 use crate::key::format::certificate;
 use crate::key::generate::{Plan, Request};
 use crate::key::members::Members;
-use crate::key::public::{Dates, public_form};
+use crate::key::public::{Dates, holds_secret, public_form};
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::import::check_kid;
+use crate::keyset::lifecycle;
 use crate::keyset::merge::KeyName;
+use crate::keyset::takeover::{Takeover, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use clap::{Args, ValueEnum};
@@ -95,7 +97,7 @@ pub struct CreateArgs {
     #[arg(long, value_name = "SOURCE", default_value = "thumbprint")]
     kid_from: KidFrom,
 
-    /// How many keys
+    /// How many keys; only the last of them is active
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
@@ -109,7 +111,8 @@ pub struct CreateArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
 
-    /// Certify each key with itself: x5c and x5t#S256 hold a self-signed certificate
+    /// Give each key a self-signed certificate, as x5c and x5t#S256. It is valid from --nbf, or from
+    /// now, to --exp, or for --days
     #[arg(long, conflicts_with = "remote")]
     x509: bool,
 
@@ -132,6 +135,12 @@ pub struct CreateArgs {
 struct Report<'a> {
     set: &'a str,
     created: Vec<JsonKeyName<'a>>,
+    /// The kid of the new key that signs from now on, if it takes over from another one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    activated: Vec<&'a str>,
+    /// The kid of the key that it takes over from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    retired: Vec<&'a str>,
     keys: Vec<Members<'static>>,
 }
 
@@ -155,15 +164,21 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     }
     check_operations(&args.key_ops)?;
 
+    warn_of_born_retired(ctx, args.count);
     let is_new = !ctx.store.contains(&name)?;
     let protection = args.encrypt.protection(ctx, &name)?;
     // The keys are made before the lock is taken, so that nobody waits for them.
     let keys = generate(ctx, args, &plan, dates, maker.as_ref())?;
-    let created = ctx
-        .store
-        .change(&name, IfMissing::Create, protection.as_ref(), |set| {
-            add(set, keys, args, ctx.now)
-        })?;
+    let (created, takeovers) =
+        ctx.store
+            .change(&name, IfMissing::Create, protection.as_ref(), |set| {
+                let first = set.keys.len();
+                let created = add(set, keys, args, ctx.now)?;
+                let positions: Vec<usize> = (first..set.keys.len()).collect();
+                // Keys that hold a private part take each other's place; the others do not sign.
+                let states = |set: &KeySet| lifecycle::states_among(set, ctx.now, holds_secret);
+                Ok((created, succession(set, &positions, states).takeovers))
+            })?;
     Record::of(ctx, Whose::here(name.as_str()))
         .keys(Verb::Created, &created)
         .append();
@@ -178,11 +193,36 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     };
     let set = if is_new { "the new set" } else { "set" };
     let status = format!("created {keys} in {set} {name}: {what}");
-    report(ctx, name.as_str(), &created, &status)
+    report(ctx, name.as_str(), &created, &takeovers, &status)
 }
 
-fn report(ctx: &Context, set: &str, created: &[Key], status: &str) -> Result<()> {
+/// Says before the keys are made that only one of several can be active.
+fn warn_of_born_retired(ctx: &Context, number: u32) {
+    if number > 1 {
+        let others = number - 1;
+        let (keys, verb) = match others {
+            1 => ("key", "is"),
+            _ => ("keys", "are"),
+        };
+        ctx.out.warn(format!(
+            "only the last of the {number} keys is active; the other {others} {keys} {verb} retired from the start"
+        ));
+    }
+}
+
+/// Reports the keys that were created, and those that take over from other keys of the set.
+fn report(
+    ctx: &Context,
+    set: &str,
+    created: &[Key],
+    takeovers: &[Takeover],
+    status: &str,
+) -> Result<()> {
     let names: Vec<_> = created.iter().map(KeyName::of).collect();
+    let handles = takeovers
+        .iter()
+        .filter_map(|takeover| Some((takeover.signer.handle()?, takeover.instead.handle()?)));
+    let handles: Vec<_> = handles.collect();
     if ctx.out.is_json() {
         let public = created
             .iter()
@@ -190,10 +230,19 @@ fn report(ctx: &Context, set: &str, created: &[Key], status: &str) -> Result<()>
         return ctx.out.json(&Report {
             set,
             created: json_names(&names),
+            activated: handles.iter().map(|(new, _)| *new).collect(),
+            retired: handles.iter().map(|(_, old)| *old).collect(),
             keys: public.collect(),
         });
     }
     ctx.out.status(status);
+    for (new, old) in handles {
+        ctx.out
+            .status(format!("{new} signs from now on; {old} is retired"));
+        ctx.out.status(format!(
+            "verifiers with a cached copy of the set do not know {new} yet; `jwks rotate {set} --force` stages a key before it signs"
+        ));
+    }
     ctx.out.lines(names.iter().filter_map(KeyName::handle))
 }
 
@@ -219,8 +268,7 @@ fn dates(ctx: &Context, args: &CreateArgs) -> Result<(Option<i64>, Option<i64>)>
 fn certificate_maker(ctx: &Context, args: &CreateArgs, set: &str) -> Result<Option<Maker>> {
     match (args.x509, args.certificate.are_given()) {
         (true, _) => args.certificate.maker(ctx, set).map(Some),
-        (false, true) => Err(Error::usage("a subject or days, and no certificate")
-            .hint("--x509 makes a certificate for the key")),
+        (false, true) => Err(Error::usage("--subject and --days require --x509")),
         (false, false) => Ok(None),
     }
 }
@@ -254,6 +302,9 @@ fn generate(
             }
         }
         if let Some(maker) = maker {
+            if keys.is_empty() {
+                maker.warn_of_days(ctx, &members);
+            }
             certificate::attach(&[&maker.certify(&members)?], &mut members);
         }
         keys.push(members);

@@ -8,12 +8,12 @@ use super::server::RemoteArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
-use crate::key::check::{has_error, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
+use crate::keyset::takeover::{Succession, can_sign, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use clap::Args;
@@ -28,9 +28,10 @@ Examples:
 
 /// Delete keys or a whole set
 ///
-/// What will go is said first, and asked on a terminal; without one --yes is needed. The last
-/// active signing key of a set goes with --force only, also when the whole set goes. A key is named
-/// in full here: the first characters of a kid could mean another key the second time.
+/// The command shows what will be lost, and asks on a terminal; pass --yes to confirm without one. If
+/// another key signs in place of a deleted one, it says which. Pass --force to delete keys without which
+/// no key of the set signs. A key is named in full: the first characters of a kid could mean another key
+/// the second time.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {
@@ -50,7 +51,7 @@ pub struct DeleteArgs {
     #[arg(long)]
     if_exists: bool,
 
-    /// Delete the last active signing key too
+    /// Delete active signing keys even if no key of the set signs without them
     #[arg(short, long)]
     force: bool,
 
@@ -64,6 +65,9 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     remote: Option<&'a str>,
     deleted: Vec<String>,
+    /// The keys that sign in place of deleted ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    activated: Vec<String>,
     set_deleted: bool,
 }
 
@@ -80,31 +84,33 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     };
     let document = match read {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
-            return report(ctx, Whose::here(name.as_str()), Vec::new(), false);
+            return report(ctx, Whose::here(name.as_str()), Vec::new(), &[], false);
         }
         document => document?,
     };
     let set = document.parse()?;
     let states = lifecycle::states(&set, ctx.now);
     let positions = chosen(args, &args.kids, name.as_str(), &set, &states)?;
-    if !args.force {
-        // A public key, however new, takes the place of no signer.
-        let can_sign = |key: &Key| holds_secret(key) && !has_error(&public_findings(key));
-        let signing = lifecycle::states_among(&set, ctx.now, can_sign);
-        keep_a_signer(name.as_str(), &set, &signing, &positions)?;
-    }
     if args.is_whole() {
-        return delete_set(ctx, &name, &set);
+        return delete_set(ctx, &name, &set, &states);
     }
     if positions.is_empty() {
-        return report(ctx, Whose::here(name.as_str()), Vec::new(), false);
+        return report(ctx, Whose::here(name.as_str()), Vec::new(), &[], false);
     }
+    // A public key, however new, takes the place of no signer.
+    let succession = succession(&set, &positions, |set| {
+        lifecycle::states_among(set, ctx.now, can_sign)
+    });
+    let signing = signing_instead(args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
     let going = describe(&set, &states, &positions);
-    let what = format!(
+    let mut what = format!(
         "set {name} would lose {}: {going}",
         count(keys.len(), "key")
     );
+    if !signing.is_empty() {
+        what = format!("{what}; {} again from now on", sign(&signing));
+    }
     ctx.prompt.confirm(&ctx.out, &what)?;
     ctx.change(&name, IfMissing::Fail, |now| {
         // What was shown is what goes: the same keys must still be there.
@@ -116,7 +122,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         }
         Ok(())
     })?;
-    finish(ctx, Whose::here(name.as_str()), &keys, false)
+    finish(ctx, Whose::here(name.as_str()), &keys, &signing, false)
 }
 
 impl DeleteArgs {
@@ -164,24 +170,24 @@ fn chosen(
     Ok(positions)
 }
 
-/// Refuses to leave a set without a key that signs, where it has one.
-fn keep_a_signer(name: &str, set: &KeySet, states: &[State], going: &[usize]) -> Result<()> {
-    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-    let signs = |i: &usize| {
-        let key = &set.keys[*i];
-        states[*i] == State::Active
-            && headers[*i].effective_use() == Some("sig")
-            && holds_secret(key)
-            && !has_error(&public_findings(key))
-    };
-    let signers: Vec<usize> = (0..headers.len()).filter(signs).collect();
-    if signers.is_empty() || signers.iter().any(|signer| !going.contains(signer)) {
-        return Ok(());
+/// Returns the kids of the keys that sign in place of deleted ones. A deletion after which no key of the
+/// set signs is refused without --force.
+fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Result<Vec<String>> {
+    if succession.ends_signing && !args.force {
+        return Err(
+            Error::refused(format!("set {name} would have no active signing key left"))
+                .hint("create its successor first: jwks create; or insist with --force"),
+        );
     }
-    Err(
-        Error::refused(format!("set {name} would have no active signing key left"))
-            .hint("create its successor first: jwks create; or insist with --force"),
-    )
+    let takeovers = succession.takeovers.iter();
+    let kids = takeovers.filter_map(|takeover| takeover.instead.handle());
+    Ok(kids.map(str::to_owned).collect())
+}
+
+/// `a signs`, `a, b sign`.
+fn sign(kids: &[String]) -> String {
+    let verb = if kids.len() == 1 { "signs" } else { "sign" };
+    format!("{} {verb}", list_names(kids))
 }
 
 /// The keys in words: kid, algorithm, state, and whether a private part is lost.
@@ -206,23 +212,35 @@ fn describe(set: &KeySet, states: &[State], positions: &[usize]) -> String {
     list_names(&words)
 }
 
-fn delete_set(ctx: &Context, name: &SetName, set: &KeySet) -> Result<()> {
-    let private = set.keys.iter().filter(|key| holds_secret(key)).count();
+fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, states: &[State]) -> Result<()> {
+    let positions: Vec<usize> = (0..set.keys.len()).collect();
     let keys = count(set.keys.len(), "key");
-    let what = format!("set {name} would be deleted with {keys}, {private} of them private");
+    let what = match positions.is_empty() {
+        true => format!("set {name} would be deleted; it has no keys"),
+        false => {
+            let going = describe(set, states, &positions);
+            format!("set {name} would be deleted with {keys}: {going}")
+        }
+    };
     ctx.prompt.confirm(&ctx.out, &what)?;
     ctx.store
         .remove(name, |now| match now.is_none_or(|now| now == set) {
             true => Ok(()),
             false => Err(changed_meanwhile(name)),
         })?;
-    finish(ctx, Whose::here(name.as_str()), &set.keys, true)
+    finish(ctx, Whose::here(name.as_str()), &set.keys, &[], true)
 }
 
-/// Writes down and tells what is gone.
-fn finish(ctx: &Context, whose: Whose, keys: &[Key], set_deleted: bool) -> Result<()> {
+/// Logs and reports the keys that are deleted, and those that sign instead.
+fn finish(
+    ctx: &Context,
+    whose: Whose,
+    keys: &[Key],
+    signing: &[String],
+    set_deleted: bool,
+) -> Result<()> {
     Record::of(ctx, whose).keys(Verb::Removed, keys).append();
-    report(ctx, whose, handles(keys), set_deleted)
+    report(ctx, whose, handles(keys), signing, set_deleted)
 }
 
 fn handles(keys: &[Key]) -> Vec<String> {
@@ -233,12 +251,19 @@ fn handles(keys: &[Key]) -> Vec<String> {
         .collect()
 }
 
-fn report(ctx: &Context, whose: Whose, deleted: Vec<String>, set_deleted: bool) -> Result<()> {
+fn report(
+    ctx: &Context,
+    whose: Whose,
+    deleted: Vec<String>,
+    signing: &[String],
+    set_deleted: bool,
+) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
             set: whose.set,
             remote: whose.remote,
             deleted,
+            activated: signing.to_vec(),
             set_deleted,
         });
     }
@@ -251,6 +276,9 @@ fn report(ctx: &Context, whose: Whose, deleted: Vec<String>, set_deleted: bool) 
                 "deleted {} of set {whose}: {kids}",
                 count(n, "key")
             ));
+            if !signing.is_empty() {
+                ctx.out.status(format!("{} from now on", sign(signing)));
+            }
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::keyset::merge::KeyName;
 use crate::keyset::push::{self, Fate, Item, Plan, Policy, Prune};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
-use crate::remote::kind::Form;
+use crate::remote::kind::{Form, Operation};
 use clap::Args;
 use serde::Serialize;
 
@@ -20,7 +20,9 @@ Examples:
 
 /// Show what differs between a set and a server's
 ///
-/// Keys are compared by thumbprint, and by those members that the server keeps. Texts, orders and members that a server drops make no difference.
+/// Keys are compared by thumbprint, and by the members that the server keeps and a push or an export
+/// sends. Order makes no difference, nor do members that stay in the keystore, the dates of keys that
+/// have none there, and symmetric, unusable or expired keys that are only here.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArgs {
@@ -64,20 +66,31 @@ struct Changed {
 /// Runs `jwks diff`.
 pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
-    let document = ctx.load(&name)?;
-    let local = document.parse()?;
     let (remote, there) = split_name(&args.remote);
     let server = args.connection.open(ctx, remote)?;
+    let storage = &server.kind.storage;
+    // Only a server that signs gets private parts; all else can be compared without a passphrase.
+    let document = match storage.signs() {
+        true => ctx.load(&name)?,
+        false => ctx.look(&name)?,
+    };
+    let local = document.parse()?;
     let there = set_name(&server, there, Some(name.as_str()))?;
     let held = server.get(&there, Form::Private)?.unwrap_or_default();
+    let held = local.dated_like(&held, storage);
     let policy = Policy {
         prune: Prune::All,
         issuer: server.kind.storage.issuer_of(&there),
         now: ctx.now,
         ..Policy::default()
     };
-    let plan = push::plan(&local, &held, &server.kind.storage, policy, &ctx.checks)?;
-    for (key, why) in &plan.left_out {
+    let plan = push::plan(&local, &held, storage, policy, &ctx.checks)?;
+    let is_shown = |key: &KeyName| {
+        plan.gone
+            .iter()
+            .any(|gone| gone.thumbprint == key.thumbprint)
+    };
+    for (key, why) in plan.left_out.iter().filter(|(key, _)| !is_shown(key)) {
         let key = key.handle().unwrap_or("(without kid)");
         ctx.out.status(format!("not compared: {key}, {why}"));
     }
@@ -97,9 +110,11 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     print(ctx, &report)?;
     if !report.private_there.is_empty() {
         let keys = list_names(&report.private_there);
-        ctx.out.status(format!(
-            "a push would take the private part there away: {keys}"
-        ));
+        ctx.out
+            .status(match server.kind.require(Operation::SetSet) {
+                Ok(()) => format!("a push would take the private part there away: {keys}"),
+                Err(_) => format!("{} has the private part, too: {keys}", server.name),
+            });
     }
     if plan.new_signer.is_some() && !differs {
         ctx.out

@@ -22,7 +22,7 @@ use crate::keystore::log::Verb;
 use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
-use deliver::deliver;
+use deliver::{Delivered, deliver};
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -100,8 +100,9 @@ const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 
 /// Write a set or a key for others: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
-/// The public form unless --private. Expired keys, keys without a public form and the dates are
-/// left out of a public export, as of the moment of the export.
+/// The public form unless --private. A public export leaves out expired keys, keys without a public
+/// form, and dates. A file that has the content already is not written again. Encrypted files and
+/// self-signed certificates differ each time, so they are always written.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
@@ -188,15 +189,19 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         false => public_content(ctx, args, &name, &set, &positions)?,
     };
     let delivered = deliver(ctx, args, &content);
-    // A file is there whole or not at all; of what was printed a part may be out.
-    if args.private && (delivered.is_ok() || args.file().is_none()) {
+    let is_out = match &delivered {
+        Ok(delivered) => *delivered == Delivered::Now,
+        // A file is there whole or not at all; of what was printed a part may be out.
+        Err(_) => args.file().is_none(),
+    };
+    if args.private && is_out {
         let keys = positions.iter().map(|i| &set.keys[*i]);
         let keys = keys.filter(|key| holds_secret(key));
         Record::of(ctx, Whose::here(name.as_str()))
             .noted(Verb::Exported, &args.in_words(), keys)
             .append();
     }
-    delivered
+    delivered.map(drop)
 }
 
 impl ExportArgs {

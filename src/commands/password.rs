@@ -45,7 +45,7 @@ impl PasswordArgs {
 
     /// The password of a document that is written: typed twice on a terminal, never empty.
     pub fn new_one(&self, ctx: &Context, what: &str) -> Result<Secret<String>> {
-        match self.given()? {
+        match self.given(ctx)? {
             Some(password) if password.expose().is_empty() => {
                 Err(Error::usage(format!("the password of {what} is empty")))
             }
@@ -55,11 +55,16 @@ impl PasswordArgs {
         }
     }
 
-    fn given(&self) -> Result<Option<Secret<String>>> {
+    fn given(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
         let Some(path) = &self.password_file else {
             return Ok(None);
         };
         let content = credential::file(path.as_ref())?;
+        if content.is_open {
+            ctx.out.warn(format!(
+                "{path} holds a password and others have access to it: run `chmod 600 {path}`"
+            ));
+        }
         credential::first_line(&content.octets, path).map(Some)
     }
 }
@@ -78,7 +83,7 @@ impl Existing<'_> {
         if let Some(given) = self.given.get() {
             return Ok(Secret::new(given.expose().clone()));
         }
-        if let Some(password) = self.args.given()? {
+        if let Some(password) = self.args.given(self.ctx)? {
             let given = self.given.get_or_init(|| password);
             return Ok(Secret::new(given.expose().clone()));
         }

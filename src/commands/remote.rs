@@ -69,7 +69,8 @@ struct AddArgs {
     #[arg(value_parser = PossibleValuesParser::new(KINDS.iter().map(|kind| kind.name)))]
     kind: String,
 
-    /// The address: of Hydra's admin API, of Apinizer's manager, of a JWK Set
+    /// The address: of Hydra's admin API, of Apinizer's manager, or of a JWK Set; {token} if the
+    /// address of a JWK Set is itself a secret, such as a presigned one
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
 
@@ -230,6 +231,9 @@ fn absolute(file: &Option<PathBuf>) -> Result<Option<PathBuf>> {
 
 /// Private keys and tokens will not go there without being told each time.
 fn warn_of_plain_http(ctx: &Context, entry: &Entry) -> Result<()> {
+    if entry.has_secret_address() {
+        return Ok(());
+    }
     let (kind, base) = (entry.kind()?, entry.base()?);
     if kind.traffic == Traffic::Private && base.scheme() == "http" && !is_loopback(&base) {
         ctx.out.warn(
@@ -296,7 +300,7 @@ fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
     rows.push(("token", token_in_words(&entry, kind)));
     let in_header = entry.headers.iter().any(|header| header.contains(TOKEN));
     let has_token = entry.token_source().is_some() || kind.auth == Auth::Required;
-    if has_token && !in_header {
+    if has_token && !in_header && !entry.has_secret_address() {
         rows.push(("sent as", kind.token.to_owned()));
     }
     for header in header_names(&entry) {

@@ -127,5 +127,7 @@ pub fn describe(index: usize, key: &Key) -> String {
 
 /// Someone else changed the set between what was shown and what was to be done.
 pub fn changed_meanwhile(name: &SetName) -> Error {
-    Error::refused(format!("set {name} was changed meanwhile")).hint("run the command again")
+    Error::refused(format!("set {name} was changed meanwhile"))
+        .names(format!("set {name}"))
+        .hint("run the command again")
 }

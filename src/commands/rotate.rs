@@ -131,11 +131,7 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
         let number = count(failed.len(), "set");
         let summary = format!("{number} not rotated: {}", list_names(&failed));
         for (name, error) in failures {
-            let about = format!("set {name}");
-            ctx.out.error(&match error.to_string().starts_with(&about) {
-                true => error,
-                false => error.about(about),
-            });
+            ctx.out.error(&error.about(format!("set {name}")));
         }
         return Err(Error::of(kind, summary));
     }
@@ -216,6 +212,7 @@ fn rotate_set(
     let is_asked = args.force || !args.compromised.is_empty() || options.asks_for_another_key();
     if schedule.every.is_none() && !is_asked {
         return Err(Error::usage(format!("set {name} has no schedule"))
+            .names(format!("set {name}"))
             .hint("--every 30d says how long a key signs; --save keeps that for the next time"));
     }
     let server = servers.look(&options, name)?;

@@ -22,12 +22,12 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Remote options")]
 pub struct ConnectionArgs {
-    /// How long a connection may take
+    /// The time limit for resolving the name of the server, and for connecting to it
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     connect_timeout: u64,
 
-    /// How long a whole call may take
+    /// The time limit for a whole call
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
@@ -102,7 +102,11 @@ impl ConnectionArgs {
 /// The token of a remote; asked for where one is needed and nothing says where it is.
 fn find_token(ctx: &Context, entry: &Entry, notify: &Notify) -> Result<Option<Token>> {
     let kind = entry.kind()?;
-    let found = token::find(entry, kind, notify)?;
+    let secrets = match entry.token_command {
+        Some(_) => ctx.remotes.token_variables(),
+        None => Vec::new(),
+    };
+    let found = token::find(entry, kind, &secrets, notify)?;
     if found.is_some() || kind.auth != Auth::Required {
         return Ok(found);
     }

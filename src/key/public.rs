@@ -2,6 +2,7 @@
 
 use super::Key;
 use super::check;
+use super::format::certificate;
 use super::key_type::{KEY_TYPES, KeyType};
 use super::members::Members;
 use super::summary::{SUCCESSOR, size};
@@ -9,7 +10,9 @@ use std::collections::HashSet;
 
 /// The members of every kty that are published as they are, with their JSON type.
 const TEXTS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256"];
-const DATES: &[&str] = &["iat", "nbf", "exp"];
+
+/// The members that hold the dates of a key, in seconds since 1970.
+pub const DATES: &[&str] = &["iat", "nbf", "exp"];
 
 /// Whether a member of a key is one that is registered for some kty, or for all (RFC 7517 section
 /// 8.1.2), or a date.
@@ -42,8 +45,9 @@ pub enum Dates {
 }
 
 /// The public form of a key: an allow-list for each kty (RFC 7517 section 4, RFC 7518 section 6),
-/// with `key_ops` turned to the operations of the public key. Members that are not registered
-/// are left out, for nobody knows whether they are secret. Works without OpenSSL.
+/// with `key_ops` turned to the operations of the public key. Members that are not registered are
+/// left out, because they may be secret. So are certificate digests that do not belong to `x5c`.
+/// Works without OpenSSL.
 pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublishable> {
     let members = key.members().map_err(|_| Unpublishable::Invalid)?;
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
@@ -57,7 +61,9 @@ pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublis
         return Err(Unpublishable::Unsupported);
     }
     let key_type = key_type.ok_or(Unpublishable::Unsupported)?;
-    Ok(keep_public(key_type, &members, dates))
+    let mut public = keep_public(key_type, &members, dates);
+    certificate::remove_wrong_digests(&mut public);
+    Ok(public)
 }
 
 fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'static> {

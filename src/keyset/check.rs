@@ -39,7 +39,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
                 finding,
             });
         };
-        for finding in check::findings(key, budget) {
+        for finding in check::findings_at(key, now, budget) {
             add(finding.rule, finding.message);
         }
         let kty = header.kty.as_deref().unwrap_or_default().to_owned();

@@ -5,6 +5,7 @@ use super::index::Index;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::check::{Budget, findings, has_error, public_findings};
+use crate::key::format::certificate;
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
@@ -299,8 +300,10 @@ fn updated(own: &Key, new: &Key, budget: &Budget) -> Option<Key<'static>> {
     };
     let downgrade = private(&own_members) && !private(&new_members);
     let overlay = |takes: &dyn Fn(&str) -> bool| {
+        let takes = |name: &str| takes(name) && !certificate::DESCRIBING.contains(&name);
         let mut result = own_members.clone();
         result.overlay(new_members.iter().filter(|(name, _)| takes(name)));
+        certificate::take_over(&mut result, &new_members);
         result
     };
     // A public key's operations are not those of its key pair.

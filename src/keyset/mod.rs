@@ -7,6 +7,7 @@
 
 pub mod changes;
 pub mod check;
+pub mod diff;
 pub mod import;
 pub mod index;
 pub mod issuer;
@@ -19,6 +20,7 @@ pub mod rotate;
 pub mod sealed;
 pub mod select;
 pub mod storage;
+pub mod takeover;
 pub mod timeline;
 
 use crate::error::{Error, Result};

@@ -17,7 +17,7 @@ use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
 pub use signer::successors;
 use std::collections::{HashMap, HashSet};
-use wanted::{Wanted, wanted};
+use wanted::{Wanted, wanted, with_private_part};
 
 /// Which private parts are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -309,8 +309,11 @@ impl Plan {
         };
         let private = has_private_member(&wanted);
         let is_stripped = was_private && !private;
-        let only_strips =
-            is_stripped && there.is_some_and(|there| storage.differences(local, there).is_empty());
+        let only_strips = is_stripped
+            && there.is_some_and(|there| {
+                let whole = with_members_there(with_private_part(local), there);
+                storage.differences(&whole, there).is_empty()
+            });
         self.items.push(Item {
             name: KeyName::of(local),
             alg: header.alg.or(header.kty).unwrap_or_default().into_owned(),

@@ -236,7 +236,9 @@ impl Keystore {
         }
         let message = format!("set {name} is there twice: {name}{PLAIN} and {name}{ENCRYPTED}");
         let directory = self.directory.display();
-        Err(Error::refused(message).hint(format!("move one of them out of {directory}")))
+        Err(Error::refused(message)
+            .names(format!("set {name}"))
+            .hint(format!("move one of them out of {directory}")))
     }
 
     fn path(&self, name: &SetName, suffix: &str) -> PathBuf {
@@ -320,6 +322,7 @@ impl Keystore {
 /// Somebody has encrypted or decrypted the set since it was read.
 fn protected_meanwhile(name: &SetName) -> Error {
     Error::refused(format!("set {name} was encrypted or decrypted meanwhile"))
+        .names(format!("set {name}"))
         .hint("nothing was changed; run it again")
 }
 

@@ -1,6 +1,7 @@
 //! What is kept of a named server: where it is and where its token comes from, never the token.
 
 use super::http::Trust;
+use super::kind::url::URL;
 use super::kind::{Auth, KINDS, Kind};
 use super::place::{Place, sounds_secret};
 use crate::error::{Error, Result};
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use url::Url;
 
-/// What stands for the token in the value of a header.
+/// What stands for the token in the value of a header, or for the whole address of a `url` remote.
 pub const TOKEN: &str = "{token}";
 
 /// A remote's entry in `remotes.json`. What is `None` is left out there.
@@ -64,6 +65,11 @@ impl Entry {
         (self.kind()?.base)(&self.place)
     }
 
+    /// Returns true if the token is the address itself, as a presigned one is.
+    pub fn has_secret_address(&self) -> bool {
+        self.kind == URL.name && self.place.url.as_deref() == Some(TOKEN)
+    }
+
     /// Refuses what does not fit together, and what would put a secret into the entry.
     pub fn check(&self) -> Result<()> {
         check_name(&self.name)?;
@@ -74,7 +80,15 @@ impl Entry {
                     .hint(format!("{} takes {}", kind.name, kind.settings.join(", "))));
             }
         }
-        self.base()?;
+        match (self.has_secret_address(), self.token_source()) {
+            (false, _) => drop(self.base()?),
+            (true, Some(_)) => {}
+            (true, None) => {
+                return Err(Error::usage(format!(
+                    "--url {TOKEN} requires --token-env, --token-file or --token-command"
+                )));
+            }
+        }
         if let Some(variable) = &self.token_env {
             check_variable(variable)?;
         }

@@ -20,9 +20,9 @@ use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
-use http::{Client, Endpoint, Notify, Options, Watch};
+use http::{Client, Endpoint, Notify, Options, Privacy, Watch};
 use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
-use place::Place;
+use place::{Place, parse_secret_address};
 use settle::{Difference, Signer};
 use token::Token;
 
@@ -79,13 +79,15 @@ impl Remote {
         let (watch, notify) = (options.watch.clone(), options.notify.clone());
         let client = client(entry, kind, token.as_ref(), options)?;
         let address = client.base();
-        let in_header = entry.headers.iter().any(|header| header.contains(TOKEN));
+        // A token that stands somewhere else is not sent as one.
+        let is_placed =
+            entry.has_secret_address() || entry.headers.iter().any(|header| header.contains(TOKEN));
         let secret = token.as_ref().map(|token| &token.secret);
         Ok(Remote {
             name: entry.name.clone(),
             kind,
             address,
-            server: (kind.open)(client, &entry.place, secret.filter(|_| !in_header)),
+            server: (kind.open)(client, &entry.place, secret.filter(|_| !is_placed)),
             token_source: token.map(|token| token.source),
             notify,
             watch,
@@ -368,9 +370,15 @@ fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -
         };
         headers.push((name.to_owned(), Secret::new(value)));
     }
+    let (base, privacy) = match (entry.has_secret_address(), token) {
+        (false, _) => ((kind.base)(&entry.place)?, Privacy::Shown),
+        (true, Some(token)) => (parse_secret_address(&token.secret)?, Privacy::Secret),
+        (true, None) => return Err(token::missing(entry, kind)),
+    };
     let endpoint = Endpoint {
         name: entry.name.clone(),
-        base: (kind.base)(&entry.place)?,
+        base,
+        privacy,
         headers,
         traffic: kind.traffic,
         retries: kind.retries,

@@ -1,7 +1,9 @@
 //! Where servers are: addresses, and the settings that stand for one.
 
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use url::Url;
 
 /// Where a server is, and what of it is meant.
@@ -72,9 +74,10 @@ pub fn parse_address(address: &str) -> Result<Url> {
     if !url.username().is_empty() || url.password().is_some() {
         return refuse("carries a user name or password");
     }
-    if url.query_pairs().any(|(name, _)| sounds_secret(&name)) {
-        return Err(Error::usage("the address carries a secret behind its question mark")
-            .hint("send it as a header: remote add --header 'NAME: {token}' with --token-env or its like"));
+    if has_secret_query(&url) {
+        return Err(Error::usage("the query of the address holds a secret").hint(
+            "keep the whole address in a variable, a file or a command: jwks remote add NAME --kind url --url '{token}' --token-env VAR",
+        ));
     }
     url.set_fragment(None);
     Ok(url)
@@ -85,18 +88,119 @@ pub fn parse_setting(place: &Place, kind: &str) -> Result<Url> {
     parse_address(Place::required("--url", &place.url, kind)?)
 }
 
-/// Whether a name sounds like that of a secret.
+/// Returns true if the name of a header or of a query parameter is one that secrets go by:
+/// a word such as `token` anywhere in it, or a short word such as `sig` that stands by itself.
 pub fn sounds_secret(name: &str) -> bool {
-    const WORDS: &[&str] = &[
+    const PARTS: &[&str] = &[
         "auth",
+        "bearer",
         "cookie",
         "credential",
+        "hmac",
         "key",
+        "passphrase",
         "password",
+        "passwd",
         "secret",
+        "session",
         "signature",
+        "signed",
         "token",
     ];
-    let name = name.to_ascii_lowercase();
-    WORDS.iter().any(|word| name.contains(word))
+    const WORDS: &[&str] = &[
+        "code", "hash", "jwt", "mac", "otp", "pass", "pin", "policy", "pw", "pwd", "sas", "sid",
+        "sig", "sign", "ticket",
+    ];
+    let lower = name.to_ascii_lowercase();
+    PARTS.iter().any(|part| lower.contains(part)) || words(name).any(|word| WORDS.contains(&&*word))
+}
+
+/// Returns true if a parameter in the query of an address goes by the name of a secret, or is a
+/// token.
+pub fn has_secret_query(url: &Url) -> bool {
+    let is_secret =
+        |(name, value): (Cow<str>, Cow<str>)| sounds_secret(&name) || looks_secret(&value);
+    url.query_pairs().any(is_secret)
+}
+
+/// Parses an address that is a secret as a whole. No error repeats any part of it.
+pub fn parse_secret_address(address: &Secret<String>) -> Result<Url> {
+    let is_usable = |url: &Url| {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        matches!(url.scheme(), "http" | "https") && url.host().is_some() && !has_user
+    };
+    let mut url = Url::parse(address.expose())
+        .ok()
+        .filter(is_usable)
+        .ok_or_else(|| {
+            Error::denied("the address that the remote takes from its token is not usable")
+                .hint("it must be a whole address such as https://host/path?query")
+        })?;
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// The words of a name in lower case: `X-Amz-Sig`, `x_amz_sig` and `xAmzSig` have three each.
+fn words(name: &str) -> impl Iterator<Item = String> {
+    let mut words = vec![String::new()];
+    let mut after_lower = false;
+    for c in name.chars() {
+        if !c.is_ascii_alphanumeric() || (after_lower && c.is_ascii_uppercase()) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_ascii_alphanumeric()) {
+            word.push(c.to_ascii_lowercase());
+        }
+        after_lower = c.is_ascii_lowercase();
+    }
+    words.into_iter()
+}
+
+/// Returns true if the value of a query parameter is a token, whatever its name: a JWT or JWE in
+/// compact form.
+fn looks_secret(value: &str) -> bool {
+    value.starts_with("eyJ") && value.contains('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presigned_addresses_are_refused_and_not_repeated() {
+        for query in [
+            "sig=SECRET",
+            "sv=2024-11-04&se=2026-12-01&sr=b&sp=r&sig=SECRET",
+            "X-Amz-Credential=a&X-Amz-Signature=SECRET",
+            "X-Goog-Signature=SECRET",
+            "code=SECRET",
+            "pwd=SECRET",
+            "sid=SECRET",
+            "JWT=SECRET",
+            "q=eyJhbGciOiJub25lIn0.SECRET.",
+            "api_key=SECRET",
+            "accessPass=SECRET",
+            "%73ig=SECRET",
+        ] {
+            let error = parse_address(&format!("https://h/jwks.json?{query}")).unwrap_err();
+            let hint = error.advice().unwrap_or_default();
+            assert!(!format!("{error} {hint}").contains("SECRET"), "{query}");
+        }
+    }
+
+    #[test]
+    fn ordinary_parameters_stay() {
+        for query in [
+            "p=B2C_1_signin",
+            "appid=0b1c",
+            "version=2",
+            "design=x",
+            "format=json",
+        ] {
+            assert!(
+                parse_address(&format!("https://h/keys?{query}")).is_ok(),
+                "{query}"
+            );
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The named remotes: `remotes.json` in the configuration directory, written as a set is.
 
 use super::entry::Entry;
+use super::kind::KINDS;
 use crate::error::{Error, Result};
 use crate::files::lock::Lock;
 use crate::files::{self, Access, Existing};
@@ -66,6 +67,15 @@ impl Registry {
             Some(directory) => Ok(read(&directory.join(FILE))?.remotes),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// The environment variables that may hold a token: those that the remotes name, and those
+    /// that a kind of server reads by default. A file of remotes that cannot be read names none.
+    pub fn token_variables(&self) -> Vec<String> {
+        let entries = self.entries().unwrap_or_default();
+        let named = entries.into_iter().filter_map(|entry| entry.token_env);
+        let usual = KINDS.iter().flat_map(|kind| kind.token_variables);
+        named.chain(usual.map(|name| (*name).to_owned())).collect()
     }
 
     /// The remote with a name.

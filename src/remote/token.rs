@@ -18,8 +18,14 @@ pub struct Token {
     pub source: String,
 }
 
-/// The token of a remote; `None` where nothing says where one is.
-pub fn find(entry: &Entry, kind: &Kind, notify: &Notify) -> Result<Option<Token>> {
+/// Returns the token of a remote, or `None` if nothing says where one is. A command that prints
+/// the token does not inherit the environment variables in `secrets`.
+pub fn find(
+    entry: &Entry,
+    kind: &Kind,
+    secrets: &[String],
+    notify: &Notify,
+) -> Result<Option<Token>> {
     if let Some(variable) = &entry.token_env {
         let missing = || {
             Error::denied(format!("no token: {variable} is not set")).hint(format!(
@@ -34,7 +40,7 @@ pub fn find(entry: &Entry, kind: &Kind, notify: &Notify) -> Result<Option<Token>
         return usable(from_file(file, notify)?, source).map(Some);
     }
     if let Some(command) = &entry.token_command {
-        return usable(from_command(command)?, source).map(Some);
+        return usable(from_command(command, secrets)?, source).map(Some);
     }
     for variable in kind.token_variables {
         if let Some(token) = from_variable(variable)? {
@@ -79,14 +85,15 @@ fn from_file(path: &Path, notify: &Notify) -> Result<Secret<String>> {
     };
     let content = credential::file(path).map_err(unreadable)?;
     if content.is_open {
-        let warning = format!("others have access to {shown}, which holds a token: chmod 600 it");
+        let warning =
+            format!("{shown} holds a token and others have access to it: run `chmod 600 {shown}`");
         notify(Event::Warning(&warning));
     }
     text(content.octets, &format!("the file {shown}"))
 }
 
-fn from_command(command: &str) -> Result<Secret<String>> {
-    let octets = credential::command(command).map_err(|error| {
+fn from_command(command: &str, secrets: &[String]) -> Result<Secret<String>> {
+    let octets = credential::command(command, secrets).map_err(|error| {
         Error::denied(format!("no token: {error}"))
             .hint("the remote takes its token from what that command prints")
     })?;

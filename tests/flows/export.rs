@@ -260,3 +260,81 @@ fn odd_passwords_and_aliases() {
         "{said}"
     );
 }
+
+/// What is written again is another file: its inode and its times would tell those who wait for it.
+#[test]
+fn an_unchanged_export_is_not_written_again() {
+    use std::os::unix::fs::MetadataExt as _;
+    let sandbox = sandbox();
+    let out = sandbox.path().join("out");
+    let written = || {
+        let metadata = fs::metadata(&out).expect("the export");
+        (metadata.ino(), metadata.mtime(), metadata.mtime_nsec())
+    };
+    let forms = [
+        "jwks",
+        "jwk",
+        "pem",
+        "der",
+        "dotenv",
+        "kubernetes",
+        "openssh",
+    ];
+    let private = [
+        "jwks",
+        "jwk",
+        "pem",
+        "der",
+        "sec1",
+        "dotenv",
+        "kubernetes",
+        "openssh",
+    ];
+    let public = forms.map(|form| format!("--to {form} --force"));
+    let private = private.map(|form| format!("--to {form} --force --private"));
+    for options in public.iter().chain(&private) {
+        let _ = fs::remove_file(&out);
+        let export = format!("jwks export api a -o out {options}");
+        let first = sandbox.shell(&export).ok();
+        assert!(first.stderr.contains("wrote out"), "{first:#?}");
+        let before = written();
+        let second = sandbox.shell(&export).ok();
+        assert!(second.stderr.contains("out is unchanged"), "{second:#?}");
+        assert_eq!(written(), before, "{options}");
+        // One octet more or another one is another content.
+        for content in ["other\n", ""] {
+            fs::write(&out, content).expect("a file");
+            sandbox.shell(&export).ok();
+            assert!(!fs::read(&out).expect("the export").is_empty(), "{options}");
+        }
+    }
+    // A set that changes is written; a rotation that changes nothing is none.
+    sandbox.ok(["export", "api", "--force", "-o", "out"]);
+    let before = written();
+    sandbox.ok(["rotate", "api", "--every", "30d"]);
+    sandbox.ok(["export", "api", "-o", "out"]);
+    assert_eq!(written(), before);
+    sandbox.ok(["rotate", "api", "--force"]);
+    sandbox.ok(["export", "api", "-o", "out"]);
+    assert_ne!(written(), before);
+}
+
+/// An unchanged export of private keys that others can read is made private again.
+#[test]
+fn an_unchanged_private_export_does_not_stay_open() {
+    let sandbox = sandbox();
+    let out = sandbox.path().join("out");
+    let export = "export api --private --force -o out";
+    sandbox.ok(export.split(' '));
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o644)).expect("permissions");
+    sandbox.ok(export.split(' '));
+    let mode = fs::metadata(&out).expect("the export").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // A link to an equal file is refused as before.
+    fs::rename(&out, sandbox.path().join("real")).expect("a file");
+    std::os::unix::fs::symlink("real", &out).expect("a link");
+    sandbox.run(export.split(' ')).fails(1);
+    // Private keys were given out twice, and not a third time.
+    sandbox.ok("export api --private --force -o real".split(' '));
+    assert_eq!(sandbox.read_log().matches("exported").count(), 2);
+}

@@ -61,7 +61,7 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
         ));
     }
     let status = format!("created a key in set {set} on {}", server.name);
-    report(ctx, &set, &made.keys, &status)
+    report(ctx, &set, &made.keys, &[], &status)
 }
 
 /// Refuses what only the keystore can do.

@@ -1,12 +1,14 @@
 //! `jwks delete --remote`: keys of a server's set, or the whole set.
 
-use super::{DeleteArgs, chosen, describe, finish, keep_a_signer, report};
+use super::{DeleteArgs, chosen, describe, finish, report, sign, signing_instead};
 use crate::commands::report::{Whose, count};
 use crate::commands::server::{name_there, set_name};
 use crate::commands::signer::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Kind, Result};
 use crate::key::Key;
+use crate::keyset::KeySet;
+use crate::keyset::takeover::succession;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
 
@@ -22,7 +24,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let whose = Whose::there(name, &server.name);
     let set = match server.load(name, Form::Private) {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
-            return report(ctx, whose, Vec::new(), false);
+            return report(ctx, whose, Vec::new(), &[], false);
         }
         set => set?,
     };
@@ -33,11 +35,10 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     // A set that is the only one is never away, only empty.
     let is_nothing = !whole || server.kind.sets == Sets::One;
     if positions.is_empty() && is_nothing {
-        return report(ctx, whose, Vec::new(), false);
+        return report(ctx, whose, Vec::new(), &[], false);
     }
-    if !args.force {
-        keep_a_signer(name, &set, &states, &positions)?;
-    }
+    let states_of = |set: &KeySet| server.kind.storage.states(set, ctx.now);
+    let signing = signing_instead(args, name, &succession(&set, &positions, states_of))?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
     let change = Change {
         server,
@@ -60,10 +61,14 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
         ),
         false => format!("set {name} on {} would lose {number}: {going}", server.name),
     };
+    let what = match signing.is_empty() {
+        true => what,
+        false => format!("{what}; {} from now on", sign(&signing)),
+    };
     ctx.prompt.confirm(&ctx.out, &what)?;
     match whole {
         true => server.delete_set(name, &set)?,
         false => server.delete_keys(name, &set, &keys)?,
     }
-    finish(ctx, whose, &keys, whole)
+    finish(ctx, whose, &keys, &signing, whole)
 }

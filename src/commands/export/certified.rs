@@ -28,6 +28,7 @@ pub(super) fn certificates<'k>(
         })?;
         let members = key.members().unwrap_or_default();
         let kid = members.string("kid").unwrap_or_default();
+        maker.warn_of_days(ctx, &members);
         let certificate = maker.certify(&members);
         let certificate = certificate.map_err(|error| error.about(format!("key {kid:?}")))?;
         pem.push_str(&certificate.to_pem());
@@ -56,11 +57,9 @@ pub(super) fn pkcs12(
     }
     let mut note = None;
     if chain.is_empty() && can_sign(members) {
-        chain.push(
-            args.certificate
-                .maker(ctx, name.as_str())?
-                .certify(members)?,
-        );
+        let maker = args.certificate.maker(ctx, name.as_str())?;
+        maker.warn_of_days(ctx, members);
+        chain.push(maker.certify(members)?);
         note = Some(format!(
             "key {kid:?} has no certificate (x5c): a self-signed one goes along"
         ));

@@ -49,16 +49,35 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
     Ok(())
 }
 
-/// Writes an export to its file, or to standard output.
-pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
+/// What an export did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivered {
+    /// The content is printed, or in its file.
+    Now,
+    /// The file had the content already, and was not written.
+    Before,
+}
+
+/// Writes an export to its file, or to standard output. A file that has the content already is not
+/// written again, unless it holds private keys and others have access to it.
+pub(super) fn deliver(
+    ctx: &Context,
+    args: &ExportArgs,
+    content: &Secret<Vec<u8>>,
+) -> Result<Delivered> {
     let Some(path) = args.file() else {
         let is_json = matches!(args.to, To::Jwks | To::Jwk | To::Kubernetes);
         let text = is_json.then(|| std::str::from_utf8(content.expose()));
-        return match text {
-            Some(Ok(json)) => ctx.out.json_text(json),
-            _ => ctx.out.octets(content.expose()),
-        };
+        match text {
+            Some(Ok(json)) => ctx.out.json_text(json)?,
+            _ => ctx.out.octets(content.expose())?,
+        }
+        return Ok(Delivered::Now);
     };
+    if is_written(path, content, args.private) {
+        ctx.out.status(format!("{} is unchanged", path.display()));
+        return Ok(Delivered::Before);
+    }
     let access = if args.private {
         Access::Private
     } else {
@@ -81,7 +100,21 @@ pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>
         _ => error,
     })?;
     ctx.out.status(format!("wrote {}", path.display()));
-    Ok(())
+    Ok(Delivered::Now)
+}
+
+/// Returns true if a regular file has this content, and its permissions are right: nobody but the owner
+/// has access to private keys.
+fn is_written(path: &Path, content: &Secret<Vec<u8>>, is_private: bool) -> bool {
+    let length = content.expose().len() as u64;
+    let is_right = |metadata: &fs::Metadata| {
+        let is_open = is_private && files::others(metadata) != 0;
+        metadata.is_file() && metadata.len() == length && !is_open
+    };
+    fs::symlink_metadata(path).is_ok_and(|metadata| is_right(&metadata))
+        && fs::read(path)
+            .map(Secret::new)
+            .is_ok_and(|there| there.expose() == content.expose())
 }
 
 /// Refuses a file for others that would lie among the sets.

@@ -1,7 +1,7 @@
 //! A remote in words, with nothing in them that could be a secret.
 
 use crate::error::{Error, Result};
-use crate::remote::entry::Entry;
+use crate::remote::entry::{Entry, TOKEN};
 use crate::remote::kind::{Auth, Kind};
 use crate::remote::place::parse_address;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 /// An address as far as it can hold no secret.
 pub fn shown_address(address: &str) -> String {
     match parse_address(address) {
+        _ if address == TOKEN => TOKEN.to_owned(),
         Ok(_) => address.to_owned(),
         Err(_) => "(no usable address)".into(),
     }

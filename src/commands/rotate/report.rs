@@ -25,6 +25,9 @@ pub(super) struct Report {
     removed: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     postponed: Vec<String>,
+    /// New keys without a certificate that follow keys with one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    uncertified: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next_change: Option<i64>,
     /// What the server got.
@@ -108,6 +111,14 @@ impl Report {
         for step in &steps {
             ctx.out.status(format!("{}: {}", self.set, step.in_words()));
         }
+        for new in plan
+            .new
+            .iter()
+            .filter(|new| new.template.lacks_certificate())
+        {
+            let key = new.template.in_words();
+            self.warn_uncertified(ctx, &format!("the new key ({key}) would have"));
+        }
         self.planned = Some(steps);
     }
 
@@ -134,6 +145,10 @@ impl Report {
                 described(key)
             ));
             self.activated.push(handle(key));
+        }
+        for key in &rotated.uncertified {
+            self.warn_uncertified(ctx, &format!("{} has", described(key)));
+            self.uncertified.push(handle(key));
         }
         for key in &rotated.postponed {
             let from = date(Header::of(key).nbf);
@@ -173,6 +188,14 @@ impl Report {
         }
         self.removed.extend(rotated.removed.iter().map(handle));
         self.changed |= !rotated.is_empty();
+    }
+
+    /// Says that a key has no certificate, although the key that it follows has one.
+    fn warn_uncertified(&self, ctx: &Context, key: &str) {
+        let set = &self.set;
+        ctx.out.warn(format!(
+            "{set}: {key} no certificate, and the key before it has one: jwks renews only certificates that a key signed itself; add one with `jwks set {set} FILE`"
+        ));
     }
 
     /// Names the keys that sign on the server from now on.

@@ -2,14 +2,17 @@
 
 use super::{Budget, Report, Rule};
 use crate::key::base64url;
-use crate::key::format::certificate::Certificate;
+use crate::key::format::certificate::{Certificate, Validity};
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 
 /// The cost of a certificate and of the public key in it, in microseconds.
 const COST: u64 = 75;
+
+const UNCHECKED: &str = "too many certificates to check them all";
 
 /// Checks the certificates of a key against it and against their digests.
 pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
@@ -41,10 +44,7 @@ pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
 fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Option<Certificate> {
     let chain = members.texts("x5c").ok().flatten()?;
     if !budget.spend(COST.saturating_mul(chain.len() as u64)) {
-        report.add(
-            Rule::X5cUnchecked,
-            "too many certificates to check them all",
-        );
+        report.add(Rule::X5cUnchecked, UNCHECKED);
         return None;
     }
     let mut certificates = Vec::new();
@@ -68,4 +68,124 @@ fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Optio
         report.add(Rule::X5cKey, message);
     }
     Some(leaf)
+}
+
+/// Checks that each certificate is valid now and as long as the key. A key that is yet to begin needs
+/// no certificate before that, and one that has expired needs none any more. `now` is in seconds since
+/// 1970.
+pub fn check_dates(members: &Members, now: i64, budget: &Budget, report: &mut Report) {
+    let date = |name| members.seconds(name).ok().flatten();
+    let (nbf, exp) = (date("nbf"), date("exp"));
+    let needed = nbf.map_or(now, |nbf| nbf.max(now));
+    if exp.is_some_and(|exp| exp <= now) {
+        return;
+    }
+    let number = members
+        .texts("x5c")
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+        .len();
+    if number == 0 || is_unchecked(report) {
+        return;
+    }
+    if !budget.spend(COST.saturating_mul(number as u64)) {
+        return report.add(Rule::X5cUnchecked, UNCHECKED);
+    }
+    for (i, certificate) in Certificate::chain_of(members).iter().enumerate() {
+        let Some(Validity {
+            not_before,
+            not_after,
+        }) = certificate.validity()
+        else {
+            continue;
+        };
+        let name = || match i {
+            0 => "the certificate".to_owned(),
+            _ => format!("certificate {i} of x5c ({})", certificate.subject()),
+        };
+        if not_after < now {
+            let message = format!("{} expired at {}", name(), time(not_after));
+            report.add(Rule::X5cExpired, message);
+        } else if exp.is_some_and(|exp| not_after.saturating_add(1) < exp) {
+            let end = time(not_after);
+            let message = format!("{} expires at {end}, before the key", name());
+            report.add(Rule::X5cEndsBeforeKey, message);
+        }
+        if not_before > needed {
+            let message = format!("{} is not valid before {}", name(), time(not_before));
+            report.add(Rule::X5cNotYetValid, message);
+        }
+    }
+}
+
+fn is_unchecked(report: &Report) -> bool {
+    let mut rules = report.0.iter().map(|finding| finding.rule);
+    rules.any(|rule| rule == Rule::X5cUnchecked)
+}
+
+/// Seconds since 1970 as RFC 3339 has them.
+fn time(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::format::certificate::attach;
+    use crate::key::format::self_signed::self_signed;
+    use crate::key::format::subject::Subject;
+    use crate::key::generate::{Plan, Request};
+
+    /// A key, and a certificate for it that is valid in these seconds.
+    fn certified(not_before: i64, not_after: i64) -> (Members<'static>, Certificate) {
+        let key = Plan::new(Request::default()).unwrap().generate().unwrap();
+        let validity = Validity {
+            not_before,
+            not_after,
+        };
+        let subject = Subject::common_name("root").unwrap().to_der().unwrap();
+        let certificate = self_signed(&key, &subject, validity).unwrap();
+        (key, certificate)
+    }
+
+    #[test]
+    fn every_certificate_of_a_chain_is_checked() {
+        let (mut key, leaf) = certified(100, 1_000);
+        let (_, above) = certified(200, 500);
+        attach(&[&leaf, &above], &mut key);
+        let found = |key: &Members, now| {
+            let mut report = Report::default();
+            check_dates(key, now, &Budget::default(), &mut report);
+            report
+                .0
+                .into_iter()
+                .map(|finding| (finding.rule, finding.message))
+                .collect::<Vec<_>>()
+        };
+        let texts = |findings: Vec<(Rule, String)>| {
+            let texts = findings.into_iter().map(|(_, message)| message);
+            texts.collect::<Vec<_>>()
+        };
+        assert_eq!(found(&key, 300), []);
+        assert_eq!(
+            found(&key, 600),
+            [(
+                Rule::X5cExpired,
+                "certificate 1 of x5c (CN=root) expired at 1970-01-01T00:08:20Z".into()
+            )]
+        );
+        assert_eq!(texts(found(&key, 50)).len(), 2);
+        key.set_number("exp", 900);
+        assert_eq!(
+            texts(found(&key, 300)),
+            ["certificate 1 of x5c (CN=root) expires at 1970-01-01T00:08:20Z, before the key"]
+        );
+        // A key that begins later needs its certificates then.
+        key.set_number("nbf", 150);
+        assert_eq!(
+            texts(found(&key, 50))[1],
+            "certificate 1 of x5c (CN=root) is not valid before 1970-01-01T00:03:20Z"
+        );
+    }
 }

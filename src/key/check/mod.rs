@@ -57,11 +57,20 @@ pub fn has_error(findings: &[Finding]) -> bool {
         .any(|finding| finding.rule.severity() == Severity::Error)
 }
 
-/// Returns every finding of a key: shape, public part, private part against public part,
-/// certificates, and members that contradict each other. The private part and the certificates are
-/// checked as far as the budget goes.
+/// Returns every finding of a key that does not depend on the time: shape, public part, private part
+/// against public part, certificates, and members that contradict each other. The private part and the
+/// certificates are checked as far as the budget goes.
 pub fn findings(key: &Key, budget: &Budget) -> Vec<Finding> {
     budget.once(key.json(), || every_finding(key, budget))
+}
+
+/// Returns the findings of a key at a time, in seconds since 1970: also those about certificates that
+/// are not valid then.
+pub fn findings_at(key: &Key, now: i64, budget: &Budget) -> Vec<Finding> {
+    let mut report = Report(findings(key, budget));
+    let members = key.members().unwrap_or_default();
+    certificate::check_dates(&members, now, budget, &mut report);
+    report.0
 }
 
 fn every_finding(key: &Key, budget: &Budget) -> Vec<Finding> {

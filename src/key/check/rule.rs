@@ -153,6 +153,12 @@ rules! {
         "The certificates were not checked: too many certificates came before them."
     X5cKey "x5c-key" Error
         "The first certificate of x5c is for another key (RFC 7517 section 4.7)."
+    X5cExpired "x5c-expired" Warning
+        "A certificate of x5c has expired."
+    X5cNotYetValid "x5c-not-yet-valid" Warning
+        "A certificate of x5c is not valid yet, or begins after the key's nbf."
+    X5cEndsBeforeKey "x5c-ends-before-key" Warning
+        "A certificate of x5c expires before the key's exp."
     X5tLength "x5t-length" Error
         "x5t or x5t#S256 does not have the length of its digest (RFC 7517 sections 4.8, 4.9)."
     X5tMismatch "x5t-mismatch" Error

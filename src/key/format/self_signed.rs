@@ -1,8 +1,7 @@
 //! A certificate that a key signs for itself (RFC 5280), for tools that know keys by certificates
 //! only.
 
-use super::certificate::Certificate;
-use super::subject::Subject;
+use super::certificate::{Certificate, Validity};
 use super::write;
 use crate::error::{Error, Result};
 use crate::key::algorithm::{Algorithm, Use};
@@ -32,19 +31,14 @@ use x509_cert::spki::{
     self, AlgorithmIdentifier, AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier,
     EncodePublicKey, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef,
 };
-use x509_cert::time::{Time, Validity};
+use x509_cert::time::Time;
 
-/// Seconds of a day.
-const DAY: u64 = 86_400;
-
-/// Makes a certificate for a private key, signed with it: not for a CA, valid for so many days from
-/// `not_before` (seconds since 1970). The serial number is random and has 20 octets.
-pub fn self_signed(
-    members: &Members,
-    subject: &Subject,
-    not_before: i64,
-    days: u32,
-) -> Result<Certificate> {
+/// Makes a certificate for a private key, signed with it and not for a CA. `subject` is in DER. The
+/// serial number is random and has 20 octets.
+///
+/// It is an error if the key cannot sign, if the dates are not in order, or if a date is after the
+/// year 9999.
+pub fn self_signed(members: &Members, subject: &[u8], validity: Validity) -> Result<Certificate> {
     let scheme = scheme(members)?;
     let spki = write::spki(members)?.der().to_vec();
     let key = PKey::private_key_from_pkcs8(write::pkcs8(members)?.der()).map_err(not_signed)?;
@@ -53,7 +47,7 @@ pub fn self_signed(
     // Positive, and of full length.
     serial[0] = serial[0] & 0x7f | 0x40;
     let profile = Profile {
-        subject: Name::from_der(&subject.to_der()?).map_err(not_built)?,
+        subject: Name::from_der(subject).map_err(not_built)?,
         usage: key_usage(members),
     };
     let pair = Pair {
@@ -63,7 +57,7 @@ pub fn self_signed(
     let mut builder = CertificateBuilder::new(
         profile,
         SerialNumber::new(&serial).map_err(not_built)?,
-        validity(not_before, days)?,
+        in_asn1(validity)?,
         SubjectPublicKeyInfoOwned::from_der(&pair.spki).map_err(not_built)?,
     )
     .map_err(not_built)?;
@@ -89,17 +83,74 @@ fn not_built(error: impl std::fmt::Display) -> Error {
     Error::failed(format!("the certificate cannot be built: {error}"))
 }
 
-fn validity(not_before: i64, days: u32) -> Result<Validity> {
-    let time = |seconds: u64| {
+/// What the self-signed certificate of a key has in common with that of its successor.
+#[derive(Clone, PartialEq)]
+pub struct Model {
+    /// In DER.
+    subject: Vec<u8>,
+    /// How long the certificate is valid.
+    seconds: i64,
+}
+
+impl Model {
+    /// The model in the certificate of a key; `None` if the key has no certificate, or one that it did
+    /// not sign itself.
+    pub fn of(members: &Members) -> Option<Model> {
+        let chain = Certificate::chain_of(members);
+        let [certificate] = &chain[..] else {
+            return None;
+        };
+        let validity = certificate.validity()?;
+        let seconds = validity.not_after.checked_sub(validity.not_before)?;
+        let is_own = certificate.is_self_signed() && seconds > 0;
+        let subject = certificate.x509().subject_name().to_der().ok()?;
+        is_own.then_some(Model { subject, seconds })
+    }
+
+    /// Makes the certificate of a successor, from its dates as [`validity_of`] has them.
+    pub fn certify(&self, members: &Members, now: i64) -> Result<Certificate> {
+        let mut validity = validity_of(members, now, self.seconds);
+        validity.not_after = validity.not_after.min(NEVER);
+        self_signed(members, &self.subject, validity)
+    }
+}
+
+/// The end of a certificate without an end: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
+const NEVER: i64 = 253_402_300_799;
+
+/// The dates of a certificate for a key: from its `nbf`, or else from `now`, to its `exp`, or else for
+/// `seconds`. All times are in seconds since 1970. A key that has expired, and that has no `nbf`, had
+/// its beginning at `iat`.
+pub fn validity_of(members: &Members, now: i64, seconds: i64) -> Validity {
+    let date = |name| members.seconds(name).ok().flatten();
+    let exp = date("exp");
+    let begin = match exp.is_some_and(|exp| exp <= now) {
+        true => date("iat").unwrap_or(now),
+        false => now,
+    };
+    let not_before = date("nbf").unwrap_or(begin);
+    Validity {
+        not_before,
+        not_after: exp.unwrap_or(not_before.saturating_add(seconds)),
+    }
+}
+
+fn in_asn1(validity: Validity) -> Result<x509_cert::time::Validity> {
+    if validity.not_after < validity.not_before {
+        let message = "the key expires before it begins: no certificate can be valid for it";
+        return Err(Error::refused(message));
+    }
+    let time = |seconds: i64| {
+        let seconds = seconds.max(0).unsigned_abs();
         let time = GeneralizedTime::from_unix_duration(Duration::from_secs(seconds));
         // The builder makes it a UTCTime until 2049 (RFC 5280 section 4.1.2.5).
         time.map(Time::GeneralTime).map_err(|_| {
-            Error::usage("the certificate would end after the year 9999").hint("fewer --days")
+            Error::usage("the certificate would expire after the year 9999")
+                .hint("pass fewer --days")
         })
     };
-    let start = not_before.max(0) as u64;
-    let end = start + u64::from(days) * DAY;
-    Ok(Validity::new(time(start)?, time(end)?))
+    let (start, end) = (time(validity.not_before)?, time(validity.not_after)?);
+    Ok(x509_cert::time::Validity::new(start, end))
 }
 
 /// How a key signs certificates.

@@ -45,13 +45,13 @@ pub fn wanted(
         Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
             return Wanted::LeftOut("symmetric: sent only when named");
         }
-        Err(Unpublishable::Symmetric) => with_private_part(key, Members::default()),
+        Err(Unpublishable::Symmetric) => private_form(key, Members::default()),
         Ok(public) if sends_private_part(key, state, storage, policy.private) => {
             let is_error = |finding: &Finding| finding.rule.severity() == Severity::Error;
             if findings(key, budget).iter().any(is_error) {
                 return Wanted::LeftOut("invalid");
             }
-            with_private_part(key, public)
+            private_form(key, public)
         }
         Ok(public) => public,
     };
@@ -69,9 +69,15 @@ pub fn wanted(
     }
 }
 
+/// The form of a key that a server gets with the private part.
+pub fn with_private_part(key: &Key) -> Key<'static> {
+    let public = public_form(key, Dates::Keep).unwrap_or_default();
+    Key::from(private_form(key, public))
+}
+
 /// The public form with the private members, and what else describes a private key. Members that
-/// are not registered stay here: nobody knows whether they are secret.
-fn with_private_part(key: &Key, mut form: Members<'static>) -> Members<'static> {
+/// are not registered are not sent, because they may be secret.
+fn private_form(key: &Key, mut form: Members<'static>) -> Members<'static> {
     const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
     let members = key.members().unwrap_or_default();
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));

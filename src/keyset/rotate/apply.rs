@@ -22,6 +22,8 @@ pub struct Rotated {
     pub retired: Vec<Key<'static>>,
     /// Keys that are gone.
     pub removed: Vec<Key<'static>>,
+    /// New keys without a certificate that follow keys with one.
+    pub uncertified: Vec<Key<'static>>,
 }
 
 impl Rotated {
@@ -48,8 +50,14 @@ impl Plan {
         let mut changes = Rotated::default();
         let mut new = Vec::new();
         for key in &self.new {
-            let members = make(&key.template)?;
-            new.push(dated(members, key, now));
+            let mut members = dated(make(&key.template)?, key, now);
+            let is_certified = key.template.certify(&mut members, now);
+            let kid = thumbprint(&members).unwrap_or_default();
+            let made = Key::from(members.with_kid(&kid));
+            if !is_certified {
+                changes.uncertified.push(made.clone());
+            }
+            new.push(made);
         }
         let kid = |successor: &Successor| match successor {
             Successor::There(kid) => kid.clone(),
@@ -102,8 +110,8 @@ impl Plan {
     }
 }
 
-/// A new key with its kid and dates.
-fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Key<'static> {
+/// A new key with its dates.
+fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Members<'static> {
     members.set_number("iat", now);
     for (name, date) in [("nbf", planned.nbf), ("exp", planned.exp)] {
         if let Some(date) = date {
@@ -113,8 +121,7 @@ fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Key<'stat
     if let Some(Successor::There(kid)) = &planned.successor {
         members.set_text(SUCCESSOR, kid);
     }
-    let kid = thumbprint(&members).unwrap_or_default();
-    Key::from(members.with_kid(&kid))
+    members
 }
 
 fn edit(set: &mut KeySet, position: usize, change: impl FnOnce(&mut Members)) {

@@ -148,6 +148,15 @@ impl Planner<'_, '_> {
         {
             return (Successor::There(kid), nbf);
         }
+        let lines = sources.iter();
+        let old = lines.filter_map(|line| {
+            let last = self.lines.active(*line);
+            last.or_else(|| self.lines.last_begun(*line))
+        });
+        let template = match old.map(|old| &self.lines.set.keys[old]).next() {
+            Some(old) => template.certified_like(old),
+            None => template,
+        };
         let new = self.make(NewKey::from_then_on(template, begins, now));
         (new, begins)
     }

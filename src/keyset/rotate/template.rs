@@ -3,6 +3,8 @@
 use super::Policy;
 use crate::error::Result;
 use crate::key::Key;
+use crate::key::format::certificate;
+use crate::key::format::self_signed::{Model, can_sign};
 use crate::key::generate::{Plan, Request};
 use crate::key::members::Members;
 use crate::key::summary::{Header, size};
@@ -15,6 +17,19 @@ pub struct Template {
     /// Whether it names its algorithm.
     names_alg: bool,
     key_ops: Vec<String>,
+    certified: Certified,
+}
+
+/// The certificate of a new key.
+#[derive(Clone, PartialEq)]
+enum Certified {
+    /// It needs none: the key that it follows has none.
+    Uncalled,
+    /// A self-signed one, like that of the key that it follows.
+    Like(Model),
+    /// It has none, although the key that it follows has one: another party issued that one, or the
+    /// new key cannot sign.
+    Lacking,
 }
 
 impl fmt::Debug for Template {
@@ -36,7 +51,27 @@ impl Template {
             plan,
             names_alg: true,
             key_ops: Vec::new(),
+            certified: Certified::Uncalled,
         })
+    }
+
+    /// The same for a key that follows another one: with a certificate if that one has one.
+    pub(super) fn certified_like(mut self, key: &Key) -> Template {
+        let members = key.members().unwrap_or_default();
+        let mut names = certificate::DESCRIBING.iter().chain(&["x5u"]);
+        self.certified = match (names.any(|name| members.has(name)), Model::of(&members)) {
+            (false, _) => Certified::Uncalled,
+            (true, Some(model)) if self.can_sign() => Certified::Like(model),
+            (true, _) => Certified::Lacking,
+        };
+        self
+    }
+
+    fn can_sign(&self) -> bool {
+        let mut members = Members::default();
+        members.set_text("kty", self.plan.kty());
+        members.set_text("crv", self.plan.crv().unwrap_or_default());
+        can_sign(&members)
     }
 
     /// A key of the same line as another one, of its size and curve unless others are asked for.
@@ -53,11 +88,13 @@ impl Template {
         };
         let plan = Plan::new(request)?;
         let operations = members.texts("key_ops").ok().flatten().unwrap_or_default();
-        Ok(Template {
+        let template = Template {
             plan,
             names_alg: header.alg.is_some(),
             key_ops: operations.iter().map(|name| name.to_string()).collect(),
-        })
+            certified: Certified::Uncalled,
+        };
+        Ok(template.certified_like(key))
     }
 
     /// Whether a key is of the type, curve and size.
@@ -80,6 +117,27 @@ impl Template {
     /// What the key is for.
     pub fn usage(&self) -> Option<&'static str> {
         self.plan.usage.map(|usage| usage.name())
+    }
+
+    /// Returns true if the key that it follows has a certificate and it cannot have one like that.
+    pub fn lacks_certificate(&self) -> bool {
+        self.certified == Certified::Lacking
+    }
+
+    /// Gives a key that was made, and has its dates, a certificate like that of the key that it follows.
+    /// Returns false if that key has a certificate and this one gets none. `now` is in seconds since
+    /// 1970.
+    pub(super) fn certify(&self, members: &mut Members, now: i64) -> bool {
+        let made = match &self.certified {
+            Certified::Uncalled => return true,
+            Certified::Lacking => return false,
+            Certified::Like(model) => model.certify(members, now),
+        };
+        // A rotation goes on without a certificate rather than not at all.
+        if let Ok(made) = &made {
+            certificate::attach(&[made], members);
+        }
+        made.is_ok()
     }
 
     /// Whether making it takes long enough to show that something is going on.

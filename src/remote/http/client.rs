@@ -1,6 +1,7 @@
 //! Making calls: one after the other to one server, under all of the rules.
 
 use super::answer::{Answer, shorten, words};
+use super::failure::Failure;
 use super::proxy::proxy;
 use super::redact::Redactor;
 use super::redirect::redirected;
@@ -17,9 +18,9 @@ use crate::secret::Secret;
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::io::Read as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use ureq::http::{self, Response};
-use ureq::{Agent, Body, Timeout};
+use ureq::{Agent, Body};
 use url::Url;
 
 /// The most redirects that one call follows.
@@ -32,6 +33,8 @@ pub struct Endpoint {
     pub name: String,
     /// The address that all paths are below.
     pub base: Url,
+    /// Whether messages may show that address.
+    pub privacy: Privacy,
     /// Headers for each call; their values may be secret.
     pub headers: Vec<(String, Secret<String>)>,
     /// What its calls carry.
@@ -40,6 +43,15 @@ pub struct Endpoint {
     pub retries: Retries,
     /// Certificates beside the platform's.
     pub trust: Trust,
+}
+
+/// Whether the address of a server may be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// It may.
+    Shown,
+    /// The address is a secret: whoever knows it has access.
+    Secret,
 }
 
 /// A client for one server; connections are kept for the next call.
@@ -51,18 +63,15 @@ pub struct Client {
     redactor: RefCell<Redactor>,
 }
 
-/// A call without an answer.
-struct Failure {
-    error: ureq::Error,
-    took: Duration,
-}
-
 impl Client {
     /// A client that has asked nothing yet.
     pub fn new(server: Endpoint, options: Options) -> Client {
         let mut redactor = Redactor::default();
         for (_, value) in &server.headers {
             redactor.hide(value.expose());
+        }
+        if server.privacy == Privacy::Secret {
+            redactor.hide_address(&server.base);
         }
         Client {
             server,
@@ -100,9 +109,22 @@ impl Client {
         self.server.base.scheme() == "https"
     }
 
-    /// The address that all paths are below, for people's eyes.
+    /// Returns the address that all paths are below, for display.
     pub fn base(&self) -> String {
-        show(&self.server.base)
+        self.show(&self.server.base)
+    }
+
+    /// Returns an address for display; of a secret one only the server's name is left.
+    fn show(&self, url: &Url) -> String {
+        match self.server.privacy {
+            Privacy::Shown => show(url),
+            Privacy::Secret => format!("{}/(secret)", url.origin().ascii_serialization()),
+        }
+    }
+
+    /// Returns a call for messages: its method and address.
+    fn describe(&self, request: &Request, url: &Url) -> String {
+        format!("{} {}", request.method, self.show(url))
     }
 
     /// Makes a call and returns its answer, whatever the status.
@@ -121,7 +143,7 @@ impl Client {
                 None => return Ok(answer),
             }
         }
-        let call = describe(request, &first);
+        let call = self.describe(request, &first);
         Err(Error::remote(format!(
             "{call} was redirected more than {MOST_REDIRECTS} times"
         )))
@@ -160,7 +182,8 @@ impl Client {
     }
 
     fn is_authenticated(&self) -> bool {
-        self.authorization.borrow().is_some()
+        self.server.privacy == Privacy::Secret
+            || self.authorization.borrow().is_some()
             || !self.server.headers.is_empty()
             || self.server.trust.cert.is_some()
     }
@@ -173,14 +196,14 @@ impl Client {
         if !is_private || self.options.allow_insecure_http {
             let message = format!(
                 "{} is not https: whoever is on the way can read and change what it says",
-                show(url)
+                self.show(url)
             );
             (self.options.notify)(Event::Warning(&message));
             return Ok(());
         }
         Err(Error::refused(format!(
             "private keys and tokens do not go over plain http to {}",
-            show(url)
+            self.show(url)
         ))
         .hint("use https; or insist with --allow-insecure-http where the way there is private"))
     }
@@ -198,15 +221,15 @@ impl Client {
                     reason_after_answer(&self.server.retries, request, answer),
                     answer.retry_after,
                 ),
-                Err(failure) => (reason_after_failure(request, &failure.error), None),
+                Err(error) => (reason_after_failure(request, error), None),
             };
             let wait = asked.unwrap_or_else(|| jittered(pause));
             let is_hopeless = tries >= self.server.retries.tries
                 || start.elapsed().saturating_add(wait) > PATIENCE;
             let Some(reason) = reason.filter(|_| !is_hopeless) else {
-                return outcome.map_err(|failure| self.error(request, url, &failure));
+                return outcome.map_err(|error| self.error(request, url, &error));
             };
-            let reason = format!("{}: {reason}", describe(request, url));
+            let reason = format!("{}: {reason}", self.describe(request, url));
             (self.options.notify)(Event::Repeat {
                 reason: &reason,
                 pause: wait,
@@ -217,8 +240,8 @@ impl Client {
     }
 
     /// Makes a call once.
-    fn once(&self, request: &Request, url: &Url) -> Result<Result<Answer, Failure>> {
-        let call = describe(request, url);
+    fn once(&self, request: &Request, url: &Url) -> Result<Result<Answer, ureq::Error>> {
+        let call = self.describe(request, url);
         if request.changes() {
             self.options.watch.begin(call.clone());
         }
@@ -231,14 +254,14 @@ impl Client {
         };
         (self.options.notify)(Event::Call {
             method: request.method.as_str(),
-            address: &show(url),
+            address: &self.show(url),
             status: match &outcome {
                 Ok(Ok(answer)) => Some(answer.status),
                 _ => None,
             },
             took,
         });
-        Ok(outcome?.map_err(|error| Failure { error, took }))
+        outcome
     }
 
     fn exchange(
@@ -262,7 +285,7 @@ impl Client {
         let agent = self.agent()?;
         let proxy = proxy(url)?;
         let invalid = |error: http::Error| {
-            Error::usage(format!("{} cannot be asked", show(url))).cause(error)
+            Error::usage(format!("{} cannot be asked", self.show(url))).cause(error)
         };
         Ok(match &request.body {
             Some((media_type, body)) => {
@@ -288,6 +311,8 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("jwks/", env!("CARGO_PKG_VERSION")))
+            // By default nothing bounds the time that it takes to look up a name.
+            .timeout_resolve(Some(self.options.connect_timeout))
             .timeout_connect(Some(self.options.connect_timeout))
             .timeout_global(Some(self.options.timeout))
             .tls_config(self.server.trust.config()?)
@@ -339,45 +364,19 @@ impl Client {
         }))
     }
 
-    fn error(&self, request: &Request, url: &Url, failure: &Failure) -> Error {
-        let call = describe(request, url);
-        let what = match &failure.error {
-            ureq::Error::HostNotFound => "no such host".into(),
-            ureq::Error::Timeout(_) => {
-                format!("no answer within {:.1} s", failure.took.as_secs_f32())
-            }
-            ureq::Error::Io(error) => error.to_string(),
-            error => error.to_string(),
-        };
-        let what = self.clean(what);
-        let what = what.trim_start_matches("io: ");
-        let way = match proxy(url) {
+    fn error(&self, request: &Request, url: &Url, error: &ureq::Error) -> Error {
+        let over_proxy = match proxy(url) {
             Ok(Some(proxy)) => format!(" over the proxy {}", proxy.host()),
             _ => String::new(),
         };
-        let error = Error::remote(format!("{call}{way}: {what}"));
-        let is_write = request.changes() && !was_never_sent(&failure.error);
-        match &failure.error {
-            _ if is_write => {
-                error.hint("the server may have carried it out: look before you repeat it")
-            }
-            ureq::Error::Timeout(Timeout::Connect) if url.scheme() == "https" => {
-                error.hint("does that port speak https? --connect-timeout gives it longer")
-            }
-            _ if what.contains("InvalidContentType") => error.hint("does that port speak https?"),
-            _ if what.contains("disconnected") && url.scheme() == "http" => {
-                error.hint("is it a port for https?")
-            }
-            ureq::Error::Timeout(_) => error.hint("--timeout and --connect-timeout give it longer"),
-            _ if what.contains("UnknownIssuer") => {
-                error.hint("name the authority that signed its certificate: --cacert FILE")
-            }
-            _ if what.contains("fatal alert") => {
-                error.hint("does the server want a client's certificate: --cert and --key?")
-            }
-            _ if what.contains("certificate") => error.hint("certificates are always verified"),
-            _ => error.hint("is the address right, and the server up?"),
-        }
+        let call = format!("{}{over_proxy}", self.describe(request, url));
+        let failure = Failure {
+            error,
+            options: &self.options,
+            is_https: url.scheme() == "https",
+            may_have_changed: request.changes() && !was_never_sent(error),
+        };
+        failure.about(&call, |text| self.clean(text))
     }
 }
 
@@ -387,9 +386,4 @@ impl fmt::Debug for Client {
             .field("base", &self.base())
             .finish_non_exhaustive()
     }
-}
-
-/// A call in messages.
-fn describe(request: &Request, url: &Url) -> String {
-    format!("{} {}", request.method, show(url))
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod client;
+mod failure;
 mod proxy;
 mod redact;
 mod redirect;
@@ -14,16 +15,21 @@ mod request;
 mod tls;
 
 pub use answer::Answer;
-pub use client::{Client, Endpoint};
+pub use client::{Client, Endpoint, Privacy};
 pub use request::{Event, Notify, Options, Request, Retries, Traffic, Verdict, Watch};
 pub use tls::Trust;
 
+use super::place::has_secret_query;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// An address for people's eyes: without user name and password.
+/// Returns an address for display: without user name and password, and without a query that holds
+/// a secret, such as that of a presigned address.
 pub fn show(url: &Url) -> String {
     let mut url = url.clone();
+    if has_secret_query(&url) {
+        url.set_query(Some("(secret)"));
+    }
     // Only addresses without a host have no place for them.
     let _ = url.set_username("");
     let _ = url.set_password(None);

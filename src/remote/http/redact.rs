@@ -3,6 +3,7 @@
 use crate::key::key_type::KEY_TYPES;
 use crate::secret::Secret;
 use serde_json::Value;
+use url::Url;
 
 /// Shorter texts would hide ordinary words.
 const SHORTEST: usize = 8;
@@ -16,6 +17,22 @@ impl Redactor {
     pub fn hide(&mut self, secret: &str) {
         if secret.len() >= SHORTEST {
             self.0.push(Secret::new(secret.to_owned()));
+        }
+    }
+
+    /// Hides an address and each part of its path and query: a server may repeat any of them.
+    pub fn hide_address(&mut self, url: &Url) {
+        self.hide(url.as_str());
+        url.path_segments()
+            .into_iter()
+            .flatten()
+            .for_each(|part| self.hide(part));
+        for (_, value) in url.query_pairs() {
+            self.hide(&value);
+        }
+        let raw = url.query().unwrap_or_default().split('&');
+        for value in raw.filter_map(|pair| Some(pair.split_once('=')?.1)) {
+            self.hide(value);
         }
     }
 

@@ -4,7 +4,7 @@ mod apinizer;
 mod authlete;
 mod clerk;
 mod hydra;
-mod url;
+pub(super) mod url;
 
 use super::http::{Client, Retries, Traffic};
 use super::place::Place;

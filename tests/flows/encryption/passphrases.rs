@@ -283,7 +283,10 @@ fn a_file_that_others_can_read_is_warned_about() {
     let path = sandbox.path().join("passphrase.txt");
     fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("a mode");
     let run = open(&sandbox, GET).ok();
-    assert!(run.stderr.contains("chmod 600 it"), "{run:#?}");
+    assert!(
+        run.stderr.contains("run `chmod 600 passphrase.txt`"),
+        "{run:#?}"
+    );
     assert_eq!(run.stderr.matches("chmod").count(), 1, "{run:#?}");
 }
 

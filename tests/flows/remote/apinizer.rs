@@ -300,7 +300,7 @@ fn what_is_missing_forbidden_or_there_already_is_told_apart() {
             gateway.add_remote(project, "");
             let words = format!("Project ({project}) is not found!");
             let run = gateway.fails(3, "list --remote gate", &words);
-            assert!(run.stderr.contains("capitals"), "{run:#?}");
+            assert!(run.stderr.contains("case-sensitive"), "{run:#?}");
         }
         gateway.add_remote(PROJECT, "");
         gateway.apinizer.without_permission();

@@ -360,3 +360,44 @@ fn an_interrupted_question_leaves_the_terminal_as_it_was() {
     assert!(run.stdout.contains("code 130"), "{run:#?}");
     assert!(run.stdout.contains(" echo "), "{run:#?}");
 }
+
+/// A command that fetches one secret does not inherit the others.
+#[test]
+fn commands_do_not_inherit_secrets() {
+    let server = listener();
+    let sandbox = sandbox_with("url", &server.address(), &[]);
+    sandbox.ok([
+        "remote",
+        "add",
+        "other",
+        "--kind",
+        "clerk",
+        "--token-env",
+        "MY_OWN_TOKEN",
+    ]);
+    let command = "env > seen.txt; echo secret-enough";
+    let remote = ["--token-command", command];
+    name_server(&sandbox, "url", &server.address(), &remote);
+    let secrets = [
+        ("JWKS_PASSPHRASE", TOKEN),
+        ("CLERK_SECRET_KEY", TOKEN),
+        ("AUTHLETE_BEARER", TOKEN),
+        ("ORY_ACCESS_TOKEN", TOKEN),
+        ("MY_OWN_TOKEN", TOKEN),
+        ("VAULT_ADDR", "kept"),
+    ];
+    test(&sandbox, &secrets).ok();
+    let check = |what: &str| {
+        let seen = fs::read_to_string(sandbox.path().join("seen.txt")).expect("its environment");
+        assert!(!seen.contains(TOKEN), "{what}: {seen}");
+        assert!(seen.contains("VAULT_ADDR=kept"), "{what}: {seen}");
+        assert!(seen.contains("PATH="), "{what}: {seen}");
+    };
+    check("--token-command");
+    let mut create = sandbox.command(JWKS);
+    create
+        .envs(secrets)
+        .args(["create", "safe", "--encrypt", "--p2c", "1000"]);
+    finish(create.args(["--passphrase-command", command])).ok();
+    check("--passphrase-command");
+}

@@ -297,6 +297,9 @@ fn verbose_tells_of_calls_without_an_answer() {
     let sandbox = sandbox_with("hydra", &server.address(), &[]);
     let run = sandbox.run("get api --remote prod --timeout 1 -v".split(' '));
     let run = run.fails(6);
-    assert!(run.stderr.contains("no answer "), "{run:#?}");
+    assert!(
+        run.stderr.contains("no complete answer within 1 s"),
+        "{run:#?}"
+    );
     assert!(run.stderr.contains("--timeout"), "{run:#?}");
 }

@@ -145,3 +145,26 @@ fn a_person_is_asked_once_a_file() {
     assert_eq!(run.code, Some(7), "{run:#?}");
     assert!(!run.stdout.contains("password of"), "{run:#?}");
 }
+
+/// A file with a password that others can read is warned of, whether the password opens a file or
+/// protects one that is written.
+#[cfg(unix)]
+#[test]
+fn a_password_file_that_others_can_read_is_warned_about() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let sandbox = Sandbox::new();
+    let password = sandbox.write("password", PASSWORD);
+    sandbox.ok(["create", "own"]);
+    let read = format!("set api {} --password-file password", vector(PROTECTED[0]));
+    let written = "export own --private --to pkcs12 -o own.p12 --force --password-file password";
+    for (mode, warnings) in [(0o600, 0), (0o644, 1), (0o620, 1)] {
+        set_permissions(&password, Permissions::from_mode(mode)).expect("a mode");
+        for line in [&*read, written] {
+            let run = sandbox.run(line.split(' ')).ok();
+            let warned = run.stderr.matches("run `chmod 600 password`").count();
+            assert_eq!(warned, warnings, "{mode:o} {line}: {run:#?}");
+        }
+    }
+}

@@ -75,7 +75,7 @@ fn rsa_pair(members: &Members, public: RsaPublicKey) -> Result<RsaKeypair> {
         let octets = octets
             .map(Secret::new)
             .map_err(|_| Error::invalid(format!("the member {name} is missing or no base64url")))?;
-        Ok(Mpint::from_positive_bytes(octets.expose()))
+        Ok::<_, Error>(Mpint::from_positive_bytes(octets.expose()))
     };
     let private = RsaPrivateKey::new(number("d")?, number("qi")?, number("p")?, number("q")?);
     RsaKeypair::new(public, private.map_err(not_written)?).map_err(not_written)

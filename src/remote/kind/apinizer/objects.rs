@@ -2,7 +2,7 @@
 
 use super::super::{Form, Listed};
 use super::APINIZER;
-use crate::error::{Error, Kind as Failure, Result};
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::remote::http::{Answer, Client, Request};
@@ -13,8 +13,28 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use ureq::http::Method;
 
-/// What a change is whose deployment failed.
-const NOT_DEPLOYED: &str = "carried out, but not deployed";
+/// Why a call was not carried out as it should have been.
+enum Failure {
+    /// The object is not there.
+    NoObject(Error),
+    /// The change was made in the project, and the gateways do not have it.
+    NotDeployed(Error),
+    /// The server refused the call.
+    Refused(Error),
+    /// Nothing tells whether the call was carried out.
+    Unclear(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        match failure {
+            Failure::NoObject(error)
+            | Failure::NotDeployed(error)
+            | Failure::Refused(error)
+            | Failure::Unclear(error) => error,
+        }
+    }
+}
 
 /// A project, and the objects in it.
 pub struct Apinizer {
@@ -114,11 +134,12 @@ impl Apinizer {
         self.client.send(request)
     }
 
-    /// A call that was carried out, its deployment included: 200 alone does not say so.
-    fn call(&self, request: &Request) -> Result<Answer> {
-        let answer = self.send(request)?;
+    /// Makes a call and checks that it was carried out, its deployment included: 200 alone does not
+    /// say so.
+    fn call(&self, request: &Request) -> Result<Answer, Failure> {
+        let answer = self.send(request).map_err(unclear)?;
         if !answer.is_success() {
-            return Err(self.error(&answer));
+            return Err(self.failure(&answer));
         }
         let envelope: Envelope = serde_json::from_slice(answer.body.expose()).unwrap_or_default();
         let failed = envelope.success == Some(false)
@@ -128,44 +149,50 @@ impl Apinizer {
             let message = message.map_or("without a reason".into(), |message| {
                 self.client.clean(message)
             });
-            return Err(Error::remote(format!("{} failed: {message}", answer.call)));
+            let error = Error::remote(format!("{} failed: {message}", answer.call));
+            return Err(Failure::Unclear(error));
         }
         match envelope.deployment {
             Some(deployment) if deployment.success == Some(false) => {
                 let message = self.client.clean(deployment.message.unwrap_or_default());
-                Err(
-                    Error::remote(format!("{} was {NOT_DEPLOYED}: {message}", answer.call))
-                        .hint("the gateways go on with what they had: deploy the project again"),
-                )
+                let call = &answer.call;
+                let error = Error::remote(format!(
+                    "{call} was carried out, but not deployed: {message}"
+                ));
+                Err(Failure::NotDeployed(error.hint(
+                    "the gateways still have the previous state: deploy the project again",
+                )))
             }
             _ => Ok(answer),
         }
     }
 
-    /// 400 stands for much here: the words tell what.
-    fn error(&self, answer: &Answer) -> Error {
+    /// Tells the meanings of 400 apart, which only the server's words do: a missing project, a
+    /// missing object, a name that is taken, and a missing right.
+    fn failure(&self, answer: &Answer) -> Failure {
         let words = answer.words.as_deref().unwrap_or_default();
         let message = || format!("{} answered {}: {words}", answer.call, answer.status);
         if words.contains("required permission") {
-            return Error::denied(message()).hint("the token's user lacks a right in this project");
+            let hint = "the token's user lacks a right in this project";
+            return Failure::Refused(Error::denied(message()).hint(hint));
         }
         if words.contains("Project (") && words.contains("is not found") {
-            return Error::not_found(message()).hint(
-                "the project's name counts its capitals; jwks remote show tells which it is",
-            );
+            let hint = "the name of the project is case-sensitive; `jwks remote show` prints it";
+            return Failure::Refused(Error::not_found(message()).hint(hint));
         }
         if words.contains("is not found") {
-            return Error::not_found(message());
+            return Failure::NoObject(Error::not_found(message()));
         }
         if words.contains("already exist") {
-            return Error::refused(message());
+            return Failure::Refused(Error::refused(message()));
         }
         match answer.status {
-            404 => answer.error().hint(format!(
+            404 => Failure::Refused(answer.error().hint(format!(
                 "is {} the manager's address, without apiops?",
                 self.client.base()
-            )),
-            _ => answer.error(),
+            ))),
+            400..=499 => Failure::Refused(answer.error()),
+            _ => Failure::Unclear(answer.error()),
         }
     }
 
@@ -219,15 +246,15 @@ impl Apinizer {
 
     /// Deletes an object that was there.
     pub fn delete(&self, name: &str) -> Result<()> {
+        self.try_to_delete(name).map_err(Error::from)
+    }
+
+    fn try_to_delete(&self, name: &str) -> Result<(), Failure> {
         let request = Request::new(Method::DELETE, self.path(&[name, ""]));
         match self.call(&request) {
-            // Gone is gone: the answer to a first try can have been lost.
-            Err(error)
-                if error.kind() == Failure::NotFound && error.to_string().contains("JWK (") =>
-            {
-                Ok(())
-            }
-            done => done.map(drop),
+            // The answer to a first try may have been lost.
+            Ok(_) | Err(Failure::NoObject(_)) => Ok(()),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -252,18 +279,14 @@ impl Apinizer {
             .hint("choose another kid, or delete that one first"));
         }
         let request = Request::new(Method::POST, self.path(path)).json(body.to_string());
-        let error = match self.call(&request) {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
-        let words = error.to_string();
-        let is_clear = words.contains(NOT_DEPLOYED) || words.contains(" answered 4");
-        let is_unclear = error.kind() == Failure::Remote && !is_clear;
         let look = || self.call(&Request::get(self.path(&[name, ""])));
-        match is_unclear && look().is_ok() {
-            true => Ok(()),
-            false if is_unclear => Err(error.hint("it is not there: run the same command again")),
-            false => Err(error),
+        match self.call(&request) {
+            Ok(_) => Ok(()),
+            Err(Failure::Unclear(_)) if look().is_ok() => Ok(()),
+            Err(Failure::Unclear(error)) => {
+                Err(error.hint("it is not there: run the same command again"))
+            }
+            Err(failure) => Err(failure.into()),
         }
     }
 
@@ -271,9 +294,9 @@ impl Apinizer {
     pub fn replace(&self, object: &Object, key: &Key) -> Result<()> {
         let name = &object.name;
         // What is deleted is deleted, deployed or not.
-        match self.delete(name) {
-            Err(error) if !error.to_string().contains(NOT_DEPLOYED) => return Err(error),
-            _ => {}
+        match self.try_to_delete(name) {
+            Ok(()) | Err(Failure::NotDeployed(_)) => {}
+            Err(failure) => return Err(failure.into()),
         }
         self.create(name, key).map_err(|error| {
             // The server may have been the only one that had the old key.
@@ -284,6 +307,14 @@ impl Apinizer {
                     .hint("run the same command again: it creates what is missing"),
             }
         })
+    }
+}
+
+/// Sorts a call without a usable answer: only what the network or the server did is unclear.
+fn unclear(error: Error) -> Failure {
+    match error.kind() {
+        ErrorKind::Remote => Failure::Unclear(error),
+        _ => Failure::Refused(error),
     }
 }
 

@@ -1,0 +1,72 @@
+//! What makes no difference between a set and the same set on a server.
+
+use super::KeySet;
+use super::index::Index;
+use super::push::counterpart;
+use super::storage::Storage;
+use crate::key::Key;
+use crate::key::public::DATES;
+use std::collections::HashMap;
+
+impl KeySet<'_> {
+    /// Returns a server's set with the dates that an export leaves out: a key without any date gets
+    /// those of the same key in this set.
+    pub fn dated_like(&self, there: &KeySet, storage: &Storage) -> KeySet<'static> {
+        let index = Index::of(there);
+        let mut counterparts = HashMap::new();
+        for key in &self.keys {
+            if let Some(position) = counterpart(key, &index, storage) {
+                counterparts.entry(position).or_insert(key);
+            }
+        }
+        let mut dated = there.clone().into_owned();
+        for (position, own) in counterparts {
+            if let Some(with_dates) = with_dates_of(&there.keys[position], own) {
+                dated.keys[position] = with_dates;
+            }
+        }
+        dated
+    }
+}
+
+/// A key without dates with those of another one; `None` if it has a date.
+fn with_dates_of(key: &Key, own: &Key) -> Option<Key<'static>> {
+    let (mut members, own) = (key.members().ok()?, own.members().ok()?);
+    if DATES.iter().any(|name| members.has(name)) {
+        return None;
+    }
+    for name in DATES {
+        if let Some(date) = own.raw(name) {
+            members.set_raw(*name, date.to_owned());
+        }
+    }
+    Some(Key::from(members))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_keys_without_any_date_are_dated() {
+        let key = |kid: &str, dates: &str| {
+            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+            Key::from_json(format!(
+                r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"{kid}"{dates}}}"#
+            ))
+        };
+        let local = KeySet::from(vec![
+            key("a", r#","iat":1,"exp":9"#),
+            key("b", r#","iat":2,"exp":9"#),
+            key("c", r#","iat":3"#),
+        ]);
+        let there = KeySet::from(vec![key("b", r#","iat":2"#), key("a", ""), key("d", "")]);
+        let dated = local.dated_like(&there, &Storage::FAITHFUL);
+        let expected = [
+            key("b", r#","iat":2"#),
+            key("a", r#","iat":1,"exp":9"#),
+            key("d", ""),
+        ];
+        assert_eq!(dated.keys, expected);
+    }
+}

@@ -1,0 +1,139 @@
+//! Which key signs instead when keys go, or when they come.
+
+use super::KeySet;
+use super::lifecycle::{self, State};
+use super::merge::KeyName;
+use crate::key::Key;
+use crate::key::check::{has_error, public_findings};
+use crate::key::public::holds_secret;
+use crate::key::summary::Header;
+
+/// What it means for the signing of a set that it is without some of its keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Succession {
+    /// The keys that sign instead of active signing keys among those.
+    pub takeovers: Vec<Takeover>,
+    /// Whether an active signing key is among those, and no key signs without them.
+    pub ends_signing: bool,
+}
+
+/// A key that signs in the place of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Takeover {
+    /// The active key of the whole set.
+    pub signer: KeyName,
+    /// The key that signs if the signer is not there.
+    pub instead: KeyName,
+}
+
+/// Compares who signs in a set with who signs without the keys at `positions`. A key takes the place of
+/// one of its own line, or of the one that it names as its successor.
+///
+/// `states` returns the states of the keys of a set. An active key signs only if it can: a public key,
+/// or an invalid one, cannot.
+pub fn succession(
+    set: &KeySet,
+    positions: &[usize],
+    states: impl Fn(&KeySet) -> Vec<State>,
+) -> Succession {
+    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+    let before = states(set);
+    let signs = |state: State, position: usize| {
+        state == State::Active
+            && headers[position].effective_use() == Some("sig")
+            && can_sign(&set.keys[position])
+    };
+    let going = positions.iter().copied();
+    let signers: Vec<_> = going.filter(|i| signs(before[*i], *i)).collect();
+    if signers.is_empty() {
+        return Succession::default();
+    }
+    let mut is_kept = vec![true; set.keys.len()];
+    positions.iter().for_each(|i| is_kept[*i] = false);
+    let kept: Vec<usize> = (0..set.keys.len()).filter(|i| is_kept[*i]).collect();
+    let keys: Vec<Key> = kept.iter().map(|i| set.keys[*i].clone()).collect();
+    let after = states(&KeySet::from(keys)).into_iter();
+    let signing = kept.into_iter().zip(after);
+    let signing = signing.filter(|(position, state)| signs(*state, *position));
+    let (as_before, newly): (Vec<usize>, Vec<usize>) = signing
+        .map(|(position, _)| position)
+        .partition(|position| before[*position] == State::Active);
+    let instead_of = |signer: &usize| {
+        let old = &headers[*signer];
+        let is_of_its_line = |i: &&usize| lifecycle::line(&headers[**i]) == lifecycle::line(old);
+        let names_it = |i: &&usize| old.kid.is_some() && headers[**i].successor == old.kid;
+        let instead = newly.iter().find(is_of_its_line);
+        let instead = instead.or_else(|| newly.iter().find(names_it))?;
+        Some(Takeover {
+            signer: KeyName::of(&set.keys[*signer]),
+            instead: KeyName::of(&set.keys[*instead]),
+        })
+    };
+    let takeovers: Vec<_> = signers.iter().filter_map(instead_of).collect();
+    Succession {
+        ends_signing: as_before.is_empty() && takeovers.is_empty(),
+        takeovers,
+    }
+}
+
+/// Returns true if a key holds a private or symmetric part and is without fault, as far as that shows
+/// without a look at the private part.
+pub fn can_sign(key: &Key) -> bool {
+    holds_secret(key) && !has_error(&public_findings(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `signer>instead` for each takeover, and `none` if nobody signs any more.
+    fn without(positions: &[usize], keys: &[&str]) -> String {
+        let keys = keys
+            .iter()
+            .map(|json| Key::from_json(format!("{{{json}}}")));
+        let set = KeySet::from(keys.collect::<Vec<_>>());
+        let succession = succession(&set, positions, |set| {
+            lifecycle::states_among(set, 10, can_sign)
+        });
+        let name = |name: &KeyName| name.kid.clone().unwrap_or_default();
+        let takeovers = succession.takeovers.iter();
+        let takeovers =
+            takeovers.map(|takeover| name(&takeover.signer) + ">" + &name(&takeover.instead));
+        let nobody = succession.ends_signing.then(|| "none".to_owned());
+        takeovers.chain(nobody).collect::<Vec<_>>().join(" ")
+    }
+
+    // Which keys these are does not matter: they are symmetric so that they are short.
+    const A: &str = r#""kty":"oct","alg":"HS256","kid":"a","iat":1,"k":"AA""#;
+    const B: &str = r#""kty":"oct","alg":"HS256","kid":"b","iat":2,"k":"AA""#;
+    const NEXT: &str = r#""kty":"oct","alg":"HS256","kid":"next","nbf":20,"k":"AA""#;
+    const OTHER: &str = r#""kty":"oct","alg":"HS512","kid":"other","jwks_successor":"b","k":"AA""#;
+    const ENC: &str = r#""kty":"oct","alg":"A128KW","kid":"enc","k":"AA""#;
+    const UNUSABLE: &str = r#""kty":"oct","alg":"HS256","kid":"unusable","iat":1"#;
+
+    #[test]
+    fn the_key_before_signs_again() {
+        assert_eq!(without(&[1], &[A, B]), "b>a");
+        assert_eq!(without(&[0], &[A, B]), "");
+        assert_eq!(without(&[0, 1], &[A, B]), "none");
+    }
+
+    #[test]
+    fn signing_ends_with_the_last_key_that_signs() {
+        assert_eq!(without(&[0], &[A, NEXT]), "none");
+        assert_eq!(without(&[0], &[A, ENC]), "none");
+        assert_eq!(without(&[0], &[A, OTHER]), "");
+        assert_eq!(without(&[0], &[ENC]), "");
+    }
+
+    #[test]
+    fn the_key_of_a_line_that_has_moved_signs_again() {
+        assert_eq!(without(&[1], &[OTHER, B]), "b>other");
+    }
+
+    #[test]
+    fn a_key_that_cannot_sign_takes_nobodys_place() {
+        assert_eq!(without(&[1], &[UNUSABLE, B]), "none");
+        assert_eq!(without(&[0], &[UNUSABLE]), "");
+    }
+}

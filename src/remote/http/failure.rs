@@ -1,0 +1,101 @@
+//! What to say of a call that got no answer.
+
+use super::request::Options;
+use crate::error::Error;
+use rustls::{CertificateError, InvalidMessage};
+use std::io;
+use ureq::Timeout;
+
+/// A call without an answer.
+pub(super) struct Failure<'a> {
+    /// What went wrong.
+    pub error: &'a ureq::Error,
+    /// The conditions of the call.
+    pub options: &'a Options,
+    /// Whether the call went over TLS.
+    pub is_https: bool,
+    /// Whether the call asked for a change that the server may have made.
+    pub may_have_changed: bool,
+}
+
+impl Failure<'_> {
+    /// Returns the error about a call. `clean` takes secrets out of a text.
+    pub fn about(&self, call: &str, clean: impl Fn(String) -> String) -> Error {
+        let error = Error::remote(format!("{call}: {}", clean(self.reason())));
+        error.hint(match self.may_have_changed {
+            true => "the server may have made the change: look before you repeat it",
+            false => self.advice(),
+        })
+    }
+
+    fn reason(&self) -> String {
+        let connect = self.options.connect_timeout.as_secs();
+        match self.error {
+            ureq::Error::HostNotFound => "no such host".into(),
+            ureq::Error::Timeout(Timeout::Resolve) => {
+                format!("the name of the host was not resolved within {connect} s")
+            }
+            ureq::Error::Timeout(Timeout::Connect) => format!("no connection within {connect} s"),
+            ureq::Error::Timeout(_) => format!(
+                "no complete answer within {} s",
+                self.options.timeout.as_secs()
+            ),
+            ureq::Error::Io(error) => error.to_string(),
+            error => error.to_string(),
+        }
+    }
+
+    fn advice(&self) -> &'static str {
+        match (self.error, tls_error(self.error)) {
+            (ureq::Error::Timeout(Timeout::Connect), _) if self.is_https => {
+                "does that port speak https? --connect-timeout gives it longer"
+            }
+            (ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect), _) => {
+                "--connect-timeout gives it longer"
+            }
+            (ureq::Error::Timeout(_), _) => "--timeout gives it longer",
+            (_, Some(error)) => tls_advice(error),
+            (ureq::Error::Io(error), None)
+                if !self.is_https && error.kind() == io::ErrorKind::UnexpectedEof =>
+            {
+                "is it a port for https?"
+            }
+            _ => "is the address right, and the server up?",
+        }
+    }
+}
+
+/// Returns the error of TLS below an error of the client, which wraps it in errors of its own.
+fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
+    let io = match error {
+        ureq::Error::Rustls(error) => return Some(error),
+        ureq::Error::Io(error) => error,
+        _ => return None,
+    };
+    let mut cause = io
+        .get_ref()
+        .map(|error| error as &(dyn std::error::Error + 'static));
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn tls_advice(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "does that port speak https?"
+        }
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "name the authority that signed its certificate: --cacert FILE"
+        }
+        rustls::Error::InvalidCertificate(_) => "certificates are always verified",
+        rustls::Error::AlertReceived(_) => {
+            "does the server want a client's certificate: --cert and --key?"
+        }
+        _ => "is the address right, and the server up?",
+    }
+}

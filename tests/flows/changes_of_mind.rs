@@ -1,0 +1,114 @@
+//! Keys that are created or deleted one after the other: who signs then, and what is said of it.
+
+use crate::support::Sandbox;
+use serde_json::json;
+
+/// A set `api` with two keys of one line: `b` signs, `a` is retired.
+fn with_two() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    sandbox.ok(["create", "api", "--kid", "b"]);
+    sandbox
+}
+
+fn states(sandbox: &Sandbox, set: &str) -> Vec<String> {
+    let list = sandbox.json(["list", set, "--json"]);
+    let keys = list["keys"].as_array().expect("keys").iter();
+    let words =
+        keys.map(|key| [&key["kid"], &key["state"]].map(|text| text.as_str().expect("a text")));
+    words.map(|words| words.join(" ")).collect()
+}
+
+#[test]
+fn a_second_key_takes_over_and_that_is_said() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.run(["create", "api", "--kid", "a"]).ok();
+    assert!(!first.stderr.contains("signs"), "{first:#?}");
+    let second = sandbox.run(["create", "api", "--kid", "b"]).ok();
+    assert_eq!(second.stdout, "b\n");
+    for words in [
+        "b signs from now on; a is retired",
+        "with a cached copy of the set do not know b yet",
+        "`jwks rotate api --force`",
+    ] {
+        assert!(second.stderr.contains(words), "{second:#?}");
+    }
+    assert_eq!(states(&sandbox, "api"), ["a retired", "b active"]);
+    let third = sandbox.json(["create", "api", "--kid", "c", "--json"]);
+    assert_eq!(third["activated"], json!(["c"]));
+    assert_eq!(third["retired"], json!(["b"]));
+    // A key of another line, and one that is yet to begin, retire nobody.
+    for line in ["create api --alg RS256", "create api --nbf +1d"] {
+        let run = sandbox.run(line.split(' ')).ok();
+        assert!(!run.stderr.contains("retired"), "{run:#?}");
+    }
+    // The command that is named does what is said of it.
+    sandbox.ok("rotate api --force --line ES256".split(' '));
+}
+
+#[test]
+fn several_keys_at_once_are_not_retired_without_a_word() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(["create", "api", "--count", "3"]).ok();
+    let words =
+        "only the last of the 3 keys is active; the other 2 keys are retired from the start";
+    assert!(run.stderr.contains(words), "{run:#?}");
+    let active = run.stdout.lines().last().expect("a kid").to_owned() + " active";
+    assert_eq!(states(&sandbox, "api").last(), Some(&active));
+    // A pipeline is warned as well, and gets its keys.
+    let run = sandbox
+        .run(["create", "api", "--count", "2", "--json"])
+        .ok();
+    assert_eq!(run.json()["created"].as_array().map(Vec::len), Some(2));
+    assert!(
+        run.stderr
+            .contains(r#"{"warning":{"message":"only the last"#),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_deleted_key_is_followed_by_the_one_before_it() {
+    let sandbox = with_two();
+    let asked = sandbox.run(["delete", "api", "b"]).fails(4);
+    let words =
+        "set api would lose 1 key: b (ES256, active, private part lost); a signs again from now on";
+    assert!(asked.stderr.contains(words), "{asked:#?}");
+    assert_eq!(states(&sandbox, "api"), ["a retired", "b active"]);
+    let deleted = sandbox.json(["delete", "api", "b", "--yes", "--json"]);
+    let report = json!({"set": "api", "deleted": ["b"], "activated": ["a"], "set_deleted": false});
+    assert_eq!(deleted, report);
+    assert_eq!(states(&sandbox, "api"), ["a active"]);
+    // Now nobody is left to sign.
+    let refused = sandbox.run(["delete", "api", "a", "--yes"]).fails(4);
+    assert!(
+        refused.stderr.contains("no active signing key left"),
+        "{refused:#?}"
+    );
+    sandbox.ok(["delete", "api", "a", "--yes", "--force"]);
+}
+
+/// A key that signs later, or that cannot sign at all, takes the place of no signer.
+#[test]
+fn only_a_key_that_signs_at_once_takes_over() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    sandbox.ok(["create", "api", "--kid", "next", "--nbf", "+1d"]);
+    sandbox.ok(["create", "other", "--kid", "public"]);
+    let public = sandbox.ok(["get", "other"]);
+    let public = sandbox.write("public.json", public);
+    sandbox.ok(["set", "api", &public]);
+    sandbox.run(["delete", "api", "a", "--yes"]).fails(4);
+    sandbox.ok(["delete", "api", "public", "--yes"]);
+}
+
+#[test]
+fn a_whole_set_goes_with_the_ordinary_confirmation() {
+    let sandbox = with_two();
+    let asked = sandbox.run(["delete", "api"]).fails(4);
+    let words = "set api would be deleted with 2 keys: a (ES256, retired, private part lost), b (ES256, active, private part lost)";
+    assert!(asked.stderr.contains(words), "{asked:#?}");
+    let deleted = sandbox.json(["delete", "api", "--yes", "--json"]);
+    let report = json!({"set": "api", "deleted": ["a", "b"], "set_deleted": true});
+    assert_eq!(deleted, report);
+}
