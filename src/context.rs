@@ -1,7 +1,7 @@
 //! What every command is given.
 
-use crate::error::{Error, Kind, Result};
-use crate::files;
+use crate::error::{Error, Kind, Reason, Result};
+use crate::files::place::{self, Fault};
 use crate::jwe::WEAK_ITERATIONS;
 use crate::key::check::Budget;
 use crate::keyset::KeySet;
@@ -11,7 +11,7 @@ use crate::passphrase::{Passphrase, Passphrases};
 use crate::prompt::Prompt;
 use crate::remote::entry::Entry;
 use crate::remote::registry::Registry;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 /// The keystore, the remotes, the way out, the way to ask, and the time.
 #[derive(Debug)]
@@ -28,6 +28,10 @@ pub struct Context {
     pub passphrases: Passphrases,
     /// Whether there was a word about a weak passphrase; one is enough.
     pub weak: Cell<bool>,
+    /// The option or variable that refuses sets which are not encrypted.
+    pub require_encrypted: Option<&'static str>,
+    /// What this run has changed, for an error that comes afterwards.
+    pub done: RefCell<Vec<String>>,
     /// What the checks of private keys and certificates may still cost in this run.
     pub checks: Budget,
     /// The moment at which the command began, in seconds since 1970.
@@ -62,7 +66,10 @@ impl Context {
 
     fn whole(&self, name: &SetName, stored: Stored) -> Result<Document> {
         let document = match stored {
-            Stored::Plain(document) => document,
+            Stored::Plain(document) => {
+                self.accept_plain(&[name.as_str()])?;
+                document
+            }
             Stored::Encrypted(encrypted) => self.open(name, &encrypted)?.0,
         };
         self.warn_if_open(&document);
@@ -97,17 +104,106 @@ impl Context {
         Ok(opened)
     }
 
-    /// What opens an encrypted set and encrypts it again; `None` where the set is plain or not there.
+    /// What opens an encrypted set and encrypts it again; `None` if the set is plain or does not
+    /// exist. Refuses a plain set if encryption is demanded.
     pub fn protection(&self, name: &SetName) -> Result<Option<Protection>> {
+        let encrypted = match self.store.read(name)? {
+            Some(Stored::Encrypted(encrypted)) => encrypted,
+            Some(Stored::Plain(_)) => return self.refuse_plain(name).map(|()| None),
+            None => return Ok(None),
+        };
+        let (_, passphrase) = self.open(name, &encrypted)?;
+        Ok(Some(Protection {
+            passphrase,
+            iterations: encrypted.iterations(),
+        }))
+    }
+
+    /// The same before a set is written that may be new. Refuses a new plain set, too, if encryption
+    /// is demanded.
+    pub fn protection_or_new(&self, name: &SetName) -> Result<Option<Protection>> {
+        if let Some(demand) = self.demand()
+            && !self.store.contains(name)?
+        {
+            let message = format!("set {name} would not be encrypted, but {demand}");
+            let hint = "pass --encrypt to `jwks create` or `jwks set` to encrypt a new set";
+            return Err(Error::refused(message)
+                .names(format!("set {name}"))
+                .hint(self.or_without(hint)));
+        }
+        self.protection(name)
+    }
+
+    /// Returns true if sets must be encrypted in this run: if that is required, or if a passphrase
+    /// was given.
+    pub fn demands_encryption(&self) -> bool {
+        self.demand().is_some()
+    }
+
+    /// Refuses a set that is not encrypted if encryption is demanded. A set that does not exist is
+    /// accepted.
+    pub fn demand_encryption(&self, name: &SetName) -> Result<()> {
+        if !self.demands_encryption() {
+            return Ok(());
+        }
         match self.store.read(name)? {
-            Some(Stored::Encrypted(encrypted)) => {
-                let (_, passphrase) = self.open(name, &encrypted)?;
-                Ok(Some(Protection {
-                    passphrase,
-                    iterations: encrypted.iterations(),
-                }))
+            Some(Stored::Plain(_)) => self.refuse_plain(name),
+            _ => Ok(()),
+        }
+    }
+
+    /// Accepts plain sets to read from: with a warning if a passphrase was given, and not at all if
+    /// encryption is required.
+    pub fn accept_plain(&self, names: &[&str]) -> Result<()> {
+        let (Some(demand), [_, ..]) = (self.demand(), names) else {
+            return Ok(());
+        };
+        let message = match names {
+            [name] => format!("set {name} is not encrypted, but {demand}"),
+            names => format!("sets {} are not encrypted, but {demand}", names.join(", ")),
+        };
+        match self.require_encrypted {
+            Some(_) => {
+                let hint = format!("run `jwks passwd {}` to encrypt", names.join(" "));
+                let hint = hint + if names.len() == 1 { " it" } else { " them" };
+                let error = Error::refused(message).hint(hint);
+                Err(match names {
+                    [name] => error.names(format!("set {name}")),
+                    _ => error,
+                })
             }
-            _ => Ok(None),
+            None => {
+                self.out.warn(message);
+                Ok(())
+            }
+        }
+    }
+
+    fn refuse_plain(&self, name: &SetName) -> Result<()> {
+        let Some(demand) = self.demand() else {
+            return Ok(());
+        };
+        let hint = format!("run `jwks passwd {name}` to encrypt it");
+        let message = format!("set {name} is not encrypted, but {demand}");
+        Err(Error::refused(message)
+            .names(format!("set {name}"))
+            .hint(self.or_without(&hint)))
+    }
+
+    /// Why sets must be encrypted in this run; `None` if they need not be.
+    fn demand(&self) -> Option<String> {
+        let given = || self.passphrases.source();
+        match self.require_encrypted {
+            Some(source) => Some(format!("{source} refuses plain sets")),
+            None => given().map(|source| format!("{source} gives a passphrase")),
+        }
+    }
+
+    /// A hint for a refused plain set, with the other way out if there is one.
+    fn or_without(&self, hint: &str) -> String {
+        match self.require_encrypted {
+            Some(_) => hint.to_owned(),
+            None => format!("{hint}, or leave the passphrase out"),
         }
     }
 
@@ -119,7 +215,10 @@ impl Context {
         if_missing: IfMissing,
         change: impl FnOnce(&mut KeySet) -> Result<T>,
     ) -> Result<T> {
-        let protection = self.protection(name)?;
+        let protection = match if_missing {
+            IfMissing::Create => self.protection_or_new(name)?,
+            IfMissing::Fail => self.protection(name)?,
+        };
         self.store
             .change(name, if_missing, protection.as_ref(), change)
     }
@@ -141,13 +240,19 @@ impl Context {
         );
     }
 
-    /// Warns of a keystore that others can put files into.
+    /// Warns of a keystore that belongs to another user, or that others can put files into.
     pub fn warn_open_directory(&self) {
-        let directory = self.store.directory();
-        if files::others_can_write(directory) {
-            let directory = directory.display();
-            let advice = format!("others can write into {directory}: chmod go-w {directory}");
-            self.out.warn(advice);
+        match self.store.fault() {
+            Some(Fault::Open(directory)) => {
+                let directory = directory.display();
+                let advice = format!("others can write into {directory}: chmod go-w {directory}");
+                self.out.warn(advice);
+            }
+            Some(Fault::Foreign(directory, owner)) => {
+                let (directory, owner) = (directory.display(), place::name(owner));
+                self.out.warn(format!("{directory} belongs to {owner}"));
+            }
+            None => {}
         }
     }
 
@@ -172,6 +277,42 @@ impl Context {
                     format!("others have access to {path} and {more} more: chmod 600 them");
                 self.out.warn(advice);
             }
+        }
+    }
+
+    /// Remembers what was changed, for an error that comes afterwards.
+    pub fn did(&self, what: impl Into<String>) {
+        self.done.borrow_mut().push(what.into());
+    }
+
+    /// Completes the result of a command. An error to print says what was changed before it; what
+    /// failed after a change was in place becomes an error.
+    pub fn finish(&self, result: Result<()>) -> Result<()> {
+        const SHOWN: usize = 5;
+        let done = self.done.take();
+        let result = result.map_err(|error| {
+            if !error.is_because(Reason::Output) || done.is_empty() {
+                return error;
+            }
+            let more = done.len().saturating_sub(SHOWN);
+            let more = if more == 0 {
+                String::new()
+            } else {
+                format!(", and {more} more")
+            };
+            let shown = &done[..done.len().min(SHOWN)];
+            error.hint(format!(
+                "this is done all the same: {}{more}",
+                shown.join(", ")
+            ))
+        });
+        match (result, self.store.trouble()) {
+            (Err(error), Some(trouble)) => {
+                self.out.error(&trouble);
+                Err(error)
+            }
+            (Ok(()), Some(trouble)) => Err(trouble),
+            (result, None) => result,
         }
     }
 }

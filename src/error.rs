@@ -53,10 +53,20 @@ impl Kind {
     }
 }
 
+/// What callers need to know about some failures beside their kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The system denies access to a file.
+    Permission,
+    /// Standard output cannot be written.
+    Output,
+}
+
 /// A failure with its kind, a message, advice, and the cause below it.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
+    reason: Option<Reason>,
     message: String,
     hint: Option<String>,
     cause: Option<anyhow::Error>,
@@ -72,6 +82,7 @@ impl Error {
     pub fn of(kind: Kind, message: impl Into<String>) -> Self {
         Error {
             kind,
+            reason: None,
             message: message.into(),
             hint: None,
             cause: None,
@@ -131,6 +142,12 @@ impl Error {
         self
     }
 
+    /// Adds the reason that callers look for.
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
     /// Puts what the error is about in front of the message: `subject: message`. A message that
     /// names the same subject already stays as it is.
     pub fn about(mut self, subject: impl fmt::Display) -> Self {
@@ -151,6 +168,11 @@ impl Error {
     /// The kind, which decides the exit code.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Returns true if the failure has this reason.
+    pub fn is_because(&self, reason: Reason) -> bool {
+        self.reason == Some(reason)
     }
 
     /// What to do next, where there is something to advise.

@@ -38,7 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(code) => return ExitCode::from(code),
     };
     match cli::context(&cli.global, out) {
-        Ok(ctx) => match cli.command.run(&ctx) {
+        Ok(ctx) => match ctx.finish(cli.command.run(&ctx)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 ctx.out.error(&error);

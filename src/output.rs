@@ -5,7 +5,7 @@ mod escape;
 
 pub use escape::escape;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Reason, Result};
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Row, Table};
 use escape::{escape_json, escape_message};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -107,7 +107,9 @@ impl Output {
         match stdout.write_all(octets).and_then(|()| stdout.flush()) {
             // The reader has had enough: nothing more to say, and nothing wrong.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Error::failed("cannot write to standard output").cause(error)),
+            Err(error) => Err(Error::failed("cannot write to standard output")
+                .because(Reason::Output)
+                .cause(error)),
             Ok(()) => Ok(()),
         }
     }

@@ -44,6 +44,19 @@ impl Passphrases {
         self.file.as_deref() == Some(credential::STANDARD_INPUT)
     }
 
+    /// The option or variable that gives a passphrase, without reading it; `None` if there is none.
+    /// A passphrase that is given demands that the set is encrypted.
+    pub fn source(&self) -> Option<&'static str> {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match () {
+            () if self.file.is_some() => Some("--passphrase-file"),
+            () if self.command.is_some() => Some("--passphrase-command"),
+            () if is_set(FILE_VARIABLE) => Some(FILE_VARIABLE),
+            () if is_set(PASSPHRASE_VARIABLE) => Some(PASSPHRASE_VARIABLE),
+            () => None,
+        }
+    }
+
     /// The one that was given, whether in a file, by a command or in the environment.
     pub fn given(&self, out: &Output) -> Result<Option<Passphrase>> {
         if let Some(given) = self.given.get() {

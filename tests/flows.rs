@@ -37,6 +37,8 @@ mod locking;
 mod log;
 #[path = "flows/losses.rs"]
 mod losses;
+#[path = "flows/owners.rs"]
+mod owners;
 #[path = "flows/permissions.rs"]
 mod permissions;
 #[path = "flows/pipelines.rs"]
@@ -49,6 +51,8 @@ mod rotation_faults;
 mod rotation_schedules;
 #[path = "support/servers/mod.rs"]
 mod servers;
+#[path = "flows/side_files.rs"]
+mod side_files;
 #[path = "flows/signals.rs"]
 mod signals;
 #[path = "flows/streams.rs"]

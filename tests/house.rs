@@ -98,7 +98,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("tempfile", &["src/files/mod.rs"]),
     (
         "rustix",
-        &["src/files/mod.rs", "src/hardening.rs", "src/interrupt.rs"],
+        &["src/files/", "src/hardening.rs", "src/interrupt.rs"],
     ),
     ("directories", &["src/cli/"]),
     ("ureq", &["src/remote/"]),

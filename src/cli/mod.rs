@@ -20,7 +20,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::CompleteEnv;
 use directories::ProjectDirs;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
@@ -66,6 +66,9 @@ pub enum When {
     Never,
 }
 
+/// The variable that refuses sets which are not encrypted, as --require-encrypted does.
+const REQUIRE_ENCRYPTED: &str = "JWKS_REQUIRE_ENCRYPTED";
+
 /// The flags that every command understands.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
@@ -100,8 +103,8 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub yes: bool,
 
-    /// A file with the passphrase of encrypted sets on its first line; - is standard input
-    /// [default: JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE, or asked for]
+    /// A file with the passphrase of encrypted sets on its first line; - is standard input. Plain sets
+    /// are not written then [default: JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE, or asked for]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub passphrase_file: Option<String>,
 
@@ -109,6 +112,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
     #[arg(conflicts_with = "passphrase_file")]
     pub passphrase_command: Option<String>,
+
+    /// Refuse sets that are not encrypted [default: JWKS_REQUIRE_ENCRYPTED]
+    #[arg(long, global = true)]
+    pub require_encrypted: bool,
 
     /// How long to wait for another jwks that is writing
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
@@ -275,6 +282,11 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
             global.passphrase_command.clone(),
             secrets,
         ),
+        require_encrypted: match global.require_encrypted {
+            true => Some("--require-encrypted"),
+            false => Some(REQUIRE_ENCRYPTED).filter(|variable| is_on(variable)),
+        },
+        done: RefCell::default(),
         remotes,
         weak: Cell::new(false),
         checks: Budget::default(),
@@ -282,6 +294,12 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         out,
         now,
     })
+}
+
+/// Returns true if a variable is set, to anything but nothing, 0, no or false.
+fn is_on(variable: &str) -> bool {
+    let value = std::env::var_os(variable).unwrap_or_default();
+    !["", "0", "no", "false"].iter().any(|off| value == *off)
 }
 
 /// The directory of remotes. It is not the keystore's on any platform, or the file would pass for

@@ -16,6 +16,8 @@ use crate::keystore::SetName;
 use crate::output::{Narrow, Tone, shorten};
 use clap::Args;
 use serde::Serialize;
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::path::Path;
 
 const EXAMPLES: &str = "\
@@ -64,13 +66,22 @@ struct Row<'a> {
     severity: &'static str,
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<&'a str>,
+    kid: Option<Cow<'a, str>>,
     message: &'a str,
 }
+
+/// The most findings that are printed. There is a count of the others.
+const MOST_SHOWN: usize = 1000;
+
+/// The longest kid that is printed in full, in characters.
+const LONGEST_KID: usize = 1000;
 
 #[derive(Serialize)]
 struct Report<'a> {
     findings: Vec<Row<'a>>,
+    /// How many findings are not among them.
+    #[serde(skip_serializing_if = "is_zero")]
+    more: usize,
     errors: usize,
     warnings: usize,
     notes: usize,
@@ -90,18 +101,24 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
         of(Severity::Warning),
         of(Severity::Note),
     );
+    let shown = most_severe(&findings);
+    let more = findings.len() - shown.len();
     if ctx.out.is_json() {
-        let findings = findings.iter().map(row).collect();
         ctx.out.json(&Report {
-            findings,
+            findings: shown.into_iter().map(row).collect(),
+            more,
             errors,
             warnings,
             notes,
         })?;
     } else if !findings.is_empty() {
         let header = ["SEVERITY", "RULE", "KEY", "FINDING"];
-        let rows = findings.iter().map(cells).collect();
+        let rows = shown.into_iter().map(cells).collect();
         ctx.out.table(&header, rows, Narrow::WrapLast)?;
+        if more > 0 {
+            let more = count(more, "more finding");
+            ctx.out.lines([format!("and {more}")])?;
+        }
     }
     let counts = [(errors, "error"), (warnings, "warning"), (notes, "note")];
     let counts = counts.iter().filter(|(number, _)| *number > 0);
@@ -122,12 +139,29 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     Ok(())
 }
 
+/// The findings to print, in the order of the set. Where there are too many, errors go before
+/// warnings and warnings before notes.
+fn most_severe(findings: &[Located]) -> Vec<&Located> {
+    let mut shown: Vec<_> = findings.iter().collect();
+    if shown.len() <= MOST_SHOWN {
+        return shown;
+    }
+    shown.sort_by_key(|located| Reverse(located.finding.rule.severity()));
+    shown.truncate(MOST_SHOWN);
+    shown.sort_by_key(|located| located.index);
+    shown
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 fn row(located: &Located) -> Row<'_> {
     Row {
         rule: located.finding.rule.name(),
         severity: located.finding.rule.severity().name(),
         index: located.index,
-        kid: located.kid.as_deref(),
+        kid: located.kid.as_deref().map(|kid| shorten(kid, LONGEST_KID)),
         message: &located.finding.message,
     }
 }
@@ -186,6 +220,10 @@ pub fn with_target<T>(
             if is_told {
                 return then(&set);
             }
+        }
+        // What is checked has to be what the passphrase protects.
+        if need == Need::Everything {
+            ctx.demand_encryption(name)?;
         }
         return then(&ctx.load(name)?.parse()?);
     }

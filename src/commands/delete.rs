@@ -18,6 +18,7 @@ use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use clap::Args;
 use serde::Serialize;
+use std::collections::HashMap;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,6 +78,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         return remote::delete(ctx, args, &server);
     }
     let name = SetName::new(&args.set)?;
+    ctx.demand_encryption(&name)?;
     // A whole set can go without its passphrase; what the set would keep has to be written anew.
     let read = match args.is_whole() {
         true => ctx.look(&name),
@@ -114,13 +116,21 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     ctx.prompt.confirm(&ctx.out, &what)?;
     ctx.change(&name, IfMissing::Fail, |now| {
         // What was shown is what goes: the same keys must still be there.
+        let mut left: HashMap<&str, usize> = HashMap::new();
         for key in &keys {
-            let Some(position) = now.keys.iter().position(|other| other == key) else {
-                return Err(changed_meanwhile(&name));
-            };
-            now.keys.remove(position);
+            *left.entry(key.json()).or_default() += 1;
         }
-        Ok(())
+        now.keys.retain(|key| match left.get_mut(key.json()) {
+            Some(copies) if *copies > 0 => {
+                *copies -= 1;
+                false
+            }
+            _ => true,
+        });
+        match left.values().all(|copies| *copies == 0) {
+            true => Ok(()),
+            false => Err(changed_meanwhile(&name)),
+        }
     })?;
     finish(ctx, Whose::here(name.as_str()), &keys, &signing, false)
 }
@@ -149,25 +159,55 @@ fn chosen(
             .filter(|(_, state)| **state == State::Expired);
         return Ok(expired.map(|(position, _)| position).collect());
     }
+    let named = Named::of(set, kids);
     let mut positions = Vec::new();
     for kid in kids {
-        let copies = match set.with_kid(kid) {
-            named if named.is_empty() => set.with_thumbprint(kid),
-            _ => Vec::new(),
-        };
-        if copies.len() > 1 {
-            positions.extend(copies);
-            continue;
-        }
-        match set.find_exactly(kid) {
-            Ok(position) => positions.push(position),
-            Err(error) if args.if_exists && error.kind() == Kind::NotFound => {}
-            Err(error) => return Err(error.about(format!("set {name}"))),
+        match (named.with_kid(kid), named.with_thumbprint(kid)) {
+            ([one], _) => positions.push(*one),
+            ([], []) if args.if_exists => {}
+            ([], [_, ..]) => positions.extend(named.with_thumbprint(kid)),
+            _ => {
+                let found = set.find_exactly(kid);
+                positions.push(found.map_err(|error| error.about(format!("set {name}")))?);
+            }
         }
     }
     positions.sort_unstable();
     positions.dedup();
     Ok(positions)
+}
+
+/// The keys of a set by those kids and thumbprints that a command line names.
+struct Named<'k> {
+    kids: HashMap<&'k str, Vec<usize>>,
+    thumbprints: HashMap<&'k str, Vec<usize>>,
+}
+
+impl<'k> Named<'k> {
+    fn of(set: &KeySet, names: &'k [String]) -> Self {
+        let nowhere = || names.iter().map(|name| (name.as_str(), Vec::new()));
+        let (mut kids, mut thumbprints): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) =
+            (nowhere().collect(), nowhere().collect());
+        for (position, key) in set.keys.iter().enumerate() {
+            let KeyName {
+                kid, thumbprint, ..
+            } = KeyName::of(key);
+            for (places, name) in [(&mut kids, kid), (&mut thumbprints, thumbprint)] {
+                if let Some(places) = name.and_then(|name| places.get_mut(name.as_str())) {
+                    places.push(position);
+                }
+            }
+        }
+        Named { kids, thumbprints }
+    }
+
+    fn with_kid(&self, kid: &str) -> &[usize] {
+        self.kids.get(kid).map_or(&[], Vec::as_slice)
+    }
+
+    fn with_thumbprint(&self, thumbprint: &str) -> &[usize] {
+        self.thumbprints.get(thumbprint).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Returns the kids of the keys that sign in place of deleted ones. A deletion after which no key of the

@@ -47,13 +47,19 @@ pub struct EncryptArgs {
 }
 
 impl EncryptArgs {
-    /// What opens a set that is encrypted, and encrypts a new one where that is asked for.
+    /// Refuses iterations of a set that is not to be encrypted.
+    pub fn check(self) -> Result<()> {
+        match self.iterations.p2c.is_some() && !self.encrypt {
+            true => Err(Error::usage("--p2c is for --encrypt")),
+            false => Ok(()),
+        }
+    }
+
+    /// What opens an encrypted set; what encrypts a new one if that is asked for.
     pub fn protection(self, ctx: &Context, name: &SetName) -> Result<Option<Protection>> {
+        self.check()?;
         if !self.encrypt {
-            if self.iterations.p2c.is_some() {
-                return Err(Error::usage("--p2c is for --encrypt"));
-            }
-            return ctx.protection(name);
+            return ctx.protection_or_new(name);
         }
         match ctx.store.read(name)? {
             Some(Stored::Encrypted(encrypted)) => match self.iterations.p2c {

@@ -18,11 +18,10 @@ use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::SetName;
-use crate::keystore::log::Verb;
 use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
-use deliver::{Delivered, deliver};
+use deliver::deliver;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -188,20 +187,17 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         true => private_content(ctx, args, &name, &set, &positions)?,
         false => public_content(ctx, args, &name, &set, &positions)?,
     };
-    let delivered = deliver(ctx, args, &content);
-    let is_out = match &delivered {
-        Ok(delivered) => *delivered == Delivered::Now,
-        // A file is there whole or not at all; of what was printed a part may be out.
-        Err(_) => args.file().is_none(),
-    };
-    if args.private && is_out {
+    if deliver::is_unchanged(ctx, args, &content) {
+        return Ok(());
+    }
+    if args.private {
         let keys = positions.iter().map(|i| &set.keys[*i]);
-        let keys = keys.filter(|key| holds_secret(key));
+        let keys: Vec<_> = keys.filter(|key| holds_secret(key)).collect();
         Record::of(ctx, Whose::here(name.as_str()))
-            .noted(Verb::Exported, &args.in_words(), keys)
+            .exported(Some(&args.in_words()), &keys)
             .append();
     }
-    delivered.map(drop)
+    deliver(ctx, args, &content)
 }
 
 impl ExportArgs {

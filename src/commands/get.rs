@@ -11,7 +11,6 @@ use crate::key::public::{Dates, holds_secret};
 use crate::keyset::KeySet;
 use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
-use crate::keystore::log::Verb;
 use crate::remote::kind::Form;
 use crate::secret::Secret;
 use clap::Args;
@@ -115,14 +114,12 @@ fn print(
     } else {
         Secret::new(public_json(ctx, name, set, &positions, single)?)
     };
-    let printed = ctx.out.json_text(json.expose());
     if args.private {
-        // Where that failed a part of it may be out.
         let keys = positions.iter().map(|i| &set.keys[*i]);
-        let keys = keys.filter(|key| holds_secret(key));
-        Record::of(ctx, whose).keys(Verb::Exported, keys).append();
+        let keys: Vec<_> = keys.filter(|key| holds_secret(key)).collect();
+        Record::of(ctx, whose).exported(None, &keys).append();
     }
-    printed
+    ctx.out.json_text(json.expose())
 }
 
 /// The keys as they are kept; the whole set where all of it was asked for.

@@ -1,6 +1,6 @@
 //! `jwks log`: what was done with the keys.
 
-use super::report::count;
+use super::report::{count, list_names};
 use crate::context::Context;
 use crate::error::Result;
 use crate::keystore::log::{Change, Verb};
@@ -15,11 +15,11 @@ Examples:
 
 /// Show what was done with the keys, oldest first
 ///
-/// Each key that is created, added, updated or removed has a line in the keystore's log, and so has
-/// each that is printed or exported with its private part, or pushed to a server. What was done
-/// on a server with --remote is there too. The log holds names and thumbprints, never a secret, and
-/// no thumbprint of symmetric keys. What a set was remains when the set is gone. The log is for
-/// looking back: whoever can write into the keystore can change it.
+/// The keystore's log has a line for each key that was created, added, updated, removed, or pushed to
+/// a server. A command that prints or exports private keys adds one line before it does, with all
+/// of their kids. Changes with --remote are logged too. The log holds names and thumbprints, never
+/// a secret, and no thumbprint of a symmetric key. It keeps the lines of deleted sets. The log is no
+/// proof: whoever can write to the keystore can change it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LogArgs {
@@ -42,6 +42,11 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
         let lines = count(log.damaged, "damaged line");
         let path = log.path.display();
         ctx.out.warn(format!("{lines} in {path} left out"));
+    }
+    if log.is_cut {
+        let path = log.path.display();
+        ctx.out
+            .warn(format!("{path} is large: only its last 64 MiB are shown"));
     }
     let is_wanted = |change: &Change| args.set.as_ref().is_none_or(|set| *set == change.set);
     let changes: Vec<_> = log.changes.into_iter().filter(is_wanted).collect();
@@ -70,7 +75,7 @@ fn print(ctx: &Context, changes: &[Change]) -> Result<()> {
             (change.time.clone(), Tone::Plain),
             (change.verb.name().to_owned(), tone(change.verb)),
             (change.set.clone(), Tone::Plain),
-            text(change.kid.clone().or_else(|| change.thumbprint.clone())),
+            text(key(change)),
         ];
         if header.len() > row.len() {
             row.push(text(more(change)));
@@ -80,12 +85,20 @@ fn print(ctx: &Context, changes: &[Change]) -> Result<()> {
     ctx.out.table(&header, rows.collect(), Narrow::WrapLast)
 }
 
-/// The server and the note, where there is one of them.
-fn more(change: &Change) -> Option<String> {
-    match (&change.remote, &change.note) {
-        (Some(remote), Some(note)) => Some(format!("{remote}, {note}")),
-        (one, other) => one.clone().or_else(|| other.clone()),
+/// The key of a change, or the number of its keys.
+fn key(change: &Change) -> Option<String> {
+    match change.kids.len() {
+        0 => change.kid.clone().or_else(|| change.thumbprint.clone()),
+        number => Some(count(number, "key")),
     }
+}
+
+/// The server, the note and the names of several keys, as far as there are any.
+fn more(change: &Change) -> Option<String> {
+    let kids = (!change.kids.is_empty()).then(|| list_names(&change.kids));
+    let more = [change.remote.clone(), change.note.clone(), kids];
+    let more: Vec<_> = more.into_iter().flatten().collect();
+    (!more.is_empty()).then(|| more.join(", "))
 }
 
 fn tone(verb: Verb) -> Tone {

@@ -171,8 +171,9 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "~/.local/share/jwks/.log",
-        "The log of changes, mode 0600: a line of JSON for each key that was changed, sent or given \
-         out, never with a secret. Nothing reads it but jwks log.",
+        "The log of changes, mode 0600: a line of JSON for each key that was changed or sent, and one for \
+         the keys that a command prints or exports with their private part, never with a secret. Only \
+         jwks log reads it.",
     ),
     (
         "~/.config/jwks/remotes.json",
@@ -188,6 +189,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "The file with the passphrase of encrypted sets, or that passphrase itself, where neither \
          --passphrase-file nor --passphrase-command gives one. Other processes of the same user can \
          see the latter.",
+    ),
+    (
+        "JWKS_REQUIRE_ENCRYPTED",
+        "Refuses sets that are not encrypted, as --require-encrypted; 0, no and false turn it off.",
     ),
     (
         "CLERK_SECRET_KEY, CLERK_BEARER_AUTH, AUTHLETE_BEARER, ORY_ACCESS_TOKEN",

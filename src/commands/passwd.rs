@@ -57,6 +57,10 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         });
     }
     if args.remove {
+        if let Some(source) = ctx.require_encrypted {
+            let message = format!("--remove would leave a plain set, and {source} refuses those");
+            return Err(Error::refused(message).hint(format!("run it without {source}")));
+        }
         if let Some(plain) = openers.iter().position(Option::is_none) {
             let name = &names[plain];
             return Err(Error::not_found(format!("set {name} is not encrypted")));
@@ -64,7 +68,8 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         for (name, old) in names.iter().zip(&openers) {
             ctx.store.protect(name, old.as_deref(), None)?;
             let status = format!("set {name} is not encrypted any more");
-            ctx.out.status(status);
+            ctx.out.status(&status);
+            ctx.did(status);
         }
         return report(ctx, &names, false);
     }
@@ -89,10 +94,12 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             iterations,
         };
         ctx.store.protect(name, old.as_deref(), Some(&after))?;
-        ctx.out.status(match old {
+        let status = match old {
             Some(_) => format!("set {name} has a new passphrase"),
             None => format!("set {name} is encrypted"),
-        });
+        };
+        ctx.out.status(&status);
+        ctx.did(status);
     }
     report(ctx, &names, true)
 }

@@ -128,6 +128,7 @@ fn pull(
     there: &str,
     name: &SetName,
 ) -> Result<Report> {
+    ctx.demand_encryption(name)?;
     // What is pruned is what the server does not have at all, in whichever form.
     let form = match args.public && !args.prune {
         true => Form::Public,

@@ -124,6 +124,8 @@ fn push(
     there: &str,
 ) -> Result<Report> {
     server.kind.require(Operation::SetSet)?;
+    // A set that was swapped for a plain one must not become the server's.
+    ctx.demand_encryption(name)?;
     let document = ctx.load(name)?;
     let local = document.parse()?;
     for kid in &args.kids {

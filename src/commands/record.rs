@@ -3,6 +3,7 @@
 use super::report::Whose;
 use super::time;
 use crate::context::Context;
+use crate::key::Key;
 use crate::keyset::changes::Changes;
 use crate::keyset::merge::{KeyName, Merged};
 use crate::keystore::log::{Change, Verb};
@@ -42,6 +43,23 @@ impl<'a> Record<'a> {
         self.write(verb, Some(note), keys)
     }
 
+    /// Adds keys that are about to be given out with their private part, in one line.
+    pub fn exported(mut self, note: Option<&str>, keys: &[&Key]) -> Self {
+        let mut one =
+            Record::of(self.ctx, self.whose).write(Verb::Exported, note, keys.iter().copied());
+        if let [_, _, ..] = &one.changes[..] {
+            let handle = |change: &mut Change| {
+                let handle = change.kid.take().or(change.thumbprint.take());
+                handle.unwrap_or_else(|| "(without kid)".into())
+            };
+            let kids = one.changes.iter_mut().map(handle).collect();
+            one.changes.truncate(1);
+            one.changes[0].kids = kids;
+        }
+        self.changes.append(&mut one.changes);
+        self
+    }
+
     /// Adds what became of keys that were brought in.
     pub fn merged(self, merged: &Merged) -> Self {
         self.keys(Verb::Added, &merged.added)
@@ -71,6 +89,7 @@ impl<'a> Record<'a> {
                 set: self.whose.set.to_owned(),
                 thumbprint: name.public_thumbprint().map(str::to_owned),
                 kid: name.kid,
+                kids: Vec::new(),
                 remote: self.whose.remote.map(without_query),
                 note: note.map(str::to_owned),
             }
@@ -79,15 +98,24 @@ impl<'a> Record<'a> {
         self
     }
 
-    /// Writes it all into the log. It comes after what was done, and where it fails that stays
-    /// done: a warning says so. A record without a change touches nothing.
+    /// Writes it all into the log, and remembers it for the end of the run. A log that cannot be
+    /// written stops nothing: a warning says so. A record without a change touches nothing.
     pub fn append(self) {
+        let is_export = |change: &Change| change.verb == Verb::Exported;
+        for change in self.changes.iter().filter(|change| !is_export(change)) {
+            let kid = change.kid.as_deref().or(change.thumbprint.as_deref());
+            let kid = kid.unwrap_or("a key without a kid");
+            let remote = change.remote.as_ref();
+            let remote = remote.map_or(String::new(), |remote| format!(" ({remote})"));
+            let verb = change.verb.name();
+            self.ctx
+                .did(format!("{verb} {kid} in set {}{remote}", change.set));
+        }
         let Err(error) = self.ctx.store.append(&self.changes) else {
             return;
         };
-        let is_given_out = |change: &Change| change.verb == Verb::Exported;
-        let done = match self.changes.iter().all(is_given_out) {
-            true => "the private key was given out",
+        let done = match self.changes.iter().all(is_export) {
+            true => "the private key is given out",
             false => "the change is made",
         };
         self.ctx

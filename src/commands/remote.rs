@@ -211,6 +211,7 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
     refuse_keystore_directory(ctx)?;
     ctx.remotes.add(entry, args.force)?;
     let name = &args.name;
+    ctx.did(format!("added remote {name}"));
     ctx.out.status(format!(
         "added remote {name}; jwks remote test {name} asks whether it answers"
     ));
@@ -361,6 +362,7 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
 
 fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     ctx.remotes.remove(&args.remote)?;
+    ctx.did(format!("removed remote {}", args.remote));
     ctx.out.status(format!("removed remote {}", args.remote));
     match ctx.out.is_json() {
         true => ctx.out.json(&json!({ "removed": args.remote })),

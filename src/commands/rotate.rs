@@ -91,7 +91,7 @@ pub struct RotateArgs {
 
 /// Runs `jwks rotate`.
 pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
-    let schedules = ctx.store.schedules()?;
+    let schedules = schedules(ctx, args)?;
     let names = match args.all {
         true => every_set(ctx, args, &schedules)?,
         false => {
@@ -141,6 +141,35 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
     }
 }
 
+/// The saved schedules. An emergency does not wait for a file of schedules to be mended.
+fn schedules(ctx: &Context, args: &RotateArgs) -> Result<Schedules> {
+    match ctx.store.schedules() {
+        Err(error) if !args.compromised.is_empty() && !args.save => {
+            ctx.out
+                .warn(format!("the saved schedules are ignored: {error}"));
+            Ok(Schedules::new())
+        }
+        schedules => schedules,
+    }
+}
+
+/// The saved schedule of a set, under the same rule.
+fn saved_schedule(
+    ctx: &Context,
+    args: &RotateArgs,
+    schedules: &Schedules,
+    name: &SetName,
+) -> Result<Option<ScheduleArgs>> {
+    match schedule::saved(schedules, name) {
+        Err(error) if !args.compromised.is_empty() => {
+            ctx.out
+                .warn(format!("the saved schedule is ignored: {error}"));
+            Ok(None)
+        }
+        saved => saved,
+    }
+}
+
 /// The sets with a schedule; where one is given, every set that holds a private key.
 fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<Vec<SetName>> {
     let mut names = ctx.store.names()?;
@@ -173,7 +202,9 @@ fn forget(ctx: &Context, names: &[SetName], schedules: &Schedules) -> Result<()>
     }
     for name in names {
         ctx.store.save_schedule(name, None)?;
-        ctx.out.status(format!("{name}: its schedule is dropped"));
+        let status = format!("{name}: its schedule is dropped");
+        ctx.out.status(&status);
+        ctx.did(status);
     }
     Ok(())
 }
@@ -203,7 +234,11 @@ fn rotate_set(
     report: &mut Report,
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
-    let saved = schedule::saved(schedules, name)?;
+    // A passphrase that was given opens the set even if there is nothing to do.
+    if ctx.demands_encryption() {
+        ctx.protection(name)?;
+    }
+    let saved = saved_schedule(ctx, args, schedules, name)?;
     let options = args.schedule.over(saved.unwrap_or_default());
     let schedule = options.schedule()?;
     // Whether there is anything to do is seen without a passphrase.
@@ -247,7 +282,9 @@ fn rotate_set(
     if args.save {
         let options = options.to_json();
         ctx.store.save_schedule(name, Some(options))?;
-        ctx.out.status(format!("{name}: its schedule is saved"));
+        let status = format!("{name}: its schedule is saved");
+        ctx.out.status(&status);
+        ctx.did(status);
     }
     if !plan.is_empty() {
         change(ctx, name, &plan, &policy, report)?;

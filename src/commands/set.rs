@@ -147,6 +147,8 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
         return remote::set(ctx, args, &attributes, &server);
     }
     let name = SetName::new(&args.set)?;
+    args.encrypt.check()?;
+    ctx.demand_encryption(&name)?;
     let documents = read_documents(ctx, args, &attributes)?;
     let merged = if documents.is_empty() {
         members::change(ctx, args, &name, &attributes)?

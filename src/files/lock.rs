@@ -6,6 +6,9 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// The name of the lock file. It is never renamed, and outlasts the lock.
+pub const FILE: &str = ".lock";
+
 /// The lock, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
@@ -15,10 +18,8 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock of a directory, waiting no longer than `limit`.
     pub fn take(directory: &Path, limit: Duration) -> Result<Lock> {
-        let path = directory.join(".lock");
-        let file = super::open_lock(&path).map_err(|error| {
-            Error::failed(format!("cannot open {}", path.display())).cause(error)
-        })?;
+        let path = directory.join(FILE);
+        let file = super::open_lock(&path).map_err(|error| super::failed("open", &path, error))?;
         let start = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
@@ -35,10 +36,7 @@ impl Lock {
                     return Err(Error::refused(message)
                         .hint("run it again when the other has ended, or wait longer: --lock-wait SECONDS"));
                 }
-                Err(TryLockError::Error(error)) => {
-                    let message = format!("cannot lock {}", path.display());
-                    return Err(Error::failed(message).cause(error));
-                }
+                Err(TryLockError::Error(error)) => return Err(super::cannot_lock(&path, error)),
             }
         }
     }

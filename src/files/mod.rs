@@ -1,8 +1,10 @@
 //! Files that appear whole or not at all, private from their first moment.
 
+pub mod kept;
 pub mod lock;
+pub mod place;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -46,18 +48,14 @@ mod unix {
         options.custom_flags(OFlags::NONBLOCK.bits() as i32)
     }
 
-    /// Creates a directory and those above it that are missing, each 0700.
-    pub fn create_private_directory(path: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    /// Creates a directory with mode 0700.
+    pub fn create_directory(path: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(0o700).create(path)
     }
 
     /// The permission bits of group and others.
     pub fn others(metadata: &Metadata) -> u32 {
         metadata.mode() & 0o077
-    }
-
-    pub fn is_sticky(metadata: &Metadata) -> bool {
-        metadata.mode() & 0o1000 != 0
     }
 
     /// Whether it is a named or unnamed pipe.
@@ -75,17 +73,6 @@ mod unix {
     }
 }
 
-/// Whether others than the owner can write into a directory.
-pub fn others_can_write(directory: &Path) -> bool {
-    fs::metadata(directory).is_ok_and(|metadata| others(&metadata) & 0o022 != 0)
-}
-
-/// The same, but for directories whose sticky bit leaves each file to its owner, such as /tmp.
-pub fn others_can_replace(directory: &Path) -> bool {
-    let is_sticky = fs::metadata(directory).is_ok_and(|metadata| platform::is_sticky(&metadata));
-    others_can_write(directory) && !is_sticky
-}
-
 #[cfg(not(unix))]
 mod other {
     use std::fs::{File, Metadata, OpenOptions};
@@ -101,16 +88,12 @@ mod other {
         options
     }
 
-    pub fn create_private_directory(path: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(path)
+    pub fn create_directory(path: &Path) -> io::Result<()> {
+        std::fs::create_dir(path)
     }
 
     pub fn others(_: &Metadata) -> u32 {
         0
-    }
-
-    pub fn is_sticky(_: &Metadata) -> bool {
-        false
     }
 
     pub fn is_fifo(_: &Metadata) -> bool {
@@ -129,7 +112,45 @@ use other as platform;
 use unix as platform;
 
 use platform::is_at;
-pub use platform::{create_private_directory, is_fifo, others};
+pub use platform::{is_fifo, others};
+
+/// Creates a directory and those above it that are missing, each with mode 0700 and flushed into
+/// the directory above it. Returns those that were created, the uppermost first.
+pub fn create_private_directory(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut missing: Vec<&Path> = path.ancestors().take_while(|path| !path.is_dir()).collect();
+    missing.retain(|path| !path.as_os_str().is_empty());
+    let mut created = Vec::new();
+    for directory in missing.into_iter().rev() {
+        match platform::create_directory(directory) {
+            Ok(()) => created.push(directory.to_owned()),
+            // Another process was faster.
+            Err(_) if directory.is_dir() => {}
+            Err(error) => return Err(failed("create", directory, error)),
+        }
+        let above = parent(directory);
+        sync_directory(&above).map_err(|error| failed("flush", &above, error))?;
+    }
+    Ok(created)
+}
+
+/// The error of a failed operation on a file. Denied access is told apart from everything else.
+pub fn failed(operation: &str, path: &Path, error: io::Error) -> Error {
+    let shown = path.display();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            Error::failed(format!("no permission to {operation} {shown}"))
+                .because(Reason::Permission)
+                .hint(place::way_in(path))
+        }
+        _ => Error::failed(format!("cannot {operation} {shown}")).cause(error),
+    }
+}
+
+/// The error of a lock that cannot be had for another reason than another process holding it.
+fn cannot_lock(path: &Path, error: io::Error) -> Error {
+    failed("lock", path, error)
+        .hint("use a directory on a file system that has locks, such as a local disk")
+}
 
 /// Opens a file for reading, at once whatever it is.
 pub fn open_to_read(path: &Path) -> io::Result<File> {
@@ -161,31 +182,22 @@ fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
 
 /// Writes a file in one step: a temporary file in the same directory, flushed, renamed, the
 /// directory flushed. A target that is a link, a device or a directory is refused. What a killed
-/// process left under the temporary file's name is swept.
+/// process left under the temporary file's name is swept. The inner result is an error if the file
+/// is in place and its directory cannot be flushed.
 pub fn write(
     path: &Path,
     content: &[u8],
     access: Access,
     existing: Existing,
     temporary: &str,
-) -> Result<()> {
-    let failed = |what: &str, error: io::Error| {
-        Error::failed(format!("cannot {what} {}", path.display())).cause(error)
-    };
+) -> Result<Result<()>> {
     check_target(path)?;
     let directory = parent(path);
-    let begun = begin(&directory.join(temporary), access);
-    let mut file = begun.map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => {
-            Error::refused(format!("another jwks is writing {}", path.display()))
-                .hint("run it again when the other has ended")
-        }
-        _ => failed("write beside", error),
-    })?;
+    let mut file = begin(path, &directory.join(temporary), access)?;
     let written = file
         .write_all(content)
         .and_then(|()| file.as_file().sync_all());
-    written.map_err(|error| failed("write", error))?;
+    written.map_err(|error| failed("write", path, error))?;
     let renamed = match existing {
         Existing::Replace => file.persist(path),
         Existing::Keep => file.persist_noclobber(path),
@@ -195,45 +207,64 @@ pub fn write(
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(Error::refused(format!("{} exists already", path.display())));
         }
-        Err(error) => return Err(failed("write", error.error)),
+        Err(error) => return Err(failed("write", path, error.error)),
     }
-    sync_directory(&directory).map_err(|error| failed("flush the directory of", error))
+    Ok(flush_directory_of(path, "wrote"))
 }
 
-/// Creates the temporary file, which must not be there, and locks it. What is there and locked
-/// belongs to another process at work; what is there without a lock is left from one that was
-/// killed.
-fn begin(path: &Path, access: Access) -> io::Result<NamedTempFile> {
+/// Flushes the directory of a file after something was done with the file, which `done` says.
+pub fn flush_directory_of(path: &Path, done: &str) -> Result<()> {
+    sync_directory(&parent(path)).map_err(|error| {
+        let path = path.display();
+        Error::failed(format!("{done} {path}, but cannot flush its directory"))
+            .cause(error)
+            .hint("the change can be lost if the machine crashes now; check the disk")
+    })
+}
+
+/// Creates the temporary file for a target. It must not exist, and is locked: what is there and
+/// locked belongs to another process at work; what is there without a lock is left from one that
+/// was killed.
+fn begin(target: &Path, path: &Path, access: Access) -> Result<NamedTempFile> {
+    let beside = |error| failed("write beside", target, error);
+    let busy = || {
+        Error::refused(format!("another jwks is writing {}", target.display()))
+            .hint("run it again when the other has ended")
+    };
     match sweep(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(busy()),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(TryLockError::Error(error)) => return Err(beside(error)),
     }
     let mut builder = tempfile::Builder::new();
     set_mode(&mut builder, access);
     let name = path.file_name().unwrap_or_default();
-    let mut file = builder
-        .prefix(name)
-        .rand_bytes(0)
-        .tempfile_in(parent(path))?;
-    if file.as_file().try_lock().is_err() || !is_at(file.as_file(), path) {
-        // Somebody swept it between the two calls: what lies there now is not ours to remove.
+    let created = builder.prefix(name).rand_bytes(0).tempfile_in(parent(path));
+    let mut file = created.map_err(beside)?;
+    // A lock that cannot be had at all leaves a file that is ours to remove.
+    let is_locked = match file.as_file().try_lock() {
+        Ok(()) => is_at(file.as_file(), path),
+        Err(TryLockError::WouldBlock) => false,
+        Err(TryLockError::Error(error)) => return Err(cannot_lock(path, error)),
+    };
+    if !is_locked {
+        // Another process swept it between the two calls: what lies there now is not ours.
         file.disable_cleanup(true);
-        return Err(io::ErrorKind::WouldBlock.into());
+        return Err(busy());
     }
     Ok(file)
 }
 
 /// Removes what a killed process left, or what somebody planted there; a file that is locked
 /// stays.
-fn sweep(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_file() {
-        match File::open(path)?.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Ok(()) => {}
-        }
+fn sweep(path: &Path) -> Result<(), TryLockError> {
+    let is_file = fs::symlink_metadata(path).map(|metadata| metadata.is_file());
+    if is_file.map_err(TryLockError::Error)? {
+        let file = File::open(path).map_err(TryLockError::Error)?;
+        file.try_lock()?;
     }
-    fs::remove_file(path)
+    fs::remove_file(path).map_err(TryLockError::Error)
 }
 
 #[cfg(unix)]
@@ -249,7 +280,8 @@ fn set_mode(builder: &mut tempfile::Builder, access: Access) {
 #[cfg(not(unix))]
 fn set_mode(_: &mut tempfile::Builder, _: Access) {}
 
-fn check_target(path: &Path) -> Result<()> {
+/// Refuses to write what is not a regular file: a link, a device, a pipe, a directory.
+pub fn check_target(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(()),
         Ok(metadata) if metadata.is_symlink() => Err(Error::failed(format!(
@@ -262,7 +294,7 @@ fn check_target(path: &Path) -> Result<()> {
                 .hint("for a device or a pipe write to standard output: -o -"),
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::failed(format!("cannot look at {}", path.display())).cause(error)),
+        Err(error) => Err(failed("look at", path, error)),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::KeySet;
 use super::lifecycle::{self, State};
-use crate::key::check::{self, Budget, Finding, Rule};
+use crate::key::check::{self, Budget, Finding, Rule, excerpt};
 use crate::key::key_type::KeyType;
 use crate::key::public::has_private_member;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// A finding and the key that it is about.
@@ -21,11 +21,20 @@ pub struct Located {
     pub finding: Finding,
 }
 
+/// The keys that have the same kid.
+#[derive(Default)]
+struct Holders {
+    /// The first one, and its kty.
+    first: Option<(usize, Rc<str>)>,
+    /// The first one of each kty.
+    by_kty: HashMap<Rc<str>, usize>,
+}
+
 /// Checks every key, and the keys against each other. `now` is in seconds since 1970; a set
 /// meant for publication must not hold private or symmetric keys.
 pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) -> Vec<Located> {
     let mut located = Vec::new();
-    let mut kids: HashMap<Rc<str>, Vec<(usize, String)>> = HashMap::new();
+    let mut kids: HashMap<Rc<str>, Holders> = HashMap::new();
     let mut thumbprints: HashMap<String, usize> = HashMap::new();
     for (index, key) in set.keys.iter().enumerate() {
         let header = Header::of(key);
@@ -42,17 +51,19 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
         for finding in check::findings_at(key, now, budget) {
             add(finding.rule, finding.message);
         }
-        let kty = header.kty.as_deref().unwrap_or_default().to_owned();
+        let kty: Rc<str> = header.kty.as_deref().unwrap_or_default().into();
         match &kid {
             Some(kid) => {
-                let others = kids.entry(kid.clone()).or_default();
-                if let Some((first, _)) = others.iter().find(|(_, other)| *other == kty) {
+                let holders = kids.entry(kid.clone()).or_default();
+                if let Some(first) = holders.by_kty.get(&kty) {
                     add(Rule::KidDuplicate, format!("key {first} has the same kid"));
-                } else if let Some((first, other)) = others.first() {
-                    let message = format!("key {first} of kty {other:?} has the same kid");
+                } else if let Some((first, other)) = &holders.first {
+                    let other = excerpt(other);
+                    let message = format!("key {first} of kty {other} has the same kid");
                     add(Rule::KidShared, message);
                 }
-                others.push((index, kty.clone()));
+                holders.first.get_or_insert((index, kty.clone()));
+                holders.by_kty.entry(kty.clone()).or_insert(index);
             }
             None if set.keys.len() > 1 => add(Rule::KidMissing, "the key has no kid".into()),
             None => {}
@@ -100,16 +111,17 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
         });
     };
     let mut lines: HashMap<_, Vec<usize>> = HashMap::new();
+    let kids = headers.iter();
+    let kids = kids.map(|header| (header.kid.as_deref(), lifecycle::line(header)));
+    let kids: HashSet<_> = kids.collect();
     for (index, header) in headers.iter().enumerate() {
         lines
             .entry(lifecycle::line(header))
             .or_default()
             .push(index);
-        let is_of_its_line = |other: &Header| {
-            other.kid == header.successor && lifecycle::line(other) == lifecycle::line(header)
-        };
-        let names_a_successor = header.successor.is_some();
-        if names_a_successor && successors[index].is_none() && !headers.iter().any(is_of_its_line) {
+        let successor = header.successor.as_deref();
+        let is_of_its_line = || kids.contains(&(successor, lifecycle::line(header)));
+        if successor.is_some() && successors[index].is_none() && !is_of_its_line() {
             let message = "the key that is to follow it is not in the set, or never does";
             add(index, Rule::SuccessorMissing, message);
         }

@@ -7,6 +7,7 @@ use crate::key::Key;
 use crate::key::check::{has_error, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
+use std::collections::HashMap;
 
 /// What it means for the signing of a set that it is without some of its keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,12 +59,20 @@ pub fn succession(
     let (as_before, newly): (Vec<usize>, Vec<usize>) = signing
         .map(|(position, _)| position)
         .partition(|position| before[*position] == State::Active);
+    // The first of each line, and of those that name each kid as their successor.
+    let (mut of_line, mut naming) = (HashMap::new(), HashMap::new());
+    for position in &newly {
+        let header = &headers[*position];
+        of_line.entry(lifecycle::line(header)).or_insert(position);
+        if let Some(successor) = &header.successor {
+            naming.entry(successor).or_insert(position);
+        }
+    }
     let instead_of = |signer: &usize| {
         let old = &headers[*signer];
-        let is_of_its_line = |i: &&usize| lifecycle::line(&headers[**i]) == lifecycle::line(old);
-        let names_it = |i: &&usize| old.kid.is_some() && headers[**i].successor == old.kid;
-        let instead = newly.iter().find(is_of_its_line);
-        let instead = instead.or_else(|| newly.iter().find(names_it))?;
+        let of_its_line = of_line.get(&lifecycle::line(old));
+        let naming_it = || naming.get(old.kid.as_ref()?);
+        let instead = *of_its_line.or_else(naming_it)?;
         Some(Takeover {
             signer: KeyName::of(&set.keys[*signer]),
             instead: KeyName::of(&set.keys[*instead]),

@@ -1,13 +1,14 @@
 //! A set's file as it was read: plain, or encrypted and to be opened.
 
 use crate::error::{Error, Result};
+use crate::files::kept::Kept;
 use crate::jwe::{self, DerivedKeys, Envelope};
 use crate::keyset::KeySet;
 use crate::keyset::sealed::{self, PUBLIC_PART};
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 
-/// The largest set of its own that jwks reads, in octets.
+/// The largest file of a set that jwks reads and writes, in octets.
 pub(super) const OWN_LIMIT: u64 = 512 << 20;
 
 /// What a set's file holds.
@@ -40,8 +41,9 @@ pub struct Encrypted {
 
 impl Stored {
     /// Takes the octets of a file for what they are, whatever its name.
-    pub(super) fn read(octets: Vec<u8>, is_open: bool, path: PathBuf) -> Result<Stored> {
-        let text = String::from_utf8(octets).map_err(|_| {
+    pub(super) fn read(kept: Kept, path: PathBuf) -> Result<Stored> {
+        let is_open = kept.is_open;
+        let text = String::from_utf8(kept.octets).map_err(|_| {
             Error::invalid(format!("{}: it is not UTF-8 text", path.display()))
                 .hint("the file is damaged; restore it, jwks leaves it as it is")
         })?;

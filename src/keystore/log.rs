@@ -1,11 +1,12 @@
-//! The log of a keystore: a line of JSON for each key that was changed, sent or given out.
+//! The log of a keystore: a line of JSON for each key that was changed or sent, and one for the
+//! keys that a command printed or exported with their private part.
 //!
 //! Lines are added and never changed. It holds names and never a secret. It is not flushed: a
 //! crash of the machine may cost it the last lines, and tear one.
 
-use super::{Keystore, read_file};
-use crate::error::{Error, Result};
-use crate::files;
+use super::Keystore;
+use crate::error::Result;
+use crate::files::{self, kept};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// The file; a set's name never begins with a dot.
 const LOG: &str = ".log";
+
+/// How much of the log is read, in octets.
+const LIMIT: u64 = 64 << 20;
 
 /// What was done with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +36,7 @@ pub enum Verb {
     Retired,
     /// It is gone.
     Removed,
-    /// It was given out with its private part.
+    /// It is printed or exported with its private part.
     Exported,
     /// It was sent to a server.
     Pushed,
@@ -55,7 +59,7 @@ impl Verb {
     }
 }
 
-/// One line of the log: what was done with one key.
+/// One line of the log: what was done with one key, or with several at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// When the command began, as RFC 3339 in UTC.
@@ -70,6 +74,9 @@ pub struct Change {
     /// Its RFC 7638 thumbprint, where it has one and is no shared secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbprint: Option<String>,
+    /// The keys, where there are several: the kid of each, or its thumbprint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kids: Vec<String>,
     /// The server that was spoken to: `REMOTE` where `set` is a set of its own, `REMOTE:NAME`
     /// where `set` is the keystore's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,8 +91,10 @@ pub struct Change {
 pub struct Log {
     /// The changes, oldest first.
     pub changes: Vec<Change>,
-    /// How many lines are none, and were left out.
+    /// The number of lines that cannot be read, and were left out.
     pub damaged: usize,
+    /// Whether the file is so large that only its end was read.
+    pub is_cut: bool,
     /// Whether others than the owner can read or write the file.
     pub is_open: bool,
     /// The path of the file, which need not be there.
@@ -99,25 +108,49 @@ impl Keystore {
         if changes.is_empty() || !self.directory.is_dir() {
             return Ok(());
         }
+        self.refuse_foreign()?;
         let path = self.directory.join(LOG);
-        append_lines(&path, changes)
-            .map_err(|error| Error::failed(format!("cannot write {}", path.display())).cause(error))
+        append_lines(&path, changes).map_err(|error| files::failed("write", &path, error))
     }
 
-    /// Reads the log; an empty one where there is no file. Nothing is created.
+    /// Reads the log, or the last 64 MiB of a larger one; an empty one if there is no file. Nothing
+    /// is created.
     pub fn log(&self) -> Result<Log> {
+        self.last_of_log(LIMIT)
+    }
+
+    fn last_of_log(&self, limit: u64) -> Result<Log> {
         let path = self.directory.join(LOG);
-        let file = read_file(&path).map_err(|error| {
-            Error::failed(format!("cannot read {}", path.display())).cause(error)
-        })?;
-        let (octets, is_open) = file.unwrap_or_default();
-        let (changes, damaged) = parse(&octets);
-        Ok(Log {
-            changes,
-            damaged,
-            is_open,
+        let mut log = Log {
+            changes: Vec::new(),
+            damaged: 0,
+            is_cut: false,
+            is_open: false,
             path,
-        })
+        };
+        let Some(mut file) = kept::open(&log.path)? else {
+            return Ok(log);
+        };
+        let read = || {
+            let metadata = file.metadata()?;
+            log.is_open = files::others(&metadata) != 0;
+            log.is_cut = metadata.len() > limit;
+            if log.is_cut {
+                file.seek(SeekFrom::End(-(limit as i64)))?;
+            }
+            let mut octets = Vec::new();
+            file.take(limit).read_to_end(&mut octets)?;
+            Ok(octets)
+        };
+        let octets = read().map_err(|error| files::failed("read", &log.path, error))?;
+        let mut lines = &octets[..];
+        if log.is_cut {
+            // The first line is there in part only.
+            let end = lines.iter().position(|octet| *octet == b'\n');
+            lines = &lines[end.map_or(lines.len(), |end| end + 1)..];
+        }
+        (log.changes, log.damaged) = parse(lines);
+        Ok(log)
     }
 }
 
@@ -167,12 +200,14 @@ fn parse(octets: &[u8]) -> (Vec<Change>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const LINE: &str = r#"{"time":"2026-11-21T12:00:00Z","verb":"created","set":"api","kid":"a"}"#;
 
     #[test]
     fn damaged_lines_spoil_only_themselves() {
         let torn = &LINE[..30];
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
         for (text, whole, damaged) in [
             (String::new(), 0, 0),
             ("\n\n".into(), 0, 0),
@@ -181,12 +216,30 @@ mod tests {
             (format!("{torn}\n{LINE}\n\0\0\n{LINE}"), 2, 2),
             (LINE.replace("created", "sung"), 0, 1),
             (LINE.replace("{", r#"{"more":1,"#), 1, 0),
+            (LINE.replace("{", r#"{"set":"b","#), 0, 1),
+            (LINE.replace("\"a\"", "[]"), 0, 1),
+            (LINE.replace("{", &format!(r#"{{"more":{deep},"#)), 1, 0),
+            (deep.clone(), 0, 1),
             ("[]\n1\nnull\n".into(), 0, 3),
         ] {
             let (changes, counted) = parse(text.as_bytes());
             assert_eq!((changes.len(), counted), (whole, damaged), "{text}");
         }
         assert_eq!(parse(b"\xff\n").1, 1);
+    }
+
+    #[test]
+    fn only_the_end_of_a_large_log_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Keystore::new(directory.path().to_owned(), Duration::ZERO);
+        let lines = format!("{LINE}\n").repeat(3);
+        std::fs::write(directory.path().join(LOG), &lines).unwrap();
+        let all = lines.len() as u64;
+        for (limit, whole) in [(all, 3), (all - 1, 2), (LINE.len() as u64 + 1, 0), (1, 0)] {
+            let log = store.last_of_log(limit).unwrap();
+            assert_eq!((log.changes.len(), log.damaged), (whole, 0), "{limit}");
+            assert_eq!(log.is_cut, limit < all);
+        }
     }
 
     #[test]

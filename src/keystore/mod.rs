@@ -15,7 +15,8 @@ pub use schedules::Schedules;
 
 use crate::error::{Error, Result};
 use crate::files::lock::Lock;
-use crate::files::{self, Access, Existing};
+use crate::files::place::{self, Fault};
+use crate::files::{self, Access, Existing, kept, lock};
 use crate::jwe::{self, DerivedKeys};
 use crate::key::public::holds_secret;
 use crate::keyset::{KeySet, sealed};
@@ -23,7 +24,7 @@ use crate::secret::Secret;
 use document::OWN_LIMIT;
 use std::cell::RefCell;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,7 +45,11 @@ const LOOKS: usize = 2;
 pub struct Keystore {
     directory: PathBuf,
     lock_wait: Duration,
+    /// The largest file of a set that is read or written, in octets.
+    limit: u64,
     derived: RefCell<DerivedKeys>,
+    /// What has failed after a change was in place.
+    trouble: RefCell<Option<Error>>,
 }
 
 /// How a set is encrypted when it is written.
@@ -72,7 +77,9 @@ impl Keystore {
         Keystore {
             directory,
             lock_wait,
+            limit: OWN_LIMIT,
             derived: RefCell::default(),
+            trouble: RefCell::default(),
         }
     }
 
@@ -83,10 +90,7 @@ impl Keystore {
 
     /// The names of all sets, sorted.
     pub fn names(&self) -> Result<Vec<SetName>> {
-        let failed = |error| {
-            let directory = self.directory.display();
-            Error::failed(format!("cannot list {directory}")).cause(error)
-        };
+        let failed = |error| files::failed("list", &self.directory, error);
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(failed)?,
@@ -110,11 +114,8 @@ impl Keystore {
             let Some(path) = self.file(name)? else {
                 return Ok(None);
             };
-            let read = read_file(&path).map_err(|error| {
-                Error::failed(format!("cannot read {}", path.display())).cause(error)
-            })?;
-            if let Some((octets, is_open)) = read {
-                return Stored::read(octets, is_open, path).map(Some);
+            if let Some(kept) = kept::read(&path, self.limit)? {
+                return Stored::read(kept, path).map(Some);
             }
         }
         Ok(None)
@@ -162,8 +163,7 @@ impl Keystore {
         if if_missing == IfMissing::Fail && !self.contains(name)? {
             return Err(self.missing(name));
         }
-        self.prepare()?;
-        let _lock = Lock::take(&self.directory, self.lock_wait)?;
+        let _lock = self.prepare()?;
         let stored = match self.read(name)? {
             None if if_missing == IfMissing::Fail => return Err(self.missing(name)),
             stored => stored,
@@ -197,29 +197,42 @@ impl Keystore {
         if !self.contains(name)? {
             return Err(self.missing(name));
         }
-        let _lock = Lock::take(&self.directory, self.lock_wait)?;
+        let _lock = self.lock()?;
         let stored = self.load(name)?;
         let path = stored.path().to_owned();
         let known = stored.known();
         confirm(known.as_ref().map(Document::parse).transpose()?.as_ref())?;
-        fs::remove_file(&path).map_err(|error| {
-            Error::failed(format!("cannot remove {}", path.display())).cause(error)
-        })?;
-        // Its schedule is not for another set that will have its name.
-        self.write_schedule(name, None)?;
-        files::sync_directory(&self.directory).map_err(|error| {
-            let path = path.display();
-            let message = format!("cannot flush the directory of {path}, which is removed");
-            Error::failed(message).cause(error)
-        })
+        // The schedule must not be taken over by another set that will have its name.
+        let schedules = self.schedules_with(name, None)?;
+        fs::remove_file(&path).map_err(|error| files::failed("remove", &path, error))?;
+        let dropped = schedules.map_or(Ok(()), |text| self.write_schedules(&text));
+        self.note(dropped.map_err(|error| {
+            error
+                .about(format!("set {name} is deleted, but its schedule is not"))
+                .hint(format!("drop it: jwks rotate {name} --forget"))
+        }));
+        self.note(files::flush_directory_of(&path, "removed"));
+        Ok(())
+    }
+
+    /// What has failed after a change was in place, if anything has: the last such failure.
+    pub fn trouble(&self) -> Option<Error> {
+        self.trouble.take()
+    }
+
+    /// Keeps a failure that comes after a change for the end of the run: the change is to be
+    /// reported and logged first.
+    fn note(&self, afterwards: Result<()>) {
+        if let Err(error) = afterwards {
+            self.trouble.replace(Some(error));
+        }
     }
 
     /// The file of a set that is there. It is an error where there are two.
     fn file(&self, name: &SetName) -> Result<Option<PathBuf>> {
         let is_there = |path: &PathBuf| {
-            path.try_exists().map_err(|error| {
-                Error::failed(format!("cannot look at {}", path.display())).cause(error)
-            })
+            path.try_exists()
+                .map_err(|error| files::failed("look at", path, error))
         };
         let [plain, encrypted] = [PLAIN, ENCRYPTED].map(|suffix| self.path(name, suffix));
         let mut seen = (false, false);
@@ -245,16 +258,34 @@ impl Keystore {
         self.directory.join(format!("{name}{suffix}"))
     }
 
-    /// Makes sure of a private directory to write into, which outlasts a crash as its files do.
-    fn prepare(&self) -> Result<()> {
-        if self.directory.is_dir() {
-            return Ok(());
-        }
-        let created = files::create_private_directory(&self.directory)
-            .and_then(|()| files::sync_directory(&files::parent(&self.directory)));
-        created.map_err(|error| {
-            Error::failed(format!("cannot create {}", self.directory.display())).cause(error)
+    /// Takes the lock, in a private directory that is created if it does not exist.
+    fn prepare(&self) -> Result<Lock> {
+        self.refuse_foreign()?;
+        let created = files::create_private_directory(&self.directory)?;
+        self.lock().inspect_err(|_| {
+            // Without a lock there is nothing that a new keystore could be for.
+            if !created.is_empty() {
+                let _ = fs::remove_file(self.directory.join(lock::FILE));
+            }
+            for directory in created.iter().rev() {
+                let _ = fs::remove_dir(directory);
+            }
         })
+    }
+
+    /// Takes the lock, unless the directory belongs to another user.
+    fn lock(&self) -> Result<Lock> {
+        self.refuse_foreign()?;
+        Lock::take(&self.directory, self.lock_wait)
+    }
+
+    fn refuse_foreign(&self) -> Result<()> {
+        place::refuse_foreign(&self.directory, "choose another keystore with --store DIR")
+    }
+
+    /// Why the directory is not safe to keep private keys in.
+    pub fn fault(&self) -> Option<Fault> {
+        place::fault(&self.directory)
     }
 
     /// Writes a set, encrypted where there is a passphrase and a number of iterations.
@@ -264,8 +295,10 @@ impl Keystore {
         set: &KeySet,
         encryption: Option<(&Secret<String>, u32)>,
     ) -> Result<()> {
-        if set.keys.iter().any(holds_secret) && files::others_can_write(&self.directory) {
-            let directory = self.directory.display();
+        if set.keys.iter().any(holds_secret)
+            && let Some(Fault::Open(open)) = self.fault()
+        {
+            let directory = open.display();
             return Err(
                 Error::refused(format!("others can write into {directory}")).hint(format!(
                     "no private key is put there; close it first: chmod go-w {directory}"
@@ -293,30 +326,48 @@ impl Keystore {
                 (Secret::new(sealed), ENCRYPTED)
             }
         };
+        if content.expose().len() as u64 > self.limit {
+            let limit = self.limit >> 20;
+            return Err(Error::refused(format!(
+                "set {name} would be larger than {limit} MiB, and could not be read again"
+            ))
+            .hint("nothing was written; put keys into another set"));
+        }
         // The name follows the content: at every moment there is one file, which is read for what
         // it holds.
         let right = self.path(name, suffix);
         let path = self.file(name)?.unwrap_or_else(|| right.clone());
-        files::write(
+        let flushed = files::write(
             &path,
             content.expose().as_bytes(),
             Access::Private,
             Existing::Replace,
             TEMPORARY,
         )?;
-        match path == right {
-            true => Ok(()),
-            false => self.rename(&path, &right),
+        self.note(flushed);
+        if path != right {
+            self.note(rename(name, &path, &right));
         }
+        Ok(())
     }
+}
 
-    fn rename(&self, old: &Path, new: &Path) -> Result<()> {
-        let renamed = fs::rename(old, new).and_then(|()| files::sync_directory(&self.directory));
-        renamed.map_err(|error| {
-            let (old, new) = (old.display(), new.display());
-            Error::failed(format!("cannot rename {old} to {new}")).cause(error)
-        })
-    }
+/// Gives a set that was encrypted or decrypted the name that goes with its content.
+fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
+    fs::rename(old, new).map_err(|error| {
+        let what = match new.extension().is_some_and(|suffix| suffix == "jwe") {
+            true => "encrypted now",
+            false => "not encrypted any more",
+        };
+        let message = format!("set {name} is {what}, but cannot rename {}", old.display());
+        let hint = format!(
+            "jwks reads the set under its old name; the next change, or this, renames it: mv {} {}",
+            old.display(),
+            new.display()
+        );
+        Error::failed(message).cause(error).hint(hint)
+    })?;
+    files::flush_directory_of(new, "wrote")
 }
 
 /// Somebody has encrypted or decrypted the set since it was read.
@@ -326,22 +377,68 @@ fn protected_meanwhile(name: &SetName) -> Error {
         .hint("nothing was changed; run it again")
 }
 
-/// The octets of a regular file and whether others have access to it; `None` where it is not
-/// there.
-fn read_file(path: &Path) -> io::Result<Option<(Vec<u8>, bool)>> {
-    let file = match files::open_to_read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Key;
+    use crate::key::members::Members;
+
+    /// A keystore that reads and writes files of at most `limit` octets.
+    fn limited(limit: u64) -> (tempfile::TempDir, Keystore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Keystore::new(directory.path().to_owned(), Duration::ZERO);
+        (directory, Keystore { limit, ..store })
     }
-    if metadata.len() > OWN_LIMIT {
-        let message = format!("it is larger than {} MiB", OWN_LIMIT >> 20);
-        return Err(io::Error::other(message));
+
+    fn add(store: &Keystore, protection: Option<&Protection>, kid: &str) -> Result<()> {
+        let name = SetName::new("api")?;
+        store.change(&name, IfMissing::Create, protection, |set| {
+            set.keys.push(Key::from(Members::default().with_kid(kid)));
+            Ok(())
+        })
     }
-    let mut octets = Vec::with_capacity(metadata.len() as usize + 1);
-    file.take(OWN_LIMIT).read_to_end(&mut octets)?;
-    Ok(Some((octets, files::others(&metadata) != 0)))
+
+    /// A set that could not be read again is refused before it is written, plain or encrypted.
+    #[test]
+    fn nothing_is_written_that_could_not_be_read_again() {
+        let protection = Protection {
+            passphrase: Rc::new(Secret::new("of this set".to_owned())),
+            iterations: 1000,
+        };
+        for (protection, file) in [(None, "api.json"), (Some(&protection), "api.jwe")] {
+            let (directory, store) = limited(2000);
+            let path = directory.path().join(file);
+            let mut kids = (0..).map(|i| format!("kid-{i}"));
+            let refused = loop {
+                let before = fs::read(&path).unwrap_or_default();
+                assert!(before.len() <= 2000);
+                if let Err(error) = add(&store, protection, &kids.next().unwrap()) {
+                    assert_eq!(fs::read(&path).unwrap(), before);
+                    break error;
+                }
+            };
+            assert_eq!(refused.kind().exit_code(), 4, "{refused}");
+            assert!(refused.to_string().contains("could not be read again"));
+            let stored = store.load(&SetName::new("api").unwrap());
+            assert_eq!(
+                matches!(stored, Ok(Stored::Encrypted(_))),
+                protection.is_some()
+            );
+            let entries = fs::read_dir(directory.path()).unwrap().count();
+            assert_eq!(entries, 2, "the set and the lock");
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_largest_size_is_read_and_no_larger_one() {
+        let (directory, store) = limited(1 << 20);
+        let name = SetName::new("api").unwrap();
+        let path = directory.path().join("api.json");
+        let set = |length: usize| "{\"keys\":[]}".to_owned() + &" ".repeat(length - 11);
+        fs::write(&path, set(1 << 20)).unwrap();
+        store.load(&name).unwrap();
+        fs::write(&path, set((1 << 20) + 1)).unwrap();
+        let error = store.load(&name).unwrap_err().to_string();
+        assert!(error.ends_with("it is larger than 1 MiB"), "{error}");
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::{Document, Keystore, Protection, SetName, Stored, protected_meanwhile};
 use crate::error::Result;
-use crate::files::lock::Lock;
 use crate::secret::Secret;
 
 impl Keystore {
@@ -14,7 +13,7 @@ impl Keystore {
         before: Option<&Secret<String>>,
         after: Option<&Protection>,
     ) -> Result<()> {
-        let _lock = Lock::take(self.directory(), self.lock_wait)?;
+        let _lock = self.lock()?;
         let document: Document = match (self.load(name)?, before) {
             (Stored::Plain(document), None) => document,
             (Stored::Encrypted(encrypted), Some(passphrase)) => {

@@ -3,41 +3,50 @@
 
 use super::{Keystore, SetName, TEMPORARY};
 use crate::error::{Error, Result};
-use crate::files::lock::Lock;
-use crate::files::{self, Access, Existing};
+use crate::files::{self, Access, Existing, kept};
+use crate::key::members::check_strict;
+use crate::keyset::FOREIGN_LIMIT;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::{fs, io};
 
 /// The schedules by the names of their sets, each as it was saved.
 pub type Schedules = BTreeMap<String, Value>;
 
+/// How deep the file nests at most: options in schedules in an object.
+const DEPTH: usize = 8;
+
 impl Keystore {
-    /// Every schedule. It is an error where the file cannot be read.
+    /// Every schedule. It is an error if the file cannot be read.
     pub fn schedules(&self) -> Result<Schedules> {
         let path = self.schedules_path();
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Schedules::new()),
-            text => text.map_err(|error| {
-                Error::failed(format!("cannot read {}", path.display())).cause(error)
-            })?,
+        let Some(kept) = kept::read(&path, FOREIGN_LIMIT as u64)? else {
+            return Ok(Schedules::new());
         };
-        serde_json::from_str(&text).map_err(|error| {
-            Error::invalid(format!("{}: no schedules", path.display()))
-                .cause(error)
+        let damaged = |error: String| {
+            Error::invalid(format!("{}: no schedules: {error}", path.display()))
                 .hint("mend it, or remove it and save the schedules again: jwks rotate SET --save")
-        })
+        };
+        let text = std::str::from_utf8(&kept.octets).map_err(|error| damaged(error.to_string()))?;
+        check_strict(text, DEPTH).map_err(|error| damaged(error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Keeps the schedule of a set, or drops it. Nothing is written where that changes nothing.
+    /// Keeps the schedule of a set, or drops it. Nothing is written if that changes nothing.
     pub fn save_schedule(&self, name: &SetName, schedule: Option<Value>) -> Result<()> {
-        let _lock = Lock::take(self.directory(), self.lock_wait)?;
-        self.write_schedule(name, schedule)
+        let _lock = self.lock()?;
+        match self.schedules_with(name, schedule)? {
+            Some(text) => self.write_schedules(&text),
+            None => Ok(()),
+        }
     }
 
-    /// The same under a lock that is held already.
-    pub(super) fn write_schedule(&self, name: &SetName, schedule: Option<Value>) -> Result<()> {
+    /// The content of the file once the schedule of a set is another one; `None` if it is the same.
+    pub(super) fn schedules_with(
+        &self,
+        name: &SetName,
+        schedule: Option<Value>,
+    ) -> Result<Option<String>> {
         let before = self.schedules()?;
         let mut after = before.clone();
         match schedule {
@@ -45,19 +54,28 @@ impl Keystore {
             None => after.remove(name.as_str()),
         };
         if after == before {
-            return Ok(());
+            return Ok(None);
         }
         // A map of strings to JSON values is JSON.
-        let mut text = serde_json::to_string_pretty(&after).unwrap_or_default();
-        text.push('\n');
-        let path = self.schedules_path();
-        files::write(
-            &path,
+        let text = serde_json::to_string_pretty(&after).unwrap_or_default() + "\n";
+        match text.len() <= FOREIGN_LIMIT {
+            true => Ok(Some(text)),
+            false => Err(Error::refused("the schedules would be larger than 16 MiB")
+                .hint("drop some: jwks rotate SET --forget")),
+        }
+    }
+
+    /// Writes the file. The lock is held.
+    pub(super) fn write_schedules(&self, text: &str) -> Result<()> {
+        let flushed = files::write(
+            &self.schedules_path(),
             text.as_bytes(),
             Access::Private,
             Existing::Replace,
             TEMPORARY,
-        )
+        )?;
+        self.note(flushed);
+        Ok(())
     }
 
     fn schedules_path(&self) -> PathBuf {

@@ -4,10 +4,9 @@ use super::entry::Entry;
 use super::kind::KINDS;
 use crate::error::{Error, Result};
 use crate::files::lock::Lock;
-use crate::files::{self, Access, Existing};
+use crate::files::{self, Access, Existing, kept, place};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -126,25 +125,25 @@ impl Registry {
 
     fn change(&self, change: impl FnOnce(&mut Vec<Entry>) -> Result<()>) -> Result<()> {
         let directory = self.directory()?;
-        let failed =
-            |error| Error::failed(format!("cannot create {}", directory.display())).cause(error);
-        if !directory.is_dir() {
-            files::create_private_directory(directory).map_err(failed)?;
-            files::sync_directory(&files::parent(directory)).map_err(failed)?;
-        }
+        place::refuse_foreign(directory, "choose another home directory with HOME")?;
+        files::create_private_directory(directory)?;
         let _lock = Lock::take(directory, self.lock_wait)?;
         let path = directory.join(FILE);
         let mut document = read(&path)?;
         change(&mut document.remotes)?;
         let json = serde_json::to_string_pretty(&document)
             .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
+        if json.len() as u64 >= LIMIT {
+            return Err(Error::refused("the remotes would be larger than 1 MiB")
+                .hint("remove some: jwks remote remove NAME"));
+        }
         files::write(
             &path,
             (json + "\n").as_bytes(),
             Access::Private,
             Existing::Replace,
             TEMPORARY,
-        )
+        )?
     }
 }
 
@@ -158,16 +157,10 @@ fn missing(name: &str, entries: &[Entry]) -> Error {
 }
 
 fn read(path: &Path) -> Result<Document> {
-    let failed =
-        |error: io::Error| Error::failed(format!("cannot read {}", path.display())).cause(error);
-    let file = match files::open_to_read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::default()),
-        file => file.map_err(failed)?,
+    let Some(kept) = kept::read(path, LIMIT)? else {
+        return Ok(Document::default());
     };
-    let mut text = String::new();
-    let read = file.take(LIMIT).read_to_string(&mut text);
-    read.map_err(failed)?;
-    serde_json::from_str(&text).map_err(|error| {
+    serde_json::from_slice(&kept.octets).map_err(|error| {
         Error::invalid(format!("{} cannot be read", path.display()))
             .cause(error)
             .hint("the file is damaged; mend or remove it, jwks leaves it as it is")

@@ -213,6 +213,156 @@ fn fails_on_a_full_device(command: &str) {
     assert_no_secret(&sandbox, &run);
 }
 
+/// The file system has no locks: that is what is said, each time, and nothing is left behind.
+#[test]
+fn an_export_where_nothing_can_be_locked_says_so_and_leaves_nothing() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::with_two_keys();
+    sandbox.shell("mkdir out").ok();
+    for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS"] {
+        for export in [
+            "export api -o out/new.json",
+            "export api --private -o out/new.json",
+        ] {
+            let export: Vec<_> = export.split(' ').collect();
+            for _ in 0..2 {
+                let run = strace(&sandbox, &[], "flock", error, &export).fails(1);
+                assert!(run.stderr.contains("cannot lock out/"), "{run:#?}");
+                assert!(run.stderr.contains("has locks"), "{run:#?}");
+                assert!(!run.stderr.contains("another jwks"), "{run:#?}");
+                assert_eq!(sandbox.shell("ls -A out").ok().stdout, "", "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_keystore_where_nothing_can_be_locked_is_not_begun() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::with_two_keys();
+    for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS"] {
+        let create = ["create", "api", "--store", "new/store"];
+        let run = strace(&sandbox, &[], "flock", error, &create).fails(1);
+        assert!(
+            run.stderr.contains("cannot lock new/store/.lock"),
+            "{run:#?}"
+        );
+        assert!(!sandbox.path().join("new").exists(), "{error}");
+    }
+}
+
+/// A new directory outlasts a crash once the one above it is flushed.
+#[test]
+fn the_directory_above_each_new_one_is_flushed() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let trace = sandbox.path().join("trace");
+    let mut strace = sandbox.command("strace");
+    strace.args(["-f", "-qq", "-y", "-e", "trace=/^mkdir,fsync", "-o"]);
+    strace.arg(&trace).arg(JWKS);
+    finish(strace.args(["create", "api", "--store", "a/b/c"])).ok();
+    let trace = std::fs::read_to_string(trace).expect("the trace");
+    let top = sandbox.path().canonicalize().expect("a directory");
+    let flushed = |directory: &str| {
+        let path = top.join(directory);
+        let path = format!("<{}>", path.to_str().expect("UTF-8").trim_end_matches('/'));
+        trace
+            .lines()
+            .position(|line| line.contains("fsync(") && line.contains(&path))
+    };
+    let made = |directory: &str| {
+        let name = format!("\"{directory}\"");
+        let line = trace
+            .lines()
+            .position(|line| line.contains("mkdir") && line.contains(&name));
+        line.unwrap_or_else(|| panic!("{directory}: {trace}"))
+    };
+    for (directory, above) in [("a", ""), ("a/b", "a"), ("a/b/c", "a/b")] {
+        let flushed = flushed(above).unwrap_or_else(|| panic!("{above}: {trace}"));
+        assert!(flushed > made(directory), "{directory}: {trace}");
+    }
+}
+
+/// A set that is gone is in the log, whatever fails afterwards.
+#[test]
+fn a_delete_whose_schedule_stays_is_told_and_logged() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::with_two_keys();
+    sandbox.ok(["rotate", "api", "--every", "30d", "--save"]);
+    let delete = ["delete", "api", "--yes", "--force"];
+    let run = run_with(&sandbox, (".writing", "/^rename", "EIO"), &delete).fails(1);
+    let words = "set api is deleted, but its schedule is not";
+    assert!(run.stderr.contains(words), "{run:#?}");
+    assert!(run.stderr.contains("jwks rotate api --forget"), "{run:#?}");
+    assert_eq!(sandbox.store_entries(), [".lock", ".schedules.json"]);
+    let removed = sandbox.read_log().matches("\"removed\"").count();
+    assert_eq!(removed, 2);
+    sandbox.ok(["rotate", "api", "--forget"]);
+}
+
+/// What is in place is reported and logged, though its directory cannot be flushed.
+#[test]
+fn a_change_that_cannot_be_flushed_is_reported_and_logged() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::with_two_keys();
+    let create = ["create", "api", "--kid", "new"];
+    let run = run_with(&sandbox, (DIRECTORY, "/sync$", "EIO"), &create).fails(1);
+    assert_eq!(run.stdout, "new\n");
+    assert!(run.stderr.contains("wrote "), "{run:#?}");
+    assert!(sandbox.read_log().contains("\"new\""), "{run:#?}");
+}
+
+/// What was changed before the output failed is said.
+#[test]
+fn a_full_device_does_not_hide_what_was_changed() {
+    for (command, done) in [
+        ("create api --kid new", "created new in set api"),
+        ("create api --kid new --json", "created new in set api"),
+        ("set api own.json", "added "),
+        ("set api --exp +1d --json", "updated "),
+        ("delete api --yes --force --json", "removed "),
+        ("rotate api --force --json", "staged "),
+        (
+            "rotate api --every 30d --save --json",
+            "api: its schedule is saved",
+        ),
+        (
+            "passwd api --passphrase-file own.json --p2c 1000 --json",
+            "set api is encrypted",
+        ),
+        (
+            "remote add idp --kind url --url https://idp.example/ --json",
+            "added remote idp",
+        ),
+    ] {
+        let sandbox = Sandbox::with_two_keys();
+        let run = sandbox
+            .shell(&format!("jwks {command} > /dev/full"))
+            .fails(1);
+        assert!(run.stderr.contains("No space left"), "{command}: {run:#?}");
+        let hint = "this is done all the same: ";
+        assert!(run.stderr.contains(hint), "{command}: {run:#?}");
+        assert!(run.stderr.contains(done), "{command}: {run:#?}");
+    }
+    let sandbox = Sandbox::with_two_keys();
+    for command in ["get api --private", "list api", "export api --private"] {
+        let run = sandbox
+            .shell(&format!("jwks {command} > /dev/full"))
+            .fails(1);
+        assert!(!run.stderr.contains("done"), "{command}: {run:#?}");
+    }
+}
+
 /// Runs a command with a fault: it fails, names the file, says nothing secret, and all files are
 /// as they were.
 fn fails_and_changes_nothing(fault: Fault, command: &[&str]) {

@@ -3,7 +3,7 @@
 use super::{ExportArgs, To};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::files::{self, Access, Existing};
+use crate::files::{self, Access, Existing, place};
 use crate::key::public::holds_secret;
 use crate::keyset::FOREIGN_LIMIT;
 use crate::keyset::import::{self, Form, Imported};
@@ -27,15 +27,15 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
         ))
         .hint("choose another name"));
     }
-    if args.private && files::others_can_replace(&files::parent(path)) {
+    if args.private && place::is_replaceable(&files::parent(path)) {
         return Err(
             Error::refused(format!("others can write beside {}", path.display()))
                 .hint("choose a directory of your own for private keys"),
         );
     }
-    // What is no regular file is refused by the write, in its own words.
-    let is_there = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-    if args.private && !args.force && is_there() {
+    // Before the export is logged.
+    files::check_target(path)?;
+    if args.private && !args.force && path.exists() {
         return Err(Error::refused(format!("{} exists already", path.display()))
             .hint("overwrite it with --force"));
     }
@@ -49,35 +49,29 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
     Ok(())
 }
 
-/// What an export did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Delivered {
-    /// The content is printed, or in its file.
-    Now,
-    /// The file had the content already, and was not written.
-    Before,
+/// Returns true, and says so, if the file of an export has the content already. It is then not
+/// written again, unless it holds private keys and others have access to it.
+pub(super) fn is_unchanged(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> bool {
+    let Some(path) = args.file() else {
+        return false;
+    };
+    let is_unchanged = is_written(path, content, args.private);
+    if is_unchanged {
+        ctx.out.status(format!("{} is unchanged", path.display()));
+    }
+    is_unchanged
 }
 
-/// Writes an export to its file, or to standard output. A file that has the content already is not
-/// written again, unless it holds private keys and others have access to it.
-pub(super) fn deliver(
-    ctx: &Context,
-    args: &ExportArgs,
-    content: &Secret<Vec<u8>>,
-) -> Result<Delivered> {
+/// Writes an export to its file, or to standard output.
+pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
     let Some(path) = args.file() else {
         let is_json = matches!(args.to, To::Jwks | To::Jwk | To::Kubernetes);
         let text = is_json.then(|| std::str::from_utf8(content.expose()));
-        match text {
-            Some(Ok(json)) => ctx.out.json_text(json)?,
-            _ => ctx.out.octets(content.expose())?,
-        }
-        return Ok(Delivered::Now);
+        return match text {
+            Some(Ok(json)) => ctx.out.json_text(json),
+            _ => ctx.out.octets(content.expose()),
+        };
     };
-    if is_written(path, content, args.private) {
-        ctx.out.status(format!("{} is unchanged", path.display()));
-        return Ok(Delivered::Before);
-    }
     let access = if args.private {
         Access::Private
     } else {
@@ -98,9 +92,9 @@ pub(super) fn deliver(
     .map_err(|error| match existing {
         Existing::Keep if error.advice().is_none() => error.hint("overwrite it with --force"),
         _ => error,
-    })?;
+    })??;
     ctx.out.status(format!("wrote {}", path.display()));
-    Ok(Delivered::Now)
+    Ok(())
 }
 
 /// Returns true if a regular file has this content, and its permissions are right: nobody but the owner

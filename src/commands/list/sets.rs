@@ -5,7 +5,7 @@ use super::super::rotate::next_rotation;
 use super::super::time;
 use super::Format;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Reason, Result};
 use crate::key::summary::Header;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::{Schedules, SetName, Stored};
@@ -34,13 +34,17 @@ struct SetRow {
     /// Why the set cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Whether that is a file which this user may not read, and nothing worse.
+    #[serde(skip)]
+    is_denied: bool,
 }
 
 /// Prints the sets of the keystore.
 pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     let names = ctx.store.names()?;
     if format == Format::Names {
-        return ctx.out.lines(names.iter().map(SetName::as_str));
+        ctx.out.lines(names.iter().map(SetName::as_str))?;
+        return refuse_plain(ctx, &names);
     }
     let mut open = Vec::new();
     let schedules = ctx.store.schedules().unwrap_or_else(|error| {
@@ -54,18 +58,10 @@ pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     let rows: Vec<_> = rows.collect();
     ctx.warn_open_directory();
     ctx.warn_open(&open);
-    let damaged: Vec<_> = rows.iter().filter(|row| row.error.is_some()).collect();
-    let failure = damaged.first().map(|row| {
-        let error = row.error.as_deref().unwrap_or_default();
-        Error::invalid(format!(
-            "{} cannot be read: {error}",
-            count(damaged.len(), "set")
-        ))
-        .hint(match &row.advice {
-            Some(advice) => advice,
-            None => "jwks leaves a damaged file as it is: restore it",
-        })
-    });
+    let plain = rows.iter();
+    let plain = plain.filter(|row| !row.encrypted && row.error.is_none());
+    let plain: Vec<_> = plain.map(|row| row.name.as_str()).collect();
+    let accepted = ctx.accept_plain(&plain);
     if format == Format::Table && rows.is_empty() {
         let directory = ctx.store.directory().display();
         ctx.out.status(format!(
@@ -74,7 +70,36 @@ pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     } else {
         print_sets(ctx, &rows, format)?;
     }
-    failure.map_or(Ok(()), Err)
+    unreadable(&rows).and(accepted)
+}
+
+/// Refuses plain sets of which only the names were listed, if encryption is required.
+fn refuse_plain(ctx: &Context, names: &[SetName]) -> Result<()> {
+    if ctx.require_encrypted.is_none() {
+        return Ok(());
+    }
+    let is_plain = |name: &&SetName| matches!(ctx.store.load(name), Ok(Stored::Plain(_)));
+    let plain: Vec<_> = names.iter().filter(is_plain).map(SetName::as_str).collect();
+    ctx.accept_plain(&plain)
+}
+
+/// An error if some sets cannot be read. A damaged one counts before one that may not be read.
+fn unreadable(rows: &[SetRow]) -> Result<()> {
+    let unreadable: Vec<_> = rows.iter().filter(|row| row.error.is_some()).collect();
+    let damaged = unreadable.iter().find(|row| !row.is_denied);
+    let Some(row) = damaged.or(unreadable.first()) else {
+        return Ok(());
+    };
+    let error = row.error.as_deref().unwrap_or_default();
+    let number = count(unreadable.len(), "set");
+    let kind = match row.is_denied {
+        true => Kind::Failed,
+        false => Kind::Invalid,
+    };
+    let advice = row.advice.as_deref();
+    let restore = "jwks leaves a damaged file as it is: restore it";
+    Err(Error::of(kind, format!("{number} cannot be read: {error}"))
+        .hint(advice.unwrap_or(restore)))
 }
 
 fn print_sets(ctx: &Context, rows: &[SetRow], format: Format) -> Result<()> {
@@ -127,6 +152,7 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
         name: name.to_string(),
         keys: Some(0),
         advice: error.advice().map(str::to_owned),
+        is_denied: error.is_because(Reason::Permission),
         error: Some(error.to_string()),
         ..SetRow::default()
     })
@@ -194,6 +220,7 @@ fn list_objects(ctx: &Context, name: &str, objects: &[Listed], format: Format) -
 
 fn set_cells(row: &SetRow, are_some_encrypted: bool, now: i64) -> Vec<(String, Tone)> {
     let active = match (&row.error, &row.active[..]) {
+        (Some(_), _) if row.is_denied => ("no permission".into(), Tone::Bad),
         (Some(_), _) => ("damaged".into(), Tone::Bad),
         (None, []) if row.keys.is_none() => ("?".into(), Tone::Plain),
         (None, []) => ("none".into(), Tone::Plain),

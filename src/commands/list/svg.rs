@@ -234,7 +234,7 @@ pub(super) fn write(ctx: &Context, picture: &Picture, path: &Path, force: bool) 
     }
     let temporary = temporary_name(path);
     let octets = svg.as_bytes();
-    files::write(path, octets, Access::Shared, Existing::Replace, &temporary)?;
+    files::write(path, octets, Access::Shared, Existing::Replace, &temporary)??;
     ctx.out.status(format!("wrote {}", path.display()));
     Ok(())
 }

@@ -17,6 +17,8 @@ pub fn change(
     name: &SetName,
     attributes: &Attributes,
 ) -> Result<Merged> {
+    // Members are those of a set that exists.
+    ctx.store.load(name)?;
     let protection = args.encrypt.protection(ctx, name)?;
     let protection = protection.as_ref();
     ctx.store.change(name, IfMissing::Fail, protection, |set| {

@@ -1,6 +1,6 @@
 //! Members that contradict each other: alg, kty, crv, use, key_ops, dates.
 
-use super::{Report, Rule, Values};
+use super::{Report, Rule, Values, excerpt};
 use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
@@ -15,7 +15,7 @@ pub fn check(members: &Members, values: &Values, report: &mut Report) {
     check_algorithm(members, values, &operations, report);
     check_operations(members, usage.as_deref(), &operations, report);
     if let Some(usage) = usage.filter(|usage| *usage != "sig" && *usage != "enc") {
-        report.add(Rule::UseUnknown, format!("use is {usage:?}"));
+        report.add(Rule::UseUnknown, format!("use is {}", excerpt(&usage)));
     }
     if members.string("kid").is_some_and(|kid| kid.is_empty()) {
         report.add(Rule::KidEmpty, "kid is empty");
@@ -43,7 +43,10 @@ fn check_algorithm(members: &Members, values: &Values, operations: &[&str], repo
         if name.eq_ignore_ascii_case("none") {
             report.add(Rule::AlgNone, format!("alg is {name:?}"));
         } else {
-            report.add(Rule::AlgUnknown, format!("jwks does not know alg {name:?}"));
+            report.add(
+                Rule::AlgUnknown,
+                format!("jwks does not know alg {}", excerpt(&name)),
+            );
         }
         return;
     };
@@ -62,7 +65,7 @@ fn check_algorithm(members: &Members, values: &Values, operations: &[&str], repo
             && !curves.contains(&&*crv)
         {
             let takes = algorithm.takes_in_words();
-            let message = format!("{name} takes {takes}; the key's curve is {crv:?}");
+            let message = format!("{name} takes {takes}; the key's curve is {}", excerpt(&crv));
             report.add(Rule::AlgCrv, message);
         }
         check_symmetric_size(algorithm, values, report);
@@ -113,10 +116,13 @@ fn check_operations(
 ) {
     let mut seen = HashSet::new();
     if let Some(op) = operations.iter().find(|op| !seen.insert(**op)) {
-        report.add(Rule::KeyOpsDuplicate, format!("key_ops has {op:?} twice"));
+        report.add(
+            Rule::KeyOpsDuplicate,
+            format!("key_ops has {} twice", excerpt(op)),
+        );
     }
     if let Some(op) = operations.iter().find(|op| !is_registered(op)) {
-        report.add(Rule::KeyOpsUnknown, format!("key_ops has {op:?}"));
+        report.add(Rule::KeyOpsUnknown, format!("key_ops has {}", excerpt(op)));
     }
     let fits_use = |op: &&&str| match usage {
         Some("sig") => OPERATIONS[0].contains(op),

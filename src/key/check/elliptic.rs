@@ -1,6 +1,6 @@
 //! EC and OKP keys: lengths, the point on its curve, the private part against the point.
 
-use super::{Report, Rule, Values};
+use super::{Report, Rule, Values, excerpt};
 use crate::key::curve::Curve;
 use crate::key::format::openssl_key;
 use crate::key::key_type::KeyType;
@@ -27,7 +27,7 @@ pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, repo
                     report.add(Rule::CrvName, message);
                 }
                 None => {
-                    let message = format!("jwks does not know crv {name:?}");
+                    let message = format!("jwks does not know crv {}", excerpt(&name));
                     report.add(Rule::CrvUnknown, message);
                 }
             };

@@ -113,6 +113,15 @@ pub fn public_findings_of(members: &Members) -> Vec<Finding> {
     report.0
 }
 
+/// Returns the beginning of a text of others, in quotes: a message must not grow with it.
+pub fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
+        None => format!("{text:?}"),
+    }
+}
+
 fn malformed_key(malformed: Malformed) -> Finding {
     let (rule, message) = match malformed {
         Malformed::NotAnObject => (Rule::KeyNotObject, "it is no JSON object".into()),
@@ -122,7 +131,7 @@ fn malformed_key(malformed: Malformed) -> Finding {
         ),
         Malformed::Duplicate(name) => (
             Rule::MemberDuplicate,
-            format!("the member {name:?} stands twice"),
+            format!("the member {} stands twice", excerpt(&name)),
         ),
     };
     Finding { rule, message }

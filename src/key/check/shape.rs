@@ -1,6 +1,6 @@
 //! JSON types, required members, and the form of base64url values.
 
-use super::{Report, Rule, Values};
+use super::{Report, Rule, Values, excerpt};
 use crate::key::base64url::{self, Fault};
 use crate::key::key_type::{KEY_TYPES, KeyType};
 use crate::key::members::Members;
@@ -74,7 +74,10 @@ pub fn key_type(members: &Members, report: &mut Report) -> Option<&'static KeyTy
         } else if kty.is_empty() {
             report.add(Rule::KtyName, "kty is empty");
         } else {
-            report.add(Rule::KtyUnknown, format!("jwks does not know kty {kty:?}"));
+            report.add(
+                Rule::KtyUnknown,
+                format!("jwks does not know kty {}", excerpt(&kty)),
+            );
         }
     }
     key_type

@@ -9,13 +9,13 @@ use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
 use crate::keyset::storage::{Signing, Storage};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 impl Plan {
     /// Puts the key that is to sign where the server looks for it: the active key of the line that
     /// signs now, or else the first active key of ours. If the server signs tokens of its own with
-    /// the set, keys that it can sign with come before others. If only some keys were named, no other line takes over. If none of ours is active,
-    /// the key that signs now stays the first.
+    /// the set, keys that it can sign with come before others. If only some keys were named, no other
+    /// line takes over. If none of ours is active, the key that signs now stays the first.
     pub(super) fn put_the_signer_first(
         &mut self,
         local: &KeySet,
@@ -116,14 +116,19 @@ pub fn successors(
 ) -> Vec<(String, String)> {
     let states = lifecycle::signing_states(local, now, budget);
     let headers: Vec<_> = local.keys.iter().map(Header::of).collect();
+    // The first key with each kid, and the first active one of each line.
+    let (mut with_kid, mut signing) = (HashMap::new(), HashMap::new());
+    for (header, state) in headers.iter().zip(&states) {
+        if let Some(kid) = header.kid.as_deref() {
+            with_kid.entry(kid).or_insert(header);
+        }
+        if *state == State::Active {
+            signing.entry(lifecycle::line(header)).or_insert(header);
+        }
+    }
     let follows = |kid: &String| {
-        let is_named = |header: &&Header| header.kid.as_deref() == Some(kid);
-        let old = headers.iter().find(is_named)?;
-        let keys = headers.iter().zip(&states);
-        let mut signing = keys.filter(|(header, state)| {
-            **state == State::Active && lifecycle::line(header) == lifecycle::line(old)
-        });
-        let new = signing.next()?.0.kid.as_deref()?;
+        let old = with_kid.get(kid.as_str())?;
+        let new = signing.get(&lifecycle::line(old))?.kid.as_deref()?;
         (new != kid).then(|| (kid.clone(), new.to_owned()))
     };
     let mut kids: Vec<_> = named.iter().filter_map(follows).collect();

@@ -93,12 +93,15 @@ impl Plan {
                     .extend(set.keys.get(*position).cloned().map(Key::into_owned));
             }
         }
-        for position in self.removed.iter().rev() {
-            changes
-                .removed
-                .push(set.keys.remove(*position).into_owned());
-        }
-        changes.removed.reverse();
+        let mut position = 0;
+        set.keys.retain(|key| {
+            let is_removed = self.removed.contains(&position);
+            if is_removed {
+                changes.removed.push(key.clone().into_owned());
+            }
+            position += 1;
+            !is_removed
+        });
         for (key, planned) in new.into_iter().zip(&self.new) {
             set.keys.push(key.clone());
             match planned.nbf.is_some_and(|nbf| nbf > now) {

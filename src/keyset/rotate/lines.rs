@@ -8,11 +8,22 @@ use crate::key::check::{has_error, is_supported, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use std::collections::{BTreeSet, HashSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The member that says since when, and why, a key is not to be trusted (OpenID Federation 1.0
 /// section 8.7.3).
 pub(super) const REVOKED: &str = "revoked";
+
+/// Positions in one line.
+#[derive(Clone, Copy, Default)]
+struct Marks {
+    active: Option<usize>,
+    signer_before: Option<usize>,
+    last_begun: Option<usize>,
+    last_to_sign: Option<usize>,
+    has_pending: bool,
+}
 
 /// The keys of a set and their lines.
 pub(super) struct Lines<'s> {
@@ -20,6 +31,14 @@ pub(super) struct Lines<'s> {
     pub headers: Vec<Header<'s>>,
     /// The positions of each line's keys, in the set's order.
     pub all: Vec<Vec<usize>>,
+    /// The line of each key.
+    line_of: Vec<usize>,
+    /// The keys of each line that are asked for again and again.
+    marks: Vec<Marks>,
+    /// The keys that count and name a successor, by its kid.
+    leading: HashMap<String, Vec<usize>>,
+    /// Whether each line leads around, once that was asked.
+    circles: OnceCell<Vec<bool>>,
     /// The positions of the keys that are declared compromised.
     pub compromised: BTreeSet<usize>,
     /// The positions of the private keys that fail their check.
@@ -41,16 +60,15 @@ impl<'s> Lines<'s> {
         now: i64,
     ) -> Self {
         let mut all: Vec<Vec<usize>> = Vec::new();
+        let mut line_of = Vec::with_capacity(headers.len());
+        let mut numbers = HashMap::new();
         for (position, header) in headers.iter().enumerate() {
-            let same = |other: &&mut Vec<usize>| {
-                other
-                    .first()
-                    .is_some_and(|i| line(&headers[*i]) == line(header))
-            };
-            match all.iter_mut().find(same) {
-                Some(line) => line.push(position),
-                None => all.push(vec![position]),
+            let number = *numbers.entry(line(header)).or_insert(all.len());
+            if number == all.len() {
+                all.push(Vec::new());
             }
+            all[number].push(position);
+            line_of.push(number);
         }
         // Who follows within a line is a matter of dates.
         for line in &all {
@@ -77,15 +95,47 @@ impl<'s> Lines<'s> {
         for (position, successor) in counting.iter().zip(lifecycle::successors(&among)) {
             successors[*position] = successor.map(|i| counting[i]);
         }
-        Lines {
+        let mut leading: HashMap<String, Vec<usize>> = HashMap::new();
+        for (position, header) in headers.iter().enumerate() {
+            if let Some(successor) = header.successor.as_deref()
+                && states[position].is_some()
+            {
+                leading.entry(successor.into()).or_default().push(position);
+            }
+        }
+        let mut lines = Lines {
             set,
             headers,
+            line_of,
+            marks: Vec::new(),
+            leading,
+            circles: OnceCell::new(),
             all,
             compromised,
             unsound,
             states,
             successors,
             now,
+        };
+        lines.marks = (0..lines.all.len()).map(|line| lines.mark(line)).collect();
+        lines
+    }
+
+    fn mark(&self, line: usize) -> Marks {
+        let begins = |i: usize| !lifecycle::never_begins(&self.headers[i]);
+        let mut keys = self.all[line].iter().copied();
+        Marks {
+            active: self.in_state(line, State::Active).next(),
+            signer_before: keys.find(|i| self.states[*i] == Some(State::Active)),
+            last_begun: self.newest(line, |i| {
+                let has_begun = self.states[i].is_some_and(|state| state != State::Pending);
+                has_begun && begins(i)
+            }),
+            last_to_sign: self.newest(line, |i| {
+                let lives = self.state(i).is_some_and(|state| state != State::Expired);
+                lives && begins(i)
+            }),
+            has_pending: !self.pending(line).is_empty(),
         }
     }
 
@@ -124,7 +174,7 @@ impl<'s> Lines<'s> {
 
     /// The line of a key.
     pub fn line_of(&self, position: usize) -> Option<usize> {
-        self.all.iter().position(|line| line.contains(&position))
+        self.line_of.get(position).copied()
     }
 
     /// What a line is called: its algorithm, or its curve or key type where it has none.
@@ -171,13 +221,17 @@ impl<'s> Lines<'s> {
 
     /// The key of a line that signs.
     pub fn active(&self, line: usize) -> Option<usize> {
-        self.in_state(line, State::Active).next()
+        self.marks[line].active
     }
 
     /// The key of a line that signed until now, and may be compromised.
     pub fn signer_before(&self, line: usize) -> Option<usize> {
-        let mut keys = self.all[line].iter().copied();
-        keys.find(|i| self.states[*i] == Some(State::Active))
+        self.marks[line].signer_before
+    }
+
+    /// Returns true if a line has a pending key that will sign.
+    pub fn has_pending(&self, line: usize) -> bool {
+        self.marks[line].has_pending
     }
 
     /// The pending keys of a line that will sign, each with its beginning, the first one first.
@@ -202,10 +256,7 @@ impl<'s> Lines<'s> {
 
     /// The newest key of a line that has begun, and may have expired or be compromised.
     pub fn last_begun(&self, line: usize) -> Option<usize> {
-        self.newest(line, |i| {
-            let has_begun = self.states[i].is_some_and(|state| state != State::Pending);
-            has_begun && !lifecycle::never_begins(&self.headers[i])
-        })
+        self.marks[line].last_begun
     }
 
     /// When a line ends because it moves to another: when the successor of its last key begins, or
@@ -231,10 +282,7 @@ impl<'s> Lines<'s> {
     }
 
     fn last_to_sign(&self, line: usize) -> Option<usize> {
-        self.newest(line, |i| {
-            let lives = self.state(i).is_some_and(|state| state != State::Expired);
-            lives && !lifecycle::never_begins(&self.headers[i])
-        })
+        self.marks[line].last_to_sign
     }
 
     /// The key of a line that is to sign last, where it names no successor that follows it.
@@ -263,6 +311,7 @@ impl<'s> Lines<'s> {
     pub fn stay(&mut self, position: usize) {
         self.headers[position].successor = None;
         self.successors[position] = None;
+        self.circles.take();
     }
 
     /// Whether a key names a successor that follows it: one that is there, or was until it was
@@ -279,30 +328,61 @@ impl<'s> Lines<'s> {
         let Some(kid) = self.headers[position].kid.as_deref() else {
             return Vec::new();
         };
+        // One that was to follow a key may have been called off.
         let names = |i: &usize| self.headers[*i].successor.as_deref() == Some(kid);
-        let count = |i: &usize| self.states[*i].is_some();
-        (0..self.headers.len())
-            .filter(count)
-            .filter(names)
-            .collect()
+        let leading = self.leading.get(kid).into_iter().flatten().copied();
+        leading.filter(names).collect()
+    }
+
+    /// One of the keys for each kid, so that those who name it are looked at once. A key without a
+    /// kid is named by nobody.
+    pub fn one_of_each_kid(&self, mut positions: Vec<usize>) -> Vec<usize> {
+        let mut seen = HashSet::new();
+        positions.retain(|i| {
+            let kid = self.headers[*i].kid.as_deref();
+            kid.is_some_and(|kid| seen.insert(kid))
+        });
+        positions
     }
 
     /// Whether keys that are published lead into a line: whoever follows them looks for a key there.
     pub fn is_led_to(&self, line: usize) -> bool {
-        let leading = self.all[line].iter().flat_map(|i| self.led_to(*i));
+        let keys = self.one_of_each_kid(self.all[line].clone());
+        let leading = keys.into_iter().flat_map(|i| self.led_to(i));
         let mut states = leading.filter_map(|i| self.state(i));
         states.any(|state| state != State::Expired)
     }
 
-    /// Whether a line has moved to others that lead back to it, so that nobody signs in any of them.
+    /// Returns true if a line has moved to others that lead back to it, so that nobody signs in any
+    /// of them.
     pub fn leads_around(&self, line: usize) -> bool {
-        let moved_to = |line: &usize| {
-            let next = self.line_of(self.successor(self.last_begun(*line)?)?)?;
-            let has_signer = self.active(next).is_some() || !self.pending(next).is_empty();
+        self.circles.get_or_init(|| self.find_circles())[line]
+    }
+
+    fn find_circles(&self) -> Vec<bool> {
+        let moved_to = |line: usize| {
+            let next = self.line_of(self.successor(self.last_begun(line)?)?)?;
+            let has_signer = self.active(next).is_some() || self.has_pending(next);
             (!has_signer).then_some(next)
         };
-        let mut way = std::iter::successors(moved_to(&line), moved_to).take(self.all.len());
-        way.any(|next| next == line)
+        let mut is_on_circle = vec![false; self.all.len()];
+        // From which line each one was first come to.
+        let mut come_from = vec![None; self.all.len()];
+        for start in 0..self.all.len() {
+            let mut here = Some(start);
+            while let Some(line) = here.filter(|line| come_from[*line].is_none()) {
+                come_from[line] = Some(start);
+                here = moved_to(line);
+            }
+            // Back on the own way: all from here on to here again is a circle.
+            while let Some(line) = here.filter(|line| come_from[*line] == Some(start)) {
+                if std::mem::replace(&mut is_on_circle[line], true) {
+                    break;
+                }
+                here = moved_to(line);
+            }
+        }
+        is_on_circle
     }
 
     pub fn is_expired(&self, position: usize) -> bool {

@@ -67,16 +67,15 @@ impl Planner<'_, '_> {
 
     /// Whether somebody signs in a line, or is to.
     fn has_signer(&self, line: Option<usize>) -> bool {
-        line.is_some_and(|line| {
-            self.lines.active(line).is_some() || !self.lines.pending(line).is_empty()
-        })
+        line.is_some_and(|line| self.lines.active(line).is_some() || self.lines.has_pending(line))
     }
 
-    /// Whether a key only waits for one of these lines to begin: moving them to its own calls that
+    /// Whether a key only waits for one of these lines, in ascending order, to begin: moving them to its own calls that
     /// off.
     fn waits_for(&self, position: usize, lines: &[usize]) -> bool {
         let successor = self.lines.successor(position);
-        successor.is_some_and(|i| lines.iter().any(|line| self.lines.all[*line].contains(&i)))
+        let line = successor.and_then(|i| self.lines.line_of(i));
+        line.is_some_and(|line| lines.binary_search(&line).is_ok())
     }
 
     fn nothing_to_move(&self, alg: &str, others: &[usize]) -> Error {
@@ -191,8 +190,11 @@ impl Planner<'_, '_> {
             .pending(line)
             .into_iter()
             .partition(|(nbf, _)| *nbf < begins);
-        for (_, position) in never {
-            self.give_up(position);
+        let never: Vec<_> = never.into_iter().map(|(_, position)| position).collect();
+        for position in &never {
+            self.give_up(*position);
+        }
+        for position in self.lines.one_of_each_kid(never) {
             for leading in self.redirect(position, successor) {
                 self.end_no_earlier(leading, end);
             }

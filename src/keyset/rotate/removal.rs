@@ -57,29 +57,59 @@ impl Planner<'_, '_> {
             return;
         }
         let headers = self.lines.headers.iter().enumerate();
-        let kids = headers.filter_map(|(i, header)| Some((header.kid.clone()?, i)));
+        let kids = headers.filter_map(|(i, header)| Some((header.kid.as_deref()?.to_owned(), i)));
         // Of several with the same kid the first one is meant.
         let positions: HashMap<_, _> = kids.rev().collect();
+        let mut ends = HashMap::new();
         for leading in 0..self.lines.headers.len() {
-            let mut successor = self.leads_to(leading);
-            let mut is_past = false;
-            for _ in 0..self.plan.removed.len() {
-                let Some(Successor::There(kid)) = &successor else {
-                    break;
-                };
-                let next = positions.get(kid.as_str()).copied();
-                let Some(next) = next.filter(|next| self.is_gone(*next)) else {
-                    break;
-                };
-                successor = self.way_past(next);
-                is_past = true;
-            }
-            if let Some(successor) = successor.filter(|_| is_past)
+            let successor = self.leads_to(leading);
+            let Some(gone) = self.gone_among(&positions, successor.as_ref()) else {
+                continue;
+            };
+            if let Some(successor) = self.end_of_way(gone, &positions, &mut ends)
                 && !self.plan.removed.contains(&leading)
             {
                 self.succeed(leading, &successor);
             }
         }
+    }
+
+    /// The position of a successor that is removed although it has begun.
+    fn gone_among(
+        &self,
+        positions: &HashMap<String, usize>,
+        successor: Option<&Successor>,
+    ) -> Option<usize> {
+        let Some(Successor::There(kid)) = successor else {
+            return None;
+        };
+        let position = positions.get(kid).copied();
+        position.filter(|position| self.is_gone(*position))
+    }
+
+    /// The first successor behind a removed key that stays, or `None` if the way leads around. `ends`
+    /// keeps the ends of the ways that were gone before, so that none is gone twice.
+    fn end_of_way(
+        &self,
+        from: usize,
+        positions: &HashMap<String, usize>,
+        ends: &mut HashMap<usize, Option<Successor>>,
+    ) -> Option<Successor> {
+        let (mut here, mut way) = (from, Vec::new());
+        let end = loop {
+            if let Some(known) = ends.get(&here) {
+                break known.clone();
+            }
+            way.push(here);
+            ends.insert(here, None);
+            let successor = self.way_past(here);
+            match self.gone_among(positions, successor.as_ref()) {
+                Some(next) => here = next,
+                None => break successor,
+            }
+        };
+        ends.extend(way.into_iter().map(|position| (position, end.clone())));
+        end
     }
 
     /// Whether a key goes that has begun.
@@ -117,7 +147,8 @@ impl Planner<'_, '_> {
             let is_taken_out = self.lines.compromised.contains(i) && state != Some(State::Pending);
             is_taken_out || state == Some(State::Expired)
         });
-        for position in gone.collect::<Vec<_>>() {
+        let gone = self.lines.one_of_each_kid(gone.collect());
+        for position in gone {
             self.redirect(position, to);
         }
     }

@@ -11,7 +11,7 @@ use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
 use crate::keyset::push::counterpart;
 use crate::keyset::storage::Storage;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What a server has of a set.
 #[derive(Clone, Copy, Debug)]
@@ -56,15 +56,12 @@ pub(super) fn allow_for(
     let is_trusted: Vec<_> = (0..names.len()).map(is_trusted).collect();
     let end = policy.now.saturating_add(policy.schedule.grace());
     let signers = there.storage.signers(there.set).into_iter();
-    let signers: Vec<_> = signers.map(KeyName::of).collect();
+    let signers = signers.filter_map(|key| KeyName::of(key).thumbprint);
+    let signers: HashSet<String> = signers.chain(there.named.iter().cloned()).collect();
     let signs = |position: &usize| {
         let name = &names[*position];
-        let is_it = |other: &String| {
-            Some(other) == name.kid.as_ref() || Some(other) == name.thumbprint.as_ref()
-        };
-        let signs =
-            |other: &KeyName| other.thumbprint.is_some() && other.thumbprint == name.thumbprint;
-        is_trusted[*position] && (there.named.iter().any(is_it) || signers.iter().any(signs))
+        let mut handles = [&name.kid, &name.thumbprint].into_iter().flatten();
+        is_trusted[*position] && handles.any(|handle| signers.contains(handle))
     };
     let ours: BTreeSet<_> = (0..names.len()).filter(signs).collect();
     for position in &ours {
@@ -98,18 +95,31 @@ pub(super) fn allow_for(
     }
     let is_published = |i: usize| places[i].is_some();
     let lives = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
+    let can_sign = |i: &usize| is_published(*i) && is_trusted[*i] && lives(&headers[*i]);
+    let can_sign: BTreeSet<usize> = (0..headers.len()).filter(can_sign).collect();
+    // Of those, how many lead to each kid, and which is the first of each line.
+    let mut leading: HashMap<&str, usize> = HashMap::new();
+    let mut first = HashMap::new();
+    for i in &can_sign {
+        let header = &headers[*i];
+        if let Some(successor) = header.successor.as_deref() {
+            *leading.entry(successor).or_default() += 1;
+        }
+        let first = first.entry(line(header)).or_insert(*i);
+        if rank(headers, *i) < rank(headers, *first) {
+            *first = *i;
+        }
+    }
     let can_wait = |i: usize| {
-        let leads = |other: usize| {
-            let leads_there =
-                headers[other].successor.is_some() && headers[other].successor == headers[i].kid;
-            let is_before = line(&headers[other]) == line(&headers[i])
-                && rank(headers, other) < rank(headers, i);
-            leads_there || is_before
-        };
-        let mut others = (0..headers.len()).filter(|other| *other != i && leads(*other));
+        let header = &headers[i];
+        let kid = header.kid.as_deref();
+        // A key that leads to itself does not wait for itself.
+        let own = can_sign.contains(&i) && kid.is_some() && header.successor.as_deref() == kid;
+        let leading = kid.and_then(|kid| leading.get(kid)).copied();
+        let is_before = |first: &usize| rank(headers, *first) < rank(headers, i);
         by_other
-            || others
-                .any(|other| is_published(other) && is_trusted[other] && lives(&headers[other]))
+            || leading.unwrap_or_default() > usize::from(own)
+            || first.get(&line(header)).is_some_and(is_before)
     };
     let unseen = (0..headers.len()).filter(|i| {
         let is_early = headers[*i].nbf.is_none_or(|nbf| nbf < soon);

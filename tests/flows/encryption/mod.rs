@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod demand;
 mod file;
 #[cfg(target_os = "linux")]
 mod kills;

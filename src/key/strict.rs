@@ -1,0 +1,207 @@
+//! What is required of JSON that others wrote, beyond its syntax: no object has a name twice, and
+//! depth and length are bounded, for a few octets of text can take hundreds of memory once they are
+//! read.
+
+use super::members::quoted;
+use crate::error::{Error, Result};
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// How deep foreign JSON may nest.
+const DEPTH: usize = 64;
+
+/// How many names and values a foreign document may have in all: several times what 10,000 keys with
+/// certificates take.
+const ITEMS: usize = 500_000;
+
+/// Refuses JSON text that nests deeper than 64, or has more than 500,000 names and values.
+///
+/// It reads the text once and keeps nothing, and comes before anything else reads the text. Text
+/// that is no JSON may pass.
+pub fn check_size(json: &str) -> Result<()> {
+    let mut depth = 0_usize;
+    for (number, token) in Tokens::of(json).enumerate() {
+        match token {
+            Token::Begin(_) => depth += 1,
+            Token::End => depth = depth.saturating_sub(1),
+            Token::Name(_) | Token::Value => {}
+        }
+        if depth > DEPTH {
+            return Err(unfit(format!("it nests deeper than {DEPTH}")));
+        }
+        // The end of an array or object counts, too: it makes no difference to honest documents.
+        if number >= ITEMS {
+            return Err(unfit(format!("it has more than {ITEMS} names and values")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses JSON text in which an object has a name twice. The text must be valid JSON.
+pub fn check_names(json: &str) -> Result<()> {
+    let mut open: Vec<HashSet<Cow<str>>> = Vec::new();
+    for token in Tokens::of(json) {
+        match token {
+            Token::Begin(_) => open.push(HashSet::new()),
+            Token::End => drop(open.pop()),
+            Token::Value => {}
+            Token::Name(quoted_name) => {
+                let name = decoded(quoted_name);
+                if let Some(names) = open.last_mut()
+                    && !names.insert(name.clone())
+                {
+                    let name = quoted(&name);
+                    return Err(unfit(format!("the member {name} appears twice")));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unfit(why: String) -> Error {
+    Error::invalid(format!("not strict JSON: {why}"))
+}
+
+/// The name between two quotes. One that cannot be decoded, such as half a surrogate pair, stays the
+/// text that it is.
+fn decoded(name: &str) -> Cow<'_, str> {
+    match name.contains('\\') {
+        true => serde_json::from_str(&format!("\"{name}\"")).unwrap_or(Cow::Borrowed(name)),
+        false => Cow::Borrowed(name),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Object,
+    Array,
+}
+
+enum Token<'a> {
+    Begin(Kind),
+    End,
+    /// A member's name, without its quotes.
+    Name(&'a str),
+    /// A string, number, truth value or null.
+    Value,
+}
+
+/// The parts of a JSON text that count, one after the other.
+struct Tokens<'a> {
+    json: &'a str,
+    position: usize,
+    open: Vec<Kind>,
+    /// Whether the next string is a name.
+    is_name: bool,
+}
+
+impl<'a> Tokens<'a> {
+    fn of(json: &'a str) -> Self {
+        Tokens {
+            json,
+            position: 0,
+            open: Vec::new(),
+            is_name: false,
+        }
+    }
+
+    /// Steps over a string and returns what is between its quotes.
+    fn string(&mut self) -> &'a str {
+        let start = self.position + 1;
+        let octets = self.json.as_bytes();
+        let mut end = start;
+        while end < octets.len() && octets[end] != b'"' {
+            end += if octets[end] == b'\\' { 2 } else { 1 };
+        }
+        let end = end.min(octets.len());
+        self.position = (end + 1).min(octets.len());
+        // An escape at the very end may be followed by half a character.
+        self.json.get(start..end).unwrap_or_default()
+    }
+
+    fn begin(&mut self, kind: Kind) -> Token<'a> {
+        self.position += 1;
+        self.open.push(kind);
+        self.is_name = kind == Kind::Object;
+        Token::Begin(kind)
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let octets = self.json.as_bytes();
+        loop {
+            match octets.get(self.position)? {
+                b'{' => return Some(self.begin(Kind::Object)),
+                b'[' => return Some(self.begin(Kind::Array)),
+                b'}' | b']' => {
+                    self.position += 1;
+                    self.open.pop();
+                    return Some(Token::End);
+                }
+                b',' => {
+                    self.position += 1;
+                    self.is_name = self.open.last() == Some(&Kind::Object);
+                }
+                b'"' => {
+                    let text = self.string();
+                    let is_name = std::mem::take(&mut self.is_name);
+                    return Some(if is_name { Token::Name(text) } else { Token::Value });
+                }
+                b' ' | b'\n' | b'\r' | b'\t' | b':' => self.position += 1,
+                _ => {
+                    let rest = &octets[self.position..];
+                    let is_end = |octet: &u8| b" \n\r\t,:]}[{\"".contains(octet);
+                    let length = rest.iter().position(is_end).unwrap_or(rest.len());
+                    self.position += length;
+                    return Some(Token::Value);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_appear_once_in_an_object() {
+        for json in [
+            r#"{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}"#,
+            r#"["a","a",{"a":"a"},"a"]"#,
+            r#"{"a":"\"a\":1,\"a\"","\\":1,"\"":2}"#,
+            r#"{"\ud800":1,"\ud801":2}"#,
+            "1",
+        ] {
+            check_names(json).unwrap_or_else(|error| panic!("{json}: {error}"));
+        }
+        for json in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":1 , "b" : [{"x":[{"c":1,"\u0063":2}]}]}"#,
+            r#"{"a":{"b":[]},"c":{},"a":null}"#,
+        ] {
+            assert!(check_names(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn depth_and_length_are_bounded() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(check_size(&nested(64)).is_ok());
+        assert!(check_size(&nested(65)).is_err());
+        let flat = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+        assert!(check_size(&flat(ITEMS - 2)).is_ok());
+        assert!(check_size(&flat(ITEMS - 1)).is_err());
+    }
+
+    #[test]
+    fn no_text_is_too_odd_to_be_read() {
+        for json in ["", "\"", "\"\\", "{\"a\\é", "}]}]", "{\"a\"", "{,,:", "ü\u{0}", "\"\\\u{1f511}"] {
+            let _ = (check_size(json), check_names(json));
+        }
+    }
+}
