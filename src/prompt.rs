@@ -26,6 +26,11 @@ impl Prompt {
         !self.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
+    /// Returns true if a confirmation is asked for on the terminal, and not given with --yes.
+    pub fn asks(&self) -> bool {
+        !self.yes && self.can_ask()
+    }
+
     /// Gets a confirmation of what would happen, or fails and says how to give one.
     pub fn confirm(&self, out: &Output, what: &str) -> Result<()> {
         if self.yes {

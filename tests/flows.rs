@@ -65,6 +65,8 @@ mod terminal;
 mod timeline;
 
 // Files of all kinds.
+#[path = "flows/sources/broken_members.rs"]
+mod broken_members;
 #[path = "flows/sources/bundles.rs"]
 mod bundles;
 #[path = "flows/sources/hostile.rs"]
@@ -73,6 +75,8 @@ mod hostile_files;
 mod keystores;
 #[path = "flows/sources/manifests.rs"]
 mod manifests;
+#[path = "flows/sources/mixed.rs"]
+mod mixed;
 #[path = "flows/sources/openssh.rs"]
 mod openssh;
 #[path = "flows/sources/passwords.rs"]

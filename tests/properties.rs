@@ -74,7 +74,10 @@ fn keys_of_every_algorithm() -> Vec<(&'static Algorithm, Members<'static>)> {
 fn no_private_member_is_ever_published() {
     for (path, set) in vector_sets() {
         for key in &set.keys {
-            let (Ok(members), Ok(public)) = (key.members(), public_form(key, Dates::Keep)) else {
+            let (Ok(members), Ok(public)) = (
+                key.members(),
+                public_form(key, Dates::Keep, &Budget::default()),
+            ) else {
                 continue;
             };
             let kty = members.string("kty").expect("a published key has a kty");
@@ -113,7 +116,7 @@ fn a_new_key_of_every_algorithm_is_without_fault() {
         );
         assert!(thumbprint(&members).is_some(), "{}", algorithm.name);
         assert_eq!(
-            public_form(&key, Dates::Drop).is_ok(),
+            public_form(&key, Dates::Drop, &Budget::default()).is_ok(),
             algorithm.key_types() != ["oct"]
         );
     }
@@ -359,7 +362,7 @@ fn mutated_vectors_do_no_harm() {
             if let Ok(import::Imported { set, .. }) = import::read(&octets, &options) {
                 for key in &set.keys {
                     let _ = check::findings(key, &Budget::default());
-                    let _ = public_form(key, Dates::Keep);
+                    let _ = public_form(key, Dates::Keep, &Budget::default());
                 }
             }
         }
@@ -375,7 +378,7 @@ fn what_has_an_error_is_not_published() {
             let broken = findings
                 .iter()
                 .any(|finding| finding.rule.severity() == Severity::Error);
-            assert!(!broken || public_form(key, Dates::Keep).is_err());
+            assert!(!broken || public_form(key, Dates::Keep, &Budget::default()).is_err());
         }
     }
 }

@@ -63,7 +63,8 @@ fn set(choices: &[Choice], dated: bool) -> KeySet<'static> {
         }
         let mut members = PAIRS[*pair].clone();
         if !private {
-            members = public_form(&Key::from(members), Dates::Keep).expect("a public form");
+            members = public_form(&Key::from(members), Dates::Keep, &Budget::default())
+                .expect("a public form");
         }
         for (name, date) in [("nbf", nbf), ("exp", exp)] {
             if let (Some(date), true) = (date, dated) {

@@ -358,6 +358,22 @@ mod malformed {
                 assert_refused(name, &sandbox, run);
                 said.fails(5);
             }
+            // A member beside the key is broken: set takes the key without it, and check reports it.
+            "member-left-out" => {
+                let run = run.ok();
+                assert!(run.stderr.contains("left out "), "{name}: {run:#?}");
+                said.fails(5);
+                let rows = sandbox.json(["list", "v", "--json"])["keys"].clone();
+                assert!(rows[1].get("invalid").is_none(), "{name}: {rows}");
+                sandbox.run(["check", "v"]).ok();
+            }
+            // An element is no key at all.
+            "skip" => {
+                let run = run.ok();
+                assert!(run.stderr.contains("(key-not-object)"), "{name}: {run:#?}");
+                said.fails(5);
+                keeps_the_good_key(&file, expected);
+            }
             "reject-or-skip" => {
                 assert_refused(name, &sandbox, run);
                 said.fails(5);

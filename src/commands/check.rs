@@ -2,7 +2,7 @@
 
 use super::input;
 use super::password::PasswordArgs;
-use super::report::count;
+use super::report::{count, warn_left_out};
 use super::server::ConnectionArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -243,8 +243,6 @@ pub fn with_target<T>(
     };
     let read = import::read(document.octets.expose(), &options);
     let read = read.map_err(|error| error.about(&document.name))?;
-    for note in read.notes {
-        ctx.out.warn(format!("{}: {note}", document.name));
-    }
+    warn_left_out(ctx, &[&document.name], &read.notes);
     then(&read.set)
 }

@@ -226,7 +226,7 @@ fn report(
     if ctx.out.is_json() {
         let public = created
             .iter()
-            .filter_map(|key| public_form(key, Dates::Keep).ok());
+            .filter_map(|key| public_form(key, Dates::Keep, &ctx.checks).ok());
         return ctx.out.json(&Report {
             set,
             created: json_names(&names),

@@ -30,9 +30,9 @@ Examples:
 /// Delete keys or a whole set
 ///
 /// The command shows what will be lost, and asks on a terminal; pass --yes to confirm without one. If
-/// another key signs in place of a deleted one, it says which. Pass --force to delete keys without which
-/// no key of the set signs. A key is named in full: the first characters of a kid could mean another key
-/// the second time.
+/// another key signs in place of a deleted one, it says which. Pass --force to delete the keys without
+/// which no key of the set signs; a whole set with such keys needs it only with --yes. A key is named in
+/// full: the first characters of a kid could mean another key the second time.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {
@@ -93,19 +93,26 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let set = document.parse()?;
     let states = lifecycle::states(&set, ctx.now);
     let positions = chosen(args, &args.kids, name.as_str(), &set, &states)?;
-    if args.is_whole() {
-        return delete_set(ctx, &name, &set, &states);
-    }
-    if positions.is_empty() {
-        return report(ctx, Whose::here(name.as_str()), Vec::new(), &[], false);
-    }
     // A public key, however new, takes the place of no signer.
     let succession = succession(&set, &positions, |set| {
         lifecycle::states_among(set, ctx.now, can_sign)
     });
+    let going = describe(&set, &states, &positions);
+    if args.is_whole() {
+        // A list of kids that happens to be empty names the whole set: scripts say that they mean it.
+        if succession.ends_signing && !args.force && !ctx.prompt.asks() {
+            let message =
+                format!("set {name} would be deleted, with no active signing key left: {going}");
+            return Err(Error::refused(message)
+                .hint("pass --yes --force to delete the set without a question"));
+        }
+        return delete_set(ctx, &name, &set, &going);
+    }
+    if positions.is_empty() {
+        return report(ctx, Whose::here(name.as_str()), Vec::new(), &[], false);
+    }
     let signing = signing_instead(args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
-    let going = describe(&set, &states, &positions);
     let mut what = format!(
         "set {name} would lose {}: {going}",
         count(keys.len(), "key")
@@ -252,13 +259,11 @@ fn describe(set: &KeySet, states: &[State], positions: &[usize]) -> String {
     list_names(&words)
 }
 
-fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, states: &[State]) -> Result<()> {
-    let positions: Vec<usize> = (0..set.keys.len()).collect();
-    let keys = count(set.keys.len(), "key");
-    let what = match positions.is_empty() {
-        true => format!("set {name} would be deleted; it has no keys"),
-        false => {
-            let going = describe(set, states, &positions);
+fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &str) -> Result<()> {
+    let what = match set.keys.len() {
+        0 => format!("set {name} would be deleted; it has no keys"),
+        number => {
+            let keys = count(number, "key");
             format!("set {name} would be deleted with {keys}: {going}")
         }
     };

@@ -144,12 +144,16 @@ fn public_json(
     positions: &[usize],
     single: bool,
 ) -> Result<String> {
-    let published = set.publish(positions, Dates::Keep);
+    let published = set.publish(positions, Dates::Keep, &ctx.checks);
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
             return Err(
-                Error::refused(format!("nothing public in set {name}: {left_out}"))
-                    .hint("--private prints keys with their private part"),
+                Error::refused(format!("nothing public in set {name}: {left_out}")).hint(
+                    match published.invalid {
+                        0 => "--private prints keys with their private part".into(),
+                        _ => format!("run `jwks check {name}` to see what is wrong"),
+                    },
+                ),
             );
         }
         note_left_out(&ctx.out, &left_out);

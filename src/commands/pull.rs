@@ -138,7 +138,7 @@ fn pull(
     let mut incoming = there_are.clone();
     if args.public {
         let positions: Vec<usize> = (0..incoming.keys.len()).collect();
-        let published = incoming.publish(&positions, Dates::Keep);
+        let published = incoming.publish(&positions, Dates::Keep, &ctx.checks);
         if let Some(left_out) = published.left_out() {
             note_left_out(&ctx.out, &left_out);
         }

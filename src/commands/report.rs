@@ -1,7 +1,9 @@
 //! How commands name keys in their reports.
 
+use crate::context::Context;
 use crate::error::Error;
 use crate::key::Key;
+use crate::key::format::join::Note;
 use crate::key::public::holds_secret;
 use crate::keyset::merge::KeyName;
 use crate::keystore::SetName;
@@ -96,6 +98,20 @@ pub fn note_left_out(out: &Output, left_out: &str) {
     match out.is_json() {
         true => out.warn(note),
         false => out.status(note),
+    }
+}
+
+/// Warns about parts of documents that were left out, by the documents' names. Not all of a hostile
+/// document's thousands are shown.
+pub fn warn_left_out<S: AsRef<str>>(ctx: &Context, documents: &[S], notes: &[Note]) {
+    const SHOWN: usize = 20;
+    for (position, note) in notes.iter().take(SHOWN) {
+        let name = documents.get(*position).map_or("", AsRef::as_ref);
+        ctx.out.warn(format!("{name}: {note}"));
+    }
+    if notes.len() > SHOWN {
+        let more = notes.len() - SHOWN;
+        ctx.out.warn(format!("left out {more} more"));
     }
 }
 

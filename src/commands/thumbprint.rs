@@ -3,7 +3,7 @@
 use super::check::{Need, SourceArgs, with_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::key::check::{Budget, Severity, public_findings};
+use crate::key::check::{Budget, Severity, findings};
 use crate::key::summary::Summary;
 use crate::key::thumbprint::uri;
 use crate::keyset::KeySet;
@@ -80,7 +80,7 @@ fn row(args: &ThumbprintArgs, set: &KeySet, budget: &Budget, index: usize) -> Re
     let key = Summary::of(&set.keys[index], budget);
     let Some(thumbprint) = key.thumbprint else {
         let kid = key.kid.map(|kid| format!(" ({kid:?})")).unwrap_or_default();
-        let findings = public_findings(&set.keys[index]);
+        let findings = findings(&set.keys[index], budget);
         let errors = findings
             .iter()
             .filter(|f| f.rule.severity() > Severity::Note);

@@ -46,9 +46,13 @@ impl Attributes {
         check_operations(&self.key_ops)
     }
 
-    /// Sets the members that are missing.
+    /// Sets the members that are missing or have the wrong JSON type.
     pub fn fill_in(&self, members: &mut Members) {
-        self.apply(members, |members, name| !members.has(name));
+        self.apply(members, |members, name| match name {
+            "key_ops" => members.texts(name).ok().flatten().is_none(),
+            "nbf" | "exp" => members.seconds(name).ok().flatten().is_none(),
+            _ => members.string(name).is_none(),
+        });
     }
 
     /// Sets the members, whatever they were.

@@ -74,19 +74,19 @@ impl<'a> Members<'a> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Whether there is such a member, of whatever value.
+    /// Returns true if there is such a member. One that is `null` counts as absent.
     pub fn has(&self, name: &str) -> bool {
-        self.raw(name).is_some()
+        self.raw(name).is_some_and(|raw| raw != "null")
     }
 
-    /// The JSON text of a member.
+    /// The JSON text of a member, which may be `null`.
     pub fn raw(&self, name: &str) -> Option<&str> {
         self.iter()
             .find(|(other, _)| *other == name)
             .map(|(_, value)| value)
     }
 
-    /// The value of a string member; `None` where it is missing.
+    /// The value of a string member; `None` if it is missing or `null`.
     pub fn text(&self, name: &str) -> Result<Option<Cow<'_, str>>, WrongType> {
         self.typed::<Text>(name)
             .map(|value| value.map(|text| text.0))
@@ -114,7 +114,8 @@ impl<'a> Members<'a> {
 
     fn typed<'b, T: Deserialize<'b>>(&'b self, name: &str) -> Result<Option<T>, WrongType> {
         let parse = |raw| serde_json::from_str(raw).map_err(|_| WrongType);
-        self.raw(name).map(parse).transpose()
+        let raw = self.raw(name).filter(|raw| *raw != "null");
+        raw.map(parse).transpose()
     }
 
     /// Sets a member to a JSON text, in its place where it exists, else at the end.
@@ -126,8 +127,9 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Sets many members, each in its place where it exists, else at the end.
+    /// Sets many members, each in its place where it exists, else at the end. A `null` sets nothing.
     pub fn overlay<'m>(&mut self, others: impl Iterator<Item = (&'m str, &'m str)>) {
+        let others = others.filter(|(_, value)| *value != "null");
         let places = self.0.iter().enumerate();
         let mut places: HashMap<String, usize> =
             places.map(|(i, (name, _))| (name.to_string(), i)).collect();
@@ -162,7 +164,7 @@ impl<'a> Members<'a> {
     /// The same with a kid, behind the kty where there was none.
     pub fn with_kid(mut self, kid: &str) -> Self {
         let place = self.0.iter().position(|(name, _)| name == "kty");
-        if let (false, Some(place)) = (self.has("kid"), place) {
+        if let (None, Some(place)) = (self.raw("kid"), place) {
             self.0.insert(place + 1, ("kid".into(), "null".into()));
         }
         self.set_text("kid", kid);
@@ -359,5 +361,20 @@ mod tests {
         assert_eq!(members.seconds("n"), Ok(Some(1)));
         assert_eq!(members.texts("l"), Ok(Some(vec!["a".into()])));
         assert_eq!(members.texts("m"), Err(WrongType));
+    }
+
+    #[test]
+    fn a_null_member_counts_as_absent() {
+        let json = r#"{"kty":"EC","kid":null,"d":null,"exp":null,"key_ops":null}"#;
+        let mut members = Members::parse(json).ok().unwrap();
+        assert!(!members.has("d"));
+        assert_eq!(members.text("kid"), Ok(None));
+        assert_eq!(members.seconds("exp"), Ok(None));
+        assert_eq!(members.texts("key_ops"), Ok(None));
+        members.overlay([("kty", "null")].into_iter());
+        assert_eq!(
+            members.with_kid("a").to_json(),
+            json.replacen("null", "\"a\"", 1)
+        );
     }
 }

@@ -14,6 +14,7 @@ pub mod members;
 pub mod ml_dsa;
 pub mod public;
 mod rsa;
+pub mod sound;
 pub mod summary;
 pub mod thumbprint;
 
@@ -40,7 +41,7 @@ impl<'a> Key<'a> {
             return Key(json);
         }
         let without = Members::parse(&json).ok().and_then(|mut members| {
-            let is_there = members.has(public::WITHHELD);
+            let is_there = members.raw(public::WITHHELD).is_some();
             members.remove(public::WITHHELD);
             is_there.then(|| members.to_json())
         });

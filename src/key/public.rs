@@ -1,7 +1,7 @@
 //! The public form of a key, built from the members that are known to be public.
 
 use super::Key;
-use super::check;
+use super::check::{self, Budget};
 use super::format::certificate;
 use super::key_type::{KEY_TYPES, KeyType};
 use super::members::Members;
@@ -31,7 +31,7 @@ pub enum Unpublishable {
     Symmetric,
     /// Its kty or curve is not known.
     Unsupported,
-    /// It breaks a rule whose severity is error.
+    /// The key itself breaks a rule whose severity is error.
     Invalid,
 }
 
@@ -45,16 +45,22 @@ pub enum Dates {
 }
 
 /// The public form of a key: an allow-list for each kty (RFC 7517 section 4, RFC 7518 section 6),
-/// with `key_ops` turned to the operations of the public key. Members that are not registered are
-/// left out, because they may be secret. So are certificate digests that do not belong to `x5c`.
-/// Works without OpenSSL.
-pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublishable> {
+/// with `key_ops` turned to the operations of the public key. Members that are not registered
+/// are left out, for nobody knows whether they are secret. So are members that are broken, such as
+/// an `x5c` for another key. Works without OpenSSL, but for the certificates, which are checked as far as
+/// the budget goes.
+pub fn public_form(
+    key: &Key,
+    dates: Dates,
+    budget: &Budget,
+) -> Result<Members<'static>, Unpublishable> {
     let members = key.members().map_err(|_| Unpublishable::Invalid)?;
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
     if key_type.is_some_and(KeyType::is_symmetric) {
         return Err(Unpublishable::Symmetric);
     }
-    if check::has_error(&check::public_findings_of(&members)) {
+    let findings = check::published_findings(&members, budget);
+    if !check::is_usable(&findings) {
         return Err(Unpublishable::Invalid);
     }
     if !check::is_supported(&members) {
@@ -62,6 +68,9 @@ pub fn public_form(key: &Key, dates: Dates) -> Result<Members<'static>, Unpublis
     }
     let key_type = key_type.ok_or(Unpublishable::Unsupported)?;
     let mut public = keep_public(key_type, &members, dates);
+    for name in check::broken_members(&findings) {
+        public.remove(name);
+    }
     certificate::remove_wrong_digests(&mut public);
     Ok(public)
 }
@@ -74,11 +83,11 @@ fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'
                 public.set_raw(name.to_owned(), value.to_owned());
             }
         } else if DATES.contains(&name) {
-            if dates == Dates::Keep {
+            if dates == Dates::Keep && members.has(name) {
                 public.set_raw(name.to_owned(), value.to_owned());
             }
         } else if name == "x5c" {
-            if members.texts(name).is_ok() {
+            if members.texts(name).is_ok_and(|chain| chain.is_some()) {
                 public.set_raw(name.to_owned(), value.to_owned());
             }
         } else if name == "key_ops" {
@@ -122,7 +131,7 @@ pub fn known_part(key: &Key) -> Members<'static> {
     const NAMES: &[&str] = &["kty", "crv", "use", "alg", "kid", SUCCESSOR];
     let members = key.members().unwrap_or_default();
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
-    let public = match (public_form(key, Dates::Keep), key_type) {
+    let public = match (public_form(key, Dates::Keep, &Budget::none()), key_type) {
         (Ok(public), _) => Some(public),
         // An unknown curve of a known kty: which members are public is known.
         (Err(Unpublishable::Unsupported), Some(key_type)) => {
@@ -135,6 +144,7 @@ pub fn known_part(key: &Key) -> Members<'static> {
         None => NAMES.contains(&name) || DATES.contains(&name),
     };
     let is_plain = |name: &str, value: &str| match name {
+        _ if !members.has(name) => false,
         "x5c" | "key_ops" => members.texts(name).is_ok(),
         name if DATES.contains(&name) => members.seconds(name).is_ok(),
         _ => value.starts_with('"'),

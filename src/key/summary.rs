@@ -142,7 +142,7 @@ pub struct Summary {
     pub key_ops: Option<Vec<String>>,
     /// Whether a private or symmetric part is there.
     pub private: bool,
-    /// The RFC 7638 thumbprint of a valid key.
+    /// The RFC 7638 thumbprint of a usable key.
     pub thumbprint: Option<String>,
     /// `iat` in seconds since 1970.
     pub iat: Option<i64>,
@@ -150,7 +150,7 @@ pub struct Summary {
     pub nbf: Option<i64>,
     /// `exp` in seconds since 1970.
     pub exp: Option<i64>,
-    /// The names of the rules of severity error that the key breaks.
+    /// The names of the rules that make the key unusable.
     pub invalid: Vec<&'static str>,
     /// Whether jwks knows its kty and curve.
     pub supported: bool,
@@ -164,9 +164,8 @@ impl Summary {
         let header = Header::of(key);
         let owned = |text: Option<Cow<str>>| text.map(Cow::into_owned);
         let findings = check::findings(key, budget);
-        let errors = findings
-            .iter()
-            .filter(|f| f.rule.severity() == check::Severity::Error);
+        let errors = findings.iter();
+        let errors = errors.filter(|finding| finding.breaks() == check::Breaks::Key);
         let mut invalid: Vec<_> = errors.map(|finding| finding.rule.name()).collect();
         invalid.dedup();
         let key_ops = members.texts("key_ops").ok().flatten();

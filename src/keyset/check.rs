@@ -39,8 +39,15 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
     for (index, key) in set.keys.iter().enumerate() {
         let header = Header::of(key);
         let kid: Option<Rc<str>> = header.kid.as_deref().map(Rc::from);
+        for finding in check::findings_at(key, now, budget) {
+            located.push(Located {
+                index,
+                kid: kid.clone(),
+                finding,
+            });
+        }
         let mut add = |rule, message: String| {
-            let finding = Finding { rule, message };
+            let finding = Finding::new(rule, message);
             let kid = kid.clone();
             located.push(Located {
                 index,
@@ -48,9 +55,6 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
                 finding,
             });
         };
-        for finding in check::findings_at(key, now, budget) {
-            add(finding.rule, finding.message);
-        }
         let kty: Rc<str> = header.kty.as_deref().unwrap_or_default().into();
         match &kid {
             Some(kid) => {
@@ -107,7 +111,7 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
         located.push(Located {
             index,
             kid: headers[index].kid.as_deref().map(Rc::from),
-            finding: Finding { rule, message },
+            finding: Finding::new(rule, message),
         });
     };
     let mut lines: HashMap<_, Vec<usize>> = HashMap::new();

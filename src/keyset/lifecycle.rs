@@ -3,7 +3,7 @@
 
 use super::KeySet;
 use crate::key::Key;
-use crate::key::check::{Budget, findings, has_error};
+use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use std::collections::HashMap;
@@ -67,7 +67,7 @@ pub fn states(set: &KeySet, now: i64) -> Vec<State> {
 /// takes the place of no signer.
 pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<State> {
     states_among(set, now, |key| {
-        is_key_pair(key) && !has_error(&findings(key, budget))
+        is_key_pair(key) && may_sign(&findings(key, budget))
     })
 }
 

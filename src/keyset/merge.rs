@@ -4,7 +4,7 @@ use super::KeySet;
 use super::index::Index;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{Budget, findings, has_error, public_findings};
+use crate::key::check::{Budget, broken_members, findings, is_usable, public_findings};
 use crate::key::format::certificate;
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
@@ -144,9 +144,9 @@ impl Merge<'_> {
     fn bring_in(&mut self, key: Key<'static>) -> Result<()> {
         let key = self.without_weak_kid(key);
         // An invalid key is kept as it came; no good one is changed after it.
-        let same = match has_error(&public_findings(&key)) {
-            false => self.index.position_of(&key),
-            true => {
+        let same = match is_usable(&public_findings(&key)) {
+            true => self.index.position_of(&key),
+            false => {
                 let mut copies = self.index.copies_with_kids(&key);
                 let same = copies.find(|(position, _)| self.keys[*position] == key);
                 same.map(|(position, _)| position)
@@ -291,9 +291,17 @@ fn keeps_secrets(key: &Key, other: &Key) -> bool {
 /// The set's own key with what the same key brought in says otherwise; `None` where it says
 /// nothing new. No member is lost, and a public key never takes a private part away.
 fn updated(own: &Key, new: &Key, budget: &Budget) -> Option<Key<'static>> {
-    let (Ok(own_members), Ok(new_members)) = (own.members(), new.members()) else {
+    let (Ok(own_members), Ok(mut new_members)) = (own.members(), new.members()) else {
         return None;
     };
+    // A broken member says nothing, so it must not take the place of a good one.
+    let has_certificate = certificate::DESCRIBING.iter().any(|it| own_members.has(it));
+    for name in broken_members(&findings(new, budget)) {
+        let is_of_certificate = certificate::DESCRIBING.contains(&name);
+        if own_members.has(name) || (has_certificate && is_of_certificate) {
+            new_members.remove(name);
+        }
+    }
     let private = |members: &Members| {
         let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
         key_type.is_some_and(|key_type| key_type.private.iter().any(|name| members.has(name)))
@@ -310,8 +318,8 @@ fn updated(own: &Key, new: &Key, budget: &Budget) -> Option<Key<'static>> {
     let mut result = overlay(&|name| !(downgrade && name == "key_ops"));
     let upgrade = !private(&own_members) && private(&new_members);
     if upgrade
-        && !has_error(&findings(own, budget))
-        && has_error(&findings(&Key::from(result.clone()), budget))
+        && is_usable(&findings(own, budget))
+        && !is_usable(&findings(&Key::from(result.clone()), budget))
     {
         // A private part of another key would make a good public key unusable.
         let key_type = own_members

@@ -8,6 +8,7 @@
 pub mod changes;
 pub mod check;
 pub mod diff;
+pub mod halves;
 pub mod import;
 pub mod index;
 pub mod issuer;

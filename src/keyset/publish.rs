@@ -1,6 +1,7 @@
 //! The public form of a set: what leaves without `--private`.
 
 use super::KeySet;
+use crate::key::check::Budget;
 use crate::key::members::Members;
 use crate::key::public::{Dates, Unpublishable, public_form};
 
@@ -13,7 +14,7 @@ pub struct Published {
     pub symmetric: usize,
     /// Keys of a kty or curve that is not known.
     pub unsupported: usize,
-    /// Keys that fail a check.
+    /// Keys that are broken themselves, not only in a member that describes them.
     pub invalid: usize,
     /// Keys whose `exp` has come, where those are left out.
     pub expired: usize,
@@ -50,10 +51,10 @@ pub fn pretty_set(keys: &[Members]) -> String {
 
 impl KeySet<'_> {
     /// The public forms of the keys at these positions.
-    pub fn publish(&self, positions: &[usize], dates: Dates) -> Published {
+    pub fn publish(&self, positions: &[usize], dates: Dates, budget: &Budget) -> Published {
         let mut published = Published::default();
         for key in positions.iter().filter_map(|i| self.keys.get(*i)) {
-            match public_form(key, dates) {
+            match public_form(key, dates, budget) {
                 Ok(members) => published.keys.push(members),
                 Err(Unpublishable::Symmetric) => published.symmetric += 1,
                 Err(Unpublishable::Unsupported) => published.unsupported += 1,

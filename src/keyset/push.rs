@@ -12,7 +12,7 @@ use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::algorithm::Algorithm;
-use crate::key::check::{Budget, findings, has_error};
+use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
 pub use signer::successors;
@@ -155,7 +155,7 @@ pub fn plan(
     // A key that the server does not take, takes the place of no signer there.
     let counts = |key: &Key| {
         let is_taken = || (storage.refuses)(&key.members().unwrap_or_default()).is_none();
-        is_key_pair(key) && is_taken() && !has_error(&findings(key, budget))
+        is_key_pair(key) && is_taken() && may_sign(&findings(key, budget))
     };
     let states = lifecycle::states_among(local, policy.now, counts);
     let index = Index::of(remote);
@@ -263,7 +263,7 @@ pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize>
 /// Whether a key has a private or symmetric part of its own that is without fault.
 fn has_good_secret(key: &Key, budget: &Budget) -> bool {
     let is_symmetric = Header::of(key).kty.as_deref() == Some("oct");
-    (is_key_pair(key) || is_symmetric) && !has_error(&findings(key, budget))
+    (is_key_pair(key) || is_symmetric) && may_sign(&findings(key, budget))
 }
 
 /// The key with those members that the server has and that are neither private nor registered: they
@@ -311,7 +311,7 @@ impl Plan {
         let is_stripped = was_private && !private;
         let only_strips = is_stripped
             && there.is_some_and(|there| {
-                let whole = with_members_there(with_private_part(local), there);
+                let whole = with_members_there(with_private_part(local, budget), there);
                 storage.differences(&whole, there).is_empty()
             });
         self.items.push(Item {

@@ -4,7 +4,7 @@ use super::KeySet;
 use super::lifecycle::{self, State};
 use super::merge::KeyName;
 use crate::key::Key;
-use crate::key::check::{has_error, public_findings};
+use crate::key::check::{may_sign, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use std::collections::HashMap;
@@ -88,7 +88,7 @@ pub fn succession(
 /// Returns true if a key holds a private or symmetric part and is without fault, as far as that shows
 /// without a look at the private part.
 pub fn can_sign(key: &Key) -> bool {
-    holds_secret(key) && !has_error(&public_findings(key))
+    holds_secret(key) && may_sign(&public_findings(key))
 }
 
 #[cfg(test)]

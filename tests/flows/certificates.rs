@@ -168,31 +168,35 @@ fn a_successor_is_certified_like_the_key_before_it() {
     let sandbox = Sandbox::new();
     sandbox.write("passphrase.txt", "of the set");
     let subject_of_all = "CN=tls.example, O=Example";
-    for (set, protection) in [("plain", ""), ("sealed", "--encrypt --p2c 1000")] {
+    for (set, encrypt, passphrase) in [
+        ("plain", "", ""),
+        (
+            "sealed",
+            "--encrypt --p2c 1000",
+            "--passphrase-file passphrase.txt",
+        ),
+    ] {
+        let run = |line: &str| {
+            let line = format!("{line} {passphrase}");
+            sandbox.run(line.split_whitespace()).ok()
+        };
         let create = format!(
-            "create {set} --kid one --x509 --days 90 --now 2026-01-01 --passphrase-file passphrase.txt {protection}"
+            "create {set} --kid one --x509 --days 90 --now 2026-01-01 {encrypt} {passphrase}"
         );
-        let create = create
-            .split_whitespace()
-            .chain(["--subject", subject_of_all]);
-        sandbox.ok(create);
-        let rotate = format!(
-            "rotate {set} --force --every 30d --now 2026-01-06 --json --passphrase-file passphrase.txt"
-        );
-        let run = sandbox.run(rotate.split(' ')).ok();
-        assert!(!run.stderr.contains("certificate"), "{run:#?}");
-        let report = &run.json()["sets"][0];
+        let create = create.split_whitespace();
+        sandbox.ok(create.chain(["--subject", subject_of_all]));
+        let rotate = format!("rotate {set} --force --every 30d --now 2026-01-06 --json");
+        let rotated = run(&rotate);
+        assert!(!rotated.stderr.contains("certificate"), "{rotated:#?}");
+        let report = &rotated.json()["sets"][0];
         assert_eq!(report["uncertified"], Value::Null);
-        let get = format!("get {set} --private --passphrase-file passphrase.txt");
-        let keys = sandbox.json(get.split(' '))["keys"].clone();
+        let keys = run(&format!("get {set} --private")).json()["keys"].clone();
         let new = &keys[1];
         assert_eq!(report["staged"], json!([new["kid"]]));
         assert_eq!(subject(new), "Example,tls.example");
         let begin = new["nbf"].as_i64().expect("nbf");
         assert_eq!(validity(new), (begin, begin + 90 * DAY));
-        let check =
-            format!("check {set} --strict --now 2026-01-06 --passphrase-file passphrase.txt");
-        sandbox.ok(check.split(' '));
+        run(&format!("check {set} --strict --now 2026-01-06"));
     }
     // A key that takes the place of a compromised one, and one of another algorithm.
     let rotate = "rotate plain --compromised one --now 2026-01-06";

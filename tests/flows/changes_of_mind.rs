@@ -1,6 +1,7 @@
 //! Keys that are created or deleted one after the other: who signs then, and what is said of it.
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, has_tool};
+use crate::terminal::on_terminal;
 use serde_json::json;
 
 /// A set `api` with two keys of one line: `b` signs, `a` is retired.
@@ -102,13 +103,25 @@ fn only_a_key_that_signs_at_once_takes_over() {
     sandbox.ok(["delete", "api", "public", "--yes"]);
 }
 
+/// On a terminal the question names what is lost, and one answer is enough. A script says that it means
+/// the set and not a list of kids that happens to be empty.
 #[test]
 fn a_whole_set_goes_with_the_ordinary_confirmation() {
     let sandbox = with_two();
-    let asked = sandbox.run(["delete", "api"]).fails(4);
-    let words = "set api would be deleted with 2 keys: a (ES256, retired, private part lost), b (ES256, active, private part lost)";
-    assert!(asked.stderr.contains(words), "{asked:#?}");
-    let deleted = sandbox.json(["delete", "api", "--yes", "--json"]);
-    let report = json!({"set": "api", "deleted": ["a", "b"], "set_deleted": true});
-    assert_eq!(deleted, report);
+    let keys = "a (ES256, retired, private part lost), b (ES256, active, private part lost)";
+    for line in ["delete api", "delete api --yes"] {
+        let refused = sandbox.run(line.split(' ')).fails(4);
+        let words = format!("set api would be deleted, with no active signing key left: {keys}");
+        assert!(refused.stderr.contains(&words), "{refused:#?}");
+        assert!(refused.stderr.contains("--yes --force"), "{refused:#?}");
+    }
+    // Without a key that signs, there is nothing more to say than yes.
+    sandbox.ok("create later --nbf +1d --kid later".split(' '));
+    sandbox.ok("delete later --yes".split(' '));
+    if has_tool("script") {
+        let run = on_terminal(&sandbox, "jwks delete api", "y\n", &[]).ok();
+        let words = format!("set api would be deleted with 2 keys: {keys}. Go on? [y/N]");
+        assert!(run.stdout.contains(&words), "{run:#?}");
+        assert!(!sandbox.set_file("api").exists());
+    }
 }

@@ -99,6 +99,15 @@ impl Sandbox {
         path.to_str().expect("a UTF-8 path").to_owned()
     }
 
+    /// Puts a file into the sandbox that nobody else may read, and returns its path.
+    pub fn write_private(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.write(name, content);
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, private).expect("permissions");
+        path
+    }
+
     /// Any command in the sandbox, with nothing of the caller's environment but its PATH, and
     /// the program's directory in front of it.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
@@ -261,6 +270,18 @@ impl Run {
 /// The directory of the vectors.
 pub fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+/// A file of a case from real life, by the number of its folder in `tests/vectors/cases`.
+pub fn case(number: &str, file: &str) -> String {
+    let cases = std::fs::read_dir(vectors().join("cases")).expect("the cases");
+    let folders = cases.map(|entry| entry.expect("a folder").path());
+    let mut folders = folders.filter(|path| {
+        let name = path.file_name().and_then(OsStr::to_str);
+        name.is_some_and(|name| name.starts_with(&format!("{number}-")))
+    });
+    let path = folders.next().expect("the case").join(file);
+    path.to_str().expect("a UTF-8 path").to_owned()
 }
 
 /// Whether a tool is installed that a test needs. Where it is not the test says so and ends; with

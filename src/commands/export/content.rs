@@ -29,17 +29,18 @@ pub(super) fn public_content(
     } else {
         Dates::Drop
     };
-    let mut published = set.publish(positions, dates);
+    let mut published = set.publish(positions, dates, &ctx.checks);
     published.expired = set.keys.len() - unexpired(set, ctx.now).len();
     if args.kid.is_some() {
         published.expired = 0;
     }
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
-            return Err(
-                Error::refused(format!("nothing public in set {name}: {left_out}"))
-                    .hint("--private exports keys with their private part"),
-            );
+            let error = Error::refused(format!("nothing public in set {name}: {left_out}"));
+            return Err(match published.invalid {
+                0 => error.hint("--private exports keys with their private part"),
+                _ => error.hint(format!("run `jwks check {name}` to see what is wrong")),
+            });
         }
         note_left_out(&ctx.out, &left_out);
     }
@@ -57,7 +58,7 @@ pub(super) fn public_content(
         }),
         To::X509 => {
             let keys = positions.iter().map(|i| &set.keys[*i]);
-            let keys = keys.filter(|key| public_form(key, Dates::Drop).is_ok());
+            let keys = keys.filter(|key| public_form(key, Dates::Drop, &ctx.checks).is_ok());
             certified::certificates(ctx, args, name, keys)
         }
         To::Sec1 | To::Sec1Der | To::Pkcs12 | To::Jwe => {
@@ -197,7 +198,7 @@ pub(super) fn check_private(key: &Key, budget: &Budget) -> Result<()> {
     let findings = check::findings(key, budget);
     let fault = findings
         .iter()
-        .find(|finding| finding.rule.severity() == check::Severity::Error);
+        .find(|finding| finding.breaks() == check::Breaks::Key);
     if let Some(fault) = fault {
         let message = format!("key {name:?}: {} ({})", fault.message, fault.rule);
         return Err(Error::invalid(message).hint("only --to jwk and --to jwks export it as it is"));

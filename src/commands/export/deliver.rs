@@ -154,12 +154,18 @@ fn may_be_overwritten(path: &Path, to: To) -> bool {
     };
     // Lines of OpenSSH may be those of an authorized_keys, and a manifest somebody's settings: where
     // another form is to be written, they are no earlier export.
-    let is_own = |read: &Imported| match read.form {
+    let is_own = |form| match form {
         Form::Jwk | Form::Jwks | Form::Pem | Form::Der => true,
         Form::Openssh => to == To::Openssh,
         Form::Kubernetes => to == To::Kubernetes,
         _ => false,
     };
-    import::read(&content, &import::Options::default())
-        .is_ok_and(|read| is_own(&read) && !read.set.keys.iter().any(holds_secret))
+    let Ok(opened) = import::open(&content, &import::Options::default()) else {
+        return false;
+    };
+    let form = opened.form();
+    // What was left out may be a private key that is damaged.
+    let is_public =
+        |read: Imported| read.notes.is_empty() && !read.set.keys.iter().any(holds_secret);
+    is_own(form) && import::join(vec![opened]).is_ok_and(is_public)
 }

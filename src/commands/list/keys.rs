@@ -39,7 +39,7 @@ struct KeyRow {
     nbf: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
-    /// The rules of severity error that the key breaks.
+    /// The rules that make the key unusable.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     invalid: Vec<&'static str>,
     /// The kty or curve is not known.

@@ -2,14 +2,14 @@
 
 use super::SetArgs;
 use crate::commands::input;
-use crate::commands::report::{count, describe};
+use crate::commands::report::{count, describe, warn_left_out};
 use crate::context::Context;
 use crate::credential::{STANDARD_INPUT, only_once};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
-use crate::key::check::Severity;
-use crate::key::members::Members;
+use crate::key::check::{Breaks, Severity};
+use crate::key::sound::{Sound, sound};
 use crate::keyset::KeySet;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form, Imported};
@@ -74,8 +74,8 @@ pub fn read_keys(
     documents: &[input::Document],
     attributes: &Attributes,
 ) -> Result<KeySet<'static>> {
-    let mut given = KeySet::default();
     let passwords = args.password.existing(ctx);
+    let mut opened = Vec::new();
     for document in documents {
         if args.from == Some(Form::Secret) && document.octets.expose().ends_with(b"\n") {
             let name = &document.name;
@@ -88,22 +88,25 @@ pub fn read_keys(
             alias: args.alias.as_deref(),
             password: &|| passwords.of(&document.name),
         };
-        let read = import::read(document.octets.expose(), &options);
-        let mut read = read.map_err(|error| error.about(&document.name))?;
-        for note in &read.notes {
-            ctx.out.warn(format!("{}: {note}", document.name));
-        }
-        if args.kid.is_none() {
-            name_secrets(&mut read);
-        }
-        let set = read.set;
-        if args.kid.is_none() {
-            given.add_members(&set);
-        }
-        given.keys.extend(set.keys);
+        let one = import::open(document.octets.expose(), &options);
+        opened.push(one.map_err(|error| error.about(&document.name))?);
     }
-    if let Some(kid) = &args.kid {
-        given.keys = vec![import::pick(given.keys, kid)?];
+    let names: Vec<_> = documents.iter().map(|document| &document.name).collect();
+    let imported = import::join(opened).map_err(|error| match &names[..] {
+        [only] => error.about(only),
+        _ => error,
+    })?;
+    warn_left_out(ctx, &names, &imported.notes);
+    let Imported {
+        set: mut given,
+        nameless,
+        ..
+    } = imported;
+    match &args.kid {
+        Some(kid) => given = KeySet::from(vec![import::pick(given.keys, kid)?]),
+        None => nameless
+            .into_iter()
+            .for_each(|i| name_secret(&mut given.keys[i])),
     }
     let was_empty = given.keys.is_empty();
     for key in &mut given.keys {
@@ -121,37 +124,37 @@ pub fn read_keys(
     Ok(given)
 }
 
-/// Names the shared secrets that came in another form than JWK, where nothing else can.
-fn name_secrets(read: &mut Imported) {
-    if matches!(read.form, Form::Jwk | Form::Jwks) {
-        return;
-    }
-    for key in &mut read.set.keys {
-        if let Ok(members) = key.members().map(Members::into_owned)
-            && members.string("kty").as_deref() == Some("oct")
-            && !members.has("kid")
-        {
-            let kid = uuid::Uuid::new_v4().to_string();
-            *key = Key::from(members.with_kid(&kid));
-        }
-    }
+/// Names a shared secret that came in another form than JWK, where nothing else can.
+fn name_secret(key: &mut Key<'static>) {
+    let kid = uuid::Uuid::new_v4().to_string();
+    *key = Key::from(key.members().unwrap_or_default().with_kid(&kid));
 }
 
-/// Checks the keys: refuses invalid ones with every finding, or leaves them out, or warns.
+/// Checks the keys. Invalid keys are refused with every finding, left out, or kept with a warning.
+/// An element that is no key at all is left out, and so are members that are broken beside a good
+/// key, unless they are to be kept.
 fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<Vec<Key<'static>>> {
     let given = KeySet::from(keys);
+    let mut left_out = BTreeSet::new();
     let mut invalid = BTreeSet::new();
     let mut refused = Vec::new();
     for Located { index, finding, .. } in check::findings(&given, ctx.now, false, &ctx.checks) {
-        let severity = finding.rule.severity();
-        let name = describe(index, &given.keys[index]);
-        let text = format!("{name}: {} ({})", finding.message, finding.rule);
-        if severity == Severity::Error {
+        let key = &given.keys[index];
+        let text = format!(
+            "{}: {} ({})",
+            describe(index, key),
+            finding.message,
+            finding.rule
+        );
+        let is_invalid = finding.breaks() == Breaks::Key;
+        if is_invalid && !args.allow_invalid && (args.skip_invalid || key.members().is_err()) {
+            left_out.insert(index);
+        } else if is_invalid && !args.allow_invalid {
             invalid.insert(index);
-        }
-        if severity == Severity::Error && !args.allow_invalid && !args.skip_invalid {
             refused.push(text);
-        } else if severity > Severity::Note {
+            continue;
+        }
+        if finding.rule.severity() > Severity::Note {
             ctx.out.warn(text);
         }
     }
@@ -161,6 +164,32 @@ fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<
             .hint("--skip-invalid takes the other keys, --allow-invalid keeps these as they are"));
     }
     let kept = given.keys.into_iter().enumerate();
-    let kept = kept.filter(|(index, _)| !(args.skip_invalid && invalid.contains(index)));
-    Ok(kept.map(|(_, key)| key).collect())
+    let kept = kept.filter(|(index, _)| !left_out.contains(index));
+    Ok(match args.allow_invalid {
+        true => kept.map(|(_, key)| key).collect(),
+        false => kept
+            .map(|(index, key)| without_broken(ctx, index, key))
+            .collect(),
+    })
+}
+
+/// Leaves the broken members of a key out, and warns about them.
+fn without_broken(ctx: &Context, index: usize, key: Key<'static>) -> Key<'static> {
+    let name = describe(index, &key);
+    let Sound {
+        key,
+        left_out,
+        kept,
+    } = sound(key, &ctx.checks);
+    if !left_out.is_empty() {
+        ctx.out
+            .warn(format!("{name}: left out {}", left_out.join(", ")));
+    }
+    if !kept.is_empty() {
+        ctx.out.warn(format!(
+            "{name}: {} is broken, so the key does not sign; say what it is for with --use, --alg or --key-ops",
+            kept.join(", ")
+        ));
+    }
+    key
 }

@@ -1,8 +1,7 @@
 //! x5c, x5t and x5t#S256 (RFC 7517 sections 4.7 to 4.9). Nothing is ever fetched.
 
 use super::{Budget, Report, Rule};
-use crate::key::base64url;
-use crate::key::format::certificate::{Certificate, Validity};
+use crate::key::format::certificate::{Certificate, DigestForm, Validity, read_digest};
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use base64::Engine as _;
@@ -21,21 +20,21 @@ pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
         let Some(text) = members.string(name) else {
             continue;
         };
-        let Some(digest) = base64url::decode(&text).ok().filter(|d| d.len() == length) else {
+        let Some((digest, form)) = read_digest(&text, length) else {
             let message = format!("{name} is not base64url of {length} octets");
-            report.add(Rule::X5tLength, message);
+            report.add_broken(name, Rule::X5tLength, message);
             continue;
         };
-        if let Some(leaf) = &leaf {
-            let expected = if length == 20 {
-                leaf.sha1()
-            } else {
-                leaf.sha256()
-            };
-            if digest != expected {
-                let message = format!("{name} is not the digest of the first certificate");
-                report.add(Rule::X5tMismatch, message);
-            }
+        let expected = leaf.as_ref().map(|leaf| match length {
+            20 => leaf.sha1(),
+            _ => leaf.sha256(),
+        });
+        if expected.is_some_and(|expected| digest != expected) {
+            let message = format!("{name} is not the digest of the first certificate");
+            report.add_broken(name, Rule::X5tMismatch, message);
+        } else if form == DigestForm::Hexadecimal {
+            let message = format!("{name} is the digest in hexadecimal, not base64url");
+            report.add(Rule::X5tHex, message);
         }
     }
 }
@@ -55,7 +54,7 @@ fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Optio
             Some(certificate) => certificates.push(certificate),
             None => {
                 let message = format!("element {i} of x5c is no certificate");
-                report.add(Rule::X5cCertificate, message);
+                report.add_broken("x5c", Rule::X5cCertificate, message);
                 return None;
             }
         }
@@ -65,7 +64,7 @@ fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Optio
     let certified = leaf.public_key().ok().and_then(|key| thumbprint(&key));
     if own.is_some() && own != certified {
         let message = "the first certificate of x5c is for another key";
-        report.add(Rule::X5cKey, message);
+        report.add_broken("x5c", Rule::X5cKey, message);
     }
     Some(leaf)
 }

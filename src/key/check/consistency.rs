@@ -5,7 +5,6 @@ use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::public::has_private_part;
-use std::collections::HashSet;
 
 /// Checks the members of one key against each other.
 pub fn check(members: &Members, values: &Values, report: &mut Report) {
@@ -114,13 +113,6 @@ fn check_operations(
     operations: &[&str],
     report: &mut Report,
 ) {
-    let mut seen = HashSet::new();
-    if let Some(op) = operations.iter().find(|op| !seen.insert(**op)) {
-        report.add(
-            Rule::KeyOpsDuplicate,
-            format!("key_ops has {} twice", excerpt(op)),
-        );
-    }
     if let Some(op) = operations.iter().find(|op| !is_registered(op)) {
         report.add(Rule::KeyOpsUnknown, format!("key_ops has {}", excerpt(op)));
     }

@@ -1,7 +1,8 @@
 //! What is wrong with a key: findings with a stable rule name each.
 //!
 //! The public part is checked without OpenSSL, for commands that only read; the private part
-//! and certificates are checked with it. An error among the findings means: not usable.
+//! and certificates are checked with it. [`Breaks`] says how much of the key an error makes
+//! unusable: the key itself, what it is for, or one member beside it.
 
 mod budget;
 mod certificate;
@@ -21,11 +22,30 @@ use super::ml_dsa::{self, SEED_OCTETS};
 use std::collections::HashMap;
 use zeroize::Zeroizing;
 
+/// How much of a key a finding makes unusable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Breaks {
+    /// Nothing: the finding is no error.
+    Nothing,
+    /// One member that describes the key. The key works without it.
+    Member,
+    /// `use`, `alg` or `key_ops`. The public key works without it, but the private key must not
+    /// sign: nobody knows what it is for.
+    Purpose,
+    /// The key itself. No part of it can be used.
+    Key,
+}
+
+/// The members that say what a key is for (RFC 7517 sections 4.2 to 4.4).
+pub const PURPOSE: &[&str] = &["use", "alg", "key_ops"];
+
 /// One thing that is wrong with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The rule that is broken; its severity is the finding's.
     pub rule: Rule,
+    /// The member that is broken, unless it is the key itself.
+    pub member: Option<&'static str>,
     /// What exactly is wrong; never holds a value that may be secret.
     pub message: String,
 }
@@ -37,24 +57,62 @@ type Values = HashMap<&'static str, Zeroizing<Vec<u8>>>;
 #[derive(Default)]
 struct Report(Vec<Finding>);
 
-impl Report {
-    fn add(&mut self, rule: Rule, message: impl Into<String>) {
-        self.0.push(Finding {
+impl Finding {
+    /// A finding about the whole key, or about keys among each other.
+    pub fn new(rule: Rule, message: impl Into<String>) -> Self {
+        Finding {
             rule,
+            member: None,
             message: message.into(),
-        });
+        }
     }
 
-    fn has_error(&self) -> bool {
-        has_error(&self.0)
+    /// Returns how much of the key it makes unusable.
+    pub fn breaks(&self) -> Breaks {
+        match (self.rule.severity(), self.member) {
+            (Severity::Note | Severity::Warning, _) => Breaks::Nothing,
+            (Severity::Error, None) => Breaks::Key,
+            (Severity::Error, Some(member)) if PURPOSE.contains(&member) => Breaks::Purpose,
+            (Severity::Error, Some(_)) => Breaks::Member,
+        }
     }
 }
 
-/// Whether one of the findings is an error.
+impl Report {
+    fn add(&mut self, rule: Rule, message: impl Into<String>) {
+        self.0.push(Finding::new(rule, message));
+    }
+
+    /// Adds an error that breaks one member, which is no part of the key itself.
+    fn add_broken(&mut self, member: &'static str, rule: Rule, message: impl Into<String>) {
+        self.0.push(Finding {
+            member: Some(member),
+            ..Finding::new(rule, message)
+        });
+    }
+}
+
+/// Returns true if one of the findings is an error.
 pub fn has_error(findings: &[Finding]) -> bool {
-    findings
-        .iter()
-        .any(|finding| finding.rule.severity() == Severity::Error)
+    let mut severities = findings.iter().map(|finding| finding.rule.severity());
+    severities.any(|severity| severity == Severity::Error)
+}
+
+/// Returns how much of a key its findings make unusable.
+pub fn breaks(findings: &[Finding]) -> Breaks {
+    let breaks = findings.iter().map(Finding::breaks);
+    breaks.max().unwrap_or(Breaks::Nothing)
+}
+
+/// Returns true if a key with these findings may sign: the key itself is good, and so are `use`,
+/// `alg` and `key_ops`, which say whether it is for signing.
+pub fn may_sign(findings: &[Finding]) -> bool {
+    breaks(findings) < Breaks::Purpose
+}
+
+/// Returns true if the key itself is good, whatever is wrong with the members that describe it.
+pub fn is_usable(findings: &[Finding]) -> bool {
+    breaks(findings) < Breaks::Key
 }
 
 /// Returns every finding of a key that does not depend on the time: shape, public part, private part
@@ -80,11 +138,34 @@ fn every_finding(key: &Key, budget: &Budget) -> Vec<Finding> {
     };
     let mut report = Report::default();
     let values = public_part(&members, &mut report);
-    if !report.has_error() {
+    if is_usable(&report.0) {
         private_part(&members, &values, budget, &mut report);
     }
     certificate::check(&members, budget, &mut report);
     consistency::check(&members, &values, &mut report);
+    report.0
+}
+
+/// Returns the names of the members that are broken beside a key, such as an `x5c` that holds no
+/// certificates. A broken `x5c` takes `x5t` and `x5t#S256` along: the three name one certificate.
+pub fn broken_members(findings: &[Finding]) -> Vec<&'static str> {
+    let broken = findings.iter();
+    let broken = broken.filter(|finding| finding.breaks() != Breaks::Nothing);
+    let mut broken: Vec<_> = broken.filter_map(|finding| finding.member).collect();
+    if broken.contains(&"x5c") {
+        broken.extend(["x5t", "x5t#S256"]);
+    }
+    broken.sort_unstable();
+    broken.dedup();
+    broken
+}
+
+/// Returns the findings that decide what of a key can be published: those about its public part,
+/// and about its certificates as far as the budget goes.
+pub fn published_findings(members: &Members, budget: &Budget) -> Vec<Finding> {
+    let mut report = Report::default();
+    public_part(members, &mut report);
+    certificate::check(members, budget, &mut report);
     report.0
 }
 
@@ -134,7 +215,7 @@ fn malformed_key(malformed: Malformed) -> Finding {
             format!("the member {} stands twice", excerpt(&name)),
         ),
     };
-    Finding { rule, message }
+    Finding::new(rule, message)
 }
 
 fn public_part(members: &Members, report: &mut Report) -> Values {

@@ -9,7 +9,8 @@ pub enum Severity {
     Note,
     /// Members that contradict each other, or a key that some tools refuse.
     Warning,
-    /// The key cannot be used safely.
+    /// A MUST of the specifications is broken. [`Breaks`](super::Breaks) says how much of the key
+    /// can still be used.
     Error,
 }
 
@@ -161,6 +162,8 @@ rules! {
         "A certificate of x5c expires before the key's exp."
     X5tLength "x5t-length" Error
         "x5t or x5t#S256 does not have the length of its digest (RFC 7517 sections 4.8, 4.9)."
+    X5tHex "x5t-hex" Warning
+        "x5t or x5t#S256 is the digest in hexadecimal, not its octets in base64url (RFC 7517 sections 4.8, 4.9)."
     X5tMismatch "x5t-mismatch" Error
         "x5t or x5t#S256 is not the digest of the first certificate of x5c."
     X5uNotHttps "x5u-not-https" Warning

@@ -3,42 +3,70 @@
 use super::{Report, Rule, Values, excerpt};
 use crate::key::base64url::{self, Fault};
 use crate::key::key_type::{KEY_TYPES, KeyType};
-use crate::key::members::Members;
+use crate::key::members::{Members, is_date};
 use crate::key::public::WITHHELD;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-/// Members of every kty whose value is a string (RFC 7517 section 4).
-const STRINGS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256", "crv"];
-
-/// Members of every kty whose value is a number of seconds (RFC 7519 section 4.1, registered
-/// for keys by OpenID Federation).
+/// The members that describe a key and whose value is a number of seconds (RFC 7519 section 4.1,
+/// registered for keys by OpenID Federation).
 const DATES: &[&str] = &["iat", "nbf", "exp"];
 
-/// Checks the JSON types of the members that every kty shares.
+/// Checks the JSON types of the members that every kty shares. A member that is `null` counts as
+/// absent.
 pub fn check_types(members: &Members, report: &mut Report) {
-    for (name, value) in members.iter() {
-        let expected = if STRINGS.contains(&name) {
-            if members.text(name).is_ok() {
-                continue;
-            } else if value.starts_with('"') {
+    // The thumbprint of an algorithm key pair is made of its alg (RFC 9964 section 6).
+    let has_alg_in_key = members.string("kty").as_deref() == Some("AKP");
+    for name in ["kty", "crv", "alg", "use", "kid", "x5u", "x5t", "x5t#S256"] {
+        if members.text(name).is_ok() {
+            continue;
+        }
+        let is_text = members.raw(name).is_some_and(|raw| raw.starts_with('"'));
+        let (rule, message) = match is_text {
+            true => {
                 let message = format!("the text of {name} cannot be decoded");
-                report.add(Rule::MemberUndecodable, message);
-                continue;
+                (Rule::MemberUndecodable, message)
             }
-            "a string"
-        } else if DATES.contains(&name) && members.seconds(name).is_err() {
-            "a number of seconds"
-        } else if name == "x5c" {
-            check_x5c_form(members, report);
-            continue;
-        } else if name == "key_ops" && members.texts(name).is_err() {
-            "an array of strings"
-        } else {
-            continue;
+            false => (Rule::MemberType, format!("{name} is not a string")),
         };
-        report.add(Rule::MemberType, format!("{name} is not {expected}"));
+        match name {
+            "kty" | "crv" => report.add(rule, message),
+            "alg" if has_alg_in_key => report.add(rule, message),
+            _ => report.add_broken(name, rule, message),
+        }
+    }
+    check_operations(members, report);
+    for name in DATES {
+        if members.seconds(name).is_err() {
+            let is_in_milliseconds = members
+                .raw(name)
+                .and_then(|raw| raw.parse::<f64>().ok())
+                .is_some_and(|number| is_date(number / 1000.0));
+            let message = match is_in_milliseconds {
+                true => format!("{name} is in milliseconds, not in seconds"),
+                false => format!("{name} is not a number of seconds before the year 10000"),
+            };
+            report.add_broken(name, Rule::MemberType, message);
+        }
+    }
+    if members.has("x5c") {
+        check_x5c_form(members, report);
+    }
+}
+
+/// Checks that key_ops is an array of strings without duplicates (RFC 7517 section 4.3).
+fn check_operations(members: &Members, report: &mut Report) {
+    let Ok(operations) = members.texts("key_ops") else {
+        let message = "key_ops is not an array of strings";
+        return report.add_broken("key_ops", Rule::MemberType, message);
+    };
+    let operations = operations.unwrap_or_default();
+    let mut seen = HashSet::new();
+    if let Some(op) = operations.iter().find(|op| !seen.insert(&***op)) {
+        let message = format!("key_ops has {} twice", excerpt(op));
+        report.add_broken("key_ops", Rule::KeyOpsDuplicate, message);
     }
 }
 
@@ -46,11 +74,16 @@ pub fn check_types(members: &Members, report: &mut Report) {
 fn check_x5c_form(members: &Members, report: &mut Report) {
     let chain = members.texts("x5c").ok().flatten().unwrap_or_default();
     if chain.is_empty() {
-        report.add(Rule::X5cForm, "x5c is no array of texts with an element");
+        let message = "x5c is not an array of at least one string";
+        report.add_broken("x5c", Rule::X5cForm, message);
     }
     let is_bad = |text: &Cow<str>| STANDARD.decode(text.as_bytes()).is_err();
     if let Some(i) = chain.iter().position(is_bad) {
-        report.add(Rule::X5cForm, format!("element {i} of x5c is not base64"));
+        let message = match chain[i].trim_start().starts_with("-----BEGIN") {
+            true => format!("element {i} of x5c is PEM, not base64 of DER"),
+            false => format!("element {i} of x5c is not base64"),
+        };
+        report.add_broken("x5c", Rule::X5cForm, message);
     }
 }
 

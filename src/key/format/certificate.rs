@@ -202,11 +202,51 @@ pub fn take_over(members: &mut Members, others: &Members) {
 /// is removed. Works without OpenSSL.
 pub fn remove_wrong_digests(members: &mut Members) {
     for name in [SHA1, SHA256] {
-        let right = digest_of_leaf(members, name);
-        if right.is_some() && members.string(name).as_deref() != right.as_deref() {
+        let length = if name == SHA1 { 20 } else { 32 };
+        let (Some(right), Some(text)) = (digest_of_leaf(members, name), members.string(name))
+        else {
+            continue;
+        };
+        let digest = read_digest(&text, length).map(|(digest, _)| base64url::encode(digest));
+        if digest.as_deref() != Some(&right) {
+            drop(text);
             members.remove(name);
         }
     }
+}
+
+/// How `x5t` or `x5t#S256` writes its digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestForm {
+    /// Its octets as base64url, as RFC 7517 says.
+    Base64url,
+    /// Its octets in hexadecimal: as they are (WSO2), or encoded as base64url once more (older
+    /// tenants of Auth0, ADAL).
+    Hexadecimal,
+}
+
+/// Reads the digest in `x5t` or `x5t#S256`, which has `length` octets.
+pub fn read_digest(text: &str, length: usize) -> Option<(Vec<u8>, DigestForm)> {
+    let decoded = base64url::decode(text).ok();
+    let in_base64url = decoded.clone().filter(|digest| digest.len() == length);
+    if let Some(digest) = in_base64url {
+        return Some((digest, DigestForm::Base64url));
+    }
+    let again = decoded.as_deref().and_then(hexadecimal);
+    let digest = hexadecimal(text.as_bytes()).or(again);
+    let digest = digest.filter(|digest| digest.len() == length)?;
+    Some((digest, DigestForm::Hexadecimal))
+}
+
+/// The octets of hexadecimal digits, which may have colons between the pairs.
+fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
+    let digits = text.iter().filter(|octet| **octet != b':');
+    let digits = digits.map(|octet| char::from(*octet).to_digit(16));
+    let digits: Vec<u32> = digits.collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks();
+    let octet = |[high, low]: &[u32; 2]| u8::try_from(high << 4 | low).ok();
+    let octets: Option<Vec<u8>> = pairs.iter().map(octet).collect();
+    octets.filter(|_| rest.is_empty())
 }
 
 /// Computes those of the digests that the key has from its `x5c`; removes them if that is impossible.

@@ -1,34 +1,23 @@
-//! What one file holds, keys and certificates, and how they belong together.
+//! What one document holds: keys, certificates, and what had to be left out.
 
-use super::certificate::{self, Certificate};
-use crate::error::{Error, Result};
+use super::certificate::Certificate;
+use crate::error::{Error, Kind, Result};
 use crate::key::members::Members;
-use crate::key::thumbprint::thumbprint;
-use std::collections::HashSet;
 
-/// The most certificates of one file; each is held against each other.
-const CERTIFICATES: usize = 300;
-
-/// How many certificates stand above each other at most.
-const CHAIN: usize = 10;
-
-/// Keys and certificates of one file, in its order.
+/// Keys and certificates of one document, in its order.
 #[derive(Default)]
 pub struct Contents {
     /// The keys.
     pub keys: Vec<Members<'static>>,
     /// The certificates: of keys, and of those who issued them.
     pub certificates: Vec<Certificate>,
-    /// Keys of the file were left out on purpose, so that certificates may be without one.
+    /// Only one alias of the document was asked for, so that certificates may be without a key.
     pub is_part: bool,
-}
-
-/// The keys of a file with their certificates.
-pub struct Joined {
-    /// The keys.
-    pub keys: Vec<Members<'static>>,
-    /// What there is to say of certificates that were left out.
-    pub notes: Vec<String>,
+    /// What cannot be used and was left out. Each error names it and says why.
+    pub left_out: Vec<Error>,
+    /// A private key was left out. No certificate of the document may then stand in for it as a
+    /// public-only key.
+    pub lacks_private_key: bool,
 }
 
 impl From<Members<'static>> for Contents {
@@ -40,8 +29,17 @@ impl From<Members<'static>> for Contents {
     }
 }
 
+/// A part of a document, such as a PEM block or the entry of a keystore.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// It is meant to hold a private or shared key.
+    PrivateKey,
+    /// It is meant to hold anything else.
+    Other,
+}
+
 impl Contents {
-    /// Whether there is nothing that a key could come from.
+    /// Returns true if there is nothing that a key could come from.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.certificates.is_empty()
     }
@@ -51,6 +49,37 @@ impl Contents {
         self.keys.extend(other.keys);
         self.certificates.extend(other.certificates);
         self.is_part |= other.is_part;
+        self.left_out.extend(other.left_out);
+        self.lacks_private_key |= other.lacks_private_key;
+    }
+
+    /// Takes in what a part of the document holds, or leaves the part out if jwks cannot use it.
+    ///
+    /// Errors of another kind than [`Kind::Invalid`], such as a wrong password, are returned.
+    pub fn take(&mut self, name: &str, part: Part, read: Result<Contents>) -> Result<()> {
+        match read {
+            Ok(mut contents) => {
+                let left_out = contents.left_out.drain(..);
+                self.left_out
+                    .extend(left_out.map(|error| error.about(name)));
+                self.extend(contents);
+            }
+            Err(error) if error.kind() == Kind::Invalid => {
+                self.left_out.push(error.about(name));
+                self.lacks_private_key |= part == Part::PrivateKey;
+            }
+            Err(error) => return Err(error.about(name)),
+        }
+        Ok(())
+    }
+
+    /// Returns the contents if anything in them can be used; `nothing` describes a document that
+    /// has no part at all.
+    pub fn or_nothing(self, nothing: &str) -> Result<Self> {
+        match self.is_empty() {
+            true => Err(nothing_usable(nothing, self.left_out)),
+            false => Ok(self),
+        }
     }
 
     /// What a keystore holds under one alias: of `self`, the alias's keys and all certificates, or
@@ -62,7 +91,10 @@ impl Contents {
         aliases: Vec<String>,
     ) -> Result<Self> {
         if self.keys.is_empty() && named.is_empty() {
-            return Err(unknown(alias, aliases));
+            return match self.left_out.is_empty() {
+                true => Err(unknown(alias, aliases)),
+                false => self.or_nothing("nothing in the keystore can be used"),
+            };
         }
         if self.keys.is_empty() {
             self.certificates = named;
@@ -70,59 +102,33 @@ impl Contents {
         self.is_part = true;
         Ok(self)
     }
+}
 
-    /// Gives each key its certificate with the chain above it, found by public key and issuer,
-    /// wherever they stand in the file. Without a private key in the file the other certificates
-    /// that issued none give their public keys.
-    pub fn joined(mut self) -> Result<Joined> {
-        self.drop_doubles();
-        if self.certificates.len() > CERTIFICATES {
-            let message = format!("more than {CERTIFICATES} certificates");
-            return Err(Error::invalid(message));
-        }
-        let has_private = self.keys.iter().any(is_private);
-        let mut chains = Chains::of(&self.certificates);
-        for key in &mut self.keys {
-            if let Some(leaf) = chains.leaf_of(key).filter(|_| !key.has("x5c")) {
-                certificate::attach(&chains.take(leaf), key);
+/// The error for a document in which nothing can be used: it says what was found, and why none of
+/// it is a key.
+pub fn nothing_usable(nothing: &str, mut left_out: Vec<Error>) -> Error {
+    const SHOWN: usize = 5;
+    const HINT: &str =
+        "jwks reads private keys, public keys, certificates and certification requests";
+    let error = match left_out.len() {
+        0 => return Error::invalid(nothing),
+        1 => left_out.remove(0),
+        count => {
+            let mut found: Vec<_> = left_out.iter().take(SHOWN).map(Error::to_string).collect();
+            if count > SHOWN {
+                found.push(format!("and {} more", count - SHOWN));
+            }
+            let message = format!("nothing in it can be used: {}", found.join("; "));
+            let error = Error::invalid(message);
+            match left_out.iter().find_map(Error::advice) {
+                Some(advice) => error.hint(advice),
+                None => error,
             }
         }
-        let mut notes = Vec::new();
-        while let Some(leaf) = chains.next_leaf() {
-            let chain = chains.take(leaf);
-            if !has_private {
-                let about = |error: Error| {
-                    error.about(format!("the certificate of {}", chain[0].subject()))
-                };
-                let mut members = chain[0].public_key().map_err(about)?;
-                certificate::attach(&chain, &mut members);
-                self.keys.push(members);
-            } else if !self.is_part {
-                notes.push(format!(
-                    "the certificate of {} belongs to none of the private keys, and is left out",
-                    chain[0].subject()
-                ));
-            }
-        }
-        Ok(Joined {
-            keys: self.keys,
-            notes,
-        })
-    }
-
-    /// Leaves out what stands twice: certificates, keys, and the public form of keys that are there
-    /// with their private part.
-    fn drop_doubles(&mut self) {
-        let mut seen = HashSet::new();
-        self.certificates
-            .retain(|certificate| seen.insert(certificate.der().to_vec()));
-        let private = self.keys.iter().filter(|key| is_private(key));
-        let private: HashSet<_> = private.filter_map(|key| thumbprint(key)).collect();
-        let mut seen = HashSet::new();
-        self.keys.retain(|key| match thumbprint(key) {
-            Some(own) if is_private(key) || !private.contains(&own) => seen.insert(own),
-            own => own.is_none(),
-        });
+    };
+    match error.advice() {
+        Some(_) => error,
+        None => error.hint(HINT),
     }
 }
 
@@ -135,67 +141,4 @@ fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
         false => format!("its aliases: {}", aliases.join(", ")),
     };
     Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
-}
-
-fn is_private(key: &Members) -> bool {
-    key.has("d") || key.has("k")
-}
-
-/// Certificates, who issued whom, and which are in a chain already.
-struct Chains<'a> {
-    certificates: &'a [Certificate],
-    thumbprints: Vec<Option<String>>,
-    /// The certificate above each.
-    issuers: Vec<Option<usize>>,
-    is_taken: Vec<bool>,
-}
-
-impl<'a> Chains<'a> {
-    fn of(certificates: &'a [Certificate]) -> Self {
-        let count = certificates.len();
-        // A key that jwks does not support may well be in a chain, above one that it does.
-        let own = |certificate: &Certificate| thumbprint(&certificate.public_key().ok()?);
-        let issuer = |i: &Certificate| {
-            let mut others = certificates.iter();
-            match i.issued(i) {
-                true => None,
-                false => others.position(|other| other.issued(i)),
-            }
-        };
-        Chains {
-            certificates,
-            thumbprints: certificates.iter().map(own).collect(),
-            issuers: certificates.iter().map(issuer).collect(),
-            is_taken: vec![false; count],
-        }
-    }
-
-    fn leaf_of(&self, key: &Members) -> Option<usize> {
-        let own = thumbprint(key)?;
-        let mut thumbprints = self.thumbprints.iter();
-        thumbprints.position(|thumbprint| thumbprint.as_deref() == Some(&own))
-    }
-
-    /// A certificate that is in no chain yet: one that issued no other, while there is such.
-    fn next_leaf(&self) -> Option<usize> {
-        let mut free = (0..self.is_taken.len()).filter(|i| !self.is_taken[*i]);
-        let first = free.clone().next();
-        free.find(|i| !self.issuers.contains(&Some(*i))).or(first)
-    }
-
-    /// The chain from a certificate up to the last one whose issuer is there.
-    fn take(&mut self, leaf: usize) -> Vec<&'a Certificate> {
-        let mut chain = vec![leaf];
-        self.is_taken[leaf] = true;
-        let mut last = leaf;
-        while let Some(issuer) = self.issuers[last] {
-            if chain.contains(&issuer) || chain.len() == CHAIN {
-                break;
-            }
-            chain.push(issuer);
-            self.is_taken[issuer] = true;
-            last = issuer;
-        }
-        chain.into_iter().map(|i| &self.certificates[i]).collect()
-    }
 }

@@ -2,14 +2,14 @@
 //! SubjectPublicKeyInfo (RFC 5280), X.509. The kind is recognised by structure.
 
 use super::openssl_key::{self, Point};
+use super::pkcs8::PrivateKeyInfo;
 use crate::error::{Error, Result};
 use crate::key::base64url::encode;
 use crate::key::curve::Curve;
 use crate::key::members::Members;
 use crate::key::ml_dsa::ParameterSet;
 use pkcs1::{RsaPrivateKey, RsaPssParamsOwned, RsaPublicKeyRef};
-use pkcs8::PrivateKeyInfoRef;
-use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};
+use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
 use pkcs8::der::{Decode, Reader, SliceReader, Tag};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use sec1::EcPrivateKey;
@@ -38,6 +38,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Returns true if documents of this kind hold a private key.
+    pub fn is_private(self) -> bool {
+        use Kind::{EncryptedPkcs8, Pkcs1Private, Pkcs8, Pkcs12, Sec1};
+        matches!(self, Pkcs8 | EncryptedPkcs8 | Pkcs1Private | Sec1 | Pkcs12)
+    }
+
     /// The kind in words, with its article.
     pub fn in_words(self) -> &'static str {
         match self {
@@ -78,7 +84,7 @@ pub fn kind(der: &[u8]) -> Option<Kind> {
     })
 }
 
-fn children<'a>(outer: &AnyRef<'a>) -> Option<Vec<AnyRef<'a>>> {
+pub(super) fn children<'a>(outer: &AnyRef<'a>) -> Option<Vec<AnyRef<'a>>> {
     if outer.header().tag() != Tag::Sequence {
         return None;
     }
@@ -111,7 +117,7 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
         Error::invalid(format!("{} that does not parse", kind.in_words())).cause(DerError(error))
     };
     match kind {
-        Kind::Pkcs8 => pkcs8(&PrivateKeyInfoRef::from_der(der).map_err(broken)?),
+        Kind::Pkcs8 => pkcs8(&PrivateKeyInfo::parse(der)?),
         Kind::Pkcs1Private => rsa_private(der),
         Kind::Pkcs1Public => rsa_public(der),
         Kind::Sec1 => sec1(der, None),
@@ -218,29 +224,21 @@ fn curve_of(algorithm: &AlgorithmIdentifierRef) -> Result<&'static Curve> {
     }
 }
 
-fn pkcs8(key: &PrivateKeyInfoRef) -> Result<Members<'static>> {
+fn pkcs8(key: &PrivateKeyInfo) -> Result<Members<'static>> {
     let oid = key.algorithm.oid;
-    let octets = key.private_key.as_bytes();
     if oid == RSA || oid == RSA_PSS {
-        let mut members = rsa_private(octets)?;
+        let mut members = rsa_private(key.octets)?;
         set_pss_algorithm(&key.algorithm, &mut members);
         return Ok(members);
     }
     if oid == EC {
-        return sec1(octets, Some(curve_of(&key.algorithm)?));
+        return sec1(key.octets, Some(curve_of(&key.algorithm)?));
     }
     if let Some(set) = ParameterSet::of_oid(&oid) {
-        return set.read_private(octets);
+        return set.read_private(key.octets);
     }
     let curve = okp_curve(&oid).ok_or_else(|| no_jwk_form(&oid))?;
-    let d = <&OctetStringRef>::from_der(octets).map_err(broken("a PKCS#8 key"))?;
-    let members = elliptic_private(curve, d.as_bytes())?;
-    if let Some(public) = key.public_key.and_then(|public| public.as_bytes())
-        && members.string("x").as_deref() != Some(&encode(public))
-    {
-        return Err(mismatch());
-    }
-    Ok(members)
+    key.okp(curve)
 }
 
 pub(super) fn mismatch() -> Error {

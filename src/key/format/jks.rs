@@ -2,7 +2,7 @@
 //! aliases. No standard describes them; the JDK's own reader does.
 
 use super::certificate::Certificate;
-use super::contents::Contents;
+use super::contents::{Contents, Part};
 use super::der::{self, Kind};
 use super::unlock::{Unlock, denied};
 use crate::error::{Error, Result};
@@ -78,13 +78,13 @@ fn entries(
         let name = octets.text()?;
         let _created: [u8; 8] = octets.array()?;
         let is_wanted = alias.is_none_or(|alias| alias == name);
-        let about = |error: Error| error.about(format!("{name:?} of the keystore"));
+        let place = format!("{name:?} of the keystore");
         let certificates = match tag {
             PRIVATE_KEY => {
                 let protected = octets.sized()?;
                 if is_wanted {
-                    let key = private_key(protected, keyed).map_err(about)?;
-                    contents.keys.push(key);
+                    let key = private_key(protected, keyed).map(Contents::from);
+                    contents.take(&place, Part::PrivateKey, key)?;
                 }
                 octets.number()?
             }
@@ -93,11 +93,19 @@ fn entries(
         };
         for _ in 0..certificates {
             // Version 1 knows of no other certificates.
-            if version == 2 && octets.text()? != "X.509" {
-                return Err(about(Error::invalid("a certificate that is not X.509")));
-            }
-            let certificate = Certificate::parse(octets.sized()?)
-                .ok_or_else(|| about(Error::invalid("a certificate that does not parse")))?;
+            let is_x509 = version == 1 || octets.text()? == "X.509";
+            let certificate = match (is_x509, Certificate::parse(octets.sized()?)) {
+                (true, Some(certificate)) => certificate,
+                (is_x509, _) if is_wanted => {
+                    let error = Error::invalid(match is_x509 {
+                        true => "a certificate that does not parse",
+                        false => "a certificate that is not X.509",
+                    });
+                    contents.take(&place, Part::Other, Err(error))?;
+                    continue;
+                }
+                _ => continue,
+            };
             if is_wanted {
                 named.push(certificate.clone());
             }
@@ -111,10 +119,7 @@ fn entries(
     if let Some(alias) = alias {
         contents = contents.of_alias(alias, named, aliases)?;
     }
-    if contents.is_empty() {
-        return Err(Error::invalid("a JKS keystore without a key"));
-    }
-    Ok(contents)
+    contents.or_nothing("a JKS keystore without a key")
 }
 
 /// Decrypts a private key. The keystore is whole and its password right, so what protects a key

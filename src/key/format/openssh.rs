@@ -1,7 +1,7 @@
 //! OpenSSH's own forms: private keys (PROTOCOL.key), and public keys a line each as in
 //! `authorized_keys` (RFC 4253 section 6.6).
 
-use super::contents::Contents;
+use super::contents::{Contents, Part};
 use super::der::{elliptic, elliptic_private, mismatch};
 use super::openssl_key::{Point, point_from_octets};
 use super::unlock::{Unlock, denied};
@@ -10,7 +10,7 @@ use crate::key::base64url::encode;
 use crate::key::curve::Curve;
 use crate::key::members::Members;
 use crate::key::rsa;
-use ssh_key::authorized_keys::AuthorizedKeys;
+use ssh_key::authorized_keys::Entry;
 use ssh_key::private::{KeypairData, RsaKeypair};
 use ssh_key::public::KeyData;
 use ssh_key::{EcdsaCurve, Kdf, Mpint, PrivateKey};
@@ -32,7 +32,8 @@ pub fn is_public(text: &str) -> bool {
     first.is_some_and(|line| ALGORITHMS.iter().any(|name| line.starts_with(name)))
 }
 
-/// Reads public keys, one a line.
+/// Reads public keys, one on each line. A line that jwks cannot use is left out, so that the contents
+/// may be empty.
 pub fn read_public(text: &str) -> Result<Contents> {
     if text.starts_with(PUTTY) {
         return Err(
@@ -41,18 +42,22 @@ pub fn read_public(text: &str) -> Result<Contents> {
         );
     }
     let mut contents = Contents::default();
-    for (i, entry) in AuthorizedKeys::new(text).enumerate() {
-        let about = |error: Error| error.about(format!("key {}", i + 1));
-        let entry = entry.map_err(|error| {
-            about(Error::invalid("an OpenSSH public key that does not parse").cause(error))
-        })?;
-        let key = public(entry.public_key().key_data()).map_err(about)?;
-        contents.keys.push(key);
-    }
-    if contents.is_empty() {
-        return Err(Error::invalid("no OpenSSH public key"));
+    for (i, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let name = format!("line {}", i + 1);
+        contents.take(&name, Part::Other, read_line(line).map(Contents::from))?;
     }
     Ok(contents)
+}
+
+fn read_line(line: &str) -> Result<Members<'static>> {
+    let entry: Entry = line.parse().map_err(|error: ssh_key::Error| {
+        Error::invalid("an OpenSSH public key that does not parse").cause(error)
+    })?;
+    public(entry.public_key().key_data())
 }
 
 /// Reads what stands in a block of OPENSSH PRIVATE KEY.

@@ -1,10 +1,11 @@
 //! PEM (RFC 7468): one or several blocks, text around them allowed; and the encryption of
 //! RFC 1421 section 4.6.1.3 that OpenSSL's older forms have.
 
-use super::contents::Contents;
+use super::contents::{Contents, Part};
 use super::der::{self, Kind};
 use super::unlock::{Unlock, denied};
 use super::{openssh, read_der};
+use crate::error::Kind::Invalid;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use openssl::hash::MessageDigest;
@@ -14,27 +15,48 @@ use openssl::symm::{self, Cipher};
 /// How a block begins; a file with this in it is PEM.
 pub const MARKER: &str = "-----BEGIN ";
 
-/// Reads every key and certificate of a PEM file.
+/// Reads every key and certificate of a PEM file. A block that jwks cannot use is left out, and does
+/// not spoil the others; the contents may be empty for that.
 pub fn read(text: &str, unlock: &Unlock) -> Result<Contents> {
-    let blocks = pem::parse_many(text)
-        .map_err(|error| Error::invalid(format!("a PEM block that does not parse: {error}")))?;
-    let announced = text.matches(MARKER).count();
-    if blocks.len() != announced {
-        let message = format!("only {} of {announced} PEM blocks are whole", blocks.len());
-        return Err(Error::invalid(message).hint("each needs its END line"));
-    }
+    let starts: Vec<usize> = text.match_indices(MARKER).map(|(start, _)| start).collect();
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
     let mut contents = Contents::default();
-    for (i, block) in blocks.iter().enumerate() {
-        let read = read_block(block, unlock);
-        contents.extend(read.map_err(|error| error.about(format!("PEM block {}", i + 1)))?);
-    }
-    if contents.is_empty() {
-        return Err(Error::invalid("no key in the PEM file"));
+    for (i, (start, end)) in starts.iter().zip(ends).enumerate() {
+        let block = &text[*start..end];
+        let label = label(block);
+        let part = match label.contains("PRIVATE KEY") {
+            true => Part::PrivateKey,
+            false => Part::Other,
+        };
+        let name = format!("PEM block {}", i + 1);
+        match read_block(block, unlock) {
+            Err(error) if error.kind() != Invalid => return Err(error.about(name)),
+            read => contents.take(&format!("{name} ({label})"), part, read)?,
+        }
     }
     Ok(contents)
 }
 
-fn read_block(block: &pem::Pem, unlock: &Unlock) -> Result<Contents> {
+/// The label of a block as its first line has it, for messages.
+fn label(block: &str) -> String {
+    const LONGEST: usize = 40;
+    let line = block.lines().next().unwrap_or_default();
+    let label = line
+        .trim_start_matches(MARKER)
+        .trim_end()
+        .trim_end_matches('-');
+    let is_odd = label.contains(char::is_control) || label.chars().count() > LONGEST;
+    match is_odd {
+        true => "with an odd label".into(),
+        false => label.to_owned(),
+    }
+}
+
+fn read_block(text: &str, unlock: &Unlock) -> Result<Contents> {
+    let block = pem::parse(text).map_err(|error| match text.contains("-----END ") {
+        true => Error::invalid("it is damaged").cause(error),
+        false => Error::invalid("it has no END line"),
+    })?;
     let label = block.tag();
     let expected = match label {
         // Curve parameters, which the key that follows repeats.
@@ -50,14 +72,19 @@ fn read_block(block: &pem::Pem, unlock: &Unlock) -> Result<Contents> {
         "OPENSSH PRIVATE KEY" => {
             return openssh::read_private(block.contents(), unlock).map(Contents::from);
         }
-        other => {
-            return Err(Error::invalid(format!(
-                "{other:?} is no key that jwks reads"
-            )));
+        "DSA PRIVATE KEY" => return Err(Error::invalid("a DSA key, which has no JWK form")),
+        "PKCS7" | "CMS" => {
+            return Err(Error::invalid("a PKCS#7 bundle, which jwks does not read")
+                .hint("openssl pkcs7 -in FILE -print_certs | jwks set SET -"));
         }
+        "TRUSTED CERTIFICATE" => {
+            return Err(Error::invalid("a certificate in OpenSSL's own form")
+                .hint("openssl x509 -in FILE | jwks set SET -"));
+        }
+        _ => return Err(Error::invalid("not a key or certificate that jwks reads")),
     };
     if block.headers().get("Proc-Type").is_some() {
-        let content = decrypt(block, unlock)?;
+        let content = decrypt(&block, unlock)?;
         return match der::kind(content.expose()) {
             Some(kind) if kind == expected => read_der(content.expose(), unlock),
             _ => Err(denied()),
@@ -67,13 +94,9 @@ fn read_block(block: &pem::Pem, unlock: &Unlock) -> Result<Contents> {
         Some(kind) if kind == expected => read_der(block.contents(), unlock),
         Some(kind) => {
             let found = kind.in_words();
-            Err(Error::invalid(format!(
-                "the label says {label}, the content is {found}"
-            )))
+            Err(Error::invalid(format!("the content is {found}")))
         }
-        None => Err(Error::invalid(format!(
-            "{label} whose content is no such thing in DER"
-        ))),
+        None => Err(Error::invalid("the content does not parse as DER")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! PKCS#12 keystores (RFC 7292): private keys, shared secrets and certificates under aliases.
 
 use super::certificate::Certificate;
-use super::contents::Contents;
+use super::contents::{Contents, Part};
 use super::der;
 use super::encryption::{bmp, decrypt, encrypted_pkcs8, pkcs8_octets, positive};
 use super::unlock::{Unlock, denied};
@@ -49,11 +49,20 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &Unlock) -> Result<Con
     if let Some(mac) = &pfx.mac_data {
         verify(mac, safe.as_bytes(), unlock)?;
     }
+    let mut contents = Contents::default();
     let mut bags = Vec::new();
-    for content in AuthenticatedSafe::from_der(safe.as_bytes()).map_err(|_| broken())? {
-        bags.extend(open(&content, unlock)?);
+    let parts = AuthenticatedSafe::from_der(safe.as_bytes()).map_err(|_| broken())?;
+    for (i, part) in parts.iter().enumerate() {
+        match open(part, unlock) {
+            Ok(more) => bags.extend(more),
+            // Nobody knows what is in it.
+            Err(error) => {
+                let name = format!("part {} of the keystore", i + 1);
+                contents.take(&name, Part::PrivateKey, Err(error))?;
+            }
+        }
     }
-    collect(bags, alias, unlock)
+    collect(bags, contents, alias, unlock)
 }
 
 fn broken() -> Error {
@@ -135,43 +144,59 @@ fn open(content: &ContentInfo, unlock: &Unlock) -> Result<SafeContents> {
     }
 }
 
-/// Takes the keys of the alias and all certificates out of bags, and out of bags in bags.
-fn collect(bags: SafeContents, alias: Option<&str>, unlock: &Unlock) -> Result<Contents> {
-    let mut contents = Contents::default();
+/// Takes the keys of the alias and all certificates out of bags, and out of bags in bags. A bag that
+/// jwks cannot use is left out.
+fn collect(
+    bags: SafeContents,
+    mut contents: Contents,
+    alias: Option<&str>,
+    unlock: &Unlock,
+) -> Result<Contents> {
     let mut named = Vec::new();
     let mut aliases = Vec::new();
     let mut pending: Vec<SafeBag> = bags.into_iter().rev().collect();
     while let Some(bag) = pending.pop() {
-        let content = AnyRef::from_der(&bag.bag_value).map_err(|_| broken())?;
-        let content = content.value();
         let name = friendly_name(&bag);
         let is_wanted = alias.is_none() || name.as_deref() == alias;
-        let about = |error: Error| match &name {
-            Some(name) => error.about(format!("{name:?} of the keystore")),
-            None => error,
+        let place = match &name {
+            Some(name) => format!("{name:?} of the keystore"),
+            None => "an entry of the keystore without an alias".into(),
+        };
+        let content = AnyRef::from_der(&bag.bag_value).map(|value| value.value());
+        let content = || content.map_err(|_| broken());
+        let key = |read: &dyn Fn(&[u8]) -> Result<Members<'static>>| {
+            content().and_then(read).map(Contents::from)
         };
         match bag.bag_id {
-            pkcs12::PKCS_12_CERT_BAG_OID => {
-                let certificate = certificate(content).map_err(about)?;
-                if alias.is_some() && is_wanted {
-                    named.push(certificate.clone());
+            pkcs12::PKCS_12_CERT_BAG_OID => match content().and_then(certificate) {
+                Ok(certificate) => {
+                    if alias.is_some() && is_wanted {
+                        named.push(certificate.clone());
+                    }
+                    contents.certificates.push(certificate);
                 }
-                contents.certificates.push(certificate);
-            }
+                Err(error) if is_wanted => contents.take(&place, Part::Other, Err(error))?,
+                Err(_) => {}
+            },
             pkcs12::PKCS_12_SAFE_CONTENTS_BAG_OID => {
-                let inner = SafeContents::from_der(content).map_err(|_| broken())?;
-                pending.extend(inner.into_iter().rev());
+                let inner =
+                    content().and_then(|it| SafeContents::from_der(it).map_err(|_| broken()));
+                match inner {
+                    Ok(inner) => pending.extend(inner.into_iter().rev()),
+                    Err(error) => contents.take(&place, Part::PrivateKey, Err(error))?,
+                }
                 continue;
             }
             pkcs12::PKCS_12_KEY_BAG_OID if is_wanted => {
-                contents.keys.push(der::read(content).map_err(about)?);
+                contents.take(&place, Part::PrivateKey, key(&der::read))?;
             }
             pkcs12::PKCS_12_PKCS8_KEY_BAG_OID if is_wanted => {
-                let key = encrypted_pkcs8(content, unlock).map_err(about)?;
-                contents.keys.push(key);
+                let read = key(&|bag| encrypted_pkcs8(bag, unlock));
+                contents.take(&place, Part::PrivateKey, read)?;
             }
             pkcs12::PKCS_12_SECRET_BAG_OID if is_wanted => {
-                contents.keys.push(secret(content, unlock).map_err(about)?);
+                let read = key(&|bag| secret(bag, unlock));
+                contents.take(&place, Part::PrivateKey, read)?;
             }
             _ => {}
         }
@@ -180,10 +205,7 @@ fn collect(bags: SafeContents, alias: Option<&str>, unlock: &Unlock) -> Result<C
     if let Some(alias) = alias {
         contents = contents.of_alias(alias, named, aliases)?;
     }
-    if contents.is_empty() {
-        return Err(Error::invalid("a PKCS#12 keystore without a key"));
-    }
-    Ok(contents)
+    contents.or_nothing("a PKCS#12 keystore without a key")
 }
 
 /// The bag's friendlyName (RFC 2985 section 5.5.1), which Java calls the alias.

@@ -13,21 +13,20 @@ use yaml_rust2::{Yaml, YamlLoader};
 /// How deep a manifest may nest.
 const DEPTH: usize = 64;
 
-/// One value of a manifest's data: its name there, and its octets.
-pub type Item = (String, Secret<Vec<u8>>);
+/// One value of a manifest's data: its name there, and its octets or why there are none.
+pub type Item = (String, Result<Secret<Vec<u8>>>);
+
+type Data = Option<BTreeMap<String, Value>>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest {
-    kind: String,
     #[serde(default)]
-    data: BTreeMap<String, String>,
+    data: Data,
     #[serde(default)]
-    string_data: BTreeMap<String, String>,
+    string_data: Data,
     #[serde(default)]
-    binary_data: BTreeMap<String, String>,
-    #[serde(default)]
-    items: Vec<Manifest>,
+    binary_data: Data,
 }
 
 /// Whether a text in YAML looks like a manifest.
@@ -37,12 +36,14 @@ pub fn is_manifest(text: &str) -> bool {
 }
 
 /// Every value in the data of the Secrets and ConfigMaps of a text, in the order of their names.
+/// Documents of other kinds are passed over.
 pub fn read(text: &str) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for document in documents(text)? {
-        let manifest: Manifest = serde_json::from_value(document)
-            .map_err(|error| Error::invalid("no manifest of Kubernetes").cause(error))?;
-        collect(manifest, &mut items)?;
+        // A separator at the end of the text begins a document without content.
+        if !document.is_null() {
+            collect(document, &mut items)?;
+        }
     }
     Ok(items)
 }
@@ -109,23 +110,46 @@ fn to_json(yaml: Yaml) -> Result<Value> {
     })
 }
 
-fn collect(manifest: Manifest, items: &mut Vec<Item>) -> Result<()> {
-    for manifest in manifest.items {
-        collect(manifest, items)?;
+fn collect(mut document: Value, items: &mut Vec<Item>) -> Result<()> {
+    if let Some(Value::Array(documents)) = document.get_mut("items").map(Value::take) {
+        for document in documents {
+            collect(document, items)?;
+        }
     }
-    let (encoded, plain) = match manifest.kind.as_str() {
-        "Secret" => (manifest.data, manifest.string_data),
-        "ConfigMap" => (manifest.binary_data, manifest.data),
+    let kind = document.get("kind").and_then(Value::as_str);
+    let is_secret = match kind {
+        Some("Secret") => true,
+        Some("ConfigMap") => false,
         _ => return Ok(()),
     };
-    for (name, text) in encoded {
-        let text = Secret::new(text.split_ascii_whitespace().collect::<String>());
-        let octets = STANDARD.decode(text.expose()).map_err(|error| {
-            Error::invalid(format!("{name:?} of the manifest is no base64")).cause(error)
-        })?;
-        items.push((name, Secret::new(octets)));
+    let manifest: Manifest = serde_json::from_value(document)
+        .map_err(|error| Error::invalid("no manifest of Kubernetes").cause(error))?;
+    let (encoded, plain) = match is_secret {
+        true => (manifest.data, manifest.string_data),
+        false => (manifest.binary_data, manifest.data),
+    };
+    for (name, value) in encoded.into_iter().flatten() {
+        items.push((name, text_of(value).and_then(decode)));
     }
-    let plain = plain.into_iter();
-    items.extend(plain.map(|(name, text)| (name, Secret::new(text.into_bytes()))));
+    for (name, value) in plain.into_iter().flatten() {
+        let octets = text_of(value).map(|text| Secret::new(text.into_bytes()));
+        items.push((name, octets));
+    }
     Ok(())
+}
+
+fn text_of(value: Value) -> Result<String> {
+    match value {
+        Value::String(text) => Ok(text),
+        _ => Err(Error::invalid("its value is not a string")),
+    }
+}
+
+fn decode(text: String) -> Result<Secret<Vec<u8>>> {
+    let text = Secret::new(text);
+    let words = text.expose().split_ascii_whitespace();
+    let compact = Secret::new(words.collect::<String>());
+    let octets = STANDARD.decode(compact.expose());
+    let octets = octets.map_err(|error| Error::invalid("its value is not base64").cause(error));
+    octets.map(Secret::new)
 }

@@ -3,16 +3,18 @@
 mod jwe;
 mod kubernetes;
 
-use super::{FOREIGN_LIMIT, KeySet};
+use super::{FOREIGN_LIMIT, KeySet, halves};
 use crate::error::{Error, Result};
 use crate::jwe::Envelope;
 use crate::key::Key;
 use crate::key::base64url;
-use crate::key::format::contents::Contents;
+use crate::key::format::contents::{Contents, Part, nothing_usable};
+use crate::key::format::join::Note;
 use crate::key::format::unlock::{Ask, Unlock};
 use crate::key::format::{self, der, jks, openssh, pem};
 use crate::key::members::{Members, check_strict};
 use crate::key::thumbprint::thumbprint;
+use std::mem;
 
 /// The largest document that is no JSON, in octets.
 const BINARY_LIMIT: usize = 1 << 20;
@@ -67,42 +69,119 @@ impl Default for Options<'_> {
     }
 }
 
-/// What was read.
-pub struct Imported {
-    /// What the document was.
-    pub form: Form,
-    /// The keys, as a set.
-    pub set: KeySet<'static>,
-    /// What there is to tell of things that were left out.
-    pub notes: Vec<String>,
+/// A document that has been read by itself, and not yet joined with those that it came with.
+pub struct Opened {
+    jwks: KeySet<'static>,
+    contents: Contents,
+    form: Form,
 }
 
-/// Reads the keys of a foreign document, as a set. What has no kid and is no JWK gets its
-/// thumbprint for one; a shared secret gets none, for the thumbprint of a secret that people made
-/// up would help to guess it (RFC 7638 section 7). Keys are not checked beyond what it takes to
-/// read them.
+impl Opened {
+    /// What the document turned out to be.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+}
+
+/// What was read.
+pub struct Imported {
+    /// The keys, as a set.
+    pub set: KeySet<'static>,
+    /// What was left out and why, with the position of the document that it stands in.
+    pub notes: Vec<Note>,
+    /// The positions of the shared secrets without a kid that came in another form than JWK.
+    pub nameless: Vec<usize>,
+}
+
+/// Reads the keys of one foreign document, as a set; see [`open`] and [`join`].
 pub fn read(document: &[u8], options: &Options) -> Result<Imported> {
+    join(vec![open(document, options)?])
+}
+
+/// Opens a foreign document. What jwks cannot use in it, such as a PEM block or the entry of a
+/// keystore, is left out and does not spoil the rest. It is an error if nothing can be used, or if
+/// the password is wrong. Keys are not checked beyond what it takes to read them.
+pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
     let form = options.form.unwrap_or_else(|| recognise(document));
     if options.alias.is_some() && !matches!(form, Form::Pkcs12 | Form::Jks) {
         return Err(Error::usage("--alias is for keystores, and it is none")
             .hint("--kid takes a key by its kid"));
     }
     let unlock = Unlock::new(options.password);
-    let (set, notes) = match form {
-        Form::Secret => (secret(document)?, Vec::new()),
+    let (jwks, contents) = match form {
+        Form::Secret => (secret(document)?, Contents::default()),
         Form::Jwk | Form::Jwks => {
-            let set = read_json(within(document, FOREIGN_LIMIT)?, options.form)?;
-            (set, Vec::new())
+            let jwks = read_json(within(document, FOREIGN_LIMIT)?, options.form)?;
+            (halves::joined(jwks), Contents::default())
         }
-        Form::Jwe => (jwe::read(document, &unlock)?, Vec::new()),
+        Form::Jwe => (jwe::read(document, &unlock)?, Contents::default()),
         Form::Kubernetes => read_manifest(as_text(within(document, BINARY_LIMIT)?)?, &unlock)?,
-        _ => named(read_contents(document, form, options.alias, &unlock)?)?,
+        _ => {
+            let contents = read_contents(document, form, options.alias, &unlock)?;
+            (
+                KeySet::default(),
+                contents.or_nothing("there is no key in it")?,
+            )
+        }
     };
-    Ok(Imported { form, set, notes })
+    Ok(Opened {
+        jwks,
+        contents,
+        form,
+    })
 }
 
-/// Keys, and what there is to tell of things that were left out.
-type Noted = (KeySet<'static>, Vec<String>);
+/// Joins documents that are read together: a certificate joins its key wherever both stand.
+///
+/// What has no kid and is no JWK gets its thumbprint for one. A shared secret gets none, for the
+/// thumbprint of a secret that people made up would help to guess it (RFC 7638 section 7).
+pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
+    let contents = opened.iter_mut().map(|one| mem::take(&mut one.contents));
+    let mut contents: Vec<_> = contents.collect();
+    let jwks = opened.iter_mut().flat_map(|one| &mut one.jwks.keys);
+    let mut notes = format::join::join(&mut contents, jwks)?;
+    let mut imported = Imported {
+        set: KeySet::default(),
+        notes: Vec::new(),
+        nameless: Vec::new(),
+    };
+    let mut left_out = Vec::new();
+    for (i, (one, contents)) in opened.into_iter().zip(contents).enumerate() {
+        let first = imported.set.keys.len();
+        imported.set.add_members(&one.jwks);
+        imported.set.keys.extend(one.jwks.keys);
+        imported
+            .set
+            .keys
+            .extend(contents.keys.into_iter().map(named));
+        let new = first..imported.set.keys.len();
+        let is_foreign = !matches!(one.form, Form::Jwk | Form::Jwks);
+        let is_nameless = |i: &usize| is_foreign && is_nameless_secret(&imported.set.keys[*i]);
+        imported.nameless.extend(new.filter(is_nameless));
+        left_out.extend(contents.left_out.into_iter().map(|error| (i, error)));
+    }
+    if imported.set.keys.is_empty() && !left_out.is_empty() {
+        let errors = left_out.into_iter().map(|(_, error)| error).collect();
+        return Err(nothing_usable("there is no key in it", errors));
+    }
+    let left_out = left_out.into_iter();
+    notes.extend(left_out.map(|(i, error)| (i, format!("left out {error}"))));
+    notes.sort_by_key(|(i, _)| *i);
+    imported.notes = notes;
+    Ok(imported)
+}
+
+fn named(members: Members<'static>) -> Key<'static> {
+    match thumbprint(&members) {
+        Some(thumbprint) if !members.has("k") => Key::from(members.with_kid(&thumbprint)),
+        _ => Key::from(members),
+    }
+}
+
+fn is_nameless_secret(key: &Key) -> bool {
+    let is_nameless = |it: Members| it.string("kty").as_deref() == Some("oct") && !it.has("kid");
+    key.members().is_ok_and(is_nameless)
+}
 
 /// Reads a JWK Set and nothing else.
 pub fn read_set(document: &[u8]) -> Result<KeySet<'static>> {
@@ -124,7 +203,9 @@ fn read_contents(
         Form::Openssh if !as_text(document)?.contains(pem::MARKER) => {
             openssh::read_public(as_text(document)?)
         }
-        _ if !as_text(document)?.contains(pem::MARKER) => Err(Error::invalid("no PEM block")),
+        _ if !as_text(document)?.contains(pem::MARKER) => {
+            Err(Error::invalid("there is no PEM block in it"))
+        }
         _ => pem::read(as_text(document)?, unlock),
     }
 }
@@ -169,53 +250,73 @@ fn recognise(document: &[u8]) -> Form {
 }
 
 /// The keys in the data of a manifest, and certificates from wherever in it they stand. Each value
-/// is a document of its own; one that is no key is passed over.
-fn read_manifest(text: &str, unlock: &Unlock) -> Result<Noted> {
+/// is a document of its own. One that looks like a key and cannot be used is left out; others are
+/// passed over.
+fn read_manifest(text: &str, unlock: &Unlock) -> Result<(KeySet<'static>, Contents)> {
     let mut contents = Contents::default();
     let mut set = KeySet::default();
-    let (mut names, mut left_out) = (Vec::new(), Vec::new());
+    let mut names = Vec::new();
     for (name, octets) in kubernetes::read(text)? {
+        let place = format!("{name:?} of the manifest");
+        names.push(format!("{name:?}"));
+        let octets = match octets {
+            Ok(octets) => octets,
+            Err(error) => {
+                contents.take(&place, Part::Other, Err(error))?;
+                continue;
+            }
+        };
         let octets = octets.expose();
-        let about = |error: Error| error.about(format!("{name:?} of the manifest"));
-        match recognise(octets) {
-            Form::Kubernetes => {}
-            Form::Jks if octets.starts_with(&jks::JCEKS_MAGIC) => {
-                left_out.push(format!("{name:?} is a JCEKS keystore, and is left out"));
-            }
-            Form::Jwk | Form::Jwks => {
-                if let Ok(read) = read_json(octets, None) {
-                    set.add_members(&read);
-                    set.keys.extend(read.keys);
-                }
-            }
+        let jwks = match recognise(octets) {
+            Form::Kubernetes => continue,
+            Form::Jwk | Form::Jwks => match read_json(octets, None) {
+                Err(_) if !looks_like_jwk(octets) => continue,
+                jwks => jwks,
+            },
             // A token looks like one, too.
-            Form::Jwe
-                if as_text(octets)
-                    .map(Envelope::parse)
-                    .is_ok_and(|it| it.is_ok()) =>
-            {
-                set.keys
-                    .extend(jwe::read(octets, unlock).map_err(about)?.keys);
-            }
-            Form::Jwe => {}
+            Form::Jwe if as_text(octets).and_then(Envelope::parse).is_err() => continue,
+            Form::Jwe => jwe::read(octets, unlock),
             form => {
                 let read = read_contents(octets, form, None, unlock);
-                contents.extend(read.map_err(about)?);
+                contents.take(&place, part_of(form, octets), read)?;
+                continue;
             }
+        };
+        match jwks {
+            Ok(jwks) => {
+                set.add_members(&jwks);
+                set.keys.extend(jwks.keys);
+            }
+            Err(error) => contents.take(&place, Part::PrivateKey, Err(error))?,
         }
-        names.push(format!("{name:?}"));
     }
     if contents.is_empty() && set.keys.is_empty() {
         let message = "a manifest of Kubernetes without a key";
-        return Err(Error::invalid(message).hint(match names.is_empty() {
-            true => "it has no data: kubectl get secret NAME -o yaml prints them".into(),
-            false => format!("its data are {}", names.join(", ")),
-        }));
+        let error = nothing_usable(message, contents.left_out);
+        return Err(match (error.advice(), names.is_empty()) {
+            (Some(_), _) => error,
+            (None, true) => {
+                error.hint("it has no data: kubectl get secret NAME -o yaml prints them")
+            }
+            (None, false) => error.hint(format!("its data are {}", names.join(", "))),
+        });
     }
-    let (others, notes) = named(contents)?;
-    set.keys.extend(others.keys);
-    left_out.extend(notes);
-    Ok((set, left_out))
+    Ok((halves::joined(set), contents))
+}
+
+/// Returns true if a text that is no JWK or JWK Set was probably meant to be one.
+fn looks_like_jwk(octets: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(octets);
+    text.contains("\"kty\"") || text.contains("\"keys\"")
+}
+
+/// What a document is meant to hold, as far as that is known when it cannot be read.
+fn part_of(form: Form, octets: &[u8]) -> Part {
+    match (form, der::kind(octets)) {
+        (Form::Pkcs12 | Form::Jks, _) => Part::PrivateKey,
+        (_, Some(kind)) if kind.is_private() => Part::PrivateKey,
+        _ => Part::Other,
+    }
 }
 
 fn within(document: &[u8], limit: usize) -> Result<&[u8]> {
@@ -248,17 +349,6 @@ fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>>
     };
     check_strict(text, DEPTH).map_err(|error| Error::invalid("no strict JSON").cause(error))?;
     Ok(set.into_owned())
-}
-
-/// The keys with their certificates, as a set.
-fn named(contents: Contents) -> Result<Noted> {
-    let joined = contents.joined()?;
-    let name = |members: Members<'static>| match thumbprint(&members) {
-        Some(thumbprint) if !members.has("k") => Key::from(members.with_kid(&thumbprint)),
-        _ => Key::from(members),
-    };
-    let keys: Vec<_> = joined.keys.into_iter().map(name).collect();
-    Ok((KeySet::from(keys), joined.notes))
 }
 
 /// A symmetric key of the very octets, as HMAC secrets are handed around.

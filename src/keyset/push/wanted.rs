@@ -2,7 +2,7 @@
 
 use super::{Ed25519, Policy, Private};
 use crate::key::Key;
-use crate::key::check::{Budget, Finding, Severity, findings};
+use crate::key::check::{Breaks, Budget, breaks, broken_members, findings};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::public::{Dates, Unpublishable, has_private_member, public_form};
@@ -38,20 +38,22 @@ pub fn wanted(
     if state == State::Expired {
         return Wanted::Expired;
     }
-    let public = public_form(key, Dates::Keep);
+    let public = public_form(key, Dates::Keep, budget);
     let wanted = match public {
         Err(Unpublishable::Invalid) => return Wanted::LeftOut("invalid"),
         Err(Unpublishable::Unsupported) => return Wanted::LeftOut("unsupported"),
         Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
             return Wanted::LeftOut("symmetric: sent only when named");
         }
-        Err(Unpublishable::Symmetric) => private_form(key, Members::default()),
+        Err(Unpublishable::Symmetric) => match whole(key, Members::default(), budget) {
+            Ok(whole) => whole,
+            Err(why) => return Wanted::LeftOut(why),
+        },
         Ok(public) if sends_private_part(key, state, storage, policy.private) => {
-            let is_error = |finding: &Finding| finding.rule.severity() == Severity::Error;
-            if findings(key, budget).iter().any(is_error) {
-                return Wanted::LeftOut("invalid");
+            match whole(key, public, budget) {
+                Ok(whole) => whole,
+                Err(why) => return Wanted::LeftOut(why),
             }
-            private_form(key, public)
         }
         Ok(public) => public,
     };
@@ -69,21 +71,40 @@ pub fn wanted(
     }
 }
 
+/// Returns the form of a key that a server gets with the private part, or why it must not get that.
+fn whole(
+    key: &Key,
+    public: Members<'static>,
+    budget: &Budget,
+) -> Result<Members<'static>, &'static str> {
+    let findings = findings(key, budget);
+    match breaks(&findings) {
+        Breaks::Key => Err("invalid"),
+        // A server could take a key for a signer that is none.
+        Breaks::Purpose => Err("its use, alg or key_ops is broken"),
+        Breaks::Member | Breaks::Nothing => {
+            Ok(private_form(key, public, &broken_members(&findings)))
+        }
+    }
+}
+
 /// The form of a key that a server gets with the private part.
-pub fn with_private_part(key: &Key) -> Key<'static> {
-    let public = public_form(key, Dates::Keep).unwrap_or_default();
-    Key::from(private_form(key, public))
+pub fn with_private_part(key: &Key, budget: &Budget) -> Key<'static> {
+    let public = public_form(key, Dates::Keep, budget).unwrap_or_default();
+    let broken = broken_members(&findings(key, budget));
+    Key::from(private_form(key, public, &broken))
 }
 
 /// The public form with the private members, and what else describes a private key. Members that
-/// are not registered are not sent, because they may be secret.
-fn private_form(key: &Key, mut form: Members<'static>) -> Members<'static> {
+/// are not registered are not sent, because they may be secret; neither are broken ones.
+fn private_form(key: &Key, mut form: Members<'static>, broken: &[&str]) -> Members<'static> {
     const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
     let members = key.members().unwrap_or_default();
     let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
     let private = key_type.map_or(&[][..], |key_type| key_type.private);
     for (name, value) in members.iter() {
-        if private.contains(&name) || DESCRIBING.contains(&name) {
+        let is_wanted = private.contains(&name) || DESCRIBING.contains(&name);
+        if is_wanted && members.has(name) && !broken.contains(&name) {
             form.set_raw(name.to_owned(), value.to_owned());
         }
     }

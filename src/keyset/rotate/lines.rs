@@ -4,7 +4,7 @@ use super::super::lifecycle::{self, State, line, line_name, rank, states_of};
 use super::Policy;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::check::{has_error, is_supported, public_findings};
+use crate::key::check::{is_supported, may_sign, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
@@ -398,7 +398,7 @@ pub fn is_private(key: &Key) -> bool {
     is_known && holds_secret(key)
 }
 
-/// Whether a key passes its check.
+/// Returns true if neither the key itself is broken nor the members that say what it is for.
 pub fn is_without_fault(key: &Key) -> bool {
-    !has_error(&public_findings(key))
+    may_sign(&public_findings(key))
 }

@@ -15,7 +15,7 @@ fuzz_target!(|document: &str| {
     let states = lifecycle::states(&set, 1_800_000_000);
     assert_eq!(states.len(), set.keys.len());
     let positions: Vec<usize> = (0..set.keys.len()).collect();
-    let published = set.publish(&positions, Dates::Keep);
+    let published = set.publish(&positions, Dates::Keep, &Budget::default());
     for key in &published.keys {
         assert!(!["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"].iter().any(|name| key.has(name)));
     }

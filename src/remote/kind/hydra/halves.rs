@@ -9,11 +9,7 @@ use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use std::collections::{HashMap, HashSet};
 
-/// What the kid of the public half begins with. Tokens carry this one.
-pub const PUBLIC: &str = "public:";
-
-/// What the kid of the private half begins with.
-pub const PRIVATE: &str = "private:";
+pub use crate::keyset::halves::{PRIVATE, PUBLIC};
 
 /// The entries that a key is kept as, the private half first. One whose kid is among the bare ones
 /// came there in one piece, and stays so; a symmetric key has no halves.

@@ -1,0 +1,210 @@
+//! Keys and the certificates that are for them, joined over all documents that are read together.
+
+use super::certificate::{self, Certificate};
+use super::contents::Contents;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::members::Members;
+use crate::key::thumbprint::thumbprint;
+use std::collections::HashSet;
+
+/// The most certificates that are read together; each is held against each other.
+const CERTIFICATES: usize = 300;
+
+/// How many certificates stand above each other at most.
+const CHAIN: usize = 10;
+
+/// Something that was left out of the document at this position, and why.
+pub type Note = (usize, String);
+
+/// Gives each key its certificate with the chain above it, found by public key and issuer, in
+/// whichever documents they stand. `jwks` are the keys that came as JWK; those that have an `x5c`
+/// keep it.
+///
+/// The other certificates that issued none give their public keys, unless their document has, or
+/// serves, a private key: then they are left out with a note.
+pub fn join<'k>(
+    documents: &mut [Contents],
+    jwks: impl Iterator<Item = &'k mut Key<'static>>,
+) -> Result<Vec<Note>> {
+    drop_doubles(documents);
+    let mut sources = Vec::new();
+    let mut certificates = Vec::new();
+    for (source, document) in documents.iter_mut().enumerate() {
+        sources.extend(document.certificates.iter().map(|_| source));
+        certificates.append(&mut document.certificates);
+    }
+    if certificates.is_empty() {
+        return Ok(Vec::new());
+    }
+    if certificates.len() > CERTIFICATES {
+        let message = format!("more than {CERTIFICATES} certificates");
+        return Err(Error::invalid(message));
+    }
+    let mut chains = Chains::of(&certificates);
+    let mut notes = Vec::new();
+    // The documents whose certificates are those of a private key.
+    let mut serving = HashSet::new();
+    for (source, document) in documents.iter().enumerate() {
+        if document.lacks_private_key || document.keys.iter().any(is_private) {
+            serving.insert(source);
+        }
+    }
+    for document in documents.iter_mut() {
+        for key in &mut document.keys {
+            let Some(leaf) = chains.leaf_of(key) else {
+                continue;
+            };
+            let links = chains.take(leaf);
+            if is_private(key) {
+                serving.extend(links.iter().map(|link| sources[*link]));
+            }
+            certificate::attach(&chains.certificates_at(&links), key);
+        }
+    }
+    for key in jwks {
+        let Ok(mut members) = key.members().map(Members::into_owned) else {
+            continue;
+        };
+        let Some(leaf) = chains.leaf_of(&members) else {
+            continue;
+        };
+        let is_new = !chains.is_taken[leaf];
+        let links = chains.take(leaf);
+        if is_private(&members) {
+            serving.extend(links.iter().map(|link| sources[*link]));
+        }
+        if !members.has("x5c") {
+            certificate::attach(&chains.certificates_at(&links), &mut members);
+            *key = Key::from(members);
+        } else if is_new && !has_leaf(&members, &certificates[leaf]) {
+            let subject = certificates[leaf].subject();
+            notes.push((
+                sources[leaf],
+                format!("the certificate of {subject} is left out: its key has another one in x5c"),
+            ));
+        }
+    }
+    while let Some(leaf) = chains.next_leaf() {
+        let links = chains.take(leaf);
+        let source = sources[leaf];
+        let document = &mut documents[source];
+        let subject = || format!("the certificate of {}", certificates[leaf].subject());
+        if serving.contains(&source) && document.is_part {
+            continue;
+        }
+        if serving.contains(&source) {
+            let note = format!(
+                "{} belongs to none of the private keys, and is left out",
+                subject()
+            );
+            notes.push((source, note));
+            continue;
+        }
+        match certificates[leaf].public_key() {
+            Ok(mut members) => {
+                certificate::attach(&chains.certificates_at(&links), &mut members);
+                document.keys.push(members);
+            }
+            Err(error) => document.left_out.push(error.about(subject())),
+        }
+    }
+    Ok(notes)
+}
+
+/// Leaves out what stands twice: certificates, keys, and the public form of keys that are there
+/// with their private part.
+fn drop_doubles(documents: &mut [Contents]) {
+    let mut certificates = HashSet::new();
+    let keys = documents.iter().flat_map(|document| &document.keys);
+    let private: HashSet<_> = keys
+        .filter(|key| is_private(key))
+        .filter_map(thumbprint)
+        .collect();
+    let mut keys = HashSet::new();
+    for document in documents {
+        document
+            .certificates
+            .retain(|certificate| certificates.insert(certificate.der().to_vec()));
+        document.keys.retain(|key| match thumbprint(key) {
+            Some(own) if is_private(key) || !private.contains(&own) => keys.insert(own),
+            own => own.is_none(),
+        });
+    }
+}
+
+fn is_private(key: &Members) -> bool {
+    key.has("d") || key.has("k")
+}
+
+/// Returns true if a certificate is the first one of a key's `x5c`.
+fn has_leaf(key: &Members, certificate: &Certificate) -> bool {
+    let chain = Certificate::chain_of(key);
+    chain
+        .first()
+        .is_some_and(|leaf| leaf.der() == certificate.der())
+}
+
+/// Certificates, who issued whom, and which are in a chain already.
+struct Chains<'a> {
+    certificates: &'a [Certificate],
+    thumbprints: Vec<Option<String>>,
+    /// The certificate above each.
+    issuers: Vec<Option<usize>>,
+    is_taken: Vec<bool>,
+}
+
+impl<'a> Chains<'a> {
+    fn of(certificates: &'a [Certificate]) -> Self {
+        let count = certificates.len();
+        // A key that jwks does not support may well be in a chain, above one that it does.
+        let own = |certificate: &Certificate| thumbprint(&certificate.public_key().ok()?);
+        let issuer = |i: &Certificate| {
+            let mut others = certificates.iter();
+            match i.issued(i) {
+                true => None,
+                false => others.position(|other| other.issued(i)),
+            }
+        };
+        Chains {
+            certificates,
+            thumbprints: certificates.iter().map(own).collect(),
+            issuers: certificates.iter().map(issuer).collect(),
+            is_taken: vec![false; count],
+        }
+    }
+
+    fn leaf_of(&self, key: &Members) -> Option<usize> {
+        let own = thumbprint(key)?;
+        let mut thumbprints = self.thumbprints.iter();
+        thumbprints.position(|thumbprint| thumbprint.as_deref() == Some(&own))
+    }
+
+    /// A certificate that is in no chain yet: one that issued no other, while there is such.
+    fn next_leaf(&self) -> Option<usize> {
+        let mut free = (0..self.is_taken.len()).filter(|i| !self.is_taken[*i]);
+        let first = free.clone().next();
+        free.find(|i| !self.issuers.contains(&Some(*i))).or(first)
+    }
+
+    /// The positions of a certificate and of the chain above it, up to the last one whose issuer is
+    /// there.
+    fn take(&mut self, leaf: usize) -> Vec<usize> {
+        let mut chain = vec![leaf];
+        self.is_taken[leaf] = true;
+        let mut last = leaf;
+        while let Some(issuer) = self.issuers[last] {
+            if chain.contains(&issuer) || chain.len() == CHAIN {
+                break;
+            }
+            chain.push(issuer);
+            self.is_taken[issuer] = true;
+            last = issuer;
+        }
+        chain
+    }
+
+    fn certificates_at(&self, positions: &[usize]) -> Vec<&'a Certificate> {
+        positions.iter().map(|i| &self.certificates[*i]).collect()
+    }
+}
