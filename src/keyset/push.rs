@@ -6,7 +6,7 @@ mod wanted;
 use super::KeySet;
 use super::index::Index;
 use super::issuer::Issuer;
-use super::lifecycle::{self, State};
+use super::lifecycle::{self, State, can_sign};
 use super::merge::KeyName;
 use super::storage::Storage;
 use crate::error::{Error, Result};
@@ -153,11 +153,10 @@ pub fn plan(
     budget: &Budget,
 ) -> Result<Plan> {
     // A key that the server does not take, takes the place of no signer there.
-    let counts = |key: &Key| {
+    let states = lifecycle::states_where(&local.keys, policy.now, |key| {
         let is_taken = || (storage.refuses)(&key.members().unwrap_or_default()).is_none();
-        is_key_pair(key) && is_taken() && may_sign(&findings(key, budget))
-    };
-    let states = lifecycle::states_among(local, policy.now, counts);
+        can_sign(key) && is_taken() && may_sign(&findings(key, budget))
+    });
     let index = Index::of(remote);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
@@ -228,14 +227,14 @@ pub fn plan(
 /// A key that would be sent with its private part if it said that it signs.
 fn unmarked(
     key: &Key,
-    state: State,
+    state: Option<State>,
     storage: &Storage,
     policy: Policy,
     budget: &Budget,
 ) -> Option<Unmarked> {
     let could_sign = storage.signs() && policy.private == Private::Signing;
     let is_silent = Header::of(key).effective_use().is_none() && is_key_pair(key);
-    let is_one = could_sign && is_silent && state == State::Active;
+    let is_one = could_sign && is_silent && state == Some(State::Active);
     (is_one && has_good_secret(key, budget)).then(|| Unmarked {
         name: KeyName::of(key),
         alg: match storage.issuer {

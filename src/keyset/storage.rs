@@ -5,10 +5,9 @@ use super::issuer::Issuer;
 use super::lifecycle::{self, State};
 use super::merge::KeyName;
 use crate::key::Key;
-use crate::key::members::Members;
+use crate::key::members::{Members, same_value};
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
-use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
@@ -130,15 +129,19 @@ impl Storage {
         keys.filter(|_| self.signs()).collect()
     }
 
-    /// The states of the keys of a set there. If the order decides who signs, that key is the only
-    /// active one of those that could sign.
-    pub fn states(&self, set: &KeySet, now: i64) -> Vec<State> {
+    /// The states of the keys of a set there. On a server that publishes what others sign with, only
+    /// the dates tell. If the order decides who signs, that key is the only active one of those that
+    /// could sign.
+    pub fn states(&self, set: &KeySet, now: i64) -> Vec<Option<State>> {
+        if !self.signs() {
+            return lifecycle::states_by_date(set, now);
+        }
         let mut states = lifecycle::states(set, now);
         if !self.order_decides() {
             // Without dates nothing tells which key signs, but that it takes a private part.
             for (key, state) in set.keys.iter().zip(&mut states) {
-                if !self.keeps("nbf") && is_key_pair(key) && *state == State::Retired {
-                    *state = State::Active;
+                if !self.keeps("nbf") && is_key_pair(key) && *state == Some(State::Retired) {
+                    *state = Some(State::Active);
                 }
             }
             return states;
@@ -147,9 +150,9 @@ impl Storage {
         for (position, state) in states.iter_mut().enumerate() {
             let signs = Header::of(&set.keys[position]).effective_use() != Some("enc");
             if signer == Some(position) {
-                *state = State::Active;
-            } else if signs && *state == State::Active {
-                *state = State::Retired;
+                *state = Some(State::Active);
+            } else if signs && *state == Some(State::Active) {
+                *state = Some(State::Retired);
             }
         }
         states
@@ -183,9 +186,4 @@ impl Storage {
 /// Returns true for a key pair with its private part, and for a symmetric key.
 fn holds_secret_of_its_own(key: &Key) -> bool {
     is_key_pair(key) || Header::of(key).kty.as_deref() == Some("oct")
-}
-
-fn same_value(one: &str, other: &str) -> bool {
-    let value = |raw| serde_json::from_str::<Value>(raw).ok();
-    one == other || value(one) == value(other)
 }
