@@ -16,6 +16,7 @@ use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
 pub use signer::successors;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use wanted::{Wanted, wanted, with_private_part};
 
@@ -152,21 +153,33 @@ pub fn plan(
     policy: Policy,
     budget: &Budget,
 ) -> Result<Plan> {
+    let headers: Vec<_> = local.keys.iter().map(Header::of).collect();
+    let good: Vec<OnceCell<bool>> = vec![OnceCell::new(); headers.len()];
+    let is_good = |i: usize| {
+        let key = &local.keys[i];
+        *good[i].get_or_init(|| can_sign(key) && may_sign(&findings(key, budget)))
+    };
+    let here = lifecycle::states_of(&headers, policy.now, is_good);
     // A key that the server does not take, takes the place of no signer there.
-    let states = lifecycle::states_where(&local.keys, policy.now, |key| {
-        let is_taken = || (storage.refuses)(&key.members().unwrap_or_default()).is_none();
-        can_sign(key) && is_taken() && may_sign(&findings(key, budget))
-    });
+    let is_taken = |i: usize| {
+        let members = local.keys[i].members().unwrap_or_default();
+        (storage.refuses)(&members).is_none()
+    };
+    let states = lifecycle::states_of(&headers, policy.now, |i| is_good(i) && is_taken(i));
     let index = Index::of(remote);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
-    for (key, state) in local.keys.iter().zip(&states) {
+    for (position, key) in local.keys.iter().enumerate() {
+        let state = match here[position] {
+            Some(State::Active) => here[position],
+            _ => states[position],
+        };
         let there = counterpart(key, &index, storage);
-        match wanted(key, *state, storage, policy, budget) {
+        match wanted(key, state, storage, policy, budget) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
                 plan.unmarked
-                    .extend(unmarked(key, *state, storage, policy, budget));
+                    .extend(unmarked(key, state, storage, policy, budget));
                 plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage, budget);
             }
             Wanted::Expired => {
