@@ -7,8 +7,10 @@ use crate::key::Key;
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
+use crate::keyset::index::Index;
 use crate::keyset::issuer::{Issuer, Unfit, WithoutKey};
 use crate::keyset::merge::KeyName;
+use crate::keyset::push::counterpart;
 use crate::remote::Remote;
 
 /// A server's set, as it is and as it would be.
@@ -120,7 +122,8 @@ impl Change<'_> {
     fn check_symmetric(&self, ctx: &Context, issuer: &Issuer) -> Result<()> {
         let is_symmetric = |key: &&Key| issuer.unfit(key) == Some(Unfit::Symmetric);
         let symmetric = self.after.keys.iter().filter(is_symmetric);
-        let (old, new): (Vec<_>, Vec<_>) = symmetric.partition(|key| self.is_there(key));
+        let there = Index::of(self.before);
+        let (old, new): (Vec<_>, Vec<_>) = symmetric.partition(|key| self.is_there(key, &there));
         let names = |keys: &[&Key]| {
             let names: Vec<_> = keys.iter().map(|key| handle(key)).collect();
             list_names(&names)
@@ -156,7 +159,8 @@ impl Change<'_> {
         let is_first = storage
             .signer(self.before)
             .is_some_and(|now| storage.name(now) == storage.name(key));
-        let is_kept = is_first && self.is_there(key) && self.local(key).is_none();
+        let is_kept =
+            is_first && self.is_there(key, &Index::of(self.before)) && self.local(key).is_none();
         if self.is_own() && !is_kept {
             let message = format!("{target} cannot sign tokens with the key {kid:?}: {why}");
             return Err(Error::refused(message).hint(self.remedy(issuer, key, unfit)));
@@ -215,11 +219,10 @@ impl Change<'_> {
     }
 
     /// Returns true if the server has the key already, as it would be.
-    fn is_there(&self, key: &Key) -> bool {
+    fn is_there(&self, key: &Key, there: &Index) -> bool {
         let storage = &self.server.kind.storage;
-        let name = storage.name(key);
-        let mut keys = self.before.keys.iter();
-        keys.any(|other| storage.name(other) == name && storage.differences(key, other).is_empty())
+        let place = counterpart(key, there, storage).map(|i| &self.before.keys[i]);
+        place.is_some_and(|other| storage.differences(key, other).is_empty())
     }
 }
 

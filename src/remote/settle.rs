@@ -6,8 +6,14 @@
 
 use super::Remote;
 use super::http::Event;
+use super::kind::Form;
 use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::summary::Header;
 use crate::keyset::KeySet;
+use crate::keyset::index::Index;
+use crate::keyset::merge::KeyName;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// The pauses before the signing key is put again by itself. The first one comes at once, for the
@@ -17,15 +23,6 @@ const PAUSES: [Duration; 3] = [
     Duration::from_millis(1100),
     Duration::from_millis(1100),
 ];
-
-/// Which key may sign after a write, if the order decides it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signer {
-    /// The one that was first in what was written.
-    Same,
-    /// Any: the server decides where a single key goes.
-    Any,
-}
 
 /// In what a server's set differs from what was written.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,7 +69,7 @@ impl Remote {
         let signer = self.kind.storage.signer(after);
         let mut failure = None;
         for pause in PAUSES.map(Some).into_iter().chain([None]) {
-            match self.difference_there(set, after, Signer::Same)? {
+            match self.difference_there(set, before, after)? {
                 None => return Ok(Outcome::Signs),
                 Some(Difference::Signer) => {}
                 Some(difference) => return Err(self.not_as_written(difference.in_words())),
@@ -119,4 +116,82 @@ impl Remote {
         ))
         .hint("run the command again; `jwks list SET --remote` shows which key signs")
     }
+
+    /// Returns the first difference between what a server holds after a write and what was written.
+    /// Keys that neither the write nor the set before it explains are somebody else's.
+    fn difference_there(
+        &self,
+        set: &str,
+        before: &KeySet,
+        written: &KeySet,
+    ) -> Result<Option<Difference>> {
+        let unread = |error: Error| {
+            let error = Error::remote(format!("cannot see what was written: {error}"));
+            error.hint("the server may hold the change already: look before you repeat it")
+        };
+        let now = self.get(set, Form::Private).map_err(unread)?;
+        let now = now.unwrap_or_default();
+        match self.first_difference(&now, written) {
+            Some(Difference::Keys(_)) if is_of_another(&now, before, written) => {
+                self.watch.settle();
+                Err(self.overtaken(set))
+            }
+            difference => Ok(difference),
+        }
+    }
+
+    pub(super) fn first_difference(&self, now: &KeySet, written: &KeySet) -> Option<Difference> {
+        let storage = &self.storage(&[now, written]);
+        let name = |key: &Key| {
+            KeyName::of(key)
+                .handle()
+                .unwrap_or("without a kid")
+                .to_owned()
+        };
+        let kid = |key: &Key| {
+            let header = Header::of(key);
+            header
+                .kid
+                .map(|kid| (storage.kid)(&kid, header.kty.as_deref()))
+        };
+        let (there, wanted) = (Index::of(now), Index::of(written));
+        for key in &written.keys {
+            let copies = there.copies_of(key);
+            let copy = copies.iter().find(|i| kid(&now.keys[**i]) == kid(key));
+            let Some(copy) = copy.map(|i| &now.keys[*i]) else {
+                return Some(Difference::Keys(format!(
+                    "the key {:?} is not there",
+                    name(key)
+                )));
+            };
+            let members = storage.differences(key, copy);
+            if !members.is_empty() {
+                let members = members.join(", ");
+                return Some(Difference::Keys(format!(
+                    "the key {:?} differs in {members}",
+                    name(key)
+                )));
+            }
+        }
+        let more = now.keys.iter().find(|key| wanted.copies_of(key).is_empty());
+        if let Some(key) = more {
+            return Some(Difference::Keys(format!(
+                "the key {:?} is there",
+                name(key)
+            )));
+        }
+        let signer = |set| storage.signer(set).map(|key| storage.name(key));
+        let signs = signer(written).is_none() || self.server.is_in_order();
+        (!signs || signer(now) != signer(written)).then_some(Difference::Signer)
+    }
+}
+
+/// Returns true if what a server holds after a write shows a write of somebody else: it is not what
+/// was there before, and other keys are in it than were written.
+fn is_of_another(now: &KeySet, before: &KeySet, written: &KeySet) -> bool {
+    let names = |set: &KeySet| -> HashSet<_> {
+        let thumbprints = set.keys.iter().map(|key| KeyName::of(key).thumbprint);
+        thumbprints.collect()
+    };
+    !now.is_alike(before) && names(now) != names(written)
 }

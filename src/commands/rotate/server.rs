@@ -2,7 +2,7 @@
 
 use super::super::push::{self, handles, line, record, signer_in_words, warn_of_unsent};
 use super::super::report::Whose;
-use super::super::server::{set_name, split_name};
+use super::super::server::{set_name, split_name, until_written};
 use super::super::signer::{Change, Keyless, Source};
 use super::report::Report;
 use super::{RotateArgs, ScheduleArgs};
@@ -126,7 +126,7 @@ impl Server {
         let mut plan = plan(
             local,
             &found.set,
-            &self.remote.kind.storage,
+            &self.remote.storage(&[local, &found.set]),
             policy,
             &ctx.checks,
         )?;
@@ -216,13 +216,31 @@ impl Server {
     }
 
     fn try_to_send(mut self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
-        let found = std::mem::replace(&mut self.found, Err(Error::failed("")))?;
+        // What was found before the rotation is what it was planned with. Once that has changed, it
+        // is looked at again.
+        let mut found = Some(std::mem::replace(&mut self.found, Err(Error::failed("")))?);
+        until_written(ctx, &self.target(), || {
+            let found = match found.take() {
+                Some(found) => found,
+                None => find(&self.remote, &self.name)?,
+            };
+            self.send_once(ctx, name, &found, report)
+        })
+    }
+
+    fn send_once(
+        &self,
+        ctx: &Context,
+        name: &SetName,
+        found: &Found,
+        report: &mut Report,
+    ) -> Result<()> {
         let document = ctx.load(name)?;
         let local = document.parse()?;
-        let plan = self.plan(ctx, &found, &local)?;
+        let plan = self.plan(ctx, found, &local)?;
         warn_of_unsent(ctx, name, &plan);
-        self.check(ctx, &found, &plan, name, &local)?;
-        let kids = self.kids(ctx, &found, &local);
+        self.check(ctx, found, &plan, name, &local)?;
+        let kids = self.kids(ctx, found, &local);
         if plan.changes() || !kids.is_empty() {
             let target = self.target();
             self.remote

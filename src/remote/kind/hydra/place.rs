@@ -1,7 +1,6 @@
-//! Where a Hydra is.
+//! Where a Hydra is: its own address, or a project of Ory Network.
 
-use super::super::Kind;
-use super::ORY;
+use super::{Kind, ORY};
 use crate::error::{Error, Result};
 use crate::remote::place::{Place, parse_address, parse_setting};
 use url::Url;
@@ -9,14 +8,14 @@ use url::Url;
 /// The variable in which Ory's own clients look for an address.
 const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
 
-/// The address of a server of one's own: that of its admin API.
+/// Returns the admin address of a self-hosted Hydra.
 pub fn self_hosted(place: &Place, kind: &Kind) -> Result<Url> {
     let url = address(place, kind)?;
     let path = url.path().trim_end_matches('/');
     match ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
         false => Ok(url),
         true => Err(Error::usage(format!(
-            "{} is given the address without {path}",
+            "the address of a {} remote ends before {path}",
             kind.name
         ))),
     }
@@ -29,7 +28,7 @@ fn address(place: &Place, kind: &Kind) -> Result<Url> {
     }
 }
 
-/// The address of a project of Ory Network.
+/// Returns the address of a project of Ory Network.
 pub fn network(place: &Place) -> Result<Url> {
     match (&place.url, &place.project_slug) {
         (None, Some(slug)) => {
