@@ -1,10 +1,11 @@
 //! What a push would make of a server's set: worked out beforehand, shown, then sent as it is.
 
+mod counterparts;
 mod signer;
 mod wanted;
 
 use super::KeySet;
-use super::index::Index;
+use super::index::Entry;
 use super::lifecycle;
 use super::merge::KeyName;
 use super::storage::Storage;
@@ -13,6 +14,7 @@ use crate::key::Key;
 use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
+pub(super) use counterparts::counterparts;
 pub use signer::successors;
 use std::collections::{HashMap, HashSet};
 use wanted::{Wanted, wanted, with_private_part};
@@ -123,11 +125,10 @@ pub fn plan(
     budget: &Budget,
 ) -> Result<Plan> {
     let states = lifecycle::signing_states(local, policy.now, budget);
-    let index = Index::of(remote);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
-    for (key, state) in local.keys.iter().zip(&states) {
-        let there = counterpart(key, &index, storage);
+    let counterparts = counterparts(local, remote, storage);
+    for ((key, state), there) in local.keys.iter().zip(&states).zip(counterparts) {
         match wanted(key, *state, storage, policy, budget) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
@@ -160,14 +161,14 @@ pub fn plan(
             }
         }
     }
+    let entries: Vec<_> = remote.keys.iter().map(Entry::of).collect();
+    let known: HashSet<_> = claimed.iter().map(|position| &entries[*position]).collect();
     for (position, key) in remote.keys.iter().enumerate() {
         if claimed.contains(&position) {
             continue;
         }
-        // The same under the same kid once more is nothing that one could name, or take away.
-        let kid = Header::of(key).kid;
-        let mut copies = index.copies_with_kids(key);
-        if copies.any(|(copy, other)| claimed.contains(&copy) && other == kid.as_deref()) {
+        // The same entry once more is nothing that one could name, or take away.
+        if known.contains(&entries[position]) {
             plan.set.keys.push(key.clone().into_owned());
             continue;
         }
@@ -190,21 +191,6 @@ pub fn plan(
     }
     plan.set.add_members(remote);
     Ok(plan)
-}
-
-/// The same key on the server: the same thumbprint under the same kid.
-pub(super) fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
-    let header = Header::of(key);
-    let kty = header.kty.as_deref();
-    let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
-    let mut copies = index.copies_with_kids(key);
-    copies
-        .find(|(_, other)| {
-            // A key can have come there without what other kids begin with.
-            let is_alike = *other == kid.as_deref() || *other == header.kid.as_deref();
-            other.is_none() || kid.is_none() || is_alike
-        })
-        .map(|(position, _)| position)
 }
 
 /// Whether a key has a private or symmetric part of its own that is without fault.
