@@ -1,6 +1,6 @@
 //! What a server or a file of others may change here: nothing that nobody agreed to.
 
-use crate::hydra::site::{Site, public, set_of};
+use crate::hydra::site::{Site, public};
 use crate::servers::plain::Plain;
 use crate::support::{Run, Sandbox};
 use serde_json::{Value, json};
@@ -201,10 +201,7 @@ fn a_new_private_key_and_a_new_signer_are_asked_for() {
     site.ok("create tok --kid ours");
     site.ok("push tok prod --yes");
     let before = site.sandbox.read_set("tok");
-    site.hydra.put(
-        "tok",
-        &set_of(&[&site.key("evil", ""), &site.local("tok")[0]]),
-    );
+    site.ok("create tok --remote prod --kid evil --alg ES256");
     let refused = site.run("pull prod:tok").fails(4);
     for said in [
         "private keys from prod:tok: evil",
