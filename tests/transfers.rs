@@ -115,7 +115,7 @@ fn private() -> impl Strategy<Value = Private> {
 /// Takes in what the server holds.
 fn pull(local: &mut KeySet<'static>, remote: &KeySet, now: i64) -> jwks::error::Result<Merged> {
     let set = remote.clone().into_owned();
-    let there = Foreign::of_server(set, Origin::Signer, &SERVER, PrivateParts::LeaveOut);
+    let there = Foreign::of_server(set, Origin::Signer, SERVER, PrivateParts::LeaveOut);
     local.adopt(
         &[there],
         &Terms {

@@ -2,7 +2,9 @@
 
 use super::record::Record;
 use super::report::{Whose, count, list_names};
-use super::server::{ConnectionArgs, for_each_set, set_name, split_name, warn_without_signer};
+use super::server::{
+    ConnectionArgs, for_each_set, set_name, split_name, until_written, warn_without_signer,
+};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
@@ -136,6 +138,23 @@ fn push(
     server.kind.require(Operation::SetSet)?;
     // A set that was swapped for a plain one must not become the server's.
     ctx.demand_encryption(name)?;
+    let target = format!("{}:{there}", server.name);
+    let mut shown = None;
+    until_written(ctx, &target, || {
+        push_once(ctx, args, server, name, there, &mut shown)
+    })
+}
+
+/// Plans a push and carries it out. `shown` are the keys that go away by an earlier plan: no other
+/// ones do.
+fn push_once(
+    ctx: &Context,
+    args: &PushArgs,
+    server: &Remote,
+    name: &SetName,
+    there: &str,
+    shown: &mut Option<Vec<KeyName>>,
+) -> Result<Report> {
     let document = ctx.load(name)?;
     let local = document.parse()?;
     for found in local.find_each(&args.kids) {
@@ -156,9 +175,20 @@ fn push(
         },
         now: ctx.now,
     };
-    let plan = push::plan(&local, &before, &server.kind.storage, policy, &ctx.checks)?;
-    warn_of_refused(ctx, &plan);
+    let storage = server.storage(&[&local, &before]);
+    let plan = push::plan(&local, &before, &storage, policy, &ctx.checks)?;
     let target = format!("{}:{there}", server.name);
+    if let Some(shown) = shown
+        && let Some(other) = plan.gone.iter().find(|name| !shown.contains(name))
+    {
+        let kid = other.handle().unwrap_or("without a kid");
+        return Err(Error::refused(format!(
+            "{target} was changed meanwhile: the key {kid:?} would go away, too"
+        ))
+        .hint("run the command again to see what it would do now"));
+    }
+    *shown = Some(plan.gone.clone());
+    warn_of_refused(ctx, &plan);
     let changes = plan.changes();
     let report = Report::of(&plan, server, name, there, args.dry_run);
     let is_empty = plan.items.is_empty() && plan.gone.is_empty() && !local.keys.is_empty();

@@ -221,6 +221,29 @@ pub(super) fn successors(
     successors
 }
 
+/// Returns for each position whether the way from it leads back to it. `next` is the step that each
+/// position leads to.
+pub(super) fn on_circles(next: &[Option<usize>]) -> Vec<bool> {
+    let mut is_on_circle = vec![false; next.len()];
+    // From which start each position was first come to.
+    let mut come_from = vec![None; next.len()];
+    for start in 0..next.len() {
+        let mut here = Some(start);
+        while let Some(position) = here.filter(|position| come_from[*position].is_none()) {
+            come_from[position] = Some(start);
+            here = next[position];
+        }
+        // A way that meets itself goes around from there on.
+        while let Some(position) = here.filter(|position| come_from[*position] == Some(start)) {
+            if std::mem::replace(&mut is_on_circle[position], true) {
+                break;
+            }
+            here = next[position];
+        }
+    }
+    is_on_circle
+}
+
 /// The next moment at which a key changes its state by itself, in seconds since 1970.
 pub fn next_change(headers: &[Header], now: i64) -> Option<i64> {
     let dates = headers.iter().flat_map(|header| [header.nbf, header.exp]);

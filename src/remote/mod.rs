@@ -11,18 +11,19 @@ pub mod place;
 pub mod registry;
 pub mod token;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::{self, Apart, Index, pair};
 use crate::keyset::merge::KeyName;
+use crate::keyset::storage::Storage;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
-use http::{Client, Endpoint, Options, Privacy, Watch};
+use http::{Client, Endpoint, Options, Privacy, Unanswered, Watch};
 use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
 use place::{Place, parse_secret_address};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use token::Token;
 
 /// A server that can be asked.
@@ -105,6 +106,12 @@ impl Remote {
         self.server.test()
     }
 
+    /// How this server keeps keys. It is asked for its version if these sets have members that not
+    /// every version keeps.
+    pub fn storage(&self, sets: &[&KeySet]) -> Storage {
+        self.server.storage(sets).unwrap_or(self.kind.storage)
+    }
+
     /// The names of its sets.
     pub fn sets(&self) -> Result<Vec<String>> {
         self.kind.require(Operation::List)?;
@@ -150,10 +157,9 @@ impl Remote {
     /// Makes a set `after`, if it is still `before`.
     pub fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         self.kind.require(Operation::SetSet)?;
-        self.refuse_changed(set, before)?;
-        let written = self.server.put_set(set, before, after);
-        self.tell_of_loss(set, before, after, written)?;
-        self.read_back(set, after, Signer::Same)
+        self.write(set, before, after, Signer::Same, || {
+            self.server.put_set(set, before, after)
+        })
     }
 
     /// The kids of the keys that its settings name to sign with; none where it has no such settings.
@@ -177,53 +183,73 @@ impl Remote {
             return self.put_set(set, before, after);
         }
         self.kind.require(Operation::NameSigner)?;
-        self.refuse_changed(set, before)?;
-        let written = self.server.put_set_and_name(set, before, after, kids);
-        self.tell_of_loss(set, before, after, written)?;
-        self.read_back(set, after, Signer::Same)
+        self.write(set, before, after, Signer::Same, || {
+            self.server.put_set_and_name(set, before, after, kids)
+        })
     }
 
     /// Adds a key to a set that is still `before`, or puts it in the place of the one with its kid.
     pub fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         self.kind.require(Operation::SetKey)?;
-        self.refuse_changed(set, before)?;
         let after = before.with(key);
-        let written = self.server.put_key(set, before, key);
-        self.tell_of_loss(set, before, &after, written)?;
-        self.read_back(set, &after, Signer::Any)
+        self.write(set, before, &after, Signer::Any, || {
+            self.server.put_key(set, before, key)
+        })
     }
 
     /// Deletes a set that is still `before`.
     pub fn delete_set(&self, set: &str, before: &KeySet) -> Result<()> {
         self.kind.require(Operation::DeleteSet)?;
-        self.refuse_changed(set, before)?;
-        let after = KeySet::default();
-        let deleted = self.server.delete_set(set, before);
-        self.tell_of_loss(set, before, &after, deleted)?;
-        self.read_back(set, &after, Signer::Same)
+        self.write(set, before, &KeySet::default(), Signer::Same, || {
+            self.server.delete_set(set, before)
+        })
     }
 
     /// Deletes keys of a set that is still `before`.
     pub fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         self.kind.require(Operation::DeleteKey)?;
-        self.refuse_changed(set, before)?;
         let after = before.without(keys);
-        let deleted = self.server.delete_keys(set, before, keys);
-        self.tell_of_loss(set, before, &after, deleted)?;
-        self.read_back(set, &after, Signer::Same)
+        self.write(set, before, &after, Signer::Same, || {
+            self.server.delete_keys(set, before, keys)
+        })
     }
 
-    /// Servers know no condition under which a write holds: a look just before it is the best
-    /// there is.
+    /// Makes a call that turns a set from `before` into `after`, and reads back what it did.
+    fn write(
+        &self,
+        set: &str,
+        before: &KeySet,
+        after: &KeySet,
+        signer: Signer,
+        call: impl Fn() -> Result<()>,
+    ) -> Result<()> {
+        self.refuse_changed(set, before)?;
+        self.server.refuse_other_kind()?;
+        let mut written = call();
+        if is_unanswered(&written) && self.kind.retries.unanswered == Unanswered::Look {
+            // A server's write timeout ends the connection, and the write goes on.
+            match self.get(set, Form::Private)?.unwrap_or_default() {
+                now if now.is_alike(before) => written = call(),
+                _ => written = Ok(()),
+            }
+        }
+        self.tell_of_loss(set, before, after, written)?;
+        self.read_back(set, before, after, signer)
+    }
+
+    /// These servers have no conditional writes: a look just before is the best there is.
     fn refuse_changed(&self, set: &str, before: &KeySet) -> Result<()> {
         let now = self.get(set, Form::Private)?.unwrap_or_default();
         match now.is_alike(before) {
             true => Ok(()),
-            false => Err(
-                Error::refused(format!("{set} on {} was changed meanwhile", self.name))
-                    .hint("run the command again"),
-            ),
+            false => Err(self.overtaken(set)),
         }
+    }
+
+    fn overtaken(&self, set: &str) -> Error {
+        Error::refused(format!("{set} on {} was changed meanwhile", self.name))
+            .because(Reason::Overtaken)
+            .hint("run the command again")
     }
 
     /// A write that failed may have done half of its work; some servers lose a set by it.
@@ -247,6 +273,9 @@ impl Remote {
             return Err(error);
         }
         let (had, has) = (before.keys.len(), now.keys.len());
+        if error.is_because(Reason::Overtaken) && has > 0 {
+            return Err(error);
+        }
         let restored = || {
             let put_back = self.server.put_set(set, before, before);
             let now = put_back
@@ -269,8 +298,15 @@ impl Remote {
         Err(error.hint(hint))
     }
 
-    /// Compares what a server holds after a write with what was written.
-    fn read_back(&self, set: &str, written: &KeySet, signer: Signer) -> Result<()> {
+    /// Compares what a server holds after a write with what was written. Keys that neither the write
+    /// nor the set before it explains are somebody else's.
+    fn read_back(
+        &self,
+        set: &str,
+        before: &KeySet,
+        written: &KeySet,
+        signer: Signer,
+    ) -> Result<()> {
         let unread = |error: Error| {
             let error = Error::remote(format!("cannot see what was written: {error}"));
             error.hint("the server may hold the change already: look before you repeat it")
@@ -282,6 +318,10 @@ impl Remote {
                 self.watch.settle();
                 Ok(())
             }
+            Some(_) if is_of_another(&now, before, written) => {
+                self.watch.settle();
+                Err(self.overtaken(set))
+            }
             Some(difference) => Err(self.not_as_written(&difference)),
         }
     }
@@ -292,7 +332,7 @@ impl Remote {
         written: &KeySet,
         wanted_signer: Signer,
     ) -> Option<String> {
-        let storage = &self.kind.storage;
+        let storage = &self.storage(&[now, written]);
         let name = |key: &Key| {
             KeyName::of(key)
                 .handle()
@@ -339,6 +379,21 @@ impl Remote {
         ))
         .hint("look at what it holds: jwks get SET --remote, jwks diff; then run the command again")
     }
+}
+
+fn is_unanswered(written: &Result<()>) -> bool {
+    let error = written.as_ref().err();
+    error.is_some_and(|error| error.is_because(Reason::Unanswered))
+}
+
+/// Returns true if what a server holds after a write shows a write of somebody else: it is not what
+/// was there before, and other keys are in it than were written.
+fn is_of_another(now: &KeySet, before: &KeySet, written: &KeySet) -> bool {
+    let names = |set: &KeySet| -> HashSet<_> {
+        let thumbprints = set.keys.iter().map(|key| KeyName::of(key).thumbprint);
+        thumbprints.collect()
+    };
+    !now.is_alike(before) && names(now) != names(written)
 }
 
 fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -> Result<Client> {

@@ -1,7 +1,7 @@
 //! The log tells what was done with each key, once, and no secret; it never stands in the way.
 
 use crate::hydra::site::Site;
-use crate::support::{JWKS, Sandbox, finish, has_tool};
+use crate::support::{JWKS, LOCK_WAIT, Sandbox, finish, has_tool};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -326,7 +326,8 @@ fn writers_at_once_write_whole_lines() {
     let create = |i: usize| {
         let mut command = sandbox.command(JWKS);
         let (kid, set) = (format!("kid-{i}"), format!("set-{}", i % 2));
-        finish(command.args(["create", &*set, "--kid", &*kid])).ok();
+        command.args(["create", &*set, "--kid", &*kid, "--lock-wait", LOCK_WAIT]);
+        finish(&mut command).ok();
     };
     std::thread::scope(|scope| {
         for i in 0..8 {

@@ -2,13 +2,12 @@
 
 #![cfg(unix)]
 
-use crate::support::{JWKS, Run, Sandbox};
+use crate::support::{JWKS, Run, Sandbox, wait_until};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 const READING: [&str; 6] = [
     "list api",
@@ -351,7 +350,7 @@ fn with_a_set() -> Sandbox {
     sandbox
 }
 
-/// Runs the program, which must not hang.
+/// Runs the program, and fails if it hangs.
 fn in_time(sandbox: &Sandbox, command: &str) -> Run {
     let mut program = sandbox.command(JWKS);
     program
@@ -359,14 +358,7 @@ fn in_time(sandbox: &Sandbox, command: &str) -> Run {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = program.spawn().expect("the program starts");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while child.try_wait().expect("its state").is_none() {
-        if Instant::now() > deadline {
-            child.kill().expect("kill -9");
-            panic!("{command} hangs");
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until(command, || child.try_wait().expect("its state").is_some());
     Run::from(child.wait_with_output().expect("its output"))
 }
 
@@ -412,6 +404,20 @@ fn reading_warns_of_a_keystore_that_others_can_write_into() {
             assert_eq!(said, warned, "{mode:o} {command:?}: {run:#?}");
         }
     }
+}
+
+/// Once is enough, however many sets are read.
+#[test]
+fn an_open_keystore_is_warned_about_once() {
+    let sandbox = Sandbox::new();
+    for set in ["api", "web"] {
+        sandbox.ok(["create", set]);
+        sandbox.ok(["rotate", set, "--every", "30d", "--save"]);
+    }
+    chmod(&sandbox.store(), 0o777);
+    let run = sandbox.run(["rotate", "--all"]).ok();
+    let warned = run.stderr.matches("others can write into").count();
+    assert_eq!(warned, 1, "{run:#?}");
 }
 
 /// Private keys are not exported to where others could put a file of their own in their place.

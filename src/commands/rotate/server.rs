@@ -2,7 +2,7 @@
 
 use super::super::push::{self, handles, line, record, warn_of_refused};
 use super::super::report::Whose;
-use super::super::server::{set_name, split_name, warn_without_signer};
+use super::super::server::{set_name, split_name, until_written, warn_without_signer};
 use super::report::Report;
 use super::{RotateArgs, ScheduleArgs};
 use crate::context::Context;
@@ -127,7 +127,7 @@ impl Server {
         plan(
             local,
             &found.set,
-            &self.remote.kind.storage,
+            &self.remote.storage(&[local, &found.set]),
             policy,
             &ctx.checks,
         )
@@ -186,12 +186,30 @@ impl Server {
     }
 
     fn try_to_send(mut self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
-        let found = std::mem::replace(&mut self.found, Err(Error::failed("")))?;
+        // What was found before the rotation is what it was planned with. Once that has changed, it
+        // is looked at again.
+        let mut found = Some(std::mem::replace(&mut self.found, Err(Error::failed("")))?);
+        until_written(ctx, &self.target(), || {
+            let found = match found.take() {
+                Some(found) => found,
+                None => find(&self.remote, &self.name)?,
+            };
+            self.send_once(ctx, name, &found, report)
+        })
+    }
+
+    fn send_once(
+        &self,
+        ctx: &Context,
+        name: &SetName,
+        found: &Found,
+        report: &mut Report,
+    ) -> Result<()> {
         let document = ctx.load(name)?;
         let local = document.parse()?;
-        let plan = self.plan(ctx, &found, &local)?;
+        let plan = self.plan(ctx, found, &local)?;
         warn_of_refused(ctx, &plan);
-        let kids = self.kids(ctx, &found, &local);
+        let kids = self.kids(ctx, found, &local);
         if plan.changes() || !kids.is_empty() {
             let target = self.target();
             warn_without_signer(ctx, &self.remote, &target, &plan.set);

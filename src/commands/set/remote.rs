@@ -4,7 +4,7 @@ use super::source::{read_documents, read_keys};
 use super::{SetArgs, joined, report};
 use crate::commands::record::Record;
 use crate::commands::report::{Whose, count, list_names, loss_in_words};
-use crate::commands::server::{set_name, warn_without_signer};
+use crate::commands::server::{set_name, until_written, warn_without_signer};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -32,12 +32,26 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
     }
     let mut given = joined(&read_keys(ctx, args, &documents, attributes)?);
     refuse_unfit(server, &mut given)?;
-
     let name = &set_name(server, Some(&args.set), None)?;
+    // What a replacement takes away was shown: it is not planned again.
+    if args.replace {
+        return write(ctx, args, server, name, &given);
+    }
+    let target = format!("{}:{name}", server.name);
+    until_written(ctx, &target, || write(ctx, args, server, name, &given))
+}
+
+fn write(
+    ctx: &Context,
+    args: &SetArgs,
+    server: &Remote,
+    name: &str,
+    given: &KeySet<'static>,
+) -> Result<()> {
     let before = server.get(name, Form::Private)?.unwrap_or_default();
     let change = match args.replace {
-        true => replacement(&before, &given),
-        false => addition(args, server, &before, given)?,
+        true => replacement(&before, given),
+        false => addition(args, server, &before, given.clone())?,
     };
     if change.merged.added.is_empty()
         && change.merged.updated.is_empty()
@@ -59,8 +73,9 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         None => server.put_set(name, &before, &change.after)?,
     }
     let whose = Whose::there(name, &server.name);
+    let storage = server.storage(&[&before, &change.after]);
     let changes = before.changes_to(&change.after, |there, sent| {
-        server.kind.storage.differences(sent, there).is_empty()
+        storage.differences(sent, there).is_empty()
     });
     Record::of(ctx, whose).changes(&changes).append();
     let signer = server.kind.storage.signer(&change.after).map(KeyName::of);

@@ -12,15 +12,16 @@ use crate::key::format::contents::{Contents, Part, nothing_usable};
 use crate::key::format::join::Note;
 use crate::key::format::unlock::{Ask, Unlock};
 use crate::key::format::{self, der, jks, openssh, pem};
-use crate::key::members::{Members, check_strict};
+use crate::key::members::Members;
+use crate::key::strict;
 use crate::key::thumbprint::thumbprint;
 use std::mem;
 
 /// The largest document that is no JSON, in octets.
 const BINARY_LIMIT: usize = 1 << 20;
 
-/// How deep foreign JSON may nest.
-const DEPTH: usize = 64;
+/// The most keys of one document.
+const KEYS: usize = 10_000;
 
 /// What a document is insisted to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -246,6 +247,7 @@ fn recognise(document: &[u8]) -> Form {
         if text.trim_start().starts_with('{') {
             // The search is quick, where the members of a large set are not.
             let is_manifest = text.contains("\"apiVersion\"")
+                && strict::check_size(text).is_ok()
                 && Members::parse(text).is_ok_and(|members| members.has("kind"));
             return if is_manifest {
                 Form::Kubernetes
@@ -356,6 +358,14 @@ fn within(document: &[u8], limit: usize) -> Result<&[u8]> {
     )))
 }
 
+fn within_limit(keys: usize) -> Result<()> {
+    if keys <= KEYS {
+        return Ok(());
+    }
+    let message = format!("it has {keys} keys, more than the {KEYS} that jwks takes at once");
+    Err(Error::invalid(message).hint("split it into several documents"))
+}
+
 fn as_text(document: &[u8]) -> Result<&str> {
     std::str::from_utf8(document)
         .map_err(|error| Error::invalid("it is neither UTF-8 text nor a key in DER").cause(error))
@@ -364,6 +374,7 @@ fn as_text(document: &[u8]) -> Result<&str> {
 fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>> {
     let text = as_text(document)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    strict::check_size(text)?;
     let is_key =
         Members::parse(text).is_ok_and(|members| members.has("kty") && !members.has("keys"));
     let set = match (is_key, insisted) {
@@ -374,7 +385,8 @@ fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>>
         (true, _) => KeySet::from(vec![Key::from_json(text.trim())]),
         (false, _) => KeySet::parse(text)?,
     };
-    check_strict(text, DEPTH).map_err(|error| Error::invalid("no strict JSON").cause(error))?;
+    strict::check_names(text)?;
+    within_limit(set.keys.len())?;
     Ok(set.into_owned())
 }
 

@@ -221,7 +221,10 @@ impl Client {
                     reason_after_answer(&self.server.retries, request, answer),
                     answer.retry_after,
                 ),
-                Err(error) => (reason_after_failure(request, error), None),
+                Err(error) => (
+                    reason_after_failure(&self.server.retries, request, error),
+                    None,
+                ),
             };
             let wait = asked.unwrap_or_else(|| jittered(pause));
             let is_hopeless = tries >= self.server.retries.tries
@@ -331,7 +334,8 @@ impl Client {
             Some(value.to_owned())
         };
         let encoding = header("content-encoding").filter(|encoding| encoding != "identity");
-        let (location, retry_after) = (header("location"), retry_after(response.headers()));
+        let (location, now) = (header("location"), jiff::Timestamp::now());
+        let retry_after = retry_after(response.headers(), now);
         if let Some(encoding) = encoding {
             return Err(Error::remote(format!(
                 "the answer to {call} is packed ({encoding}), which was not asked for"
