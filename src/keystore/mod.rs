@@ -14,6 +14,7 @@ pub use name::SetName;
 pub use schedules::Schedules;
 
 use crate::error::{Error, Result};
+use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::place::{self, Fault};
 use crate::files::{self, Access, Existing, kept, lock};
@@ -114,7 +115,7 @@ impl Keystore {
             let Some(path) = self.file(name)? else {
                 return Ok(None);
             };
-            if let Some(kept) = kept::read(&path, self.limit)? {
+            if let Some(kept) = kept::read(&path, Links::Within, self.limit)? {
                 return Stored::read(kept, path).map(Some);
             }
         }

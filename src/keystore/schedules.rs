@@ -3,6 +3,7 @@
 
 use super::{Keystore, SetName, TEMPORARY};
 use crate::error::{Error, Result};
+use crate::files::kept::Links;
 use crate::files::{self, Access, Existing, kept};
 use crate::key::strict;
 use serde_json::Value;
@@ -19,7 +20,7 @@ impl Keystore {
     /// Every schedule. It is an error if the file cannot be read.
     pub fn schedules(&self) -> Result<Schedules> {
         let path = self.schedules_path();
-        let Some(kept) = kept::read(&path, LIMIT as u64)? else {
+        let Some(kept) = kept::read(&path, Links::Within, LIMIT as u64)? else {
             return Ok(Schedules::new());
         };
         let damaged = |error: String| {
