@@ -3,7 +3,7 @@
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::index::{Apart, Entry, pair};
+use crate::keyset::index::{Apart, Entry, Index, pair};
 use crate::keyset::storage::Storage;
 use std::collections::HashSet;
 
@@ -35,4 +35,19 @@ pub fn counterparts(local: &KeySet, remote: &KeySet, storage: &Storage) -> Vec<O
         pairs[position] = place.map(|place| left[place]);
     }
     pairs
+}
+
+/// Returns the position of one key on the server: the same thumbprint under the same kid.
+pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
+    let header = Header::of(key);
+    let kty = header.kty.as_deref();
+    let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
+    let mut copies = index.copies_with_kids(key);
+    copies
+        .find(|(_, other)| {
+            // A key can have come there without what other kids begin with.
+            let is_alike = *other == kid.as_deref() || *other == header.kid.as_deref();
+            other.is_none() || kid.is_none() || is_alike
+        })
+        .map(|(position, _)| position)
 }
