@@ -12,7 +12,7 @@ use jwks::keyset::merge::OnConflict;
 use jwks::keyset::push::{self, Prune};
 use jwks::keyset::rotate::{self, Schedule, There};
 use jwks::keyset::select::Filter;
-use jwks::keyset::storage::Storage;
+use jwks::keyset::storage::{Signing, Storage};
 use jwks::keyset::{KeySet, changes, check, sealed, timeline};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -165,8 +165,7 @@ fn other(json: &str) -> String {
 }
 
 const SIGNER: Storage = Storage {
-    signs: true,
-    first_signs: true,
+    signing: Signing::FirstSecret,
     ..Storage::FAITHFUL
 };
 
@@ -279,11 +278,14 @@ const OPERATIONS: &[Operation] = &[
             .iter()
             .filter_map(|key| Header::of(key).kid.map(|kid| kid.into_owned()))
             .collect();
-        let there = There {
-            signing: &kids,
-            published: &kids,
-        };
-        let _ = rotate::plan(&set, &rotation(Some(there), None));
+        for storage in [SIGNER, Storage::FAITHFUL] {
+            let there = There {
+                set: &set,
+                storage: &storage,
+                named: &kids,
+            };
+            let _ = rotate::plan(&set, &rotation(Some(there), None));
+        }
     }),
 ];
 

@@ -12,7 +12,7 @@ use jwks::keyset::adopt::{Foreign, Origin, PrivateParts, Terms};
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::Merged;
 use jwks::keyset::push::{self, Plan, Policy, Private, Prune};
-use jwks::keyset::storage::Storage;
+use jwks::keyset::storage::{Signing, Storage};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -22,8 +22,7 @@ const NOW: i64 = 100;
 /// A server that signs with its first private key and keeps no dates, as Hydra does.
 const SERVER: Storage = Storage {
     members: Some(&["kty", "kid", "crv", "x", "y", "d", "use", "alg"]),
-    signs: true,
-    first_signs: true,
+    signing: Signing::FirstSecret,
     ..Storage::FAITHFUL
 };
 

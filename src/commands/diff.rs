@@ -69,7 +69,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let (remote, there) = split_name(&args.remote);
     let server = args.connection.open(ctx, remote)?;
     // Only a server that signs gets private parts; all else can be compared without a passphrase.
-    let document = match server.kind.storage.signs {
+    let document = match server.kind.storage.signs() {
         true => ctx.load(&name)?,
         false => ctx.look(&name)?,
     };
@@ -80,6 +80,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let held = local.dated_like(&held, storage);
     let policy = Policy {
         prune: Prune::All,
+        issuer: server.kind.storage.issuer_of(&there),
         now: ctx.now,
         ..Policy::default()
     };

@@ -232,17 +232,6 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
     }
 }
 
-/// Warns where a server that signs would be left without a key to sign with.
-pub fn warn_without_signer(ctx: &Context, server: &Remote, target: &str, after: &KeySet) {
-    let storage = &server.kind.storage;
-    if storage.first_signs && storage.signer(after).is_none() {
-        ctx.out.warn(format!(
-            "no private key would be left in {target}: {} generates one of its own where it signs with that set",
-            server.kind.name
-        ));
-    }
-}
-
 /// The kid that a text means on a server: as it is, or with what every kid begins with there.
 pub fn name_there(remote: &Remote, set: &KeySet, kid: &str) -> String {
     let there = (remote.kind.storage.kid)(kid, None);

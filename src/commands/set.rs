@@ -124,6 +124,10 @@ pub struct SetArgs {
     #[arg(long)]
     skip_invalid: bool,
 
+    /// Set the keys even if that leaves a server of tokens (Hydra 1.x) without a private key
+    #[arg(short, long, requires = "remote")]
+    force: bool,
+
     #[command(flatten)]
     encrypt: EncryptArgs,
 

@@ -83,7 +83,8 @@ pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<Option<Sta
     })
 }
 
-fn states_where(keys: &[Key], now: i64, can_sign: impl Fn(&Key) -> bool) -> Vec<Option<State>> {
+/// The same where only the keys that `can_sign` picks can sign.
+pub fn states_where(keys: &[Key], now: i64, can_sign: impl Fn(&Key) -> bool) -> Vec<Option<State>> {
     let headers: Vec<_> = keys.iter().map(Header::of).collect();
     states_of(&headers, now, |position| can_sign(&keys[position]))
 }

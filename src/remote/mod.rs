@@ -9,21 +9,21 @@ pub mod http;
 pub mod kind;
 pub mod place;
 pub mod registry;
+mod settle;
 pub mod token;
 
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
-use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
 use crate::keyset::storage::Storage;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
-use http::{Client, Endpoint, Options, Privacy, Unanswered, Watch};
+use http::{Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
 use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
 use place::{Place, parse_secret_address};
-use std::collections::HashSet;
+use settle::Difference;
 use token::Token;
 
 /// A server that can be asked.
@@ -37,16 +37,8 @@ pub struct Remote {
     /// Its address, for people's eyes.
     pub address: String,
     server: Box<dyn Server>,
+    notify: Notify,
     watch: Watch,
-}
-
-/// Which key may sign after a write, where the order decides it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signer {
-    /// The one that was first in what was written.
-    Same,
-    /// Whichever: the server decides where a single key goes.
-    Any,
 }
 
 /// The entry that an address in place of a name stands for.
@@ -84,7 +76,7 @@ impl Remote {
         if token.is_none() && kind.auth == Auth::Required {
             return Err(token::missing(entry, kind));
         }
-        let watch = options.watch.clone();
+        let (watch, notify) = (options.watch.clone(), options.notify.clone());
         let client = client(entry, kind, token.as_ref(), options)?;
         let address = client.base();
         // A token that stands somewhere else is not sent as one.
@@ -97,6 +89,7 @@ impl Remote {
             address,
             server: (kind.open)(client, &entry.place, secret.filter(|_| !is_placed)),
             token_source: token.map(|token| token.source),
+            notify,
             watch,
         })
     }
@@ -157,9 +150,14 @@ impl Remote {
     /// Makes a set `after`, if it is still `before`.
     pub fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         self.kind.require(Operation::SetSet)?;
-        self.write(set, before, after, Signer::Same, || {
+        self.write(set, before, after, || {
             self.server.put_set(set, before, after)
         })
+    }
+
+    /// Returns false if no key signs in the set that was read last, whatever its first key is.
+    pub fn is_in_order(&self) -> bool {
+        self.server.is_in_order()
     }
 
     /// The kids of the keys that its settings name to sign with; none where it has no such settings.
@@ -183,7 +181,7 @@ impl Remote {
             return self.put_set(set, before, after);
         }
         self.kind.require(Operation::NameSigner)?;
-        self.write(set, before, after, Signer::Same, || {
+        self.write(set, before, after, || {
             self.server.put_set_and_name(set, before, after, kids)
         })
     }
@@ -191,8 +189,14 @@ impl Remote {
     /// Adds a key to a set that is still `before`, or puts it in the place of the one with its kid.
     pub fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         self.kind.require(Operation::SetKey)?;
-        let after = before.with(key);
-        self.write(set, before, &after, Signer::Any, || {
+        let mut after = before.with(key);
+        if self.kind.storage.order_decides() {
+            // A key that is put by itself is the newest, and the newest comes first.
+            after.keys.retain(|other| other != key);
+            after.keys.insert(0, key.clone().into_owned());
+            self.kind.storage.put_a_pair_first(&mut after);
+        }
+        self.write(set, before, &after, || {
             self.server.put_key(set, before, key)
         })
     }
@@ -200,7 +204,7 @@ impl Remote {
     /// Deletes a set that is still `before`.
     pub fn delete_set(&self, set: &str, before: &KeySet) -> Result<()> {
         self.kind.require(Operation::DeleteSet)?;
-        self.write(set, before, &KeySet::default(), Signer::Same, || {
+        self.write(set, before, &KeySet::default(), || {
             self.server.delete_set(set, before)
         })
     }
@@ -208,8 +212,9 @@ impl Remote {
     /// Deletes keys of a set that is still `before`.
     pub fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         self.kind.require(Operation::DeleteKey)?;
-        let after = before.without(keys);
-        self.write(set, before, &after, Signer::Same, || {
+        let mut after = before.without(keys);
+        self.kind.storage.put_a_pair_first(&mut after);
+        self.write(set, before, &after, || {
             self.server.delete_keys(set, before, keys)
         })
     }
@@ -220,7 +225,6 @@ impl Remote {
         set: &str,
         before: &KeySet,
         after: &KeySet,
-        signer: Signer,
         call: impl Fn() -> Result<()>,
     ) -> Result<()> {
         self.refuse_changed(set, before)?;
@@ -234,7 +238,7 @@ impl Remote {
             }
         }
         self.tell_of_loss(set, before, after, written)?;
-        self.read_back(set, before, after, signer)
+        self.settle(set, before, after)
     }
 
     /// These servers have no conditional writes: a look just before is the best there is.
@@ -268,7 +272,8 @@ impl Remote {
         };
         self.watch.settle();
         let now = now.unwrap_or_default();
-        let is_done = self.first_difference(&now, after, Signer::Any).is_none();
+        let difference = self.first_difference(&now, after);
+        let is_done = matches!(difference, None | Some(Difference::Signer));
         if is_done || now.is_alike(before) {
             return Err(error);
         }
@@ -298,75 +303,6 @@ impl Remote {
         Err(error.hint(hint))
     }
 
-    /// Compares what a server holds after a write with what was written. Keys that neither the write
-    /// nor the set before it explains are somebody else's.
-    fn read_back(
-        &self,
-        set: &str,
-        before: &KeySet,
-        written: &KeySet,
-        signer: Signer,
-    ) -> Result<()> {
-        let unread = |error: Error| {
-            let error = Error::remote(format!("cannot see what was written: {error}"));
-            error.hint("the server may hold the change already: look before you repeat it")
-        };
-        let now = self.get(set, Form::Private).map_err(unread)?;
-        let now = now.unwrap_or_default();
-        match self.first_difference(&now, written, signer) {
-            None => {
-                self.watch.settle();
-                Ok(())
-            }
-            Some(_) if is_of_another(&now, before, written) => {
-                self.watch.settle();
-                Err(self.overtaken(set))
-            }
-            Some(difference) => Err(self.not_as_written(&difference)),
-        }
-    }
-
-    fn first_difference(
-        &self,
-        now: &KeySet,
-        written: &KeySet,
-        wanted_signer: Signer,
-    ) -> Option<String> {
-        let storage = &self.storage(&[now, written]);
-        let name = |key: &Key| {
-            KeyName::of(key)
-                .handle()
-                .unwrap_or("without a kid")
-                .to_owned()
-        };
-        let kid = |key: &Key| {
-            let header = Header::of(key);
-            header
-                .kid
-                .map(|kid| (storage.kid)(&kid, header.kty.as_deref()))
-        };
-        let (there, wanted) = (Index::of(now), Index::of(written));
-        for key in &written.keys {
-            let copies = there.copies_of(key);
-            let copy = copies.iter().find(|i| kid(&now.keys[**i]) == kid(key));
-            let Some(copy) = copy.map(|i| &now.keys[*i]) else {
-                return Some(format!("the key {:?} is not there", name(key)));
-            };
-            let members = storage.differences(key, copy);
-            if !members.is_empty() {
-                let members = members.join(", ");
-                return Some(format!("the key {:?} differs in {members}", name(key)));
-            }
-        }
-        let more = now.keys.iter().find(|key| wanted.copies_of(key).is_empty());
-        if let Some(key) = more {
-            return Some(format!("the key {:?} is there", name(key)));
-        }
-        let signer = |set| storage.signer(set).map(|key| KeyName::of(key).thumbprint);
-        let matters = wanted_signer == Signer::Same;
-        (matters && signer(now) != signer(written)).then(|| "another key signs".to_owned())
-    }
-
     fn not_as_written(&self, what: &str) -> Error {
         Error::remote(format!(
             "{} accepted the change, and holds something else: {what}",
@@ -379,16 +315,6 @@ impl Remote {
 fn is_unanswered(written: &Result<()>) -> bool {
     let error = written.as_ref().err();
     error.is_some_and(|error| error.is_because(Reason::Unanswered))
-}
-
-/// Returns true if what a server holds after a write shows a write of somebody else: it is not what
-/// was there before, and other keys are in it than were written.
-fn is_of_another(now: &KeySet, before: &KeySet, written: &KeySet) -> bool {
-    let names = |set: &KeySet| -> HashSet<_> {
-        let thumbprints = set.keys.iter().map(|key| KeyName::of(key).thumbprint);
-        thumbprints.collect()
-    };
-    !now.is_alike(before) && names(now) != names(written)
 }
 
 fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -> Result<Client> {

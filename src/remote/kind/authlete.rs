@@ -8,7 +8,7 @@ use crate::key::public::has_private_member;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
 use crate::keyset::import;
-use crate::keyset::storage::Storage;
+use crate::keyset::storage::{Signing, Storage};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::remote::place::{Place, parse_address};
 use crate::secret::Secret;
@@ -48,7 +48,7 @@ const COMMON: Kind = Kind {
     ],
     origin: Origin::Signer,
     storage: Storage {
-        signs: true,
+        signing: Signing::ByKid,
         ..Storage::FAITHFUL
     },
     traffic: Traffic::Private,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod halves;
+mod issuer;
 mod limits;
 mod place;
 mod version;
@@ -16,11 +17,12 @@ use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
 use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
-use crate::keyset::storage::Storage;
+use crate::keyset::storage::{Signing, Storage};
 use crate::remote::http::{Answer, Client, Event, Request, Retries, Traffic, Unanswered};
 use crate::secret::Secret;
 use answer::{Meaning, meaning};
-use halves::PRIVATE;
+use halves::{Order, PRIVATE};
+use issuer::{ISSUER, ISSUER_V1, order};
 use limits::{LONGEST_ID, check_set, fits_in_path, refuses, refuses_kid};
 use place::{network, self_hosted};
 use std::cell::{Cell, OnceCell};
@@ -59,8 +61,8 @@ const COMMON: Kind = Kind {
     storage: Storage {
         members: Some(MEMBERS),
         kid: |kid, _| kid.to_owned(),
-        signs: true,
-        first_signs: true,
+        signing: Signing::FirstSecret,
+        issuer: Some(&ISSUER),
         refuses: |members| refuses(members, LONGEST_ID),
     },
     traffic: Traffic::Private,
@@ -82,6 +84,8 @@ pub static HYDRA_V1: Kind = Kind {
     about: "Ory Hydra 1.x, its admin address",
     storage: Storage {
         kid: halves::kid,
+        signing: Signing::FirstPair,
+        issuer: Some(&ISSUER_V1),
         refuses: |members| refuses(members, LONGEST_ID - PRIVATE.len()),
         ..COMMON.storage
     },
@@ -111,6 +115,8 @@ struct Hydra {
     version: OnceCell<Option<Version>>,
     /// Whether the server was found to be of this kind.
     is_of_kind: Cell<bool>,
+    /// 1.x: whether a pair signs, by the order of the halves of the set that was read last.
+    is_in_order: Cell<bool>,
 }
 
 impl Hydra {
@@ -129,6 +135,7 @@ impl Hydra {
             prefix,
             version: OnceCell::new(),
             is_of_kind: Cell::new(false),
+            is_in_order: Cell::new(true),
         })
     }
 
@@ -261,11 +268,24 @@ impl Hydra {
         self.call(Method::PUT, &[set], Some(body)).map(drop)
     }
 
-    fn joined(&self, set: KeySet<'static>) -> KeySet<'static> {
-        match self.in_halves() {
-            true => halves::join(set),
-            false => set,
+    /// The set of this name, with halves put together.
+    fn joined(&self, name: &str, set: KeySet<'static>) -> KeySet<'static> {
+        if !self.in_halves() {
+            return set;
         }
+        let signer = halves::signer(&set, order(name));
+        self.is_in_order.set(signer.is_some());
+        halves::join(&set, order(name))
+    }
+
+    /// The kids under which key pairs stay in one piece. In a set that the server signs with that
+    /// would be a key that it cannot sign with.
+    fn bare_kids(&self, name: &str, before: &KeySet) -> HashSet<String> {
+        let mut before = before.clone();
+        if order(name) == Order::Signs {
+            before.keys.retain(|key| !is_key_pair(key));
+        }
+        halves::bare_kids(&before)
     }
 
     /// The entries that a key is kept as.
@@ -397,7 +417,7 @@ impl Server for Hydra {
         check_set(set)?;
         let answer = self.client.send(&self.request(Method::GET, &[set]))?;
         match answer.is_success() {
-            true => answer.key_set().map(|set| Some(self.joined(set))),
+            true => answer.key_set().map(|keys| Some(self.joined(set, keys))),
             false if is_missing(&answer) => Ok(None),
             false => Err(self.error(&answer)),
         }
@@ -440,7 +460,7 @@ impl Server for Hydra {
             answer => answer?,
         };
         if answer.is_success() {
-            return answer.key_set().map(|set| self.joined(set));
+            return answer.key_set().map(|keys| self.joined(set, keys));
         }
         let error = self.error(&answer);
         Err(match meaning(&answer) {
@@ -458,7 +478,7 @@ impl Server for Hydra {
     fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         check_set(set)?;
         self.refuse_pending_signer(&after.keys)?;
-        let bare = halves::bare_kids(before);
+        let bare = self.bare_kids(set, before);
         if let Some(key) = self.single(before, after) {
             return self.put_alone(set, &self.entries(key, &bare));
         }
@@ -469,7 +489,7 @@ impl Server for Hydra {
     fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         check_set(set)?;
         self.refuse_pending_signer(std::slice::from_ref(key))?;
-        let bare = halves::bare_kids(before);
+        let bare = self.bare_kids(set, before);
         let entries = self.entries(key, &bare);
         if entries.iter().all(fits_path) {
             return self.put_alone(set, &entries);
@@ -479,6 +499,10 @@ impl Server for Hydra {
         let others = others.iter().flat_map(|key| self.entries(key, &bare));
         let others: Vec<_> = others.collect();
         self.put_entries(set, entries.into_iter().chain(others).collect())
+    }
+
+    fn is_in_order(&self) -> bool {
+        self.is_in_order.get()
     }
 
     fn delete_set(&self, set: &str, _: &KeySet) -> Result<()> {

@@ -239,6 +239,11 @@ pub trait Server {
         undefined()
     }
 
+    /// Returns false if no key signs in the set that was read last, whatever its first key is.
+    fn is_in_order(&self) -> bool {
+        true
+    }
+
     /// Adds a key to a set, or puts it in the place of the one with its kid.
     fn put_key(&self, _set: &str, _before: &KeySet, _key: &Key) -> Result<()> {
         undefined()

@@ -203,7 +203,7 @@ fn keys_that_hydra_does_not_take_stay_here_and_the_others_go() {
         site.sandbox.write("own.json", set_of(&keys).to_string());
         site.ok("set api own.json");
         site.ok("create api --kid fit");
-        let pushed = site.ok("push api prod --yes");
+        let pushed = site.run("push api prod --yes").fails(4);
         for (kid, _) in &unfit {
             let warning = format!("warning: \"{kid}\" is not sent");
             assert!(pushed.stderr.contains(&warning), "{pushed:#?}");
@@ -211,7 +211,7 @@ fn keys_that_hydra_does_not_take_stay_here_and_the_others_go() {
         }
         site.ok("get api fit --remote prod");
         assert!(site.hydra.signer("api").expect("a signer").ends_with("fit"));
-        site.ok("push api prod --yes");
+        site.run("push api prod --yes").fails(4);
         assert_eq!(site.puts(), 1, "what is never sent is nothing new");
     });
 }
