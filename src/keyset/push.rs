@@ -1,10 +1,11 @@
 //! What a push would make of a server's set: worked out beforehand, shown, then sent as it is.
 
+mod counterparts;
 mod signer;
 mod wanted;
 
 use super::KeySet;
-use super::index::Index;
+use super::index::Entry;
 use super::issuer::Issuer;
 use super::lifecycle::{self, State, can_sign};
 use super::merge::KeyName;
@@ -15,6 +16,8 @@ use crate::key::algorithm::Algorithm;
 use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
+pub use counterparts::counterpart;
+pub(super) use counterparts::counterparts;
 pub use signer::successors;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -166,15 +169,15 @@ pub fn plan(
         (storage.refuses)(&members).is_none()
     };
     let states = lifecycle::states_of(&headers, policy.now, |i| is_good(i) && is_taken(i));
-    let index = Index::of(remote);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
+    let counterparts = counterparts(local, remote, storage);
     for (position, key) in local.keys.iter().enumerate() {
         let state = match here[position] {
             Some(State::Active) => here[position],
             _ => states[position],
         };
-        let there = counterpart(key, &index, storage);
+        let there = counterparts[position];
         match wanted(key, state, storage, policy, budget) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
@@ -209,14 +212,14 @@ pub fn plan(
             }
         }
     }
+    let entries: Vec<_> = remote.keys.iter().map(Entry::of).collect();
+    let known: HashSet<_> = claimed.iter().map(|position| &entries[*position]).collect();
     for (position, key) in remote.keys.iter().enumerate() {
         if claimed.contains(&position) {
             continue;
         }
-        // The same under the same kid once more is nothing that one could name, or take away.
-        let kid = Header::of(key).kid;
-        let mut copies = index.copies_with_kids(key);
-        if copies.any(|(copy, other)| claimed.contains(&copy) && other == kid.as_deref()) {
+        // The same entry once more is nothing that one could name, or take away.
+        if known.contains(&entries[position]) {
             plan.set.keys.push(key.clone().into_owned());
             continue;
         }
@@ -255,21 +258,6 @@ fn unmarked(
             None => Algorithm::signing_with(&Header::of(key)),
         },
     })
-}
-
-/// Returns the position of the same key on the server: the same thumbprint under the same kid.
-pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
-    let header = Header::of(key);
-    let kty = header.kty.as_deref();
-    let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
-    let mut copies = index.copies_with_kids(key);
-    copies
-        .find(|(_, other)| {
-            // A key can have come there without what other kids begin with.
-            let is_alike = *other == kid.as_deref() || *other == header.kid.as_deref();
-            other.is_none() || kid.is_none() || is_alike
-        })
-        .map(|(position, _)| position)
 }
 
 /// Whether a key has a private or symmetric part of its own that is without fault.
