@@ -69,6 +69,8 @@ mod timeline;
 mod broken_members;
 #[path = "flows/sources/bundles.rs"]
 mod bundles;
+#[path = "flows/sources/halves.rs"]
+mod halves;
 #[path = "flows/sources/hostile.rs"]
 mod hostile_files;
 #[path = "flows/sources/keystores.rs"]

@@ -11,6 +11,7 @@ use jwks::key::public::{Dates, public_form};
 use jwks::key::summary::Header;
 use jwks::key::thumbprint::thumbprint;
 use jwks::key::{Key, base64url};
+use jwks::keyset::adopt::{Foreign, Terms};
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::OnConflict;
 use jwks::keyset::timeline::{self, Phase, Window};
@@ -186,6 +187,7 @@ fn dated_key() -> impl Strategy<Value = String> {
     (0usize..2, date(), date(), date()).prop_map(|(line, iat, nbf, exp)| {
         let mut members = Members::default();
         members.set_text("kty", "oct");
+        members.set_text("k", "c2VjcmV0");
         members.set_text("alg", ["HS256", "HS512"][line]);
         for (name, date) in [("iat", iat), ("nbf", nbf), ("exp", exp)] {
             if let Some(date) = date {
@@ -248,13 +250,13 @@ proptest! {
             let header = Header::of(key);
             let alg = header.alg.clone().expect("an alg").into_owned();
             let is_expired = header.exp.is_some_and(|exp| exp <= now);
-            prop_assert_eq!(*state == State::Expired, is_expired);
+            prop_assert_eq!(*state == Some(State::Expired), is_expired);
             let is_ahead = !is_expired && header.nbf.is_some_and(|nbf| nbf > now);
-            prop_assert_eq!(*state == State::Pending, is_ahead);
+            prop_assert_eq!(*state == Some(State::Pending), is_ahead);
             if !is_expired && !is_ahead {
                 *begun.entry(alg.clone()).or_default() += 1;
             }
-            if *state == State::Active {
+            if *state == Some(State::Active) {
                 *active.entry(alg).or_default() += 1;
             }
         }
@@ -280,7 +282,7 @@ proptest! {
         let json = set_of(&keys);
         let set = KeySet::parse(&json).expect("a set");
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-        let lives = timeline::lives(&headers, now);
+        let lives = timeline::lives(&headers, now, |_| true);
         for life in &lives {
             for pair in life.phases.windows(2) {
                 prop_assert!(pair[0].to.is_some() && pair[0].to <= pair[1].from, "{:?}", life);
@@ -293,17 +295,17 @@ proptest! {
         for moment in -1..110 {
             let is_made = |header: &Header| moment >= now || header.iat.is_none_or(|iat| iat <= moment);
             let made: Vec<_> = headers.iter().filter(|header| is_made(header)).cloned().collect();
-            let mut states = lifecycle::states_of(&made, moment).into_iter();
+            let mut states = lifecycle::states_of(&made, moment, |_| true).into_iter();
             for (header, life) in headers.iter().zip(&lives) {
                 let state = match is_made(header) {
                     true => states.next().expect("a state for each"),
-                    false => State::Expired,
+                    false => Some(State::Expired),
                 };
                 let expected = match state {
-                    State::Pending => Some(Phase::Published),
-                    State::Active => Some(Phase::Signing),
-                    State::Retired => Some(Phase::Retired),
-                    State::Expired => None,
+                    Some(State::Pending) | None => Some(Phase::Published),
+                    Some(State::Active) => Some(Phase::Signing),
+                    Some(State::Retired) => Some(Phase::Retired),
+                    Some(State::Expired) => None,
                 };
                 let mut there = life.phases.iter().filter(|stretch| {
                     stretch.from.is_none_or(|from| from <= moment) && stretch.to.is_none_or(|to| moment < to)
@@ -322,11 +324,16 @@ proptest! {
 fn merging_is_idempotent_and_loses_nothing() {
     for (path, given) in vector_sets() {
         let mut set = KeySet::default();
-        set.merge(given.keys.clone(), OnConflict::Fail)
+        let file = [Foreign::of_jwks(given.clone())];
+        let terms = |on_conflict| Terms {
+            on_conflict,
+            ..Terms::default()
+        };
+        set.adopt(&file, &terms(OnConflict::Fail))
             .expect("an empty set has no conflict");
         let once = set.clone();
         let again = set
-            .merge(given.keys.clone(), OnConflict::Skip)
+            .adopt(&file, &terms(OnConflict::Skip))
             .expect("what is there is no conflict");
         assert_eq!(set, once, "{}", path.display());
         assert!(again.added.is_empty(), "{}", path.display());

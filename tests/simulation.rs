@@ -210,18 +210,20 @@ impl World {
     /// The line of a signer's key at a time of its own clock.
     fn line_at(&self, line: &str, time: i64) -> String {
         let headers: Vec<_> = self.set.keys.iter().map(Header::of).collect();
-        let states = lifecycle::states_of(&headers, time);
+        let states = lifecycle::states_of(&headers, time, |_| true);
         let mut line = line.to_owned();
         for _ in 0..=ALGORITHMS.len() {
             let of_line = |i: &usize| headers[*i].alg.as_deref() == Some(&line);
             let keys: Vec<_> = (0..headers.len()).filter(of_line).collect();
-            let active = keys.iter().filter(|i| states[**i] == State::Active);
+            let active = keys.iter().filter(|i| states[**i] == Some(State::Active));
             match active.count() {
                 1 => return line,
                 0 => {}
                 _ => panic!("two keys sign in {line}"),
             }
-            let begun = keys.into_iter().filter(|i| states[*i] != State::Pending);
+            let begun = keys
+                .into_iter()
+                .filter(|i| states[*i] != Some(State::Pending));
             let last = begun.max_by_key(|i| (headers[*i].nbf.or(headers[*i].iat), *i));
             let last =
                 last.unwrap_or_else(|| panic!("no key in {line} at {time}\n{}", self.show()));
@@ -267,7 +269,7 @@ impl World {
             let of_line = |key: &Key| Header::of(key).alg.as_deref() == Some(&line);
             let mut keys = self.set.keys.iter().zip(&states);
             let (key, _) = keys
-                .find(|(key, state)| of_line(key) && **state == State::Active)
+                .find(|(key, state)| of_line(key) && **state == Some(State::Active))
                 .expect("the active key");
             let key = name(key);
             let life = self.lives.get_mut(&key).expect("a published key");
@@ -287,7 +289,7 @@ impl World {
     fn exported(&self, moment: i64) -> HashSet<String> {
         let states = lifecycle::states(&self.set, moment + self.clocks.publisher);
         let keys = self.set.keys.iter().zip(states);
-        keys.filter(|(_, state)| *state != State::Expired)
+        keys.filter(|(_, state)| *state != Some(State::Expired))
             .map(|(key, _)| name(key))
             .collect()
     }

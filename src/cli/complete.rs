@@ -189,7 +189,7 @@ fn offer_kids(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
     let current = current.to_str()?;
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let now = jiff::Timestamp::now().as_second();
-    let states = lifecycle::states_of(&headers, now);
+    let states = lifecycle::states(&set, now);
     let mut candidates = Vec::new();
     for (header, state) in headers.iter().zip(states) {
         let kid = header
@@ -204,7 +204,8 @@ fn offer_kids(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
             .as_deref()
             .filter(|alg| is_plain(alg))
             .unwrap_or("no alg");
-        candidates.push(described(kid, format!("{alg} {}", state.name())));
+        let state = state.map_or(String::new(), |state| format!(" {}", state.name()));
+        candidates.push(described(kid, format!("{alg}{state}")));
         if candidates.len() == MOST_KIDS {
             break;
         }

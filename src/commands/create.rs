@@ -15,7 +15,7 @@ use crate::key::attributes::check_operations;
 use crate::key::format::certificate;
 use crate::key::generate::{Plan, Request};
 use crate::key::members::Members;
-use crate::key::public::{Dates, holds_secret, public_form};
+use crate::key::public::{Dates, public_form};
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
@@ -176,7 +176,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
                 let created = add(set, keys, args, ctx.now)?;
                 let positions: Vec<usize> = (first..set.keys.len()).collect();
                 // Keys that hold a private part take each other's place; the others do not sign.
-                let states = |set: &KeySet| lifecycle::states_among(set, ctx.now, holds_secret);
+                let states = |set: &KeySet| lifecycle::states(set, ctx.now);
                 Ok((created, succession(set, &positions, states).takeovers))
             })?;
     Record::of(ctx, Whose::here(name.as_str()))

@@ -13,7 +13,7 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
-use crate::keyset::takeover::{Succession, can_sign, succession};
+use crate::keyset::takeover::{Succession, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use clap::Args;
@@ -94,9 +94,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let states = lifecycle::states(&set, ctx.now);
     let positions = chosen(args, &args.kids, name.as_str(), &set, &states)?;
     // A public key, however new, takes the place of no signer.
-    let succession = succession(&set, &positions, |set| {
-        lifecycle::states_among(set, ctx.now, can_sign)
-    });
+    let succession = succession(&set, &positions, |set| lifecycle::states(set, ctx.now));
     let going = describe(&set, &states, &positions);
     if args.is_whole() {
         // A list of kids that happens to be empty names the whole set: scripts say that they mean it.
@@ -154,7 +152,7 @@ fn chosen(
     kids: &[String],
     name: &str,
     set: &KeySet,
-    states: &[State],
+    states: &[Option<State>],
 ) -> Result<Vec<usize>> {
     if args.is_whole() {
         return Ok((0..set.keys.len()).collect());
@@ -163,7 +161,7 @@ fn chosen(
         let expired = states
             .iter()
             .enumerate()
-            .filter(|(_, state)| **state == State::Expired);
+            .filter(|(_, state)| **state == Some(State::Expired));
         return Ok(expired.map(|(position, _)| position).collect());
     }
     let named = Named::of(set, kids);
@@ -238,7 +236,7 @@ fn sign(kids: &[String]) -> String {
 }
 
 /// The keys in words: kid, algorithm, state, and whether a private part is lost.
-fn describe(set: &KeySet, states: &[State], positions: &[usize]) -> String {
+fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> String {
     let key = |i: &usize| {
         let key = &set.keys[*i];
         let name = KeyName::of(key);
@@ -253,7 +251,8 @@ fn describe(set: &KeySet, states: &[State], positions: &[usize]) -> String {
             true => "private part lost",
             false => "public only",
         };
-        format!("{name} ({alg}, {}, {part})", states[*i].name())
+        let state = states[*i].map_or(String::new(), |state| format!("{}, ", state.name()));
+        format!("{name} ({alg}, {state}{part})")
     };
     let words: Vec<_> = positions.iter().map(key).collect();
     list_names(&words)

@@ -276,10 +276,10 @@ impl ExportArgs {
 }
 
 fn unexpired(set: &KeySet, now: i64) -> Vec<usize> {
-    let states = lifecycle::states(set, now);
+    let states = lifecycle::states_by_date(set, now);
     let kept = states
         .iter()
         .enumerate()
-        .filter(|(_, state)| **state != State::Expired);
+        .filter(|(_, state)| **state != Some(State::Expired));
     kept.map(|(position, _)| position).collect()
 }

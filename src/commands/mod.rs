@@ -1,5 +1,6 @@
 //! One file a command: its arguments, its examples, its `run`; and what several of them share.
 
+mod adoption;
 mod certificate;
 pub mod check;
 pub mod completion;

@@ -1,7 +1,10 @@
 //! `jwks pull`: take in what a server holds.
 
+use super::adoption::{
+    AdoptionArgs, Consent, Differing, differing, warn_of_differences, warn_of_losses,
+};
 use super::record::Record;
-use super::report::{Whose, changed_meanwhile, describe, loss_in_words, note_left_out};
+use super::report::{Whose, changed_meanwhile, describe, note_left_out};
 use super::server::{ConnectionArgs, for_each_set, set_name, split_name};
 use crate::context::Context;
 use crate::error::Result;
@@ -9,6 +12,7 @@ use crate::key::Key;
 use crate::key::check::Severity;
 use crate::key::public::{Dates, has_private_member, holds_secret};
 use crate::keyset::KeySet;
+use crate::keyset::adopt::{Foreign, Terms};
 use crate::keyset::check::{self, Located};
 use crate::keyset::merge::{KeyName, Merged, OnConflict};
 use crate::keystore::log::Verb;
@@ -32,8 +36,11 @@ const PULLED: &str = "pulled";
 /// Take a server's set into the keystore
 ///
 /// Keys are merged by thumbprint. A key that is here already keeps its private part and every
-/// member that the server does not know. Keys that only the keystore has stay unless --prune.
-/// Invalid keys are taken as they are, and flagged: the server's set is not ours to mend.
+/// member that the server does not know. A key whose private part is here also keeps its kid, alg,
+/// use, key_ops, dates and certificates: what the server says otherwise is shown, and --take takes
+/// it. A server that publishes keys (url, oidc, clerk, an address) gives no private keys unless
+/// --private. New private keys, and a change of the key that signs, are shown and asked. Keys that
+/// only the keystore has stay unless --prune. Invalid keys are taken as they are, and flagged.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PullArgs {
@@ -50,8 +57,11 @@ pub struct PullArgs {
     all: Option<String>,
 
     /// Take public keys only
-    #[arg(long)]
+    #[arg(long, conflicts_with = "private")]
     public: bool,
+
+    #[command(flatten)]
+    adoption: AdoptionArgs,
 
     /// What to do when another key of the set has the same kid
     #[arg(long, value_name = "WHAT", default_value = "fail")]
@@ -72,6 +82,9 @@ struct Report {
     received: Vec<Received>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     removed: Vec<String>,
+    /// Keys whose private part is here, and that the server describes otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differs: Vec<Differing>,
     changed: bool,
 }
 
@@ -84,6 +97,7 @@ struct Received {
 
 /// Runs `jwks pull`.
 pub fn run(ctx: &Context, args: &PullArgs) -> Result<()> {
+    args.adoption.check()?;
     if let Some(remote) = &args.all {
         let server = args.connection.open(ctx, remote)?;
         return pull_all(ctx, args, &server);
@@ -144,50 +158,42 @@ fn pull(
         }
         incoming.keys = published.keys.into_iter().map(Key::from).collect();
     }
+    let source = format!("{}:{there}", server.name);
+    let kind = server.kind;
+    let private = args.adoption.private_parts();
+    let foreign = Foreign::of_server(incoming, kind.origin, &kind.storage, private);
+    warn_of_losses(ctx, &source, &foreign);
+    let taken = |set: &mut KeySet| take_in(ctx, set, &foreign, &there_are, args);
     // A first look without the lock: nobody waits for an answer.
-    let document = ctx.read(name)?;
-    let (_, expected) = match &document {
-        Some(document) => take_in(
-            ctx,
-            &mut document.parse()?,
-            &incoming,
-            &there_are,
-            args,
-            server,
-        )?,
-        None => take_in(
-            ctx,
-            &mut KeySet::default(),
-            &incoming,
-            &there_are,
-            args,
-            server,
-        )?,
+    let (expected, lost) = match ctx.read(name)? {
+        Some(document) => taken(&mut document.parse()?)?,
+        None => taken(&mut KeySet::default())?,
     };
-    if expected.iter().any(holds_secret) || (args.prune && !expected.is_empty()) {
-        let what = format!("set {name} {}", loss_in_words(&expected));
-        ctx.prompt.confirm(&ctx.out, &what)?;
-    }
-    if incoming.keys.is_empty() && expected.is_empty() {
+    warn_of_differences(ctx, &source, &expected);
+    let asks = args.prune || lost.iter().any(holds_secret);
+    let asked =
+        |merged: &Merged, lost: &[Key]| Consent::of(merged, &source, if asks { lost } else { &[] });
+    let consent = asked(&expected, &lost);
+    consent.ask(ctx, name.as_str())?;
+    if foreign.set().keys.is_empty() && lost.is_empty() {
         ctx.out
             .status(format!("{there} on {} has no keys", server.name));
-        return Ok(report_of(server, name, &incoming, &Merged::default(), &[]));
+        return Ok(report_of(server, name, &foreign, &Merged::default(), &[]));
     }
     let (merged, lost) = ctx.change(name, IfMissing::Create, |set| {
-        let (merged, lost) = take_in(ctx, set, &incoming, &there_are, args, server)?;
-        match lost == expected {
-            true => Ok((merged, lost)),
+        let (merged, now_lost) = taken(set)?;
+        match now_lost == lost && asked(&merged, &lost) == consent {
+            true => Ok((merged, now_lost)),
             false => Err(changed_meanwhile(name)),
         }
     })?;
-    let source = format!("{}:{there}", server.name);
     Record::of(ctx, Whose::there(name.as_str(), &source))
         .noted(Verb::Added, PULLED, &merged.added)
         .noted(Verb::Updated, PULLED, &merged.updated)
         .noted(Verb::Removed, PULLED, &lost)
         .append();
-    flag_invalid(ctx, &incoming);
-    let report = report_of(server, name, &incoming, &merged, &lost);
+    flag_invalid(ctx, foreign.set());
+    let report = report_of(server, name, &foreign, &merged, &lost);
     let words = [
         (merged.added.len(), "added"),
         (merged.updated.len(), "updated"),
@@ -204,17 +210,21 @@ fn pull(
     Ok(report)
 }
 
-/// Merges, prunes if asked to, and says what is lost by it.
+/// Takes keys in, prunes if asked to, and returns what is lost by it.
 fn take_in(
     ctx: &Context,
     set: &mut KeySet,
-    incoming: &KeySet,
+    foreign: &Foreign,
     there_are: &KeySet,
     args: &PullArgs,
-    server: &Remote,
 ) -> Result<(Merged, Vec<Key<'static>>)> {
-    let storage = &server.kind.storage;
-    let merged = set.take_in(incoming, storage, args.on_conflict, ctx.now)?;
+    let terms = Terms {
+        on_conflict: args.on_conflict,
+        take: &args.adoption.take,
+        given: None,
+        now: ctx.now,
+    };
+    let merged = set.adopt(std::slice::from_ref(foreign), &terms)?;
     let mut lost = merged.replaced.clone();
     if args.prune {
         let absent = set.absent_from(there_are);
@@ -245,7 +255,7 @@ fn flag_invalid(ctx: &Context, incoming: &KeySet) {
 fn report_of(
     server: &Remote,
     name: &SetName,
-    incoming: &KeySet,
+    foreign: &Foreign,
     merged: &Merged,
     lost: &[Key],
 ) -> Report {
@@ -253,7 +263,7 @@ fn report_of(
     let identity = |name: &KeyName| name.thumbprint.clone().or(name.kid.clone());
     let names = merged.added.iter().chain(&merged.updated);
     let names: HashMap<_, _> = names.map(|name| (identity(name), &name.kid)).collect();
-    let received = incoming.keys.iter().filter_map(|key| {
+    let received = foreign.set().keys.iter().filter_map(|key| {
         // A script looks for the key under the kid that it got here.
         let kid = names.get(&identity(&KeyName::of(key)))?;
         Some(Received {
@@ -270,6 +280,7 @@ fn report_of(
         remote: server.name.clone(),
         received: received.collect(),
         removed: removed.collect(),
+        differs: differing(merged),
         changed: !names.is_empty() || !lost.is_empty(),
     }
 }

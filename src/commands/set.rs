@@ -4,6 +4,7 @@ mod members;
 mod remote;
 mod source;
 
+use super::adoption::{AdoptionArgs, Consent, Differing, differing, warn_of_differences};
 use super::encrypt::EncryptArgs;
 use super::password::PasswordArgs;
 use super::record::Record;
@@ -14,8 +15,10 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::attributes::Attributes;
+use crate::key::members::Members;
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
+use crate::keyset::adopt::{Foreign, Terms};
 use crate::keyset::changes::is_alike;
 use crate::keyset::import::Form;
 use crate::keyset::index::Index;
@@ -44,7 +47,10 @@ Examples:
 /// joins the key that it is for, with the chain above it, as x5c and x5t#S256. The kid of a key that
 /// is no JWK is its thumbprint; --kid names it.
 ///
-/// A key that is in the set already (the same thumbprint) is updated. Keys are checked first. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the keys of the
+/// A key that is in the set already (the same thumbprint) is updated. A key whose private part is in
+/// the set keeps its kid, alg, use, key_ops and dates unless the FILE holds the same private part:
+/// what an address or a public key says otherwise is shown, and --take takes it. An address gives no
+/// private keys unless --private. Keys are checked first. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the keys of the
 /// set, or the one that --kid names in full. With --remote it is a server's set: what is sent and
 /// what goes is shown and asked.
 #[derive(Debug, Args)]
@@ -98,6 +104,9 @@ pub struct SetArgs {
     #[arg(long, value_name = "WHAT", default_value = "fail")]
     on_conflict: OnConflict,
 
+    #[command(flatten)]
+    adoption: AdoptionArgs,
+
     /// Make the set exactly what is given; what would be lost is shown first
     #[arg(long)]
     replace: bool,
@@ -127,6 +136,9 @@ struct Report<'a> {
     skipped: Vec<JsonKeyName<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     removed: Vec<JsonKeyName<'a>>,
+    /// Keys whose private part is in the set, and that the input describes otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differs: Vec<Differing>,
 }
 
 /// Runs `jwks set`.
@@ -139,6 +151,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
         exp: time::parse_option(&args.exp, ctx.now)?,
     };
     attributes.check()?;
+    args.adoption.check()?;
     if let Some(server) = args.remote.open(ctx)? {
         return remote::set(ctx, args, &attributes, &server);
     }
@@ -151,8 +164,8 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     } else {
         let given = read_keys(ctx, args, &documents, &attributes)?;
         match args.replace {
-            true => return replace(ctx, args, &name, given),
-            false => merge(ctx, args, &name, given)?,
+            true => return replace(ctx, args, &name, joined(&given)),
+            false => merge(ctx, args, &name, &given, &attributes)?,
         }
     };
     let whose = Whose::here(name.as_str());
@@ -160,29 +173,62 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     report(ctx, whose, &merged)
 }
 
-fn merge(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>) -> Result<Merged> {
-    // What a replacement throws out is asked for before the lock is taken, and must be the same
-    // when it is.
-    let mut expected = Vec::new();
-    if args.on_conflict == OnConflict::Replace
-        && let Some(document) = ctx.read(name)?
-    {
-        let mut trial = document.parse()?;
-        expected = trial.merge(given.keys.clone(), args.on_conflict)?.replaced;
-        if expected.iter().any(holds_secret) {
-            confirm_loss(ctx, name, &expected)?;
-        }
+/// What `set` calls all of its documents together.
+const SOURCE: &str = "the input";
+
+fn merge(
+    ctx: &Context,
+    args: &SetArgs,
+    name: &SetName,
+    given: &[Foreign],
+    attributes: &Attributes,
+) -> Result<Merged> {
+    let mut by_hand = Members::default();
+    attributes.overwrite(&mut by_hand);
+    let terms = Terms {
+        on_conflict: args.on_conflict,
+        take: &args.adoption.take,
+        given: Some(&by_hand),
+        now: ctx.now,
+    };
+    let asked = |merged: &Merged| {
+        let asks = merged.replaced.iter().any(holds_secret);
+        Consent::of(merged, SOURCE, if asks { &merged.replaced } else { &[] })
+    };
+    // What is lost, and what a server brings in, is asked for before the lock is taken, and must be
+    // the same when it is.
+    let mut expected = (Vec::new(), Consent::default());
+    if args.on_conflict == OnConflict::Replace || given.iter().any(Foreign::is_of_server) {
+        let trial = match ctx.read(name)? {
+            Some(document) => document.parse()?.adopt(given, &terms)?,
+            None => KeySet::default().adopt(given, &terms)?,
+        };
+        let consent = asked(&trial);
+        consent.ask(ctx, name.as_str())?;
+        expected = (trial.replaced, consent);
     }
     let protection = args.encrypt.protection(ctx, name)?;
-    ctx.store
+    let merged = ctx
+        .store
         .change(name, IfMissing::Create, protection.as_ref(), |set| {
-            set.add_members(&given);
-            let merged = set.merge(given.keys, args.on_conflict)?;
-            match merged.replaced == expected {
+            let merged = set.adopt(given, &terms)?;
+            match (&merged.replaced, asked(&merged)) == (&expected.0, expected.1.clone()) {
                 true => Ok(merged),
                 false => Err(changed_meanwhile(name)),
             }
-        })
+        })?;
+    warn_of_differences(ctx, SOURCE, &merged);
+    Ok(merged)
+}
+
+/// The keys and members of all documents as one set.
+fn joined(documents: &[Foreign]) -> KeySet<'static> {
+    let mut set = KeySet::default();
+    for document in documents {
+        set.add_members(document.set());
+        set.keys.extend(document.set().keys.iter().cloned());
+    }
+    set
 }
 
 /// Makes the set what is given, once the loss of the keys that are not is confirmed.
@@ -246,6 +292,7 @@ fn report(ctx: &Context, whose: Whose, merged: &Merged) -> Result<()> {
                 .flatten()
                 .collect(),
             removed: json_names(&removed),
+            differs: differing(merged),
         });
     }
     let counts = [

@@ -243,6 +243,49 @@ pub fn is_date(seconds: f64) -> bool {
     seconds.abs() < 253_402_300_800.0
 }
 
+/// Returns true if two JSON texts have the same value, however they are spaced, escaped and ordered.
+///
+/// Numbers are the same if they are the same 64-bit number and neither has more digits than such a
+/// number holds. A text that no JSON reader takes for a value is the same as itself only.
+pub fn same_value(one: &str, other: &str) -> bool {
+    let (one, other) = (one.trim(), other.trim());
+    if one == other {
+        return true;
+    }
+    match (one.as_bytes().first(), other.as_bytes().first()) {
+        (Some(b'{'), Some(b'{')) => {
+            let (Ok(one), Ok(other)) = (Members::parse(one), Members::parse(other)) else {
+                return false;
+            };
+            let values: HashMap<&str, &str> = other.iter().collect();
+            let is_there = |(name, value)| {
+                let other = values.get(name);
+                other.is_some_and(|other| same_value(value, other))
+            };
+            one.names().count() == values.len() && one.iter().all(is_there)
+        }
+        (Some(b'['), Some(b'[')) => {
+            let parse = |text| serde_json::from_str::<Vec<&RawValue>>(text);
+            let (Ok(one), Ok(other)) = (parse(one), parse(other)) else {
+                return false;
+            };
+            let mut pairs = one.iter().zip(&other);
+            one.len() == other.len() && pairs.all(|(one, other)| same_value(one.get(), other.get()))
+        }
+        (Some(b'"'), Some(b'"')) => {
+            let parse = |text| serde_json::from_str::<Text>(text).ok().map(|text| text.0);
+            parse(one).is_some_and(|one| Some(one) == parse(other))
+        }
+        _ => {
+            let parse = |text| serde_json::from_str::<f64>(text).ok();
+            let is_exact = |text: &str| text.bytes().filter(u8::is_ascii_digit).count() <= 15;
+            is_exact(one)
+                && is_exact(other)
+                && parse(one).is_some_and(|one| Some(one) == parse(other))
+        }
+    }
+}
+
 /// A string as JSON text.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -340,6 +383,37 @@ mod tests {
         );
         assert!(check_strict(r#"{"a":[{"b":1,"b":2}]}"#, 64).is_err());
         assert!(check_strict(r#"{"a":[{"b":1},{"b":2}]}"#, 64).is_ok());
+    }
+
+    #[test]
+    fn values_are_compared_and_not_texts() {
+        for (one, other) in [
+            (
+                r#"{"a":1,"b":[true,"x"]}"#,
+                r#"{ "b": [true, "\u0078"], "a": 1e0 }"#,
+            ),
+            ("1E5", "100000"),
+            ("1e400", " 1e400 "),
+        ] {
+            assert!(same_value(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            // No reader takes these for numbers, and they differ.
+            (r#"{"a":1e400}"#, r#"{"a":1e401}"#),
+            ("[1e400]", "[2]"),
+            // Both are rounded to one number.
+            ("12345678901234567890", "12345678901234567891"),
+            (r#"{"a":1}"#, r#"{"a":1,"b":2}"#),
+            ("1", "true"),
+            ("\"1\"", "1"),
+            ("[1]", "[1,1]"),
+            (r#""\ud800""#, r#""\ud801""#),
+        ] {
+            assert!(
+                !same_value(one, other) && !same_value(other, one),
+                "{one} {other}"
+            );
+        }
     }
 
     #[test]

@@ -35,17 +35,27 @@ impl<'a> Key<'a> {
     /// What only jwks itself may say ([`WITHHELD`](public::WITHHELD)) is left out: a document of
     /// others could pass a public key off as a private one with it.
     pub(crate) fn from_json(json: impl Into<Cow<'a, str>>) -> Self {
-        let json = json.into();
+        Key(json.into()).without(&[public::WITHHELD])
+    }
+
+    /// The key without the members that are jwks's own ([`public::OWN`]), for keys of others: with
+    /// them a document could retire a key, or pass a public key off as a private one.
+    pub(crate) fn without_own_members(self) -> Self {
+        self.without(public::OWN)
+    }
+
+    fn without(self, names: &[&str]) -> Self {
         // A name may be written with escapes.
-        if !json.contains(public::WITHHELD) && !json.contains("\\u") {
-            return Key(json);
+        let may_have = |name: &&str| self.0.contains(*name) || self.0.contains("\\u");
+        if !names.iter().any(may_have) {
+            return self;
         }
-        let without = Members::parse(&json).ok().and_then(|mut members| {
-            let is_there = members.raw(public::WITHHELD).is_some();
-            members.remove(public::WITHHELD);
-            is_there.then(|| members.to_json())
+        let without = self.members().ok().and_then(|mut members| {
+            let is_there = names.iter().any(|name| members.raw(name).is_some());
+            names.iter().for_each(|name| members.remove(name));
+            is_there.then(|| Key(Cow::Owned(members.to_json())))
         });
-        Key(without.map_or(json, Cow::Owned))
+        without.unwrap_or(self)
     }
 
     /// Takes the JSON text of a key from the public part of an encrypted set, where something may be

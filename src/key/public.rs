@@ -14,6 +14,25 @@ const TEXTS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256"];
 /// The members that hold the dates of a key, in seconds since 1970.
 pub const DATES: &[&str] = &["iat", "nbf", "exp"];
 
+/// The members that say what a key is for, when it lives, who vouches for it and what it is called.
+/// Whoever holds the private part decides them. A key that others publish has them, too.
+pub const DESCRIBING: &[&str] = &[
+    "kid", "alg", "use", "key_ops", "iat", "nbf", "exp", REVOKED, "x5u", "x5c", "x5t", "x5t#S256",
+];
+
+/// The members of a key that are jwks's own. No document of others may have them.
+pub const OWN: &[&str] = &[SUCCESSOR, WITHHELD];
+
+/// The member that says since when, and why, a key is not to be trusted (OpenID Federation 1.0
+/// section 8.7.3).
+pub const REVOKED: &str = "revoked";
+
+/// Returns true if a member is one that only the holder of the private part may set: one that
+/// describes the key, belongs to the key material of any kty, or is jwks's own.
+pub fn is_protected(name: &str) -> bool {
+    DESCRIBING.contains(&name) || OWN.contains(&name) || is_registered(name)
+}
+
 /// Whether a member of a key is one that is registered for some kty, or for all (RFC 7517 section
 /// 8.1.2), or a date.
 pub fn is_registered(name: &str) -> bool {
@@ -101,6 +120,49 @@ fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'
     public
 }
 
+/// What is left of a key that others publish.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stripped {
+    /// The key has no private part.
+    Unchanged,
+    /// The key without its private part.
+    Public(Key<'static>),
+    /// Nothing: the key is a shared secret.
+    Nothing,
+}
+
+/// Removes the private part of any kty from a key, and the operations that only the private key can
+/// do.
+pub fn strip_private_part(key: &Key) -> Stripped {
+    let Ok(mut members) = key.members() else {
+        return Stripped::Unchanged;
+    };
+    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    if key_type.is_some_and(KeyType::is_symmetric) {
+        return Stripped::Nothing;
+    }
+    if !has_private_member(key) {
+        return Stripped::Unchanged;
+    }
+    for name in KEY_TYPES.iter().flat_map(|key_type| key_type.private) {
+        members.remove(name);
+    }
+    let operations = members.texts("key_ops").ok().flatten();
+    if let Some(operations) = operations.map(|operations| public_operations_of(&operations)) {
+        match operations.is_empty() {
+            true => members.remove("key_ops"),
+            false => members.set_texts("key_ops", &operations),
+        }
+    }
+    Stripped::Public(Key::from(members))
+}
+
+/// The operations of the public key, as texts of their own.
+pub fn public_operations_of<S: AsRef<str>>(operations: &[S]) -> Vec<String> {
+    let operations = public_operations(operations.iter().map(AsRef::as_ref));
+    operations.into_iter().map(str::to_owned).collect()
+}
+
 /// What the public key can do of what the key pair does (RFC 7517 section 4.3). Agreement takes
 /// the private key, so that nothing is left of it.
 fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
@@ -172,11 +234,14 @@ pub(crate) fn has_private_part(key_type: &KeyType, members: &Members) -> bool {
 /// Whether a key holds a private or symmetric part, by the names of its members alone. A key
 /// that cannot be read, or whose kty is not known, may hold anything: it counts as private.
 pub fn holds_secret(key: &Key) -> bool {
-    let Ok(members) = key.members() else {
-        return true;
-    };
+    key.members().map_or(true, |members| is_private(&members))
+}
+
+/// Returns true if members hold the private or symmetric part that their kty has. Members of an
+/// unknown kty count as private.
+pub fn is_private(members: &Members) -> bool {
     match members.string("kty").and_then(|kty| KeyType::named(&kty)) {
-        Some(key_type) => has_private_part(key_type, &members),
+        Some(key_type) => has_private_part(key_type, members),
         None => true,
     }
 }

@@ -4,6 +4,7 @@ use super::KeySet;
 use super::index::Index;
 use super::merge::KeyName;
 use crate::key::Key;
+use crate::key::members::same_value;
 use crate::key::summary::Header;
 use std::collections::BTreeSet;
 
@@ -59,10 +60,9 @@ impl KeySet<'_> {
     }
 }
 
-/// Whether two keys have the same members, however they are spaced.
+/// Returns true if two keys have the same members with the same values.
 pub fn is_alike(one: &Key, other: &Key) -> bool {
-    let members = || Some((one.members().ok()?, other.members().ok()?));
-    one == other || members().is_some_and(|(one, other)| one == other)
+    same_value(one.json(), other.json())
 }
 
 #[cfg(test)]

@@ -103,8 +103,8 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
 /// What the dates of the keys say about each other.
 fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-    let states = lifecycle::states_of(&headers, now);
-    let successors = lifecycle::successors(&headers);
+    let states = lifecycle::states(set, now);
+    let successors = lifecycle::successors(&headers, |i| lifecycle::can_sign(&set.keys[i]));
     let mut located = Vec::new();
     let mut add = |index: usize, rule, message: &str| {
         let message = message.to_owned();
@@ -131,12 +131,13 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
         }
     }
     for line in lines.into_values() {
-        let begun = line.iter().filter(|i| states[**i] != State::Pending);
+        let begun = line.iter().filter(|i| states[**i] != Some(State::Pending));
         let last = begun.max_by_key(|i| lifecycle::rank(&headers, **i));
         if let Some(last) = last
-            && states[*last] == State::Expired
             && headers[*last].successor.is_none()
-            && line.iter().all(|i| states[*i] != State::Active)
+            && line
+                .iter()
+                .all(|i| matches!(states[*i], Some(State::Pending | State::Expired)))
         {
             add(*last, Rule::LineUnsigned, "no key of its line signs now");
         }
@@ -144,7 +145,7 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
         for index in line {
             let begin = headers[index]
                 .nbf
-                .filter(|_| states[index] != State::Expired);
+                .filter(|_| states[index] != Some(State::Expired));
             if begin.is_some_and(|nbf| begins.insert(nbf, index).is_some()) {
                 add(
                     index,

@@ -1,10 +1,11 @@
-//! Where the keys of a set are, by kid and by what they are, for work over many keys.
+//! Where the keys of a set are, by kid and by what they are, and which entries of two sets belong
+//! together. All of it is by hash: the work grows with the number of keys and no faster.
 
 use super::KeySet;
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// The positions of a set's keys.
 #[derive(Debug, Default)]
@@ -75,17 +76,197 @@ impl Index {
         let copies = self.identities.get(&identity(key)).into_iter().flatten();
         copies.map(|(position, kid)| (*position, kid.as_deref()))
     }
+}
 
-    /// The position of the same key under the same kid, where one of the two may have none.
-    pub fn position_of(&self, key: &Key) -> Option<usize> {
-        let copies = self.identities.get(&identity(key))?;
-        let with = |wanted: Option<String>| {
-            let found = copies.iter().find(|(_, kid)| *kid == wanted);
-            found.map(|(position, _)| *position)
-        };
-        match kid_of(key) {
-            Some(kid) => with(Some(kid)).or_else(|| with(None)),
-            None => copies.first().map(|(position, _)| *position),
+/// What makes an entry of a set: the key itself, its kid, and what it is for. The same key can be
+/// listed several times under one kid, each time for another `alg` or `use`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// The thumbprint, or else the text of the key.
+    pub identity: String,
+    /// The kid.
+    pub kid: Option<String>,
+    /// The algorithm.
+    pub alg: Option<String>,
+    /// The use.
+    pub usage: Option<String>,
+}
+
+/// How far apart two entries of the same key may be and still stand for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Apart {
+    /// A kid, alg or use that differs is absent on one side.
+    Absent,
+    /// The kid is the same, or absent on one side.
+    SameKid,
+    /// Only the key is the same.
+    SameKey,
+}
+
+impl Entry {
+    /// The entry that a key makes.
+    pub fn of(key: &Key) -> Entry {
+        let header = Header::of(key);
+        let owned = |text: Option<std::borrow::Cow<str>>| text.map(|text| text.into_owned());
+        Entry {
+            identity: identity(key),
+            kid: owned(header.kid),
+            alg: owned(header.alg),
+            usage: owned(header.usage),
         }
+    }
+
+    fn fields(&self) -> [Option<&str>; 3] {
+        [
+            self.kid.as_deref(),
+            self.alg.as_deref(),
+            self.usage.as_deref(),
+        ]
+    }
+}
+
+/// How two entries compare in one field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Field<'e> {
+    /// Both have this value, or both have none.
+    Equal(Option<&'e str>),
+    /// One of them has a value and the other has none; whether it is ours that has it.
+    Absent { is_ours: bool },
+    /// It does not matter.
+    Any,
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    Equal,
+    Absent,
+    Any,
+}
+
+/// The ways in which entries are paired, the closest first, each with how far apart it reaches: how
+/// kid, alg and use compare.
+const WAYS: &[(Apart, [How; 3])] = &[
+    (Apart::Absent, [How::Equal, How::Equal, How::Equal]),
+    (Apart::Absent, [How::Equal, How::Equal, How::Absent]),
+    (Apart::Absent, [How::Equal, How::Absent, How::Equal]),
+    (Apart::Absent, [How::Equal, How::Absent, How::Absent]),
+    (Apart::Absent, [How::Absent, How::Equal, How::Equal]),
+    (Apart::Absent, [How::Absent, How::Equal, How::Absent]),
+    (Apart::Absent, [How::Absent, How::Absent, How::Equal]),
+    (Apart::Absent, [How::Absent, How::Absent, How::Absent]),
+    (Apart::SameKid, [How::Equal, How::Any, How::Any]),
+    (Apart::SameKid, [How::Absent, How::Any, How::Any]),
+    (Apart::SameKey, [How::Any, How::Any, How::Any]),
+];
+
+/// What an entry must have in common with one of the other side, when they are compared this way.
+fn sign<'e>(entry: &'e Entry, how: &[How; 3], is_ours: bool) -> (&'e str, [Field<'e>; 3]) {
+    let [kid, alg, usage] = entry.fields();
+    let field = |how: How, value: Option<&'e str>| match how {
+        How::Equal => Field::Equal(value),
+        How::Absent => Field::Absent {
+            is_ours: value.is_some() == is_ours,
+        },
+        How::Any => Field::Any,
+    };
+    let fields = [field(how[0], kid), field(how[1], alg), field(how[2], usage)];
+    (&entry.identity, fields)
+}
+
+/// Finds for each of their entries the one of ours that it stands for, by position. No entry stands
+/// for two; the closest are paired first.
+pub fn pair(ours: &[Entry], theirs: &[Entry], apart: Apart) -> Vec<Option<usize>> {
+    let mut pairs = vec![None; theirs.len()];
+    let mut left: Vec<usize> = (0..ours.len()).collect();
+    let mut wanting: Vec<usize> = (0..theirs.len()).collect();
+    for (_, how) in WAYS.iter().filter(|(far, _)| *far <= apart) {
+        if left.is_empty() || wanting.is_empty() {
+            break;
+        }
+        let mut places: HashMap<_, VecDeque<usize>> = HashMap::new();
+        for position in &left {
+            let place = places.entry(sign(&ours[*position], how, true)).or_default();
+            place.push_back(*position);
+        }
+        wanting.retain(|position| {
+            let place = places.get_mut(&sign(&theirs[*position], how, false));
+            pairs[*position] = place.and_then(VecDeque::pop_front);
+            pairs[*position].is_none()
+        });
+        left = places.into_values().flatten().collect();
+        left.sort_unstable();
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entries as `key/kid/alg/use`; what is empty is absent.
+    fn entries(texts: &[&str]) -> Vec<Entry> {
+        let entry = |text: &&str| {
+            let mut fields = text.split('/').map(str::to_owned);
+            let identity = fields.next().unwrap();
+            let mut next = || fields.next().filter(|field| !field.is_empty());
+            Entry {
+                identity,
+                kid: next(),
+                alg: next(),
+                usage: next(),
+            }
+        };
+        texts.iter().map(entry).collect()
+    }
+
+    fn pairs(ours: &[&str], theirs: &[&str], apart: Apart) -> Vec<Option<usize>> {
+        pair(&entries(ours), &entries(theirs), apart)
+    }
+
+    #[test]
+    fn entries_of_one_key_are_told_apart_by_what_they_are_for() {
+        let three = ["k/a/RS256", "k/a/RS384", "k/a/RS512"];
+        let turned = ["k/a/RS512", "k/a/RS256", "k/a/PS256", "k/b/RS384"];
+        let found = pairs(&three, &turned, Apart::Absent);
+        assert_eq!(found, [Some(2), Some(0), None, None]);
+        let found = pairs(&three, &turned, Apart::SameKid);
+        assert_eq!(found, [Some(2), Some(0), Some(1), None]);
+        let found = pairs(&["k/a/RS256", "k/c/RS256"], &turned, Apart::SameKey);
+        assert_eq!(found, [Some(1), Some(0), None, None]);
+        assert_eq!(pairs(&["x/a/RS256"], &three, Apart::SameKey), [None; 3]);
+    }
+
+    #[test]
+    fn what_is_absent_on_one_side_makes_no_difference() {
+        let same = |ours, theirs| pairs(&[ours], &[theirs], Apart::Absent) == [Some(0)];
+        for (ours, theirs) in [
+            ("k", "k/a/RS256/sig"),
+            ("k/a", "k//RS256"),
+            ("k/a/RS256", "k/a//sig"),
+        ] {
+            assert!(same(ours, theirs) && same(theirs, ours), "{ours} {theirs}");
+        }
+        for (ours, theirs) in [
+            ("k/a/RS256/sig", "k/a/RS256/enc"),
+            ("k/a/RS256", "k//RS384"),
+            ("k/a", "k/b"),
+        ] {
+            assert!(
+                !same(ours, theirs) && !same(theirs, ours),
+                "{ours} {theirs}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_closest_entries_are_paired_first_and_none_twice() {
+        let found = pairs(
+            &["k/a", "k/a/RS256"],
+            &["k/a/RS384", "k/a/RS256"],
+            Apart::Absent,
+        );
+        assert_eq!(found, [Some(0), Some(1)]);
+        let found = pairs(&["k/a"], &["k/a/RS256", "k/a/RS384"], Apart::Absent);
+        assert_eq!(found, [Some(0), None]);
     }
 }

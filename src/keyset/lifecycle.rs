@@ -2,11 +2,13 @@
 //! OpenID Federation 1.0 registers for keys; seconds since 1970).
 
 use super::KeySet;
+use super::merge::KeyName;
 use crate::key::Key;
-use crate::key::check::{Budget, findings, may_sign};
-use crate::key::public::is_key_pair;
+use crate::key::check::{Budget, findings, is_supported, may_sign, public_findings_of};
+use crate::key::public::is_private;
 use crate::key::summary::Header;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Where a key stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -47,6 +49,14 @@ pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
     }
 }
 
+/// A key's line in words: `sig ES256`.
+pub(super) fn line_in_words(header: &Header) -> String {
+    let (usage, kind, curve) = line(header);
+    let words = [usage.unwrap_or_default(), kind, curve];
+    let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
 /// What people call a key's line: its algorithm, or its curve or key type where it has none.
 pub fn line_name<'h>(header: &'h Header) -> &'h str {
     let name = header.alg.as_deref().or(header.crv.as_deref());
@@ -55,59 +65,86 @@ pub fn line_name<'h>(header: &'h Header) -> &'h str {
 
 /// The state of every key of a set, in the set's order. `now` is in seconds since 1970.
 ///
-/// A key without dates is active from the beginning. Of several that have begun, the one that
+/// Only keys that [can sign](can_sign) take turns. Of those in a line that have begun, the one that
 /// began last is active; then the one with the newest `iat`; then the last in the set. Where that
 /// one names a successor in another line, it is retired from the moment at which that one begins.
-pub fn states(set: &KeySet, now: i64) -> Vec<State> {
-    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-    states_of(&headers, now)
+/// A key that cannot sign is retired beside one that can. In a line of which no key can sign here,
+/// somebody else decides who signs: a key that has begun there has no state.
+pub fn states(set: &KeySet, now: i64) -> Vec<Option<State>> {
+    states_where(&set.keys, now, can_sign)
 }
 
-/// The same where only keys that can sign stand in each other's way: a public key, or an invalid one,
-/// takes the place of no signer.
-pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<State> {
-    states_among(set, now, |key| {
-        is_key_pair(key) && may_sign(&findings(key, budget))
+/// The same where the private parts are checked, too, with OpenSSL: for a decision of what is sent.
+pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<Option<State>> {
+    states_where(&set.keys, now, |key| {
+        can_sign(key) && may_sign(&findings(key, budget))
     })
 }
 
-/// The same where only the keys that `counts` picks stand in each other's way.
-pub fn states_among(set: &KeySet, now: i64, counts: impl Fn(&Key) -> bool) -> Vec<State> {
-    let mut states = states(set, now);
-    let keys = set.keys.iter().enumerate();
-    let counting = keys.filter(|(_, key)| counts(key));
-    let (positions, keys): (Vec<usize>, Vec<Key>) = counting
-        .map(|(position, key)| (position, key.clone()))
-        .unzip();
-    let among = self::states(&KeySet::from(keys), now);
-    for (position, state) in positions.into_iter().zip(among) {
-        states[position] = state;
-    }
-    states
+fn states_where(keys: &[Key], now: i64, can_sign: impl Fn(&Key) -> bool) -> Vec<Option<State>> {
+    let headers: Vec<_> = keys.iter().map(Header::of).collect();
+    states_of(&headers, now, |position| can_sign(&keys[position]))
 }
 
-/// The same over headers that have been read already.
-pub fn states_of(headers: &[Header], now: i64) -> Vec<State> {
-    let mut newest: HashMap<Line, usize> = HashMap::new();
-    let mut states = Vec::with_capacity(headers.len());
-    for (i, header) in headers.iter().enumerate() {
-        if header.exp.is_some_and(|exp| exp <= now) {
-            states.push(State::Expired);
-        } else if header.nbf.is_some_and(|nbf| nbf > now) {
-            states.push(State::Pending);
-        } else {
-            states.push(State::Retired);
-            let best = newest.entry(line(header)).or_insert(i);
-            if rank(headers, i) > rank(headers, *best) {
-                *best = i;
-            }
+/// The active key of each line that has one, by the name of the line.
+pub(super) fn active_keys(keys: &[Key], now: i64) -> BTreeMap<String, KeyName> {
+    let states = states_where(keys, now, can_sign);
+    let active = keys.iter().zip(states);
+    let active = active.filter(|(_, state)| *state == Some(State::Active));
+    let named = |(key, _): (&Key, _)| (line_in_words(&Header::of(key)), KeyName::of(key));
+    active.map(named).collect()
+}
+
+/// Returns true if a key can sign, or decrypt: its private part is here or withheld, its type and
+/// curve are known, and its public part has no fault. Works without OpenSSL.
+pub fn can_sign(key: &Key) -> bool {
+    let Ok(members) = key.members() else {
+        return false;
+    };
+    is_supported(&members) && is_private(&members) && may_sign(&public_findings_of(&members))
+}
+
+/// The states as the dates of keys alone tell them, for keys that somebody else signs with: pending
+/// and expired.
+pub fn states_by_date(set: &KeySet, now: i64) -> Vec<Option<State>> {
+    let keys = set.keys.iter();
+    keys.map(|key| by_date(&Header::of(key), now)).collect()
+}
+
+fn by_date(header: &Header, now: i64) -> Option<State> {
+    match (header.nbf, header.exp) {
+        (_, Some(exp)) if exp <= now => Some(State::Expired),
+        (Some(nbf), _) if nbf > now => Some(State::Pending),
+        _ => None,
+    }
+}
+
+/// The same as [`states`] over headers. `can_sign` tells it of the key at a position; it is asked
+/// only where that decides something.
+pub fn states_of(
+    headers: &[Header],
+    now: i64,
+    can_sign: impl Fn(usize) -> bool,
+) -> Vec<Option<State>> {
+    let mut states: Vec<_> = headers.iter().map(|header| by_date(header, now)).collect();
+    let mut lines: HashMap<Line, Vec<usize>> = HashMap::new();
+    for (position, header) in headers.iter().enumerate() {
+        if states[position].is_none() {
+            lines.entry(line(header)).or_default().push(position);
         }
     }
-    let successors = successors(headers);
+    let successors = successors(headers, &can_sign);
     let has_begun = |i: usize| headers[i].nbf.is_none_or(|nbf| nbf <= now);
-    for i in newest.into_values() {
-        if !successors[i].is_some_and(has_begun) {
-            states[i] = State::Active;
+    for mut begun in lines.into_values() {
+        begun.sort_by_key(|position| Reverse(rank(headers, *position)));
+        let Some(signer) = begun.iter().copied().find(|position| can_sign(*position)) else {
+            continue;
+        };
+        for position in begun {
+            states[position] = Some(State::Retired);
+        }
+        if !successors[signer].is_some_and(has_begun) {
+            states[signer] = Some(State::Active);
         }
     }
     states
@@ -129,26 +166,38 @@ pub(super) fn never_begins(header: &Header) -> bool {
     matches!((header.nbf, header.exp), (Some(nbf), Some(exp)) if exp <= nbf)
 }
 
-/// The key of another line that each key names as its successor, where that one is there and begins
-/// some day. Where successors lead around, none of them follows another: somebody has to sign.
-pub(super) fn successors(headers: &[Header]) -> Vec<Option<usize>> {
+/// The key of another line that each key names as its successor, where both can sign and that one
+/// begins some day. Where successors lead around, none of them follows another: somebody has to sign.
+pub(super) fn successors(
+    headers: &[Header],
+    can_sign: impl Fn(usize) -> bool,
+) -> Vec<Option<usize>> {
     let mut successors = vec![None; headers.len()];
-    if headers.iter().all(|header| header.successor.is_none()) {
+    let named = headers
+        .iter()
+        .filter_map(|header| header.successor.as_deref());
+    let named: HashSet<&str> = named.collect();
+    if named.is_empty() {
         return successors;
     }
     let mut positions = HashMap::new();
     for (position, header) in headers.iter().enumerate() {
-        if let Some(kid) = header.kid.as_deref() {
-            positions.entry(kid).or_insert(position);
+        if let Some(kid) = header.kid.as_deref()
+            && named.contains(kid)
+            && !positions.contains_key(kid)
+            && can_sign(position)
+        {
+            positions.insert(kid, position);
         }
     }
-    for (header, successor) in headers.iter().zip(&mut successors) {
+    for (position, header) in headers.iter().enumerate() {
         let named = header.successor.as_deref();
-        let position = named.and_then(|kid| positions.get(kid).copied());
-        *successor = position.filter(|position| {
-            let other = &headers[*position];
-            line(other) != line(header) && !never_begins(other)
-        });
+        let successor = named.and_then(|kid| positions.get(kid).copied());
+        let follows = |successor: &usize| {
+            let other = &headers[*successor];
+            line(other) != line(header) && !never_begins(other) && can_sign(position)
+        };
+        successors[position] = successor.filter(follows);
     }
     // Those that nobody leads to are not on a circle, nor are those that only such ones lead to.
     let mut leading = vec![0; headers.len()];
@@ -184,8 +233,13 @@ mod tests {
 
     fn states_at(json: &str, now: i64) -> String {
         let set = KeySet::parse(json).unwrap();
-        let names: Vec<_> = states(&set, now).iter().map(|state| state.name()).collect();
-        names.join(" ")
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        names(&states_of(&headers, now, |_| true))
+    }
+
+    fn names(states: &[Option<State>]) -> String {
+        let names = states.iter().map(|state| state.map_or("-", State::name));
+        names.collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -249,6 +303,51 @@ mod tests {
         let own_line = [key("PS256", "d", "e"), key("PS256", "e", "d")].join(",");
         let set = format!(r#"{{"keys":[{circle},{leading},{own_line}]}}"#);
         assert_eq!(states_at(&set, 0), "active active retired retired active");
+    }
+
+    /// The key of RFC 8037 with its private part, without it, and with a broken public part.
+    fn key(kid: &str, part: &str, more: &str) -> String {
+        let x = match part {
+            "broken" => "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUR",
+            _ => "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        };
+        let d = match part {
+            "public" => "",
+            _ => r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A""#,
+        };
+        format!(r#"{{"kty":"OKP","crv":"Ed25519","use":"sig","kid":"{kid}","x":"{x}"{d}{more}}}"#)
+    }
+
+    fn states_of_keys(keys: &[String], now: i64) -> String {
+        let json = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+        names(&states(&KeySet::parse(&json).unwrap(), now))
+    }
+
+    #[test]
+    fn a_key_that_cannot_sign_retires_nobody() {
+        for part in ["public", "broken"] {
+            let keys = [
+                key("a", "private", r#","iat":1"#),
+                key("b", part, r#","iat":5"#),
+                key("c", part, r#","nbf":90"#),
+                key("d", part, r#","exp":5"#),
+            ];
+            assert_eq!(states_of_keys(&keys, 10), "active retired pending expired");
+            let successor = key("a", "private", r#","jwks_successor":"b""#);
+            let other_line = key("b", part, r#","alg":"EdDSA""#);
+            assert_eq!(states_of_keys(&[successor, other_line], 10), "active -");
+        }
+    }
+
+    #[test]
+    fn of_a_line_that_somebody_else_signs_with_only_the_dates_tell() {
+        let keys = [
+            key("a", "public", ""),
+            key("b", "public", r#","nbf":90"#),
+            key("c", "public", r#","exp":5"#),
+            key("d", "broken", ""),
+        ];
+        assert_eq!(states_of_keys(&keys, 10), "- pending expired -");
     }
 
     #[test]

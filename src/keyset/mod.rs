@@ -5,6 +5,7 @@
 //! that a set of 100,000 keys costs little more than its file. Nothing here touches a file, the
 //! environment, a clock or a terminal.
 
+pub mod adopt;
 pub mod changes;
 pub mod check;
 pub mod diff;

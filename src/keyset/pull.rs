@@ -1,43 +1,37 @@
 //! Taking in what a server holds: nothing that is here and not there is lost unless asked for.
 
 use super::KeySet;
-use super::index::Index;
+use super::index::{Apart, Entry, Index, pair};
 use super::lifecycle;
-use super::merge::{Merged, OnConflict};
 use super::storage::Storage;
-use crate::error::Result;
 use crate::key::Key;
-use crate::key::public::is_key_pair;
+use crate::key::members::same_value;
+use crate::key::public::{holds_secret, is_key_pair};
 use crate::key::summary::Header;
-use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl KeySet<'_> {
-    /// Merges a server's set into this one. A key that is here already keeps its private part,
-    /// its kid, and every member that the server does not know.
-    pub fn take_in(
-        &mut self,
+    /// The keys of a server as they are kept here: under the kids that they have here, and in the
+    /// order in which the key that signs there is the newest.
+    pub(super) fn in_local_form(
+        &self,
         server: &KeySet,
         storage: &Storage,
-        on_conflict: OnConflict,
         now: i64,
-    ) -> Result<Merged> {
-        self.add_members(server);
+    ) -> Vec<Key<'static>> {
         let index = Index::of(self);
         let keys = server.keys.iter();
         let keys = keys.map(|key| with_local_kid(key, self, &index, storage));
         let keys: Vec<_> = keys.collect();
-        let keys = match storage.first_signs {
+        match storage.first_signs {
             true => newest_last(self.with_signer_dated(keys, &index, now)),
             false => keys,
-        };
-        self.merge(keys, on_conflict)
+        }
     }
 
-    /// Whether it holds the same keys in the same order, by the values of their members.
+    /// Returns true if both sets hold the same keys in the same order, compared by value.
     pub fn is_alike(&self, other: &KeySet) -> bool {
-        let value = |key: &Key| serde_json::from_str::<Value>(key.json()).ok();
-        let is_alike = |(one, other): (&Key, &Key)| one == other || value(one) == value(other);
+        let is_alike = |(one, other): (&Key, &Key)| same_value(one.json(), other.json());
         self.keys.len() == other.keys.len() && self.keys.iter().zip(&other.keys).all(is_alike)
     }
 
@@ -64,12 +58,22 @@ impl KeySet<'_> {
         set
     }
 
-    /// The keys that are not in another set at all, as they are.
+    /// The keys that another set does not have at all. Where it has an entry of the same key and
+    /// kid for another use, a public entry of ours that it lacks counts, too.
     pub fn absent_from(&self, other: &KeySet) -> Vec<Key<'static>> {
-        let index = Index::of(other);
-        let absent = self.keys.iter();
-        let absent = absent.filter(|key| index.copies_of(key).is_empty());
-        absent.map(|key| key.clone().into_owned()).collect()
+        let entries = |set: &KeySet| set.keys.iter().map(Entry::of).collect::<Vec<_>>();
+        let (ours, theirs) = (entries(self), entries(other));
+        let name = |entry: &Entry| (entry.identity.clone(), entry.kid.clone());
+        let identities: HashSet<&str> = theirs.iter().map(|entry| &*entry.identity).collect();
+        let kids: HashSet<_> = theirs.iter().map(name).collect();
+        let pairs = pair(&theirs, &ours, Apart::SameKid);
+        let is_absent = |position: &usize| {
+            let entry = &ours[*position];
+            let is_left = pairs[*position].is_none() && !holds_secret(&self.keys[*position]);
+            !identities.contains(&*entry.identity) || is_left && kids.contains(&name(entry))
+        };
+        let absent = (0..ours.len()).filter(is_absent);
+        absent.map(|i| self.keys[i].clone().into_owned()).collect()
     }
 }
 

@@ -27,14 +27,14 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn admits(&self, header: &Header, state: State) -> bool {
+    fn admits(&self, header: &Header, state: Option<State>) -> bool {
         let fits = |asked: &Option<String>, found: Option<&str>| {
             asked.as_deref().is_none_or(|asked| found == Some(asked))
         };
         fits(&self.usage, header.effective_use())
             && fits(&self.alg, header.alg.as_deref())
             && fits(&self.kty, header.kty.as_deref())
-            && self.state.is_none_or(|asked| asked == state)
+            && self.state.is_none_or(|asked| state == Some(asked))
     }
 
     /// Whether it admits every key.
@@ -53,7 +53,7 @@ impl KeySet<'_> {
     }
 
     /// The same where the states of the keys are known, in their order.
-    pub fn filter_by(&self, filter: &Filter, states: &[State]) -> Vec<usize> {
+    pub fn filter_by(&self, filter: &Filter, states: &[Option<State>]) -> Vec<usize> {
         if filter.is_empty() {
             return (0..self.keys.len()).collect();
         }

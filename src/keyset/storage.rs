@@ -3,10 +3,9 @@
 use super::KeySet;
 use super::lifecycle::{self, State};
 use crate::key::Key;
-use crate::key::members::Members;
+use crate::key::members::{Members, same_value};
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
-use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 /// How a kind of server keeps keys.
@@ -68,15 +67,18 @@ impl Storage {
         keys.filter(|_| self.signs).collect()
     }
 
-    /// The states of the keys of a set there. Where the order decides who signs, that key is the
-    /// active one of all that sign.
-    pub fn states(&self, set: &KeySet, now: i64) -> Vec<State> {
+    /// The states of the keys of a set there. Of a server that publishes what others sign with, only
+    /// the dates tell. Where the order decides who signs, that key is the active one of all that sign.
+    pub fn states(&self, set: &KeySet, now: i64) -> Vec<Option<State>> {
+        if !self.signs {
+            return lifecycle::states_by_date(set, now);
+        }
         let mut states = lifecycle::states(set, now);
         if !self.keeps("nbf") && !self.first_signs {
             // Without dates nothing tells which key signs, but that it takes a private part.
             for (key, state) in set.keys.iter().zip(&mut states) {
-                if is_key_pair(key) && *state == State::Retired {
-                    *state = State::Active;
+                if is_key_pair(key) && *state == Some(State::Retired) {
+                    *state = Some(State::Active);
                 }
             }
         }
@@ -86,9 +88,9 @@ impl Storage {
         for (key, state) in set.keys.iter().zip(&mut states) {
             let signs = Header::of(key).effective_use() != Some("enc");
             if key == signer {
-                *state = State::Active;
-            } else if signs && *state == State::Active {
-                *state = State::Retired;
+                *state = Some(State::Active);
+            } else if signs && *state == Some(State::Active) {
+                *state = Some(State::Retired);
             }
         }
         states
@@ -117,9 +119,4 @@ impl Storage {
         names.extend(more.map(str::to_owned));
         names
     }
-}
-
-fn same_value(one: &str, other: &str) -> bool {
-    let value = |raw| serde_json::from_str::<Value>(raw).ok();
-    one == other || value(one) == value(other)
 }

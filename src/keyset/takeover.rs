@@ -1,11 +1,9 @@
 //! Which key signs instead when keys go, or when they come.
 
 use super::KeySet;
-use super::lifecycle::{self, State};
+use super::lifecycle::{self, State, can_sign};
 use super::merge::KeyName;
 use crate::key::Key;
-use crate::key::check::{may_sign, public_findings};
-use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use std::collections::HashMap;
 
@@ -35,12 +33,12 @@ pub struct Takeover {
 pub fn succession(
     set: &KeySet,
     positions: &[usize],
-    states: impl Fn(&KeySet) -> Vec<State>,
+    states: impl Fn(&KeySet) -> Vec<Option<State>>,
 ) -> Succession {
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let before = states(set);
-    let signs = |state: State, position: usize| {
-        state == State::Active
+    let signs = |state: Option<State>, position: usize| {
+        state == Some(State::Active)
             && headers[position].effective_use() == Some("sig")
             && can_sign(&set.keys[position])
     };
@@ -58,7 +56,7 @@ pub fn succession(
     let signing = signing.filter(|(position, state)| signs(*state, *position));
     let (as_before, newly): (Vec<usize>, Vec<usize>) = signing
         .map(|(position, _)| position)
-        .partition(|position| before[*position] == State::Active);
+        .partition(|position| before[*position] == Some(State::Active));
     // The first of each line, and of those that name each kid as their successor.
     let (mut of_line, mut naming) = (HashMap::new(), HashMap::new());
     for position in &newly {
@@ -85,12 +83,6 @@ pub fn succession(
     }
 }
 
-/// Returns true if a key holds a private or symmetric part and is without fault, as far as that shows
-/// without a look at the private part.
-pub fn can_sign(key: &Key) -> bool {
-    holds_secret(key) && may_sign(&public_findings(key))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,9 +93,7 @@ mod tests {
             .iter()
             .map(|json| Key::from_json(format!("{{{json}}}")));
         let set = KeySet::from(keys.collect::<Vec<_>>());
-        let succession = succession(&set, positions, |set| {
-            lifecycle::states_among(set, 10, can_sign)
-        });
+        let succession = succession(&set, positions, |set| lifecycle::states(set, 10));
         let name = |name: &KeyName| name.kid.clone().unwrap_or_default();
         let takeovers = succession.takeovers.iter();
         let takeovers =

@@ -25,12 +25,13 @@ impl Phase {
         }
     }
 
-    fn of(state: State) -> Option<Phase> {
+    fn of(state: Option<State>) -> Option<Phase> {
         match state {
-            State::Pending => Some(Phase::Published),
-            State::Active => Some(Phase::Signing),
-            State::Retired => Some(Phase::Retired),
-            State::Expired => None,
+            // Whoever signs with a key that has no state, it is published.
+            Some(State::Pending) | None => Some(Phase::Published),
+            Some(State::Active) => Some(Phase::Signing),
+            Some(State::Retired) => Some(Phase::Retired),
+            Some(State::Expired) => None,
         }
     }
 }
@@ -57,10 +58,10 @@ pub struct Life {
 
 /// The lives of the keys of a set, in the set's order.
 ///
-/// From `now` on each phase is the key's state. Before, it is the state among the keys that were made
+/// `can_sign` tells of the key at a position whether it can sign. From `now` on each phase is the key's state. Before, it is the state among the keys that were made
 /// by then: a key that came later had taken nobody's place. A key with an `iat` ahead counts as made
 /// `now`, for it is there.
-pub fn lives(headers: &[Header], now: i64) -> Vec<Life> {
+pub fn lives(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool) -> Vec<Life> {
     let made = |header: &Header| header.iat.map(|iat| iat.min(now));
     // In the order in which they were made, the keys of any moment are the first ones. The order
     // in the set decides only between keys that were made together, and those keep it.
@@ -82,7 +83,7 @@ pub fn lives(headers: &[Header], now: i64) -> Vec<Life> {
     for from in beginnings {
         let moment = from.unwrap_or(before_all);
         let there = sorted.partition_point(|header| made(header) <= Some(moment));
-        let states = lifecycle::states_of(&sorted[..there], moment);
+        let states = lifecycle::states_of(&sorted[..there], moment, |i| can_sign(order[i]));
         for (position, state) in order.iter().zip(states) {
             let phase = Phase::of(state);
             if phase == current[*position] {
@@ -104,17 +105,10 @@ pub fn lives(headers: &[Header], now: i64) -> Vec<Life> {
     }
     let keys = headers.iter().zip(phases);
     keys.map(|(header, phases)| Life {
-        line: line_in_words(header),
+        line: lifecycle::line_in_words(header),
         phases,
     })
     .collect()
-}
-
-fn line_in_words(header: &Header) -> String {
-    let (usage, kind, curve) = lifecycle::line(header);
-    let words = [usage.unwrap_or_default(), kind, curve];
-    let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
-    words.join(" ")
 }
 
 const HOUR: i64 = 3600;
@@ -212,7 +206,7 @@ mod tests {
         let json = format!(r#"{{"keys":[{keys}]}}"#);
         let set = KeySet::parse(&json).unwrap();
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-        lives(&headers, now)
+        lives(&headers, now, |_| true)
     }
 
     /// `published 100..150, signing 150..` for each key.

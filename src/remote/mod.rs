@@ -116,10 +116,11 @@ impl Remote {
         self.server.listed()
     }
 
-    /// A set; `None` where it is not there.
+    /// A set, without the members that only jwks sets; `None` where it is not there.
     pub fn get(&self, set: &str, form: Form) -> Result<Option<KeySet<'static>>> {
         self.kind.require(Operation::Get)?;
-        self.server.get(set, form)
+        let found = self.server.get(set, form)?;
+        Ok(found.map(KeySet::without_own_members))
     }
 
     /// The same; it is an error where it is not there.

@@ -36,9 +36,6 @@ const SIGNERS: &[&str] = &[
     "RS256", "ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed448",
 ];
 
-/// Java's keytool, with the virtual machine that starts quickest.
-const KEYTOOL: &str = "keytool -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC";
-
 #[test]
 fn openssl_reads_pkcs12_and_encrypted_pkcs8() {
     if !has_tool("openssl") {
@@ -120,7 +117,7 @@ fn keytool_reads_pkcs12() {
         let p12 = format!("{kid}.p12");
         let form = "pkcs12 --alias mine --subject 'CN=me, O=Example'";
         export(&sandbox, kid, form, &p12);
-        let keytool = format!("{KEYTOOL} -keystore {p12} -storepass 'correct horse'");
+        let keytool = format!("keytool -keystore {p12} -storepass 'correct horse'");
         let list = sandbox.shell(&format!("{keytool} -list -rfc")).ok().stdout;
         for line in ["Alias name: mine", "PrivateKeyEntry", "chain length: 1"] {
             assert!(list.contains(line), "{line}: {list}");
@@ -133,8 +130,7 @@ fn keytool_reads_pkcs12() {
         assert_eq!(subject, "subject=CN=me,O=Example\n");
     }
     // The private key is the one of the certificate: Java signs a request with it.
-    let request =
-        format!("{KEYTOOL} -certreq -alias mine -keystore ES256.p12 -storepass 'correct horse'");
+    let request = "keytool -certreq -alias mine -keystore ES256.p12 -storepass 'correct horse'";
     let verified = format!("{request} | openssl req -verify -noout -pubkey");
     assert_read_back(&sandbox, "ES256", &verified);
     let chain = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=ca -keyout ca.key -out ca.pem 2>/dev/null &&
@@ -142,8 +138,8 @@ fn keytool_reads_pkcs12() {
         openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.pem 2>/dev/null &&
         cat leaf.key leaf.pem ca.pem | jwks set api - --kid chained &&
         jwks export api chained --to pkcs12 --private --password-file password.txt -o chained.p12 &&
-        $KEYTOOL -list -v -keystore chained.p12 -storepass 'correct horse'";
-    let run = sandbox.shell(&chain.replace("$KEYTOOL", KEYTOOL)).ok();
+        keytool -list -v -keystore chained.p12 -storepass 'correct horse'";
+    let run = sandbox.shell(chain).ok();
     for line in [
         "Alias name: chained",
         "Certificate chain length: 2",

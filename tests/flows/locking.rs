@@ -1,14 +1,13 @@
 //! One writer at a time, and no update is lost (C4, C5).
 
-use crate::support::{Sandbox, has_tool};
+use crate::support::{JWKS, LOCK_WAIT, Sandbox, finish, has_tool, wait_until};
 use std::collections::HashSet;
 use std::fs::File;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 #[test]
 fn many_writers_at_once_lose_no_key() {
-    let (workers, each) = (32, 50);
+    let (workers, each) = (32, 10);
     let sandbox = Sandbox::new();
     // Symmetric keys are quick to make: the lock is what is under test.
     let create = [
@@ -19,6 +18,8 @@ fn many_writers_at_once_lose_no_key() {
         "--kid-from",
         "uuid",
         "-q",
+        "--lock-wait",
+        LOCK_WAIT,
     ];
     let work = || -> Vec<String> { (0..each).map(|_| sandbox.ok(create)).collect() };
     let printed: HashSet<String> = std::thread::scope(|scope| {
@@ -48,13 +49,9 @@ fn a_held_lock_is_refused_after_the_wait() {
         &["set", "api", "--exp", "+1d"],
         &["delete", "api", "--yes", "--force"],
     ] {
-        let start = Instant::now();
-        let run = sandbox
-            .run(command.iter().chain(&["--lock-wait", "1"]))
-            .fails(4);
-        let waited = start.elapsed();
-        assert!(waited >= Duration::from_secs(1), "{command:?}: {waited:?}");
-        assert!(waited < Duration::from_secs(5), "{command:?}: {waited:?}");
+        let wait = ["--lock-wait", "1"];
+        let run = sandbox.run(command.iter().chain(&wait)).fails(4);
+        assert!(run.stderr.contains("for 1 s"), "{command:?}: {run:#?}");
         assert!(run.stderr.contains("lock"), "{command:?}: {run:#?}");
         assert!(run.stderr.contains("hint: "), "{command:?}: {run:#?}");
         assert!(run.stderr.contains("--lock-wait"), "{command:?}: {run:#?}");
@@ -68,32 +65,36 @@ fn a_held_lock_is_refused_after_the_wait() {
 fn a_held_lock_is_refused_at_once_without_a_wait() {
     let sandbox = with_a_set();
     let _lock = hold(&sandbox);
-    let start = Instant::now();
     let create = ["create", "api", "--lock-wait", "0", "--json"];
     let error = sandbox.run(create).fails(4).error();
-    assert!(start.elapsed() < Duration::from_secs(1));
     assert_eq!(error["kind"], "refused");
     assert!(error["hint"].is_string(), "{error}");
+    if has_tool("strace") {
+        finish(&mut tracing_locks(&sandbox, &create)).fails(4);
+        assert_eq!(attempts(&sandbox), [REFUSED], "it tries once");
+    }
 }
 
+/// The writer is refused more than once, and has the lock after the holder has let go of it.
 #[test]
 fn a_writer_waits_until_the_lock_is_free() {
+    if !has_tool("strace") {
+        return;
+    }
     let sandbox = with_a_set();
     let lock = hold(&sandbox);
+    let create = ["create", "api", "--lock-wait", LOCK_WAIT];
     std::thread::scope(|scope| {
-        let writer = scope.spawn(|| sandbox.run(["create", "api", "--lock-wait", "10"]));
-        std::thread::sleep(Duration::from_millis(300));
-        assert!(!writer.is_finished());
+        let writer = scope.spawn(|| finish(&mut tracing_locks(&sandbox, &create)));
+        wait_until("two attempts", || attempts(&sandbox).len() >= 2);
+        let before = attempts(&sandbox);
+        assert!(before.iter().all(|it| it == REFUSED), "{before:?}");
         drop(lock);
         writer.join().expect("the writer").ok();
     });
-    assert_eq!(
-        sandbox
-            .ok(["list", "api", "--format", "names"])
-            .lines()
-            .count(),
-        2
-    );
+    assert_eq!(attempts(&sandbox).last().expect("an attempt"), "0");
+    let names = sandbox.ok(["list", "api", "--format", "names"]);
+    assert_eq!(names.lines().count(), 2);
 }
 
 #[test]
@@ -104,13 +105,10 @@ fn a_killed_holder_blocks_nobody() {
     let sandbox = with_a_set();
     let mut flock = sandbox.command("flock");
     let lock = sandbox.store().join(".lock");
-    flock.arg("--no-fork").arg(lock).args(["sleep", "60"]);
+    flock.arg("--no-fork").arg(lock).args(["sleep", LOCK_WAIT]);
     let mut holder = flock.stdout(Stdio::null()).spawn().expect("flock starts");
     let create = ["create", "api", "--lock-wait", "0"];
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while sandbox.run(create).code != Some(4) {
-        assert!(Instant::now() < deadline, "flock never took the lock");
-    }
+    wait_until("flock has the lock", || sandbox.run(create).code == Some(4));
     holder.kill().expect("kill -9");
     holder.wait().expect("its end");
     sandbox.ok(create);
@@ -143,4 +141,25 @@ fn hold(sandbox: &Sandbox) -> File {
     let file = File::open(sandbox.store().join(".lock")).expect("the lock file");
     file.lock().expect("the lock");
     file
+}
+
+/// What flock(2) returns while another process holds the lock.
+const REFUSED: &str = "-1 EAGAIN (Resource temporarily unavailable)";
+
+/// A run of the program that leaves its attempts to take the lock in the file `attempts`.
+fn tracing_locks(sandbox: &Sandbox, arguments: &[&str]) -> Command {
+    let mut strace = sandbox.command("strace");
+    strace.args(["-f", "-qq", "-o", "attempts", "-e", "trace=flock", JWKS]);
+    strace.args(arguments);
+    strace
+}
+
+/// What flock(2) returned so far, in order.
+fn attempts(sandbox: &Sandbox) -> Vec<String> {
+    let trace = std::fs::read_to_string(sandbox.path().join("attempts")).unwrap_or_default();
+    let whole = trace
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'));
+    let results = whole.filter_map(|line| line.split_once(')')?.1.trim().strip_prefix("= "));
+    results.map(str::to_owned).collect()
 }

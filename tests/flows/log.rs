@@ -1,7 +1,7 @@
 //! The log tells what was done with each key, once, and no secret; it never stands in the way.
 
 use crate::hydra::site::Site;
-use crate::support::{JWKS, Sandbox, finish, has_tool};
+use crate::support::{JWKS, LOCK_WAIT, Sandbox, finish, has_tool};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -326,7 +326,8 @@ fn writers_at_once_write_whole_lines() {
     let create = |i: usize| {
         let mut command = sandbox.command(JWKS);
         let (kid, set) = (format!("kid-{i}"), format!("set-{}", i % 2));
-        finish(command.args(["create", &*set, "--kid", &*kid])).ok();
+        command.args(["create", &*set, "--kid", &*kid, "--lock-wait", LOCK_WAIT]);
+        finish(&mut command).ok();
     };
     std::thread::scope(|scope| {
         for i in 0..8 {
@@ -378,7 +379,7 @@ fn what_was_done_on_a_server_is_logged() {
 
     let create = "create there --remote prod --kid b --alg ES256";
     adds(sandbox, create, &["created there b prod"]);
-    let pull = "pull prod:there api";
+    let pull = "pull prod:there api --yes";
     adds(sandbox, pull, &["added api b prod:there pulled"]);
     adds(sandbox, pull, &[]);
     let delete = "delete there b --remote prod --yes --force";

@@ -2,13 +2,12 @@
 
 #![cfg(unix)]
 
-use crate::support::{JWKS, Run, Sandbox};
+use crate::support::{JWKS, Run, Sandbox, wait_until};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 const READING: [&str; 6] = [
     "list api",
@@ -351,7 +350,7 @@ fn with_a_set() -> Sandbox {
     sandbox
 }
 
-/// Runs the program, which must not hang.
+/// Runs the program, and fails if it hangs.
 fn in_time(sandbox: &Sandbox, command: &str) -> Run {
     let mut program = sandbox.command(JWKS);
     program
@@ -359,14 +358,7 @@ fn in_time(sandbox: &Sandbox, command: &str) -> Run {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = program.spawn().expect("the program starts");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while child.try_wait().expect("its state").is_none() {
-        if Instant::now() > deadline {
-            child.kill().expect("kill -9");
-            panic!("{command} hangs");
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until(command, || child.try_wait().expect("its state").is_some());
     Run::from(child.wait_with_output().expect("its output"))
 }
 

@@ -1,79 +1,8 @@
-//! A person at a terminal: questions, colours, width, progress. `script` plays the terminal.
+//! A person at a terminal: questions, colors, width, progress.
 
-use crate::support::{Run, Sandbox, finish, has_tool};
-use std::io::{Read as _, Write as _};
-use std::process::{Output, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+pub use crate::support::terminal::on_terminal;
 
-/// Runs a command line on a terminal of 80 columns, with something typed into it. What the
-/// terminal shows comes back as standard output.
-pub fn on_terminal(
-    sandbox: &Sandbox,
-    line: &str,
-    typed: &str,
-    environment: &[(&str, &str)],
-) -> Run {
-    let mut command = sandbox.command("script");
-    let line = format!("stty cols 80 rows 24; {line}");
-    command.args(["-q", "-e", "-c", &line, "/dev/null"]);
-    command
-        .env("TERM", "xterm-256color")
-        .envs(environment.iter().copied());
-    if typed.is_empty() {
-        return finish(&mut command);
-    }
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().expect("script starts");
-    let mut keyboard = child.stdin.take().expect("a keyboard");
-    let mut screen = child.stdout.take().expect("a screen");
-    let shown = Arc::new(Mutex::new(Vec::new()));
-    let watched = shown.clone();
-    let watcher = std::thread::spawn(move || {
-        let mut octets = [0; 4096];
-        while let Ok(count @ 1..) = screen.read(&mut octets) {
-            watched.lock().expect("a screen").extend(&octets[..count]);
-        }
-    });
-    let typed = typed.to_owned();
-    let asked = shown.clone();
-    let person = std::thread::spawn(move || {
-        let mut seen = 0;
-        for line in typed.lines() {
-            // A person waits for the question, but not for ever.
-            let patience = Instant::now() + Duration::from_millis(2000);
-            while Instant::now() < patience {
-                let shown = asked.lock().expect("a screen").clone();
-                if shown.len() > seen && shown.ends_with(b" ") {
-                    seen = shown.len();
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            // The question is there before the terminal shows no more what is typed.
-            std::thread::sleep(Duration::from_millis(100));
-            let _ = writeln!(keyboard, "{line}");
-        }
-        // Whoever asks for more than is typed hears that there is no more.
-        std::thread::sleep(Duration::from_millis(300));
-    });
-    let status = child.wait().expect("script ends");
-    watcher.join().expect("the watcher");
-    let stdout = shown.lock().expect("a screen").clone();
-    let mut stderr = Vec::new();
-    let mut errors = child.stderr.take().expect("a pipe");
-    errors.read_to_end(&mut stderr).expect("what script says");
-    let run = Run::from(Output {
-        status,
-        stdout,
-        stderr,
-    });
-    person.join().expect("the person");
-    run
-}
+use crate::support::{Run, Sandbox, has_tool};
 
 fn a_set() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -84,7 +13,7 @@ fn a_set() -> Sandbox {
 
 #[test]
 fn a_deletion_is_asked_for() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = a_set();
@@ -106,7 +35,7 @@ fn a_deletion_is_asked_for() {
 
 #[test]
 fn a_secret_is_typed_twice_and_not_shown() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = Sandbox::new();
@@ -128,7 +57,7 @@ fn a_secret_is_typed_twice_and_not_shown() {
 /// The password of a file and the passphrase of its set are asked for by name, and neither is shown.
 #[test]
 fn a_password_is_typed_twice_for_a_file() {
-    if !has_tool("script") || !has_tool("openssl") {
+    if !has_tool("setsid") || !has_tool("openssl") {
         return;
     }
     let sandbox = Sandbox::new();
@@ -169,7 +98,7 @@ fn a_password_is_typed_twice_for_a_file() {
 
 #[test]
 fn colours_are_for_terminals_and_no_color_is_respected() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = a_set();
@@ -205,7 +134,7 @@ fn colours_are_for_terminals_and_no_color_is_respected() {
 
 #[test]
 fn tables_keep_to_eighty_columns() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = Sandbox::new();
@@ -241,19 +170,19 @@ fn tables_keep_to_eighty_columns() {
 
 #[test]
 fn long_work_shows_progress_on_a_terminal_only() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = Sandbox::new();
-    let run = on_terminal(&sandbox, "jwks create api --count 400 --alg ES512", "", &[]).ok();
+    let run = on_terminal(&sandbox, "jwks create api --count 20 --alg ES512", "", &[]).ok();
     assert!(
-        run.stdout.contains("generating keys: EC, P-521") && run.stdout.contains("/400"),
+        run.stdout.contains("generating keys: EC, P-521") && run.stdout.contains("/20"),
         "{run:#?}"
     );
     let run = sandbox.run(["create", "api", "--count", "3"]).ok();
     assert!(!run.stderr.contains("generating"), "{run:#?}");
     let created = "created 3 keys in set api: ES256 (EC, P-256)\n";
     assert!(run.stderr.ends_with(created), "{run:#?}");
-    let run = on_terminal(&sandbox, "jwks create api --count 100 --quiet", "", &[]).ok();
-    assert_eq!(run.stdout.lines().count(), 100, "{run:#?}");
+    let run = on_terminal(&sandbox, "jwks create api --count 20 --quiet", "", &[]).ok();
+    assert_eq!(run.stdout.lines().count(), 20, "{run:#?}");
 }

@@ -91,5 +91,6 @@ fn a_server_that_drops_dates_has_no_timeline() {
     let address = issuer.url("/jwks.json");
     let set = sandbox.ok(["list", "--remote", &*address, "--format", "names"]);
     let shown = sandbox.ok(["list", set.trim(), "--remote", &*address, "--timeline"]);
-    assert!(shown.contains("first  active"), "{shown}");
+    // Who signs at an issuer is not ours to say.
+    assert!(shown.contains("first  -"), "{shown}");
 }

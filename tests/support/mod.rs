@@ -2,14 +2,28 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+#[cfg(unix)]
+pub mod terminal;
+
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The program under test.
 pub const JWKS: &str = env!("CARGO_BIN_EXE_jwks");
+
+/// Makes Java's keytool start twice as quickly.
+const QUICK_JAVA: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
+
+/// The value of --lock-wait, in seconds, for writers that compete: one that takes its turn never waits
+/// so long, however slow the machine is.
+pub const LOCK_WAIT: &str = "3600";
+
+/// How long a test waits for a process that hangs. No test passes or fails by how long it takes.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Every command of the program.
 pub const COMMANDS: &[&str] = &[
@@ -38,15 +52,6 @@ pub const REMOTE_COMMANDS: &[&str] = &["add", "list", "show", "test", "remove"];
 /// A directory that is removed when the test ends; the keystore is `store` in it.
 pub struct Sandbox {
     directory: tempfile::TempDir,
-}
-
-/// What a run of the program took.
-#[derive(Debug)]
-pub struct Cost {
-    /// Of its own computing, whatever else the machine does.
-    pub seconds: f64,
-    /// The most memory that it had at once.
-    pub mib: u64,
 }
 
 /// What a run of the program left behind.
@@ -122,6 +127,7 @@ impl Sandbox {
             .env("HOME", self.path())
             .env("JWKS_STORE", self.store())
             .env("RUST_BACKTRACE", "1")
+            .env("JAVA_TOOL_OPTIONS", QUICK_JAVA)
             .stdin(Stdio::null());
         command
     }
@@ -150,27 +156,24 @@ impl Sandbox {
         Run::from(child.wait_with_output().expect("the program ends"))
     }
 
-    /// Runs the program and tells what that took; `None` where nothing is installed that tells.
-    pub fn measure<S: AsRef<OsStr>>(
+    /// Runs the program and returns its peak memory in MiB; `None` if GNU time is not installed.
+    pub fn peak_memory<S: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = S>,
-    ) -> Option<(Run, Cost)> {
+    ) -> Option<(Run, u64)> {
         if !has_tool("time") {
             return None;
         }
         let mut command = self.command("time");
-        command
-            .args(["-o", "cost", "-f", "%U %M", JWKS])
-            .args(arguments);
-        let run = finish(&mut command);
-        let cost = std::fs::read_to_string(self.path().join("cost")).expect("what time measured");
-        let line = cost.lines().last().expect("a line");
-        let (seconds, kib) = line.split_once(' ').expect("two numbers");
-        let cost = Cost {
-            seconds: seconds.parse().expect("seconds"),
-            mib: kib.parse::<u64>().expect("KiB") / 1024,
-        };
-        Some((run, cost))
+        command.args(["-o", "peak", "-f", "%M", JWKS]);
+        let run = finish(command.args(arguments));
+        let peak = std::fs::read_to_string(self.path().join("peak")).expect("what time measured");
+        let kib: u64 = peak
+            .lines()
+            .last()
+            .and_then(|line| line.parse().ok())
+            .expect("KiB");
+        Some((run, kib / 1024))
     }
 
     /// Runs a shell command line.
@@ -215,6 +218,16 @@ impl Sandbox {
         let mut names: Vec<_> = entries.map(name).collect();
         names.sort();
         names
+    }
+}
+
+/// Waits until a condition holds, and fails if the process that should bring it about hangs.
+#[track_caller]
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -58,8 +58,8 @@ pub(super) enum Dated {
 }
 
 impl Dated {
-    fn tell(self, state: State) -> Option<State> {
-        (self == Dated::Yes || state == State::Active).then_some(state)
+    fn tell(self, state: Option<State>) -> Option<State> {
+        state.filter(|state| self == Dated::Yes || *state == State::Active)
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Listing<'a> {
     /// The whole set.
     pub(super) set: &'a KeySet<'a>,
     /// The states of its keys, in the set's order.
-    pub(super) states: &'a [State],
+    pub(super) states: &'a [Option<State>],
     /// Whether the dates are known from which the states follow.
     pub(super) dated: Dated,
     /// The positions of the keys to show.
@@ -91,7 +91,7 @@ impl Listing<'_> {
     }
 
     /// The keys to show, with their states.
-    pub(super) fn keys(&self, budget: &Budget) -> impl Iterator<Item = (Summary, State)> {
+    pub(super) fn keys(&self, budget: &Budget) -> impl Iterator<Item = (Summary, Option<State>)> {
         let positions = self.positions.iter();
         positions.map(move |i| (Summary::of(&self.set.keys[*i], budget), self.states[*i]))
     }
@@ -103,7 +103,7 @@ pub(super) fn list_keys(ctx: &Context, listing: &Listing, format: Format) -> Res
     let dated = listing.dated;
     match format {
         Format::Names => {
-            let handle = |(key, _): (Summary, State)| {
+            let handle = |(key, _): (Summary, Option<State>)| {
                 plain_handle(key.kid.as_deref(), key.thumbprint.as_deref())
             };
             ctx.out.lines(rows.filter_map(handle))
@@ -168,13 +168,16 @@ fn key_cells(ctx: &Context, key: &Summary, state: Option<State>) -> Vec<(String,
     ]
 }
 
+/// What stands in place of a state that nothing tells.
+pub(super) const NO_STATE: &str = "-";
+
 /// The state of a key in one word; what is wrong with it goes before.
 pub(super) fn state_cell(key: &Summary, state: Option<State>) -> (&'static str, Tone) {
     match (key.invalid.is_empty(), key.supported, state) {
         (false, ..) => ("invalid", Tone::Bad),
         (true, false, _) => ("unsupported", Tone::Warning),
         (.., Some(state)) => (state.name(), tone(state)),
-        (.., None) => ("-", Tone::Plain),
+        (.., None) => (NO_STATE, Tone::Plain),
     }
 }
 

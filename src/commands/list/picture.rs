@@ -1,10 +1,11 @@
 //! What a timeline shows, whatever it is drawn on.
 
 use super::super::report::count;
-use super::keys::{Listing, state_cell};
+use super::keys::{Listing, NO_STATE, state_cell};
 use crate::error::{Error, Result};
 use crate::key::check::Budget;
 use crate::key::summary::Header;
+use crate::keyset::lifecycle::can_sign;
 use crate::keyset::timeline::{Phase, Stretch, Window, lives};
 use crate::output::Tone;
 use serde_json::{Value, json};
@@ -65,11 +66,12 @@ impl<'a> Picture<'a> {
             )));
         }
         let headers: Vec<_> = listing.set.keys.iter().map(Header::of).collect();
-        let lives = lives(&headers, now);
+        let can_sign: Vec<_> = listing.set.keys.iter().map(can_sign).collect();
+        let lives = lives(&headers, now, |position| can_sign[position]);
         let window = Window::of(listing.positions.iter().map(|i| &lives[*i]), now);
         let keys = listing.positions.iter().zip(listing.keys(budget));
         let rows = keys.map(|(i, (key, state))| Row {
-            state: state_cell(&key, Some(state)),
+            state: state_cell(&key, state),
             kid: key.kid,
             thumbprint: key.thumbprint,
             line: lives[*i].line.clone(),
@@ -131,7 +133,9 @@ fn row_json(row: &Row) -> Value {
         }
     }
     key["line"] = row.line.as_str().into();
-    key["state"] = row.state.0.into();
+    if row.state.0 != NO_STATE {
+        key["state"] = row.state.0.into();
+    }
     let phase = |stretch: &Stretch| {
         let mut phase = json!({ "phase": stretch.phase.name() });
         for (name, date) in [("from", stretch.from), ("to", stretch.to)] {

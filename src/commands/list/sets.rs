@@ -134,7 +134,7 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
         );
         let set = document.parse()?;
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-        let states = lifecycle::states_of(&headers, ctx.now);
+        let states = lifecycle::states(&set, ctx.now);
         let mut row = row_of(name.as_str(), &headers, &states, ctx.now);
         row.encrypted = encrypted;
         if let Some(schedule) = schedules.get(name.as_str()) {
@@ -158,9 +158,9 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
     })
 }
 
-fn row_of(name: &str, headers: &[Header], states: &[State], now: i64) -> SetRow {
+fn row_of(name: &str, headers: &[Header], states: &[Option<State>], now: i64) -> SetRow {
     let keys = headers.iter().zip(states);
-    let active = keys.filter(|(_, state)| **state == State::Active);
+    let active = keys.filter(|(_, state)| **state == Some(State::Active));
     SetRow {
         name: name.to_owned(),
         keys: Some(headers.len()),

@@ -1,7 +1,7 @@
 //! `jwks set --remote`: own keys into a server's set.
 
 use super::source::{read_documents, read_keys};
-use super::{SetArgs, report};
+use super::{SetArgs, joined, report};
 use crate::commands::record::Record;
 use crate::commands::report::{Whose, count, list_names, loss_in_words};
 use crate::commands::server::{set_name, warn_without_signer};
@@ -30,7 +30,7 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         return Err(Error::usage("no keys were given")
             .hint("members of a server's keys are changed by setting the keys anew"));
     }
-    let mut given = read_keys(ctx, args, &documents, attributes)?;
+    let mut given = joined(&read_keys(ctx, args, &documents, attributes)?);
     refuse_unfit(server, &mut given)?;
 
     let name = &set_name(server, Some(&args.set), None)?;
@@ -132,7 +132,7 @@ fn addition(
 ) -> Result<Change> {
     let is_one = given.keys.len() == 1;
     let mut after = before.clone().into_owned();
-    let merged = after.merge(given.keys, args.on_conflict)?;
+    let merged = after.place(given.keys, args.on_conflict)?;
     let new = after.keys.len() - before.keys.len();
     let changed = after
         .keys

@@ -1,6 +1,7 @@
 //! What `jwks set` is given: documents, and the keys in them, checked.
 
 use super::SetArgs;
+use crate::commands::adoption::warn_of_losses;
 use crate::commands::input;
 use crate::commands::report::{count, describe, warn_left_out};
 use crate::context::Context;
@@ -11,8 +12,10 @@ use crate::key::attributes::Attributes;
 use crate::key::check::{Breaks, Severity};
 use crate::key::sound::{Sound, sound};
 use crate::keyset::KeySet;
+use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form, Imported};
+use crate::remote::is_address;
 use crate::secret::Secret;
 use std::collections::BTreeSet;
 
@@ -73,7 +76,7 @@ pub fn read_keys(
     args: &SetArgs,
     documents: &[input::Document],
     attributes: &Attributes,
-) -> Result<KeySet<'static>> {
+) -> Result<Vec<Foreign>> {
     let passwords = args.password.existing(ctx);
     let mut opened = Vec::new();
     for document in documents {
@@ -97,19 +100,17 @@ pub fn read_keys(
         _ => error,
     })?;
     warn_left_out(ctx, &names, &imported.notes);
-    let Imported {
-        set: mut given,
-        nameless,
-        ..
-    } = imported;
-    match &args.kid {
-        Some(kid) => given = KeySet::from(vec![import::pick(given.keys, kid)?]),
-        None => nameless
-            .into_iter()
-            .for_each(|i| name_secret(&mut given.keys[i])),
+    let mut given = foreign(ctx, args, &names, imported);
+    if let Some(kid) = &args.kid {
+        let (position, key) = import::pick(keys_of(&given), kid)?;
+        let documents = given.iter().enumerate();
+        let mut places = documents.flat_map(|(i, document)| vec![i; document.set().keys.len()]);
+        let place = places.nth(position).unwrap_or_default();
+        given = vec![given.swap_remove(place).only(key)];
     }
-    let was_empty = given.keys.is_empty();
-    for key in &mut given.keys {
+    let mut keys = keys_of(&given);
+    let was_empty = keys.is_empty();
+    for key in &mut keys {
         // What is no object is left to the check.
         let Ok(mut members) = key.members() else {
             continue;
@@ -117,11 +118,58 @@ pub fn read_keys(
         attributes.fill_in(&mut members);
         *key = Key::from(members);
     }
-    given.keys = check_keys(ctx, args, given.keys)?;
-    if given.keys.is_empty() && !was_empty {
-        return Err(Error::invalid("no key is left to put into the set"));
+    let mut keys = check_keys(ctx, args, keys)?.into_iter();
+    let with_checked = |document: Foreign| {
+        let number = document.set().keys.len();
+        let checked = keys.by_ref().take(number).flatten().collect();
+        document.with_keys(checked)
+    };
+    let given: Vec<_> = given.into_iter().map(with_checked).collect();
+    let is_empty = given.iter().all(|document| document.set().keys.is_empty());
+    match is_empty && !was_empty {
+        true => Err(Error::invalid("no key is left to put into the set")),
+        false => Ok(given),
     }
-    Ok(given)
+}
+
+/// The keys that were read, by where they come from.
+fn foreign(ctx: &Context, args: &SetArgs, names: &[&String], imported: Imported) -> Vec<Foreign> {
+    let Imported {
+        set: mut read,
+        nameless,
+        sources,
+        ..
+    } = imported;
+    if args.kid.is_none() {
+        nameless
+            .into_iter()
+            .for_each(|i| name_secret(&mut read.keys[i]));
+    }
+    let mut keys = std::mem::take(&mut read.keys).into_iter();
+    let mut given = Vec::new();
+    for sources in sources.chunk_by(|one, other| one == other) {
+        let mut set = KeySet::from(keys.by_ref().take(sources.len()).collect::<Vec<_>>());
+        // The members of all sets come with the first keys.
+        set.add_members(&std::mem::take(&mut read));
+        let name = names[sources[0].document];
+        let document = match (is_address(name), sources[0].is_certified) {
+            (true, _) => Foreign::of_address(set, args.adoption.private_parts()),
+            (false, true) => Foreign::of_documents(set),
+            (false, false) => Foreign::of_jwks(set),
+        };
+        warn_of_losses(ctx, name, &document);
+        given.push(document);
+    }
+    if given.is_empty() {
+        given.push(Foreign::of_jwks(read));
+    }
+    given
+}
+
+/// The keys of all documents, in their order.
+fn keys_of(documents: &[Foreign]) -> Vec<Key<'static>> {
+    let keys = documents.iter().flat_map(|document| &document.set().keys);
+    keys.cloned().collect()
 }
 
 /// Names a shared secret that came in another form than JWK, where nothing else can.
@@ -132,8 +180,12 @@ fn name_secret(key: &mut Key<'static>) {
 
 /// Checks the keys. Invalid keys are refused with every finding, left out, or kept with a warning.
 /// An element that is no key at all is left out, and so are members that are broken beside a good
-/// key, unless they are to be kept.
-fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<Vec<Key<'static>>> {
+/// key, unless they are to be kept. A key that is left out is `None`.
+fn check_keys(
+    ctx: &Context,
+    args: &SetArgs,
+    keys: Vec<Key<'static>>,
+) -> Result<Vec<Option<Key<'static>>>> {
     let given = KeySet::from(keys);
     let mut left_out = BTreeSet::new();
     let mut invalid = BTreeSet::new();
@@ -163,14 +215,15 @@ fn check_keys(ctx: &Context, args: &SetArgs, keys: Vec<Key<'static>>) -> Result<
         return Err(Error::invalid(format!("{count}: {}", refused.join("; ")))
             .hint("--skip-invalid takes the other keys, --allow-invalid keeps these as they are"));
     }
-    let kept = given.keys.into_iter().enumerate();
-    let kept = kept.filter(|(index, _)| !left_out.contains(index));
-    Ok(match args.allow_invalid {
-        true => kept.map(|(_, key)| key).collect(),
-        false => kept
-            .map(|(index, key)| without_broken(ctx, index, key))
-            .collect(),
-    })
+    let keys = given.keys.into_iter().enumerate();
+    let kept = keys.map(
+        |(index, key)| match (left_out.contains(&index), args.allow_invalid) {
+            (true, _) => None,
+            (false, true) => Some(key),
+            (false, false) => Some(without_broken(ctx, index, key)),
+        },
+    );
+    Ok(kept.collect())
 }
 
 /// Leaves the broken members of a key out, and warns about them.

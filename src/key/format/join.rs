@@ -5,6 +5,7 @@ use super::contents::Contents;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::members::Members;
+use crate::key::public::is_private;
 use crate::key::thumbprint::thumbprint;
 use std::collections::HashSet;
 
@@ -131,10 +132,6 @@ fn drop_doubles(documents: &mut [Contents]) {
             own => own.is_none(),
         });
     }
-}
-
-fn is_private(key: &Members) -> bool {
-    key.has("d") || key.has("k")
 }
 
 /// Returns true if a certificate is the first one of a key's `x5c`.

@@ -91,6 +91,17 @@ pub struct Imported {
     pub notes: Vec<Note>,
     /// The positions of the shared secrets without a kid that came in another form than JWK.
     pub nameless: Vec<usize>,
+    /// Where each key comes from.
+    pub sources: Vec<Source>,
+}
+
+/// Where a key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The position of the document.
+    pub document: usize,
+    /// Whether it came in another form than JWK, or its certificate did.
+    pub is_certified: bool,
 }
 
 /// Reads the keys of one foreign document, as a set; see [`open`] and [`join`].
@@ -138,16 +149,32 @@ pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
 pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
     let contents = opened.iter_mut().map(|one| mem::take(&mut one.contents));
     let mut contents: Vec<_> = contents.collect();
+    let lengths = |opened: &[Opened]| -> Vec<usize> {
+        let keys = opened.iter().flat_map(|one| &one.jwks.keys);
+        keys.map(|key| key.json().len()).collect()
+    };
+    let before = lengths(&opened);
     let jwks = opened.iter_mut().flat_map(|one| &mut one.jwks.keys);
     let mut notes = format::join::join(&mut contents, jwks)?;
     let mut imported = Imported {
         set: KeySet::default(),
         notes: Vec::new(),
         nameless: Vec::new(),
+        sources: Vec::new(),
     };
+    let after = lengths(&opened);
+    let mut joined = before.iter().zip(&after).map(|(one, other)| one != other);
     let mut left_out = Vec::new();
     for (i, (one, contents)) in opened.into_iter().zip(contents).enumerate() {
         let first = imported.set.keys.len();
+        let jwks = joined.by_ref().take(one.jwks.keys.len());
+        let certified = jwks.chain(contents.keys.iter().map(|_| true));
+        imported
+            .sources
+            .extend(certified.map(|is_certified| Source {
+                document: i,
+                is_certified,
+            }));
         imported.set.add_members(&one.jwks);
         imported.set.keys.extend(one.jwks.keys);
         imported
@@ -363,12 +390,12 @@ fn secret(octets: &[u8]) -> Result<KeySet<'static>> {
 }
 
 /// Picks the key with a kid among keys that were read; or gives the kid to the only one there is,
-/// where that has none of its own or is named by its thumbprint.
-pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<Key<'static>> {
+/// where that has none of its own or is named by its thumbprint. Returns its position, too.
+pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<(usize, Key<'static>)> {
     let missing = || Error::not_found(format!("no key {kid:?} in the input"));
     let given = KeySet::from(keys);
     match (&given.with_kid(kid)[..], &given.keys[..]) {
-        ([one], _) => Ok(given.keys[*one].clone()),
+        ([one], _) => Ok((*one, given.keys[*one].clone())),
         ([], [only]) => {
             let members = only.members().unwrap_or_default();
             match members.string("kid") {
@@ -377,7 +404,7 @@ pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<Key<'static>> {
                 }
                 _ => {
                     check_kid(kid)?;
-                    Ok(Key::from(members.clone().with_kid(kid)))
+                    Ok((0, Key::from(members.clone().with_kid(kid))))
                 }
             }
         }

@@ -17,12 +17,12 @@ impl Plan {
     pub(super) fn put_the_signer_first(
         &mut self,
         local: &KeySet,
-        states: &[State],
+        states: &[Option<State>],
         now: Option<&Key>,
         only_named: bool,
     ) {
         let signers = local.keys.iter().zip(states).filter(|(key, state)| {
-            **state == State::Active && Header::of(key).effective_use() == Some("sig")
+            **state == Some(State::Active) && Header::of(key).effective_use() == Some("sig")
         });
         let signers: HashSet<_> = signers.map(|(key, _)| identity(key)).collect();
         let keys = &mut self.set.keys;
@@ -89,7 +89,7 @@ pub fn successors(
         if let Some(kid) = header.kid.as_deref() {
             with_kid.entry(kid).or_insert(header);
         }
-        if *state == State::Active {
+        if *state == Some(State::Active) {
             signing.entry(lifecycle::line(header)).or_insert(header);
         }
     }

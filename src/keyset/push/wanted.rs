@@ -23,7 +23,7 @@ pub enum Wanted {
 /// What is wanted of a local key.
 pub fn wanted(
     key: &Key,
-    state: State,
+    state: Option<State>,
     storage: &Storage,
     policy: Policy,
     budget: &Budget,
@@ -35,7 +35,7 @@ pub fn wanted(
     if !policy.only.is_empty() && !policy.only.iter().any(is_named) {
         return Wanted::NotNamed;
     }
-    if state == State::Expired {
+    if state == Some(State::Expired) {
         return Wanted::Expired;
     }
     let public = public_form(key, Dates::Keep, budget);
@@ -103,13 +103,18 @@ fn private_form(key: &Key, mut form: Members<'static>, broken: &[&str]) -> Membe
     form
 }
 
-fn sends_private_part(key: &Key, state: State, storage: &Storage, private: Private) -> bool {
+fn sends_private_part(
+    key: &Key,
+    state: Option<State>,
+    storage: &Storage,
+    private: Private,
+) -> bool {
     match private {
         Private::None => false,
         Private::All => has_private_member(key),
         Private::Signing => {
             storage.signs
-                && state == State::Active
+                && state == Some(State::Active)
                 && Header::of(key).effective_use() == Some("sig")
                 && has_private_member(key)
         }

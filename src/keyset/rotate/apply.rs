@@ -1,10 +1,10 @@
 //! Carrying out a plan.
 
-use super::lines::REVOKED;
 use super::{NewKey, Plan, Successor, Template};
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::members::Members;
+use crate::key::public::REVOKED;
 use crate::key::summary::{Header, SUCCESSOR};
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;

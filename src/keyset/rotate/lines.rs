@@ -1,6 +1,6 @@
 //! A set seen line by line, with what a rotation may count on.
 
-use super::super::lifecycle::{self, State, line, line_name, rank, states_of};
+use super::super::lifecycle::{self, State, can_sign, line, line_name, rank, states_of};
 use super::Policy;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -10,10 +10,6 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
-
-/// The member that says since when, and why, a key is not to be trusted (OpenID Federation 1.0
-/// section 8.7.3).
-pub(super) const REVOKED: &str = "revoked";
 
 /// Positions in one line.
 #[derive(Clone, Copy, Default)]
@@ -83,18 +79,14 @@ impl<'s> Lines<'s> {
                 }
             }
         }
+        let counts: Vec<_> = set.keys.iter().map(can_sign).collect();
         let private = (0..headers.len()).filter(|i| is_private(&set.keys[*i]));
-        let (counting, unsound): (Vec<usize>, Vec<usize>) =
-            private.partition(|i| is_without_fault(&set.keys[*i]));
-        let among: Vec<_> = counting.iter().map(|i| headers[*i].clone()).collect();
-        let mut states = vec![None; headers.len()];
-        for (position, state) in counting.iter().zip(states_of(&among, now)) {
-            states[*position] = Some(state);
+        let unsound = private.filter(|i| !counts[*i]).collect();
+        let mut states = states_of(&headers, now, |i| counts[i]);
+        for (state, counts) in states.iter_mut().zip(&counts) {
+            *state = state.filter(|_| *counts);
         }
-        let mut successors = vec![None; headers.len()];
-        for (position, successor) in counting.iter().zip(lifecycle::successors(&among)) {
-            successors[*position] = successor.map(|i| counting[i]);
-        }
+        let successors = lifecycle::successors(&headers, |i| counts[i]);
         let mut leading: HashMap<String, Vec<usize>> = HashMap::new();
         for (position, header) in headers.iter().enumerate() {
             if let Some(successor) = header.successor.as_deref()

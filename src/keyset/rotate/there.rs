@@ -1,10 +1,10 @@
 //! What a server that is told of a set has made of it so far: the key that it signs with, and those
 //! that its verifiers have seen.
 
-use super::super::lifecycle::{line, rank};
-use super::lines::{REVOKED, is_private, is_without_fault};
+use super::super::lifecycle::{can_sign, line, rank};
 use super::{Plan, Policy};
 use crate::key::Key;
+use crate::key::public::REVOKED;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::merge::KeyName;
@@ -36,8 +36,7 @@ pub(super) fn allow_for(
     let names: Vec<_> = set.keys.iter().map(KeyName::of).collect();
     let is_trusted = |i: usize| {
         let key = &set.keys[i];
-        let is_ours = is_private(key) && is_without_fault(key);
-        is_ours && !compromised.contains(&i) && !is_revoked(key)
+        can_sign(key) && !compromised.contains(&i) && !is_revoked(key)
     };
     let is_trusted: Vec<_> = (0..names.len()).map(is_trusted).collect();
     let end = policy.now.saturating_add(policy.schedule.grace());

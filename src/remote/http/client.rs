@@ -331,7 +331,8 @@ impl Client {
             Some(value.to_owned())
         };
         let encoding = header("content-encoding").filter(|encoding| encoding != "identity");
-        let (location, retry_after) = (header("location"), retry_after(response.headers()));
+        let (location, now) = (header("location"), jiff::Timestamp::now());
+        let retry_after = retry_after(response.headers(), now);
         if let Some(encoding) = encoding {
             return Err(Error::remote(format!(
                 "the answer to {call} is packed ({encoding}), which was not asked for"

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::request::{Request, Retries, Verdict};
+use jiff::Timestamp;
 use std::io;
 use std::time::Duration;
 use ureq::Timeout;
@@ -81,13 +82,13 @@ pub fn jittered(pause: Duration) -> Duration {
     pause * 3 / 4 + pause * (random % 512) as u32 / 1024
 }
 
-/// How long a server asks to wait: `Retry-After` (RFC 9110 section 10.2.3: seconds or a date), or
-/// the seconds to the reset of a rate limit.
-pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// Returns how long a server asks to wait: `Retry-After` (RFC 9110 section 10.2.3: seconds or a
+/// date), or the seconds to the reset of a rate limit.
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     if let Some(value) = text(headers, "retry-after") {
         let until = || {
             let date = jiff::fmt::rfc2822::parse(value).ok()?;
-            let seconds = date.timestamp().as_second() - jiff::Timestamp::now().as_second();
+            let seconds = date.timestamp().as_second() - now.as_second();
             Some(seconds.max(0) as u64)
         };
         let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -101,4 +102,30 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_asks_for_seconds_or_names_a_date() {
+        let now: Timestamp = "2026-12-31T23:59:50Z".parse().unwrap();
+        for (name, value, seconds) in [
+            ("retry-after", "0", Some(0)),
+            ("retry-after", "3600", Some(3600)),
+            ("retry-after", "99999999999999999999", Some(u64::MAX)),
+            ("retry-after", "Fri, 01 Jan 2027 00:00:20 GMT", Some(30)),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+            ("retry-after", "whenever you like", None),
+            ("retry-after", "", None),
+            ("x-ratelimit-reset", "7", Some(7)),
+            ("x-ratelimit-reset", "soon", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            let asked = retry_after(&headers, now);
+            assert_eq!(asked, seconds.map(Duration::from_secs), "{name}: {value}");
+        }
+    }
 }

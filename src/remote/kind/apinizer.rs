@@ -9,6 +9,7 @@ use crate::key::Key;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
+use crate::keyset::adopt::Origin;
 use crate::keyset::storage::Storage;
 use crate::remote::http::{Retries, Traffic};
 use crate::remote::place::{Place, parse_setting};
@@ -39,6 +40,7 @@ pub static APINIZER: Kind = Kind {
         Operation::DeleteSet,
         Operation::DeleteKey,
     ],
+    origin: Origin::Signer,
     storage: Storage {
         members: Some(MEMBERS),
         signs: true,

@@ -6,6 +6,7 @@ use crate::key::Key;
 use crate::key::members::{Members, quoted};
 use crate::key::public::has_private_member;
 use crate::keyset::KeySet;
+use crate::keyset::adopt::Origin;
 use crate::keyset::import;
 use crate::keyset::storage::Storage;
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
@@ -45,6 +46,7 @@ const COMMON: Kind = Kind {
         Operation::DeleteKey,
         Operation::NameSigner,
     ],
+    origin: Origin::Signer,
     storage: Storage {
         signs: true,
         ..Storage::FAITHFUL

@@ -3,6 +3,7 @@
 use super::{Auth, Form, Kind, Operation, Server, Sets};
 use crate::error::Result;
 use crate::keyset::KeySet;
+use crate::keyset::adopt::Origin;
 use crate::keyset::storage::Storage;
 use crate::remote::http::{Client, Request, Retries, Traffic};
 use crate::remote::place::parse_address;
@@ -17,6 +18,7 @@ pub static CLERK: Kind = Kind {
     token_variables: &["CLERK_SECRET_KEY", "CLERK_BEARER_AUTH"],
     sets: Sets::One,
     can: &[Operation::List, Operation::Get],
+    origin: Origin::Publisher,
     storage: Storage::FAITHFUL,
     traffic: Traffic::Private,
     // Its own clients go on for a minute.

@@ -10,6 +10,7 @@ use crate::key::members::Members;
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
+use crate::keyset::adopt::Origin;
 use crate::keyset::storage::Storage;
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::remote::place::{Place, parse_address, parse_setting};
@@ -43,6 +44,7 @@ const COMMON: Kind = Kind {
         Operation::DeleteSet,
         Operation::DeleteKey,
     ],
+    origin: Origin::Signer,
     storage: Storage {
         members: Some(MEMBERS),
         kid: |kid, _| kid.to_owned(),

@@ -11,6 +11,7 @@ use super::place::Place;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
+use crate::keyset::adopt::Origin;
 use crate::keyset::storage::Storage;
 use crate::secret::Secret;
 use std::fmt;
@@ -103,6 +104,8 @@ pub struct Kind {
     pub sets: Sets,
     /// What it can do.
     pub can: &'static [Operation],
+    /// Whether it publishes keys, or holds private ones and signs with them.
+    pub origin: Origin,
     /// What it makes of keys.
     pub storage: Storage,
     /// What its calls carry.

@@ -3,6 +3,7 @@
 use super::{Auth, Form, Kind, Operation, Server, Sets};
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
+use crate::keyset::adopt::Origin;
 use crate::keyset::storage::Storage;
 use crate::remote::http::{Client, Request, Retries, Traffic, show};
 use crate::remote::place::{Place, parse_address, parse_setting};
@@ -21,6 +22,7 @@ const COMMON: Kind = Kind {
     token_variables: &[],
     sets: Sets::One,
     can: &[Operation::List, Operation::Get],
+    origin: Origin::Publisher,
     storage: Storage::FAITHFUL,
     traffic: Traffic::Public,
     retries: Retries::USUAL,

@@ -2,7 +2,7 @@
 
 use super::{desk, open, read_jwe, run, with, with_a_set};
 use crate::crash::{assert_all_private, assert_both_seen, calls_of, kill};
-use crate::support::{JWKS, Sandbox, finish, has_tool};
+use crate::support::{JWKS, LOCK_WAIT, Sandbox, finish, has_tool, wait_until};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fs;
@@ -268,8 +268,8 @@ fn eight_writers_at_once_lose_no_key() {
     let sandbox = with_a_set();
     let (workers, each) = (8, 10);
     let work = || -> Vec<String> {
-        let create = "create api --alg HS256 --kid-from uuid -q";
-        let create = || open(&sandbox, create).ok().stdout;
+        let create = format!("create api --alg HS256 --kid-from uuid -q --lock-wait {LOCK_WAIT}");
+        let create = || open(&sandbox, &create).ok().stdout;
         (0..each).map(|_| create().trim().to_owned()).collect()
     };
     let printed: HashSet<String> = std::thread::scope(|scope| {
@@ -294,8 +294,9 @@ fn a_set_that_becomes_encrypted_meanwhile_loses_nothing() {
     run(&sandbox, "create api --kid first").ok();
     let printed: Vec<String> = std::thread::scope(|scope| {
         let work = || {
-            let create = "create api --alg HS256 --kid-from uuid -q";
-            let runs = (0..20).map(|_| run(&sandbox, create));
+            let create =
+                format!("create api --alg HS256 --kid-from uuid -q --lock-wait {LOCK_WAIT}");
+            let runs = (0..20).map(|_| run(&sandbox, &create));
             let done = runs.filter(|run| match run.code {
                 Some(0) => true,
                 Some(4 | 7) => false,
@@ -305,8 +306,8 @@ fn a_set_that_becomes_encrypted_meanwhile_loses_nothing() {
             kids.collect::<Vec<_>>()
         };
         let writers: [_; 3] = std::array::from_fn(|_| scope.spawn(work));
-        let encrypt = ENCRYPT.split(' ');
-        sandbox.run(encrypt).ok();
+        let encrypt = format!("{ENCRYPT} --lock-wait {LOCK_WAIT}");
+        run(&sandbox, &encrypt).ok();
         let kids = writers.map(|writer| writer.join().expect("a writer"));
         kids.concat()
     });
@@ -339,18 +340,22 @@ fn a_set_that_changes_its_name_is_seen() {
             if flip == ENCRYPT {
                 run(&sandbox, "create api --kid first").ok();
             }
+            // The reader stops after its first look, and goes on when the set has its other name.
             let mut strace = sandbox.command("strace");
-            strace.args(["-f", "-qq", "-o", "/dev/null", "-P"]);
-            strace.arg(sandbox.store().join("api.jwe"));
-            // The second look waits until the set has its other name.
-            strace.args(["-e", "inject=%%stat:delay_enter=1500000:when=1"]);
+            strace.args(["-f", "-qq", "-o", "trace", "-P"]);
+            strace.arg(sandbox.store().join("api.json"));
+            strace.args(["-e", "inject=%%stat:signal=STOP:when=1"]);
             strace.arg(JWKS).args(reader.split(' '));
             strace.args(["--passphrase-file", "passphrase.txt"]);
+            let trace = || fs::read_to_string(sandbox.path().join("trace")).unwrap_or_default();
             let reading = std::thread::scope(|scope| {
                 let reading = scope.spawn(|| finish(&mut strace));
-                std::thread::sleep(std::time::Duration::from_millis(500));
-                sandbox.run(flip.split(' ')).ok();
-                assert!(!reading.is_finished(), "the change came too late");
+                wait_until("the reader stops", || trace().contains("stopped by"));
+                let flipped = sandbox.run(flip.split(' '));
+                let trace = trace();
+                let process = trace.split(' ').next().expect("a process");
+                finish(sandbox.command("kill").args(["-CONT", process])).ok();
+                flipped.ok();
                 reading.join().expect("the reader")
             });
             // A change may be refused, for the set was encrypted or decrypted meanwhile.

@@ -20,7 +20,7 @@ fn asked(run: &Run, question: &str) -> usize {
 
 #[test]
 fn a_new_one_is_typed_twice() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = desk();
@@ -51,7 +51,7 @@ fn a_new_one_is_typed_twice() {
 
 #[test]
 fn the_one_that_is_there_is_typed_once() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = with_a_set();
@@ -82,7 +82,7 @@ fn the_one_that_is_there_is_typed_once() {
 
 #[test]
 fn it_is_typed_once_for_many_sets() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = with_a_set();
@@ -113,7 +113,7 @@ fn it_is_typed_once_for_many_sets() {
 /// Sets with passphrases of their own: each that the ones before do not open is asked for.
 #[test]
 fn another_set_with_another_one_is_asked_for() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = with_a_set();
@@ -126,7 +126,7 @@ fn another_set_with_another_one_is_asked_for() {
 
 #[test]
 fn passwd_asks_for_the_old_one_and_twice_for_the_new_one() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = with_a_set();
@@ -149,7 +149,7 @@ fn passwd_asks_for_the_old_one_and_twice_for_the_new_one() {
 /// Ctrl-C at a question changes nothing, and the terminal shows again what is typed.
 #[test]
 fn an_interrupted_question_leaves_all_as_it_was() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = with_a_set();

@@ -261,7 +261,7 @@ fn what_was_pushed_is_the_same_there_and_pulled_again() {
     let again = gateway.run("push api gate --yes --json").ok().json();
     assert_eq!(again["changed"], false);
     assert_eq!(gateway.writes(), ["POST /"; 2]);
-    gateway.run("pull gate copy").ok();
+    gateway.run("pull gate copy --yes").ok();
     let private = |set: &str| gateway.key(set, "one")["d"].clone();
     assert_eq!(private("copy"), private("api"));
     gateway.run("create api --kid three --alg ES384").ok();
@@ -342,8 +342,8 @@ fn a_create_that_was_never_answered_is_settled_by_a_look() {
     for (stored, code) in [(true, 0), (false, 6)] {
         let gateway = Gateway::start(Envelope::Success);
         gateway.write_own_key("two");
-        gateway.apinizer.create_times_out_next(stored);
-        let set = "set Orders own.json --remote gate --yes --timeout 2";
+        gateway.apinizer.create_is_cut_next(stored);
+        let set = "set Orders own.json --remote gate --yes";
         let run = gateway.run(set);
         assert_eq!(run.code, Some(code), "{run:#?}");
         assert!(!run.stderr.contains("may have carried it out"), "{run:#?}");
@@ -356,24 +356,24 @@ fn a_create_that_was_never_answered_is_settled_by_a_look() {
 #[test]
 fn a_create_is_not_settled_by_an_older_object() {
     let gateway = Gateway::with_a_key(Envelope::Success);
-    gateway.apinizer.create_times_out_next(false);
+    gateway.apinizer.create_is_cut_next(false);
     let create = "create Orders --kid first --from-url http://127.0.0.1:9/ --remote gate";
-    let run = gateway.run(&format!("{create} --timeout 2"));
+    let run = gateway.run(create);
     assert!(matches!(run.code, Some(4 | 6)), "{run:#?}");
 }
 
 /// Puts new key material into the object with the kid of `own.json`.
-const REPLACE: &str = "set Orders own.json --on-conflict replace --remote gate --yes --timeout 2";
+const REPLACE: &str = "set Orders own.json --on-conflict replace --remote gate --yes";
 
 /// New key material takes a DELETE and a POST. Where the second fails the old key is put back; where
 /// that fails as well it is said, and the same command brings the new one.
 #[test]
 fn a_replacement_that_fails_half_way_is_repaired_by_repeating_it() {
     let fails: fn(&Apinizer) = |apinizer| apinizer.create_fails_next();
-    let times_out: fn(&Apinizer) = |apinizer| apinizer.create_times_out_next(false);
+    let is_cut: fn(&Apinizer) = |apinizer| apinizer.create_is_cut_next(false);
     for (faults, said) in [
         (&[fails][..], "first is as it was"),
-        (&[times_out], "first is as it was"),
+        (&[is_cut], "first is as it was"),
         (&[fails, fails], "first is deleted, and not created again"),
     ] {
         let gateway = Gateway::with_a_key(Envelope::Success);

@@ -343,7 +343,7 @@ fn what_was_pushed_is_pulled_again_and_not_pushed_twice() {
         assert_eq!(second["sent"], json!([]));
         assert_eq!(service.posts().len(), 1);
         service.run("diff api prod --exit-code").ok();
-        service.run("pull prod copy").ok();
+        service.run("pull prod copy --yes").ok();
         let whole = |set: &str| service.run(&format!("get {set} --private")).ok().json();
         assert_eq!(whole("copy"), whole("api"));
     }

@@ -7,12 +7,11 @@ use crate::remotes;
 use crate::servers::hydra::{Hydra, Version};
 use crate::servers::tls::{Authority, Certificate, Tls};
 use crate::servers::{Answer, Call};
-use crate::support::{JWKS, Run, Sandbox, finish, vectors};
+use crate::support::{JWKS, Run, Sandbox, finish, vectors, wait_until};
 use crate::wire::{each, name_server, nobody};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 const TOKEN: &str = "canary+token/5d1f8c2b9a4e7730==";
 
@@ -356,10 +355,6 @@ fn the_list_of_processes_shows_nothing() {
 
 /// Waits until a call has come in.
 pub fn wait_for(hydra: &Hydra, method: &str) {
-    let start = Instant::now();
     let is_there = |line: &String| line.starts_with(method);
-    while !hydra.server.lines().iter().any(is_there) {
-        assert!(start.elapsed() < Duration::from_secs(10), "no {method}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until(method, || hydra.server.lines().iter().any(is_there));
 }

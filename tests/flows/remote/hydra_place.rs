@@ -103,7 +103,7 @@ fn a_set_there_may_have_colons_in_its_name() {
             refused.stderr.contains("jwks pull REMOTE SET"),
             "{refused:#?}"
         );
-        site.ok("pull prod:team:api local");
+        site.ok("pull prod:team:api local --yes");
         site.ok("push local prod:team:copy --yes");
         assert_eq!(
             site.hydra.keys("team:copy").len(),

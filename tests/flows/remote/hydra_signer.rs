@@ -140,7 +140,7 @@ fn what_was_pulled_is_pushed_with_the_same_signer() {
             site.ok(&format!("create api --remote prod --alg ES512 --kid {kid}"));
         }
         let signer = site.hydra.signer("api");
-        site.ok("pull prod:api");
+        site.ok("pull prod:api --yes");
         let listed = site.json("list api --json");
         let mut keys = listed["keys"].as_array().expect("keys").iter();
         let active = keys
@@ -240,7 +240,7 @@ fn a_key_that_the_server_made_signs_on_after_pull_and_push() {
     site.ok("create api --kid mine");
     site.ok("push api prod --yes");
     site.ok("create api --remote prod --kid theirs");
-    site.ok("pull prod:api");
+    site.ok("pull prod:api --yes");
     site.ok("push api prod --yes");
     assert_eq!(site.hydra.signer("api").as_deref(), Some("theirs"));
 }

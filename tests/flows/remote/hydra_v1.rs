@@ -116,7 +116,7 @@ fn what_was_pulled_is_pushed_without_a_change() {
             site.ok(&format!("create api --remote prod --alg {alg} --kid {alg}"));
         }
         let before = site.hydra.keys("api");
-        site.ok("pull prod:api");
+        site.ok("pull prod:api --yes");
         assert_eq!(site.local("api").len(), 3);
         site.hydra.server.forget_calls();
         site.ok("push api prod --yes");
@@ -152,7 +152,7 @@ fn a_kid_without_a_prefix_is_read_and_pushed_as_it_is() {
         let key = site.json("get api bare --remote prod --private");
         assert_eq!(key["d"], bare["d"]);
         let before = site.hydra.keys("api");
-        site.ok("pull prod:api");
+        site.ok("pull prod:api --yes");
         site.ok("push api prod --yes");
         assert_eq!(site.hydra.keys("api"), before);
     });

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::remotes::{CONFIGURATION, add, file, kept, text};
-use crate::support::Sandbox;
+use crate::support::{LOCK_WAIT, Sandbox};
 use crate::wire::sandbox_with;
 use serde_json::json;
 use std::fs;
@@ -57,9 +57,9 @@ fn many_at_once_lose_none() {
     let sandbox = Sandbox::new();
     std::thread::scope(|scope| {
         for number in 0..32 {
-            let name = format!("server-{number}");
             let sandbox = &sandbox;
-            scope.spawn(move || sandbox.ok(["remote", "add", &name, "--kind", "clerk"]));
+            let add = format!("remote add server-{number} --kind clerk --lock-wait {LOCK_WAIT}");
+            scope.spawn(move || sandbox.ok(add.split(' ')));
         }
     });
     let list = sandbox.json(["remote", "list", "--json"]);

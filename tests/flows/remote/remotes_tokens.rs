@@ -6,12 +6,10 @@ use crate::remotes::text;
 use crate::servers::clerk::Clerk;
 use crate::servers::{Answer, Server};
 use crate::support::{JWKS, Run, Sandbox, finish, has_tool};
+use crate::terminal::on_terminal;
 use crate::wire::{PUBLIC_SET, name_server, sandbox_with};
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
-use std::time::Duration;
 
 const TOKEN: &str = "canary-token-5d1f";
 
@@ -35,33 +33,6 @@ fn test(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Run {
     let mut command = sandbox.command(JWKS);
     command.envs(variables.iter().copied());
     finish(command.args(["remote", "test", "prod"]))
-}
-
-/// Runs a command line on a terminal, and types an answer once the question is there. What the
-/// terminal shows comes back as standard output.
-fn asked(sandbox: &Sandbox, line: &str, question: &str, typed: &str) -> Run {
-    let line = format!("stty cols 80 rows 24; {line}");
-    let mut command = sandbox.command("script");
-    command.args(["-q", "-e", "-c", &line, "/dev/null"]);
-    command.env("TERM", "xterm").stdin(Stdio::piped());
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("script");
-    let mut keyboard = child.stdin.take().expect("a keyboard");
-    let mut screen = child.stdout.take().expect("a screen");
-    let (mut shown, mut buffer) = (Vec::new(), [0; 1024]);
-    let mut is_typed = false;
-    while let Ok(read @ 1..) = screen.read(&mut buffer) {
-        shown.extend(&buffer[..read]);
-        if !is_typed && String::from_utf8_lossy(&shown).contains(question) {
-            is_typed = true;
-            // A person takes a moment.
-            std::thread::sleep(Duration::from_millis(200));
-            let _ = keyboard.write_all(typed.as_bytes());
-        }
-    }
-    drop(keyboard);
-    let mut run = Run::from(child.wait_with_output().expect("script ends"));
-    run.stdout = String::from_utf8_lossy(&shown).into_owned();
-    run
 }
 
 #[test]
@@ -310,40 +281,24 @@ fn a_refused_token_is_told_from_a_missing_right() {
 
 #[test]
 fn a_person_at_a_terminal_is_asked_and_not_overheard() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let server = listener();
     let sandbox = sandbox_with("clerk", &server.address(), &[]);
     let typed = format!("{TOKEN}\n");
-    let run = asked(
-        &sandbox,
-        "jwks remote test prod",
-        "Token for prod: ",
-        &typed,
-    )
-    .ok();
+    let run = on_terminal(&sandbox, "jwks remote test prod", &typed, &[]).ok();
     assert!(!run.stdout.contains(TOKEN), "{run:#?}");
     assert!(run.stdout.contains("the prompt"), "{run:#?}");
     assert_eq!(authorization(&server), bearer());
 
     server.forget_calls();
-    let empty = asked(&sandbox, "jwks remote test prod", "Token for prod: ", "\n");
+    let empty = on_terminal(&sandbox, "jwks remote test prod", "\n", &[]);
     assert_eq!(empty.code, Some(7), "{empty:#?}");
-    let quiet = asked(
-        &sandbox,
-        "jwks remote test prod --no-input",
-        "Token for",
-        "",
-    );
+    let quiet = on_terminal(&sandbox, "jwks remote test prod --no-input", "", &[]);
     assert_eq!(quiet.code, Some(7), "{quiet:#?}");
     assert!(!quiet.stdout.contains("Token for prod: "), "{quiet:#?}");
-    let piped = asked(
-        &sandbox,
-        "jwks remote test prod < /dev/null",
-        "Token for",
-        "",
-    );
+    let piped = on_terminal(&sandbox, "jwks remote test prod < /dev/null", "", &[]);
     assert_eq!(piped.code, Some(7), "{piped:#?}");
     assert_eq!(server.calls().len(), 0);
 }
@@ -351,12 +306,12 @@ fn a_person_at_a_terminal_is_asked_and_not_overheard() {
 /// Ctrl-C at the question ends the program, and typing is seen again afterwards.
 #[test]
 fn an_interrupted_question_leaves_the_terminal_as_it_was() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = sandbox_with("clerk", "http://127.0.0.1:9", &[]);
     let line = "trap : INT; jwks remote test prod; echo code $?; stty -a";
-    let run = asked(&sandbox, line, "Token for prod: ", "\u{3}");
+    let run = on_terminal(&sandbox, line, "\u{3}", &[]);
     assert!(run.stdout.contains("code 130"), "{run:#?}");
     assert!(run.stdout.contains(" echo "), "{run:#?}");
 }

@@ -15,7 +15,7 @@ fn find<'k>(keys: &'k [Value], kid: &str) -> &'k Value {
 fn a_set_is_taken_in_with_its_private_keys() {
     let site = Site::newest();
     site.ok("create api --remote prod --kid first");
-    let report = site.json("pull prod:api --json");
+    let report = site.json("pull prod:api --yes --json");
     assert_eq!(
         report,
         json!({
@@ -43,8 +43,13 @@ fn a_set_is_taken_in_without_them() {
         json!([{"kid": "first", "private": false}])
     );
     assert_eq!(site.local("api"), [public(&site.hydra.keys("api")[0])]);
-    // The private part comes when it is asked for.
-    let report = site.json("pull prod:api --json");
+    // The private part comes when it is asked for, and confirmed.
+    let refused = site.run("pull prod:api").fails(4);
+    assert!(
+        refused.stderr.contains("private keys from prod:api: first"),
+        "{refused:#?}"
+    );
+    let report = site.json("pull prod:api --yes --json");
     assert_eq!(
         report["received"],
         json!([{"kid": "first", "private": true}])
@@ -56,7 +61,7 @@ fn a_set_is_taken_in_without_them() {
 fn a_pull_takes_another_name_for_the_set() {
     let site = Site::newest();
     site.ok("create hydra.openid.id-token --remote prod --kid first");
-    site.ok("pull prod:hydra.openid.id-token tokens");
+    site.ok("pull prod:hydra.openid.id-token tokens --yes");
     assert_eq!(site.sandbox.store_entries(), [".lock", "tokens.json"]);
     site.ok("diff tokens prod:hydra.openid.id-token --exit-code");
 }
@@ -99,9 +104,10 @@ fn a_public_key_never_takes_the_place_of_a_private_one() {
 }
 
 #[test]
-fn what_the_server_says_otherwise_is_an_update() {
+fn what_the_server_says_otherwise_of_our_key_is_taken_by_name_only() {
     let site = Site::newest();
     site.ok("create api --kid mine");
+    let before = site.sandbox.read_set("api");
     let mut theirs = site.local("api")[0].clone();
     theirs["use"] = "enc".into();
     theirs["alg"] = "ECDH-ES".into();
@@ -111,9 +117,25 @@ fn what_the_server_says_otherwise_is_an_update() {
     members.sort();
     assert!(members.starts_with(&["alg".to_owned()]) && members.contains(&"use".to_owned()));
     let report = site.json("pull prod:api --json");
+    assert_eq!(
+        report["differs"],
+        json!([{"kid": "mine", "members": ["use", "alg"]}])
+    );
+    assert_eq!(site.sandbox.read_set("api"), before);
+    let refused = site.run("pull prod:api --take use,alg").fails(4);
+    assert!(
+        refused.stderr.contains("active key of enc ECDH-ES"),
+        "{refused:#?}"
+    );
+    let report = site.json("pull prod:api --take use,alg --yes --json");
     assert_eq!(kids(&report["received"]), ["mine"]);
     assert_eq!(site.local("api")[0]["alg"], "ECDH-ES");
     assert!(site.local("api")[0]["d"].is_string());
+    let unknown = site.run("pull prod:api --take d").fails(2);
+    assert!(
+        unknown.stderr.contains("members to take: kid, alg"),
+        "{unknown:#?}"
+    );
 }
 
 fn kids_of_members(changed: &Value) -> Vec<String> {
@@ -147,7 +169,7 @@ fn a_kid_conflict_changes_nothing_unless_decided() {
 fn a_kid_conflict_is_decided_for_the_key_here() {
     let site = in_conflict();
     let mine = site.local("api")[0].clone();
-    let report = site.json("pull prod:api --on-conflict skip --json");
+    let report = site.json("pull prod:api --on-conflict skip --yes --json");
     assert_eq!(kids(&report["received"]), ["other"]);
     assert_eq!(find(&site.local("api"), "same"), &mine);
     assert_eq!(site.local("api").len(), 2);
@@ -178,7 +200,7 @@ fn a_kid_conflict_is_decided_for_the_key_there() {
 fn a_kid_conflict_is_decided_for_both() {
     let site = in_conflict();
     let mine = site.local("api")[0].clone();
-    let report = site.json("pull prod:api --on-conflict rekey --json");
+    let report = site.json("pull prod:api --on-conflict rekey --yes --json");
     assert_eq!(site.local("api").len(), 3);
     assert_eq!(find(&site.local("api"), "same"), &mine);
     let thumbprints = site.json("list api --remote prod --json");
@@ -218,7 +240,7 @@ fn an_invalid_key_is_kept_as_it_is_and_flagged() {
     let [good, mut off] = ["good", "off"].map(|kid| site.key(kid, ""));
     off["x"] = off["y"].clone();
     site.hydra.put("api", &set_of(&[&good, &off]));
-    let run = site.ok("pull prod:api");
+    let run = site.ok("pull prod:api --yes");
     assert!(run.stderr.contains("off"), "{run:#?}");
     assert!(run.stderr.contains("warning: "), "{run:#?}");
     assert_eq!(find(&site.local("api"), "off")["x"], off["x"]);

@@ -125,8 +125,8 @@ fn hostile_yaml_is_refused() {
         let file = sandbox.write("manifest.yaml", &manifest);
         let arguments = ["set", "api", &file];
         sandbox.run(arguments).fails(5);
-        if let Some((_, cost)) = sandbox.measure(arguments) {
-            assert!(cost.mib < 300, "{cost:?}: {}", &manifest[..60]);
+        if let Some((_, mib)) = sandbox.peak_memory(arguments) {
+            assert!(mib < 300, "{mib} MiB: {}", &manifest[..60]);
         }
     }
     assert!(sandbox.store_entries().is_empty());

@@ -117,7 +117,7 @@ fn nobody_is_asked_without_a_terminal() {
 /// A person is asked once for each file, by its name, and what is typed is not shown.
 #[test]
 fn a_person_is_asked_once_a_file() {
-    if !has_tool("script") {
+    if !has_tool("setsid") {
         return;
     }
     let sandbox = Sandbox::new();

@@ -2,6 +2,7 @@
 
 mod object;
 
+use super::front::{self, Front};
 use super::{Answer, Call, Server, lock, public_form};
 use object::Object;
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ pub enum Envelope {
 
 /// An Apinizer with one project.
 pub struct Apinizer {
+    front: Front,
     pub server: Server,
     state: Arc<Mutex<State>>,
 }
@@ -37,7 +39,7 @@ struct State {
     without_permission: bool,
     failing_deployments: usize,
     failing_creates: usize,
-    /// That the next create is never answered, and whether it is carried out.
+    /// If the connection is cut at the next create, whether that create is carried out.
     unanswered_create: Option<bool>,
 }
 
@@ -81,12 +83,16 @@ impl Apinizer {
         }));
         let served = Arc::clone(&state);
         let server = Server::start(move |call| lock(&served).answer(call));
-        Apinizer { server, state }
+        Apinizer {
+            front: Front::start(&server),
+            server,
+            state,
+        }
     }
 
     /// The address of the manager, below which `/apiops/` lies.
     pub fn address(&self) -> String {
-        self.server.address()
+        self.front.address()
     }
 
     /// A personal API token, which does not expire.
@@ -137,8 +143,8 @@ impl Apinizer {
         lock(&self.state).failing_creates += 1;
     }
 
-    /// Never answers the next create, which is carried out all the same, or is not.
-    pub fn create_times_out_next(&self, stored: bool) {
+    /// Cuts the connection instead of an answer to the next create, which is `stored` or not.
+    pub fn create_is_cut_next(&self, stored: bool) {
         lock(&self.state).unanswered_create = Some(stored);
     }
 
@@ -248,7 +254,7 @@ impl State {
                 if stored {
                     self.add(Object::sourced(body)?)?;
                 }
-                Ok(Answer::withheld())
+                Ok(front::cut())
             }
         }
     }

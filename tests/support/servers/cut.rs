@@ -68,10 +68,20 @@ pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
     Ok((head, body))
 }
 
-/// Sends a request to a server, and its whole answer to the client.
-fn pass_on(client: &mut impl io::Write, server: &str, head: &str, body: &[u8]) -> io::Result<()> {
+/// Sends a request to a server, and its whole answer to the client. The answer says that the
+/// connection ends, so that the client makes no other call on it.
+pub fn pass_on(
+    client: &mut impl io::Write,
+    server: &str,
+    head: &str,
+    body: &[u8],
+) -> io::Result<()> {
     let mut server = TcpStream::connect(server)?;
     let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
     server.write_all(&[head.as_bytes(), body].concat())?;
-    io::copy(&mut server, client).map(drop)
+    let mut answer = BufReader::new(server);
+    let mut status = String::new();
+    answer.read_line(&mut status)?;
+    client.write_all(format!("{status}Connection: close\r\n").as_bytes())?;
+    io::copy(&mut answer, client).map(drop)
 }

@@ -6,6 +6,7 @@ pub mod apinizer;
 pub mod authlete;
 pub mod clerk;
 pub mod cut;
+pub mod front;
 pub mod hostile;
 pub mod hydra;
 pub mod ory;

@@ -339,7 +339,7 @@ fn acknowledge_at_once(stream: &TcpStream) {
 /// connection, and the client might never see why.
 fn drain(mut client: &TcpStream) {
     let _ = client.shutdown(Shutdown::Write);
-    let _ = client.set_read_timeout(Some(Duration::from_secs(1)));
+    let _ = client.set_read_timeout(Some(Duration::from_secs(120)));
     let mut buffer = [0; 4096];
     for _ in 0..100 {
         if !matches!(client.read(&mut buffer), Ok(1..)) {

@@ -1,0 +1,345 @@
+//! How keys are brought into a set, one document after the other.
+
+use super::super::adopt::{Origin, Terms, cross};
+use super::super::index::{Apart, Entry, pair};
+use super::{KeyName, Merged, OnConflict};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::check::{Budget, is_usable, public_findings};
+use crate::key::key_type::KeyType;
+use crate::key::public::{has_private_member, holds_secret};
+use crate::key::thumbprint::thumbprint;
+use crate::keyset::KeySet;
+use std::collections::{HashMap, HashSet};
+
+/// The bringing of keys into a set.
+///
+/// An entry (the same thumbprint, kid, alg and use) that is there is updated; what is absent on one
+/// side makes no difference. The same key with another kid, alg or use is an entry of its own, so
+/// that none is lost. Another key with the kid of one of the set's own, or with the thumbprint of
+/// one for a kid, is a conflict. Two new keys may share a kid: that is for the one who made them to
+/// mend.
+pub struct Merge<'a, 't> {
+    pub keys: Vec<Key<'a>>,
+    pub merged: Merged,
+    terms: &'t Terms<'t>,
+    /// The set's keys before, by kid: of each kid as many as it takes to find rivals.
+    kids: HashMap<String, Vec<(String, usize)>>,
+    /// The set's keys before, by what they are.
+    identities: HashMap<String, usize>,
+    /// The positions that a new key has taken from one of the set's own.
+    taken: HashSet<usize>,
+    /// What the checks of new private parts and certificates may still cost.
+    budget: Budget,
+}
+
+/// What the set holds while the keys of one document are brought in.
+struct There {
+    entries: HashMap<Entry, usize>,
+    /// The kids of each key.
+    kids: HashSet<(String, Option<String>)>,
+    /// The kid of an entry of each key.
+    known: HashMap<String, Option<String>>,
+    /// The keys with a private part, by what they are and kid.
+    private: HashMap<(String, Option<String>), usize>,
+    /// The same by what they are alone.
+    any_private: HashMap<String, usize>,
+}
+
+impl There {
+    fn of(keys: &[Key], entries: &[Entry]) -> There {
+        let mut there = There {
+            entries: HashMap::new(),
+            kids: HashSet::new(),
+            known: HashMap::new(),
+            private: HashMap::new(),
+            any_private: HashMap::new(),
+        };
+        for (position, (key, entry)) in keys.iter().zip(entries).enumerate() {
+            there.add(entry, position);
+            if holds_secret(key) {
+                let name = (entry.identity.clone(), entry.kid.clone());
+                there.private.entry(name).or_insert(position);
+                let any = there.any_private.entry(entry.identity.clone());
+                any.or_insert(position);
+            }
+        }
+        there
+    }
+
+    fn add(&mut self, entry: &Entry, position: usize) {
+        self.entries.entry(entry.clone()).or_insert(position);
+        self.kids
+            .insert((entry.identity.clone(), entry.kid.clone()));
+        let known = self.known.entry(entry.identity.clone());
+        known.or_insert_with(|| entry.kid.clone());
+    }
+
+    /// The entry of a new key. A kid that is but the thumbprint says nothing new where the set has
+    /// the key under another kid.
+    fn entry_of(&self, key: &Key) -> Entry {
+        let mut entry = Entry::of(key);
+        let is_weak = entry.kid.as_deref() == Some(&*entry.identity);
+        let name = (entry.identity.clone(), entry.kid.clone());
+        if is_weak && self.known.contains_key(&entry.identity) && !self.kids.contains(&name) {
+            entry.kid = None;
+        }
+        entry
+    }
+
+    /// The set's key with its private part that has this kid, where one of both may have none.
+    fn private_of(&self, entry: &Entry) -> Option<usize> {
+        let named = |kid| self.private.get(&(entry.identity.clone(), kid));
+        let found = match &entry.kid {
+            Some(kid) => named(Some(kid.clone())).or_else(|| named(None)),
+            None => self.any_private.get(&entry.identity),
+        };
+        found.copied()
+    }
+}
+
+impl<'a, 't> Merge<'a, 't> {
+    /// A merge into a set, which stays as it is until the keys are taken from here.
+    pub fn into_set(set: &KeySet<'a>, terms: &'t Terms<'t>) -> Self {
+        let mut kids: HashMap<String, Vec<(String, usize)>> = HashMap::new();
+        let mut identities = HashMap::new();
+        for (position, entry) in set.keys.iter().map(Entry::of).enumerate() {
+            if let Some(kid) = entry.kid {
+                let holders = kids.entry(kid).or_default();
+                let same = holders.iter().filter(|(other, _)| *other == entry.identity);
+                // Whichever key is asked for, two others are among these where there are two.
+                if holders.len() < 4 && same.count() < 2 {
+                    holders.push((entry.identity.clone(), position));
+                }
+            }
+            identities.entry(entry.identity).or_insert(position);
+        }
+        Merge {
+            keys: set.keys.clone(),
+            merged: Merged::default(),
+            terms,
+            kids,
+            identities,
+            taken: HashSet::new(),
+            budget: Budget::default(),
+        }
+    }
+
+    /// Brings in the keys of one document, in their order.
+    pub fn bring_in_all(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
+        let ours: Vec<_> = self.keys.iter().map(Entry::of).collect();
+        let mut there = There::of(&self.keys, &ours);
+        let theirs: Vec<_> = keys.iter().map(|key| there.entry_of(key)).collect();
+        let pairs = pair(&ours, &theirs, Apart::Absent);
+        let mut taken: HashSet<_> = pairs.iter().flatten().copied().collect();
+        for ((key, entry), same) in keys.into_iter().zip(theirs).zip(pairs) {
+            let mut same = same.or_else(|| there.entries.get(&entry).copied());
+            // What a server lists our key for beside makes no entry.
+            if origin.is_server() && same.is_none() {
+                same = there.private_of(&entry);
+                if let Some(own) = same.filter(|own| !taken.insert(*own)) {
+                    self.keep(own, &key, origin);
+                    continue;
+                }
+            }
+            if let Some(position) = self.bring_in(key, &entry, same, &there, origin)? {
+                there.add(&entry, position);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings in one key, and returns where it is.
+    fn bring_in(
+        &mut self,
+        mut key: Key<'static>,
+        entry: &Entry,
+        same: Option<usize>,
+        there: &There,
+        origin: Origin,
+    ) -> Result<Option<usize>> {
+        let mut rivals = self.rivals(&key, entry, same);
+        if let Some(position) = same
+            && self.keys[position] != key
+            && !is_usable(&public_findings(&key))
+        {
+            // No good key is changed after an invalid one.
+            if origin.is_server() {
+                self.keep(position, &key, origin);
+                return Ok(Some(position));
+            }
+            rivals.push(position);
+        }
+        if same.is_some() && entry.kid.is_none() {
+            let mut members = key.members().unwrap_or_default();
+            if members.has("kid") {
+                members.remove("kid");
+                key = Key::from(members);
+            }
+        }
+        if let Some(rival) = rivals.first().copied() {
+            return self.decide(key, &rivals, rival, there, origin);
+        }
+        let Some(position) = same else {
+            return Ok(Some(self.add(key, entry, there, origin)));
+        };
+        if contradicts(&self.keys[position], &key) {
+            return Err(contradiction(&self.keys[position]));
+        }
+        let crossing = cross(&self.keys[position], &key, origin, self.terms, &self.budget);
+        if !crossing.kept.is_empty() {
+            let name = KeyName::of(&self.keys[position]);
+            self.merged.differing.push((name, crossing.kept));
+        }
+        match crossing.key {
+            Some(new) => {
+                self.merged.updated.push(KeyName::of(&new));
+                if crossing.brings_private && origin.is_server() {
+                    self.merged.private.push(KeyName::of(&new));
+                }
+                self.keys[position] = new;
+            }
+            None => {
+                let name = KeyName::of(&self.keys[position]);
+                self.merged.unchanged.push(name);
+            }
+        }
+        Ok(Some(position))
+    }
+
+    /// The set's own keys that stand in the way of a new one: others that have its kid, or that its
+    /// kid is the thumbprint of.
+    fn rivals(&self, key: &Key, entry: &Entry, same: Option<usize>) -> Vec<usize> {
+        let Some(kid) = KeyName::of(key).kid else {
+            return Vec::new();
+        };
+        let holders = self.kids.get(&kid).into_iter().flatten();
+        let is_other = |(identity, position): &&(String, usize)| {
+            *identity != entry.identity && Some(*position) != same
+        };
+        let mut rivals: Vec<_> = holders.filter(is_other).map(|(_, i)| *i).collect();
+        if same.is_none() && kid != entry.identity {
+            rivals.extend(self.identities.get(&kid));
+        }
+        rivals
+    }
+
+    /// Decides between a new key and those of the set that stand in its way.
+    fn decide(
+        &mut self,
+        key: Key<'static>,
+        rivals: &[usize],
+        rival: usize,
+        there: &There,
+        origin: Origin,
+    ) -> Result<Option<usize>> {
+        let kid = KeyName::of(&key).kid.unwrap_or_default();
+        let has_kid = KeyName::of(&self.keys[rival]).kid.as_deref() == Some(&*kid);
+        match self.terms.on_conflict {
+            OnConflict::Replace if has_kid && rivals.len() == 1 && self.taken.insert(rival) => {
+                if origin.is_server() && has_private_member(&key) {
+                    self.merged.private.push(KeyName::of(&key));
+                }
+                self.merged.added.push(KeyName::of(&key));
+                let lost = std::mem::replace(&mut self.keys[rival], key);
+                self.merged.replaced.push(lost.into_owned());
+                Ok(Some(rival))
+            }
+            OnConflict::Skip => {
+                self.merged.skipped.push(KeyName::of(&key));
+                Ok(None)
+            }
+            OnConflict::Rekey => {
+                let key = named_by_thumbprint(&key)?;
+                let entry = Entry::of(&key);
+                let same = there.entries.get(&entry).copied();
+                self.bring_in(key, &entry, same, there, origin)
+            }
+            OnConflict::Fail | OnConflict::Replace => Err(conflict(&kid, &self.keys[rival])),
+        }
+    }
+
+    fn add(&mut self, key: Key<'static>, entry: &Entry, there: &There, origin: Origin) -> usize {
+        let name = KeyName::of(&key);
+        let known = there.known.get(&entry.identity);
+        if known.is_some_and(|kid| *kid != entry.kid) {
+            self.merged.aliases.push(name.clone());
+        }
+        if origin.is_server() && has_private_member(&key) {
+            self.merged.private.push(name.clone());
+        }
+        self.merged.added.push(name);
+        self.keys.push(key);
+        self.keys.len() - 1
+    }
+
+    /// Leaves a key of the set as it is, and notes what a server says otherwise.
+    fn keep(&mut self, position: usize, key: &Key, origin: Origin) {
+        let own = &self.keys[position];
+        let kept = cross(own, key, origin, &Terms::default(), &self.budget).kept;
+        self.merged.unchanged.push(KeyName::of(own));
+        if !kept.is_empty() {
+            self.merged.differing.push((KeyName::of(own), kept));
+        }
+    }
+}
+
+/// The key with its thumbprint for a kid. Shared secrets get none: the thumbprint of a secret
+/// that people made up would help to guess it (RFC 7638 section 7).
+fn named_by_thumbprint(key: &Key) -> Result<Key<'static>> {
+    let members = key.members().unwrap_or_default();
+    let symmetric = members.string("kty").is_some_and(|kty| kty == "oct");
+    match thumbprint(&members).filter(|_| !symmetric) {
+        Some(thumbprint) => {
+            let renamed = Key::from(members.clone().with_kid(&thumbprint));
+            match renamed == *key {
+                false => Ok(renamed),
+                true => Err(Error::refused(format!(
+                    "another key has the kid {thumbprint:?}"
+                ))),
+            }
+        }
+        None => Err(
+            Error::refused("a key without a public thumbprint has a kid that is taken")
+                .hint("give it another kid: --kid"),
+        ),
+    }
+}
+
+/// Whether both keys have a private part, and not the same.
+fn contradicts(own: &Key, new: &Key) -> bool {
+    let (own, new) = (
+        own.members().unwrap_or_default(),
+        new.members().unwrap_or_default(),
+    );
+    let key_type = own.string("kty").and_then(|kty| KeyType::named(&kty));
+    key_type.is_some_and(|key_type| {
+        key_type
+            .private
+            .iter()
+            .any(|name| own.has(name) && new.has(name) && own.string(name) != new.string(name))
+    })
+}
+
+fn contradiction(own: &Key) -> Error {
+    let name = KeyName::of(own);
+    let name = name.handle().unwrap_or("without a kid");
+    Error::refused(format!(
+        "the key {name:?} is there with another private part"
+    ))
+    .hint("one of the two is wrong: jwks check tells which")
+}
+
+fn conflict(kid: &str, own: &Key) -> Error {
+    let own = KeyName::of(own);
+    if own.thumbprint.as_deref() == Some(kid) && own.kid.as_deref() != Some(kid) {
+        let own = own.kid.as_deref().unwrap_or("without a kid");
+        return Error::refused(format!(
+            "the kid {kid:?} is the thumbprint of the key {own:?}"
+        ))
+        .hint("pass --on-conflict skip or rekey");
+    }
+    let own = own.thumbprint.unwrap_or_else(|| "no thumbprint".into());
+    Error::refused(format!("another key has the kid {kid:?} ({own})"))
+        .hint("--on-conflict skip, replace or rekey decides it")
+}

@@ -1,0 +1,100 @@
+//! A terminal of 80 columns, and a person who types an answer to each question.
+//!
+//! The person waits for the question and, if it asks for a secret, until the terminal no longer
+//! echoes. Nothing depends on how long that takes.
+
+use super::{Run, Sandbox, wait_until};
+use rustix::fs::OFlags;
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Mutex;
+
+/// What sends the end of input to a program that reads a line or a secret.
+const CTRL_D: &str = "\u{4}";
+
+/// Runs a command line on a terminal and types one line of `typed` at each question. A question
+/// without a line left gets Ctrl-D. Everything that the terminal shows is returned as standard
+/// output. Needs setsid(1).
+pub fn on_terminal(
+    sandbox: &Sandbox,
+    line: &str,
+    typed: &str,
+    environment: &[(&str, &str)],
+) -> Run {
+    let (mut person, terminal) = open();
+    let copy = || terminal.try_clone().expect("the terminal");
+    let mut command = sandbox.command("setsid");
+    command.args(["--ctty", "sh", "-c", line]);
+    command.env("TERM", "xterm-256color");
+    command.envs(environment.iter().copied());
+    command.stdin(copy()).stdout(copy()).stderr(copy());
+    let mut child = command.spawn().expect("setsid starts");
+    // The screen ends when no process has the terminal open any more.
+    drop((command, terminal));
+
+    let shown = Mutex::new(Vec::new());
+    let mut screen = person.try_clone().expect("the screen");
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut octets = [0; 4096];
+            while let Ok(count @ 1..) = screen.read(&mut octets) {
+                shown.lock().expect("the screen").extend(&octets[..count]);
+            }
+        });
+        let mut lines = typed.split_inclusive('\n');
+        let mut answered = 0;
+        wait_until("the program on the terminal ends", || {
+            let length = shown.lock().expect("the screen").len();
+            if length > answered && asks(&person, &shown.lock().expect("the screen")[answered..]) {
+                answered = length;
+                let line = lines.next().unwrap_or(CTRL_D);
+                // A program that has ended reads no answer.
+                let _ = person.write_all(line.as_bytes());
+            }
+            watcher.is_finished()
+        });
+    });
+    let status = child.wait().expect("setsid ends");
+    Run {
+        code: status.code(),
+        stdout: String::from_utf8_lossy(&shown.into_inner().expect("the screen")).into_owned(),
+        stderr: String::new(),
+    }
+}
+
+/// Both ends of a new terminal: the person's, and the programs'.
+fn open() -> (File, File) {
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    fcntl_setfd(&person, FdFlags::CLOEXEC).expect("a file that no child inherits");
+    grantpt(&person).expect("a terminal of one's own");
+    unlockpt(&person).expect("an unlocked terminal");
+    let path = ptsname(&person, Vec::new()).expect("the terminal's name");
+    let path = path.into_string().expect("a UTF-8 name");
+    let mut options = File::options();
+    options.read(true).write(true);
+    // It is the terminal of the program, not of the test.
+    options.custom_flags(OFlags::NOCTTY.bits() as i32);
+    let terminal = options.open(path);
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: 80,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&person, size).expect("a size");
+    (person.into(), terminal.expect("the terminal"))
+}
+
+/// Returns true if a program waits for an answer: to a confirmation, or to a question for a secret
+/// once the echo is off.
+fn asks(person: &File, shown: &[u8]) -> bool {
+    let echoes = || {
+        let modes = tcgetattr(person).map(|state| state.local_modes);
+        modes.is_ok_and(|modes| modes.contains(LocalModes::ECHO))
+    };
+    shown.ends_with(b"[y/N] ") || (shown.ends_with(b": ") && !echoes())
+}
