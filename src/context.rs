@@ -28,6 +28,8 @@ pub struct Context {
     pub passphrases: Passphrases,
     /// Whether there was a word about a weak passphrase; one is enough.
     pub weak: Cell<bool>,
+    /// Whether the keystore's directory was looked at; once is enough.
+    pub looked: Cell<bool>,
     /// The option or variable that refuses sets which are not encrypted.
     pub require_encrypted: Option<&'static str>,
     /// What this run has changed, for an error that comes afterwards.
@@ -240,8 +242,11 @@ impl Context {
         );
     }
 
-    /// Warns of a keystore that belongs to another user, or that others can put files into.
+    /// Warns once of a keystore that belongs to another user, or that others can put files into.
     pub fn warn_open_directory(&self) {
+        if self.looked.replace(true) {
+            return;
+        }
         match self.store.fault() {
             Some(Fault::Open(directory)) => {
                 let directory = directory.display();

@@ -289,6 +289,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         done: RefCell::default(),
         remotes,
         weak: Cell::new(false),
+        looked: Cell::new(false),
         checks: Budget::default(),
         prompt: Prompt::new(global.yes, global.no_input),
         out,

@@ -7,6 +7,9 @@ use crate::keystore::log::{Change, Verb};
 use crate::output::{Narrow, Tone};
 use clap::Args;
 
+/// The most changes that a table shows: more of them would take long to lay out, and nobody reads them.
+const MOST_ROWS: usize = 10_000;
+
 const EXAMPLES: &str = "\
 Examples:
   $ jwks log
@@ -46,7 +49,7 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
     if log.is_cut {
         let path = log.path.display();
         ctx.out
-            .warn(format!("{path} is large: only its last 64 MiB are shown"));
+            .warn(format!("{path} is large: only its last 16 MiB are read"));
     }
     let is_wanted = |change: &Change| args.set.as_ref().is_none_or(|set| *set == change.set);
     let changes: Vec<_> = log.changes.into_iter().filter(is_wanted).collect();
@@ -61,7 +64,14 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
         ctx.out.status(format!("no changes{of} in the log"));
         return Ok(());
     }
-    print(ctx, changes)
+    let shown = &changes[changes.len().saturating_sub(MOST_ROWS)..];
+    if shown.len() < changes.len() {
+        let number = shown.len();
+        ctx.out.warn(format!(
+            "only the last {number} changes are shown; --json prints all"
+        ));
+    }
+    print(ctx, shown)
 }
 
 fn print(ctx: &Context, changes: &[Change]) -> Result<()> {

@@ -234,8 +234,9 @@ fn rotate_set(
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
     // A passphrase that was given opens the set even if there is nothing to do.
-    if ctx.demands_encryption() {
-        ctx.protection(name)?;
+    match args.dry_run || !ctx.demands_encryption() {
+        true => ctx.demand_encryption(name)?,
+        false => drop(ctx.protection(name)?),
     }
     let saved = saved_schedule(ctx, args, schedules, name)?;
     let options = args.schedule.over(saved.unwrap_or_default());

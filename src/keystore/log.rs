@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 const LOG: &str = ".log";
 
 /// How much of the log is read, in octets.
-const LIMIT: u64 = 64 << 20;
+const LIMIT: u64 = 16 << 20;
 
 /// What was done with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +113,7 @@ impl Keystore {
         append_lines(&path, changes).map_err(|error| files::failed("write", &path, error))
     }
 
-    /// Reads the log, or the last 64 MiB of a larger one; an empty one if there is no file. Nothing
+    /// Reads the log, or the last 16 MiB of a larger one; an empty one if there is no file. Nothing
     /// is created.
     pub fn log(&self) -> Result<Log> {
         self.last_of_log(LIMIT)

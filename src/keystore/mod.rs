@@ -204,6 +204,8 @@ impl Keystore {
         confirm(known.as_ref().map(Document::parse).transpose()?.as_ref())?;
         // The schedule must not be taken over by another set that will have its name.
         let schedules = self.schedules_with(name, None)?;
+        // A link would go, and the keys would stay.
+        files::check_target(&path)?;
         fs::remove_file(&path).map_err(|error| files::failed("remove", &path, error))?;
         let dropped = schedules.map_or(Ok(()), |text| self.write_schedules(&text));
         self.note(dropped.map_err(|error| {
@@ -262,7 +264,7 @@ impl Keystore {
     fn prepare(&self) -> Result<Lock> {
         self.refuse_foreign()?;
         let created = files::create_private_directory(&self.directory)?;
-        self.lock().inspect_err(|_| {
+        Lock::take(&self.directory, self.lock_wait).inspect_err(|_| {
             // Without a lock there is nothing that a new keystore could be for.
             if !created.is_empty() {
                 let _ = fs::remove_file(self.directory.join(lock::FILE));
@@ -283,7 +285,7 @@ impl Keystore {
         place::refuse_foreign(&self.directory, "choose another keystore with --store DIR")
     }
 
-    /// Why the directory is not safe to keep private keys in.
+    /// Why the directory is not safe to keep private keys in; `None` if it is.
     pub fn fault(&self) -> Option<Fault> {
         place::fault(&self.directory)
     }

@@ -5,13 +5,15 @@ use super::{Keystore, SetName, TEMPORARY};
 use crate::error::{Error, Result};
 use crate::files::{self, Access, Existing, kept};
 use crate::key::members::check_strict;
-use crate::keyset::FOREIGN_LIMIT;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The schedules by the names of their sets, each as it was saved.
 pub type Schedules = BTreeMap<String, Value>;
+
+/// The largest file that is read or written, in octets.
+const LIMIT: usize = 4 << 20;
 
 /// How deep the file nests at most: options in schedules in an object.
 const DEPTH: usize = 8;
@@ -20,7 +22,7 @@ impl Keystore {
     /// Every schedule. It is an error if the file cannot be read.
     pub fn schedules(&self) -> Result<Schedules> {
         let path = self.schedules_path();
-        let Some(kept) = kept::read(&path, FOREIGN_LIMIT as u64)? else {
+        let Some(kept) = kept::read(&path, LIMIT as u64)? else {
             return Ok(Schedules::new());
         };
         let damaged = |error: String| {
@@ -58,9 +60,9 @@ impl Keystore {
         }
         // A map of strings to JSON values is JSON.
         let text = serde_json::to_string_pretty(&after).unwrap_or_default() + "\n";
-        match text.len() <= FOREIGN_LIMIT {
+        match text.len() <= LIMIT {
             true => Ok(Some(text)),
-            false => Err(Error::refused("the schedules would be larger than 16 MiB")
+            false => Err(Error::refused("the schedules would be larger than 4 MiB")
                 .hint("drop some: jwks rotate SET --forget")),
         }
     }

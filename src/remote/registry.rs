@@ -19,6 +19,9 @@ const TEMPORARY: &str = ".writing";
 /// The largest file that is read, in octets.
 const LIMIT: u64 = 1 << 20;
 
+/// What to do instead of using the remotes of another user.
+const OTHERWISE: &str = "set HOME to your own home directory";
+
 /// The remotes of a configuration directory.
 #[derive(Debug)]
 pub struct Registry {
@@ -77,8 +80,12 @@ impl Registry {
         named.chain(usual.map(|name| (*name).to_owned())).collect()
     }
 
-    /// The remote with a name.
+    /// The remote with a name. It is refused if the directory belongs to another user, who would say
+    /// which command is run for a token, and where it is sent.
     pub fn find(&self, name: &str) -> Result<Entry> {
+        if let Some(directory) = &self.directory {
+            place::refuse_foreign(directory, OTHERWISE)?;
+        }
         let entries = self.entries()?;
         let found = entries.iter().find(|entry| entry.name == name);
         let entry = found.cloned().ok_or_else(|| missing(name, &entries))?;
@@ -125,7 +132,7 @@ impl Registry {
 
     fn change(&self, change: impl FnOnce(&mut Vec<Entry>) -> Result<()>) -> Result<()> {
         let directory = self.directory()?;
-        place::refuse_foreign(directory, "choose another home directory with HOME")?;
+        place::refuse_foreign(directory, OTHERWISE)?;
         files::create_private_directory(directory)?;
         let _lock = Lock::take(directory, self.lock_wait)?;
         let path = directory.join(FILE);

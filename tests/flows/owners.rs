@@ -138,6 +138,19 @@ fn no_private_key_is_exported_into_a_directory_of_another_user() {
 
 /// `remotes.json` names commands that are run for a token.
 #[test]
+fn the_remotes_of_another_user_are_not_used() {
+    let Some(sandbox) = workplace() else { return };
+    let add = "remote add idp --kind hydra --url http://127.0.0.1:9 --token-command touch${IFS}run";
+    sandbox.ok(add.split(' '));
+    give_away(&sandbox.path().join(".config/jwks"));
+    for line in ["push api idp --yes", "get api --remote idp"] {
+        let run = sandbox.run(line.split(' ')).fails(4);
+        assert!(run.stderr.contains("jwks belongs to "), "{run:#?}");
+    }
+    assert!(!sandbox.path().join("run").exists());
+}
+
+#[test]
 fn no_remote_is_added_for_another_user() {
     let Some(sandbox) = workplace() else { return };
     let config = sandbox.path().join(".config");

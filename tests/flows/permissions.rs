@@ -406,6 +406,20 @@ fn reading_warns_of_a_keystore_that_others_can_write_into() {
     }
 }
 
+/// Once is enough, however many sets are read.
+#[test]
+fn an_open_keystore_is_warned_about_once() {
+    let sandbox = Sandbox::new();
+    for set in ["api", "web"] {
+        sandbox.ok(["create", set]);
+        sandbox.ok(["rotate", set, "--every", "30d", "--save"]);
+    }
+    chmod(&sandbox.store(), 0o777);
+    let run = sandbox.run(["rotate", "--all"]).ok();
+    let warned = run.stderr.matches("others can write into").count();
+    assert_eq!(warned, 1, "{run:#?}");
+}
+
 /// Private keys are not exported to where others could put a file of their own in their place.
 #[test]
 fn a_private_export_avoids_open_directories() {

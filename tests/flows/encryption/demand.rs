@@ -6,7 +6,7 @@ use crate::support::{JWKS, Run, Sandbox, finish};
 use std::fs;
 
 /// What changes a set, or sends it on.
-const WRITES: [&str; 9] = [
+const WRITES: [&str; 10] = [
     "create plain",
     "set plain own.json",
     "set plain own.json --replace --yes",
@@ -14,6 +14,7 @@ const WRITES: [&str; 9] = [
     "delete plain p --yes --force",
     "delete plain --yes --force",
     "rotate plain --force",
+    "rotate plain --force --dry-run",
     "rotate plain --every 30d",
     "push plain prod --yes",
 ];
@@ -150,7 +151,6 @@ fn a_rotation_with_nothing_to_do_opens_the_set() {
     let sandbox = with_a_set();
     for line in [
         "rotate api --every 30d",
-        "rotate api --every 30d --dry-run",
         "rotate api --every 30d --save",
     ] {
         with(&sandbox, "next.txt", line).fails(7);
