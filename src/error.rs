@@ -60,6 +60,10 @@ pub enum Reason {
     Permission,
     /// Standard output cannot be written.
     Output,
+    /// A call to a server was sent and got no answer: the server may have carried it out.
+    Unanswered,
+    /// Somebody else changed a set on a server: read it and plan again.
+    Overtaken,
 }
 
 /// A failure with its kind, a message, advice, and the cause below it.

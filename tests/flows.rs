@@ -107,8 +107,12 @@ mod hydra_place;
 mod hydra_server;
 #[path = "flows/remote/hydra_signer.rs"]
 mod hydra_signer;
+#[path = "flows/remote/hydra_together.rs"]
+mod hydra_together;
 #[path = "flows/remote/hydra_v1.rs"]
 mod hydra_v1;
+#[path = "flows/remote/hydra_version.rs"]
+mod hydra_version;
 #[path = "flows/remote/ory.rs"]
 mod ory;
 #[path = "flows/remote/presigned.rs"]

@@ -6,6 +6,7 @@ use jwks::key::summary::Header;
 use jwks::key::thumbprint::thumbprint;
 use jwks::keyset::KeySet;
 use jwks::keyset::rotate::{self, Policy, Rotated, Schedule, There};
+use jwks::keyset::storage::Storage;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
@@ -354,13 +355,14 @@ proptest! {
         let compromised: Vec<_> = asked.compromised.iter().map(|which| {
             format!("k{}", which.index(keys.len()))
         }).collect();
-        let on_server = |is_meant: fn(&(bool, bool)) -> bool| -> Vec<String> {
+        let on_server = |is_meant: fn(&(bool, bool)) -> bool| -> Vec<Key<'static>> {
             let flags = asked.there.iter().flatten();
             let keys = before.keys.iter().zip(flags).filter(|(_, flags)| is_meant(flags));
-            keys.map(|(key, _)| name(key)).collect()
+            keys.map(|(key, _)| key.clone()).collect()
         };
-        let (signing, published) = (on_server(|flags| flags.0), on_server(|flags| flags.1));
-        let there = There { signing: &signing, published: &published };
+        let signing: Vec<_> = on_server(|flags| flags.0).iter().map(name).collect();
+        let published = KeySet::from(on_server(|flags| flags.1));
+        let there = There { set: &published, storage: &Storage::FAITHFUL, named: &signing };
         let asked = Policy {
             force: asked.force,
             alg: asked.alg,
@@ -407,8 +409,8 @@ proptest! {
             return Ok(());
         }
         // The server has been told of it meanwhile.
-        let published: Vec<_> = set.keys.iter().map(name).collect();
-        let there = There { signing: &signing, published: &published };
+        let published = set.clone();
+        let there = There { set: &published, storage: &Storage::FAITHFUL, named: &signing };
         let again = Policy { there: asked.there.map(|_| there), ..again };
         for look in 1..=looks {
             // Where all that could be rotated is gone there is nothing to be asked for any more.

@@ -12,7 +12,7 @@ use jwks::keyset::adopt::{Foreign, Origin, PrivateParts, Terms};
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::Merged;
 use jwks::keyset::push::{self, Plan, Policy, Private, Prune};
-use jwks::keyset::storage::Storage;
+use jwks::keyset::storage::{Signing, Storage};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -22,8 +22,7 @@ const NOW: i64 = 100;
 /// A server that signs with its first private key and keeps no dates, as Hydra does.
 const SERVER: Storage = Storage {
     members: Some(&["kty", "kid", "crv", "x", "y", "d", "use", "alg"]),
-    signs: true,
-    first_signs: true,
+    signing: Signing::FirstSecret,
     ..Storage::FAITHFUL
 };
 
@@ -115,7 +114,7 @@ fn private() -> impl Strategy<Value = Private> {
 /// Takes in what the server holds.
 fn pull(local: &mut KeySet<'static>, remote: &KeySet, now: i64) -> jwks::error::Result<Merged> {
     let set = remote.clone().into_owned();
-    let there = Foreign::of_server(set, Origin::Signer, &SERVER, PrivateParts::LeaveOut);
+    let there = Foreign::of_server(set, Origin::Signer, SERVER, PrivateParts::LeaveOut);
     local.adopt(
         &[there],
         &Terms {

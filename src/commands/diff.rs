@@ -68,18 +68,19 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
     let (remote, there) = split_name(&args.remote);
     let server = args.connection.open(ctx, remote)?;
-    let storage = &server.kind.storage;
     // Only a server that signs gets private parts; all else can be compared without a passphrase.
-    let document = match storage.signs {
+    let document = match server.kind.storage.signs() {
         true => ctx.load(&name)?,
         false => ctx.look(&name)?,
     };
     let local = document.parse()?;
     let there = set_name(&server, there, Some(name.as_str()))?;
     let held = server.get(&there, Form::Private)?.unwrap_or_default();
+    let storage = &server.storage(&[&local, &held]);
     let held = local.dated_like(&held, storage);
     let policy = Policy {
         prune: Prune::All,
+        issuer: server.kind.storage.issuer_of(&there),
         now: ctx.now,
         ..Policy::default()
     };

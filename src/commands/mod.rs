@@ -25,5 +25,6 @@ pub mod rotate;
 pub mod select;
 pub mod server;
 pub mod set;
+pub mod signer;
 pub mod thumbprint;
 pub mod time;

@@ -161,14 +161,17 @@ fn pull(
     let source = format!("{}:{there}", server.name);
     let kind = server.kind;
     let private = args.adoption.private_parts();
-    let foreign = Foreign::of_server(incoming, kind.origin, &kind.storage, private);
+    let document = ctx.read(name)?;
+    let mut expected = match &document {
+        Some(document) => document.parse()?,
+        None => KeySet::default(),
+    };
+    let storage = server.storage(&[&expected, &incoming]);
+    let foreign = Foreign::of_server(incoming, kind.origin, storage, private);
     warn_of_losses(ctx, &source, &foreign);
     let taken = |set: &mut KeySet| take_in(ctx, set, &foreign, &there_are, args);
     // A first look without the lock: nobody waits for an answer.
-    let (expected, lost) = match ctx.read(name)? {
-        Some(document) => taken(&mut document.parse()?)?,
-        None => taken(&mut KeySet::default())?,
-    };
+    let (expected, lost) = taken(&mut expected)?;
     warn_of_differences(ctx, &source, &expected);
     let asks = args.prune || lost.iter().any(holds_secret);
     let asked =

@@ -1,18 +1,21 @@
 //! `jwks push`: send sets to a server.
 
+mod report;
+
 use super::record::Record;
 use super::report::{Whose, count, list_names};
-use super::server::{ConnectionArgs, for_each_set, set_name, split_name, warn_without_signer};
+use super::server::{ConnectionArgs, for_each_set, set_name, split_name, until_written};
+use super::signer::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
-use crate::keyset::push::{self, Fate, Item, Plan, Policy, Private, Prune};
+use crate::keyset::push::{self, Ed25519, Fate, Item, Plan, Policy, Private, Prune};
 use crate::keystore::SetName;
 use crate::keystore::log::Verb;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
 use clap::Args;
-use serde::Serialize;
+pub(super) use report::Report;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,11 +26,14 @@ Examples:
 
 /// Send a set to a server
 ///
-/// What would be sent is shown first, and asked. A server that signs gets the private part of the
-/// active signing keys, and every other key public only: so verifiers know a key before it signs,
-/// and after. Symmetric keys are sent only where --kid names them, expired ones never. Keys that
-/// only the server has stay there unless --prune. A second push with nothing new sends nothing.
+/// Shows what would be sent, and asks. A server that signs gets the private part of the active
+/// signing keys, and every other key public only: so verifiers know a key before it signs, and
+/// after. Symmetric keys are sent only if --kid names them, expired keys never. Keys that only the
+/// server has stay there unless you pass --prune. A second push with nothing new sends nothing.
 /// What was sent is read back and compared.
+///
+/// If the server does not take some of the keys, the others are sent, and push exits with 4. It
+/// also exits with 4, and sends nothing, if the server could not sign its own tokens afterwards.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PushArgs {
@@ -65,37 +71,20 @@ pub struct PushArgs {
     #[arg(long)]
     prune: bool,
 
+    /// Send keys of the algorithm Ed25519 as EdDSA, the only name that Hydra knows for it
+    #[arg(long)]
+    ed25519_as_eddsa: bool,
+
+    /// Send the set even if that leaves a server of tokens (Hydra 1.x) without a private key
+    #[arg(short, long)]
+    force: bool,
+
     /// Show what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]
     connection: ConnectionArgs,
-}
-
-/// What a push tells with `--json`.
-#[derive(Debug, Serialize)]
-pub(super) struct Report {
-    set: String,
-    remote: String,
-    /// The set's name there.
-    name: String,
-    sent: Vec<Sent>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    removed: Vec<String>,
-    /// The key that signs there afterwards, where the order decides it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signer: Option<String>,
-    changed: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    dry_run: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Sent {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<String>,
-    private: bool,
 }
 
 /// Runs `jwks push`.
@@ -106,10 +95,10 @@ pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
         let server = args.connection.open(ctx, name)?;
         let there = set_name(&server, there, Some(set.as_str()))?;
         let report = push(ctx, args, &server, &set, &there)?;
-        return match ctx.out.is_json() {
-            true => ctx.out.json(&report),
-            false => Ok(()),
-        };
+        if ctx.out.is_json() {
+            ctx.out.json(&report)?;
+        }
+        return report.complete();
     };
     let server = args.connection.open(ctx, remote)?;
     server.kind.require(Operation::SetSet)?;
@@ -122,7 +111,8 @@ pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
     }
     let names = ctx.store.names()?;
     for_each_set(ctx, &names, "pushed", |name| {
-        push(ctx, args, &server, name, name.as_str())
+        let report = push(ctx, args, &server, name, name.as_str())?;
+        report.complete().map(|()| report)
     })
 }
 
@@ -136,6 +126,23 @@ fn push(
     server.kind.require(Operation::SetSet)?;
     // A set that was swapped for a plain one must not become the server's.
     ctx.demand_encryption(name)?;
+    let target = format!("{}:{there}", server.name);
+    let mut shown = None;
+    until_written(ctx, &target, || {
+        push_once(ctx, args, server, name, there, &mut shown)
+    })
+}
+
+/// Plans a push and carries it out. `shown` are the keys that go away by an earlier plan: no other
+/// ones do.
+fn push_once(
+    ctx: &Context,
+    args: &PushArgs,
+    server: &Remote,
+    name: &SetName,
+    there: &str,
+    shown: &mut Option<Vec<KeyName>>,
+) -> Result<Report> {
     let document = ctx.load(name)?;
     let local = document.parse()?;
     for kid in &args.kids {
@@ -155,20 +162,52 @@ fn push(
             true => Prune::All,
             false => Prune::Nothing,
         },
+        ed25519: match args.ed25519_as_eddsa {
+            true => Ed25519::AsEdDsa,
+            false => Ed25519::AsItIs,
+        },
+        issuer: server.kind.storage.issuer_of(there),
         now: ctx.now,
     };
-    let plan = push::plan(&local, &before, &server.kind.storage, policy, &ctx.checks)?;
-    warn_of_refused(ctx, &plan);
+    let storage = server.storage(&[&local, &before]);
+    let mut plan = push::plan(&local, &before, &storage, policy, &ctx.checks)?;
+    if !server.is_in_order() {
+        plan.send_signer_again();
+    }
     let target = format!("{}:{there}", server.name);
+    if let Some(shown) = shown
+        && let Some(other) = plan.gone.iter().find(|name| !shown.contains(name))
+    {
+        let kid = other.handle().unwrap_or("without a kid");
+        return Err(Error::refused(format!(
+            "{target} was changed meanwhile: the key {kid:?} would go away, too"
+        ))
+        .hint("run the command again to see what it would do now"));
+    }
+    *shown = Some(plan.gone.clone());
+    warn_of_unsent(ctx, name, &plan);
     let changes = plan.changes();
     let report = Report::of(&plan, server, name, there, args.dry_run);
     let is_empty = plan.items.is_empty() && plan.gone.is_empty() && !local.keys.is_empty();
     if is_empty && args.all.is_none() {
         show_left_out(ctx, &plan);
+        report.complete()?;
         return Err(Error::refused(format!("set {name} has no key to send")));
     }
+    let change = Change {
+        server,
+        set: there,
+        before: &before,
+        after: &plan.set,
+        source: Source::Keystore(name.as_str(), &local),
+    };
+    let keyless = match args.force {
+        true => Keyless::Allow,
+        false => Keyless::Refuse("push a key that signs, or pass --force to do without"),
+    };
     if !changes {
         show_left_out(ctx, &plan);
+        change.check_own(ctx, keyless)?;
         let words = match is_empty {
             true => format!("set {name} has no key to send"),
             false => format!("{target} has all of set {name} already: nothing sent"),
@@ -177,7 +216,7 @@ fn push(
         return Ok(report);
     }
     show(ctx, name, &target, &plan);
-    warn_without_signer(ctx, server, &target, &plan.set);
+    change.check(ctx, keyless)?;
     if args.dry_run {
         ctx.out.status("nothing sent: this was a dry run");
         return Ok(report);
@@ -189,44 +228,19 @@ fn push(
     Ok(report)
 }
 
-/// Tells which keys the server does not take.
-pub(super) fn warn_of_refused(ctx: &Context, plan: &Plan) {
+/// Warns of the keys that the server does not take, and of those that could sign and do not say so.
+pub(super) fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &Plan) {
     for (key, why) in &plan.refused {
         let key = key.handle().unwrap_or("without a kid");
         ctx.out.warn(format!("{key:?} is not sent: {why}"));
     }
-}
-
-impl Report {
-    /// Whether anything was changed there.
-    pub(super) fn changes(&self) -> bool {
-        self.changed
-    }
-
-    /// What the plan of a push is, or was.
-    pub(super) fn of(
-        plan: &Plan,
-        server: &Remote,
-        name: &SetName,
-        there: &str,
-        dry_run: bool,
-    ) -> Report {
-        let sent = plan.items.iter().filter(|item| item.fate != Fate::Same);
-        let sent = sent.map(|item| Sent {
-            kid: item.name.kid.clone(),
-            private: item.private,
-        });
-        let signer = plan.signer.as_ref().and_then(KeyName::handle);
-        Report {
-            set: name.to_string(),
-            remote: server.name.clone(),
-            name: there.to_owned(),
-            sent: sent.collect(),
-            removed: handles(&plan.gone),
-            signer: signer.map(str::to_owned),
-            changed: plan.changes() && !dry_run,
-            dry_run,
-        }
+    for unmarked in &plan.unmarked {
+        let key = unmarked.name.handle().unwrap_or("without a kid");
+        let alg = unmarked.alg.map(|alg| format!(" --alg {alg}"));
+        ctx.out.warn(format!(
+            "{key:?} is sent public only, because it has neither use nor alg; run `jwks set {name} --kid {key} --use sig{}` to let it sign",
+            alg.unwrap_or_default()
+        ));
     }
 }
 
@@ -306,14 +320,16 @@ pub(super) fn line(item: &Item) -> String {
     format!("{kid} ({}): {fate}, {part}", item.alg)
 }
 
-/// Who signs afterwards, where the order decides it.
-fn signer_in_words(plan: &Plan) -> Option<String> {
-    let when = match plan.new_signer {
-        Some(_) => "from then on",
-        None => "as before",
-    };
+/// Says which key signs afterwards, if the order decides it.
+pub(super) fn signer_in_words(plan: &Plan) -> Option<String> {
     let kid = plan.signer.as_ref().and_then(KeyName::handle)?;
-    Some(format!("{kid} signs there {when}"))
+    Some(match (&plan.new_signer, &plan.old_kid) {
+        (None, _) => format!("{kid} signs there as before"),
+        (Some(_), None) => format!("{kid} signs there after this"),
+        (Some(_), Some(old)) => format!(
+            "{kid} signs there after this; it is the key {old}, so tokens carry another kid at once"
+        ),
+    })
 }
 
 fn in_words(target: &str, plan: &Plan) -> String {

@@ -4,6 +4,7 @@ mod report;
 mod schedule;
 mod server;
 
+use super::push;
 use super::record::Record;
 use super::report::{Whose, count, list_names};
 use super::server::ConnectionArgs;
@@ -265,7 +266,13 @@ fn rotate_set(
     if args.dry_run {
         report.plan(ctx, &set, &plan);
         return match server.filter(|_| plan.is_empty()) {
-            Some(server) => server.show(ctx, name, report),
+            Some(server) => {
+                server.show(ctx, name, report)?;
+                report
+                    .pushed
+                    .as_ref()
+                    .map_or(Ok(()), push::Report::complete)
+            }
             None => Ok(()),
         };
     }
@@ -290,10 +297,13 @@ fn rotate_set(
     // The server has been told of what has expired: nobody needs it any more.
     let document = ctx.look(name)?;
     let plan = rotate::plan(&document.parse()?, &settled).map_err(about)?;
-    match plan.is_empty() {
-        true => Ok(()),
-        false => change(ctx, name, &plan, &settled, report),
+    if !plan.is_empty() {
+        change(ctx, name, &plan, &settled, report)?;
     }
+    report
+        .pushed
+        .as_ref()
+        .map_or(Ok(()), push::Report::complete)
 }
 
 /// Carries a plan out in one change of the set, and tells of it.

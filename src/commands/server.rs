@@ -2,7 +2,7 @@
 
 use super::report::{count, list_names};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::interrupt;
 use crate::keyset::KeySet;
 use crate::output::Output;
@@ -17,6 +17,9 @@ use serde_json::json;
 use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// The most times that a command reads, plans and writes a set that others write to as well.
+const ATTEMPTS: u32 = 5;
 
 /// The options of every command that may speak to a server.
 #[derive(Debug, Args)]
@@ -182,6 +185,24 @@ pub fn for_each_set<N: Display, R: Serialize>(
     Err(Error::of(kind, format!("{number} not {done}: {failed}")))
 }
 
+/// Reads a set on a server, plans and writes, and does so again if somebody else changed the set in
+/// between. After five times that is an error.
+pub fn until_written<T>(
+    ctx: &Context,
+    target: &str,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(error) if error.is_because(Reason::Overtaken) => ctx.out.status(format!(
+                "somebody else changed {target} at the same time; planning again"
+            )),
+            outcome => return outcome,
+        }
+    }
+    attempt()
+}
+
 /// The set that is meant on a server: the one that was named, or the only one there is, or the one
 /// that is called as it is `here`.
 pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Result<String> {
@@ -208,17 +229,6 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
                 format!("jwks get SET --remote {name}, jwks pull {name}:SET"),
             )
         }),
-    }
-}
-
-/// Warns where a server that signs would be left without a key to sign with.
-pub fn warn_without_signer(ctx: &Context, server: &Remote, target: &str, after: &KeySet) {
-    let storage = &server.kind.storage;
-    if storage.first_signs && storage.signer(after).is_none() {
-        ctx.out.warn(format!(
-            "no private key would be left in {target}: {} generates one of its own where it signs with that set",
-            server.kind.name
-        ));
     }
 }
 

@@ -41,18 +41,23 @@ Examples:
 
 /// Put own keys into a set, or change members of its keys
 ///
-/// What a file is, is seen by its content: a JWK, a JWK Set; PEM and DER with keys of PKCS#8,
-/// PKCS#1 and SEC1, encrypted or not, certificates and certification requests; a keystore, PKCS#12
-/// or Java's old JKS; a private key or public keys of OpenSSH; a Secret of Kubernetes. A certificate
-/// joins the key that it is for, with the chain above it, as x5c and x5t#S256. The kid of a key that
-/// is no JWK is its thumbprint; --kid names it.
+/// The format of a file is detected from its content: a JWK or JWK Set; PEM and DER with keys in
+/// PKCS#8, PKCS#1 and SEC1, encrypted or not, certificates and certification requests; a PKCS#12 or
+/// JKS keystore; an OpenSSH private key or public keys; a Kubernetes Secret or ConfigMap. A
+/// certificate joins its key, with the chain above it, as x5c and x5t#S256, even if the two are in
+/// different files. The kid of a key that is no JWK is its thumbprint; --kid names it.
+///
+/// A PEM block, alias, manifest entry or line that cannot be used is left out with a warning. Keys
+/// are checked first. A member that is broken beside a good key, such as a date in milliseconds, is
+/// left out with a warning; but a private key keeps a broken use, alg or key_ops, and does not sign
+/// until --use, --alg or --key-ops says what it is for. --allow-invalid keeps everything as it came.
 ///
 /// A key that is in the set already (the same thumbprint) is updated. A key whose private part is in
 /// the set keeps its kid, alg, use, key_ops and dates unless the FILE holds the same private part:
 /// what an address or a public key says otherwise is shown, and --take takes it. An address gives no
-/// private keys unless --private. Keys are checked first. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the keys of the
-/// set, or the one that --kid names in full. With --remote it is a server's set: what is sent and
-/// what goes is shown and asked.
+/// private keys unless --private. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the
+/// keys of the set, or the one that --kid names in full. With --remote, the set is a server's; what
+/// is sent and what goes is shown first.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SetArgs {
@@ -64,7 +69,7 @@ pub struct SetArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<String>,
 
-    /// What the input is, where its content should not decide
+    /// The format of the input; by default it is detected from the content
     #[arg(long, value_name = "FORM")]
     from: Option<Form>,
 
@@ -79,15 +84,15 @@ pub struct SetArgs {
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
-    /// The algorithm of keys that name none
+    /// The algorithm of keys that have none, or a broken one
     #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
-    /// The use of keys that name none: sig or enc
+    /// The use of keys that have none, or a broken one: sig or enc
     #[arg(long = "use", value_name = "USE")]
     usage: Option<String>,
 
-    /// The operations of keys that name none, such as sign,verify
+    /// The operations of keys that have none, or broken ones, such as sign,verify
     #[arg(long, value_name = "OP,…", value_delimiter = ',')]
     key_ops: Vec<String>,
 
@@ -111,13 +116,17 @@ pub struct SetArgs {
     #[arg(long)]
     replace: bool,
 
-    /// Keep invalid keys as they came; listings flag them
+    /// Keep invalid keys and broken members as they came; listings flag invalid keys
     #[arg(long, conflicts_with = "skip_invalid")]
     allow_invalid: bool,
 
     /// Leave invalid keys out and take the others
     #[arg(long)]
     skip_invalid: bool,
+
+    /// Set the keys even if that leaves a server of tokens (Hydra 1.x) without a private key
+    #[arg(short, long, requires = "remote")]
+    force: bool,
 
     #[command(flatten)]
     encrypt: EncryptArgs,

@@ -15,11 +15,20 @@ pub struct Kept {
     pub is_open: bool,
 }
 
+/// Which symbolic links lead to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// Those within its directory, as a Secret that Kubernetes mounts has them.
+    Within,
+    /// All of them: people keep their settings elsewhere, and link to them.
+    All,
+}
+
 /// Reads a file; `None` if it does not exist. It is an error if it is not a regular file, has more
-/// than `limit` octets, or is reached by a symbolic link out of its directory. Never waits for the
-/// other end of a FIFO.
-pub fn read(path: &Path, limit: u64) -> Result<Option<Kept>> {
-    let Some(file) = open(path)? else {
+/// than `limit` octets, or is reached by another symbolic link than `links` allows. Never waits for
+/// the other end of a FIFO.
+pub fn read(path: &Path, links: Links, limit: u64) -> Result<Option<Kept>> {
+    let Some(file) = open(path, links)? else {
         return Ok(None);
     };
     let failed = |error| super::failed("read", path, error);
@@ -39,10 +48,9 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Kept>> {
 }
 
 /// Opens a file as [`read`] does.
-pub fn open(path: &Path) -> Result<Option<File>> {
-    // A Secret that Kubernetes mounts has links within its directory, and no others.
+pub fn open(path: &Path, links: Links) -> Result<Option<File>> {
     let real = match path.is_symlink() {
-        true => match within(path) {
+        true => match target(path, links) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             real => real.map_err(|error| super::failed("read", path, error))?,
         },
@@ -60,9 +68,12 @@ pub fn open(path: &Path) -> Result<Option<File>> {
     }
 }
 
-/// The path without links; `None` if that is in another directory.
-fn within(path: &Path) -> io::Result<Option<PathBuf>> {
+/// The path without links; `None` if it is one that `links` does not allow.
+fn target(path: &Path, links: Links) -> io::Result<Option<PathBuf>> {
     let real = path.canonicalize()?;
-    let directory = parent(path).canonicalize()?;
-    Ok(real.starts_with(directory).then_some(real))
+    let is_allowed = match links {
+        Links::Within => real.starts_with(parent(path).canonicalize()?),
+        Links::All => true,
+    };
+    Ok(is_allowed.then_some(real))
 }

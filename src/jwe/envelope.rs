@@ -7,7 +7,8 @@
 use super::algorithm::{Derivation, Encryption};
 use crate::error::{Error, Result};
 use crate::key::base64url;
-use crate::key::members::{Members, check_strict};
+use crate::key::members::Members;
+use crate::key::strict;
 
 /// The least number of PBKDF2 iterations (RFC 7518 section 4.8.1.2).
 pub const LEAST_ITERATIONS: u32 = 1_000;
@@ -17,9 +18,6 @@ pub const MOST_ITERATIONS: u32 = 1_000_000;
 
 /// The length of a salt in octets (RFC 7518 section 4.8.1.1 gives the least).
 const SALT: std::ops::RangeInclusive<usize> = 8..=1024;
-
-/// The depth to which a header nests at most: keys in it are objects with arrays.
-const DEPTH: usize = 16;
 
 /// An encrypted document whose parts have been checked, and not yet opened.
 pub struct Envelope {
@@ -90,7 +88,7 @@ fn compact(text: &str) -> Result<Parts<'_>> {
 
 /// Takes the parts out of the JSON forms (RFC 7516 section 7.2).
 fn json(text: &str) -> Result<Parts<'static>> {
-    check_strict(text, DEPTH).map_err(|error| unfit("no strict JSON").cause(error))?;
+    check_strict(text)?;
     let document = Members::parse(text).map_err(|_| unfit("no JSON object"))?;
     let recipient = recipient(&document)?;
     for (members, name) in [(&document, "unprotected"), (&recipient, "header")] {
@@ -115,6 +113,10 @@ fn json(text: &str) -> Result<Parts<'static>> {
     ])
 }
 
+fn check_strict(json: &str) -> Result<()> {
+    strict::check(json).map_err(|error| unfit(error.to_string()))
+}
+
 /// The one recipient of the general form, or the document itself in the flattened form.
 fn recipient<'a>(document: &Members<'a>) -> Result<Members<'a>> {
     let Some(recipients) = document.raw("recipients") else {
@@ -132,7 +134,7 @@ fn checked(parts: &Parts) -> Result<Envelope> {
     let [protected, encrypted_key, iv, ciphertext, tag] = parts;
     let header = decode("header", protected)?;
     let header = String::from_utf8(header).map_err(|_| unfit("its header is not UTF-8 text"))?;
-    check_strict(&header, DEPTH).map_err(|error| unfit("its header").cause(error))?;
+    check_strict(&header)?;
     let members = Members::parse(&header).map_err(|_| unfit("its header is no JSON object"))?;
     for (name, why) in [
         ("zip", "it is compressed (zip)"),

@@ -1,6 +1,7 @@
 //! The algorithms of JOSE and the keys that each one takes (RFC 7518, 8037, 8812, 9864, 9964).
 
 use super::curve::Curve;
+use super::summary::Header;
 
 /// What a key is for: the registered values of `use` (RFC 7517 section 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +144,14 @@ impl Algorithm {
         ALGORITHMS.iter().find(|algorithm| algorithm.name == name)
     }
 
+    /// The name of the first signature algorithm that takes a key by its `kty` and `crv`.
+    pub fn signing_with(header: &Header) -> Option<&'static str> {
+        let kty = header.kty.as_deref()?;
+        let mut signing = ALGORITHMS.iter().filter(|alg| alg.usage == Use::Sig);
+        let first = signing.find(|alg| alg.takes_key(kty, header.crv.as_deref()));
+        first.map(|algorithm| algorithm.name)
+    }
+
     /// The algorithms that `create` makes keys for.
     pub fn created() -> impl Iterator<Item = &'static Algorithm> {
         ALGORITHMS.iter().filter(|algorithm| algorithm.created)
@@ -163,6 +172,16 @@ impl Algorithm {
                 types.dedup();
                 types
             }
+        }
+    }
+
+    /// Returns true if it takes keys of this `kty` on this `crv`. Sizes are not looked at.
+    pub fn takes_key(&self, kty: &str, crv: Option<&str>) -> bool {
+        match self.takes {
+            Takes::Curves(names) => crv.is_some_and(|crv| {
+                names.contains(&crv) && Curve::named(crv).is_some_and(|curve| curve.kty == kty)
+            }),
+            _ => self.key_types().contains(&kty),
         }
     }
 

@@ -15,6 +15,8 @@ pub mod ml_dsa;
 pub mod public;
 mod rsa;
 pub mod sound;
+pub mod steps;
+pub mod strict;
 pub mod summary;
 pub mod thumbprint;
 

@@ -14,6 +14,13 @@ const DEPTH: usize = 64;
 /// certificates take.
 const ITEMS: usize = 500_000;
 
+/// Refuses JSON text that is too deep, too long, or has a name twice in an object. Text that is no
+/// JSON may pass.
+pub fn check(json: &str) -> Result<()> {
+    check_size(json)?;
+    check_names(json)
+}
+
 /// Refuses JSON text that nests deeper than 64, or has more than 500,000 names and values.
 ///
 /// It reads the text once and keeps nothing, and comes before anything else reads the text. Text
@@ -22,7 +29,7 @@ pub fn check_size(json: &str) -> Result<()> {
     let mut depth = 0_usize;
     for (number, token) in Tokens::of(json).enumerate() {
         match token {
-            Token::Begin(_) => depth += 1,
+            Token::Begin => depth += 1,
             Token::End => depth = depth.saturating_sub(1),
             Token::Name(_) | Token::Value => {}
         }
@@ -37,12 +44,12 @@ pub fn check_size(json: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses JSON text in which an object has a name twice. The text must be valid JSON.
+/// Refuses JSON text in which an object has a name twice. Its size must have been checked.
 pub fn check_names(json: &str) -> Result<()> {
     let mut open: Vec<HashSet<Cow<str>>> = Vec::new();
     for token in Tokens::of(json) {
         match token {
-            Token::Begin(_) => open.push(HashSet::new()),
+            Token::Begin => open.push(HashSet::new()),
             Token::End => drop(open.pop()),
             Token::Value => {}
             Token::Name(quoted_name) => {
@@ -79,7 +86,7 @@ enum Kind {
 }
 
 enum Token<'a> {
-    Begin(Kind),
+    Begin,
     End,
     /// A member's name, without its quotes.
     Name(&'a str),
@@ -124,7 +131,7 @@ impl<'a> Tokens<'a> {
         self.position += 1;
         self.open.push(kind);
         self.is_name = kind == Kind::Object;
-        Token::Begin(kind)
+        Token::Begin
     }
 }
 
@@ -149,7 +156,11 @@ impl<'a> Iterator for Tokens<'a> {
                 b'"' => {
                     let text = self.string();
                     let is_name = std::mem::take(&mut self.is_name);
-                    return Some(if is_name { Token::Name(text) } else { Token::Value });
+                    return Some(if is_name {
+                        Token::Name(text)
+                    } else {
+                        Token::Value
+                    });
                 }
                 b' ' | b'\n' | b'\r' | b'\t' | b':' => self.position += 1,
                 _ => {
@@ -200,7 +211,17 @@ mod tests {
 
     #[test]
     fn no_text_is_too_odd_to_be_read() {
-        for json in ["", "\"", "\"\\", "{\"a\\é", "}]}]", "{\"a\"", "{,,:", "ü\u{0}", "\"\\\u{1f511}"] {
+        for json in [
+            "",
+            "\"",
+            "\"\\",
+            "{\"a\\é",
+            "}]}]",
+            "{\"a\"",
+            "{,,:",
+            "ü\u{0}",
+            "\"\\\u{1f511}",
+        ] {
             let _ = (check_size(json), check_names(json));
         }
     }

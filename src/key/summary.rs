@@ -8,6 +8,7 @@ use super::key_type::KeyType;
 use super::members::{Members, Text, is_date};
 use super::public::{WITHHELD, holds_secret};
 use super::rsa::bit_length;
+use super::steps;
 use super::thumbprint::thumbprint;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -69,6 +70,7 @@ impl Quick<'_> {
 impl<'a> Header<'a> {
     /// Reads the header of a key; what is missing or of another type is `None`.
     pub fn of(key: &'a Key) -> Header<'a> {
+        steps::count();
         let seconds = |value: Option<f64>| value.map(|value| value.floor() as i64);
         let text = |value: Option<Text<'a>>| value.map(|text| text.0);
         // An array would be taken for the members in their order.

@@ -3,12 +3,14 @@
 use super::base64url;
 use super::key_type::KeyType;
 use super::members::{Members, quoted};
+use super::steps;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
 /// The SHA-256 thumbprint of a key as base64url, over the texts of its required members as they
 /// stand. `None` where the kty is unknown or a required member is missing or no string.
 pub fn thumbprint(members: &Members) -> Option<String> {
+    steps::count();
     let key_type = KeyType::named(&members.string("kty")?)?;
     let mut json = String::from("{");
     for (i, name) in key_type.thumbprint.iter().enumerate() {

@@ -56,7 +56,7 @@ pub enum PrivateParts {
 pub struct Foreign {
     set: KeySet<'static>,
     origin: Origin,
-    storage: Option<&'static Storage>,
+    storage: Option<Storage>,
     /// Keys without their private part, which a publisher sent.
     pub stripped: Vec<KeyName>,
     /// Symmetric keys that a publisher sent, and that are left out.
@@ -85,7 +85,7 @@ impl Foreign {
     pub fn of_server(
         set: KeySet<'static>,
         origin: Origin,
-        storage: &'static Storage,
+        storage: Storage,
         private: PrivateParts,
     ) -> Foreign {
         let mut foreign = Foreign::new(set, origin).with_private_parts(private);
@@ -204,7 +204,7 @@ impl KeySet<'_> {
     pub fn adopt(&mut self, documents: &[Foreign], terms: &Terms) -> Result<Merged> {
         let mut merge = Merge::into_set(self, terms);
         for foreign in documents {
-            let keys = match foreign.storage {
+            let keys = match &foreign.storage {
                 Some(storage) => self.in_local_form(&foreign.set, storage, terms.now),
                 None => foreign.set.keys.clone(),
             };

@@ -81,7 +81,8 @@ pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<Option<Sta
     })
 }
 
-fn states_where(keys: &[Key], now: i64, can_sign: impl Fn(&Key) -> bool) -> Vec<Option<State>> {
+/// The same where only the keys that `can_sign` picks can sign.
+pub fn states_where(keys: &[Key], now: i64, can_sign: impl Fn(&Key) -> bool) -> Vec<Option<State>> {
     let headers: Vec<_> = keys.iter().map(Header::of).collect();
     states_of(&headers, now, |position| can_sign(&keys[position]))
 }
@@ -219,6 +220,29 @@ pub(super) fn successors(
         }
     }
     successors
+}
+
+/// Returns for each position whether the way from it leads back to it. `next` is the step that each
+/// position leads to.
+pub(super) fn on_circles(next: &[Option<usize>]) -> Vec<bool> {
+    let mut is_on_circle = vec![false; next.len()];
+    // From which start each position was first come to.
+    let mut come_from = vec![None; next.len()];
+    for start in 0..next.len() {
+        let mut here = Some(start);
+        while let Some(position) = here.filter(|position| come_from[*position].is_none()) {
+            come_from[position] = Some(start);
+            here = next[position];
+        }
+        // A way that meets itself goes around from there on.
+        while let Some(position) = here.filter(|position| come_from[*position] == Some(start)) {
+            if std::mem::replace(&mut is_on_circle[position], true) {
+                break;
+            }
+            here = next[position];
+        }
+    }
+    is_on_circle
 }
 
 /// The next moment at which a key changes its state by itself, in seconds since 1970.

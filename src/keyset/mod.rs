@@ -12,6 +12,7 @@ pub mod diff;
 pub mod halves;
 pub mod import;
 pub mod index;
+pub mod issuer;
 pub mod lifecycle;
 pub mod merge;
 pub mod publish;

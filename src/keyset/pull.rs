@@ -23,7 +23,7 @@ impl KeySet<'_> {
         let keys = server.keys.iter();
         let keys = keys.map(|key| with_local_kid(key, self, &index, storage));
         let keys: Vec<_> = keys.collect();
-        match storage.first_signs {
+        match storage.order_decides() {
             true => newest_last(self.with_signer_dated(keys, &index, now)),
             false => keys,
         }

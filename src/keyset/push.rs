@@ -5,15 +5,18 @@ mod wanted;
 
 use super::KeySet;
 use super::index::Index;
-use super::lifecycle;
+use super::issuer::Issuer;
+use super::lifecycle::{self, State, can_sign};
 use super::merge::KeyName;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::algorithm::Algorithm;
 use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
 pub use signer::successors;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use wanted::{Wanted, wanted, with_private_part};
 
@@ -41,6 +44,16 @@ pub enum Prune {
     All,
 }
 
+/// The `alg` under which a key of the algorithm Ed25519 is sent (RFC 9864).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ed25519 {
+    /// `Ed25519`, as the key has it.
+    #[default]
+    AsItIs,
+    /// `EdDSA`, the older name.
+    AsEdDsa,
+}
+
 /// What is to be sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Policy<'a> {
@@ -51,6 +64,10 @@ pub struct Policy<'a> {
     pub only: &'a [String],
     /// Which keys go away.
     pub prune: Prune,
+    /// The name under which Ed25519 is sent.
+    pub ed25519: Ed25519,
+    /// The rules for the tokens of the server's own, if it signs them with this set.
+    pub issuer: Option<&'static Issuer>,
     /// The time, in seconds since 1970.
     pub now: i64,
 }
@@ -83,6 +100,15 @@ pub struct Item {
     pub fate: Fate,
 }
 
+/// A key pair that could sign, and of which nothing says that it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmarked {
+    /// Its name.
+    pub name: KeyName,
+    /// An algorithm that it could sign with.
+    pub alg: Option<&'static str>,
+}
+
 /// A push that has not happened.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -92,6 +118,8 @@ pub struct Plan {
     pub left_out: Vec<(KeyName, &'static str)>,
     /// Local keys that the server does not take, and why.
     pub refused: Vec<(KeyName, String)>,
+    /// The active key pairs that are sent public only because they have neither `use` nor `alg`.
+    pub unmarked: Vec<Unmarked>,
     /// Keys of the server alone that stay.
     pub kept: Vec<KeyName>,
     /// Keys of the server that go away.
@@ -100,8 +128,11 @@ pub struct Plan {
     pub gone_private: usize,
     /// The key that signs afterwards, where the order decides it.
     pub signer: Option<KeyName>,
-    /// The same where it is another than now.
+    /// The same, if it is another than now. The same key under another kid is another one, because
+    /// tokens carry the kid.
     pub new_signer: Option<KeyName>,
+    /// The kid that the same key signs under now, if it is another one.
+    pub old_kid: Option<String>,
     /// The server's set afterwards.
     pub set: KeySet<'static>,
 }
@@ -122,15 +153,33 @@ pub fn plan(
     policy: Policy,
     budget: &Budget,
 ) -> Result<Plan> {
-    let states = lifecycle::signing_states(local, policy.now, budget);
+    let headers: Vec<_> = local.keys.iter().map(Header::of).collect();
+    let good: Vec<OnceCell<bool>> = vec![OnceCell::new(); headers.len()];
+    let is_good = |i: usize| {
+        let key = &local.keys[i];
+        *good[i].get_or_init(|| can_sign(key) && may_sign(&findings(key, budget)))
+    };
+    let here = lifecycle::states_of(&headers, policy.now, is_good);
+    // A key that the server does not take, takes the place of no signer there.
+    let is_taken = |i: usize| {
+        let members = local.keys[i].members().unwrap_or_default();
+        (storage.refuses)(&members).is_none()
+    };
+    let states = lifecycle::states_of(&headers, policy.now, |i| is_good(i) && is_taken(i));
     let index = Index::of(remote);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
-    for (key, state) in local.keys.iter().zip(&states) {
+    for (position, key) in local.keys.iter().enumerate() {
+        let state = match here[position] {
+            Some(State::Active) => here[position],
+            _ => states[position],
+        };
         let there = counterpart(key, &index, storage);
-        match wanted(key, *state, storage, policy, budget) {
+        match wanted(key, state, storage, policy, budget) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
+                plan.unmarked
+                    .extend(unmarked(key, state, storage, policy, budget));
                 plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage, budget);
             }
             Wanted::Expired => {
@@ -179,21 +228,37 @@ pub fn plan(
         plan.set.keys.push(key.clone().into_owned());
     }
     refuse_shared_kids(&plan.set, storage)?;
-    if storage.first_signs {
+    if storage.order_decides() {
         let now = storage.signer(remote);
-        plan.put_the_signer_first(local, &states, now, !policy.only.is_empty());
-        let signer = |set| storage.signer(set).map(KeyName::of);
-        let (now, then) = (signer(remote), signer(&plan.set));
-        plan.signer = then.clone();
-        plan.new_signer =
-            then.filter(|then| now.is_none_or(|now| now.thumbprint != then.thumbprint));
+        plan.put_the_signer_first(local, &states, storage, now, policy);
+        plan.name_the_signer(storage, now);
     }
     plan.set.add_members(remote);
     Ok(plan)
 }
 
-/// The same key on the server: the same thumbprint under the same kid.
-pub(super) fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
+/// A key that would be sent with its private part if it said that it signs.
+fn unmarked(
+    key: &Key,
+    state: Option<State>,
+    storage: &Storage,
+    policy: Policy,
+    budget: &Budget,
+) -> Option<Unmarked> {
+    let could_sign = storage.signs() && policy.private == Private::Signing;
+    let is_silent = Header::of(key).effective_use().is_none() && is_key_pair(key);
+    let is_one = could_sign && is_silent && state == Some(State::Active);
+    (is_one && has_good_secret(key, budget)).then(|| Unmarked {
+        name: KeyName::of(key),
+        alg: match storage.issuer {
+            Some(issuer) => issuer.alg_for(key),
+            None => Algorithm::signing_with(&Header::of(key)),
+        },
+    })
+}
+
+/// Returns the position of the same key on the server: the same thumbprint under the same kid.
+pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
     let header = Header::of(key);
     let kty = header.kty.as_deref();
     let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
@@ -298,7 +363,7 @@ pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
         };
         let name = KeyName::of(key).thumbprint;
         if let Some(other) = kids.insert((storage.kid)(&kid, header.kty.as_deref()), name.clone())
-            && (storage.first_signs || other != name)
+            && (storage.order_decides() || other != name)
         {
             let [one, other] = [other, name].map(|name| name.unwrap_or_else(|| "none".into()));
             return Err(Error::refused(format!(
@@ -313,11 +378,11 @@ pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyset::storage::Signing;
 
     const HYDRA: Storage = Storage {
         members: Some(&["kty", "kid", "crv", "x", "d", "use", "alg"]),
-        signs: true,
-        first_signs: true,
+        signing: Signing::FirstSecret,
         ..Storage::FAITHFUL
     };
 

@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::key::summary::Header;
 use lines::Lines;
 use std::collections::{BTreeMap, BTreeSet};
+use there::SigningThere;
 
 /// How far the clocks of those who rotate, sign, publish and verify may be apart, in seconds. It is
 /// added to the publish delay and to the time for which a retired key is kept.
@@ -203,8 +204,8 @@ struct Planner<'p, 's> {
     lines: Lines<'s>,
     policy: &'p Policy<'p>,
     plan: Plan,
-    /// The keys that the server may sign with until it is told of another.
-    signing_there: BTreeSet<usize>,
+    /// Who signs on the server until it is told of another key.
+    signing_there: SigningThere,
     /// When the schedule has something to do for a line next.
     due: Vec<i64>,
 }
@@ -240,6 +241,7 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
             planner.follow_the_calendar(line)?;
         }
     }
+    planner.publish_first();
     planner.remove_expired();
     planner.lead_past_removed();
     planner.plan.next_change = planner.next_change();
@@ -260,11 +262,22 @@ impl Planner<'_, '_> {
         dates.filter(|date| *date > self.policy.now).min()
     }
 
+    /// Has new keys published before they sign, as long as the server signs with a key that is not
+    /// ours.
+    fn publish_first(&mut self) {
+        let soon = self.soon();
+        if self.signing_there.by_other && soon > self.policy.now {
+            for new in &mut self.plan.new {
+                new.nbf.get_or_insert(soon);
+            }
+        }
+    }
+
     /// Gives a key its end, where that is another than it has. The tokens of one that still signs on
     /// the server run out from now on.
     fn end(&mut self, position: usize, exp: i64) {
         let last = self.policy.now.saturating_add(self.policy.schedule.grace());
-        let exp = match self.signing_there.contains(&position) {
+        let exp = match self.signing_there.ours.contains(&position) {
             true => exp.max(last),
             false => exp,
         };

@@ -1,26 +1,44 @@
 //! What a server makes of the keys that it is given.
 
 use super::KeySet;
+use super::issuer::Issuer;
 use super::lifecycle::{self, State};
+use super::merge::KeyName;
 use crate::key::Key;
 use crate::key::members::{Members, same_value};
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// How a kind of server keeps keys.
 #[derive(Clone, Copy, Debug)]
 pub struct Storage {
-    /// The members that survive; all of them where it is `None`.
+    /// The members that survive; all of them if it is `None`.
     pub members: Option<&'static [&'static str]>,
     /// The kid of a key there, from its kid and kty here.
     pub kid: fn(&str, Option<&str>) -> String,
-    /// Whether it signs, so that it needs the private part of the active signing key.
-    pub signs: bool,
-    /// Whether the first key with a private part is the one that signs.
-    pub first_signs: bool,
-    /// Why it does not take a key, in words.
+    /// How it picks the key that it signs with.
+    pub signing: Signing,
+    /// The rules for the tokens that it issues itself; `None` if it issues none, or if they are
+    /// not known.
+    pub issuer: Option<&'static Issuer>,
+    /// Says why it does not take a key.
     pub refuses: fn(&Members) -> Option<String>,
+}
+
+/// How a server picks the key of a set that it signs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signing {
+    /// It does not sign.
+    Never,
+    /// Its settings name the kid.
+    ByKid,
+    /// It takes the first key that is not public, and a symmetric key is not.
+    FirstSecret,
+    /// It takes the first public and the first other key, which must be the halves of one pair:
+    /// so the pair has to be the first key of the set.
+    FirstPair,
 }
 
 impl Storage {
@@ -28,12 +46,27 @@ impl Storage {
     pub const FAITHFUL: Storage = Storage {
         members: None,
         kid: |kid, _| kid.to_owned(),
-        signs: false,
-        first_signs: false,
+        signing: Signing::Never,
+        issuer: None,
         refuses: |_| None,
     };
 
-    /// Whether a member survives.
+    /// Returns true if it signs, so that it needs the private part of the active signing key.
+    pub fn signs(&self) -> bool {
+        self.signing != Signing::Never
+    }
+
+    /// Returns true if the order of the keys decides which one signs.
+    pub fn order_decides(&self) -> bool {
+        matches!(self.signing, Signing::FirstSecret | Signing::FirstPair)
+    }
+
+    /// The rules for the server's own tokens, if it signs them with the set of this name.
+    pub fn issuer_of(&self, set: &str) -> Option<&'static Issuer> {
+        self.issuer.filter(|issuer| issuer.owns(set))
+    }
+
+    /// Returns true if a member survives.
     pub fn keeps(&self, name: &str) -> bool {
         self.members.is_none_or(|members| members.contains(&name))
     }
@@ -49,45 +82,74 @@ impl Storage {
         left
     }
 
-    /// The key of a set that signs there, where the order decides it: the first with a private part.
-    pub fn signer<'s, 'k>(&self, set: &'s KeySet<'k>) -> Option<&'s Key<'k>> {
-        let first = set.keys.iter().find(|key| is_key_pair(key));
-        first.filter(|_| self.first_signs)
+    /// The thumbprint of a key, and the kid that it has there.
+    pub fn name(&self, key: &Key) -> KeyName {
+        let kty = Header::of(key).kty.map(Cow::into_owned);
+        let name = KeyName::of(key);
+        KeyName {
+            kid: name.kid.map(|kid| (self.kid)(&kid, kty.as_deref())),
+            ..name
+        }
     }
 
-    /// The keys of a set that may sign there: where the order decides, the first with a private part;
-    /// else every one with it, unless it is for encryption.
+    /// The position of the key that signs there, if the order decides it. A symmetric key can be
+    /// that one.
+    pub fn signer_position(&self, set: &KeySet) -> Option<usize> {
+        match self.signing {
+            Signing::Never | Signing::ByKid => None,
+            Signing::FirstSecret => set.keys.iter().position(holds_secret_of_its_own),
+            Signing::FirstPair => set.keys.first().filter(|key| is_key_pair(key)).map(|_| 0),
+        }
+    }
+
+    /// The key of a set that signs there, if the order decides it.
+    pub fn signer<'s, 'k>(&self, set: &'s KeySet<'k>) -> Option<&'s Key<'k>> {
+        self.signer_position(set)
+            .map(|position| &set.keys[position])
+    }
+
+    /// Puts the first key pair where the server looks for it, if it would not look for any key
+    /// otherwise.
+    pub fn put_a_pair_first(&self, set: &mut KeySet) {
+        let pair = set.keys.iter().position(is_key_pair);
+        if let (Signing::FirstPair, Some(pair)) = (self.signing, pair) {
+            set.keys[..=pair].rotate_right(1);
+        }
+    }
+
+    /// The keys of a set that may sign there: if the order decides, the one that it picks; else
+    /// every key pair, unless it is for encryption.
     pub fn signers<'s, 'k>(&self, set: &'s KeySet<'k>) -> Vec<&'s Key<'k>> {
-        if self.first_signs {
+        if self.order_decides() {
             return self.signer(set).into_iter().collect();
         }
         let may_sign =
             |key: &&Key| is_key_pair(key) && Header::of(key).effective_use() != Some("enc");
         let keys = set.keys.iter().filter(may_sign);
-        keys.filter(|_| self.signs).collect()
+        keys.filter(|_| self.signs()).collect()
     }
 
-    /// The states of the keys of a set there. Of a server that publishes what others sign with, only
-    /// the dates tell. Where the order decides who signs, that key is the active one of all that sign.
+    /// The states of the keys of a set there. On a server that publishes what others sign with, only
+    /// the dates tell. If the order decides who signs, that key is the only active one of those that
+    /// could sign.
     pub fn states(&self, set: &KeySet, now: i64) -> Vec<Option<State>> {
-        if !self.signs {
+        if !self.signs() {
             return lifecycle::states_by_date(set, now);
         }
         let mut states = lifecycle::states(set, now);
-        if !self.keeps("nbf") && !self.first_signs {
+        if !self.order_decides() {
             // Without dates nothing tells which key signs, but that it takes a private part.
             for (key, state) in set.keys.iter().zip(&mut states) {
-                if is_key_pair(key) && *state == Some(State::Retired) {
+                if !self.keeps("nbf") && is_key_pair(key) && *state == Some(State::Retired) {
                     *state = Some(State::Active);
                 }
             }
-        }
-        let Some(signer) = self.signer(set) else {
             return states;
-        };
-        for (key, state) in set.keys.iter().zip(&mut states) {
-            let signs = Header::of(key).effective_use() != Some("enc");
-            if key == signer {
+        }
+        let signer = self.signer_position(set);
+        for (position, state) in states.iter_mut().enumerate() {
+            let signs = Header::of(&set.keys[position]).effective_use() != Some("enc");
+            if signer == Some(position) {
                 *state = Some(State::Active);
             } else if signs && *state == Some(State::Active) {
                 *state = Some(State::Retired);
@@ -119,4 +181,9 @@ impl Storage {
         names.extend(more.map(str::to_owned));
         names
     }
+}
+
+/// Returns true for a key pair with its private part, and for a symmetric key.
+fn holds_secret_of_its_own(key: &Key) -> bool {
+    is_key_pair(key) || Header::of(key).kty.as_deref() == Some("oct")
 }

@@ -6,6 +6,7 @@
 
 use super::Keystore;
 use crate::error::Result;
+use crate::files::kept::Links;
 use crate::files::{self, kept};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -128,7 +129,7 @@ impl Keystore {
             is_open: false,
             path,
         };
-        let Some(mut file) = kept::open(&log.path)? else {
+        let Some(mut file) = kept::open(&log.path, Links::Within)? else {
             return Ok(log);
         };
         let read = || {

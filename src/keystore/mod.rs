@@ -13,7 +13,8 @@ pub use document::{Document, Encrypted, Stored};
 pub use name::SetName;
 pub use schedules::Schedules;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::place::{self, Fault};
 use crate::files::{self, Access, Existing, kept, lock};
@@ -114,7 +115,7 @@ impl Keystore {
             let Some(path) = self.file(name)? else {
                 return Ok(None);
             };
-            if let Some(kept) = kept::read(&path, self.limit)? {
+            if let Some(kept) = kept::read(&path, Links::Within, self.limit)? {
                 return Stored::read(kept, path).map(Some);
             }
         }
@@ -264,11 +265,12 @@ impl Keystore {
     fn prepare(&self) -> Result<Lock> {
         self.refuse_foreign()?;
         let created = files::create_private_directory(&self.directory)?;
-        Lock::take(&self.directory, self.lock_wait).inspect_err(|_| {
-            // Without a lock there is nothing that a new keystore could be for.
-            if !created.is_empty() {
-                let _ = fs::remove_file(self.directory.join(lock::FILE));
+        Lock::take(&self.directory, self.lock_wait).inspect_err(|error| {
+            // A new keystore that cannot be locked is of no use. One that another process has locked is.
+            if created.is_empty() || error.kind() == Kind::Refused {
+                return;
             }
+            let _ = fs::remove_file(self.directory.join(lock::FILE));
             for directory in created.iter().rev() {
                 let _ = fs::remove_dir(directory);
             }

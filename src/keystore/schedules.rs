@@ -3,8 +3,9 @@
 
 use super::{Keystore, SetName, TEMPORARY};
 use crate::error::{Error, Result};
+use crate::files::kept::Links;
 use crate::files::{self, Access, Existing, kept};
-use crate::key::members::check_strict;
+use crate::key::strict;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,14 +16,11 @@ pub type Schedules = BTreeMap<String, Value>;
 /// The largest file that is read or written, in octets.
 const LIMIT: usize = 4 << 20;
 
-/// How deep the file nests at most: options in schedules in an object.
-const DEPTH: usize = 8;
-
 impl Keystore {
     /// Every schedule. It is an error if the file cannot be read.
     pub fn schedules(&self) -> Result<Schedules> {
         let path = self.schedules_path();
-        let Some(kept) = kept::read(&path, LIMIT as u64)? else {
+        let Some(kept) = kept::read(&path, Links::Within, LIMIT as u64)? else {
             return Ok(Schedules::new());
         };
         let damaged = |error: String| {
@@ -30,7 +28,7 @@ impl Keystore {
                 .hint("mend it, or remove it and save the schedules again: jwks rotate SET --save")
         };
         let text = std::str::from_utf8(&kept.octets).map_err(|error| damaged(error.to_string()))?;
-        check_strict(text, DEPTH).map_err(|error| damaged(error.to_string()))?;
+        strict::check(text).map_err(|error| damaged(error.to_string()))?;
         serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
     }
 

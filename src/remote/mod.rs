@@ -9,19 +9,21 @@ pub mod http;
 pub mod kind;
 pub mod place;
 pub mod registry;
+mod settle;
 pub mod token;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::key::Key;
-use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
+use crate::keyset::storage::Storage;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
-use http::{Client, Endpoint, Options, Privacy, Watch};
+use http::{Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
 use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
 use place::{Place, parse_secret_address};
+use settle::Difference;
 use token::Token;
 
 /// A server that can be asked.
@@ -35,16 +37,8 @@ pub struct Remote {
     /// Its address, for people's eyes.
     pub address: String,
     server: Box<dyn Server>,
+    notify: Notify,
     watch: Watch,
-}
-
-/// Which key may sign after a write, where the order decides it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signer {
-    /// The one that was first in what was written.
-    Same,
-    /// Whichever: the server decides where a single key goes.
-    Any,
 }
 
 /// The entry that an address in place of a name stands for.
@@ -82,7 +76,7 @@ impl Remote {
         if token.is_none() && kind.auth == Auth::Required {
             return Err(token::missing(entry, kind));
         }
-        let watch = options.watch.clone();
+        let (watch, notify) = (options.watch.clone(), options.notify.clone());
         let client = client(entry, kind, token.as_ref(), options)?;
         let address = client.base();
         // A token that stands somewhere else is not sent as one.
@@ -95,6 +89,7 @@ impl Remote {
             address,
             server: (kind.open)(client, &entry.place, secret.filter(|_| !is_placed)),
             token_source: token.map(|token| token.source),
+            notify,
             watch,
         })
     }
@@ -102,6 +97,12 @@ impl Remote {
     /// One call that changes nothing; what was found, in words.
     pub fn test(&self) -> Result<String> {
         self.server.test()
+    }
+
+    /// How this server keeps keys. It is asked for its version if these sets have members that not
+    /// every version keeps.
+    pub fn storage(&self, sets: &[&KeySet]) -> Storage {
+        self.server.storage(sets).unwrap_or(self.kind.storage)
     }
 
     /// The names of its sets.
@@ -149,10 +150,14 @@ impl Remote {
     /// Makes a set `after`, if it is still `before`.
     pub fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         self.kind.require(Operation::SetSet)?;
-        self.refuse_changed(set, before)?;
-        let written = self.server.put_set(set, before, after);
-        self.tell_of_loss(set, before, after, written)?;
-        self.read_back(set, after, Signer::Same)
+        self.write(set, before, after, || {
+            self.server.put_set(set, before, after)
+        })
+    }
+
+    /// Returns false if no key signs in the set that was read last, whatever its first key is.
+    pub fn is_in_order(&self) -> bool {
+        self.server.is_in_order()
     }
 
     /// The kids of the keys that its settings name to sign with; none where it has no such settings.
@@ -176,53 +181,79 @@ impl Remote {
             return self.put_set(set, before, after);
         }
         self.kind.require(Operation::NameSigner)?;
-        self.refuse_changed(set, before)?;
-        let written = self.server.put_set_and_name(set, before, after, kids);
-        self.tell_of_loss(set, before, after, written)?;
-        self.read_back(set, after, Signer::Same)
+        self.write(set, before, after, || {
+            self.server.put_set_and_name(set, before, after, kids)
+        })
     }
 
     /// Adds a key to a set that is still `before`, or puts it in the place of the one with its kid.
     pub fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         self.kind.require(Operation::SetKey)?;
-        self.refuse_changed(set, before)?;
-        let after = before.with(key);
-        let written = self.server.put_key(set, before, key);
-        self.tell_of_loss(set, before, &after, written)?;
-        self.read_back(set, &after, Signer::Any)
+        let mut after = before.with(key);
+        if self.kind.storage.order_decides() {
+            // A key that is put by itself is the newest, and the newest comes first.
+            after.keys.retain(|other| other != key);
+            after.keys.insert(0, key.clone().into_owned());
+            self.kind.storage.put_a_pair_first(&mut after);
+        }
+        self.write(set, before, &after, || {
+            self.server.put_key(set, before, key)
+        })
     }
 
     /// Deletes a set that is still `before`.
     pub fn delete_set(&self, set: &str, before: &KeySet) -> Result<()> {
         self.kind.require(Operation::DeleteSet)?;
-        self.refuse_changed(set, before)?;
-        let after = KeySet::default();
-        let deleted = self.server.delete_set(set, before);
-        self.tell_of_loss(set, before, &after, deleted)?;
-        self.read_back(set, &after, Signer::Same)
+        self.write(set, before, &KeySet::default(), || {
+            self.server.delete_set(set, before)
+        })
     }
 
     /// Deletes keys of a set that is still `before`.
     pub fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         self.kind.require(Operation::DeleteKey)?;
-        self.refuse_changed(set, before)?;
-        let after = before.without(keys);
-        let deleted = self.server.delete_keys(set, before, keys);
-        self.tell_of_loss(set, before, &after, deleted)?;
-        self.read_back(set, &after, Signer::Same)
+        let mut after = before.without(keys);
+        self.kind.storage.put_a_pair_first(&mut after);
+        self.write(set, before, &after, || {
+            self.server.delete_keys(set, before, keys)
+        })
     }
 
-    /// Servers know no condition under which a write holds: a look just before it is the best
-    /// there is.
+    /// Makes a call that turns a set from `before` into `after`, and reads back what it did.
+    fn write(
+        &self,
+        set: &str,
+        before: &KeySet,
+        after: &KeySet,
+        call: impl Fn() -> Result<()>,
+    ) -> Result<()> {
+        self.refuse_changed(set, before)?;
+        self.server.refuse_other_kind()?;
+        let mut written = call();
+        if is_unanswered(&written) && self.kind.retries.unanswered == Unanswered::Look {
+            // A server's write timeout ends the connection, and the write goes on.
+            match self.get(set, Form::Private)?.unwrap_or_default() {
+                now if now.is_alike(before) => written = call(),
+                _ => written = Ok(()),
+            }
+        }
+        self.tell_of_loss(set, before, after, written)?;
+        self.settle(set, before, after)
+    }
+
+    /// These servers have no conditional writes: a look just before is the best there is.
     fn refuse_changed(&self, set: &str, before: &KeySet) -> Result<()> {
         let now = self.get(set, Form::Private)?.unwrap_or_default();
         match now.is_alike(before) {
             true => Ok(()),
-            false => Err(
-                Error::refused(format!("{set} on {} was changed meanwhile", self.name))
-                    .hint("run the command again"),
-            ),
+            false => Err(self.overtaken(set)),
         }
+    }
+
+    fn overtaken(&self, set: &str) -> Error {
+        Error::refused(format!("{set} on {} was changed meanwhile", self.name))
+            .because(Reason::Overtaken)
+            .hint("run the command again")
     }
 
     /// A write that failed may have done half of its work; some servers lose a set by it.
@@ -241,11 +272,15 @@ impl Remote {
         };
         self.watch.settle();
         let now = now.unwrap_or_default();
-        let is_done = self.first_difference(&now, after, Signer::Any).is_none();
+        let difference = self.first_difference(&now, after);
+        let is_done = matches!(difference, None | Some(Difference::Signer));
         if is_done || now.is_alike(before) {
             return Err(error);
         }
         let (had, has) = (before.keys.len(), now.keys.len());
+        if error.is_because(Reason::Overtaken) && has > 0 {
+            return Err(error);
+        }
         let restored = || {
             let put_back = self.server.put_set(set, before, before);
             let now = put_back
@@ -268,64 +303,6 @@ impl Remote {
         Err(error.hint(hint))
     }
 
-    /// Compares what a server holds after a write with what was written.
-    fn read_back(&self, set: &str, written: &KeySet, signer: Signer) -> Result<()> {
-        let unread = |error: Error| {
-            let error = Error::remote(format!("cannot see what was written: {error}"));
-            error.hint("the server may hold the change already: look before you repeat it")
-        };
-        let now = self.get(set, Form::Private).map_err(unread)?;
-        let now = now.unwrap_or_default();
-        match self.first_difference(&now, written, signer) {
-            None => {
-                self.watch.settle();
-                Ok(())
-            }
-            Some(difference) => Err(self.not_as_written(&difference)),
-        }
-    }
-
-    fn first_difference(
-        &self,
-        now: &KeySet,
-        written: &KeySet,
-        wanted_signer: Signer,
-    ) -> Option<String> {
-        let storage = &self.kind.storage;
-        let name = |key: &Key| {
-            KeyName::of(key)
-                .handle()
-                .unwrap_or("without a kid")
-                .to_owned()
-        };
-        let kid = |key: &Key| {
-            let header = Header::of(key);
-            header
-                .kid
-                .map(|kid| (storage.kid)(&kid, header.kty.as_deref()))
-        };
-        let (there, wanted) = (Index::of(now), Index::of(written));
-        for key in &written.keys {
-            let copies = there.copies_of(key);
-            let copy = copies.iter().find(|i| kid(&now.keys[**i]) == kid(key));
-            let Some(copy) = copy.map(|i| &now.keys[*i]) else {
-                return Some(format!("the key {:?} is not there", name(key)));
-            };
-            let members = storage.differences(key, copy);
-            if !members.is_empty() {
-                let members = members.join(", ");
-                return Some(format!("the key {:?} differs in {members}", name(key)));
-            }
-        }
-        let more = now.keys.iter().find(|key| wanted.copies_of(key).is_empty());
-        if let Some(key) = more {
-            return Some(format!("the key {:?} is there", name(key)));
-        }
-        let signer = |set| storage.signer(set).map(|key| KeyName::of(key).thumbprint);
-        let matters = wanted_signer == Signer::Same;
-        (matters && signer(now) != signer(written)).then(|| "another key signs".to_owned())
-    }
-
     fn not_as_written(&self, what: &str) -> Error {
         Error::remote(format!(
             "{} accepted the change, and holds something else: {what}",
@@ -333,6 +310,11 @@ impl Remote {
         ))
         .hint("look at what it holds: jwks get SET --remote, jwks diff; then run the command again")
     }
+}
+
+fn is_unanswered(written: &Result<()>) -> bool {
+    let error = written.as_ref().err();
+    error.is_some_and(|error| error.is_because(Reason::Unanswered))
 }
 
 fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -> Result<Client> {

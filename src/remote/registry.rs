@@ -3,6 +3,7 @@
 use super::entry::Entry;
 use super::kind::KINDS;
 use crate::error::{Error, Result};
+use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::{self, Access, Existing, kept, place};
 use serde::{Deserialize, Serialize};
@@ -164,7 +165,7 @@ fn missing(name: &str, entries: &[Entry]) -> Error {
 }
 
 fn read(path: &Path) -> Result<Document> {
-    let Some(kept) = kept::read(path, LIMIT)? else {
+    let Some(kept) = kept::read(path, Links::All, LIMIT)? else {
         return Ok(Document::default());
     };
     serde_json::from_slice(&kept.octets).map_err(|error| {

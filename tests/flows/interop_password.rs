@@ -5,7 +5,7 @@ use crate::support::{Run, Sandbox, has_tool, named_by};
 /// A set `api` with a key for each of these, and `password.txt`.
 fn sandbox_with(algorithms: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write("password.txt", "correct horse\n");
+    sandbox.write_private("password.txt", "correct horse\n");
     for algorithm in algorithms {
         sandbox.ok(["create", "api", "--kid", algorithm, "--alg", algorithm]);
     }
@@ -62,6 +62,10 @@ fn openssl_reads_pkcs12_and_encrypted_pkcs8() {
         export(&sandbox, kid, "pem --encrypt", &pem);
         let read = format!("openssl pkey -in {pem} -passin file:password.txt");
         assert_read_back(&sandbox, kid, &read);
+        // The rest is the same for each key.
+        if *kid != "ES256" {
+            continue;
+        }
         export(&sandbox, kid, "der", &format!("{kid}.der"));
         let read = format!("openssl pkcs8 -inform DER -in {kid}.der -passin file:password.txt");
         assert_read_back(&sandbox, kid, &read);
@@ -133,8 +137,8 @@ fn keytool_reads_pkcs12() {
     let request = "keytool -certreq -alias mine -keystore ES256.p12 -storepass 'correct horse'";
     let verified = format!("{request} | openssl req -verify -noout -pubkey");
     assert_read_back(&sandbox, "ES256", &verified);
-    let chain = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=ca -keyout ca.key -out ca.pem 2>/dev/null &&
-        openssl req -new -newkey rsa:2048 -nodes -subj /CN=leaf -keyout leaf.key -out leaf.csr 2>/dev/null &&
+    let chain = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ca -keyout ca.key -out ca.pem 2>/dev/null &&
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=leaf -keyout leaf.key -out leaf.csr 2>/dev/null &&
         openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.pem 2>/dev/null &&
         cat leaf.key leaf.pem ca.pem | jwks set api - --kid chained &&
         jwks export api chained --to pkcs12 --private --password-file password.txt -o chained.p12 &&
@@ -249,6 +253,17 @@ fn ssh_keygen_reads_openssh_keys() {
         sandbox.shell(&plain).ok();
         let derived = sandbox.shell("ssh-keygen -y -P '' -f plain").ok().stdout;
         assert_eq!(derived, public);
+        let sign = format!(
+            "echo 'me {}' > allowed; echo hello > text; rm -f text.sig
+             ssh-keygen -q -Y sign -f plain -n file text &&
+             ssh-keygen -Y verify -f allowed -I me -n file -s text.sig < text",
+            public.trim()
+        );
+        sandbox.shell(&sign).ok();
+        // A passphrase is slow to try, and protects each key in the same way.
+        if !matches!(kid, "RS256" | "EdDSA") {
+            continue;
+        }
         export(&sandbox, kid, "openssh --force", "locked");
         let derived = sandbox
             .shell("ssh-keygen -y -P 'correct horse' -f locked")
@@ -259,13 +274,6 @@ fn ssh_keygen_reads_openssh_keys() {
             sandbox.shell("ssh-keygen -y -P wrong -f locked").code,
             Some(0)
         );
-        let sign = format!(
-            "echo 'me {}' > allowed; echo hello > text; rm -f text.sig
-             ssh-keygen -q -Y sign -f plain -n file text &&
-             ssh-keygen -Y verify -f allowed -I me -n file -s text.sig < text",
-            public.trim()
-        );
-        sandbox.shell(&sign).ok();
     }
     let all = sandbox.ok(["export", "api", "--to", "openssh"]);
     assert_eq!(all.lines().count(), algorithms.len());

@@ -138,6 +138,32 @@ fn a_link_within_the_keystore_is_read_and_never_written() {
     }
 }
 
+/// Settings may lie elsewhere, behind a link. What is no file of a bounded size is refused.
+#[test]
+fn the_remotes_are_read_through_a_link() {
+    if !has_tool("timeout") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let add = "remote add idp --kind url --url https://idp.example/jwks.json";
+    sandbox.ok(add.split(' '));
+    let link = "mkdir dotfiles && cd .config/jwks && mv remotes.json ../../dotfiles && \
+                ln -s ../../dotfiles/remotes.json .";
+    sandbox.shell(link).ok();
+    assert!(sandbox.ok(["remote", "list"]).contains("idp"));
+    for (what, how) in &PLANTED[..5] {
+        sandbox.shell("rm -rf .config/jwks/remotes.json").ok();
+        let plant = how.replace("$1", ".config/jwks/remotes.json");
+        sandbox.shell(&plant).ok();
+        if *what == "a link out of the keystore" {
+            // That one leads to nothing.
+            continue;
+        }
+        let run = in_bounds(&sandbox, "remote list").fails(1);
+        assert!(run.stderr.contains("remotes.json"), "{what}: {run:#?}");
+    }
+}
+
 #[test]
 fn odd_lines_of_the_log_are_left_out() {
     let sandbox = Sandbox::new();

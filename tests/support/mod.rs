@@ -96,11 +96,12 @@ impl Sandbox {
         std::fs::read_to_string(self.set_file(set)).expect("the set's file")
     }
 
-    /// Puts a file into the sandbox and returns its path.
+    /// Puts a file that only its owner can read into the sandbox and returns its path.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
         std::fs::write(&path, content).expect("a file");
+        make_private(&path);
         path.to_str().expect("a UTF-8 path").to_owned()
     }
 
@@ -245,6 +246,15 @@ impl From<std::process::Output> for Run {
         }
     }
 }
+
+#[cfg(unix)]
+fn make_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("own file");
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &Path) {}
 
 impl Run {
     #[track_caller]

@@ -4,6 +4,7 @@ use super::{CreateArgs, KidFrom, report};
 use crate::commands::record::Record;
 use crate::commands::report::Whose;
 use crate::commands::server::set_name;
+use crate::commands::signer::check_generated;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -24,6 +25,9 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
     };
     check_kid(&kid)?;
     let set = set_name(server, Some(&args.set), None)?;
+    if args.from_url.is_none() {
+        check_generated(ctx, server, &set, args.alg.as_deref().unwrap_or("ES256"))?;
+    }
     let made = server.generate(
         &set,
         &Generate {
@@ -51,7 +55,7 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
             ctx.out.warn(warning);
         }
     }
-    if server.kind.storage.first_signs && made.keys.iter().any(is_key_pair) {
+    if server.kind.storage.order_decides() && made.keys.iter().any(is_key_pair) {
         ctx.out.status(format!(
             "{name} signs with the new key from now on, where it signs with this set"
         ));

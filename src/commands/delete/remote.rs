@@ -3,6 +3,7 @@
 use super::{DeleteArgs, chosen, describe, finish, report, sign, signing_instead};
 use crate::commands::report::{Whose, count};
 use crate::commands::server::{name_there, set_name};
+use crate::commands::signer::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Kind, Result};
 use crate::key::Key;
@@ -39,6 +40,18 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let states_of = |set: &KeySet| server.kind.storage.states(set, ctx.now);
     let signing = signing_instead(args, name, &succession(&set, &positions, states_of))?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
+    let change = Change {
+        server,
+        set: name,
+        before: &set,
+        after: &set.without(&keys),
+        source: Source::Server,
+    };
+    let hint = "create a key there first, or pass --force to do without";
+    match change.check_own(ctx, Keyless::Refuse(hint)) {
+        Err(error) if args.force => ctx.out.warn(error.to_string()),
+        checked => checked?,
+    }
     let going = describe(&set, &states, &positions);
     let number = count(keys.len(), "key");
     let what = match whole {

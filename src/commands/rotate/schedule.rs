@@ -78,6 +78,11 @@ pub struct ScheduleArgs {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) move_signature_kid: bool,
+
+    /// Send keys of the algorithm Ed25519 as EdDSA, the only name that Hydra knows for it
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) ed25519_as_eddsa: bool,
 }
 
 impl ScheduleArgs {
@@ -99,6 +104,7 @@ impl ScheduleArgs {
             size: own.size.or(saved.size),
             push: own.push.or(saved.push),
             move_signature_kid: own.move_signature_kid || saved.move_signature_kid,
+            ed25519_as_eddsa: own.ed25519_as_eddsa || saved.ed25519_as_eddsa,
         }
     }
 

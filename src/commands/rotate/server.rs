@@ -1,15 +1,16 @@
 //! The server that a rotation is sent to: what it has of the set before, and what it gets.
 
-use super::super::push::{self, handles, line, record, warn_of_refused};
+use super::super::push::{self, handles, line, record, signer_in_words, warn_of_unsent};
 use super::super::report::Whose;
-use super::super::server::{set_name, split_name, warn_without_signer};
+use super::super::server::{set_name, split_name, until_written};
+use super::super::signer::{Change, Keyless, Source};
 use super::report::Report;
 use super::{RotateArgs, ScheduleArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
 use crate::keyset::merge::KeyName;
-use crate::keyset::push::{Fate, Plan, Policy, Private, Prune, plan, successors};
+use crate::keyset::push::{Ed25519, Fate, Plan, Policy, Private, Prune, plan, successors};
 use crate::keyset::rotate::There;
 use crate::keystore::SetName;
 use crate::remote::Remote;
@@ -31,16 +32,15 @@ pub(super) struct Server {
     /// The set's name there.
     name: String,
     moves_kids: bool,
+    ed25519: Ed25519,
     found: Result<Found>,
 }
 
 /// What a server has of a set.
 struct Found {
     set: KeySet<'static>,
-    /// The keys that it may sign with, by kid or thumbprint.
-    signing: Vec<String>,
-    /// The thumbprints of the keys that it publishes.
-    published: Vec<String>,
+    /// Whether its first key signs.
+    is_in_order: bool,
     /// The kids that its settings name.
     named: Vec<String>,
 }
@@ -80,6 +80,10 @@ impl<'a> Servers<'a> {
         Ok(Some(Server {
             found: find(&remote, &name),
             moves_kids: options.move_signature_kid,
+            ed25519: match options.ed25519_as_eddsa {
+                true => Ed25519::AsEdDsa,
+                false => Ed25519::AsItIs,
+            },
             remote,
             name,
         }))
@@ -88,18 +92,10 @@ impl<'a> Servers<'a> {
 
 fn find(remote: &Remote, name: &str) -> Result<Found> {
     let set = remote.get(name, Form::Private)?.unwrap_or_default();
-    let named = remote.signature_kids()?;
-    let thumbprint = |key| KeyName::of(key).thumbprint;
-    let signers = remote.kind.storage.signers(&set).into_iter();
     Ok(Found {
-        signing: named
-            .iter()
-            .cloned()
-            .chain(signers.filter_map(thumbprint))
-            .collect(),
-        published: set.keys.iter().filter_map(thumbprint).collect(),
-        named,
         set,
+        is_in_order: remote.is_in_order(),
+        named: remote.signature_kids()?,
     })
 }
 
@@ -108,8 +104,9 @@ impl Server {
     pub(super) fn there(&self) -> Option<There<'_>> {
         let found = self.found.as_ref().ok()?;
         Some(There {
-            signing: &found.signing,
-            published: &found.published,
+            set: &found.set,
+            storage: &self.remote.kind.storage,
+            named: &found.named,
         })
     }
 
@@ -122,15 +119,21 @@ impl Server {
             private: Private::Signing,
             only: &[],
             prune: Prune::Expired,
+            ed25519: self.ed25519,
+            issuer: self.remote.kind.storage.issuer_of(&self.name),
             now: ctx.now,
         };
-        plan(
+        let mut plan = plan(
             local,
             &found.set,
-            &self.remote.kind.storage,
+            &self.remote.storage(&[local, &found.set]),
             policy,
             &ctx.checks,
-        )
+        )?;
+        if !found.is_in_order {
+            plan.send_signer_again();
+        }
+        Ok(plan)
     }
 
     /// The kids that its settings name, each with the one that they are to name instead.
@@ -150,6 +153,8 @@ impl Server {
         let document = ctx.load(name)?;
         let local = document.parse()?;
         let plan = self.plan(ctx, found, &local)?;
+        warn_of_unsent(ctx, name, &plan);
+        self.check(ctx, found, &plan, name, &local)?;
         self.tell(ctx, &plan, "would get");
         let kids = self.kids(ctx, found, &local);
         for (old, new) in &kids {
@@ -169,7 +174,32 @@ impl Server {
         Ok(())
     }
 
-    /// Sends what the server lacks of a set.
+    /// Refuses a set that the server could not sign its own tokens with.
+    fn check(
+        &self,
+        ctx: &Context,
+        found: &Found,
+        plan: &Plan,
+        name: &SetName,
+        local: &KeySet,
+    ) -> Result<()> {
+        let change = Change {
+            server: &self.remote,
+            set: &self.name,
+            before: &found.set,
+            after: &plan.set,
+            source: Source::Keystore(name.as_str(), local),
+        };
+        let keyless =
+            Keyless::Refuse("create a key that signs; or do without by `jwks push --force`");
+        match plan.changes() {
+            true => change.check(ctx, keyless),
+            false => change.check_own(ctx, keyless),
+        }
+    }
+
+    /// Sends what the server lacks of a set. What it does not take is an error that the report
+    /// keeps for later, because all else is done.
     pub(super) fn send(self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
         let target = self.target();
         let sent = self.try_to_send(ctx, name, report);
@@ -186,15 +216,33 @@ impl Server {
     }
 
     fn try_to_send(mut self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
-        let found = std::mem::replace(&mut self.found, Err(Error::failed("")))?;
+        // What was found before the rotation is what it was planned with. Once that has changed, it
+        // is looked at again.
+        let mut found = Some(std::mem::replace(&mut self.found, Err(Error::failed("")))?);
+        until_written(ctx, &self.target(), || {
+            let found = match found.take() {
+                Some(found) => found,
+                None => find(&self.remote, &self.name)?,
+            };
+            self.send_once(ctx, name, &found, report)
+        })
+    }
+
+    fn send_once(
+        &self,
+        ctx: &Context,
+        name: &SetName,
+        found: &Found,
+        report: &mut Report,
+    ) -> Result<()> {
         let document = ctx.load(name)?;
         let local = document.parse()?;
-        let plan = self.plan(ctx, &found, &local)?;
-        warn_of_refused(ctx, &plan);
-        let kids = self.kids(ctx, &found, &local);
+        let plan = self.plan(ctx, found, &local)?;
+        warn_of_unsent(ctx, name, &plan);
+        self.check(ctx, found, &plan, name, &local)?;
+        let kids = self.kids(ctx, found, &local);
         if plan.changes() || !kids.is_empty() {
             let target = self.target();
-            warn_without_signer(ctx, &self.remote, &target, &plan.set);
             self.remote
                 .put_set_and_name(&self.name, &found.set, &plan.set, &kids)?;
             record(ctx, Whose::there(name.as_str(), &target), &plan);
@@ -227,9 +275,8 @@ impl Server {
         for kid in handles(&plan.gone) {
             ctx.out.status(format!("{target} {verb} {kid} no more"));
         }
-        if let Some(kid) = plan.new_signer.as_ref().and_then(KeyName::handle) {
-            ctx.out
-                .status(format!("{target}: {kid} signs there from then on"));
+        if let Some(words) = signer_in_words(plan).filter(|_| plan.new_signer.is_some()) {
+            ctx.out.status(format!("{target}: {words}"));
         }
     }
 }

@@ -4,18 +4,20 @@ use super::source::{read_documents, read_keys};
 use super::{SetArgs, joined, report};
 use crate::commands::record::Record;
 use crate::commands::report::{Whose, count, list_names, loss_in_words};
-use crate::commands::server::{set_name, warn_without_signer};
+use crate::commands::server::{set_name, until_written};
+use crate::commands::signer::{self, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
 use crate::key::members::Members;
-use crate::key::public::has_private_member;
+use crate::key::public::{has_private_member, is_key_pair};
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::merge::{KeyName, Merged};
 use crate::keyset::push::refuse_shared_kids;
+use crate::keyset::storage::Signing;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
 
@@ -32,13 +34,28 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
     }
     let mut given = joined(&read_keys(ctx, args, &documents, attributes)?);
     refuse_unfit(server, &mut given)?;
-
     let name = &set_name(server, Some(&args.set), None)?;
+    // What a replacement takes away was shown: it is not planned again.
+    if args.replace {
+        return write(ctx, args, server, name, &given);
+    }
+    let target = format!("{}:{name}", server.name);
+    until_written(ctx, &target, || write(ctx, args, server, name, &given))
+}
+
+fn write(
+    ctx: &Context,
+    args: &SetArgs,
+    server: &Remote,
+    name: &str,
+    given: &KeySet<'static>,
+) -> Result<()> {
     let before = server.get(name, Form::Private)?.unwrap_or_default();
-    let change = match args.replace {
-        true => replacement(&before, &given),
-        false => addition(args, server, &before, given)?,
+    let mut change = match args.replace {
+        true => replacement(&before, given),
+        false => addition(args, server, &before, given.clone())?,
     };
+    server.kind.storage.put_a_pair_first(&mut change.after);
     if change.merged.added.is_empty()
         && change.merged.updated.is_empty()
         && change.merged.replaced.is_empty()
@@ -46,12 +63,20 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         return report(ctx, Whose::there(name, &server.name), &change.merged);
     }
     refuse_shared_kids(&change.after, &server.kind.storage)?;
-    warn_without_signer(
-        ctx,
+    let judged = signer::Change {
         server,
-        &format!("{}:{name}", server.name),
-        &change.after,
-    );
+        set: name,
+        before: &before,
+        after: &change.after,
+        source: Source::Files,
+    };
+    judged.check(
+        ctx,
+        match args.force {
+            true => Keyless::Allow,
+            false => Keyless::Refuse("set a key that signs, too; or pass --force to do without"),
+        },
+    )?;
     ctx.prompt
         .confirm(&ctx.out, &in_words(name, server, &before, &change))?;
     match &change.single {
@@ -59,8 +84,9 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         None => server.put_set(name, &before, &change.after)?,
     }
     let whose = Whose::there(name, &server.name);
+    let storage = server.storage(&[&before, &change.after]);
     let changes = before.changes_to(&change.after, |there, sent| {
-        server.kind.storage.differences(sent, there).is_empty()
+        storage.differences(sent, there).is_empty()
     });
     Record::of(ctx, whose).changes(&changes).append();
     let signer = server.kind.storage.signer(&change.after).map(KeyName::of);
@@ -139,15 +165,17 @@ fn addition(
         .iter()
         .find(|key| !before.keys.contains(key))
         .cloned();
-    if server.kind.storage.first_signs {
+    if server.kind.storage.order_decides() {
         // The newest key comes first, as it does when one is put alone.
         after.keys.rotate_right(new);
         after.keys[..new].reverse();
     }
+    // A public key that is put alone would be the first: then no key signs on some servers.
+    let is_safe = |key: &Key| is_key_pair(key) || server.kind.storage.signing != Signing::FirstPair;
     Ok(Change {
         after,
         // Putting a key that is there anew would make it the newest.
-        single: changed.filter(|_| is_one && new == 1),
+        single: changed.filter(|key| is_one && new == 1 && is_safe(key)),
         merged,
     })
 }
@@ -185,16 +213,30 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
         server.name,
         list_names(&sent)
     );
-    let signer = |set| server.kind.storage.signer(set).map(KeyName::of);
-    let (now, then) = (signer(before), signer(&change.after));
-    if let Some(kid) = then.as_ref().and_then(KeyName::handle)
-        && now != then
-    {
-        words.push_str(&format!("; {kid} signs there from then on"));
-    }
+    words.push_str(&signer_in_words(server, before, &change.after).unwrap_or_default());
     if !change.merged.replaced.is_empty() {
         words.push_str("; ");
         words.push_str(&loss_in_words(&change.merged.replaced));
     }
     words
+}
+
+/// Says which key signs after a change, if it is another than now. The same key under another kid
+/// is another one, because tokens carry the kid.
+fn signer_in_words(server: &Remote, before: &KeySet, after: &KeySet) -> Option<String> {
+    let storage = &server.kind.storage;
+    let (now, then) = (storage.signer(before), storage.signer(after));
+    let then = storage.name(then?);
+    let now = now.map(|key| storage.name(key));
+    if now.as_ref() == Some(&then) {
+        return None;
+    }
+    let kid = then.handle()?;
+    let is_same_key = |now: &KeyName| now.thumbprint == then.thumbprint;
+    Some(match now.filter(is_same_key).and_then(|now| now.kid) {
+        None => format!("; {kid} signs there after this"),
+        Some(old) => format!(
+            "; {kid} signs there after this: it is the key {old}, so tokens carry another kid at once"
+        ),
+    })
 }

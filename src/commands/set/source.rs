@@ -190,6 +190,7 @@ fn check_keys(
     let mut left_out = BTreeSet::new();
     let mut invalid = BTreeSet::new();
     let mut refused = Vec::new();
+    let mut warnings = Vec::new();
     for Located { index, finding, .. } in check::findings(&given, ctx.now, false, &ctx.checks) {
         let key = &given.keys[index];
         let text = format!(
@@ -198,36 +199,65 @@ fn check_keys(
             finding.message,
             finding.rule
         );
-        let is_invalid = finding.breaks() == Breaks::Key;
-        if is_invalid && !args.allow_invalid && (args.skip_invalid || key.members().is_err()) {
+        let is_invalid = finding.breaks() == Breaks::Key && !args.allow_invalid;
+        if is_invalid && key.members().is_err() {
             left_out.insert(index);
-        } else if is_invalid && !args.allow_invalid {
+            warnings.push(format!("left out {text}"));
+        } else if is_invalid && !args.skip_invalid {
             invalid.insert(index);
             refused.push(text);
-            continue;
-        }
-        if finding.rule.severity() > Severity::Note {
-            ctx.out.warn(text);
+        } else if is_invalid {
+            left_out.insert(index);
+            warnings.push(text);
+        } else if finding.rule.severity() > Severity::Note {
+            warnings.push(text);
         }
     }
     if !refused.is_empty() {
         let count = count(invalid.len(), "invalid key");
+        let refused = first(refused, |more| format!("and {more} more findings"));
+        warn_all(ctx, warnings);
         return Err(Error::invalid(format!("{count}: {}", refused.join("; ")))
             .hint("--skip-invalid takes the other keys, --allow-invalid keeps these as they are"));
     }
     let keys = given.keys.into_iter().enumerate();
-    let kept = keys.map(
-        |(index, key)| match (left_out.contains(&index), args.allow_invalid) {
-            (true, _) => None,
-            (false, true) => Some(key),
-            (false, false) => Some(without_broken(ctx, index, key)),
-        },
-    );
-    Ok(kept.collect())
+    let mut take = |(index, key)| match (left_out.contains(&index), args.allow_invalid) {
+        (true, _) => None,
+        (false, true) => Some(key),
+        (false, false) => Some(without_broken(ctx, index, key, &mut warnings)),
+    };
+    let keys = keys.map(&mut take).collect();
+    warn_all(ctx, warnings);
+    Ok(keys)
 }
 
-/// Leaves the broken members of a key out, and warns about them.
-fn without_broken(ctx: &Context, index: usize, key: Key<'static>) -> Key<'static> {
+/// The first texts of many, and the last one for those that are not shown.
+fn first(mut texts: Vec<String>, more: impl Fn(usize) -> String) -> Vec<String> {
+    const SHOWN: usize = 100;
+    if texts.len() > SHOWN {
+        let last = more(texts.len() - SHOWN);
+        texts.truncate(SHOWN);
+        texts.push(last);
+    }
+    texts
+}
+
+fn warn_all(ctx: &Context, warnings: Vec<String>) {
+    let warnings = first(warnings, |more| {
+        format!("{more} more warnings; run `jwks check` on the input to see them")
+    });
+    warnings
+        .into_iter()
+        .for_each(|warning| ctx.out.warn(warning));
+}
+
+/// Leaves the broken members of a key out, and adds a warning about them.
+fn without_broken(
+    ctx: &Context,
+    index: usize,
+    key: Key<'static>,
+    warnings: &mut Vec<String>,
+) -> Key<'static> {
     let name = describe(index, &key);
     let Sound {
         key,
@@ -235,11 +265,10 @@ fn without_broken(ctx: &Context, index: usize, key: Key<'static>) -> Key<'static
         kept,
     } = sound(key, &ctx.checks);
     if !left_out.is_empty() {
-        ctx.out
-            .warn(format!("{name}: left out {}", left_out.join(", ")));
+        warnings.push(format!("{name}: left out {}", left_out.join(", ")));
     }
     if !kept.is_empty() {
-        ctx.out.warn(format!(
+        warnings.push(format!(
             "{name}: {} is broken, so the key does not sign; say what it is for with --use, --alg or --key-ops",
             kept.join(", ")
         ));

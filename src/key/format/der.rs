@@ -109,6 +109,10 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
             return Err(Error::invalid("it is in BER, of which jwks reads DER only")
                 .hint("a keystore: openssl pkcs12 -in FILE -nodes | jwks set SET -"));
         }
+        if is_signed_data(der) {
+            return Err(Error::invalid("a PKCS#7 bundle, which jwks does not read")
+                .hint("openssl pkcs7 -inform DER -in FILE -print_certs | jwks set SET -"));
+        }
         return Err(Error::invalid(
             "it is no key, certificate or keystore in DER",
         ));
@@ -126,6 +130,14 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
             Error::invalid(format!("it is {}, not a key", kind.in_words())),
         ),
     }
+}
+
+/// Returns true if a document is PKCS#7 SignedData (RFC 2315 section 9), which carries certificates.
+fn is_signed_data(der: &[u8]) -> bool {
+    const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+    let outer = AnyRef::from_der(der).ok();
+    let first = outer.and_then(|outer| children(&outer)?.into_iter().next());
+    first.is_some_and(|first| first.decode_as::<ObjectIdentifier>() == Ok(SIGNED_DATA))
 }
 
 /// An error of the DER parsers, for the cause of an [`Error`].

@@ -2,25 +2,27 @@
 
 mod jwe;
 mod kubernetes;
+mod manifest;
 
 use super::{FOREIGN_LIMIT, KeySet, halves};
 use crate::error::{Error, Result};
 use crate::jwe::Envelope;
 use crate::key::Key;
 use crate::key::base64url;
-use crate::key::format::contents::{Contents, Part, nothing_usable};
+use crate::key::format::contents::{Contents, nothing_usable};
 use crate::key::format::join::Note;
 use crate::key::format::unlock::{Ask, Unlock};
 use crate::key::format::{self, der, jks, openssh, pem};
-use crate::key::members::{Members, check_strict};
+use crate::key::members::Members;
+use crate::key::strict;
 use crate::key::thumbprint::thumbprint;
 use std::mem;
 
 /// The largest document that is no JSON, in octets.
 const BINARY_LIMIT: usize = 1 << 20;
 
-/// How deep foreign JSON may nest.
-const DEPTH: usize = 64;
+/// The most keys of one document.
+const KEYS: usize = 10_000;
 
 /// What a document is insisted to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -126,7 +128,7 @@ pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
             (halves::joined(jwks), Contents::default())
         }
         Form::Jwe => (jwe::read(document, &unlock)?, Contents::default()),
-        Form::Kubernetes => read_manifest(as_text(within(document, BINARY_LIMIT)?)?, &unlock)?,
+        Form::Kubernetes => manifest::read(as_text(within(document, BINARY_LIMIT)?)?, &unlock)?,
         _ => {
             let contents = read_contents(document, form, options.alias, &unlock)?;
             (
@@ -246,6 +248,7 @@ fn recognise(document: &[u8]) -> Form {
         if text.trim_start().starts_with('{') {
             // The search is quick, where the members of a large set are not.
             let is_manifest = text.contains("\"apiVersion\"")
+                && strict::check_size(text).is_ok()
                 && Members::parse(text).is_ok_and(|members| members.has("kind"));
             return if is_manifest {
                 Form::Kubernetes
@@ -276,76 +279,6 @@ fn recognise(document: &[u8]) -> Form {
     }
 }
 
-/// The keys in the data of a manifest, and certificates from wherever in it they stand. Each value
-/// is a document of its own. One that looks like a key and cannot be used is left out; others are
-/// passed over.
-fn read_manifest(text: &str, unlock: &Unlock) -> Result<(KeySet<'static>, Contents)> {
-    let mut contents = Contents::default();
-    let mut set = KeySet::default();
-    let mut names = Vec::new();
-    for (name, octets) in kubernetes::read(text)? {
-        let place = format!("{name:?} of the manifest");
-        names.push(format!("{name:?}"));
-        let octets = match octets {
-            Ok(octets) => octets,
-            Err(error) => {
-                contents.take(&place, Part::Other, Err(error))?;
-                continue;
-            }
-        };
-        let octets = octets.expose();
-        let jwks = match recognise(octets) {
-            Form::Kubernetes => continue,
-            Form::Jwk | Form::Jwks => match read_json(octets, None) {
-                Err(_) if !looks_like_jwk(octets) => continue,
-                jwks => jwks,
-            },
-            // A token looks like one, too.
-            Form::Jwe if as_text(octets).and_then(Envelope::parse).is_err() => continue,
-            Form::Jwe => jwe::read(octets, unlock),
-            form => {
-                let read = read_contents(octets, form, None, unlock);
-                contents.take(&place, part_of(form, octets), read)?;
-                continue;
-            }
-        };
-        match jwks {
-            Ok(jwks) => {
-                set.add_members(&jwks);
-                set.keys.extend(jwks.keys);
-            }
-            Err(error) => contents.take(&place, Part::PrivateKey, Err(error))?,
-        }
-    }
-    if contents.is_empty() && set.keys.is_empty() {
-        let message = "a manifest of Kubernetes without a key";
-        let error = nothing_usable(message, contents.left_out);
-        return Err(match (error.advice(), names.is_empty()) {
-            (Some(_), _) => error,
-            (None, true) => {
-                error.hint("it has no data: kubectl get secret NAME -o yaml prints them")
-            }
-            (None, false) => error.hint(format!("its data are {}", names.join(", "))),
-        });
-    }
-    Ok((halves::joined(set), contents))
-}
-
-/// Returns true if a text that is no JWK or JWK Set was probably meant to be one.
-fn looks_like_jwk(octets: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(octets);
-    text.contains("\"kty\"") || text.contains("\"keys\"")
-}
-
-/// What a document is meant to hold, as far as that is known when it cannot be read.
-fn part_of(form: Form, octets: &[u8]) -> Part {
-    match (form, der::kind(octets)) {
-        (Form::Pkcs12 | Form::Jks, _) => Part::PrivateKey,
-        (_, Some(kind)) if kind.is_private() => Part::PrivateKey,
-        _ => Part::Other,
-    }
-}
-
 fn within(document: &[u8], limit: usize) -> Result<&[u8]> {
     if document.len() <= limit {
         return Ok(document);
@@ -356,6 +289,14 @@ fn within(document: &[u8], limit: usize) -> Result<&[u8]> {
     )))
 }
 
+fn within_limit(keys: usize) -> Result<()> {
+    if keys <= KEYS {
+        return Ok(());
+    }
+    let message = format!("it has {keys} keys, more than the {KEYS} that jwks takes at once");
+    Err(Error::invalid(message).hint("split it into several documents"))
+}
+
 fn as_text(document: &[u8]) -> Result<&str> {
     std::str::from_utf8(document)
         .map_err(|error| Error::invalid("it is neither UTF-8 text nor a key in DER").cause(error))
@@ -364,6 +305,7 @@ fn as_text(document: &[u8]) -> Result<&str> {
 fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>> {
     let text = as_text(document)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    strict::check_size(text)?;
     let is_key =
         Members::parse(text).is_ok_and(|members| members.has("kty") && !members.has("keys"));
     let set = match (is_key, insisted) {
@@ -374,7 +316,8 @@ fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>>
         (true, _) => KeySet::from(vec![Key::from_json(text.trim())]),
         (false, _) => KeySet::parse(text)?,
     };
-    check_strict(text, DEPTH).map_err(|error| Error::invalid("no strict JSON").cause(error))?;
+    strict::check_names(text)?;
+    within_limit(set.keys.len())?;
     Ok(set.into_owned())
 }
 

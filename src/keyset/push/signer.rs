@@ -1,6 +1,6 @@
 //! Who signs after a push, where the first private key does.
 
-use super::Plan;
+use super::{Plan, Policy};
 use crate::key::Key;
 use crate::key::check::Budget;
 use crate::key::public::is_key_pair;
@@ -8,67 +8,100 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
+use crate::keyset::storage::{Signing, Storage};
 use std::collections::{HashMap, HashSet};
 
 impl Plan {
-    /// Decides who signs, where the first private key does: the active key of the line of `now`, the
-    /// one that signs there before, or else the first active one of ours. Where only some keys were named, nobody else's line
-    /// takes over.
+    /// Puts the key that is to sign where the server looks for it: the active key of the line that
+    /// signs now, or else the first active key of ours. If the server signs tokens of its own with
+    /// the set, keys that it can sign with come before others. If only some keys were named, no other
+    /// line takes over. If none of ours is active, the key that signs now stays the first.
     pub(super) fn put_the_signer_first(
         &mut self,
         local: &KeySet,
         states: &[Option<State>],
+        storage: &Storage,
         now: Option<&Key>,
-        only_named: bool,
+        policy: Policy,
     ) {
         let signers = local.keys.iter().zip(states).filter(|(key, state)| {
             **state == Some(State::Active) && Header::of(key).effective_use() == Some("sig")
         });
-        let signers: HashSet<_> = signers.map(|(key, _)| identity(key)).collect();
+        let signers: HashSet<_> = signers.map(|(key, _)| identity(key, storage)).collect();
         let keys = &mut self.set.keys;
-        let is_ours = |key: &&Key| is_key_pair(key) && signers.contains(&identity(key));
         // A line that has moved is followed into the other one.
-        let moved = now.and_then(|now| successor(local, now));
+        let moved = now.and_then(|now| successor(local, now, storage));
         let in_its_line = |key: &Key| {
             let headers = moved.or(now).map(|now| (Header::of(now), Header::of(key)));
             headers.is_some_and(|(now, key)| lifecycle::line(&now) == lifecycle::line(&key))
         };
-        let ours = keys.iter().enumerate().filter(|(_, key)| is_ours(key));
-        let ours: Vec<(usize, bool)> = ours.map(|(i, key)| (i, in_its_line(key))).collect();
-        let successor = ours.iter().find(|(_, in_line)| *in_line);
-        let as_now = || {
-            let now = identity(now.filter(|_| only_named)?);
-            keys.iter()
-                .position(|key| is_key_pair(key) && identity(key) == now)
+        let is_ours = |key: &Key| is_key_pair(key) && signers.contains(&identity(key, storage));
+        let mut ours: Vec<usize> = (0..keys.len()).filter(|i| is_ours(&keys[*i])).collect();
+        let can_sign = |i: &usize| {
+            let mut issuer = policy.issuer.into_iter();
+            issuer.all(|issuer| issuer.unfit(&keys[*i]).is_none())
         };
+        if ours.iter().any(can_sign) {
+            ours.retain(can_sign);
+        }
+        let successor = ours.iter().copied().find(|i| in_its_line(&keys[*i]));
+        let as_now = || {
+            let now = identity(now?, storage);
+            keys.iter()
+                .position(|key| is_key_pair(key) && identity(key, storage) == now)
+        };
+        let first_pair = || keys.iter().position(is_key_pair);
         let chosen = successor
-            .map(|(i, _)| *i)
+            .or_else(|| as_now().filter(|_| !policy.only.is_empty()))
+            .or(ours.first().copied())
             .or_else(as_now)
-            .or(ours.first().map(|(i, _)| *i));
-        let first = keys.iter().position(is_key_pair);
+            .or_else(first_pair);
+        let first = match storage.signing {
+            Signing::FirstPair => Some(0),
+            _ => storage.signer_position(&self.set),
+        };
         if let (Some(first), Some(chosen)) = (first, chosen)
             && first < chosen
         {
-            keys[first..=chosen].rotate_right(1);
+            self.set.keys[first..=chosen].rotate_right(1);
         }
+    }
+
+    /// Has the key that is to sign sent anew, although it is the first one there: no key signs.
+    pub fn send_signer_again(&mut self) {
+        self.new_signer = self.signer.clone();
+    }
+
+    /// Names the key that signs afterwards, and says if it is another than now.
+    pub(super) fn name_the_signer(&mut self, storage: &Storage, now: Option<&Key>) {
+        let then = storage.signer(&self.set);
+        let is_new = then.map(|key| storage.name(key)) != now.map(|key| storage.name(key));
+        self.signer = then.map(KeyName::of);
+        self.new_signer = self.signer.clone().filter(|_| is_new);
+        let now = now.map(KeyName::of);
+        let is_same_key = |now: &KeyName| {
+            let then = self.new_signer.as_ref();
+            now.thumbprint.is_some() && then.is_some_and(|then| then.thumbprint == now.thumbprint)
+        };
+        self.old_kid = now.filter(is_same_key).and_then(|now| now.kid);
     }
 }
 
 /// The key of another line that a key of ours names as its successor.
-fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key) -> Option<&'s Key<'k>> {
+fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, storage: &Storage) -> Option<&'s Key<'k>> {
     let ours = local
         .keys
         .iter()
-        .find(|ours| identity(ours) == identity(key));
+        .find(|ours| identity(ours, storage) == identity(key, storage));
     let named = Header::of(ours?).successor?;
     let mut keys = local.keys.iter();
     let key = keys.find(|key| Header::of(key).kid.as_deref() == Some(&*named));
     key.filter(|key| !lifecycle::never_begins(&Header::of(key)))
 }
 
-/// What tells a key from all others of a set.
-fn identity(key: &Key) -> (Option<String>, Option<String>) {
-    let name = KeyName::of(key);
+/// What tells a key from all others of a set, by the kid that it has on the server.
+fn identity(key: &Key, storage: &Storage) -> (Option<String>, Option<String>) {
+    let name = storage.name(key);
     (name.thumbprint, name.kid)
 }
 

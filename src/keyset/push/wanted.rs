@@ -1,6 +1,6 @@
 //! What is wanted of each local key on a server: whole, public, or not at all.
 
-use super::{Policy, Private};
+use super::{Ed25519, Policy, Private};
 use crate::key::Key;
 use crate::key::check::{Breaks, Budget, breaks, broken_members, findings};
 use crate::key::key_type::KeyType;
@@ -56,6 +56,14 @@ pub fn wanted(
             }
         }
         Ok(public) => public,
+    };
+    let wanted = match policy.ed25519 {
+        Ed25519::AsEdDsa if wanted.string("alg").as_deref() == Some("Ed25519") => {
+            let mut wanted = wanted;
+            wanted.set_text("alg", "EdDSA");
+            wanted
+        }
+        _ => wanted,
     };
     match (storage.refuses)(&wanted) {
         Some(why) => Wanted::Refused(why),
@@ -113,7 +121,7 @@ fn sends_private_part(
         Private::None => false,
         Private::All => has_private_member(key),
         Private::Signing => {
-            storage.signs
+            storage.signs()
                 && state == Some(State::Active)
                 && Header::of(key).effective_use() == Some("sig")
                 && has_private_member(key)

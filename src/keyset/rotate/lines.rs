@@ -357,24 +357,8 @@ impl<'s> Lines<'s> {
             let has_signer = self.active(next).is_some() || self.has_pending(next);
             (!has_signer).then_some(next)
         };
-        let mut is_on_circle = vec![false; self.all.len()];
-        // From which line each one was first come to.
-        let mut come_from = vec![None; self.all.len()];
-        for start in 0..self.all.len() {
-            let mut here = Some(start);
-            while let Some(line) = here.filter(|line| come_from[*line].is_none()) {
-                come_from[line] = Some(start);
-                here = moved_to(line);
-            }
-            // Back on the own way: all from here on to here again is a circle.
-            while let Some(line) = here.filter(|line| come_from[*line] == Some(start)) {
-                if std::mem::replace(&mut is_on_circle[line], true) {
-                    break;
-                }
-                here = moved_to(line);
-            }
-        }
-        is_on_circle
+        let next: Vec<_> = (0..self.all.len()).map(moved_to).collect();
+        lifecycle::on_circles(&next)
     }
 
     pub fn is_expired(&self, position: usize) -> bool {

@@ -7,24 +7,38 @@ use crate::key::Key;
 use crate::key::public::REVOKED;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
+use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
+use crate::keyset::push::counterpart;
+use crate::keyset::storage::Storage;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What a server has of a set.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct There<'a> {
-    /// The keys that it may sign with, by kid or thumbprint.
-    pub signing: &'a [String],
-    /// The thumbprints of the keys that it publishes.
-    pub published: &'a [String],
+    /// Its keys.
+    pub set: &'a KeySet<'a>,
+    /// What it makes of keys.
+    pub storage: &'a Storage,
+    /// The kids that its settings name to sign with.
+    pub named: &'a [String],
+}
+
+/// Who signs on a server until it is told of another key.
+#[derive(Debug, Default)]
+pub(super) struct SigningThere {
+    /// The positions of the keys of ours that it signs with.
+    pub ours: BTreeSet<usize>,
+    /// Whether it can go on with a key that is not ours.
+    pub by_other: bool,
 }
 
 /// Changes the dates of keys for what a server has missed, in the plan and in these headers.
 ///
 /// A key that still signs there stays published for a token's life from now on. A key that nobody
-/// has seen there yet is not to sign before it has been published for long enough, as long as one
-/// before it can sign. Keys that are not ours to rotate are left as they are. What comes back are the
-/// keys of ours that it signs with.
+/// has seen there yet is not to sign before it has been published for long enough, as long as
+/// another key can sign there: one before it, or one that is not ours. Keys that are not ours to
+/// rotate are left as they are.
 pub(super) fn allow_for(
     there: There,
     set: &KeySet,
@@ -32,36 +46,54 @@ pub(super) fn allow_for(
     compromised: &BTreeSet<usize>,
     policy: &Policy,
     plan: &mut Plan,
-) -> BTreeSet<usize> {
+) -> SigningThere {
     let names: Vec<_> = set.keys.iter().map(KeyName::of).collect();
+    let is_out = |i: usize| compromised.contains(&i) || is_revoked(&set.keys[i]);
     let is_trusted = |i: usize| {
         let key = &set.keys[i];
-        can_sign(key) && !compromised.contains(&i) && !is_revoked(key)
+        can_sign(key) && !is_out(i)
     };
     let is_trusted: Vec<_> = (0..names.len()).map(is_trusted).collect();
     let end = policy.now.saturating_add(policy.schedule.grace());
-    let signing_there: HashSet<&String> = there.signing.iter().collect();
-    let published_there: HashSet<&String> = there.published.iter().collect();
+    let signers = there.storage.signers(there.set).into_iter();
+    let signers = signers.filter_map(|key| KeyName::of(key).thumbprint);
+    let signers: HashSet<String> = signers.chain(there.named.iter().cloned()).collect();
     let signs = |position: &usize| {
         let name = &names[*position];
         let mut handles = [&name.kid, &name.thumbprint].into_iter().flatten();
-        is_trusted[*position] && handles.any(|handle| signing_there.contains(handle))
+        is_trusted[*position] && handles.any(|handle| signers.contains(handle))
     };
-    let signing: BTreeSet<_> = (0..names.len()).filter(signs).collect();
-    for position in &signing {
+    let ours: BTreeSet<_> = (0..names.len()).filter(signs).collect();
+    for position in &ours {
         if headers[*position].exp.is_some_and(|exp| exp < end) {
             headers[*position].exp = Some(end);
             plan.ends.insert(*position, end);
         }
     }
+    // The same key under another kid is not the same for verifiers.
+    let index = Index::of(there.set);
+    let place = |i: usize| counterpart(&set.keys[i], &index, there.storage);
+    let places: Vec<_> = (0..names.len()).map(place).collect();
+    let by_other = there
+        .storage
+        .signer_position(there.set)
+        .is_some_and(|signer| {
+            let key = &there.set.keys[signer];
+            let can_sign = there
+                .storage
+                .issuer
+                .is_none_or(|issuer| issuer.unfit(key).is_none());
+            let thumbprint = KeyName::of(key).thumbprint;
+            let is_ours = |i: usize| is_trusted[i] && places[i] == Some(signer);
+            let is_bad = |i: usize| is_out(i) && names[i].thumbprint == thumbprint;
+            can_sign && !(0..names.len()).any(|i| is_ours(i) || is_bad(i))
+        });
+    let signing = SigningThere { ours, by_other };
     let soon = policy.now.saturating_add(policy.schedule.lead());
     if soon == policy.now {
         return signing;
     }
-    let is_published = |i: usize| {
-        let thumbprint = names[i].thumbprint.as_ref();
-        thumbprint.is_some_and(|thumbprint| published_there.contains(thumbprint))
-    };
+    let is_published = |i: usize| places[i].is_some();
     let lives = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
     let can_sign = |i: &usize| is_published(*i) && is_trusted[*i] && lives(&headers[*i]);
     let can_sign: BTreeSet<usize> = (0..headers.len()).filter(can_sign).collect();
@@ -85,7 +117,8 @@ pub(super) fn allow_for(
         let own = can_sign.contains(&i) && kid.is_some() && header.successor.as_deref() == kid;
         let leading = kid.and_then(|kid| leading.get(kid)).copied();
         let is_before = |first: &usize| rank(headers, *first) < rank(headers, i);
-        leading.unwrap_or_default() > usize::from(own)
+        by_other
+            || leading.unwrap_or_default() > usize::from(own)
             || first.get(&line(header)).is_some_and(is_before)
     };
     let unseen = (0..headers.len()).filter(|i| {

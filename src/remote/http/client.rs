@@ -221,7 +221,10 @@ impl Client {
                     reason_after_answer(&self.server.retries, request, answer),
                     answer.retry_after,
                 ),
-                Err(error) => (reason_after_failure(request, error), None),
+                Err(error) => (
+                    reason_after_failure(&self.server.retries, request, error),
+                    None,
+                ),
             };
             let wait = asked.unwrap_or_else(|| jittered(pause));
             let is_hopeless = tries >= self.server.retries.tries

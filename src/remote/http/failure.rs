@@ -1,7 +1,7 @@
 //! What to say of a call that got no answer.
 
 use super::request::Options;
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use rustls::{CertificateError, InvalidMessage};
 use std::io;
 use ureq::Timeout;
@@ -22,10 +22,12 @@ impl Failure<'_> {
     /// Returns the error about a call. `clean` takes secrets out of a text.
     pub fn about(&self, call: &str, clean: impl Fn(String) -> String) -> Error {
         let error = Error::remote(format!("{call}: {}", clean(self.reason())));
-        error.hint(match self.may_have_changed {
-            true => "the server may have made the change: look before you repeat it",
-            false => self.advice(),
-        })
+        match self.may_have_changed {
+            true => error
+                .because(Reason::Unanswered)
+                .hint("the server may have made the change: look before you repeat it"),
+            false => error.hint(self.advice()),
+        }
     }
 
     fn reason(&self) -> String {

@@ -16,7 +16,7 @@ mod tls;
 
 pub use answer::Answer;
 pub use client::{Client, Endpoint, Privacy};
-pub use request::{Event, Notify, Options, Request, Retries, Traffic, Verdict, Watch};
+pub use request::{Event, Notify, Options, Request, Retries, Traffic, Unanswered, Verdict, Watch};
 pub use tls::Trust;
 
 use super::place::has_secret_query;

@@ -8,6 +8,16 @@ use crate::error::{Error, Result};
 use ureq::http::Method;
 use url::Url;
 
+/// Returns true for `http:///path`.
+fn has_no_host(location: &str) -> bool {
+    location.split_once("://").is_some_and(|(scheme, rest)| {
+        let is_http = ["http", "https"]
+            .iter()
+            .any(|http| scheme.eq_ignore_ascii_case(http));
+        is_http && rest.starts_with('/')
+    })
+}
+
 /// Where a redirect leads; an error where it must not be followed. `clean` takes secrets out of what
 /// is said.
 pub fn redirected(
@@ -30,6 +40,11 @@ pub fn redirected(
     let Some(location) = &answer.location else {
         return refuse("to nowhere");
     };
+    // An http address without a host is none (RFC 9110 section 4.2.1), though a parser of URLs takes
+    // the first segment of its path for one. The caller knows better what such a server is.
+    if has_no_host(location) {
+        return Ok(None);
+    }
     let Ok(mut next) = from.join(location) else {
         return refuse("to what is no address");
     };

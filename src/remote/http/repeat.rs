@@ -1,7 +1,7 @@
 //! When a call is made again, and after which pause.
 
 use super::answer::Answer;
-use super::request::{Request, Retries, Verdict};
+use super::request::{Request, Retries, Unanswered, Verdict};
 use jiff::Timestamp;
 use std::io;
 use std::time::Duration;
@@ -39,7 +39,11 @@ pub fn reason_after_answer(
 }
 
 /// Why a call should be made again after no answer came; `None` where it should not.
-pub fn reason_after_failure(request: &Request, error: &ureq::Error) -> Option<String> {
+pub fn reason_after_failure(
+    retries: &Retries,
+    request: &Request,
+    error: &ureq::Error,
+) -> Option<String> {
     let is_connection = match error {
         ureq::Error::Io(error) => is_lost_connection(error),
         // A name that nobody knows is not known the next time either.
@@ -48,7 +52,11 @@ pub fn reason_after_failure(request: &Request, error: &ureq::Error) -> Option<St
         ureq::Error::Timeout(_) => false,
         error => was_never_sent(error),
     };
-    let is_safe = request.is_idempotent() || was_never_sent(error);
+    let may_repeat = match retries.unanswered {
+        Unanswered::Repeat => request.is_idempotent(),
+        Unanswered::Look => !request.changes(),
+    };
+    let is_safe = may_repeat || was_never_sent(error);
     (is_connection && is_safe).then(|| error.to_string().trim_start_matches("io: ").to_owned())
 }
 

@@ -96,8 +96,19 @@ pub struct Retries {
     /// The statuses, for calls that are idempotent. After 429 every call is repeated: it was not
     /// carried out.
     pub statuses: &'static [u16],
+    /// What happens after a write whose connection ended without an answer.
+    pub unanswered: Unanswered,
     /// What the kind of server knows of an answer that its status does not say.
     pub judge: fn(&Answer) -> Verdict,
+}
+
+/// What happens after a write whose connection ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// It is repeated if doing it twice is the same as doing it once.
+    Repeat,
+    /// The caller looks at what the server holds before anything is repeated.
+    Look,
 }
 
 /// Whether a call is repeated after an answer.
@@ -116,6 +127,7 @@ impl Retries {
     pub const USUAL: Retries = Retries {
         tries: 4,
         statuses: &[502, 503, 504],
+        unanswered: Unanswered::Repeat,
         judge: |_| Verdict::ByStatus,
     };
 }

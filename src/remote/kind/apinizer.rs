@@ -10,7 +10,7 @@ use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
-use crate::keyset::storage::Storage;
+use crate::keyset::storage::{Signing, Storage};
 use crate::remote::http::{Retries, Traffic};
 use crate::remote::place::{Place, parse_setting};
 use objects::{Apinizer, Object};
@@ -43,7 +43,7 @@ pub static APINIZER: Kind = Kind {
     origin: Origin::Signer,
     storage: Storage {
         members: Some(MEMBERS),
-        signs: true,
+        signing: Signing::ByKid,
         refuses,
         ..Storage::FAITHFUL
     },

@@ -1,14 +1,14 @@
 //! Authlete 3 and 2: the one set of a service. It is written as part of the whole service.
 
 use super::{Auth, Form, Kind, Operation, Server, Sets};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::members::{Members, quoted};
 use crate::key::public::has_private_member;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
 use crate::keyset::import;
-use crate::keyset::storage::Storage;
+use crate::keyset::storage::{Signing, Storage};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
 use crate::remote::place::{Place, parse_address};
 use crate::secret::Secret;
@@ -48,7 +48,7 @@ const COMMON: Kind = Kind {
     ],
     origin: Origin::Signer,
     storage: Storage {
-        signs: true,
+        signing: Signing::ByKid,
         ..Storage::FAITHFUL
     },
     traffic: Traffic::Private,
@@ -201,7 +201,9 @@ impl Authlete {
 }
 
 fn meanwhile() -> Error {
-    Error::refused("the service was changed meanwhile").hint("run the command again")
+    Error::refused("the service was changed meanwhile")
+        .because(Reason::Overtaken)
+        .hint("run the command again")
 }
 
 /// The keys of a set on one line, with the members of the set that they take the place in.

@@ -2,30 +2,43 @@
 
 mod answer;
 mod halves;
+mod issuer;
+mod limits;
+mod place;
+mod version;
 
 use super::{Auth, Form, Generate, Kind, Operation, Server, Sets};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::members::Members;
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
-use crate::keyset::storage::Storage;
-use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
-use crate::remote::place::{Place, parse_address, parse_setting};
+use crate::keyset::index::Index;
+use crate::keyset::merge::KeyName;
+use crate::keyset::storage::{Signing, Storage};
+use crate::remote::http::{Answer, Client, Event, Request, Retries, Traffic, Unanswered};
 use crate::secret::Secret;
 use answer::{Meaning, meaning};
-use halves::PRIVATE;
+use halves::{Order, PRIVATE};
+use issuer::{ISSUER, ISSUER_V1, order};
+use limits::{LONGEST_ID, check_set, fits_in_path, refuses, refuses_kid};
+use place::{network, self_hosted};
+use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
 use ureq::http::Method;
-use url::Url;
+use version::{NOBODYS_SET, Version, has_certificate_members, has_key_sets};
 
-/// What survives in Hydra's database.
+/// The members that Hydra keeps. Old versions lose some of the last ones: see [`Version::members`].
 const MEMBERS: &[&str] = &[
     "use", "kty", "kid", "crv", "alg", "k", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi",
-    "x5c", "x5u", "x5t", "x5t#S256",
+    "x5c", "x5t", "x5t#S256", "x5u",
 ];
+
+/// Where 2.x keeps sets, and where 1.x does.
+const SETS: &[&str] = &["admin", "keys"];
+const SETS_V1: &[&str] = &["keys"];
 
 /// What the three have in common.
 const COMMON: Kind = Kind {
@@ -48,17 +61,18 @@ const COMMON: Kind = Kind {
     storage: Storage {
         members: Some(MEMBERS),
         kid: |kid, _| kid.to_owned(),
-        signs: true,
-        first_signs: true,
+        signing: Signing::FirstSecret,
+        issuer: Some(&ISSUER),
         refuses: |members| refuses(members, LONGEST_ID),
     },
     traffic: Traffic::Private,
     retries: Retries {
+        unanswered: Unanswered::Look,
         judge: answer::verdict,
         ..Retries::USUAL
     },
     base: |place| self_hosted(place, &HYDRA),
-    open: |client, _, token| Hydra::boxed(client, token, "hydra", &["admin", "keys"], false),
+    open: |client, _, token| Hydra::boxed(client, token, &HYDRA, SETS),
 };
 
 /// Ory Hydra 2.x.
@@ -70,11 +84,13 @@ pub static HYDRA_V1: Kind = Kind {
     about: "Ory Hydra 1.x, its admin address",
     storage: Storage {
         kid: halves::kid,
+        signing: Signing::FirstPair,
+        issuer: Some(&ISSUER_V1),
         refuses: |members| refuses(members, LONGEST_ID - PRIVATE.len()),
         ..COMMON.storage
     },
     base: |place| self_hosted(place, &HYDRA_V1),
-    open: |client, _, token| Hydra::boxed(client, token, "hydra-v1", &["keys"], true),
+    open: |client, _, token| Hydra::boxed(client, token, &HYDRA_V1, SETS_V1),
     ..COMMON
 };
 
@@ -86,98 +102,29 @@ pub static ORY: Kind = Kind {
     auth: Auth::Required,
     token_variables: &["ORY_ACCESS_TOKEN"],
     base: network,
-    open: |client, _, token| Hydra::boxed(client, token, "ory", &["admin", "keys"], false),
+    open: |client, _, token| Hydra::boxed(client, token, &ORY, SETS),
     ..COMMON
 };
 
-/// The longest id of a set or key, in characters.
-const LONGEST_ID: usize = 255;
-
-/// The variable in which Ory's own clients look for an address.
-const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
-
-fn self_hosted(place: &Place, kind: &Kind) -> Result<Url> {
-    let url = address(place, kind)?;
-    let path = url.path().trim_end_matches('/');
-    match ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
-        false => Ok(url),
-        true => Err(Error::usage(format!(
-            "{} is given the address without {path}",
-            kind.name
-        ))),
-    }
-}
-
-fn address(place: &Place, kind: &Kind) -> Result<Url> {
-    match (&place.url, std::env::var(ADDRESS_VARIABLE)) {
-        (None, Ok(address)) if !address.is_empty() => parse_address(&address),
-        _ => parse_setting(place, kind.name),
-    }
-}
-
-fn network(place: &Place) -> Result<Url> {
-    match (&place.url, &place.project_slug) {
-        (None, Some(slug)) => {
-            let is_slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            if slug.is_empty() || !slug.chars().all(is_slug) {
-                return Err(Error::usage(format!("{slug:?} is no project slug")));
-            }
-            parse_address(&format!("https://{slug}.projects.oryapis.com"))
-        }
-        (Some(_), Some(_)) => Err(Error::usage(
-            "--project-slug and --url both say where the project is",
-        )),
-        _ => self_hosted(place, &ORY).map_err(|error| {
-            error.hint("--project-slug SLUG, --url URL or ORY_SDK_URL says which project")
-        }),
-    }
-}
-
-/// Why Hydra does not take a key.
-fn refuses(members: &Members, longest_id: usize) -> Option<String> {
-    let kid = members.string("kid").unwrap_or_default();
-    if let Some(why) = refuses_kid(&kid, longest_id) {
-        return Some(why);
-    }
-    let crv = members.string("crv").unwrap_or_default();
-    match (members.string("kty").as_deref(), &*crv) {
-        (Some("EC"), "P-256" | "P-384" | "P-521") | (Some("OKP"), "Ed25519") => None,
-        (Some("EC" | "OKP"), crv) => Some(format!("Hydra does not know the curve {crv}")),
-        (Some("RSA"), _) if members.has("d") && !(members.has("p") && members.has("q")) => {
-            Some("Hydra wants p and q of a private RSA key".into())
-        }
-        (Some("RSA" | "oct"), _) => None,
-        _ => Some("Hydra does not know its kty".into()),
-    }
-}
-
-/// Why Hydra does not take a kid, or could not be asked for it again.
-fn refuses_kid(kid: &str, longest_id: usize) -> Option<String> {
-    let is_id = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-    // A client takes dots alone for another path.
-    let is_dots = kid.chars().all(|c| c == '.');
-    let is_fine = !is_dots && kid.len() <= longest_id && kid.chars().all(is_id);
-    (!is_fine).then(|| {
-        format!("Hydra wants a kid of letters, digits, '.', '_', ':' and '-', at most {longest_id}")
-    })
-}
-
 struct Hydra {
     client: Client,
-    /// The name of the kind, for hints.
-    kind: &'static str,
+    kind: &'static Kind,
+    /// The path of its sets.
     prefix: &'static [&'static str],
-    /// 1.x: each key pair is two entries.
-    in_halves: bool,
+    /// The server's version, once it was asked; `None` if it does not say.
+    version: OnceCell<Option<Version>>,
+    /// Whether the server was found to be of this kind.
+    is_of_kind: Cell<bool>,
+    /// 1.x: whether a pair signs, by the order of the halves of the set that was read last.
+    is_in_order: Cell<bool>,
 }
 
 impl Hydra {
     fn boxed(
         client: Client,
         token: Option<&Secret<String>>,
-        kind: &'static str,
+        kind: &'static Kind,
         prefix: &'static [&'static str],
-        in_halves: bool,
     ) -> Box<dyn Server> {
         if let Some(token) = token {
             client.authorize("Bearer", token);
@@ -186,8 +133,15 @@ impl Hydra {
             client,
             kind,
             prefix,
-            in_halves,
+            version: OnceCell::new(),
+            is_of_kind: Cell::new(false),
+            is_in_order: Cell::new(true),
         })
+    }
+
+    /// 1.x keeps each key pair as two entries.
+    fn in_halves(&self) -> bool {
+        self.prefix == SETS_V1
     }
 
     fn request(&self, method: Method, path: &[&str]) -> Request {
@@ -209,22 +163,74 @@ impl Hydra {
 
     fn error(&self, answer: &Answer) -> Error {
         let error = answer.error();
-        let base = self.client.base();
+        let (base, name) = (self.client.base(), self.client.name());
+        let base = base.trim_end_matches('/');
         match meaning(answer) {
             Meaning::PlainHttp => {
                 let https = base.replacen("http://", "https://", 1);
-                let (name, kind) = (self.client.name(), self.kind);
+                let kind = self.kind.name;
                 Error::remote(format!("{base} does not serve plain http: {error}")).hint(format!(
                     "run `jwks remote add {name} --kind {kind} --url {https} --force`, or have your proxy send X-Forwarded-Proto: https"
                 ))
             }
-            Meaning::UnknownRoute => error.hint(format!(
-                "no such path there: is {base} the admin address of the right version? 2.x (kind hydra) answers below /admin/keys, 1.x (kind hydra-v1) below /keys"
-            )),
-            Meaning::Taken => Error::refused(error.to_string())
-                .hint("the kid is taken there: choose another one"),
+            Meaning::UnknownRoute => self.other_kind().unwrap_or_else(|| {
+                error.hint(format!(
+                    "{base} is not the admin address of a Hydra: 2.x (kind hydra) answers below /admin/keys, 1.x (kind hydra-v1) below /keys"
+                ))
+            }),
+            // A write that has no kid to choose collides only with another one.
+            Meaning::Taken | Meaning::RolledBack => Error::refused(error.to_string())
+                .because(Reason::Overtaken)
+                .hint("somebody else wrote to the set at the same time; run the command again"),
             _ => error,
         }
+    }
+
+    /// The error that names the kind this server is of, if it is of the other one.
+    fn other_kind(&self) -> Option<Error> {
+        // 26.2 and later answer to the paths of 1.x, too: those of 2.x decide.
+        let is_2 = has_key_sets(&self.client, SETS);
+        let (kind, fallback) = match self.kind.name {
+            "hydra-v1" if is_2 => (&HYDRA, "2.x"),
+            "hydra" if !is_2 && has_key_sets(&self.client, SETS_V1) => (&HYDRA_V1, "1.x"),
+            _ => return None,
+        };
+        let (base, name) = (self.client.base(), self.client.name());
+        let base = base.trim_end_matches('/');
+        let version = self.version().map(|version| version.to_string());
+        let version = version.as_deref().unwrap_or(fallback);
+        let (own, other) = (self.kind.name, kind.name);
+        Some(
+            Error::remote(format!(
+                "{base} is Hydra {version}, and remote {name} is of kind {own}"
+            ))
+            .hint(format!(
+                "run `jwks remote add {name} --kind {other} --url {base} --force`"
+            )),
+        )
+    }
+
+    fn version(&self) -> Option<Version> {
+        *self.version.get_or_init(|| version::ask(&self.client))
+    }
+
+    /// The members that this server's version keeps of the certificates of keys.
+    fn members(&self) -> &'static [&'static str] {
+        // Ory Network runs the newest one.
+        let oldest = match self.kind.name {
+            "ory" => return MEMBERS,
+            "hydra" => Version::V2_0,
+            _ => Version::V1_0,
+        };
+        let is_asked = self.version.get().is_some();
+        let version = self.version().unwrap_or(oldest);
+        let members = version.members();
+        if !is_asked && members.len() < MEMBERS.len() {
+            let lost = MEMBERS[members.len()..].join(", ");
+            let words = format!("Hydra {version} does not keep {lost}: not sent, and not compared");
+            (self.client.options().notify)(Event::Warning(&words));
+        }
+        members
     }
 
     /// Refuses to let a key sign before its time: Hydra signs with the first private key.
@@ -245,7 +251,7 @@ impl Hydra {
     }
 
     fn put_entries(&self, set: &str, entries: Vec<Key>) -> Result<()> {
-        // Some versions lose the set where one kid stands twice.
+        // Some versions lose the set if a kid is in it twice.
         let mut kids = HashSet::new();
         for entry in &entries {
             let kid = Header::of(entry).kid.unwrap_or_default();
@@ -262,21 +268,109 @@ impl Hydra {
         self.call(Method::PUT, &[set], Some(body)).map(drop)
     }
 
-    fn joined(&self, set: KeySet<'static>) -> KeySet<'static> {
-        match self.in_halves {
-            true => halves::join(set),
-            false => set,
+    /// The set of this name, with halves put together.
+    fn joined(&self, name: &str, set: KeySet<'static>) -> KeySet<'static> {
+        if !self.in_halves() {
+            return set;
         }
+        let signer = halves::signer(&set, order(name));
+        self.is_in_order.set(signer.is_some());
+        halves::join(&set, order(name))
+    }
+
+    /// The kids under which key pairs stay in one piece. In a set that the server signs with that
+    /// would be a key that it cannot sign with.
+    fn bare_kids(&self, name: &str, before: &KeySet) -> HashSet<String> {
+        let mut before = before.clone();
+        if order(name) == Order::Signs {
+            before.keys.retain(|key| !is_key_pair(key));
+        }
+        halves::bare_kids(&before)
     }
 
     /// The entries that a key is kept as.
     fn entries(&self, key: &Key, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
-        let form = COMMON.storage.form(&key.members().unwrap_or_default());
-        match self.in_halves {
+        let members = match has_certificate_members(key) {
+            true => self.members(),
+            false => MEMBERS,
+        };
+        let storage = Storage {
+            members: Some(members),
+            ..COMMON.storage
+        };
+        let form = storage.form(&key.members().unwrap_or_default());
+        match self.in_halves() {
             true => halves::split(form, bare_kids),
             false => vec![Key::from(form)],
         }
     }
+
+    /// Puts one key into a set, where it comes first. The caller has made sure that paths can name
+    /// its entries.
+    fn put_alone(&self, set: &str, entries: &[Key]) -> Result<()> {
+        // The last one that is put is the first one that is given back.
+        for entry in entries.iter().rev() {
+            let kid = Header::of(entry).kid.unwrap_or_default().into_owned();
+            self.call(Method::PUT, &[set, &kid], Some(entry.json().to_owned()))?;
+        }
+        Ok(())
+    }
+
+    /// The one key that a write adds or changes, if it can be put by itself: nothing else changes, and
+    /// the same key signs when that one comes first. Such a PUT takes nothing away that somebody else
+    /// adds at the same time.
+    fn single<'s>(&self, before: &KeySet, after: &'s KeySet) -> Option<&'s Key<'s>> {
+        // The halves of a pair take two calls, and no tokens are signed between them.
+        if self.in_halves() {
+            return None;
+        }
+        let storage = self.storage(&[before, after]).unwrap_or(self.kind.storage);
+        let there = Index::of(before);
+        let kid = |key: &Key| {
+            let header = Header::of(key);
+            let kid = header.kid.as_deref();
+            kid.map(|kid| (storage.kid)(kid, header.kty.as_deref()))
+        };
+        let copy = |key: &Key| {
+            let copies = there.copies_of(key).into_iter();
+            let mut copies = copies.map(|position| &before.keys[position]);
+            copies.find(|copy| kid(copy) == kid(key))
+        };
+        let is_same =
+            |key: &Key| copy(key).is_some_and(|copy| storage.differences(key, copy).is_empty());
+        let mut changed = after.keys.iter().filter(|key| !is_same(key));
+        let (single, None) = (changed.next()?, changed.next()) else {
+            return None;
+        };
+        let is_new = copy(single).is_none();
+        if after.keys.len() != before.keys.len() + usize::from(is_new) {
+            return None;
+        }
+        let others = after.keys.iter().filter(|key| *key != single).cloned();
+        let first = std::iter::once(single.clone()).chain(others);
+        let as_put = KeySet::from(first.collect::<Vec<_>>());
+        let signer = |set: &KeySet| storage.signer(set).map(KeyName::of);
+        let keeps_signer = signer(&as_put) == signer(after);
+        let bare = halves::bare_kids(before);
+        let entries = self.entries(single, &bare);
+        (keeps_signer && entries.iter().all(fits_path)).then_some(single)
+    }
+
+    /// The key with a kid in a set on the server.
+    fn find(&self, set: &str, kid: &str) -> Result<Option<Key<'static>>> {
+        let held = self.get(set, Form::Private)?.unwrap_or_default();
+        let is_it = |key: &Key| {
+            let header = Header::of(key);
+            let there = (self.kind.storage.kid)(kid, header.kty.as_deref());
+            header.kid.as_deref() == Some(&*there)
+        };
+        Ok(held.keys.into_iter().find(is_it))
+    }
+}
+
+/// Returns true if the path of a call can name an entry.
+fn fits_path(entry: &Key) -> bool {
+    fits_in_path(&Header::of(entry).kid.unwrap_or_default())
 }
 
 /// Returns true if the set or key does not exist, and false if the path is wrong.
@@ -284,36 +378,46 @@ fn is_missing(answer: &Answer) -> bool {
     meaning(answer) == Meaning::Missing
 }
 
-fn check_set(set: &str) -> Result<()> {
-    let is_id = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-    // A client takes dots alone for another path.
-    let is_dots = set.chars().all(|c| c == '.');
-    match set.len() <= LONGEST_ID && !is_dots && set.chars().all(is_id) {
-        true => Ok(()),
-        false => Err(
-            Error::usage(format!("{set:?} is no name for a set of Hydra"))
-                .hint("names are of letters, digits, '.', '_', ':' and '-', at most 255"),
-        ),
-    }
-}
-
 impl Server for Hydra {
     fn test(&self) -> Result<String> {
-        // A set that nobody has: the answer tells more than one about health, which no token guards.
+        // An answer about a set shows more than one about health, which no token guards.
         let answer = self
             .client
-            .send(&self.request(Method::GET, &["jwks-remote-test"]))?;
-        match answer.is_success() || is_missing(&answer) {
-            true => Ok("it answers for key sets".into()),
-            false => Err(self.error(&answer)),
+            .send(&self.request(Method::GET, &[NOBODYS_SET]))?;
+        if !answer.is_success() && !is_missing(&answer) {
+            return Err(self.error(&answer));
         }
+        self.refuse_other_kind()?;
+        Ok("it answers for key sets".into())
+    }
+
+    fn refuse_other_kind(&self) -> Result<()> {
+        // The paths of 2.x are its own.
+        if !self.in_halves() || self.is_of_kind.get() {
+            return Ok(());
+        }
+        match self.other_kind() {
+            Some(error) => Err(error),
+            None => {
+                self.is_of_kind.set(true);
+                Ok(())
+            }
+        }
+    }
+
+    fn storage(&self, sets: &[&KeySet]) -> Option<Storage> {
+        let mut keys = sets.iter().flat_map(|set| &set.keys);
+        keys.any(has_certificate_members).then(|| Storage {
+            members: Some(self.members()),
+            ..self.kind.storage
+        })
     }
 
     fn get(&self, set: &str, _: Form) -> Result<Option<KeySet<'static>>> {
         check_set(set)?;
         let answer = self.client.send(&self.request(Method::GET, &[set]))?;
         match answer.is_success() {
-            true => answer.key_set().map(|set| Some(self.joined(set))),
+            true => answer.key_set().map(|keys| Some(self.joined(set, keys))),
             false if is_missing(&answer) => Ok(None),
             false => Err(self.error(&answer)),
         }
@@ -327,7 +431,7 @@ impl Server for Hydra {
                     .hint("make another key here and send it: jwks create, jwks push"),
             );
         }
-        let halves = if self.in_halves { PRIVATE.len() } else { 0 };
+        let halves = if self.in_halves() { PRIVATE.len() } else { 0 };
         if let Some(why) = refuses_kid(&key.kid, LONGEST_ID - halves) {
             return Err(Error::usage(why));
         }
@@ -335,10 +439,28 @@ impl Server for Hydra {
         body.set_text("alg", key.alg.as_deref().unwrap_or("ES256"));
         body.set_text("use", key.usage.as_deref().unwrap_or("sig"));
         body.set_text("kid", &key.kid);
+        let taken = || {
+            let (kid, name) = (&key.kid, self.client.name());
+            Error::refused(format!(
+                "the kid {kid:?} is taken there, in set {set} on {name}"
+            ))
+            .hint("pass another one with --kid")
+        };
+        if self.find(set, &key.kid)?.is_some() {
+            return Err(taken());
+        }
+        self.refuse_other_kind()?;
         let request = self.request(Method::POST, &[set]).json(body.to_json());
-        let answer = self.client.send(&request)?;
+        let answer = match self.client.send(&request) {
+            // The server's write timeout can be over before a large key is made.
+            Err(error) if error.is_because(Reason::Unanswered) => {
+                let made = self.find(set, &key.kid)?;
+                return made.map(|key| KeySet::from(vec![key])).ok_or(error);
+            }
+            answer => answer?,
+        };
         if answer.is_success() {
-            return answer.key_set().map(|set| self.joined(set));
+            return answer.key_set().map(|keys| self.joined(set, keys));
         }
         let error = self.error(&answer);
         Err(match meaning(&answer) {
@@ -348,6 +470,7 @@ impl Server for Hydra {
                     "this version of Hydra does not generate {alg} keys; pass --alg RS256, which every version knows"
                 ))
             }
+            Meaning::Taken => taken(),
             _ => error,
         })
     }
@@ -355,20 +478,31 @@ impl Server for Hydra {
     fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         check_set(set)?;
         self.refuse_pending_signer(&after.keys)?;
-        let bare = halves::bare_kids(before);
+        let bare = self.bare_kids(set, before);
+        if let Some(key) = self.single(before, after) {
+            return self.put_alone(set, &self.entries(key, &bare));
+        }
         let entries = after.keys.iter().flat_map(|key| self.entries(key, &bare));
         self.put_entries(set, entries.collect())
     }
 
     fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         check_set(set)?;
-        // The last one that is put is the first one that is given back.
         self.refuse_pending_signer(std::slice::from_ref(key))?;
-        for entry in self.entries(key, &halves::bare_kids(before)).iter().rev() {
-            let kid = Header::of(entry).kid.unwrap_or_default().into_owned();
-            self.call(Method::PUT, &[set, &kid], Some(entry.json().to_owned()))?;
+        let bare = self.bare_kids(set, before);
+        let entries = self.entries(key, &bare);
+        if entries.iter().all(fits_path) {
+            return self.put_alone(set, &entries);
         }
-        Ok(())
+        // What no path can name goes with the whole set, where it comes first, too.
+        let others = before.with(key).without(std::slice::from_ref(key)).keys;
+        let others = others.iter().flat_map(|key| self.entries(key, &bare));
+        let others: Vec<_> = others.collect();
+        self.put_entries(set, entries.into_iter().chain(others).collect())
+    }
+
+    fn is_in_order(&self) -> bool {
+        self.is_in_order.get()
     }
 
     fn delete_set(&self, set: &str, _: &KeySet) -> Result<()> {
@@ -378,15 +512,12 @@ impl Server for Hydra {
 
     fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         check_set(set)?;
-        let is_odd = |key: &Key| {
-            let kid = Header::of(key).kid.unwrap_or_default();
-            refuses_kid(&kid, LONGEST_ID).is_some()
-        };
-        // What no path can name goes with the rest of the set put anew.
+        let bare = halves::bare_kids(before);
+        let is_odd = |key: &Key| !self.entries(key, &bare).iter().all(fits_path);
+        // A key that no path can name goes when the rest of the set is put.
         if keys.iter().any(is_odd) {
             return self.put_set(set, before, &before.without(keys));
         }
-        let bare = halves::bare_kids(before);
         for key in keys {
             for entry in self.entries(key, &bare) {
                 let kid = Header::of(&entry).kid.unwrap_or_default().into_owned();

@@ -188,6 +188,16 @@ pub trait Server {
     /// One call that changes nothing; what was found, in words.
     fn test(&self) -> Result<String>;
 
+    /// Refuses to write to a server of another kind, as far as one call can tell.
+    fn refuse_other_kind(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// How this server keeps the keys of these sets, if its version does so in its own way.
+    fn storage(&self, _sets: &[&KeySet]) -> Option<Storage> {
+        None
+    }
+
     /// The names of its sets; for a kind that has one, how it calls it.
     fn sets(&self) -> Result<Vec<String>> {
         undefined()
@@ -227,6 +237,11 @@ pub trait Server {
         _kids: &[(String, String)],
     ) -> Result<()> {
         undefined()
+    }
+
+    /// Returns false if no key signs in the set that was read last, whatever its first key is.
+    fn is_in_order(&self) -> bool {
+        true
     }
 
     /// Adds a key to a set, or puts it in the place of the one with its kid.

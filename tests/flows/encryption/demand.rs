@@ -149,10 +149,7 @@ fn a_plain_set_in_the_place_of_an_encrypted_one_is_noticed() {
 #[test]
 fn a_rotation_with_nothing_to_do_opens_the_set() {
     let sandbox = with_a_set();
-    for line in [
-        "rotate api --every 30d",
-        "rotate api --every 30d --save",
-    ] {
+    for line in ["rotate api --every 30d", "rotate api --every 30d --save"] {
         with(&sandbox, "next.txt", line).fails(7);
         assert_eq!(sandbox.store_entries(), [".lock", "api.jwe"], "{line}");
         run(&sandbox, &line.replace(" --save", "")).ok();

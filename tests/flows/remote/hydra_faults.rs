@@ -13,7 +13,7 @@ fn a_generated_kid_that_is_taken_is_a_conflict() {
         let before = site.hydra.keys("api");
         let refused = site.run(create).fails(4);
         assert!(
-            refused.stderr.contains("the kid is taken there"),
+            refused.stderr.contains("the kid \"taken\" is taken there"),
             "{refused:#?}"
         );
         assert_eq!(site.hydra.keys("api"), before);
@@ -61,29 +61,24 @@ fn a_write_that_was_forgotten_is_noticed() {
     });
 }
 
-/// Between the look and the write another administrator was there.
+/// Between the look and the write another administrator was there. What was shown is what goes.
 #[test]
 fn what_changed_in_between_is_not_overwritten() {
-    let theirs = |site: &Site| {
-        let keys = site.json("get theirs --private --store theirs");
-        site.hydra.changes_between("api", &keys);
-    };
     everywhere(|site| {
         site.ok("create api --kid mine");
-        site.ok("create theirs --kid theirs --store theirs");
+        let theirs = site.key("theirs", "");
         site.sandbox
             .write("own.json", site.key("other", "").to_string());
         site.ok("create api --remote prod --alg ES512 --kid before");
         site.hydra.server.forget_calls();
         for line in [
             "push api prod --yes --prune",
-            "set api own.json --remote prod --yes",
             "set api own.json --remote prod --yes --replace",
             "delete api before --remote prod --yes --force",
             "delete api --remote prod --yes --force",
         ] {
             let before = site.json("get api --remote prod --private");
-            theirs(site);
+            site.hydra.changes_between("api", &set_of(&[&theirs]));
             let run = site.run(line).fails(4);
             assert!(run.stderr.contains("changed meanwhile"), "{line}: {run:#?}");
             assert!(site.writes().is_empty(), "{line}");
@@ -142,9 +137,9 @@ fn a_bad_gateway_is_tried_again_but_not_to_generate_twice() {
     site.ok("create api --kid mine");
     site.ok("push api prod --yes");
     site.hydra.server.forget_calls();
-    site.hydra.server.answer_next(gateway);
+    site.hydra.answers_next_write(gateway);
     site.run("create api --remote prod").fails(6);
-    assert_eq!(site.hydra.server.lines(), ["POST /admin/keys/api"]);
+    assert_eq!(site.writes().len(), 1);
 }
 
 /// 500 for a body that is no JSON and whatever else: the words are passed on.
@@ -208,7 +203,7 @@ fn keys_that_hydra_does_not_take_stay_here_and_the_others_go() {
         site.sandbox.write("own.json", set_of(&keys).to_string());
         site.ok("set api own.json");
         site.ok("create api --kid fit");
-        let pushed = site.ok("push api prod --yes");
+        let pushed = site.run("push api prod --yes").fails(4);
         for (kid, _) in &unfit {
             let warning = format!("warning: \"{kid}\" is not sent");
             assert!(pushed.stderr.contains(&warning), "{pushed:#?}");
@@ -216,7 +211,7 @@ fn keys_that_hydra_does_not_take_stay_here_and_the_others_go() {
         }
         site.ok("get api fit --remote prod");
         assert!(site.hydra.signer("api").expect("a signer").ends_with("fit"));
-        site.ok("push api prod --yes");
+        site.run("push api prod --yes").fails(4);
         assert_eq!(site.puts(), 1, "what is never sent is nothing new");
     });
 }
@@ -249,17 +244,6 @@ fn an_rsa_key_without_primes_is_pushed_in_its_public_form() {
     assert_eq!(site.hydra.keys("api")[0]["n"], public(&key)["n"]);
 }
 
-/// A kid that cannot stand in a path could never be asked for again.
-#[test]
-fn kids_that_hydra_does_not_take_stay_here() {
-    let site = Site::newest();
-    site.ok("create api --kid a/b");
-    site.ok("create api --kid fit --alg RS256");
-    let pushed = site.ok("push api prod --yes");
-    assert!(pushed.stderr.contains("\"a/b\" is not sent"), "{pushed:#?}");
-    assert_eq!(site.there("api"), ["fit*"]);
-}
-
 /// The default is for today's servers; an old one knows few algorithms, and says so without them.
 #[test]
 fn an_algorithm_that_the_version_does_not_know_is_no_riddle() {
@@ -270,4 +254,21 @@ fn an_algorithm_that_the_version_does_not_know_is_no_riddle() {
         run.stderr.contains("ES256") && run.stderr.contains("--alg"),
         "{run:#?}"
     );
+}
+
+/// A word in a set's name is not a reason of the server's.
+#[test]
+fn a_hint_does_not_depend_on_the_name_of_the_set() {
+    let site = Site::newest();
+    site.hydra
+        .rejects_next(500, json!({ "error": "Out of space" }));
+    let run = site.run("create algorithms --remote prod").fails(6);
+    assert!(!run.stderr.contains("--alg"), "{run:#?}");
+    for set in ["Unable-to-serialize-access", "Unable-to-locate"] {
+        site.hydra
+            .rejects_next(500, json!({ "error": "Out of space" }));
+        let run = site.run(&format!("create {set} --remote prod")).fails(6);
+        assert!(run.stderr.contains("Out of space"), "{run:#?}");
+    }
+    assert_eq!(site.writes().len(), 3, "none is repeated");
 }

@@ -245,25 +245,6 @@ fn a_key_that_the_server_made_signs_on_after_pull_and_push() {
     assert_eq!(site.hydra.signer("api").as_deref(), Some("theirs"));
 }
 
-/// Dots in a path mean another path: a key named so would be the whole set.
-#[test]
-fn a_kid_of_dots_is_no_path() {
-    for kid in [".", ".."] {
-        let site = Site::newest();
-        site.ok("create api --kid good");
-        site.ok("push api prod --yes");
-        let mut key = site.key("dots", "");
-        key["kid"] = kid.into();
-        site.sandbox.write("dots.json", key.to_string());
-        site.run("set api dots.json --remote prod --yes").fails(5);
-        site.ok(&format!("create api --kid {kid}"));
-        site.ok("push api prod --yes");
-        site.run(&format!("delete api {kid} --remote prod --yes"))
-            .fails(3);
-        assert_eq!(site.there("api").len(), 1, "{kid}");
-    }
-}
-
 /// Whatever came into the set last: only a valid private key signs.
 #[test]
 fn keys_that_cannot_sign_take_the_place_of_no_signer() {

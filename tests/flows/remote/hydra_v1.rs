@@ -119,8 +119,8 @@ fn what_was_pulled_is_pushed_without_a_change() {
         site.ok("pull prod:api --yes");
         assert_eq!(site.local("api").len(), 3);
         site.hydra.server.forget_calls();
-        site.ok("push api prod --yes");
-        assert_eq!(site.puts(), 0);
+        let pushed = site.ok("push api prod --yes");
+        assert_eq!(site.puts(), 0, "{before:?} {pushed:#?}");
         assert_eq!(site.hydra.keys("api"), before);
         site.ok("diff api prod --exit-code");
     });

@@ -1,5 +1,7 @@
 //! Good keys with members beside them that are broken.
 
+use crate::hydra::site::Site;
+use crate::servers::plain::Plain;
 use crate::support::{Sandbox, case};
 use serde_json::{Value, json};
 
@@ -225,4 +227,68 @@ fn a_digest_in_hexadecimal_is_a_warning() {
         );
         sandbox.ok(["delete", "wrong", "--yes"]);
     }
+}
+
+/// What a server has is kept as it is and flagged; the public form is good.
+#[test]
+fn a_pull_keeps_a_broken_member_and_flags_it() {
+    let (sandbox, key) = with_key();
+    let mut broken = public(key);
+    broken["exp"] = json!(1_776_038_715_816_i64);
+    broken["use"] = json!(["sig"]);
+    let plain = Plain::start();
+    plain.serve("/jwks.json", json!({"keys": [broken]}));
+    let url = plain.url("/jwks.json");
+    let run = sandbox.run(["pull", &url, "issuer"]).ok();
+    for words in ["exp is in milliseconds", "use is not a string"] {
+        assert!(run.stderr.contains(words), "{run:#?}");
+    }
+    assert_eq!(
+        sandbox.json(["get", "issuer", "--private"])["keys"][0],
+        broken
+    );
+    let run = sandbox.run(["pull", &url, "issuer"]).ok();
+    assert!(run.stderr.contains("1 unchanged"), "{run:#?}");
+    let listed = sandbox.ok(["list", "issuer"]);
+    assert!(!listed.contains("invalid"), "{listed}");
+    let published = sandbox.json(["export", "issuer", "--with-dates"])["keys"][0].clone();
+    assert!(
+        published.get("exp").is_none() && published.get("use").is_none(),
+        "{published}"
+    );
+}
+
+/// A server gets the key without the member. It gets no private part of a key whose purpose nobody
+/// knows.
+#[test]
+fn a_push_sends_no_broken_member() {
+    let site = Site::newest();
+    let mut key = site.key("own", "--alg ES256");
+    key["exp"] = json!("never");
+    key["x5t"] = json!("odd");
+    key["key_ops"] = json!(null);
+    site.sandbox.write("key.json", key.to_string());
+    site.ok("set api key.json --allow-invalid");
+    site.ok("push api prod --yes");
+    let [there] = &site.hydra.keys("api")[..] else {
+        panic!("not one key");
+    };
+    assert!(there.get("d").is_some(), "{there}");
+    for name in ["exp", "x5t", "key_ops"] {
+        assert!(there.get(name).is_none(), "{there}");
+    }
+    let puts = site.puts();
+    site.ok("push api prod --yes");
+    assert_eq!(site.puts(), puts);
+
+    let mut unclear = site.key("unclear", "--alg ES256");
+    unclear["use"] = json!(["enc"]);
+    site.sandbox.write("unclear.json", unclear.to_string());
+    site.ok("set other unclear.json");
+    let run = site.run("push other prod --private-all --yes");
+    assert!(
+        run.stderr.contains("its use, alg or key_ops is broken"),
+        "{run:#?}"
+    );
+    assert!(site.hydra.keys("other").is_empty());
 }

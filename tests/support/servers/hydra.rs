@@ -263,7 +263,11 @@ impl Hydra {
     /// Answers the next write so and does not carry it out; reads go on. What is to hit any
     /// request is for `server.answer_next`.
     pub fn rejects_next(&self, status: u16, body: impl ToString) {
-        let answer = Answer::json(status, body);
+        self.answers_next_write(Answer::json(status, body));
+    }
+
+    /// The same with any answer.
+    pub fn answers_next_write(&self, answer: Answer) {
         lock(&self.state).rejections.push_back(answer);
     }
 

@@ -3,11 +3,11 @@
 use crate::key::Key;
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
-use crate::key::public::has_private_member;
+use crate::key::public::{has_private_member, is_key_pair};
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 pub use crate::keyset::halves::{PRIVATE, PUBLIC};
 
@@ -32,34 +32,81 @@ pub fn split(key: Members<'static>, bare_kids: &HashSet<String>) -> Vec<Key<'sta
     private.into_iter().chain([Key::from(public)]).collect()
 }
 
-/// The set with the two halves of each key pair put together, under the kid that tokens carry.
-pub fn join(set: KeySet<'static>) -> KeySet<'static> {
-    let name = |key: &Key| {
-        let kid = Header::of(key).kid.unwrap_or_default().into_owned();
-        let thumbprint = key.members().ok().and_then(|members| thumbprint(&members));
-        (kid, thumbprint)
-    };
+/// How strictly the order of the halves is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The server signs with the set: the first public and the first other entry must be the halves
+    /// of one pair.
+    Signs,
+    /// Others use the set: a pair that came there in one piece may be the first, too, and symmetric
+    /// keys are not in the way.
+    Other,
+}
+
+/// The set with the two halves of each key pair put together, under the kid that tokens carry. Each
+/// pair stands where its public half does; the pair that signs comes first. If no pair signs, a key
+/// that is not a pair comes first, if there is one.
+pub fn join(set: &KeySet<'static>, order: Order) -> KeySet<'static> {
     let names: Vec<_> = set.keys.iter().map(name).collect();
-    let known: HashSet<_> = names.iter().collect();
-    let has_private = |kid: &str, thumbprint: &Option<String>| {
-        let private = (format!("{PRIVATE}{kid}"), thumbprint.clone());
-        thumbprint.is_some() && known.contains(&private)
+    let positions = names.iter().enumerate();
+    let positions: HashMap<_, _> = positions.map(|(position, name)| (name, position)).collect();
+    let half = |prefix: &str, kid: &str, thumbprint: &Option<String>| {
+        let name = (format!("{prefix}{kid}"), thumbprint.clone());
+        positions
+            .get(&name)
+            .filter(|_| thumbprint.is_some())
+            .copied()
+    };
+    let renamed = |key: &Key, kid: &str| {
+        let members = key.members().map(Members::into_owned);
+        members.map(|members| Key::from(members.with_kid(&format!("{PUBLIC}{kid}"))))
     };
     let mut keys = Vec::new();
     for (key, (kid, thumbprint)) in set.keys.iter().zip(&names) {
-        match (
-            kid.strip_prefix(PRIVATE),
-            kid.strip_prefix(PUBLIC),
-            key.members(),
-        ) {
-            (Some(kid), _, Ok(members)) => {
-                keys.push(Key::from(members.with_kid(&format!("{PUBLIC}{kid}"))));
+        let joined = match (kid.strip_prefix(PRIVATE), kid.strip_prefix(PUBLIC)) {
+            (Some(kid), _) if half(PUBLIC, kid, thumbprint).is_some() => continue,
+            (Some(kid), _) => renamed(key, kid).ok(),
+            (None, Some(kid)) => {
+                let private = half(PRIVATE, kid, thumbprint);
+                private.and_then(|private| renamed(&set.keys[private], kid).ok())
             }
-            (None, Some(kid), _) if has_private(kid, thumbprint) => {}
-            _ => keys.push(key.clone()),
-        }
+            (None, None) => None,
+        };
+        keys.push(joined.unwrap_or_else(|| key.clone()));
+    }
+    let signer = signer(set, order);
+    let is_first = |key: &Key| match &signer {
+        Some(kid) => bare(&name(key).0) == kid && is_key_pair(key),
+        None => !is_key_pair(key),
+    };
+    if let Some(first) = keys.iter().position(is_first) {
+        keys[..=first].rotate_right(1);
     }
     KeySet::from(keys)
+}
+
+/// The kid, without what is put in front of it, of the pair that the server signs with: that of the
+/// first public and of the first other entry, if these are the same.
+pub fn signer(set: &KeySet, order: Order) -> Option<String> {
+    let is_public = |key: &&Key| !has_private_member(key);
+    let is_meant =
+        |key: &&Key| order == Order::Signs || Header::of(key).kty.as_deref() != Some("oct");
+    let first = |wanted: bool| {
+        let mut keys = set.keys.iter().filter(is_meant);
+        keys.find(|key| is_public(key) == wanted).map(name)
+    };
+    let (other, _) = first(false)?;
+    if order == Order::Other && bare(&other) == other {
+        return Some(other);
+    }
+    let (public, _) = first(true)?;
+    (bare(&public) == bare(&other)).then(|| bare(&other).to_owned())
+}
+
+fn name(key: &Key) -> (String, Option<String>) {
+    let kid = Header::of(key).kid.unwrap_or_default().into_owned();
+    let thumbprint = key.members().ok().and_then(|members| thumbprint(&members));
+    (kid, thumbprint)
 }
 
 /// The kids of a set that nothing was put in front of.
@@ -83,4 +130,61 @@ fn bare(kid: &str) -> &str {
     kid.strip_prefix(PUBLIC)
         .or_else(|| kid.strip_prefix(PRIVATE))
         .unwrap_or(kid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kids of a set of 1.x after its halves are joined, each with `*` if its private part is
+    /// there. The entries are `public:a`, `private:a`, …, of one key for each letter.
+    fn joined(entries: &str, order: Order) -> String {
+        let entry = |kid: &str| {
+            let letter = bare(kid);
+            let private = if kid.starts_with(PUBLIC) {
+                ""
+            } else {
+                r#","d":"AQ""#
+            };
+            let n = letter.repeat(8);
+            Key::from_json(format!(
+                r#"{{"kty":"RSA","kid":"{kid}","n":"{n}","e":"AQAB"{private}}}"#
+            ))
+        };
+        let set = KeySet::from(entries.split(' ').map(entry).collect::<Vec<_>>());
+        let told = |key: &Key| {
+            let kid = bare(&name(key).0).to_owned();
+            kid + if has_private_member(key) { "*" } else { "" }
+        };
+        let keys = join(&set, order).keys;
+        keys.iter().map(told).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_pair_that_signs_comes_first() {
+        for (entries, keys) in [
+            ("private:b public:b public:a", "b* a"),
+            ("public:b public:a private:b", "b* a"),
+            ("public:b private:b private:a public:a", "b* a*"),
+        ] {
+            assert_eq!(joined(entries, Order::Signs), keys, "{entries}");
+        }
+    }
+
+    #[test]
+    fn no_pair_comes_first_that_does_not_sign() {
+        for (entries, keys) in [
+            ("public:a private:b public:b", "a b*"),
+            ("private:b public:a public:b", "a b*"),
+            ("private:b private:a public:a public:b public:c", "c a* b*"),
+        ] {
+            assert_eq!(joined(entries, Order::Signs), keys, "{entries}");
+        }
+    }
+
+    #[test]
+    fn a_pair_in_one_piece_signs_in_the_sets_of_others_alone() {
+        assert_eq!(joined("b public:a", Order::Other), "b* a");
+        assert_eq!(joined("b public:a", Order::Signs), "a b*");
+    }
 }

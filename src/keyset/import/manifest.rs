@@ -1,0 +1,79 @@
+//! The keys in a manifest of Kubernetes, each of whose values is a document of its own.
+
+use super::{Form, as_text, jwe, kubernetes, read_contents, read_json, recognise};
+use crate::error::Result;
+use crate::jwe::Envelope;
+use crate::key::format::contents::{Contents, Part, nothing_usable};
+use crate::key::format::der;
+use crate::key::format::unlock::Unlock;
+use crate::keyset::{KeySet, halves};
+
+/// The keys in the data of a manifest, and certificates from wherever in it they stand. Each value
+/// is a document of its own. One that looks like a key and cannot be used is left out; others are
+/// passed over.
+pub fn read(text: &str, unlock: &Unlock) -> Result<(KeySet<'static>, Contents)> {
+    let mut contents = Contents::default();
+    let mut set = KeySet::default();
+    let mut names = Vec::new();
+    for (name, octets) in kubernetes::read(text)? {
+        let place = format!("{name:?} of the manifest");
+        names.push(format!("{name:?}"));
+        let octets = match octets {
+            Ok(octets) => octets,
+            Err(error) => {
+                contents.take(&place, Part::Other, Err(error))?;
+                continue;
+            }
+        };
+        let octets = octets.expose();
+        let jwks = match recognise(octets) {
+            Form::Kubernetes => continue,
+            Form::Jwk | Form::Jwks => match read_json(octets, None) {
+                Err(_) if !looks_like_jwk(octets) => continue,
+                jwks => jwks,
+            },
+            // A token looks like one, too.
+            Form::Jwe if as_text(octets).and_then(Envelope::parse).is_err() => continue,
+            Form::Jwe => jwe::read(octets, unlock),
+            form => {
+                let read = read_contents(octets, form, None, unlock);
+                contents.take(&place, part_of(form, octets), read)?;
+                continue;
+            }
+        };
+        match jwks {
+            Ok(jwks) => {
+                set.add_members(&jwks);
+                set.keys.extend(jwks.keys);
+            }
+            Err(error) => contents.take(&place, Part::PrivateKey, Err(error))?,
+        }
+    }
+    if contents.is_empty() && set.keys.is_empty() {
+        let message = "a manifest of Kubernetes without a key";
+        let error = nothing_usable(message, contents.left_out);
+        return Err(match (error.advice(), names.is_empty()) {
+            (Some(_), _) => error,
+            (None, true) => {
+                error.hint("it has no data: kubectl get secret NAME -o yaml prints them")
+            }
+            (None, false) => error.hint(format!("its data are {}", names.join(", "))),
+        });
+    }
+    Ok((halves::joined(set), contents))
+}
+
+/// Returns true if a text that is no JWK or JWK Set was probably meant to be one.
+fn looks_like_jwk(octets: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(octets);
+    text.contains("\"kty\"") || text.contains("\"keys\"")
+}
+
+/// What a document is meant to hold, as far as that is known when it cannot be read.
+fn part_of(form: Form, octets: &[u8]) -> Part {
+    match (form, der::kind(octets)) {
+        (Form::Pkcs12 | Form::Jks, _) => Part::PrivateKey,
+        (_, Some(kind)) if kind.is_private() => Part::PrivateKey,
+        _ => Part::Other,
+    }
+}

@@ -1,0 +1,48 @@
+//! Where a Hydra is: its own address, or a project of Ory Network.
+
+use super::{Kind, ORY};
+use crate::error::{Error, Result};
+use crate::remote::place::{Place, parse_address, parse_setting};
+use url::Url;
+
+/// The variable in which Ory's own clients look for an address.
+const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
+
+/// Returns the admin address of a self-hosted Hydra.
+pub fn self_hosted(place: &Place, kind: &Kind) -> Result<Url> {
+    let url = address(place, kind)?;
+    let path = url.path().trim_end_matches('/');
+    match ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
+        false => Ok(url),
+        true => Err(Error::usage(format!(
+            "the address of a {} remote ends before {path}",
+            kind.name
+        ))),
+    }
+}
+
+fn address(place: &Place, kind: &Kind) -> Result<Url> {
+    match (&place.url, std::env::var(ADDRESS_VARIABLE)) {
+        (None, Ok(address)) if !address.is_empty() => parse_address(&address),
+        _ => parse_setting(place, kind.name),
+    }
+}
+
+/// Returns the address of a project of Ory Network.
+pub fn network(place: &Place) -> Result<Url> {
+    match (&place.url, &place.project_slug) {
+        (None, Some(slug)) => {
+            let is_slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if slug.is_empty() || !slug.chars().all(is_slug) {
+                return Err(Error::usage(format!("{slug:?} is no project slug")));
+            }
+            parse_address(&format!("https://{slug}.projects.oryapis.com"))
+        }
+        (Some(_), Some(_)) => Err(Error::usage(
+            "--project-slug and --url both say where the project is",
+        )),
+        _ => self_hosted(place, &ORY).map_err(|error| {
+            error.hint("--project-slug SLUG, --url URL or ORY_SDK_URL says which project")
+        }),
+    }
+}

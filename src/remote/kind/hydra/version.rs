@@ -1,0 +1,95 @@
+//! Which Hydra a server is, and what its version does to certificates.
+
+use super::MEMBERS;
+use super::answer::{Meaning, meaning};
+use crate::key::Key;
+use crate::remote::http::{Client, Request};
+use serde_json::Value;
+use std::fmt;
+
+/// A set that nobody has. An answer about it shows that the server keeps key sets there.
+pub const NOBODYS_SET: &str = "jwks-remote-test";
+
+/// A release of Hydra, by its first two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(u32, u32);
+
+impl Version {
+    pub const V1_0: Version = Version(1, 0);
+    const V1_10: Version = Version(1, 10);
+    pub const V2_0: Version = Version(2, 0);
+    const V2_2: Version = Version(2, 2);
+
+    /// Reads `v2.2.0`, with or without the letter and what follows the second number.
+    pub fn parse(text: &str) -> Option<Version> {
+        let mut numbers = text.trim_start_matches('v').split(['.', '-', '+']);
+        let mut number = || numbers.next()?.parse().ok();
+        Some(Version(number()?, number()?))
+    }
+
+    /// The members of a key that this version keeps. The first releases drop three, later ones
+    /// answer a PUT with `x5u` with 500.
+    pub fn members(self) -> &'static [&'static str] {
+        let lost = match self {
+            version if version < Version::V1_10 => 3,
+            version if version < Version::V2_2 => 1,
+            _ => 0,
+        };
+        &MEMBERS[..MEMBERS.len() - lost]
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+/// Asks a server for its version; `None` if it does not say.
+pub fn ask(client: &Client) -> Option<Version> {
+    let answer = client
+        .send(&Request::get(["version"]))
+        .ok()?
+        .success()
+        .ok()?;
+    let body: Value = answer.json().ok()?;
+    Version::parse(body["version"].as_str()?)
+}
+
+/// Returns true if the server keeps key sets below this path.
+pub fn has_key_sets(client: &Client, prefix: &[&str]) -> bool {
+    let path = prefix.iter().chain(&[NOBODYS_SET]);
+    match client.send(&Request::get(path)) {
+        Ok(answer) => answer.is_success() || meaning(&answer) == Meaning::Missing,
+        Err(_) => false,
+    }
+}
+
+/// Returns true if some version loses a member of this key.
+pub fn has_certificate_members(key: &Key) -> bool {
+    let lost = &MEMBERS[Version::V1_0.members().len()..];
+    let members = key.members().unwrap_or_default();
+    lost.iter().any(|name| members.has(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_and_ordered() {
+        for (text, version) in [
+            ("v1.0.9", Some(Version(1, 0))),
+            ("v26.2.0", Some(Version(26, 2))),
+            ("2.2.0-pre.1", Some(Version(2, 2))),
+            ("v2", None),
+            ("master", None),
+            ("", None),
+        ] {
+            assert_eq!(Version::parse(text), version, "{text}");
+        }
+        assert_eq!(Version(26, 2).members(), MEMBERS);
+        assert_eq!(Version(2, 0).members().last(), Some(&"x5t#S256"));
+        assert_eq!(Version(1, 9).members().last(), Some(&"x5c"));
+    }
+}
