@@ -1,26 +1,21 @@
 //! What makes no difference between a set and the same set on a server.
 
 use super::KeySet;
-use super::index::Index;
-use super::push::counterpart;
+use super::push::counterparts;
 use super::storage::Storage;
 use crate::key::Key;
 use crate::key::public::DATES;
-use std::collections::HashMap;
 
 impl KeySet<'_> {
     /// Returns a server's set with the dates that an export leaves out: a key without any date gets
     /// those of the same key in this set.
     pub fn dated_like(&self, there: &KeySet, storage: &Storage) -> KeySet<'static> {
-        let index = Index::of(there);
-        let mut counterparts = HashMap::new();
-        for key in &self.keys {
-            if let Some(position) = counterpart(key, &index, storage) {
-                counterparts.entry(position).or_insert(key);
-            }
-        }
+        let counterparts = counterparts(self, there, storage);
         let mut dated = there.clone().into_owned();
-        for (position, own) in counterparts {
+        for (own, position) in self.keys.iter().zip(counterparts) {
+            let Some(position) = position else {
+                continue;
+            };
             if let Some(with_dates) = with_dates_of(&there.keys[position], own) {
                 dated.keys[position] = with_dates;
             }

@@ -1,10 +1,11 @@
 //! What a push would make of a server's set: worked out beforehand, shown, then sent as it is.
 
+mod pairs;
 mod signer;
 mod wanted;
 
 use super::KeySet;
-use super::index::Index;
+use super::index::Entry;
 use super::issuer::Issuer;
 use super::lifecycle::{self, State, can_sign};
 use super::merge::KeyName;
@@ -15,6 +16,7 @@ use crate::key::algorithm::Algorithm;
 use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
+pub use pairs::{counterpart, counterparts};
 pub use signer::successors;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -124,7 +126,9 @@ pub struct Plan {
     pub kept: Vec<KeyName>,
     /// Keys of the server that go away.
     pub gone: Vec<KeyName>,
-    /// How many of those have a private part there.
+    /// Keys that the server lists once more under the same kid, for another `alg` or `use`; they stay.
+    pub listed_again: Vec<KeyName>,
+    /// How many of the keys that go away have a private part there.
     pub gone_private: usize,
     /// The key that signs afterwards, where the order decides it.
     pub signer: Option<KeyName>,
@@ -166,7 +170,7 @@ pub fn plan(
         (storage.refuses)(&members).is_none()
     };
     let states = lifecycle::states_of(&headers, policy.now, |i| is_good(i) && is_taken(i));
-    let index = Index::of(remote);
+    let counterparts = counterparts(local, remote, storage);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
     for (position, key) in local.keys.iter().enumerate() {
@@ -174,7 +178,7 @@ pub fn plan(
             Some(State::Active) => here[position],
             _ => states[position],
         };
-        let there = counterpart(key, &index, storage);
+        let there = counterparts[position];
         match wanted(key, state, storage, policy, budget) {
             Wanted::Key(wanted) => {
                 claimed.extend(there);
@@ -209,14 +213,20 @@ pub fn plan(
             }
         }
     }
+    let entries = claimed.iter().map(|i| Entry::of(&remote.keys[*i]));
+    let entries: HashSet<Entry> = entries.collect();
+    let kids = entries.iter().map(|entry| (&entry.identity, &entry.kid));
+    let kids: HashSet<_> = kids.collect();
     for (position, key) in remote.keys.iter().enumerate() {
         if claimed.contains(&position) {
             continue;
         }
         // The same under the same kid once more is nothing that one could name, or take away.
-        let kid = Header::of(key).kid;
-        let mut copies = index.copies_with_kids(key);
-        if copies.any(|(copy, other)| claimed.contains(&copy) && other == kid.as_deref()) {
+        let entry = Entry::of(key);
+        if kids.contains(&(&entry.identity, &entry.kid)) {
+            if !entries.contains(&entry) {
+                plan.listed_again.push(KeyName::of(key));
+            }
             plan.set.keys.push(key.clone().into_owned());
             continue;
         }
@@ -255,21 +265,6 @@ fn unmarked(
             None => Algorithm::signing_with(&Header::of(key)),
         },
     })
-}
-
-/// Returns the position of the same key on the server: the same thumbprint under the same kid.
-pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
-    let header = Header::of(key);
-    let kty = header.kty.as_deref();
-    let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
-    let mut copies = index.copies_with_kids(key);
-    copies
-        .find(|(_, other)| {
-            // A key can have come there without what other kids begin with.
-            let is_alike = *other == kid.as_deref() || *other == header.kid.as_deref();
-            other.is_none() || kid.is_none() || is_alike
-        })
-        .map(|(position, _)| position)
 }
 
 /// Whether a key has a private or symmetric part of its own that is without fault.

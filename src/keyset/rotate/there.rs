@@ -7,9 +7,8 @@ use crate::key::Key;
 use crate::key::public::REVOKED;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
-use crate::keyset::push::counterpart;
+use crate::keyset::push::counterparts;
 use crate::keyset::storage::Storage;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -71,9 +70,7 @@ pub(super) fn allow_for(
         }
     }
     // The same key under another kid is not the same for verifiers.
-    let index = Index::of(there.set);
-    let place = |i: usize| counterpart(&set.keys[i], &index, there.storage);
-    let places: Vec<_> = (0..names.len()).map(place).collect();
+    let places = counterparts(set, there.set, there.storage);
     let by_other = there
         .storage
         .signer_position(there.set)
