@@ -137,6 +137,8 @@ mod transfer_back;
 mod transfer_diff;
 #[path = "flows/remote/transfer_export.rs"]
 mod transfer_export;
+#[path = "flows/remote/trust.rs"]
+mod trust;
 #[path = "flows/remote/wire.rs"]
 mod wire;
 #[path = "flows/remote/wire_certificates.rs"]

@@ -146,7 +146,7 @@ impl DeleteArgs {
     }
 }
 
-/// The positions of the keys to delete. A thumbprint stands for every copy of its key.
+/// The positions of the keys to delete. A name stands for every entry of its key.
 fn chosen(
     args: &DeleteArgs,
     kids: &[String],
@@ -164,55 +164,17 @@ fn chosen(
             .filter(|(_, state)| **state == Some(State::Expired));
         return Ok(expired.map(|(position, _)| position).collect());
     }
-    let named = Named::of(set, kids);
     let mut positions = Vec::new();
-    for kid in kids {
-        match (named.with_kid(kid), named.with_thumbprint(kid)) {
-            ([one], _) => positions.push(*one),
-            ([], []) if args.if_exists => {}
-            ([], [_, ..]) => positions.extend(named.with_thumbprint(kid)),
-            _ => {
-                let found = set.find_exactly(kid);
-                positions.push(found.map_err(|error| error.about(format!("set {name}")))?);
-            }
+    for found in set.find_each(kids) {
+        match found {
+            Ok(found) => positions.extend(found),
+            Err(error) if args.if_exists && error.kind() == Kind::NotFound => {}
+            Err(error) => return Err(error.about(format!("set {name}"))),
         }
     }
     positions.sort_unstable();
     positions.dedup();
     Ok(positions)
-}
-
-/// The keys of a set by those kids and thumbprints that a command line names.
-struct Named<'k> {
-    kids: HashMap<&'k str, Vec<usize>>,
-    thumbprints: HashMap<&'k str, Vec<usize>>,
-}
-
-impl<'k> Named<'k> {
-    fn of(set: &KeySet, names: &'k [String]) -> Self {
-        let nowhere = || names.iter().map(|name| (name.as_str(), Vec::new()));
-        let (mut kids, mut thumbprints): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) =
-            (nowhere().collect(), nowhere().collect());
-        for (position, key) in set.keys.iter().enumerate() {
-            let KeyName {
-                kid, thumbprint, ..
-            } = KeyName::of(key);
-            for (places, name) in [(&mut kids, kid), (&mut thumbprints, thumbprint)] {
-                if let Some(places) = name.and_then(|name| places.get_mut(name.as_str())) {
-                    places.push(position);
-                }
-            }
-        }
-        Named { kids, thumbprints }
-    }
-
-    fn with_kid(&self, kid: &str) -> &[usize] {
-        self.kids.get(kid).map_or(&[], Vec::as_slice)
-    }
-
-    fn with_thumbprint(&self, thumbprint: &str) -> &[usize] {
-        self.thumbprints.get(thumbprint).map_or(&[], Vec::as_slice)
-    }
 }
 
 /// Returns the kids of the keys that sign in place of deleted ones. A deletion after which no key of the

@@ -142,15 +142,13 @@ fn report(name: &SetName, remote: &str, there: &str, plan: &Plan) -> Report {
     // What is the same on both sides is so, whatever a push would take away there.
     let is_same = |item: &&Item| item.fate == Fate::Same || item.only_strips;
     let same = plan.items.iter().filter(is_same);
-    // The same key for another purpose is an entry of its own.
-    let extra = plan.gone.iter().chain(&plan.listed_again);
     let stripped = plan.items.iter().filter(|item| item.only_strips);
     Report {
         set: name.to_string(),
         remote: remote.to_owned(),
         name: there.to_owned(),
         only_local: added.map(|item| handle(&item.name)).collect(),
-        only_remote: extra.map(handle).collect(),
+        only_remote: plan.gone.iter().map(handle).collect(),
         changed: changed.collect(),
         same: same.count(),
         private_there: stripped.map(|item| handle(&item.name)).collect(),

@@ -26,7 +26,7 @@ use std::collections::HashMap;
 const EXAMPLES: &str = "\
 Examples:
   $ jwks pull prod:api
-  $ jwks pull prod:hydra.openid.id-token tokens
+  $ jwks pull prod:hydra.openid.id-token tokens --yes
   $ jwks pull https://issuer.example/jwks.json issuer
   $ jwks pull --all clerk";
 

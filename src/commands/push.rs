@@ -145,8 +145,7 @@ fn push_once(
 ) -> Result<Report> {
     let document = ctx.load(name)?;
     let local = document.parse()?;
-    for kid in &args.kids {
-        let found = local.find_exactly(kid);
+    for found in local.find_each(&args.kids) {
         found.map_err(|error| error.about(format!("set {name}")))?;
     }
     let before = server.get(there, Form::Private)?.unwrap_or_default();

@@ -95,6 +95,22 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
             }
         }
     }
+    for (index, key) in set.keys.iter().enumerate() {
+        let Some(kid) = Header::of(key).kid else {
+            continue;
+        };
+        let members = || key.members().unwrap_or_default();
+        if let Some(other) = thumbprints.get(&*kid)
+            && thumbprint(&members()).as_deref() != Some(&*kid)
+        {
+            let message = format!("the kid is the thumbprint of key {other}");
+            located.push(Located {
+                index,
+                kid: Some((&*kid).into()),
+                finding: Finding::new(Rule::KidThumbprint, message),
+            });
+        }
+    }
     located.extend(lifecycle_findings(set, now));
     located.sort_by_key(|located| located.index);
     located

@@ -10,13 +10,12 @@ impl KeySet<'_> {
     /// Returns a server's set with the dates that an export leaves out: a key without any date gets
     /// those of the same key in this set.
     pub fn dated_like(&self, there: &KeySet, storage: &Storage) -> KeySet<'static> {
-        let counterparts = counterparts(self, there, storage);
         let mut dated = there.clone().into_owned();
+        let counterparts = counterparts(self, there, storage);
         for (own, position) in self.keys.iter().zip(counterparts) {
-            let Some(position) = position else {
-                continue;
-            };
-            if let Some(with_dates) = with_dates_of(&there.keys[position], own) {
+            if let Some(position) = position
+                && let Some(with_dates) = with_dates_of(&there.keys[position], own)
+            {
                 dated.keys[position] = with_dates;
             }
         }

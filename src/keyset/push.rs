@@ -1,6 +1,6 @@
 //! What a push would make of a server's set: worked out beforehand, shown, then sent as it is.
 
-mod pairs;
+mod counterparts;
 mod signer;
 mod wanted;
 
@@ -16,7 +16,8 @@ use crate::key::algorithm::Algorithm;
 use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
-pub use pairs::{counterpart, counterparts};
+pub use counterparts::counterpart;
+pub(super) use counterparts::counterparts;
 pub use signer::successors;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -126,9 +127,7 @@ pub struct Plan {
     pub kept: Vec<KeyName>,
     /// Keys of the server that go away.
     pub gone: Vec<KeyName>,
-    /// Keys that the server lists once more under the same kid, for another `alg` or `use`; they stay.
-    pub listed_again: Vec<KeyName>,
-    /// How many of the keys that go away have a private part there.
+    /// How many of those have a private part there.
     pub gone_private: usize,
     /// The key that signs afterwards, where the order decides it.
     pub signer: Option<KeyName>,
@@ -170,9 +169,9 @@ pub fn plan(
         (storage.refuses)(&members).is_none()
     };
     let states = lifecycle::states_of(&headers, policy.now, |i| is_good(i) && is_taken(i));
-    let counterparts = counterparts(local, remote, storage);
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
+    let counterparts = counterparts(local, remote, storage);
     for (position, key) in local.keys.iter().enumerate() {
         let state = match here[position] {
             Some(State::Active) => here[position],
@@ -213,20 +212,14 @@ pub fn plan(
             }
         }
     }
-    let entries = claimed.iter().map(|i| Entry::of(&remote.keys[*i]));
-    let entries: HashSet<Entry> = entries.collect();
-    let kids = entries.iter().map(|entry| (&entry.identity, &entry.kid));
-    let kids: HashSet<_> = kids.collect();
+    let entries: Vec<_> = remote.keys.iter().map(Entry::of).collect();
+    let known: HashSet<_> = claimed.iter().map(|position| &entries[*position]).collect();
     for (position, key) in remote.keys.iter().enumerate() {
         if claimed.contains(&position) {
             continue;
         }
-        // The same under the same kid once more is nothing that one could name, or take away.
-        let entry = Entry::of(key);
-        if kids.contains(&(&entry.identity, &entry.kid)) {
-            if !entries.contains(&entry) {
-                plan.listed_again.push(KeyName::of(key));
-            }
+        // The same entry once more is nothing that one could name, or take away.
+        if known.contains(&entries[position]) {
             plan.set.keys.push(key.clone().into_owned());
             continue;
         }

@@ -217,8 +217,8 @@ struct Planner<'p, 's> {
 pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
     policy.schedule.check()?;
     let mut compromised = BTreeSet::new();
-    for kid in policy.compromised {
-        compromised.insert(set.find_exactly(kid)?);
+    for found in set.find_each(policy.compromised) {
+        compromised.extend(found?);
     }
     let mut headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let mut plan = Plan::default();

@@ -2,10 +2,12 @@
 
 use super::KeySet;
 use super::lifecycle::{self, State};
+use super::merge::KeyName;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The shortest beginning of a kid that stands for it, in characters.
 const SHORTEST_PREFIX: usize = 4;
@@ -83,11 +85,40 @@ impl KeySet<'_> {
         self.only(wanted, &self.named(wanted))
     }
 
+    /// The positions of the keys that each text means, as [`find_exactly`](KeySet::find_exactly) finds
+    /// them: all entries of the one key that has the name.
+    pub fn find_each(&self, names: &[String]) -> Vec<Result<Vec<usize>>> {
+        let nowhere = || names.iter().map(|name| (name.as_str(), Vec::new()));
+        let mut kids: HashMap<&str, Vec<usize>> = nowhere().collect();
+        let mut thumbprints: HashMap<&str, Vec<usize>> = nowhere().collect();
+        for (position, key) in self.keys.iter().enumerate() {
+            let name = KeyName::of(key);
+            for (places, name) in [(&mut kids, name.kid), (&mut thumbprints, name.thumbprint)] {
+                if let Some(places) = name.and_then(|name| places.get_mut(name.as_str())) {
+                    places.push(position);
+                }
+            }
+        }
+        let find = |name: &String| {
+            let found = meant(kids[name.as_str()].clone(), &thumbprints[name.as_str()]);
+            let thumbprint = |i: &usize| KeyName::of(&self.keys[*i]).thumbprint;
+            let mut keys = found.iter().map(thumbprint);
+            let first = keys.next().flatten();
+            match first.is_some() && keys.all(|key| key == first) {
+                true => Ok(found),
+                false => self.only(name, &found).map(|one| vec![one]),
+            }
+        };
+        names.iter().map(find).collect()
+    }
+
     fn named(&self, wanted: &str) -> Vec<usize> {
-        let found = self.with_kid(wanted);
-        match found.is_empty() && wanted.len() == THUMBPRINT_LENGTH {
-            true => self.with_thumbprint(wanted),
-            false => found,
+        let kids = self.with_kid(wanted);
+        let is_own = |i: &usize| KeyName::of(&self.keys[*i]).thumbprint.as_deref() == Some(wanted);
+        // A key that is called by its own thumbprint is found without a look at all the others.
+        match wanted.len() != THUMBPRINT_LENGTH || !kids.is_empty() && kids.iter().all(is_own) {
+            true => kids,
+            false => meant(kids, &self.with_thumbprint(wanted)),
         }
     }
 
@@ -149,6 +180,17 @@ impl KeySet<'_> {
         Error::refused(format!("{wanted:?} stands for {} keys", found.len()))
             .hint(format!("candidates: {}", names.join(", ")))
     }
+}
+
+/// The keys that a name means, of those with this kid and those with this thumbprint: the ones with
+/// the kid, unless that is the thumbprint of another key. Then it is for the caller to refuse them all.
+fn meant(kids: Vec<usize>, thumbprints: &[usize]) -> Vec<usize> {
+    let theirs: HashSet<_> = thumbprints.iter().collect();
+    if !kids.is_empty() && (theirs.is_empty() || kids.iter().all(|i| theirs.contains(i))) {
+        return kids;
+    }
+    let all: BTreeSet<_> = kids.iter().chain(thumbprints).copied().collect();
+    all.into_iter().collect()
 }
 
 /// Whether a key's text can hold a string: either as it is, or behind an escape.

@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::index::Index;
+use crate::keyset::index::{Apart, Entry, Index, pair};
 use crate::keyset::merge::KeyName;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// The pauses before the signing key is put again by itself. The first one comes at once, for the
@@ -148,17 +148,22 @@ impl Remote {
                 .unwrap_or("without a kid")
                 .to_owned()
         };
-        let kid = |key: &Key| {
-            let header = Header::of(key);
-            header
-                .kid
-                .map(|kid| (storage.kid)(&kid, header.kty.as_deref()))
+        let entry = |key: &Key| {
+            let kty = Header::of(key).kty;
+            let mut entry = Entry::of(key);
+            entry.kid = entry.kid.map(|kid| (storage.kid)(&kid, kty.as_deref()));
+            entry
         };
-        let (there, wanted) = (Index::of(now), Index::of(written));
-        for key in &written.keys {
-            let copies = there.copies_of(key);
-            let copy = copies.iter().find(|i| kid(&now.keys[**i]) == kid(key));
-            let Some(copy) = copy.map(|i| &now.keys[*i]) else {
+        let entries = |set: &KeySet| set.keys.iter().map(entry).collect::<Vec<_>>();
+        let (there, ours) = (entries(now), entries(written));
+        // What was written twice may be there once.
+        let places: HashMap<&Entry, usize> = there.iter().zip(0..).collect();
+        let pairs = pair(&there, &ours, Apart::SameKid);
+        let wanted = Index::of(written);
+        for ((key, entry), place) in written.keys.iter().zip(&ours).zip(pairs) {
+            let place = place.or_else(|| places.get(entry).copied());
+            let place = place.filter(|place| there[*place].kid == entry.kid);
+            let Some(copy) = place.map(|place| &now.keys[place]) else {
                 return Some(Difference::Keys(format!(
                     "the key {:?} is not there",
                     name(key)

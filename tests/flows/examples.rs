@@ -101,9 +101,18 @@ fn workplace(servers: &Servers) -> Sandbox {
     sandbox
 }
 
+/// A copy of a sandbox, to be changed.
+fn copy(template: &Sandbox) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let copy = format!("cp -a '{}/.' .", template.path().display());
+    sandbox.shell(&copy).ok();
+    sandbox
+}
+
 #[test]
 fn every_example_runs() {
     let servers = Servers::start();
+    let template = workplace(&servers);
     let commands = COMMANDS.iter().map(|command| vec![*command]);
     let below = REMOTE_COMMANDS.iter().map(|below| vec!["remote", below]);
     for command in commands.chain(below) {
@@ -112,7 +121,7 @@ fn every_example_runs() {
         let least = if command.len() == 1 { 2 } else { 0 };
         assert!(examples.len() >= least, "{command:?} has no examples");
         for example in examples {
-            let sandbox = workplace(&servers);
+            let sandbox = copy(&template);
             if example.contains("payments") {
                 // An encrypted set, which the examples of other commands would ask for.
                 let create = "create payments --encrypt --passphrase-file passphrase.txt";
@@ -124,7 +133,7 @@ fn every_example_runs() {
         }
     }
     let help = Sandbox::new().ok(["--help"]);
-    let sandbox = workplace(&servers);
+    let sandbox = copy(&template);
     for example in examples(&help) {
         servers.run(&sandbox, &example).ok();
     }

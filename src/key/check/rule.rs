@@ -176,6 +176,8 @@ rules! {
         "Two keys of the same kty share a kid."
     KidShared "kid-shared" Note
         "Two keys of different kty share a kid, which RFC 7517 section 4.5 allows for equivalents."
+    KidThumbprint "kid-thumbprint" Warning
+        "The kid is the thumbprint of another key of the set: the name stands for both, and no command takes it."
     ThumbprintDuplicate "thumbprint-duplicate" Warning
         "The same key stands twice in the set."
     DatesOrder "dates-order" Warning

@@ -112,7 +112,7 @@ fn a_password_that_costs_too_much_is_not_asked_for() {
         ("SHA-256", encrypted_key(pbkdf2(10_000_000, SHA256))),
         ("triple DES", encrypted_key(triple_des(3_333_333))),
         ("scrypt", encrypted_key(scrypt(1 << 18, 8, 2))),
-        ("OpenSSH", openssh(333).into_bytes()),
+        ("OpenSSH", openssh(222).into_bytes()),
     ] {
         let run = set(&document).fails(7);
         assert!(run.stderr.contains("password"), "{what}: {run:#?}");
@@ -135,7 +135,7 @@ fn a_password_that_costs_too_much_is_not_asked_for() {
             encrypted_key(scrypt(1 << 14, 8, 60_000)),
             MEMORY,
         ),
-        ("OpenSSH", openssh(334).into_bytes(), WORK),
+        ("OpenSSH", openssh(223).into_bytes(), WORK),
         ("OpenSSH for ever", openssh(u32::MAX).into_bytes(), WORK),
         (
             "scrypt, 512 MiB",

@@ -1,0 +1,53 @@
+//! Which key of a server stands for which key of ours.
+
+use crate::key::Key;
+use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::index::{Apart, Entry, Index, pair};
+use crate::keyset::storage::Storage;
+use std::collections::HashSet;
+
+/// The entry of the server that each local key stands for, by position: the same thumbprint under
+/// the same kid, and of several the one for the same alg and use.
+pub fn counterparts(local: &KeySet, remote: &KeySet, storage: &Storage) -> Vec<Option<usize>> {
+    let there: Vec<_> = remote.keys.iter().map(Entry::of).collect();
+    let ours: Vec<_> = local.keys.iter().map(Entry::of).collect();
+    let named_there = |(entry, key): (&Entry, &Key)| {
+        let kty = Header::of(key).kty;
+        let kid = entry.kid.as_deref();
+        Entry {
+            kid: kid.map(|kid| (storage.kid)(kid, kty.as_deref())),
+            ..entry.clone()
+        }
+    };
+    let named: Vec<_> = ours.iter().zip(&local.keys).map(named_there).collect();
+    let mut pairs = pair(&there, &named, Apart::SameKid);
+    // A key can have come there without what other kids begin with.
+    let claimed: HashSet<usize> = pairs.iter().flatten().copied().collect();
+    let left: Vec<usize> = (0..there.len()).filter(|i| !claimed.contains(i)).collect();
+    let bare = |i: &usize| pairs[*i].is_none() && named[*i] != ours[*i];
+    let bare: Vec<usize> = (0..ours.len()).filter(bare).collect();
+    let of = |all: &[Entry], places: &[usize]| -> Vec<Entry> {
+        places.iter().map(|i| all[*i].clone()).collect()
+    };
+    let more = pair(&of(&there, &left), &of(&ours, &bare), Apart::SameKid);
+    for (position, place) in bare.into_iter().zip(more) {
+        pairs[position] = place.map(|place| left[place]);
+    }
+    pairs
+}
+
+/// Returns the position of one key on the server: the same thumbprint under the same kid.
+pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
+    let header = Header::of(key);
+    let kty = header.kty.as_deref();
+    let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
+    let mut copies = index.copies_with_kids(key);
+    copies
+        .find(|(_, other)| {
+            // A key can have come there without what other kids begin with.
+            let is_alike = *other == kid.as_deref() || *other == header.kid.as_deref();
+            other.is_none() || kid.is_none() || is_alike
+        })
+        .map(|(position, _)| position)
+}
