@@ -5,6 +5,7 @@ mod halves;
 mod issuer;
 mod limits;
 mod place;
+mod put;
 mod version;
 
 use super::{Auth, Form, Generate, Kind, Operation, Server, Sets};
@@ -15,20 +16,19 @@ use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
-use crate::keyset::index::Index;
-use crate::keyset::merge::KeyName;
 use crate::keyset::storage::{Signing, Storage};
-use crate::remote::http::{Answer, Client, Event, Request, Retries, Traffic, Unanswered};
+use crate::remote::http::{Answer, Client, Request, Retries, Traffic, Unanswered};
 use crate::secret::Secret;
 use answer::{Meaning, meaning};
 use halves::{Order, PRIVATE};
 use issuer::{ISSUER, ISSUER_V1, order};
-use limits::{LONGEST_ID, check_set, fits_in_path, refuses, refuses_kid};
+use limits::{LONGEST_ID, check_set, refuses, refuses_kid};
 use place::{network, self_hosted};
+use put::fits_path;
 use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
 use ureq::http::Method;
-use version::{NOBODYS_SET, Version, has_certificate_members, has_key_sets};
+use version::{NOBODYS_SET, Version, has_certificate_members};
 
 /// The members that Hydra keeps. Old versions lose some of the last ones: see [`Version::members`].
 const MEMBERS: &[&str] = &[
@@ -186,53 +186,6 @@ impl Hydra {
         }
     }
 
-    /// The error that names the kind this server is of, if it is of the other one.
-    fn other_kind(&self) -> Option<Error> {
-        // 26.2 and later answer to the paths of 1.x, too: those of 2.x decide.
-        let is_2 = has_key_sets(&self.client, SETS);
-        let (kind, fallback) = match self.kind.name {
-            "hydra-v1" if is_2 => (&HYDRA, "2.x"),
-            "hydra" if !is_2 && has_key_sets(&self.client, SETS_V1) => (&HYDRA_V1, "1.x"),
-            _ => return None,
-        };
-        let (base, name) = (self.client.base(), self.client.name());
-        let base = base.trim_end_matches('/');
-        let version = self.version().map(|version| version.to_string());
-        let version = version.as_deref().unwrap_or(fallback);
-        let (own, other) = (self.kind.name, kind.name);
-        Some(
-            Error::remote(format!(
-                "{base} is Hydra {version}, and remote {name} is of kind {own}"
-            ))
-            .hint(format!(
-                "run `jwks remote add {name} --kind {other} --url {base} --force`"
-            )),
-        )
-    }
-
-    fn version(&self) -> Option<Version> {
-        *self.version.get_or_init(|| version::ask(&self.client))
-    }
-
-    /// The members that this server's version keeps of the certificates of keys.
-    fn members(&self) -> &'static [&'static str] {
-        // Ory Network runs the newest one.
-        let oldest = match self.kind.name {
-            "ory" => return MEMBERS,
-            "hydra" => Version::V2_0,
-            _ => Version::V1_0,
-        };
-        let is_asked = self.version.get().is_some();
-        let version = self.version().unwrap_or(oldest);
-        let members = version.members();
-        if !is_asked && members.len() < MEMBERS.len() {
-            let lost = MEMBERS[members.len()..].join(", ");
-            let words = format!("Hydra {version} does not keep {lost}: not sent, and not compared");
-            (self.client.options().notify)(Event::Warning(&words));
-        }
-        members
-    }
-
     /// Refuses to let a key sign before its time: Hydra signs with the first private key.
     fn refuse_pending_signer(&self, keys: &[Key]) -> Result<()> {
         let signer = keys.iter().find(|key| is_key_pair(key));
@@ -248,24 +201,6 @@ impl Hydra {
             "Hydra would sign with the key {kid:?} at once, and its nbf is ahead"
         ))
         .hint("put its public form there until then; jwks push does so"))
-    }
-
-    fn put_entries(&self, set: &str, entries: Vec<Key>) -> Result<()> {
-        // Some versions lose the set if a kid is in it twice.
-        let mut kids = HashSet::new();
-        for entry in &entries {
-            let kid = Header::of(entry).kid.unwrap_or_default();
-            if !kids.insert(kid.clone()) {
-                return Err(Error::refused(format!(
-                    "the kid {kid:?} would stand for two keys there"
-                ))
-                .hint("give one of the two another kid"));
-            }
-        }
-        // What is put is given back in reverse.
-        let entries: Vec<&str> = entries.iter().rev().map(Key::json).collect();
-        let body = format!(r#"{{"keys":[{}]}}"#, entries.join(","));
-        self.call(Method::PUT, &[set], Some(body)).map(drop)
     }
 
     /// The set of this name, with halves put together.
@@ -288,74 +223,6 @@ impl Hydra {
         halves::bare_kids(&before)
     }
 
-    /// The entries that a key is kept as.
-    fn entries(&self, key: &Key, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
-        let members = match has_certificate_members(key) {
-            true => self.members(),
-            false => MEMBERS,
-        };
-        let storage = Storage {
-            members: Some(members),
-            ..COMMON.storage
-        };
-        let form = storage.form(&key.members().unwrap_or_default());
-        match self.in_halves() {
-            true => halves::split(form, bare_kids),
-            false => vec![Key::from(form)],
-        }
-    }
-
-    /// Puts one key into a set, where it comes first. The caller has made sure that paths can name
-    /// its entries.
-    fn put_alone(&self, set: &str, entries: &[Key]) -> Result<()> {
-        // The last one that is put is the first one that is given back.
-        for entry in entries.iter().rev() {
-            let kid = Header::of(entry).kid.unwrap_or_default().into_owned();
-            self.call(Method::PUT, &[set, &kid], Some(entry.json().to_owned()))?;
-        }
-        Ok(())
-    }
-
-    /// The one key that a write adds or changes, if it can be put by itself: nothing else changes, and
-    /// the same key signs when that one comes first. Such a PUT takes nothing away that somebody else
-    /// adds at the same time.
-    fn single<'s>(&self, before: &KeySet, after: &'s KeySet) -> Option<&'s Key<'s>> {
-        // The halves of a pair take two calls, and no tokens are signed between them.
-        if self.in_halves() {
-            return None;
-        }
-        let storage = self.storage(&[before, after]).unwrap_or(self.kind.storage);
-        let there = Index::of(before);
-        let kid = |key: &Key| {
-            let header = Header::of(key);
-            let kid = header.kid.as_deref();
-            kid.map(|kid| (storage.kid)(kid, header.kty.as_deref()))
-        };
-        let copy = |key: &Key| {
-            let copies = there.copies_of(key).into_iter();
-            let mut copies = copies.map(|position| &before.keys[position]);
-            copies.find(|copy| kid(copy) == kid(key))
-        };
-        let is_same =
-            |key: &Key| copy(key).is_some_and(|copy| storage.differences(key, copy).is_empty());
-        let mut changed = after.keys.iter().filter(|key| !is_same(key));
-        let (single, None) = (changed.next()?, changed.next()) else {
-            return None;
-        };
-        let is_new = copy(single).is_none();
-        if after.keys.len() != before.keys.len() + usize::from(is_new) {
-            return None;
-        }
-        let others = after.keys.iter().filter(|key| *key != single).cloned();
-        let first = std::iter::once(single.clone()).chain(others);
-        let as_put = KeySet::from(first.collect::<Vec<_>>());
-        let signer = |set: &KeySet| storage.signer(set).map(KeyName::of);
-        let keeps_signer = signer(&as_put) == signer(after);
-        let bare = halves::bare_kids(before);
-        let entries = self.entries(single, &bare);
-        (keeps_signer && entries.iter().all(fits_path)).then_some(single)
-    }
-
     /// The key with a kid in a set on the server.
     fn find(&self, set: &str, kid: &str) -> Result<Option<Key<'static>>> {
         let held = self.get(set, Form::Private)?.unwrap_or_default();
@@ -366,11 +233,6 @@ impl Hydra {
         };
         Ok(held.keys.into_iter().find(is_it))
     }
-}
-
-/// Returns true if the path of a call can name an entry.
-fn fits_path(entry: &Key) -> bool {
-    fits_in_path(&Header::of(entry).kid.unwrap_or_default())
 }
 
 /// Returns true if the set or key does not exist, and false if the path is wrong.

@@ -163,7 +163,7 @@ fn version_2_signs_with_the_first_key_that_is_not_public() {
         let token = hydra.token("api").expect("a token");
         assert_eq!((token.kid.as_str(), token.alg.as_str()), ("", "HS256"));
 
-        let hydra = holding(version, &[public.clone()]);
+        let hydra = holding(version, std::slice::from_ref(&public));
         let token = hydra.token("api").expect("a token");
         assert_ne!(token.kid, "public");
         assert_eq!(hydra.keys("api").len(), 2, "it made a key of its own");
@@ -194,7 +194,7 @@ fn a_write_at_the_same_time_merges_on_postgresql_and_wins_elsewhere() {
         (Database::Sqlite, "theirs"),
     ] {
         let hydra = Hydra::with_database(Version::V26_2, database);
-        put(&hydra, "api", &[old.clone()]);
+        put(&hydra, "api", std::slice::from_ref(&old));
         hydra.changes_during("api", &json!({ "keys": [theirs] }));
         let ours = json!({ "keys": [key("RSA", "ours", "")] });
         let address = format!("{}/admin/keys/api", hydra.address());

@@ -169,6 +169,47 @@ fn other_keys_and_other_members_are_a_difference() {
     assert_eq!(dated, ["changed active"]);
 }
 
+/// The same key material under several entries stays as many entries, whatever their order.
+#[test]
+fn entries_of_one_key_are_compared_one_by_one() {
+    let publisher = Publisher::start();
+    publisher.run("create one --alg RS256 --kid a");
+    let key = publisher.run("get one a --private").json();
+    let entry = |kid: &str, alg: &str, usage: &str| {
+        let mut entry = key.clone();
+        (entry["kid"], entry["alg"], entry["use"]) = (kid.into(), alg.into(), usage.into());
+        entry
+    };
+    let entries = [
+        entry("a", "RS256", "sig"),
+        entry("a", "PS256", "sig"),
+        entry("b", "RS256", "sig"),
+        entry("a", "RSA-OAEP", "enc"),
+    ];
+    let file = json!({ "keys": entries }).to_string();
+    publisher.sandbox.write("several.json", file);
+    publisher.run("set several several.json");
+    publisher.publish("several", "");
+    assert_eq!(publisher.differing("several"), [""; 0]);
+    let exported = publisher.run("export several").json();
+    let change = |change: &dyn Fn(&mut Vec<Value>)| {
+        let mut set = exported.clone();
+        change(set["keys"].as_array_mut().expect("keys"));
+        publisher.serve(&set.to_string());
+        publisher.differing("several")
+    };
+    assert_eq!(change(&|keys| keys.reverse()), [""; 0]);
+    assert_eq!(change(&|keys| drop(keys.remove(1))), ["only_local a"]);
+    let other_alg = change(&|keys| keys[2]["alg"] = "RS512".into());
+    assert_eq!(other_alg, ["changed b"]);
+    let extra = change(&|keys| {
+        let mut entry = keys[0].clone();
+        entry["alg"] = "RS384".into();
+        keys.push(entry);
+    });
+    assert_eq!(extra, ["only_remote a"]);
+}
+
 /// Servers that keep sets as they are get the dates with a push; without one they may lack them.
 #[test]
 fn other_servers_may_lack_dates() {

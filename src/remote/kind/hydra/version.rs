@@ -1,9 +1,10 @@
 //! Which Hydra a server is, and what its version does to certificates.
 
-use super::MEMBERS;
 use super::answer::{Meaning, meaning};
+use super::{HYDRA, HYDRA_V1, Hydra, MEMBERS, SETS, SETS_V1};
+use crate::error::Error;
 use crate::key::Key;
-use crate::remote::http::{Client, Request};
+use crate::remote::http::{Client, Event, Request};
 use serde_json::Value;
 use std::fmt;
 
@@ -70,6 +71,55 @@ pub fn has_certificate_members(key: &Key) -> bool {
     let lost = &MEMBERS[Version::V1_0.members().len()..];
     let members = key.members().unwrap_or_default();
     lost.iter().any(|name| members.has(name))
+}
+
+impl Hydra {
+    /// The error that names the kind this server is of, if it is of the other one.
+    pub(super) fn other_kind(&self) -> Option<Error> {
+        // 26.2 and later answer to the paths of 1.x, too: those of 2.x decide.
+        let is_2 = has_key_sets(&self.client, SETS);
+        let (kind, fallback) = match self.kind.name {
+            "hydra-v1" if is_2 => (&HYDRA, "2.x"),
+            "hydra" if !is_2 && has_key_sets(&self.client, SETS_V1) => (&HYDRA_V1, "1.x"),
+            _ => return None,
+        };
+        let (base, name) = (self.client.base(), self.client.name());
+        let base = base.trim_end_matches('/');
+        let version = self.version().map(|version| version.to_string());
+        let version = version.as_deref().unwrap_or(fallback);
+        let (own, other) = (self.kind.name, kind.name);
+        Some(
+            Error::remote(format!(
+                "{base} is Hydra {version}, and remote {name} is of kind {own}"
+            ))
+            .hint(format!(
+                "run `jwks remote add {name} --kind {other} --url {base} --force`"
+            )),
+        )
+    }
+
+    fn version(&self) -> Option<Version> {
+        *self.version.get_or_init(|| ask(&self.client))
+    }
+
+    /// The members that this server's version keeps of the certificates of keys.
+    pub(super) fn members(&self) -> &'static [&'static str] {
+        // Ory Network runs the newest one.
+        let oldest = match self.kind.name {
+            "ory" => return MEMBERS,
+            "hydra" => Version::V2_0,
+            _ => Version::V1_0,
+        };
+        let is_asked = self.version.get().is_some();
+        let version = self.version().unwrap_or(oldest);
+        let members = version.members();
+        if !is_asked && members.len() < MEMBERS.len() {
+            let lost = MEMBERS[members.len()..].join(", ");
+            let words = format!("Hydra {version} does not keep {lost}: not sent, and not compared");
+            (self.client.options().notify)(Event::Warning(&words));
+        }
+        members
+    }
 }
 
 #[cfg(test)]

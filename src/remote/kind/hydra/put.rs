@@ -1,0 +1,109 @@
+//! How keys are put on a Hydra: the whole set in one call, or one key by itself.
+
+use super::halves::{bare_kids, split};
+use super::limits::fits_in_path;
+use super::version::has_certificate_members;
+use super::{COMMON, Hydra, MEMBERS};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::index::Index;
+use crate::keyset::merge::KeyName;
+use crate::keyset::storage::Storage;
+use crate::remote::kind::Server as _;
+use std::collections::HashSet;
+use ureq::http::Method;
+
+impl Hydra {
+    /// The entries that a key is kept as.
+    pub(super) fn entries(&self, key: &Key, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
+        let members = match has_certificate_members(key) {
+            true => self.members(),
+            false => MEMBERS,
+        };
+        let storage = Storage {
+            members: Some(members),
+            ..COMMON.storage
+        };
+        let form = storage.form(&key.members().unwrap_or_default());
+        match self.in_halves() {
+            true => split(form, bare_kids),
+            false => vec![Key::from(form)],
+        }
+    }
+
+    /// Puts a whole set. It is sent in reverse, so that GET returns it in the order of `entries`.
+    pub(super) fn put_entries(&self, set: &str, entries: Vec<Key>) -> Result<()> {
+        // Some versions lose the set if a kid is in it twice.
+        let mut kids = HashSet::new();
+        for entry in &entries {
+            let kid = Header::of(entry).kid.unwrap_or_default();
+            if !kids.insert(kid.clone()) {
+                return Err(Error::refused(format!(
+                    "the kid {kid:?} would stand for two keys there"
+                ))
+                .hint("give one of the two another kid"));
+            }
+        }
+        let entries: Vec<&str> = entries.iter().rev().map(Key::json).collect();
+        let body = format!(r#"{{"keys":[{}]}}"#, entries.join(","));
+        self.call(Method::PUT, &[set], Some(body)).map(drop)
+    }
+
+    /// Puts one key into a set, where it comes first. The caller has made sure that paths can name
+    /// its entries.
+    pub(super) fn put_alone(&self, set: &str, entries: &[Key]) -> Result<()> {
+        // The last one that is put is the first one that is given back.
+        for entry in entries.iter().rev() {
+            let kid = Header::of(entry).kid.unwrap_or_default().into_owned();
+            self.call(Method::PUT, &[set, &kid], Some(entry.json().to_owned()))?;
+        }
+        Ok(())
+    }
+
+    /// The one key that a write adds or changes, if it can be put by itself: nothing else changes, and
+    /// the same key signs when that one comes first. Such a PUT takes nothing away that somebody else
+    /// adds at the same time.
+    pub(super) fn single<'s>(&self, before: &KeySet, after: &'s KeySet) -> Option<&'s Key<'s>> {
+        // The halves of a pair take two calls, and no tokens are signed between them.
+        if self.in_halves() {
+            return None;
+        }
+        let storage = self.storage(&[before, after]).unwrap_or(self.kind.storage);
+        let there = Index::of(before);
+        let kid = |key: &Key| {
+            let header = Header::of(key);
+            let kid = header.kid.as_deref();
+            kid.map(|kid| (storage.kid)(kid, header.kty.as_deref()))
+        };
+        let copy = |key: &Key| {
+            let copies = there.copies_of(key).into_iter();
+            let mut copies = copies.map(|position| &before.keys[position]);
+            copies.find(|copy| kid(copy) == kid(key))
+        };
+        let is_same =
+            |key: &Key| copy(key).is_some_and(|copy| storage.differences(key, copy).is_empty());
+        let mut changed = after.keys.iter().filter(|key| !is_same(key));
+        let (single, None) = (changed.next()?, changed.next()) else {
+            return None;
+        };
+        let is_new = copy(single).is_none();
+        if after.keys.len() != before.keys.len() + usize::from(is_new) {
+            return None;
+        }
+        let others = after.keys.iter().filter(|key| *key != single).cloned();
+        let first = std::iter::once(single.clone()).chain(others);
+        let as_put = KeySet::from(first.collect::<Vec<_>>());
+        let signer = |set: &KeySet| storage.signer(set).map(KeyName::of);
+        let keeps_signer = signer(&as_put) == signer(after);
+        let bare = bare_kids(before);
+        let entries = self.entries(single, &bare);
+        (keeps_signer && entries.iter().all(fits_path)).then_some(single)
+    }
+}
+
+/// Returns true if the path of a call can name an entry.
+pub(super) fn fits_path(entry: &Key) -> bool {
+    fits_in_path(&Header::of(entry).kid.unwrap_or_default())
+}
