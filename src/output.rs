@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 /// How a table cell is coloured, where colours are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,18 +324,17 @@ pub fn columns(text: &str) -> usize {
     escape(text).width()
 }
 
-/// A text for people's eyes in no more than so many columns: where it is longer, its middle is left
-/// out, and more is kept of its beginning than of its end.
+/// Shortens a text to what takes no more than so many columns once it is escaped. The middle of a
+/// longer text is left out; more is kept of its beginning than of its end.
 pub fn fit(text: &str, longest: usize) -> String {
-    let text = escape(text);
-    if text.width() <= longest {
-        return text.into_owned();
+    if columns(text) <= longest {
+        return text.to_owned();
     }
     let room = longest.saturating_sub(1);
     let take = |characters: &mut dyn Iterator<Item = char>, room: usize| {
         let mut taken = 0;
         let fits = |c: &char| {
-            taken += c.width().unwrap_or(0);
+            taken += columns(c.encode_utf8(&mut [0; 4]));
             taken <= room
         };
         characters.take_while(fits).collect::<Vec<char>>()
@@ -357,7 +356,8 @@ mod tests {
         assert_eq!(fit("short", 5), "short");
         assert_eq!(fit("signing-key-2024-01", 10), "signin…-01");
         assert_eq!(fit("鍵鍵鍵鍵鍵", 7), "鍵鍵…鍵");
-        assert_eq!(fit("a\u{1b}", 20), "a\\u{1b}");
+        assert_eq!(fit("a\u{1b}", 20), "a\u{1b}");
+        assert_eq!(fit("ab\u{1b}c\u{1b}", 10), "ab…");
         assert_eq!(fit("abc", 1), "…");
     }
 }

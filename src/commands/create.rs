@@ -318,13 +318,20 @@ fn generate(
     Ok(keys)
 }
 
-/// Gives each key its kid, which no other key of the set may have, and adds it.
+/// Gives each key its kid, which no other key of the set may have for a kid or a thumbprint, and adds
+/// it.
 fn add(
     set: &mut KeySet,
     keys: Vec<Members<'static>>,
     args: &CreateArgs,
     now: i64,
 ) -> Result<Vec<Key<'static>>> {
+    if let Some(kid) = &args.kid
+        && !set.with_thumbprint(kid).is_empty()
+    {
+        let message = format!("the kid {kid:?} is the thumbprint of a key of the set");
+        return Err(Error::refused(message).hint("choose another kid, or leave --kid out"));
+    }
     let header = |key| Header::of(key).kid.map(Cow::into_owned);
     let mut kids: HashSet<String> = set.keys.iter().filter_map(header).collect();
     let mut dates = dated_kids(now);

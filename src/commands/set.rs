@@ -8,12 +8,11 @@ use super::adoption::{AdoptionArgs, Consent, Differing, differing, warn_of_diffe
 use super::encrypt::EncryptArgs;
 use super::password::PasswordArgs;
 use super::record::Record;
-use super::report::{JsonKeyName, Whose, changed_meanwhile, json_names, loss_in_words};
+use super::report::{JsonKeyName, Whose, changed_meanwhile, json_names};
 use super::server::RemoteArgs;
 use super::time;
 use crate::context::Context;
 use crate::error::Result;
-use crate::key::Key;
 use crate::key::attributes::Attributes;
 use crate::key::members::Members;
 use crate::key::public::holds_secret;
@@ -173,7 +172,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     } else {
         let given = read_keys(ctx, args, &documents, &attributes)?;
         match args.replace {
-            true => return replace(ctx, args, &name, joined(&given)),
+            true => return replace(ctx, args, &name, &given),
             false => merge(ctx, args, &name, &given, &attributes)?,
         }
     };
@@ -230,27 +229,17 @@ fn merge(
     Ok(merged)
 }
 
-/// The keys and members of all documents as one set.
-fn joined(documents: &[Foreign]) -> KeySet<'static> {
-    let mut set = KeySet::default();
-    for document in documents {
-        set.add_members(document.set());
-        set.keys.extend(document.set().keys.iter().cloned());
-    }
-    set
-}
-
-/// Makes the set what is given, once the loss of the keys that are not is confirmed.
-fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>) -> Result<()> {
+/// Makes the set what is given, once the loss of the keys that are not is confirmed, and what a server
+/// brings in.
+fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> Result<()> {
     let document = ctx.read(name)?;
     let before = match &document {
         Some(document) => document.parse()?,
         None => KeySet::default(),
     };
+    let (given, brought) = before.replaced_by(given, ctx.now);
     let lost = before.lost_in(&given);
-    if !lost.is_empty() {
-        confirm_loss(ctx, name, &lost)?;
-    }
+    Consent::of(&brought, SOURCE, &lost).ask(ctx, name.as_str())?;
     let index = Index::of(&before);
     let names = |there: bool| {
         let keys = given.keys.iter();
@@ -276,11 +265,6 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>
     let changes = before.changes_to(&given, is_alike);
     Record::of(ctx, whose).changes(&changes).append();
     report(ctx, whose, &merged)
-}
-
-fn confirm_loss(ctx: &Context, name: &SetName, lost: &[Key]) -> Result<()> {
-    let what = format!("set {name} {}", loss_in_words(lost));
-    ctx.prompt.confirm(&ctx.out, &what)
 }
 
 fn report(ctx: &Context, whose: Whose, merged: &Merged) -> Result<()> {

@@ -6,6 +6,7 @@
 //! that nobody was asked about.
 
 use super::KeySet;
+use super::index::identity;
 use super::lifecycle::active_keys;
 use super::merge::{KeyName, Merge, Merged, NewSigner, OnConflict};
 use super::storage::Storage;
@@ -16,8 +17,10 @@ use crate::key::format::certificate;
 use crate::key::key_type::KEY_TYPES;
 use crate::key::members::{Members, same_value};
 use crate::key::public::{
-    DESCRIBING, Stripped, is_private, is_protected, public_operations_of, strip_private_part,
+    DESCRIBING, Stripped, has_private_member, holds_secret, is_private, is_protected,
+    public_operations_of, strip_private_part,
 };
+use std::collections::HashSet;
 
 /// Where keys come from, which decides what may cross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,15 +215,10 @@ impl KeySet<'_> {
                 merge.bring_in_all(keys, foreign.origin)?;
                 continue;
             }
-            let before = active_keys(&merge.keys, terms.now);
+            let before = merge.keys.clone();
             merge.bring_in_all(keys, foreign.origin)?;
-            let after = active_keys(&merge.keys, terms.now);
-            for (line, key) in after {
-                let before = before.get(&line).cloned();
-                if before.as_ref() != Some(&key) {
-                    merge.merged.signers.push(NewSigner { line, key, before });
-                }
-            }
+            let signers = new_signers(&before, &merge.keys, terms.now);
+            merge.merged.signers.extend(signers);
         }
         let Merge { keys, merged, .. } = merge;
         self.keys = keys;
@@ -229,6 +227,42 @@ impl KeySet<'_> {
         }
         Ok(merged)
     }
+
+    /// The set that the keys of others make by themselves, and what servers would bring in by it:
+    /// private keys that are not here, and keys that sign. `now` is in seconds since 1970.
+    pub fn replaced_by(&self, documents: &[Foreign], now: i64) -> (KeySet<'static>, Merged) {
+        let mut set = KeySet::default();
+        let mut merged = Merged::default();
+        let ours = self.keys.iter().filter(|key| holds_secret(key));
+        let ours: HashSet<_> = ours.map(identity).collect();
+        for foreign in documents {
+            set.add_members(&foreign.set);
+            let keys = &foreign.set.keys;
+            let is_new = |key: &&Key| has_private_member(key) && !ours.contains(&identity(key));
+            if foreign.origin.is_server() {
+                let private = keys.iter().filter(is_new).map(KeyName::of);
+                merged.private.extend(private);
+            }
+            set.keys.extend(keys.iter().cloned());
+        }
+        if documents.iter().any(Foreign::is_of_server) {
+            merged.signers = new_signers(&self.keys, &set.keys, now);
+        }
+        (set, merged)
+    }
+}
+
+/// The lines in which another key signs afterwards.
+fn new_signers(before: &[Key], after: &[Key], now: i64) -> Vec<NewSigner> {
+    let before = active_keys(before, now);
+    let after = active_keys(after, now).into_iter();
+    let signers = after.map(|(line, key)| NewSigner {
+        before: before.get(&line).cloned(),
+        line,
+        key,
+    });
+    let is_new = |signer: &NewSigner| signer.before.as_ref() != Some(&signer.key);
+    signers.filter(is_new).collect()
 }
 
 /// What crosses from a key of others to the same key of ours.

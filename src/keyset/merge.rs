@@ -56,10 +56,11 @@ impl KeyName {
         self.thumbprint.as_deref().filter(|_| !self.is_symmetric)
     }
 
-    /// The kid, or else the thumbprint, by which the key can be asked for again.
+    /// The kid, or else the [public thumbprint](KeyName::public_thumbprint), by which messages name the
+    /// key.
     pub fn handle(&self) -> Option<&str> {
         let kid = self.kid.as_deref().filter(|kid| !kid.is_empty());
-        kid.or(self.thumbprint.as_deref())
+        kid.or(self.public_thumbprint())
     }
 }
 

@@ -349,13 +349,14 @@ pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
         let Some(kid) = header.kid else {
             continue;
         };
-        let name = KeyName::of(key).thumbprint;
+        let name = KeyName::of(key);
         if let Some(other) = kids.insert((storage.kid)(&kid, header.kty.as_deref()), name.clone())
-            && (storage.order_decides() || other != name)
+            && (storage.order_decides() || other.thumbprint != name.thumbprint)
         {
-            let [one, other] = [other, name].map(|name| name.unwrap_or_else(|| "none".into()));
+            let [one, other] =
+                [&other, &name].map(|name| name.public_thumbprint().unwrap_or("none"));
             return Err(Error::refused(format!(
-                "the kid {kid:?} would stand for two keys of the server, with the thumbprints {one} and {other}"
+                "the kid {kid:?} would stand for two keys of the server, with the public thumbprints {one} and {other}"
             ))
             .hint("--prune takes the server's own keys away; or give the local key another kid"));
         }

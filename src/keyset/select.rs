@@ -150,6 +150,9 @@ impl KeySet<'_> {
 
     /// The positions of the keys with this thumbprint.
     pub fn with_thumbprint(&self, wanted: &str) -> Vec<usize> {
+        if wanted.len() != THUMBPRINT_LENGTH {
+            return Vec::new();
+        }
         self.positions(|key| {
             let members = key.members();
             members.is_ok_and(|members| thumbprint(&members).as_deref() == Some(wanted))

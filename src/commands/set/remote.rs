@@ -1,7 +1,7 @@
 //! `jwks set --remote`: own keys into a server's set.
 
 use super::source::{read_documents, read_keys};
-use super::{SetArgs, joined, report};
+use super::{SetArgs, report};
 use crate::commands::record::Record;
 use crate::commands::report::{Whose, count, list_names, loss_in_words};
 use crate::commands::server::{set_name, until_written};
@@ -33,7 +33,8 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         return Err(Error::usage("no keys were given")
             .hint("members of a server's keys are changed by setting the keys anew"));
     }
-    let mut given = joined(&read_keys(ctx, args, &documents, attributes)?);
+    let given = read_keys(ctx, args, &documents, attributes)?;
+    let (mut given, _) = KeySet::default().replaced_by(&given, ctx.now);
     refuse_unfit(server, &mut given)?;
     let name = &set_name(server, Some(&args.set), None)?;
     // What a replacement takes away was shown: it is not planned again.

@@ -57,10 +57,20 @@ pub fn read(text: &str, unlock: &Unlock) -> Result<(KeySet<'static>, Contents)> 
             (None, true) => {
                 error.hint("it has no data: kubectl get secret NAME -o yaml prints them")
             }
-            (None, false) => error.hint(format!("its data are {}", names.join(", "))),
+            (None, false) => error.hint(format!("its data are {}", first_of(&names))),
         });
     }
     Ok((halves::joined(set), contents))
+}
+
+/// The first of many names, and the number of those that are not shown.
+fn first_of(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}, and {more} more"),
+    }
 }
 
 /// Returns true if a text that is no JWK or JWK Set was probably meant to be one.

@@ -1,7 +1,7 @@
 //! How keys are brought into a set, one document after the other.
 
 use super::super::adopt::{Origin, Terms, cross};
-use super::super::index::{Apart, Entry, pair};
+use super::super::index::{Apart, Entry, identity, pair};
 use super::{KeyName, Merged, OnConflict};
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -255,6 +255,16 @@ impl<'a, 't> Merge<'a, 't> {
                 let same = there.entries.get(&entry).copied();
                 self.bring_in(key, &entry, same, there, origin)
             }
+            OnConflict::Fail | OnConflict::Replace
+                if identity(&key) == identity(&self.keys[rival]) =>
+            {
+                Err(Error::refused(format!(
+                    "the input has the key {kid:?} of the set with a fault"
+                ))
+                .hint(
+                    "pass --on-conflict skip to keep the set's key, or replace to take the input's",
+                ))
+            }
             OnConflict::Fail | OnConflict::Replace => Err(conflict(&kid, &self.keys[rival])),
         }
     }
@@ -339,7 +349,7 @@ fn conflict(kid: &str, own: &Key) -> Error {
         ))
         .hint("pass --on-conflict skip or rekey");
     }
-    let own = own.thumbprint.unwrap_or_else(|| "no thumbprint".into());
+    let own = own.public_thumbprint().unwrap_or("no public thumbprint");
     Error::refused(format!("another key has the kid {kid:?} ({own})"))
         .hint("--on-conflict skip, replace or rekey decides it")
 }

@@ -84,6 +84,19 @@ fn a_given_passphrase_refuses_to_write_a_plain_set_and_to_check_it() {
     open(&sandbox, "check plain").ok();
 }
 
+/// Whoever changes a passphrase hears that there was none.
+#[test]
+fn passwd_warns_of_a_plain_set_that_gets_another_passphrase_than_the_given_one() {
+    let (sandbox, _hydra) = with_a_plain_set();
+    let line = "passwd plain --new-passphrase-file next.txt --p2c 1000";
+    let run = open(&sandbox, line).ok();
+    assert!(
+        run.stderr
+            .contains("plain is not encrypted, but --passphrase-file gives a passphrase"),
+        "{run:#?}"
+    );
+}
+
 #[test]
 fn a_given_passphrase_warns_of_a_plain_set_that_is_read() {
     let (sandbox, _hydra) = with_a_plain_set();

@@ -113,6 +113,44 @@ fn a_publisher_gives_no_private_keys() {
     }
 }
 
+/// A set that becomes what an address has gets new private keys after a question only.
+#[test]
+fn a_replacement_from_an_address_asks_for_private_keys() {
+    let ground = Ground::new();
+    ground.serve(&[ground.foreign("evil", "")]);
+    let refused = ground.run("set new ADDRESS --private --replace").fails(4);
+    for said in [
+        "private keys from the input: evil",
+        "evil as the active key",
+    ] {
+        assert!(refused.stderr.contains(said), "{refused:#?}");
+    }
+    ground.run("list new").fails(3);
+    ground.ok("set new ADDRESS --private --replace --yes");
+    let again = ground.ok("set new ADDRESS --private --replace");
+    assert!(again.stderr.contains("1 updated"), "{again:#?}");
+}
+
+/// The thumbprint of a secret that people made up helps to guess it (RFC 7638 section 7).
+#[test]
+fn no_message_has_the_thumbprint_of_a_shared_secret() {
+    let ground = Ground::new();
+    let mut secret = ground.foreign("secret", "--alg HS256");
+    ground.sandbox.write("secret.json", secret.to_string());
+    let thumbprint = ground.ok("thumbprint secret.json").stdout;
+    ground.ok("set secrets secret.json");
+    let other = ground.foreign("other", "--alg HS256");
+    ground.serve(&[with(&other, "kid", "secret".into())]);
+    let conflict = ground.run("pull idp secrets --private --yes").fails(4);
+    secret["kid"] = Value::Null;
+    ground.serve(&[secret]);
+    let left_out = ground.ok("pull idp tok");
+    let asked = ground.run("pull idp tok --private").fails(4);
+    for run in [conflict, left_out, asked] {
+        assert!(!run.stderr.contains(thumbprint.trim()), "{run:#?}");
+    }
+}
+
 /// What nobody but the holder of our private key may say of it.
 fn claims() -> Vec<(&'static str, Value)> {
     vec![
@@ -258,6 +296,18 @@ fn a_foreign_key_under_our_kid_or_thumbprint_is_a_conflict() {
             assert_eq!(ground.sandbox.read_set("tok"), before, "{way}");
         }
     }
+}
+
+#[test]
+fn no_new_key_is_called_like_the_thumbprint_of_another() {
+    let ground = Ground::new();
+    let name = ground.thumbprint();
+    let refused = ground.run(&format!("create tok --kid {name}")).fails(4);
+    assert!(
+        refused.stderr.contains("the thumbprint of a key"),
+        "{refused:#?}"
+    );
+    assert_eq!(ground.local().len(), 1);
 }
 
 /// Such a key may have come another way: then its kid names no key for sure.
