@@ -280,7 +280,8 @@ pub(super) struct Crossing {
 ///
 /// No member is lost, and a public key never takes a private part away. A key whose private part is
 /// here takes no [protected member](is_protected), unless a file holds the same private part and so
-/// speaks for the key, or the user said to take it. A good key takes nothing that would break it.
+/// speaks for the key, or the user said to take it; and it never takes a broken one. A good key takes
+/// nothing that would break it.
 pub(super) fn cross(
     own: &Key,
     new: &Key,
@@ -301,8 +302,9 @@ pub(super) fn cross(
     let has_certificate = certificate::DESCRIBING.iter().any(|name| ours.has(name));
     let broken = broken_members(&findings(new, budget));
     let is_broken = |name: &str| {
-        let takes_a_place =
-            ours.has(name) || has_certificate && certificate::DESCRIBING.contains(&name);
+        let takes_a_place = is_guarded
+            || ours.has(name)
+            || has_certificate && certificate::DESCRIBING.contains(&name);
         takes_a_place && broken.contains(&name)
     };
     let crosses = |name: &str, value: &str| match is_guarded {
@@ -323,7 +325,8 @@ pub(super) fn cross(
         });
     }
     let kept = theirs.iter().filter(|(name, value)| {
-        is_guarded && DESCRIBING.contains(name) && differs(&ours, &result, name, value, brings)
+        let may_cross = is_guarded && DESCRIBING.contains(name) && !is_broken(name);
+        may_cross && differs(&ours, &result, name, value, brings)
     });
     Crossing {
         kept: kept.map(|(name, _)| name.to_owned()).collect(),

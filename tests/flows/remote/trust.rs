@@ -183,7 +183,8 @@ fn a_publisher_says_nothing_about_our_key() {
             for way in WAYS {
                 let run = ground.ok(way);
                 assert_eq!(ground.sandbox.read_set("tok"), before, "{way}: {name}");
-                let is_ours = name.starts_with("jwks") || run.stderr.contains("left out x5");
+                let is_broken = run.stderr.contains("(x5c-certificate)");
+                let is_ours = name.starts_with("jwks") || is_broken;
                 let is_told = run.stderr.contains(&format!("differs in {name}"));
                 assert!(is_ours || is_told, "{way}: {run:#?}");
             }
@@ -229,6 +230,22 @@ fn members_are_taken_by_name() {
             (&key["exp"], &key["iat"]),
             (&exp.into(), &ground.ours["iat"])
         );
+    }
+}
+
+/// A broken member would keep our key from signing, whoever asks for it.
+#[test]
+fn no_broken_member_is_taken_by_name() {
+    let ground = Ground::new();
+    let before = ground.sandbox.read_set("tok");
+    for (name, value) in [("key_ops", json!("verify")), ("exp", json!("x"))] {
+        ground.serve(&[with(&public(&ground.ours), name, value)]);
+        for way in WAYS {
+            let run = ground.ok(&format!("{way} --take {name}"));
+            assert_eq!(ground.sandbox.read_set("tok"), before, "{way}");
+            assert!(run.stderr.contains("(member-type)"), "{run:#?}");
+            assert!(!run.stderr.contains("pass --take"), "{run:#?}");
+        }
     }
 }
 
