@@ -212,7 +212,7 @@ impl Keystore {
         self.note(dropped.map_err(|error| {
             error
                 .about(format!("set {name} is deleted, but its schedule is not"))
-                .hint(format!("drop it: jwks rotate {name} --forget"))
+                .hint(format!("run `jwks rotate {name} --forget` to drop it"))
         }));
         self.note(files::flush_directory_of(&path, "removed"));
         Ok(())
@@ -304,8 +304,8 @@ impl Keystore {
         {
             let directory = open.display();
             return Err(
-                Error::refused(format!("others can write into {directory}")).hint(format!(
-                    "no private key is put there; close it first: chmod go-w {directory}"
+                Error::refused(format!("other users can write to {directory}")).hint(format!(
+                    "run `chmod go-w {directory}` to keep private keys there"
                 )),
             );
         }
@@ -365,7 +365,7 @@ fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
         };
         let message = format!("set {name} is {what}, but cannot rename {}", old.display());
         let hint = format!(
-            "jwks reads the set under its old name; the next change, or this, renames it: mv {} {}",
+            "run `mv {} {}` to rename it, or leave that to the next change; until then jwks reads the old name",
             old.display(),
             new.display()
         );

@@ -24,8 +24,11 @@ impl Keystore {
             return Ok(Schedules::new());
         };
         let damaged = |error: String| {
-            Error::invalid(format!("{}: no schedules: {error}", path.display()))
-                .hint("mend it, or remove it and save the schedules again: jwks rotate SET --save")
+            Error::invalid(format!(
+                "{}: not a file of schedules: {error}",
+                path.display()
+            ))
+            .hint("correct the file, or remove it and run `jwks rotate SET --save` for each set")
         };
         let text = std::str::from_utf8(&kept.octets).map_err(|error| damaged(error.to_string()))?;
         strict::check(text).map_err(|error| damaged(error.to_string()))?;
@@ -61,7 +64,7 @@ impl Keystore {
         match text.len() <= LIMIT {
             true => Ok(Some(text)),
             false => Err(Error::refused("the schedules would be larger than 4 MiB")
-                .hint("drop some: jwks rotate SET --forget")),
+                .hint("run `jwks rotate SET --forget` to drop some")),
         }
     }
 

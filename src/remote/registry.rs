@@ -143,7 +143,7 @@ impl Registry {
             .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
         if json.len() as u64 >= LIMIT {
             return Err(Error::refused("the remotes would be larger than 1 MiB")
-                .hint("remove some: jwks remote remove NAME"));
+                .hint("run `jwks remote remove NAME` to remove some"));
         }
         files::write(
             &path,

@@ -102,9 +102,9 @@ impl Remote {
         let what = match is_back {
             Ok(Outcome::Signs) => {
                 self.watch.settle();
-                "it is put back as it was"
+                "the set is restored"
             }
-            _ => "it could not be put back, so that another key may sign, or none",
+            _ => "the set could not be restored, so another key may sign, or none",
         };
         let why = match failure {
             Some(error) => error.to_string(),
@@ -126,7 +126,7 @@ impl Remote {
         written: &KeySet,
     ) -> Result<Option<Difference>> {
         let unread = |error: Error| {
-            let error = Error::remote(format!("cannot see what was written: {error}"));
+            let error = Error::remote(format!("cannot read back what was written: {error}"));
             error.hint("the server may hold the change already: look before you repeat it")
         };
         let now = self.get(set, Form::Private).map_err(unread)?;

@@ -160,7 +160,7 @@ fn collect(
         let is_wanted = alias.is_none() || name.as_deref() == alias;
         let place = match &name {
             Some(name) => format!("{name:?} of the keystore"),
-            None => "an entry of the keystore without an alias".into(),
+            None => "a keystore entry without an alias".into(),
         };
         let content = AnyRef::from_der(&bag.bag_value).map(|value| value.value());
         let content = || content.map_err(|_| broken());

@@ -288,7 +288,7 @@ impl Client {
         let agent = self.agent()?;
         let proxy = proxy(url)?;
         let invalid = |error: http::Error| {
-            Error::usage(format!("{} cannot be asked", self.show(url))).cause(error)
+            Error::usage(format!("cannot call {}", self.show(url))).cause(error)
         };
         Ok(match &request.body {
             Some((media_type, body)) => {

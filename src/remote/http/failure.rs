@@ -50,19 +50,19 @@ impl Failure<'_> {
     fn advice(&self) -> &'static str {
         match (self.error, tls_error(self.error)) {
             (ureq::Error::Timeout(Timeout::Connect), _) if self.is_https => {
-                "does that port speak https? --connect-timeout gives it longer"
+                "check that the port speaks https, or pass --connect-timeout to wait longer"
             }
             (ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect), _) => {
-                "--connect-timeout gives it longer"
+                "pass --connect-timeout to wait longer"
             }
-            (ureq::Error::Timeout(_), _) => "--timeout gives it longer",
+            (ureq::Error::Timeout(_), _) => "pass --timeout to wait longer",
             (_, Some(error)) => tls_advice(error),
             (ureq::Error::Io(error), None)
                 if !self.is_https && error.kind() == io::ErrorKind::UnexpectedEof =>
             {
-                "is it a port for https?"
+                "use an https address if the port speaks https"
             }
-            _ => "is the address right, and the server up?",
+            _ => "check the address, and that the server is running",
         }
     }
 }
@@ -89,15 +89,15 @@ fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
 fn tls_advice(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "does that port speak https?"
+            "check that the port speaks https"
         }
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "name the authority that signed its certificate: --cacert FILE"
+            "pass --cacert FILE with the authority that signed the server's certificate"
         }
         rustls::Error::InvalidCertificate(_) => "certificates are always verified",
         rustls::Error::AlertReceived(_) => {
-            "does the server want a client's certificate: --cert and --key?"
+            "pass --cert and --key if the server requires a client certificate"
         }
-        _ => "is the address right, and the server up?",
+        _ => "check the address, and that the server is running",
     }
 }
