@@ -27,7 +27,7 @@ impl Phase {
 
     fn of(state: Option<State>) -> Option<Phase> {
         match state {
-            // Whoever signs with a key that has no state, it is published.
+            // A key without a state is published, because somebody else signs with it.
             Some(State::Pending) | None => Some(Phase::Published),
             Some(State::Active) => Some(Phase::Signing),
             Some(State::Retired) => Some(Phase::Retired),

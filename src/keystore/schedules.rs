@@ -17,7 +17,7 @@ pub type Schedules = BTreeMap<String, Value>;
 const LIMIT: usize = 4 << 20;
 
 impl Keystore {
-    /// Every schedule. It is an error if the file cannot be read.
+    /// Reads every schedule. Returns an error if the file cannot be read.
     pub fn schedules(&self) -> Result<Schedules> {
         let path = self.schedules_path();
         let Some(kept) = kept::read(&path, Links::Within, LIMIT as u64)? else {
@@ -35,7 +35,7 @@ impl Keystore {
         serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Keeps the schedule of a set, or drops it. Nothing is written if that changes nothing.
+    /// Saves or drops the schedule of a set. Writes nothing if nothing changes.
     pub fn save_schedule(&self, name: &SetName, schedule: Option<Value>) -> Result<()> {
         let _lock = self.lock()?;
         match self.schedules_with(name, schedule)? {
@@ -44,7 +44,7 @@ impl Keystore {
         }
     }
 
-    /// The content of the file once the schedule of a set is another one; `None` if it is the same.
+    /// Returns the new content of the file; `None` if the schedule does not change.
     pub(super) fn schedules_with(
         &self,
         name: &SetName,
@@ -68,7 +68,7 @@ impl Keystore {
         }
     }
 
-    /// Writes the file. The lock is held.
+    /// Writes the file. The caller holds the lock.
     pub(super) fn write_schedules(&self, text: &str) -> Result<()> {
         let flushed = files::write(
             &self.schedules_path(),

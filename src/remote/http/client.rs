@@ -33,7 +33,7 @@ pub struct Endpoint {
     pub name: String,
     /// The address that all paths are below.
     pub base: Url,
-    /// Whether messages may show that address.
+    /// Whether messages can show the address.
     pub privacy: Privacy,
     /// Headers for each call; their values may be secret.
     pub headers: Vec<(String, Secret<String>)>,
@@ -45,12 +45,12 @@ pub struct Endpoint {
     pub trust: Trust,
 }
 
-/// Whether the address of a server may be shown.
+/// Whether messages can show the address of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privacy {
-    /// It may.
+    /// The address can be shown.
     Shown,
-    /// The address is a secret: whoever knows it has access.
+    /// The address is a secret, because it gives access by itself.
     Secret,
 }
 
@@ -109,12 +109,12 @@ impl Client {
         self.server.base.scheme() == "https"
     }
 
-    /// Returns the address that all paths are below, for display.
+    /// Returns the base address of all calls, for display.
     pub fn base(&self) -> String {
         self.show(&self.server.base)
     }
 
-    /// Returns an address for display; of a secret one only the server's name is left.
+    /// Returns an address for display. Of a secret address, only the server's name is shown.
     fn show(&self, url: &Url) -> String {
         match self.server.privacy {
             Privacy::Shown => show(url),
@@ -314,7 +314,7 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("jwks/", env!("CARGO_PKG_VERSION")))
-            // By default nothing bounds the time that it takes to look up a name.
+            // By default, name resolution has no time limit.
             .timeout_resolve(Some(self.options.connect_timeout))
             .timeout_connect(Some(self.options.connect_timeout))
             .timeout_global(Some(self.options.timeout))

@@ -1,4 +1,4 @@
-//! What to say of a call that got no answer.
+//! The error for a call without an answer.
 
 use super::request::Options;
 use crate::error::{Error, Reason};
@@ -10,16 +10,16 @@ use ureq::Timeout;
 pub(super) struct Failure<'a> {
     /// What went wrong.
     pub error: &'a ureq::Error,
-    /// The conditions of the call.
+    /// The options of the call.
     pub options: &'a Options,
-    /// Whether the call went over TLS.
+    /// True if the call used TLS.
     pub is_https: bool,
-    /// Whether the call asked for a change that the server may have made.
+    /// True if the call was a write that the server may have carried out.
     pub may_have_changed: bool,
 }
 
 impl Failure<'_> {
-    /// Returns the error about a call. `clean` takes secrets out of a text.
+    /// Returns the error about a call. `clean` removes secrets from a text.
     pub fn about(&self, call: &str, clean: impl Fn(String) -> String) -> Error {
         let error = Error::remote(format!("{call}: {}", clean(self.reason())));
         match self.may_have_changed {
@@ -67,7 +67,7 @@ impl Failure<'_> {
     }
 }
 
-/// Returns the error of TLS below an error of the client, which wraps it in errors of its own.
+/// Returns the TLS error that an error of the client wraps, if there is one.
 fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     let io = match error {
         ureq::Error::Rustls(error) => return Some(error),

@@ -1,11 +1,11 @@
-//! Where a Hydra is: its own address, or a project of Ory Network.
+//! The address of a Hydra: a self-hosted server, or a project of Ory Network.
 
 use super::{Kind, ORY};
 use crate::error::{Error, Result};
 use crate::remote::place::{Place, parse_address, parse_setting};
 use url::Url;
 
-/// The variable in which Ory's own clients look for an address.
+/// The environment variable from which Ory's own clients read the address.
 const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
 
 /// Returns the admin address of a self-hosted Hydra.
