@@ -5,8 +5,10 @@
 use jwks::key::check::Budget;
 use jwks::key::steps;
 use jwks::key::summary::Header;
+use jwks::keyset::adopt::{Foreign, Terms};
 use jwks::keyset::import::{self, Options};
 use jwks::keyset::lifecycle;
+use jwks::keyset::merge::OnConflict;
 use jwks::keyset::push::{self, Prune};
 use jwks::keyset::rotate::{self, Schedule, There};
 use jwks::keyset::select::Filter;
@@ -237,7 +239,22 @@ const OPERATIONS: &[Operation] = &[
         }
     }),
     ("losses", |json, other| {
-        parse(json).absent_from(&parse(other));
+        let (set, other) = (parse(json), parse(other));
+        set.lost_in(&other);
+        set.absent_from(&other);
+    }),
+    ("adoption", |json, other| {
+        for (own, given) in [(json, json), (json, other), (other, json)] {
+            for on_conflict in [OnConflict::Fail, OnConflict::Rekey] {
+                let terms = Terms {
+                    on_conflict,
+                    now: NOW,
+                    ..Terms::default()
+                };
+                let given = Foreign::of_jwks(parse(given).into_owned());
+                let _ = parse(own).into_owned().adopt(&[given], &terms);
+            }
+        }
     }),
     ("public part", |json, _| {
         sealed::header(&parse(json));

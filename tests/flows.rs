@@ -113,6 +113,8 @@ mod hydra_together;
 mod hydra_v1;
 #[path = "flows/remote/hydra_version.rs"]
 mod hydra_version;
+#[path = "flows/remote/hydra_year.rs"]
+mod hydra_year;
 #[path = "flows/remote/ory.rs"]
 mod ory;
 #[path = "flows/remote/presigned.rs"]

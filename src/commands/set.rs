@@ -254,7 +254,7 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: KeySet<'static>
     let index = Index::of(&before);
     let names = |there: bool| {
         let keys = given.keys.iter();
-        let keys = keys.filter(|key| index.copies_of(key).is_empty() != there);
+        let keys = keys.filter(|key| index.has(key) == there);
         keys.map(KeyName::of).collect()
     };
     let merged = Merged {

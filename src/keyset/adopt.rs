@@ -257,6 +257,9 @@ pub(super) fn cross(
     let (Ok(ours), Ok(theirs)) = (own.members(), new.members()) else {
         return Crossing::default();
     };
+    if ours == theirs {
+        return Crossing::default();
+    }
     let (has_private, brings) = (is_private(&ours), is_private(&theirs));
     let is_guarded = match origin {
         Origin::Publisher | Origin::Signer => has_private,

@@ -35,20 +35,16 @@ impl KeySet<'_> {
         let mut others = Vec::new();
         for key in &after.keys {
             let kid = Header::of(key).kid;
-            let mut copies = index.copies_with_kids(key);
-            let same = copies.find(|(_, other)| *other == kid.as_deref());
-            let same = same.map(|(position, _)| position);
-            drop(copies);
-            match same {
+            match index.first_under(key, [kid.as_deref()]) {
                 Some(position) if alike(take(position, &mut index), key) => {}
                 Some(_) => changes.updated.push(KeyName::of(key)),
                 None => others.push(key),
             }
         }
         for key in others {
-            match index.copies_of(key).first() {
+            match index.first(key) {
                 Some(position) => {
-                    take(*position, &mut index);
+                    take(position, &mut index);
                     changes.updated.push(KeyName::of(key));
                 }
                 None => changes.added.push(KeyName::of(key)),

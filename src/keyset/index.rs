@@ -3,19 +3,24 @@
 
 use super::KeySet;
 use crate::key::Key;
+use crate::key::steps;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
-/// The positions of a set's keys.
+/// The positions of a set's keys, by what they are.
 #[derive(Debug, Default)]
-pub struct Index {
-    kids: HashMap<String, Vec<usize>>,
-    identities: HashMap<String, Vec<(usize, Option<String>)>>,
+pub struct Index(HashMap<String, Copies>);
+
+/// The positions of the same key.
+#[derive(Debug, Default)]
+struct Copies {
+    all: BTreeSet<usize>,
+    by_kid: HashMap<Option<String>, BTreeSet<usize>>,
 }
 
-/// What makes a key the same as another: its thumbprint, or else its text.
-fn identity(key: &Key) -> String {
+/// Returns what makes a key the same as another: its thumbprint, or else its text.
+pub fn identity(key: &Key) -> String {
     let thumbprint = key.members().ok().and_then(|members| thumbprint(&members));
     thumbprint.unwrap_or_else(|| key.json().to_owned())
 }
@@ -29,52 +34,47 @@ impl Index {
     pub fn of(set: &KeySet) -> Index {
         let mut index = Index::default();
         for (position, key) in set.keys.iter().enumerate() {
-            index.add(position, key);
+            let copies = index.0.entry(identity(key)).or_default();
+            copies.all.insert(position);
+            let under_kid = copies.by_kid.entry(kid_of(key)).or_default();
+            under_kid.insert(position);
         }
         index
     }
 
-    /// Adds the key at a position.
-    pub fn add(&mut self, position: usize, key: &Key) {
-        let kid = kid_of(key);
-        if let Some(kid) = kid.clone() {
-            self.kids.entry(kid).or_default().push(position);
-        }
-        self.identities
-            .entry(identity(key))
-            .or_default()
-            .push((position, kid));
-    }
-
     /// Takes the key at a position out again.
     pub fn remove(&mut self, position: usize, key: &Key) {
-        if let Some(positions) = kid_of(key).and_then(|kid| self.kids.get_mut(&kid)) {
-            positions.retain(|other| *other != position);
+        let Some(copies) = self.0.get_mut(&identity(key)) else {
+            return;
+        };
+        copies.all.remove(&position);
+        if let Some(under_kid) = copies.by_kid.get_mut(&kid_of(key)) {
+            under_kid.remove(&position);
         }
-        if let Some(copies) = self.identities.get_mut(&identity(key)) {
-            copies.retain(|(other, _)| *other != position);
-        }
-    }
-
-    /// The positions of the keys with a kid.
-    pub fn with_kid(&self, kid: &str) -> &[usize] {
-        self.kids.get(kid).map_or(&[], Vec::as_slice)
     }
 
     /// The positions of the same key, under whatever kids.
     pub fn copies_of(&self, key: &Key) -> Vec<usize> {
-        let copies = self.identities.get(&identity(key));
-        copies
-            .into_iter()
-            .flatten()
-            .map(|(position, _)| *position)
-            .collect()
+        let copies = self.0.get(&identity(key));
+        let copies = copies.into_iter().flat_map(|copies| &copies.all);
+        copies.inspect(|_| steps::count()).copied().collect()
     }
 
-    /// The same with the kids of the copies.
-    pub fn copies_with_kids(&self, key: &Key) -> impl Iterator<Item = (usize, Option<&str>)> {
-        let copies = self.identities.get(&identity(key)).into_iter().flatten();
-        copies.map(|(position, kid)| (*position, kid.as_deref()))
+    /// Returns true if the key is there, under whatever kid.
+    pub fn has(&self, key: &Key) -> bool {
+        self.first(key).is_some()
+    }
+
+    /// The first position of the same key, under whatever kid.
+    pub fn first(&self, key: &Key) -> Option<usize> {
+        self.0.get(&identity(key))?.all.first().copied()
+    }
+
+    /// The first position of the same key under one of some kids, where `None` is no kid.
+    pub fn first_under<const N: usize>(&self, key: &Key, kids: [Option<&str>; N]) -> Option<usize> {
+        let copies = self.0.get(&identity(key))?;
+        let first = |kid: Option<&str>| copies.by_kid.get(&kid.map(str::to_owned))?.first();
+        kids.into_iter().filter_map(first).min().copied()
     }
 }
 

@@ -6,6 +6,7 @@ use super::merge::KeyName;
 use crate::key::Key;
 use crate::key::check::{Budget, findings, is_supported, may_sign, public_findings_of};
 use crate::key::public::is_private;
+use crate::key::steps;
 use crate::key::summary::Header;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -39,6 +40,7 @@ impl State {
 pub(super) type Line<'h> = (Option<&'h str>, &'h str, &'h str);
 
 pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
+    steps::count();
     match header.alg.as_deref() {
         Some(alg) => (header.effective_use(), alg, ""),
         None => (
@@ -158,6 +160,7 @@ pub(super) fn begin(header: &Header) -> Option<i64> {
 
 /// The order of the keys of a line: the greatest that has begun is active.
 pub(super) fn rank(headers: &[Header], position: usize) -> (Option<i64>, Option<i64>, usize) {
+    steps::count();
     let header = &headers[position];
     (begin(header), header.iat, position)
 }
@@ -200,24 +203,9 @@ pub(super) fn successors(
         };
         successors[position] = successor.filter(follows);
     }
-    // Those that nobody leads to are not on a circle, nor are those that only such ones lead to.
-    let mut leading = vec![0; headers.len()];
-    for successor in successors.iter().flatten() {
-        leading[*successor] += 1;
-    }
-    let mut loose: Vec<_> = (0..headers.len()).filter(|i| leading[*i] == 0).collect();
-    while let Some(position) = loose.pop() {
-        if let Some(successor) = successors[position] {
-            leading[successor] -= 1;
-            if leading[successor] == 0 {
-                loose.push(successor);
-            }
-        }
-    }
-    for (successor, leading) in successors.iter_mut().zip(leading) {
-        if leading > 0 {
-            *successor = None;
-        }
+    let is_on_circle = on_circles(&successors);
+    for (successor, is_on_circle) in successors.iter_mut().zip(is_on_circle) {
+        *successor = successor.filter(|_| !is_on_circle);
     }
     successors
 }

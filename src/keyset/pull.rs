@@ -1,14 +1,18 @@
 //! Prepares a server's keys for a pull, and finds the keys that only one side has.
 
 use super::KeySet;
-use super::index::{Apart, Entry, Index, pair};
+use super::index::{Apart, Entry, Index, identity, pair};
 use super::lifecycle;
 use super::storage::Storage;
 use crate::key::Key;
 use crate::key::members::same_value;
 use crate::key::public::{holds_secret, is_key_pair};
 use crate::key::summary::Header;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+
+/// The identity of a key, and its kid.
+type Name = (String, Option<String>);
 
 impl KeySet<'_> {
     /// Returns the keys of a server in local form: with the kids that they have here, and ordered so that
@@ -20,13 +24,28 @@ impl KeySet<'_> {
         now: i64,
     ) -> Vec<Key<'static>> {
         let index = Index::of(self);
+        let local = self.kids_there(storage);
         let keys = server.keys.iter();
-        let keys = keys.map(|key| with_local_kid(key, self, &index, storage));
+        let keys = keys.map(|key| with_local_kid(key, &local));
         let keys: Vec<_> = keys.collect();
         match storage.order_decides() {
             true => newest_last(self.with_signer_dated(keys, &index, now)),
             false => keys,
         }
+    }
+
+    /// The kid of each key here, by what the key is and the kid that it has on a server.
+    fn kids_there(&self, storage: &Storage) -> HashMap<Name, String> {
+        let mut kids = HashMap::new();
+        for key in &self.keys {
+            let header = Header::of(key);
+            if let Some(kid) = header.kid {
+                let there = (storage.kid)(&kid, header.kty.as_deref());
+                let there = kids.entry((identity(key), Some(there)));
+                there.or_insert_with(|| kid.into_owned());
+            }
+        }
+        kids
     }
 
     /// Returns true if both sets hold the same keys in the same order, compared by value.
@@ -54,7 +73,8 @@ impl KeySet<'_> {
     /// Returns the set without some of its keys.
     pub fn without(&self, keys: &[Key]) -> KeySet<'static> {
         let mut set = self.clone().into_owned();
-        set.keys.retain(|key| !keys.contains(key));
+        let without: HashSet<&str> = keys.iter().map(Key::json).collect();
+        set.keys.retain(|key| !without.contains(key.json()));
         set
     }
 
@@ -95,7 +115,7 @@ impl KeySet<'_> {
             self.keys.iter().map(Header::of).any(|other| {
                 is_dated(&other) && lifecycle::line(&other) == lifecycle::line(&header)
             });
-        if is_outshone && !is_dated(&header) && index.copies_of(signer).is_empty() {
+        if is_outshone && !is_dated(&header) && !index.has(signer) {
             let mut members = signer.members().unwrap_or_default();
             members.set_number("iat", now);
             *signer = Key::from(members);
@@ -120,16 +140,12 @@ fn newest_last(keys: Vec<Key<'static>>) -> Vec<Key<'static>> {
     lines.into_iter().rev().flatten().collect()
 }
 
-/// Returns the server's key with the kid that the same key has here.
-fn with_local_kid(key: &Key, local: &KeySet, index: &Index, storage: &Storage) -> Key<'static> {
-    let header = Header::of(key);
-    let (own, kty) = (header.kid, header.kty.as_deref());
-    let kids = index.copies_of(key).into_iter();
-    let mut kids = kids.filter_map(|position| Header::of(&local.keys[position]).kid);
-    let alike = kids.find(|kid| Some((storage.kid)(kid, kty)) == own.as_deref().map(str::to_owned));
-    match alike {
-        Some(kid) if Some(&kid) != own.as_ref() => {
-            Key::from(key.members().unwrap_or_default().with_kid(&kid))
+/// Returns the server's key with the kid that the same key has here, if the two kids match.
+fn with_local_kid(key: &Key, local: &HashMap<Name, String>) -> Key<'static> {
+    let own = Header::of(key).kid.map(Cow::into_owned);
+    match local.get(&(identity(key), own.clone())) {
+        Some(kid) if Some(kid) != own.as_ref() => {
+            Key::from(key.members().unwrap_or_default().with_kid(kid))
         }
         _ => key.clone().into_owned(),
     }

@@ -1,8 +1,9 @@
 //! When each key of a set is published, signs and is retired, and the window of time that shows
 //! it. Times are in seconds since 1970.
 
-use super::lifecycle::{self, State};
-use crate::key::summary::Header;
+mod lives;
+
+pub use lives::lives;
 
 /// What a key is there for during a part of its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,16 +23,6 @@ impl Phase {
             Phase::Published => "published",
             Phase::Signing => "signing",
             Phase::Retired => "retired",
-        }
-    }
-
-    fn of(state: Option<State>) -> Option<Phase> {
-        match state {
-            // A key without a state is published, because somebody else signs with it.
-            Some(State::Pending) | None => Some(Phase::Published),
-            Some(State::Active) => Some(Phase::Signing),
-            Some(State::Retired) => Some(Phase::Retired),
-            Some(State::Expired) => None,
         }
     }
 }
@@ -54,61 +45,6 @@ pub struct Life {
     pub line: String,
     /// Its phases, one after the other; none where it expired before it was made.
     pub phases: Vec<Stretch>,
-}
-
-/// The lives of the keys of a set, in the set's order.
-///
-/// `can_sign` tells of the key at a position whether it can sign. From `now` on each phase is the key's state. Before, it is the state among the keys that were made
-/// by then: a key that came later had taken nobody's place. A key with an `iat` ahead counts as made
-/// `now`, for it is there.
-pub fn lives(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool) -> Vec<Life> {
-    let made = |header: &Header| header.iat.map(|iat| iat.min(now));
-    // In the order in which they were made, the keys of any moment are the first ones. The order
-    // in the set decides only between keys that were made together, and those keep it.
-    let mut order: Vec<usize> = (0..headers.len()).collect();
-    order.sort_by_key(|position| made(&headers[*position]));
-    let sorted: Vec<Header> = order.iter().map(|i| headers[*i].clone()).collect();
-
-    let dates = headers
-        .iter()
-        .flat_map(|header| [made(header), header.nbf, header.exp]);
-    let mut dates: Vec<i64> = dates.flatten().collect();
-    dates.sort_unstable();
-    dates.dedup();
-    let before_all = dates.first().map_or(now, |first| first.saturating_sub(1));
-    let beginnings = std::iter::once(None).chain(dates.into_iter().map(Some));
-
-    let mut phases: Vec<Vec<Stretch>> = vec![Vec::new(); headers.len()];
-    let mut current: Vec<Option<Phase>> = vec![None; headers.len()];
-    for from in beginnings {
-        let moment = from.unwrap_or(before_all);
-        let there = sorted.partition_point(|header| made(header) <= Some(moment));
-        let states = lifecycle::states_of(&sorted[..there], moment, |i| can_sign(order[i]));
-        for (position, state) in order.iter().zip(states) {
-            let phase = Phase::of(state);
-            if phase == current[*position] {
-                continue;
-            }
-            let life = &mut phases[*position];
-            if current[*position].is_some()
-                && let Some(last) = life.last_mut()
-            {
-                last.to = from;
-            }
-            life.extend(phase.map(|phase| Stretch {
-                phase,
-                from,
-                to: None,
-            }));
-            current[*position] = phase;
-        }
-    }
-    let keys = headers.iter().zip(phases);
-    keys.map(|(header, phases)| Life {
-        line: lifecycle::line_in_words(header),
-        phases,
-    })
-    .collect()
 }
 
 const HOUR: i64 = 3600;
@@ -198,6 +134,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::summary::Header;
     use crate::keyset::KeySet;
 
     const NOW: i64 = 1_780_000_000;

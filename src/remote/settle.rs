@@ -13,6 +13,7 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, Index, pair};
 use crate::keyset::merge::KeyName;
+use crate::keyset::storage::Storage;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -131,7 +132,9 @@ impl Remote {
         let now = self.get(set, Form::Private).map_err(unread)?;
         let now = now.unwrap_or_default();
         match self.first_difference(&now, written) {
-            Some(Difference::Keys(_)) if is_of_another(&now, before, written) => {
+            Some(Difference::Keys(_))
+                if is_of_another(&now, before, written, &self.kind.storage) =>
+            {
                 self.watch.settle();
                 Err(self.overtaken(set))
             }
@@ -190,12 +193,22 @@ impl Remote {
     }
 }
 
-/// Returns true if a server's set after a write shows that somebody else wrote to it: it differs from
-/// the set before, and has other keys than were written.
-fn is_of_another(now: &KeySet, before: &KeySet, written: &KeySet) -> bool {
+/// Returns true if a server's set after a write shows that somebody else wrote to it: it differs from the
+/// set before, and has other keys than were written, or a key that is as it was before.
+fn is_of_another(now: &KeySet, before: &KeySet, written: &KeySet, storage: &Storage) -> bool {
+    if now.is_alike(before) {
+        return false;
+    }
     let names = |set: &KeySet| -> HashSet<_> {
         let thumbprints = set.keys.iter().map(|key| KeyName::of(key).thumbprint);
         thumbprints.collect()
     };
-    !now.is_alike(before) && names(now) != names(written)
+    let old: HashSet<&str> = before.keys.iter().map(Key::json).collect();
+    let wanted = Index::of(written);
+    let is_undone = |key: &Key| {
+        let copies = wanted.copies_of(key);
+        let mut copies = copies.iter().map(|position| &written.keys[*position]);
+        old.contains(key.json()) && copies.all(|copy| !storage.differences(copy, key).is_empty())
+    };
+    names(now) != names(written) || now.keys.iter().any(is_undone)
 }

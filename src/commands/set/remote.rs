@@ -14,12 +14,13 @@ use crate::key::members::Members;
 use crate::key::public::{has_private_member, is_key_pair};
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::index::Index;
+use crate::keyset::index::{Index, identity};
 use crate::keyset::merge::{KeyName, Merged};
 use crate::keyset::push::refuse_shared_kids;
 use crate::keyset::storage::Signing;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
+use std::collections::HashSet;
 
 /// Puts keys into a server's set: one by itself, several or a whole set in one step.
 pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remote) -> Result<()> {
@@ -135,7 +136,7 @@ fn replacement(before: &KeySet, given: &KeySet) -> Change {
     let index = Index::of(before);
     let names = |there: bool| {
         let keys = given.keys.iter();
-        let keys = keys.filter(|key| index.copies_of(key).is_empty() != there);
+        let keys = keys.filter(|key| index.has(key) == there);
         keys.map(KeyName::of).collect()
     };
     Change {
@@ -160,10 +161,11 @@ fn addition(
     let mut after = before.clone().into_owned();
     let merged = after.place(given.keys, args.on_conflict)?;
     let new = after.keys.len() - before.keys.len();
+    let known: HashSet<&str> = before.keys.iter().map(Key::json).collect();
     let changed = after
         .keys
         .iter()
-        .find(|key| !before.keys.contains(key))
+        .find(|key| !known.contains(key.json()))
         .cloned();
     if server.kind.storage.order_decides() {
         // The newest key comes first, as it does when one is put alone.
@@ -182,12 +184,14 @@ fn addition(
 
 /// What is sent and what goes, in words.
 fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> String {
-    let there = Index::of(before);
+    let private_there = before.keys.iter().filter(|key| has_private_member(key));
+    let private_there: HashSet<String> = private_there.map(identity).collect();
+    let known: HashSet<&str> = before.keys.iter().map(Key::json).collect();
     let sent = change
         .after
         .keys
         .iter()
-        .filter(|key| !before.keys.contains(key));
+        .filter(|key| !known.contains(key.json()));
     let sent = sent.map(|key| {
         let header = Header::of(key);
         let kid = header.kid.as_deref().unwrap_or("(without kid)");
@@ -196,8 +200,7 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
             .as_deref()
             .or(header.kty.as_deref())
             .unwrap_or("?");
-        let copies = there.copies_of(key);
-        let was_private = copies.iter().any(|i| has_private_member(&before.keys[*i]));
+        let was_private = private_there.contains(&identity(key));
         let part = match (has_private_member(key), was_private) {
             (true, true) => "private, as it is there",
             (true, false) => "with its private part",

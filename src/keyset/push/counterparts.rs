@@ -42,12 +42,9 @@ pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize>
     let header = Header::of(key);
     let kty = header.kty.as_deref();
     let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
-    let mut copies = index.copies_with_kids(key);
-    copies
-        .find(|(_, other)| {
-            // A key can have come there without what other kids begin with.
-            let is_alike = *other == kid.as_deref() || *other == header.kid.as_deref();
-            other.is_none() || kid.is_none() || is_alike
-        })
-        .map(|(position, _)| position)
+    match &kid {
+        None => index.first(key),
+        // A key can have come there without what other kids begin with.
+        Some(kid) => index.first_under(key, [Some(kid), header.kid.as_deref(), None]),
+    }
 }

@@ -299,7 +299,7 @@ fn a_server_gets_and_gives_the_same() {
     let hydra = Hydra::start(Version::V2_2);
     let add = format!("remote add prod --kind hydra --url {}", hydra.address());
     run(&sandbox, &add).ok();
-    // Hydra does not accept one of the keys.
+    // Hydra does not take every key of the set.
     run(&sandbox, &format!("push api prod:plain --yes --now {NOW}")).fails(4);
     let without = run(&sandbox, &of_the_twin("push api prod:twin --yes"));
     assert!(without.fails(7).stderr.contains("passphrase of set api"));

@@ -305,3 +305,164 @@ fn a_replacement_without_a_private_key_is_warned_of() {
         );
     });
 }
+
+const OWN: &str = "hydra.openid.id-token";
+
+/// Each with what the command says to do about it.
+#[test]
+fn a_key_that_the_server_cannot_sign_with_does_not_become_its_signer() {
+    for (version, alg, more, advice) in [
+        (
+            Version::V26_2,
+            "Ed25519",
+            "--kid mine",
+            "--ed25519-as-eddsa",
+        ),
+        (
+            Version::V26_2,
+            "none",
+            "--kid mine",
+            "jwks set api --kid mine --alg RS256",
+        ),
+        (
+            Version::V1_11,
+            "ES256",
+            "--kid mine",
+            "jwks create api --alg RS256",
+        ),
+        (
+            Version::V1_11,
+            "PS256",
+            "--kid mine",
+            "jwks set api --kid mine --alg RS256",
+        ),
+    ] {
+        let site = Site::new(version);
+        match alg {
+            "none" => site.ok(&format!("create api --kty RSA --use sig {more}")),
+            alg => site.ok(&format!("create api --alg {alg} {more}")),
+        };
+        let before = site.hydra.token(OWN).expect("a token");
+        let refused = site.run(&format!("push api prod:{OWN} --yes")).fails(4);
+        assert!(
+            refused.stderr.contains("cannot sign"),
+            "{alg}: {refused:#?}"
+        );
+        assert!(refused.stderr.contains(advice), "{alg}: {refused:#?}");
+        assert_eq!(site.puts(), 0);
+        assert_eq!(site.hydra.token(OWN).expect("a token"), before);
+        // The server does not sign with other sets.
+        let warned = site.ok("push api prod --yes");
+        assert!(
+            warned.stderr.contains("warning: tokens fail"),
+            "{alg}: {warned:#?}"
+        );
+    }
+}
+
+#[test]
+fn ed25519_goes_as_eddsa_when_that_is_asked_for() {
+    let site = Site::newest();
+    site.ok("create api --alg Ed25519 --kid mine");
+    for line in [
+        format!("push api prod:{OWN} --yes --ed25519-as-eddsa"),
+        format!("rotate api --every 30d --push prod:{OWN} --ed25519-as-eddsa"),
+    ] {
+        site.ok(&line);
+        let token = site.hydra.token(OWN).expect("a token");
+        assert_eq!((token.kid.as_str(), token.alg.as_str()), ("mine", "EdDSA"));
+    }
+    assert_eq!(site.puts(), 1, "the second one has nothing to send");
+}
+
+/// A key that the server can sign with comes before one that it cannot.
+#[test]
+fn of_two_lines_the_one_signs_that_the_server_knows() {
+    let site = Site::new(Version::V1_11);
+    site.ok("create api --alg ES256 --kid curve");
+    site.ok("create api --alg RS256 --kid rsa");
+    site.ok(&format!("push api prod:{OWN} --yes"));
+    assert_eq!(site.hydra.token(OWN).expect("a token").kid, "public:rsa");
+}
+
+/// The discovery of everybody would fail.
+#[test]
+fn a_symmetric_key_stays_out_of_the_sets_of_the_server() {
+    everywhere(|site| {
+        site.ok("create api --alg RS256 --kid signs");
+        site.ok("create api --alg HS256 --kid shared");
+        let line = format!("push api prod:{OWN} --kid signs --kid shared --yes");
+        let refused = site.run(&line).fails(4);
+        assert!(refused.stderr.contains("symmetric"), "{refused:#?}");
+        let created = site.run(&format!("create {OWN} --remote prod --alg HS256"));
+        created.fails(4);
+        let key = site.json("get api shared --private");
+        site.sandbox.write("shared.json", key.to_string());
+        site.run(&format!("set {OWN} shared.json --remote prod --yes"))
+            .fails(4);
+        assert_eq!(site.writes().len(), 0);
+        let warned = site.ok("push api prod --kid shared --yes");
+        assert!(warned.stderr.contains("symmetric"), "{warned:#?}");
+    });
+}
+
+/// The first key that is not public signs, and a symmetric one is not.
+#[test]
+fn a_listing_judges_as_the_server_does() {
+    let site = Site::newest();
+    let [pair, shared] =
+        [("pair", ""), ("shared", "--alg HS256")].map(|(kid, alg)| site.key(kid, alg));
+    site.hydra.put("api", &set_of(&[&pair, &shared]));
+    let listed = site.json("list api --remote prod --json");
+    let active = listed["keys"].as_array().expect("keys").iter();
+    let active: Vec<_> = active.filter(|key| key["state"] == "active").collect();
+    assert_eq!(active.len(), 1, "{listed}");
+    assert_eq!(active[0]["kid"], "shared");
+}
+
+/// Tokens carry the kid.
+#[test]
+fn the_same_key_under_another_kid_is_a_change_and_asked() {
+    everywhere(|site| {
+        site.ok("create api --alg RS256 --kid old");
+        site.ok("push api prod --yes");
+        let mut key = site.local("api").remove(0);
+        key["kid"] = "new".into();
+        site.sandbox.write("new.json", key.to_string());
+        site.ok("set renamed new.json");
+        let asked = site.run("push renamed prod:api").fails(4);
+        assert!(
+            asked.stderr.contains("tokens carry another kid"),
+            "{asked:#?}"
+        );
+        let pushed = site.ok("push renamed prod:api --yes");
+        assert!(!pushed.stderr.contains("as before"), "{pushed:#?}");
+        assert_eq!(
+            site.hydra.token("api").expect("a token").kid,
+            site.kid("new")
+        );
+    });
+}
+
+/// Nothing says that such a key signs.
+#[test]
+fn a_key_without_use_and_alg_is_told_of() {
+    everywhere(|site| {
+        let mut key = site.key("mine", "--alg RS256");
+        for member in ["alg", "use", "key_ops"] {
+            key.as_object_mut().expect("an object").remove(member);
+        }
+        site.sandbox.write("own.json", key.to_string());
+        site.ok("set api own.json");
+        let pushed = site.ok("push api prod --yes");
+        let advice = "jwks set api --kid mine --use sig --alg RS256";
+        assert!(pushed.stderr.contains("neither use nor alg"), "{pushed:#?}");
+        assert!(pushed.stderr.contains(advice), "{pushed:#?}");
+        site.ok(advice.trim_start_matches("jwks "));
+        site.ok("push api prod --yes");
+        assert_eq!(
+            site.hydra.token("api").expect("a token").kid,
+            site.kid("mine")
+        );
+    });
+}

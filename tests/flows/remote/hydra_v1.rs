@@ -2,7 +2,7 @@
 //! one key.
 
 use crate::hydra::site::{Site, kids, public, set_of};
-use crate::servers::hydra::{Hydra, Version};
+use crate::servers::hydra::{Database, Hydra, Version};
 use crate::servers::{Answer, lock};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -306,6 +306,108 @@ fn a_kid_that_stands_twice_costs_no_set() {
             let run = site.run(&line);
             assert!(matches!(run.code, Some(4 | 5)), "{run:#?}");
             assert_eq!(site.hydra.keys("api"), before, "{line}");
+        }
+    });
+}
+
+const OWN: &str = "hydra.openid.id-token";
+
+/// On every database: the order of one write is arbitrary on some.
+#[test]
+fn the_active_pair_comes_first_of_all() {
+    for (version, database) in [
+        (Version::V1_0, Database::Postgres),
+        (Version::V1_0, Database::Mysql),
+        (Version::V1_11, Database::Sqlite),
+        (Version::V1_11, Database::Mysql),
+    ] {
+        let hydra = Hydra::with_database(version, database);
+        hydra.seconds_pass();
+        let site = Site::beside(hydra, version);
+        for kid in ["first", "second", "third"] {
+            site.ok(&format!("create api --alg RS256 --kid {kid}"));
+            for more in ["", "--private-all"] {
+                site.ok(&format!("push api prod:{OWN} --yes {more}"));
+                let token = site.hydra.token(OWN).expect("a token");
+                assert_eq!(
+                    token.kid,
+                    format!("public:{kid}"),
+                    "{version:?} {database:?}"
+                );
+            }
+        }
+        site.hydra.restart().expect("a server that starts");
+        // A public key that is set alone, or a pair that goes, is not in the way.
+        let other = public(&site.key("other", "--alg RS256"));
+        site.sandbox.write("other.json", other.to_string());
+        site.ok(&format!("set {OWN} other.json --remote prod --yes"));
+        site.hydra.token(OWN).expect("a token");
+        site.ok(&format!("delete {OWN} third --remote prod --yes --force"));
+        site.hydra.token(OWN).expect("a token");
+    }
+}
+
+/// 2.x on MySQL has the same trouble with one key.
+#[test]
+fn a_single_key_comes_first_on_mysql() {
+    let hydra = Hydra::with_database(Version::V26_2, Database::Mysql);
+    hydra.seconds_pass();
+    let site = Site::beside(hydra, Version::V26_2);
+    for kid in ["first", "second", "third"] {
+        site.ok(&format!("create api --kid {kid}"));
+        site.ok("push api prod --yes --private-all");
+        assert_eq!(site.hydra.token("api").expect("a token").kid, kid);
+    }
+}
+
+/// The clock of this server stands still.
+#[test]
+fn an_order_that_cannot_be_reached_leaves_the_set_as_it_was() {
+    let hydra = Hydra::with_database(Version::V1_11, Database::Mysql);
+    let site = Site::beside(hydra, Version::V1_11);
+    site.ok("create api --alg RS256 --kid first");
+    site.ok(&format!("push api prod:{OWN} --yes --prune"));
+    let before = site.hydra.token(OWN).expect("a token");
+    let mut failed = 0;
+    // Which key an arbitrary order brings to the front is a matter of its kid.
+    for number in 0..4 {
+        site.ok(&format!("create api --alg RS256 --kid next{number}"));
+        let run = site.run(&format!("push api prod:{OWN} --yes"));
+        match run.code {
+            Some(0) => site.hydra.token(OWN).map(drop).expect("a token"),
+            _ => {
+                let run = run.fails(6);
+                assert!(run.stderr.contains("put back"), "{run:#?}");
+                assert_eq!(site.hydra.token(OWN).expect("a token"), before);
+                failed += 1;
+                break;
+            }
+        }
+    }
+    assert_eq!(failed, 1, "no order was arbitrary");
+}
+
+/// It generates none until it starts again, and with public keys alone it does not start.
+#[test]
+fn the_sets_of_the_server_keep_a_private_key_without_force() {
+    everywhere(|site| {
+        site.hydra.token(OWN).expect("a token");
+        site.ok("create api --alg RS256 --kid mine");
+        let key = site.json("get api mine");
+        site.sandbox.write("public.json", key.to_string());
+        for line in [
+            format!("push api prod:{OWN} --public --prune --yes"),
+            format!("set {OWN} public.json --remote prod --replace --yes"),
+            format!("delete {OWN} --remote prod --yes"),
+            format!("delete {OWN} mine --remote prod --yes"),
+        ] {
+            let refused = site.run(&line).fails(4);
+            assert!(refused.stderr.contains("--force"), "{refused:#?}");
+            site.hydra.token(OWN).expect("a token");
+            site.ok(&format!("{line} --force"));
+            assert!(site.hydra.token(OWN).is_err());
+            site.ok(&format!("push api prod:{OWN} --yes"));
+            assert_eq!(site.hydra.token(OWN).expect("a token").kid, "public:mine");
         }
     });
 }

@@ -4,7 +4,7 @@ use crate::hydra::site::Site;
 use crate::servers::Answer;
 use crate::servers::hydra::{Hydra, Version};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -71,69 +71,6 @@ pub fn is_as_here(site: &Site, set: &str, now: i64) {
     let wanted: BTreeMap<_, _> = lives.map(|(kid, state)| (kid, state == "active")).collect();
     assert_eq!(there(site, set), wanted);
     assert_eq!(wanted.get(&signer(site, set)), Some(&true));
-}
-
-/// What verifiers of a server live through.
-#[derive(Default)]
-struct Diary {
-    /// Since when each key is published.
-    since: BTreeMap<String, i64>,
-    /// When a key that signed was seen to sign no more.
-    until: BTreeMap<String, i64>,
-    signers: Vec<String>,
-}
-
-impl Diary {
-    #[track_caller]
-    fn note(&mut self, site: &Site, now: i64) {
-        let published: BTreeSet<_> = there(site, "api").into_keys().collect();
-        for kid in &published {
-            self.since.entry(kid.clone()).or_insert(now);
-        }
-        let signer = signer(site, "api");
-        if self.signers.last() != Some(&signer) {
-            assert!(!self.signers.contains(&signer), "{signer} signs again");
-            if let Some(before) = self.signers.last() {
-                let known = now - self.since[&signer];
-                assert!(known >= HOUR, "{signer} signs after {known} s");
-                self.until.insert(before.clone(), now);
-            }
-            self.signers.push(signer);
-        }
-        for kid in &self.signers {
-            let ended = self.until.get(kid).copied().unwrap_or(now);
-            let is_needed = now < ended + DAY;
-            assert!(!is_needed || published.contains(kid), "{kid} is gone");
-        }
-    }
-}
-
-/// Whenever the pipeline happens to run, the server signs with the active key, verifiers know each
-/// key before it signs, and its last tokens verify.
-#[test]
-fn a_year_on_a_server() {
-    for (version, steps) in [(Version::V2_2, 243)] {
-        eprintln!("{version:?}");
-        let site = Site::new(version);
-        site.ok(&format!("create api --alg EdDSA --now {START}"));
-        let mut diary = Diary::default();
-        let (mut now, mut random) = (START, 12345_u64);
-        for _ in 0..steps {
-            let rotated = site.ok(&format!("rotate api {SCHEDULE} --now {now}"));
-            assert!(!rotated.stderr.contains("warning"), "{rotated:#?}");
-            is_as_here(&site, "api", now);
-            diary.note(&site, now);
-            random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
-            now += (12 + i64::try_from((random >> 33) % 49).expect("small")) * HOUR + 17;
-        }
-        let days = (now - START) / DAY;
-        let signers = i64::try_from(diary.signers.len()).expect("small");
-        assert!(days > 180, "{days}");
-        assert!(
-            (days / 35..=days / 30 + 1).contains(&signers),
-            "{signers} in {days} days"
-        );
-    }
 }
 
 /// A key begins between two runs, and the server goes on with the one before until the second: its
@@ -271,4 +208,71 @@ fn what_did_not_get_there_is_sent_by_the_next_run() {
     assert_eq!(report["sets"][0]["changed"], false);
     assert_eq!(report["sets"][0]["pushed"]["changed"], false);
     assert_eq!(site.puts(), puts);
+}
+
+const OWN: &str = "hydra.openid.id-token";
+
+/// The server signs with a key of its own, which nobody has pulled: ours is published first.
+#[test]
+fn the_first_rotation_onto_a_set_that_the_server_signs_with_publishes_first() {
+    for version in [Version::V1_11, Version::V26_2] {
+        let site = Site::new(version);
+        let theirs = site.hydra.token(OWN).expect("a token").kid;
+        site.ok(&format!("create api --alg RS256 --kid mine --now {START}"));
+        let schedule = SCHEDULE.replace("prod", &format!("prod:{OWN}"));
+        let first = site.ok(&format!("rotate api {schedule} --now {START}"));
+        assert_eq!(there(&site, OWN).get("mine"), Some(&false), "{first:#?}");
+        assert_eq!(site.hydra.token(OWN).expect("a token").kid, theirs);
+        // Nothing more is made while it waits.
+        let again = START + HOUR;
+        site.ok(&format!("rotate api {schedule} --now {again}"));
+        assert_eq!(here(&site, "api", again).len(), 1);
+        assert_eq!(site.hydra.token(OWN).expect("a token").kid, theirs);
+        let later = START + HOUR + 61;
+        site.ok(&format!("rotate api {schedule} --now {later}"));
+        assert_eq!(
+            site.hydra.token(OWN).expect("a token").kid,
+            site.kid("mine")
+        );
+        assert!(
+            there(&site, OWN).contains_key(plain(&theirs)),
+            "it stays published"
+        );
+    }
+}
+
+/// Tokens carry the kid: verifiers have to know the new one before.
+#[test]
+fn the_same_key_under_another_kid_is_published_first() {
+    let site = Site::newest();
+    site.ok(&format!("create api --kid old --now {START}"));
+    site.ok(&format!("push api prod:{OWN} --yes --now {START}"));
+    let mut key = site.local("api").remove(0);
+    key["kid"] = "new".into();
+    site.sandbox.write("new.json", key.to_string());
+    site.ok("set renamed new.json");
+    let schedule = SCHEDULE.replace("prod", &format!("prod:{OWN}"));
+    site.ok(&format!("rotate renamed {schedule} --now {START}"));
+    assert_eq!(there(&site, OWN).get("new"), Some(&false));
+    assert_eq!(signer(&site, OWN), "old");
+}
+
+/// Whatever a server does not take is no success.
+#[test]
+fn a_rotation_that_could_send_nothing_is_refused() {
+    let site = Site::newest();
+    site.ok(&format!("create api --alg ES256K --kid mine --now {START}"));
+    let run = site.run(&format!("rotate api {SCHEDULE} --json --now {START}"));
+    let refused = run.fails(4).json()["sets"][0]["pushed"]["refused"].clone();
+    assert_eq!(refused[0]["kid"], "mine");
+    site.run("push api prod --yes").fails(4);
+    site.ok(&format!("create api --alg ES256 --kid other --now {START}"));
+    for line in [
+        format!("rotate api {SCHEDULE} --now {START}"),
+        format!("push api prod --yes --now {START}"),
+    ] {
+        let partial = site.run(&line).fails(4);
+        assert!(partial.stderr.contains("(mine)"), "{partial:#?}");
+        assert_eq!(site.there("api"), ["other*"]);
+    }
 }

@@ -103,6 +103,8 @@ struct State {
     storage: Storage,
     plain_http: Option<PlainHttp>,
     forgets_writes: bool,
+    /// Whether a second passes with each call that reads.
+    seconds_pass: bool,
     /// The answers to the next writes, which are not carried out.
     rejections: VecDeque<Answer>,
     /// What another administrator puts into a set after the next read of it.
@@ -167,6 +169,7 @@ impl Hydra {
             storage: Storage::new(version, database),
             plain_http: None,
             forgets_writes: false,
+            seconds_pass: false,
             rejections: VecDeque::new(),
             change_between: None,
             changes_during: VecDeque::new(),
@@ -186,6 +189,11 @@ impl Hydra {
     /// Lets time pass for the database, whose `created_at` may be in whole seconds.
     pub fn advance(&self, seconds: u64) {
         lock(&self.state).storage.advance(seconds);
+    }
+
+    /// Lets a second pass with each call that reads, so that a client need not wait for it.
+    pub fn seconds_pass(&self) {
+        lock(&self.state).seconds_pass = true;
     }
 
     /// Replaces a set as a PUT of this document does.
@@ -298,6 +306,9 @@ impl Hydra {
 
 impl State {
     fn answer(&mut self, call: &Call) -> Answer {
+        if self.seconds_pass && call.method == "GET" {
+            self.storage.advance(1);
+        }
         if let Some(form) = self.plain_http {
             return self.refusal_of_plain_http(form);
         }
