@@ -391,3 +391,54 @@ impl fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::http::{Event, Watch};
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    /// A call may not wait for the name of a host longer than for a connection.
+    #[test]
+    fn resolving_a_name_has_a_limit() {
+        let connect_timeout = Duration::from_secs(7);
+        let endpoint = Endpoint {
+            name: "prod".into(),
+            base: Url::parse("https://h.example").unwrap(),
+            privacy: Privacy::Shown,
+            headers: Vec::new(),
+            traffic: Traffic::Public,
+            retries: Retries::USUAL,
+            trust: Trust::default(),
+        };
+        let options = Options {
+            connect_timeout,
+            timeout: Duration::from_secs(9),
+            allow_insecure_http: false,
+            now: 0,
+            notify: Rc::new(|_: Event| {}),
+            watch: Watch::default(),
+        };
+        let client = Client::new(endpoint, options);
+        let timeouts = client.agent().unwrap().config().timeouts();
+        assert_eq!(timeouts.resolve, Some(connect_timeout));
+        assert_eq!(timeouts.connect, Some(connect_timeout));
+        let said = |error: ureq::Error| {
+            let request = Request::get([""; 0]);
+            client
+                .error(&request, &client.server.base, &error)
+                .to_string()
+        };
+        use ureq::Timeout::{Connect, Global, RecvBody, Resolve};
+        for (limit, words) in [
+            (Resolve, "the name of the host was not resolved within 7 s"),
+            (Connect, "no connection within 7 s"),
+            (Global, "no complete answer within 9 s"),
+            (RecvBody, "no complete answer within 9 s"),
+        ] {
+            let error = said(ureq::Error::Timeout(limit));
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}
