@@ -28,13 +28,13 @@ pub struct Context {
     pub passphrases: Passphrases,
     /// Whether there was a word about a weak passphrase; one is enough.
     pub weak: Cell<bool>,
-    /// Whether the keystore's directory was looked at; once is enough.
+    /// True if the keystore's directory was checked in this run; once is enough.
     pub looked: Cell<bool>,
-    /// The option or variable that refuses sets which are not encrypted.
+    /// The option or variable that demands encrypted sets; `None` if neither is set.
     pub require_encrypted: Option<&'static str>,
-    /// What this run has changed, for an error that comes afterwards.
+    /// The changes of this run, for the hint of a later error.
     pub done: RefCell<Vec<String>>,
-    /// What the checks of private keys and certificates may still cost in this run.
+    /// The work that checks of private keys and certificates can still do in this run.
     pub checks: Budget,
     /// The moment at which the command began, in seconds since 1970.
     pub now: i64,
@@ -106,8 +106,8 @@ impl Context {
         Ok(opened)
     }
 
-    /// What opens an encrypted set and encrypts it again; `None` if the set is plain or does not
-    /// exist. Refuses a plain set if encryption is demanded.
+    /// Returns the passphrase and iteration count of an encrypted set; `None` if the set is plain or
+    /// does not exist. Refuses a plain set if encryption is demanded.
     pub fn protection(&self, name: &SetName) -> Result<Option<Protection>> {
         let encrypted = match self.store.read(name)? {
             Some(Stored::Encrypted(encrypted)) => encrypted,
@@ -121,8 +121,8 @@ impl Context {
         }))
     }
 
-    /// The same before a set is written that may be new. Refuses a new plain set, too, if encryption
-    /// is demanded.
+    /// Returns the same as [`protection`](Self::protection), for a set that may be new. Refuses a new
+    /// plain set, too, if encryption is demanded.
     pub fn protection_or_new(&self, name: &SetName) -> Result<Option<Protection>> {
         if let Some(demand) = self.demand()
             && !self.store.contains(name)?
@@ -136,8 +136,8 @@ impl Context {
         self.protection(name)
     }
 
-    /// Returns true if sets must be encrypted in this run: if that is required, or if a passphrase
-    /// was given.
+    /// Returns true if sets must be encrypted in this run, because of --require-encrypted or because a
+    /// passphrase was given.
     pub fn demands_encryption(&self) -> bool {
         self.demand().is_some()
     }
@@ -154,8 +154,8 @@ impl Context {
         }
     }
 
-    /// Accepts plain sets to read from: with a warning if a passphrase was given, and not at all if
-    /// encryption is required.
+    /// Warns about plain sets that are read if a passphrase was given. Refuses them with
+    /// --require-encrypted.
     pub fn accept_plain(&self, names: &[&str]) -> Result<()> {
         let (Some(demand), [_, ..]) = (self.demand(), names) else {
             return Ok(());
@@ -192,7 +192,7 @@ impl Context {
             .hint(self.or_without(&hint)))
     }
 
-    /// Why sets must be encrypted in this run; `None` if they need not be.
+    /// Returns why sets must be encrypted in this run; `None` if plain sets are accepted.
     fn demand(&self) -> Option<String> {
         let given = || self.passphrases.source();
         match self.require_encrypted {
@@ -201,7 +201,7 @@ impl Context {
         }
     }
 
-    /// A hint for a refused plain set, with the other way out if there is one.
+    /// Adds the alternative to a hint for a refused plain set, if there is one.
     fn or_without(&self, hint: &str) -> String {
         match self.require_encrypted {
             Some(_) => hint.to_owned(),
@@ -242,7 +242,7 @@ impl Context {
         );
     }
 
-    /// Warns once of a keystore that belongs to another user, or that others can put files into.
+    /// Warns once about a keystore that belongs to another user, or to which other users can write.
     pub fn warn_open_directory(&self) {
         if self.looked.replace(true) {
             return;
@@ -250,7 +250,8 @@ impl Context {
         match self.store.fault() {
             Some(Fault::Open(directory)) => {
                 let directory = directory.display();
-                let advice = format!("others can write into {directory}: chmod go-w {directory}");
+                let advice =
+                    format!("other users can write to {directory}: run `chmod go-w {directory}`");
                 self.out.warn(advice);
             }
             Some(Fault::Foreign(directory, owner)) => {
@@ -268,30 +269,31 @@ impl Context {
         }
     }
 
-    /// Warns of files that others have access to, once for all of them.
+    /// Warns about files to which other users have access, with one warning for all of them.
     pub fn warn_open(&self, paths: &[String]) {
         match paths {
             [] => {}
             [path] => {
-                let advice = format!("others have access to {path}: chmod 600 {path}");
+                let advice = format!("other users have access to {path}: run `chmod 600 {path}`");
                 self.out.warn(advice);
             }
             [path, ..] => {
                 let more = paths.len() - 1;
-                let advice =
-                    format!("others have access to {path} and {more} more: chmod 600 them");
+                let advice = format!(
+                    "other users have access to {path} and {more} more: run `chmod 600` on them"
+                );
                 self.out.warn(advice);
             }
         }
     }
 
-    /// Remembers what was changed, for an error that comes afterwards.
+    /// Remembers a change, for the hint of a later error.
     pub fn did(&self, what: impl Into<String>) {
         self.done.borrow_mut().push(what.into());
     }
 
-    /// Completes the result of a command. An error to print says what was changed before it; what
-    /// failed after a change was in place becomes an error.
+    /// Completes the result of a command. If the result cannot be printed, the error says what has
+    /// changed. If a change cannot be flushed to the disk, that becomes an error.
     pub fn finish(&self, result: Result<()>) -> Result<()> {
         const SHOWN: usize = 5;
         let done = self.done.take();
@@ -306,10 +308,7 @@ impl Context {
                 format!(", and {more} more")
             };
             let shown = &done[..done.len().min(SHOWN)];
-            error.hint(format!(
-                "this is done all the same: {}{more}",
-                shown.join(", ")
-            ))
+            error.hint(format!("already done: {}{more}", shown.join(", ")))
         });
         match (result, self.store.trouble()) {
             (Err(error), Some(trouble)) => {

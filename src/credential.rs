@@ -76,7 +76,7 @@ pub fn file(path: &Path) -> Result<Content> {
     })
 }
 
-/// Runs a shell command and returns what it prints; its standard error is the user's.
+/// Runs a shell command and returns its standard output. Its standard error is shown to the user.
 ///
 /// The command inherits the environment without the passphrase and without the variables in
 /// `secrets`, so that one secret never reaches the program that fetches another.

@@ -53,7 +53,7 @@ impl Kind {
     }
 }
 
-/// What callers need to know about some failures beside their kind.
+/// A reason of a failure that callers act on, in addition to its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The system denies access to a file.
@@ -62,7 +62,7 @@ pub enum Reason {
     Output,
     /// A call to a server was sent and got no answer: the server may have carried it out.
     Unanswered,
-    /// Somebody else changed a set on a server: read it and plan again.
+    /// Somebody else changed a set on a server. Read it and plan again.
     Overtaken,
 }
 
@@ -74,7 +74,7 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     cause: Option<anyhow::Error>,
-    /// What the message begins with or names, so that no caller names it again.
+    /// The subject that the message already names, so that no caller adds it again.
     subject: Option<String>,
 }
 
@@ -146,14 +146,14 @@ impl Error {
         self
     }
 
-    /// Adds the reason that callers look for.
+    /// Sets the reason that callers act on.
     pub fn because(mut self, reason: Reason) -> Self {
         self.reason = Some(reason);
         self
     }
 
-    /// Puts what the error is about in front of the message: `subject: message`. A message that
-    /// names the same subject already stays as it is.
+    /// Puts the subject in front of the message: `subject: message`. Does nothing if the message already
+    /// names that subject.
     pub fn about(mut self, subject: impl fmt::Display) -> Self {
         let subject = subject.to_string();
         if self.subject.as_ref() != Some(&subject) {
@@ -163,7 +163,7 @@ impl Error {
         self
     }
 
-    /// Declares that the message names its subject already.
+    /// Declares that the message already names this subject.
     pub fn names(mut self, subject: impl fmt::Display) -> Self {
         self.subject = Some(subject.to_string());
         self

@@ -1,10 +1,10 @@
-//! Signals that end the program: what is said before the end, and a terminal that is left as it was.
+//! Handles signals that end the program: prints a last message and restores the terminal.
 
 use std::io;
 use std::process;
 use std::sync::{Mutex, PoisonError};
 
-/// Added to the number of a signal it makes the exit code of a program that the signal ended.
+/// The exit code of a program that a signal ended is this number plus the number of the signal.
 const BY_SIGNAL: i32 = 128;
 
 /// The number of SIGINT, which Ctrl-C sends.
@@ -13,20 +13,20 @@ const INTERRUPT: i32 = 2;
 /// What is said before the end.
 static LAST_WORDS: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 
-/// Has something said when SIGINT or SIGTERM ends the program.
+/// Prints a message when SIGINT or SIGTERM ends the program.
 pub fn last_words(say: impl Fn() + Send + 'static) {
     *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(say));
     #[cfg(unix)]
     signals::handle(signals::ENDING);
 }
 
-/// Reads a secret from the terminal, which shows nothing of it. Whatever ends that, the terminal is
-/// as it was before: Ctrl-C, or a signal from outside.
+/// Reads a secret from the terminal without showing it. The terminal is restored afterwards, even after
+/// Ctrl-C or another signal.
 pub fn while_asking<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     #[cfg(unix)]
     let _guard = signals::guard_terminal();
     match ask() {
-        // Ctrl-C is a character here and no signal.
+        // The terminal is in raw mode, where Ctrl-C is a character and not a signal.
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {
             process::exit(BY_SIGNAL + INTERRUPT)
         }
@@ -68,7 +68,7 @@ mod signals {
         }
     }
 
-    /// Has the terminal put back as it is now by every signal that ends the program.
+    /// Restores the current settings of the terminal when a signal ends the program.
     pub fn guard_terminal() -> Guard {
         let settings = open_terminal().ok().and_then(|terminal| {
             let settings = tcgetattr(&terminal).ok()?;
@@ -88,7 +88,7 @@ mod signals {
         let mut handled = lock(&HANDLED);
         let new = signals.iter().filter(|signal| handled.insert(**signal));
         let new: Vec<i32> = new.copied().collect();
-        // Where signals cannot be handled, they do what they do by default.
+        // If a signal cannot be handled, its default action applies.
         let Ok(mut signals) = Signals::new(new) else {
             return;
         };
@@ -102,7 +102,7 @@ mod signals {
     fn end(signal: i32) {
         if let Some((terminal, settings)) = &*lock(&TERMINAL) {
             let _ = tcsetattr(terminal, OptionalActions::Now, settings);
-            // The cursor is still in the line of the prompt.
+            // The cursor is still on the line of the prompt.
             let _ = writeln!(&*terminal);
         } else if let Some(say) = &*lock(&LAST_WORDS) {
             say();

@@ -44,8 +44,8 @@ impl Passphrases {
         self.file.as_deref() == Some(credential::STANDARD_INPUT)
     }
 
-    /// The option or variable that gives a passphrase, without reading it; `None` if there is none.
-    /// A passphrase that is given demands that the set is encrypted.
+    /// Returns the option or variable that gives a passphrase, without reading it; `None` if there is
+    /// none. A given passphrase demands encrypted sets.
     pub fn source(&self) -> Option<&'static str> {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match () {
@@ -141,7 +141,7 @@ fn from_file(path: &str, out: &Output) -> Result<Secret<String>> {
     let content = credential::file(Path::new(path))?;
     if content.is_open {
         out.warn(format!(
-            "{path} holds a passphrase and others have access to it: run `chmod 600 {path}`"
+            "{path} holds a passphrase and other users have access to it: run `chmod 600 {path}`"
         ));
     }
     credential::first_line(&content.octets, path)

@@ -26,7 +26,7 @@ impl Prompt {
         !self.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Returns true if a confirmation is asked for on the terminal, and not given with --yes.
+    /// Returns true if confirmations are asked for on the terminal, because --yes was not passed.
     pub fn asks(&self) -> bool {
         !self.yes && self.can_ask()
     }
@@ -38,7 +38,7 @@ impl Prompt {
         }
         if !self.can_ask() {
             return Err(Error::refused(format!("not confirmed: {what}"))
-                .hint("--yes confirms it where nobody can be asked"));
+                .hint("pass --yes to confirm without a terminal"));
         }
         out.ask(&format!("{what}. Go on? [y/N]"));
         let mut answer = String::new();

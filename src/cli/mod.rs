@@ -28,8 +28,8 @@ use std::time::Duration;
 
 /// Create, keep, check and publish JSON Web Key Sets.
 ///
-/// Keys lie in a local keystore of JWK Set files, plain or encrypted. Private keys leave it only when
-/// asked for with --private.
+/// The keys are in a local keystore of JWK Set files, plain or encrypted. Private keys are printed and
+/// exported only with --private.
 #[derive(Debug, Parser)]
 #[command(
     name = "jwks",
@@ -66,7 +66,7 @@ pub enum When {
     Never,
 }
 
-/// The variable that refuses sets which are not encrypted, as --require-encrypted does.
+/// The environment variable that stands for --require-encrypted.
 const REQUIRE_ENCRYPTED: &str = "JWKS_REQUIRE_ENCRYPTED";
 
 /// The flags that every command understands.
@@ -99,16 +99,16 @@ pub struct Global {
     #[arg(long, global = true)]
     pub no_input: bool,
 
-    /// Confirm beforehand what would be asked
+    /// Answer yes to every question
     #[arg(short, long, global = true)]
     pub yes: bool,
 
-    /// A file with the passphrase of encrypted sets on its first line; - is standard input. Plain sets
-    /// are not written then [default: JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE, or asked for]
+    /// Read the passphrase of encrypted sets from the first line of FILE; - is standard input. Plain
+    /// sets are then refused [default: JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE, or the terminal]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub passphrase_file: Option<String>,
 
-    /// A command that prints that passphrase
+    /// A command that prints the passphrase
     #[arg(long, global = true, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
     #[arg(conflicts_with = "passphrase_file")]
     pub passphrase_command: Option<String>,
@@ -117,11 +117,11 @@ pub struct Global {
     #[arg(long, global = true)]
     pub require_encrypted: bool,
 
-    /// How long to wait for another jwks that is writing
+    /// How long to wait for another jwks process that is writing
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
     pub lock_wait: u64,
 
-    /// The time that counts as now, for simulations and tests: as in --exp of create
+    /// Use this time as the current time, for simulations and tests; the format is that of --exp
     // The manual shows only the long help of an argument that the short help hides.
     #[arg(
         long_help = "The time that counts as now, for simulations and tests: as in --exp of create"
@@ -297,7 +297,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
     })
 }
 
-/// Returns true if a variable is set, to anything but nothing, 0, no or false.
+/// Returns true if an environment variable is set, and is not empty, 0, no or false.
 fn is_on(variable: &str) -> bool {
     let value = std::env::var_os(variable).unwrap_or_default();
     !["", "0", "no", "false"].iter().any(|off| value == *off)

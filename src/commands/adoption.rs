@@ -1,5 +1,4 @@
-//! How `pull` and `set` take in keys of others: the options they share, what they tell, and what
-//! they ask.
+//! The options, warnings and questions that `pull` and `set` share when they take in foreign keys.
 
 use super::report::{list_names, loss_in_words};
 use crate::context::Context;
@@ -10,14 +9,14 @@ use crate::keyset::merge::{KeyName, Merged};
 use clap::Args;
 use serde::Serialize;
 
-/// The options for keys of others.
+/// The options for foreign keys.
 #[derive(Debug, Args)]
 pub struct AdoptionArgs {
     /// Take private and symmetric keys from a server that only publishes keys
     #[arg(long)]
     private: bool,
 
-    /// Take these members for keys whose private part is in the set, such as exp or alg,use
+    /// Let the source change these members of your own keys, such as exp or alg,use
     #[arg(long, value_name = "MEMBER,…", value_delimiter = ',')]
     pub take: Vec<String>,
 }
@@ -28,7 +27,7 @@ impl AdoptionArgs {
         check_takable(&self.take)
     }
 
-    /// What is done with the private parts that a publisher sends.
+    /// Returns whether to take the private parts that a publisher sends.
     pub fn private_parts(&self) -> PrivateParts {
         match self.private {
             true => PrivateParts::Take,
@@ -37,14 +36,14 @@ impl AdoptionArgs {
     }
 }
 
-/// A key of the set that is said otherwise elsewhere.
+/// A key of the set, and its members that differ at the source.
 #[derive(Debug, Serialize)]
 pub struct Differing {
     kid: String,
     members: Vec<String>,
 }
 
-/// The keys that are said otherwise elsewhere, for JSON output.
+/// Returns the keys that differ at the source, for JSON output.
 pub fn differing(merged: &Merged) -> Vec<Differing> {
     let differing = merged.differing.iter();
     let differing = differing.map(|(name, members)| Differing {
@@ -54,7 +53,7 @@ pub fn differing(merged: &Merged) -> Vec<Differing> {
     differing.collect()
 }
 
-/// Warns of what a document lost on its way in.
+/// Warns about the keys and members that were left out of a document.
 pub fn warn_of_losses(ctx: &Context, source: &str, foreign: &Foreign) {
     for (keys, what) in [
         (
@@ -76,7 +75,7 @@ pub fn warn_of_losses(ctx: &Context, source: &str, foreign: &Foreign) {
     }
 }
 
-/// Warns of members that the set keeps although others say otherwise.
+/// Warns about the members that differ at the source and that the set keeps.
 pub fn warn_of_differences(ctx: &Context, source: &str, merged: &Merged) {
     const SHOWN: usize = 20;
     for (name, members) in merged.differing.iter().take(SHOWN) {
@@ -92,14 +91,14 @@ pub fn warn_of_differences(ctx: &Context, source: &str, merged: &Merged) {
     }
 }
 
-/// What a person must agree to before keys are taken in; nothing where nobody needs to be asked.
+/// The changes that the user must confirm before keys are taken in; empty if there are none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Consent {
     parts: Vec<String>,
 }
 
 impl Consent {
-    /// What has to be confirmed of a merge, and of the loss of keys.
+    /// Collects the changes of a merge, and the losses, that must be confirmed.
     pub fn of(merged: &Merged, source: &str, lost: &[Key]) -> Consent {
         let mut parts = Vec::new();
         if !merged.private.is_empty() {
@@ -120,7 +119,7 @@ impl Consent {
         Consent { parts }
     }
 
-    /// Asks for it.
+    /// Asks the user to confirm the changes, if there are any.
     pub fn ask(&self, ctx: &Context, set: &str) -> Result<()> {
         match self.parts.is_empty() {
             true => Ok(()),

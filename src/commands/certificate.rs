@@ -21,8 +21,8 @@ pub struct CertificateArgs {
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
 
-    /// How many days the certificate is valid; 365 by default. It is valid from the nbf of the key, or
-    /// from now; a key with an exp decides the end itself
+    /// How many days the certificate is valid, from the nbf of the key or from now; ignored if the key
+    /// has an exp [default: 365]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: Option<u32>,
@@ -59,8 +59,8 @@ pub struct Maker {
 }
 
 impl Maker {
-    /// Makes a certificate for a private key, signed with it. It is valid from the key's `nbf`, or from
-    /// now, to the key's `exp`, or for `--days`.
+    /// Makes a certificate for a private key and signs it with that key. The certificate is valid from
+    /// the key's `nbf`, or from now, to the key's `exp`, or for `--days`.
     pub fn certify(&self, members: &Members) -> Result<Certificate> {
         let seconds = i64::from(self.days.unwrap_or(DAYS)) * DAY;
         let validity = validity_of(members, self.now, seconds);

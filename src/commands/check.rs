@@ -70,7 +70,7 @@ struct Row<'a> {
     message: &'a str,
 }
 
-/// The most findings that are printed. There is a count of the others.
+/// The most findings that are printed; of the others only the number is.
 const MOST_SHOWN: usize = 1000;
 
 /// The longest kid that is printed in full, in characters.
@@ -79,7 +79,7 @@ const LONGEST_KID: usize = 1000;
 #[derive(Serialize)]
 struct Report<'a> {
     findings: Vec<Row<'a>>,
-    /// How many findings are not among them.
+    /// The number of findings that are left out.
     #[serde(skip_serializing_if = "is_zero")]
     more: usize,
     errors: usize,
@@ -139,8 +139,8 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     Ok(())
 }
 
-/// The findings to print, in the order of the set. Where there are too many, errors go before
-/// warnings and warnings before notes.
+/// Returns the findings to print, in the order of the set. If there are too many, errors are kept before
+/// warnings, and warnings before notes.
 fn most_severe(findings: &[Located]) -> Vec<&Located> {
     let mut shown: Vec<_> = findings.iter().collect();
     if shown.len() <= MOST_SHOWN {
@@ -221,7 +221,7 @@ pub fn with_target<T>(
                 return then(&set);
             }
         }
-        // What is checked has to be what the passphrase protects.
+        // Check the keys that the passphrase protects, and not a plain set in their place.
         if need == Need::Everything {
             ctx.demand_encryption(name)?;
         }

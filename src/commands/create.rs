@@ -97,7 +97,7 @@ pub struct CreateArgs {
     #[arg(long, value_name = "SOURCE", default_value = "thumbprint")]
     kid_from: KidFrom,
 
-    /// How many keys; only the last of them is active
+    /// The number of keys to create; only the last one is active
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
@@ -111,7 +111,7 @@ pub struct CreateArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
 
-    /// Give each key a self-signed certificate, as x5c and x5t#S256. It is valid from --nbf, or from
+    /// Give each key a self-signed certificate, as x5c and x5t#S256; it is valid from --nbf, or from
     /// now, to --exp, or for --days
     #[arg(long, conflicts_with = "remote")]
     x509: bool,
@@ -175,7 +175,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
                 let first = set.keys.len();
                 let created = add(set, keys, args, ctx.now)?;
                 let positions: Vec<usize> = (first..set.keys.len()).collect();
-                // Keys that hold a private part take each other's place; the others do not sign.
+                // Only keys with a private part can sign, so only they take over from each other.
                 let states = |set: &KeySet| lifecycle::states(set, ctx.now);
                 Ok((created, succession(set, &positions, states).takeovers))
             })?;
@@ -196,7 +196,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     report(ctx, name.as_str(), &created, &takeovers, &status)
 }
 
-/// Says before the keys are made that only one of several can be active.
+/// Warns, before several keys are made, that only the last one is active.
 fn warn_of_born_retired(ctx: &Context, number: u32) {
     if number > 1 {
         let others = number - 1;

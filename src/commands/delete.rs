@@ -29,10 +29,10 @@ Examples:
 
 /// Delete keys or a whole set
 ///
-/// The command shows what will be lost, and asks on a terminal; pass --yes to confirm without one. If
-/// another key signs in place of a deleted one, it says which. Pass --force to delete the keys without
-/// which no key of the set signs; a whole set with such keys needs it only with --yes. A key is named in
-/// full: the first characters of a kid could mean another key the second time.
+/// Shows what will be lost, and asks for a confirmation. Pass --yes to confirm without a terminal. If
+/// another key signs in place of a deleted one, the command names it. If no key of the set would sign
+/// any more, pass --force, too; on a terminal, the deletion of a whole set does not need it. Name keys by
+/// their full kid or thumbprint: a prefix could match another key the next time.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {
@@ -52,7 +52,7 @@ pub struct DeleteArgs {
     #[arg(long)]
     if_exists: bool,
 
-    /// Delete active signing keys even if no key of the set signs without them
+    /// Delete the keys even if no key of the set signs afterwards
     #[arg(short, long)]
     force: bool,
 
@@ -93,11 +93,11 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let set = document.parse()?;
     let states = lifecycle::states(&set, ctx.now);
     let positions = chosen(args, &args.kids, name.as_str(), &set, &states)?;
-    // A public key, however new, takes the place of no signer.
+    // A public key never takes over from a signer, however new it is.
     let succession = succession(&set, &positions, |set| lifecycle::states(set, ctx.now));
     let going = describe(&set, &states, &positions);
     if args.is_whole() {
-        // A list of kids that happens to be empty names the whole set: scripts say that they mean it.
+        // A script whose list of kids is empty names the whole set by mistake, so it must pass --force.
         if succession.ends_signing && !args.force && !ctx.prompt.asks() {
             let message =
                 format!("set {name} would be deleted, with no active signing key left: {going}");
@@ -146,7 +146,7 @@ impl DeleteArgs {
     }
 }
 
-/// The positions of the keys to delete. A name stands for every entry of its key.
+/// Returns the positions of the keys to delete. A name matches every entry of its key.
 fn chosen(
     args: &DeleteArgs,
     kids: &[String],
@@ -183,7 +183,7 @@ fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Re
     if succession.ends_signing && !args.force {
         return Err(
             Error::refused(format!("set {name} would have no active signing key left"))
-                .hint("create its successor first: jwks create; or insist with --force"),
+                .hint("run `jwks create` to create its successor first, or pass --force"),
         );
     }
     let takeovers = succession.takeovers.iter();

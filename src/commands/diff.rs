@@ -20,9 +20,9 @@ Examples:
 
 /// Show what differs between a set and a server's
 ///
-/// Keys are compared by thumbprint, and by the members that the server keeps and a push or an export
-/// sends. Order makes no difference, nor do members that stay in the keystore, the dates of keys that
-/// have none there, and symmetric, unusable or expired keys that are only here.
+/// Keys are compared by thumbprint, and by the members that the server keeps and that a push or an
+/// export sends. The order of keys is ignored, and so are members that stay in the keystore, dates that
+/// the server does not have, and symmetric, unusable or expired keys that only the keystore has.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArgs {
@@ -68,7 +68,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
     let (remote, there) = split_name(&args.remote);
     let server = args.connection.open(ctx, remote)?;
-    // Only a server that signs gets private parts; all else can be compared without a passphrase.
+    // Only a server that signs gets private parts; other servers need no passphrase.
     let document = match server.kind.storage.signs() {
         true => ctx.load(&name)?,
         false => ctx.look(&name)?,

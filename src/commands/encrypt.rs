@@ -47,10 +47,10 @@ pub struct EncryptArgs {
 }
 
 impl EncryptArgs {
-    /// Refuses iterations of a set that is not to be encrypted.
+    /// Refuses --p2c without --encrypt.
     pub fn check(self) -> Result<()> {
         match self.iterations.p2c.is_some() && !self.encrypt {
-            true => Err(Error::usage("--p2c is for --encrypt")),
+            true => Err(Error::usage("--p2c requires --encrypt")),
             false => Ok(()),
         }
     }

@@ -99,8 +99,8 @@ const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 
 /// Write a set or a key for others: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
-/// The public form unless --private. A public export leaves out expired keys, keys without a public
-/// form, and dates. A file that has the content already is not written again. Encrypted files and
+/// Without --private, the public form is written. It leaves out expired keys, keys without a public
+/// form, and dates. An export that has not changed is not written again. Encrypted files and
 /// self-signed certificates differ each time, so they are always written.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -7,7 +7,7 @@ use crate::keystore::log::{Change, Verb};
 use crate::output::{Narrow, Tone};
 use clap::Args;
 
-/// The most changes that a table shows: more of them would take long to lay out, and nobody reads them.
+/// The most changes that a table shows; the layout of a larger table takes long.
 const MOST_ROWS: usize = 10_000;
 
 const EXAMPLES: &str = "\
@@ -19,8 +19,8 @@ Examples:
 /// Show what was done with the keys, oldest first
 ///
 /// The keystore's log has a line for each key that was created, added, updated, removed, or pushed to
-/// a server. A command that prints or exports private keys adds one line before it does, with all
-/// of their kids. Changes with --remote are logged too. The log holds names and thumbprints, never
+/// a server. A command that prints or exports private keys first adds one line with all of their
+/// kids. Changes with --remote are logged, too. The log holds names and thumbprints, never
 /// a secret, and no thumbprint of a symmetric key. It keeps the lines of deleted sets. The log is no
 /// proof: whoever can write to the keystore can change it.
 #[derive(Debug, Args)]
@@ -103,7 +103,7 @@ fn key(change: &Change) -> Option<String> {
     }
 }
 
-/// The server, the note and the names of several keys, as far as there are any.
+/// Joins the server, the note and the names of several keys; `None` if there are none of them.
 fn more(change: &Change) -> Option<String> {
     let kids = (!change.kids.is_empty()).then(|| list_names(&change.kids));
     let more = [change.remote.clone(), change.note.clone(), kids];

@@ -13,7 +13,7 @@ Examples:
   $ jwks passwd payments --passphrase-file passphrase.txt --new-passphrase-file next.txt
   $ jwks passwd payments --passphrase-file passphrase.txt --remove";
 
-/// Encrypt a set at rest, change its passphrase, or remove it
+/// Encrypt a set, or change or remove its passphrase
 ///
 /// The file becomes a JWE that any JOSE tool opens with the passphrase (RFC 7517 section 7). The
 /// public keys stay readable in its header: what needs no secret asks for no passphrase. Where none

@@ -62,7 +62,7 @@ impl PasswordArgs {
         let content = credential::file(path.as_ref())?;
         if content.is_open {
             ctx.out.warn(format!(
-                "{path} holds a password and others have access to it: run `chmod 600 {path}`"
+                "{path} holds a password and other users have access to it: run `chmod 600 {path}`"
             ));
         }
         credential::first_line(&content.octets, path).map(Some)

@@ -35,12 +35,13 @@ const PULLED: &str = "pulled";
 
 /// Take a server's set into the keystore
 ///
-/// Keys are merged by thumbprint. A key that is here already keeps its private part and every
-/// member that the server does not know. A key whose private part is here also keeps its kid, alg,
-/// use, key_ops, dates and certificates: what the server says otherwise is shown, and --take takes
-/// it. A server that publishes keys (url, oidc, clerk, an address) gives no private keys unless
-/// --private. New private keys, and a change of the key that signs, are shown and asked. Keys that
-/// only the keystore has stay unless --prune. Invalid keys are taken as they are, and flagged.
+/// Keys are merged by thumbprint. A key of the set keeps its private part and every member that the
+/// server does not have. If its private part is in the set, it also keeps its kid, alg, use, key_ops,
+/// dates and certificates: jwks warns if they differ on the server, and --take takes them. From a
+/// server that publishes keys (url, oidc, clerk, an address), private keys are taken only with
+/// --private. Before the server brings in a private key or changes which key signs, jwks asks. Keys
+/// that the server does not have stay in the set unless you pass --prune. Invalid keys are taken
+/// unchanged, and listed as invalid.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PullArgs {
@@ -170,7 +171,7 @@ fn pull(
     let foreign = Foreign::of_server(incoming, kind.origin, storage, private);
     warn_of_losses(ctx, &source, &foreign);
     let taken = |set: &mut KeySet| take_in(ctx, set, &foreign, &there_are, args);
-    // A first look without the lock: nobody waits for an answer.
+    // Ask without the lock, so that no other process waits for an answer.
     let (expected, lost) = taken(&mut expected)?;
     warn_of_differences(ctx, &source, &expected);
     let asks = args.prune || lost.iter().any(holds_secret);
@@ -213,7 +214,7 @@ fn pull(
     Ok(report)
 }
 
-/// Takes keys in, prunes if asked to, and returns what is lost by it.
+/// Takes keys in, prunes if asked to, and returns the keys that are lost.
 fn take_in(
     ctx: &Context,
     set: &mut KeySet,

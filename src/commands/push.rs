@@ -27,13 +27,13 @@ Examples:
 /// Send a set to a server
 ///
 /// Shows what would be sent, and asks. A server that signs gets the private part of the active
-/// signing keys, and every other key public only: so verifiers know a key before it signs, and
-/// after. Symmetric keys are sent only if --kid names them, expired keys never. Keys that only the
-/// server has stay there unless you pass --prune. A second push with nothing new sends nothing.
-/// What was sent is read back and compared.
+/// signing keys. All other keys are sent public only, so that verifiers know a key before it signs and
+/// after. Symmetric keys are sent only if --kid names them, and expired keys never. Keys that only the
+/// server has stay there unless you pass --prune. If nothing has changed, nothing is sent. After a
+/// write, the set is read back and compared.
 ///
-/// If the server does not take some of the keys, the others are sent, and push exits with 4. It
-/// also exits with 4, and sends nothing, if the server could not sign its own tokens afterwards.
+/// If the server does not accept some of the keys, the others are sent, and push exits with 4. If the
+/// server could not sign its own tokens afterwards, nothing is sent, and push exits with 4.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PushArgs {
@@ -41,7 +41,7 @@ pub struct PushArgs {
     #[arg(value_name = "SET", required_unless_present = "all")]
     set: Option<String>,
 
-    /// The remote, and the set's name there where it is another
+    /// The remote, and the name of the set there if it differs
     #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
     remote: Option<String>,
 
@@ -49,7 +49,7 @@ pub struct PushArgs {
     #[arg(long, value_name = "REMOTE", conflicts_with_all = ["set", "remote", "kids"])]
     all: Option<String>,
 
-    /// Send this key only; may stand several times
+    /// Send only this key; can be repeated
     #[arg(
         long = "kid",
         id = "kids",
@@ -67,15 +67,15 @@ pub struct PushArgs {
     #[arg(long)]
     private_all: bool,
 
-    /// Take keys away from the server that the set does not have
+    /// Delete server keys that are not in the set
     #[arg(long)]
     prune: bool,
 
-    /// Send keys of the algorithm Ed25519 as EdDSA, the only name that Hydra knows for it
+    /// Send keys with alg Ed25519 as EdDSA, the only name that Hydra accepts
     #[arg(long)]
     ed25519_as_eddsa: bool,
 
-    /// Send the set even if that leaves a server of tokens (Hydra 1.x) without a private key
+    /// Send the set even if Hydra 1.x would have no private key left to sign its tokens
     #[arg(short, long)]
     force: bool,
 
@@ -124,7 +124,7 @@ fn push(
     there: &str,
 ) -> Result<Report> {
     server.kind.require(Operation::SetSet)?;
-    // A set that was swapped for a plain one must not become the server's.
+    // If somebody replaced the encrypted set with a plain one, its keys must not reach the server.
     ctx.demand_encryption(name)?;
     let target = format!("{}:{there}", server.name);
     let mut shown = None;
@@ -133,8 +133,8 @@ fn push(
     })
 }
 
-/// Plans a push and carries it out. `shown` are the keys that go away by an earlier plan: no other
-/// ones do.
+/// Plans a push and carries it out. `shown` holds the keys that an earlier plan removes; it is an error
+/// if this plan removes another one.
 fn push_once(
     ctx: &Context,
     args: &PushArgs,
@@ -227,7 +227,8 @@ fn push_once(
     Ok(report)
 }
 
-/// Warns of the keys that the server does not take, and of those that could sign and do not say so.
+/// Warns about the keys that the server does not accept, and about key pairs that have neither use nor
+/// alg and so do not sign.
 pub(super) fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &Plan) {
     for (key, why) in &plan.refused {
         let key = key.handle().unwrap_or("without a kid");
@@ -326,7 +327,7 @@ pub(super) fn signer_in_words(plan: &Plan) -> Option<String> {
         (None, _) => format!("{kid} signs there as before"),
         (Some(_), None) => format!("{kid} signs there after this"),
         (Some(_), Some(old)) => format!(
-            "{kid} signs there after this; it is the key {old}, so tokens carry another kid at once"
+            "{kid} signs there after this; it is the key {old} under another kid, so tokens carry the new kid at once"
         ),
     })
 }

@@ -43,7 +43,7 @@ impl<'a> Record<'a> {
         self.write(verb, Some(note), keys)
     }
 
-    /// Adds keys that are about to be given out with their private part, in one line.
+    /// Adds one line for keys whose private parts are about to be printed or exported.
     pub fn exported(mut self, note: Option<&str>, keys: &[&Key]) -> Self {
         let mut one =
             Record::of(self.ctx, self.whose).write(Verb::Exported, note, keys.iter().copied());
@@ -98,8 +98,8 @@ impl<'a> Record<'a> {
         self
     }
 
-    /// Writes it all into the log, and remembers it for the end of the run. A log that cannot be
-    /// written stops nothing: a warning says so. A record without a change touches nothing.
+    /// Appends the changes to the log, and remembers them for the end of the run. If the log cannot be
+    /// written, this only warns. Without changes nothing is written.
     pub fn append(self) {
         let is_export = |change: &Change| change.verb == Verb::Exported;
         for change in self.changes.iter().filter(|change| !is_export(change)) {

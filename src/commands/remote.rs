@@ -69,8 +69,8 @@ struct AddArgs {
     #[arg(value_parser = PossibleValuesParser::new(KINDS.iter().map(|kind| kind.name)))]
     kind: String,
 
-    /// The address: of Hydra's admin API, of Apinizer's manager, or of a JWK Set; {token} if the
-    /// address of a JWK Set is itself a secret, such as a presigned one
+    /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set; {token} if the whole
+    /// address is a secret, such as a presigned one
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
 

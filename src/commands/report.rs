@@ -101,8 +101,8 @@ pub fn note_left_out(out: &Output, left_out: &str) {
     }
 }
 
-/// Warns about parts of documents that were left out, by the documents' names. Not all of a hostile
-/// document's thousands are shown.
+/// Warns about parts of documents that were left out, with the names of the documents. The number of
+/// warnings is bounded, because a hostile document can have thousands of parts.
 pub fn warn_left_out<S: AsRef<str>>(ctx: &Context, documents: &[S], notes: &[Note]) {
     const SHOWN: usize = 20;
     for (position, note) in notes.iter().take(SHOWN) {

@@ -33,7 +33,7 @@ Examples:
   $ jwks rotate api --compromised first
   $ jwks rotate api --every 30d --push prod";
 
-/// Bring sets to where their schedules say that they should be now
+/// Rotate keys on schedule
 ///
 /// In each line (the keys with the same use and algorithm) the key that signs is followed by a new
 /// one: staged before, so that verifiers know it when it begins to sign; and kept after, so that its
@@ -141,7 +141,8 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
     }
 }
 
-/// The saved schedules. An emergency does not wait for a file of schedules to be mended.
+/// Reads the saved schedules. With --compromised, a damaged file is only a warning: taking the key out
+/// cannot wait until the file is corrected.
 fn schedules(ctx: &Context, args: &RotateArgs) -> Result<Schedules> {
     match ctx.store.schedules() {
         Err(error) if !args.compromised.is_empty() && !args.save => {
@@ -153,7 +154,7 @@ fn schedules(ctx: &Context, args: &RotateArgs) -> Result<Schedules> {
     }
 }
 
-/// The saved schedule of a set, under the same rule.
+/// Reads the saved schedule of a set; the same rule applies to a damaged file.
 fn saved_schedule(
     ctx: &Context,
     args: &RotateArgs,
@@ -234,7 +235,7 @@ fn rotate_set(
     report: &mut Report,
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
-    // A passphrase that was given opens the set even if there is nothing to do.
+    // A given passphrase decrypts the set even if there is nothing to do, which shows that it is right.
     match args.dry_run || !ctx.demands_encryption() {
         true => ctx.demand_encryption(name)?,
         false => drop(ctx.protection(name)?),

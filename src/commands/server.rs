@@ -18,14 +18,14 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The most times that a command reads, plans and writes a set that others write to as well.
+/// How often a command plans and writes a set, in all, if somebody else changes the set meanwhile.
 const ATTEMPTS: u32 = 5;
 
 /// The options of every command that may speak to a server.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Remote options")]
 pub struct ConnectionArgs {
-    /// The time limit for resolving the name of the server, and for connecting to it
+    /// The time limit for name resolution, and for connecting
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     connect_timeout: u64,
@@ -185,8 +185,8 @@ pub fn for_each_set<N: Display, R: Serialize>(
     Err(Error::of(kind, format!("{number} not {done}: {failed}")))
 }
 
-/// Reads a set on a server, plans and writes, and does so again if somebody else changed the set in
-/// between. After five times that is an error.
+/// Reads a set on a server, plans and writes. If somebody else changed the set meanwhile, it starts
+/// again, for at most five tries in all; then it returns an error.
 pub fn until_written<T>(
     ctx: &Context,
     target: &str,

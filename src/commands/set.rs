@@ -43,20 +43,20 @@ Examples:
 /// The format of a file is detected from its content: a JWK or JWK Set; PEM and DER with keys in
 /// PKCS#8, PKCS#1 and SEC1, encrypted or not, certificates and certification requests; a PKCS#12 or
 /// JKS keystore; an OpenSSH private key or public keys; a Kubernetes Secret or ConfigMap. A
-/// certificate joins its key, with the chain above it, as x5c and x5t#S256, even if the two are in
-/// different files. The kid of a key that is no JWK is its thumbprint; --kid names it.
+/// certificate and its chain are added to their key as x5c and x5t#S256, even from another file. A
+/// key that is not a JWK gets its thumbprint as kid, unless you pass --kid.
 ///
-/// A PEM block, alias, manifest entry or line that cannot be used is left out with a warning. Keys
-/// are checked first. A member that is broken beside a good key, such as a date in milliseconds, is
-/// left out with a warning; but a private key keeps a broken use, alg or key_ops, and does not sign
-/// until --use, --alg or --key-ops says what it is for. --allow-invalid keeps everything as it came.
+/// A PEM block, alias, manifest entry or line that cannot be used is left out with a warning. Invalid
+/// keys are refused. A broken member of a good key, such as a date in milliseconds, is left out with a
+/// warning. But a private key keeps a broken use, alg or key_ops, and does not sign until you pass
+/// --use, --alg or --key-ops. --allow-invalid keeps invalid keys and broken members.
 ///
-/// A key that is in the set already (the same thumbprint) is updated. A key whose private part is in
-/// the set keeps its kid, alg, use, key_ops and dates unless the FILE holds the same private part:
-/// what an address or a public key says otherwise is shown, and --take takes it. An address gives no
-/// private keys unless --private. Without FILE, --alg, --use, --key-ops, --nbf and --exp change the
-/// keys of the set, or the one that --kid names in full. With --remote, the set is a server's; what
-/// is sent and what goes is shown first.
+/// A key that is already in the set (same thumbprint, kid, alg and use) is updated. If its private part
+/// is in the set, it keeps its kid, alg, use, key_ops, dates and certificates, unless the FILE holds the
+/// same private part. jwks warns if an address or a public key has other values, and --take takes them.
+/// From an address, private keys are taken only with --private. Without FILE, --alg, --use, --key-ops,
+/// --nbf and --exp change the keys of the set, or the one that --kid names in full. With --remote, the
+/// set is on a server, and jwks first shows what would be sent and deleted.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SetArgs {
@@ -72,34 +72,34 @@ pub struct SetArgs {
     #[arg(long, value_name = "FORM")]
     from: Option<Form>,
 
-    /// Take the key with this alias of a keystore; all of them without
+    /// Take only the key with this alias of a keystore [default: all keys]
     #[arg(long, value_name = "ALIAS", allow_hyphen_values = true)]
     alias: Option<String>,
 
     #[command(flatten)]
     password: PasswordArgs,
 
-    /// Take this key of the input; or the kid of a key that has none
+    /// Take only the key with this kid; if the only key of the input has no kid, give it this one
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
-    /// The algorithm of keys that have none, or a broken one
+    /// The algorithm for keys that have none, or a broken one
     #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
-    /// The use of keys that have none, or a broken one: sig or enc
+    /// The use for keys that have none, or a broken one: sig or enc
     #[arg(long = "use", value_name = "USE")]
     usage: Option<String>,
 
-    /// The operations of keys that have none, or broken ones, such as sign,verify
+    /// The operations for keys that have none, or broken ones, such as sign,verify
     #[arg(long, value_name = "OP,…", value_delimiter = ',')]
     key_ops: Vec<String>,
 
-    /// When keys that do not say so may first be used: a time as in --exp
+    /// When keys without an nbf can first be used: a time as in --exp
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     nbf: Option<String>,
 
-    /// When keys that do not say so expire: 2026-12-31T12:00:00Z, 2026-12-31 (in UTC), seconds since
+    /// When keys without an exp expire: 2026-12-31T12:00:00Z, 2026-12-31 (in UTC), seconds since
     /// 1970, or an offset such as +90d, +1h30m, -1d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
@@ -115,7 +115,7 @@ pub struct SetArgs {
     #[arg(long)]
     replace: bool,
 
-    /// Keep invalid keys and broken members as they came; listings flag invalid keys
+    /// Keep invalid keys and broken members; jwks list marks invalid keys
     #[arg(long, conflicts_with = "skip_invalid")]
     allow_invalid: bool,
 
@@ -123,7 +123,7 @@ pub struct SetArgs {
     #[arg(long)]
     skip_invalid: bool,
 
-    /// Set the keys even if that leaves a server of tokens (Hydra 1.x) without a private key
+    /// Set the keys even if Hydra 1.x would have no private key left to sign its tokens
     #[arg(short, long, requires = "remote")]
     force: bool,
 
@@ -144,7 +144,7 @@ struct Report<'a> {
     skipped: Vec<JsonKeyName<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     removed: Vec<JsonKeyName<'a>>,
-    /// Keys whose private part is in the set, and that the input describes otherwise.
+    /// Keys whose private part is in the set, and whose members differ in the input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differs: Vec<Differing>,
 }
@@ -181,7 +181,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     report(ctx, whose, &merged)
 }
 
-/// What `set` calls all of its documents together.
+/// The name of all documents together, for messages.
 const SOURCE: &str = "the input";
 
 fn merge(
@@ -203,8 +203,8 @@ fn merge(
         let asks = merged.replaced.iter().any(holds_secret);
         Consent::of(merged, SOURCE, if asks { &merged.replaced } else { &[] })
     };
-    // What is lost, and what a server brings in, is asked for before the lock is taken, and must be
-    // the same when it is.
+    // Ask before taking the lock, so that no other process waits. The plan that was confirmed must
+    // still be the same once the lock is taken.
     let mut expected = (Vec::new(), Consent::default());
     if args.on_conflict == OnConflict::Replace || given.iter().any(Foreign::is_of_server) {
         let trial = match ctx.read(name)? {

@@ -1,4 +1,4 @@
-//! Judges a server's set before it is written: whether the server could still sign tokens with it.
+//! Checks, before a server's set is written, that the server can still sign tokens with it.
 
 use super::report::list_names;
 use crate::context::Context;
@@ -13,15 +13,15 @@ use crate::keyset::merge::KeyName;
 use crate::keyset::push::counterpart;
 use crate::remote::Remote;
 
-/// A server's set, as it is and as it would be.
+/// A planned change of a server's set.
 pub struct Change<'a> {
     /// The server.
     pub server: &'a Remote,
     /// The name of the set there.
     pub set: &'a str,
-    /// The set as it is.
+    /// The set before the change.
     pub before: &'a KeySet<'a>,
-    /// The set as it would be.
+    /// The set after the change.
     pub after: &'a KeySet<'a>,
     /// Where the new keys come from, for hints.
     pub source: Source<'a>,
@@ -38,7 +38,7 @@ pub enum Source<'a> {
     Server,
 }
 
-/// What to do if a server of tokens would have no private key left.
+/// What to do if a server would have no private key left to sign its tokens.
 #[derive(Clone, Copy)]
 pub enum Keyless {
     /// Refuse it, with this hint.
@@ -48,8 +48,8 @@ pub enum Keyless {
 }
 
 impl Change<'_> {
-    /// Refuses a change after which the server could not sign its own tokens any more, and warns
-    /// of one that harms tokens signed with other sets.
+    /// Refuses a change after which the server could not sign its own tokens. Warns if only tokens
+    /// that are signed with other sets would fail.
     pub fn check(&self, ctx: &Context, keyless: Keyless) -> Result<()> {
         let storage = &self.server.kind.storage;
         if !storage.order_decides() {
@@ -62,7 +62,7 @@ impl Change<'_> {
             return Ok(());
         };
         self.check_symmetric(ctx, issuer)?;
-        // A pair that is not the first yet is brought there.
+        // If no key signs yet, the write puts the first key pair in front.
         let first_pair = || self.after.keys.iter().find(|key| is_key_pair(key));
         let signer = storage.signer(self.after).or_else(first_pair);
         match signer.and_then(|key| Some((key, issuer.unfit(key)?))) {
@@ -73,7 +73,7 @@ impl Change<'_> {
         }
     }
 
-    /// The same for the sets that the server signs its own tokens with, and nothing for others.
+    /// Runs [`check`](Self::check) only for sets with which the server signs its own tokens.
     pub fn check_own(&self, ctx: &Context, keyless: Keyless) -> Result<()> {
         match self.is_own() {
             true => self.check(ctx, keyless),
@@ -118,7 +118,8 @@ impl Change<'_> {
         }
     }
 
-    /// A symmetric key in a set that the server publishes: its discovery fails for everybody.
+    /// Refuses, or warns about, symmetric keys in a set that the server publishes: its JWK Set endpoint
+    /// would answer with an error.
     fn check_symmetric(&self, ctx: &Context, issuer: &Issuer) -> Result<()> {
         let is_symmetric = |key: &&Key| issuer.unfit(key) == Some(Unfit::Symmetric);
         let symmetric = self.after.keys.iter().filter(is_symmetric);
@@ -176,7 +177,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// What to do about a key that the server cannot sign with.
+    /// The hint for a key that the server cannot sign with.
     fn remedy(&self, issuer: &Issuer, key: &Key, unfit: &Unfit) -> String {
         let Some(alg) = issuer.alg_for(key) else {
             let alg = issuer.algorithms.first().copied().unwrap_or_default();
@@ -206,7 +207,7 @@ impl Change<'_> {
         }
     }
 
-    /// The kid in the keystore of a key that comes from there.
+    /// Returns the kid in the keystore of a key; `None` if the key does not come from there.
     fn local(&self, key: &Key) -> Option<String> {
         let Source::Keystore(_, set) = self.source else {
             return None;
@@ -218,7 +219,7 @@ impl Change<'_> {
         KeyName::of(local).handle().map(str::to_owned)
     }
 
-    /// Returns true if the server has the key already, as it would be.
+    /// Returns true if the server already has the key with the same members.
     fn is_there(&self, key: &Key, there: &Index) -> bool {
         let storage = &self.server.kind.storage;
         let place = counterpart(key, there, storage).map(|i| &self.before.keys[i]);
@@ -226,8 +227,8 @@ impl Change<'_> {
     }
 }
 
-/// Refuses to have a server generate a key that it cannot sign its own tokens with, and warns for
-/// other sets.
+/// Refuses to let a server generate a key with which it cannot sign its own tokens. Only warns for sets
+/// that it signs no tokens of its own with.
 pub fn check_generated(ctx: &Context, server: &Remote, set: &str, alg: &str) -> Result<()> {
     let Some(issuer) = server.kind.storage.issuer else {
         return Ok(());

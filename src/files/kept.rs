@@ -9,24 +9,24 @@ use std::path::{Path, PathBuf};
 /// A file that was read.
 #[derive(Debug)]
 pub struct Kept {
-    /// All of its octets.
+    /// The content, in octets.
     pub octets: Vec<u8>,
-    /// Whether others than the owner can read or write it.
+    /// True if users other than the owner can read or write the file.
     pub is_open: bool,
 }
 
-/// Which symbolic links lead to a file.
+/// The symbolic links that are followed to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
-    /// Those within its directory, as a Secret that Kubernetes mounts has them.
+    /// Links within its directory, such as those of a Kubernetes Secret that is mounted.
     Within,
-    /// All of them: people keep their settings elsewhere, and link to them.
+    /// All links, because people link to settings that they keep elsewhere.
     All,
 }
 
-/// Reads a file; `None` if it does not exist. It is an error if it is not a regular file, has more
-/// than `limit` octets, or is reached by another symbolic link than `links` allows. Never waits for
-/// the other end of a FIFO.
+/// Reads a file; `None` if it does not exist. Returns an error if it is not a regular file, has more
+/// than `limit` octets, or is behind a symbolic link that `links` does not allow. Never waits for the
+/// other end of a FIFO.
 pub fn read(path: &Path, links: Links, limit: u64) -> Result<Option<Kept>> {
     let Some(file) = open(path, links)? else {
         return Ok(None);
@@ -68,7 +68,7 @@ pub fn open(path: &Path, links: Links) -> Result<Option<File>> {
     }
 }
 
-/// The path without links; `None` if it is one that `links` does not allow.
+/// Resolves the links of a path; `None` if `links` does not allow one of them.
 fn target(path: &Path, links: Links) -> io::Result<Option<PathBuf>> {
     let real = path.canonicalize()?;
     let is_allowed = match links {

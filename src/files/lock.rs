@@ -6,7 +6,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The name of the lock file. It is never renamed, and outlasts the lock.
+/// The name of the lock file. It is never renamed, and stays after the lock is released.
 pub const FILE: &str = ".lock";
 
 /// The lock, held until it is dropped.

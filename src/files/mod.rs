@@ -133,7 +133,7 @@ pub fn create_private_directory(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(created)
 }
 
-/// The error of a failed operation on a file. Denied access is told apart from everything else.
+/// Returns the error for a failed operation on a file. Denied access has a message of its own.
 pub fn failed(operation: &str, path: &Path, error: io::Error) -> Error {
     let shown = path.display();
     match error.kind() {
@@ -146,7 +146,7 @@ pub fn failed(operation: &str, path: &Path, error: io::Error) -> Error {
     }
 }
 
-/// The error of a lock that cannot be had for another reason than another process holding it.
+/// Returns the error for a lock that fails although no other process holds it.
 fn cannot_lock(path: &Path, error: io::Error) -> Error {
     failed("lock", path, error)
         .hint("use a directory on a file system that has locks, such as a local disk")
@@ -212,7 +212,7 @@ pub fn write(
     Ok(flush_directory_of(path, "wrote"))
 }
 
-/// Flushes the directory of a file after something was done with the file, which `done` says.
+/// Flushes the directory of a file after a change; `done` names the change, such as `wrote`.
 pub fn flush_directory_of(path: &Path, done: &str) -> Result<()> {
     sync_directory(&parent(path)).map_err(|error| {
         let path = path.display();
@@ -222,9 +222,8 @@ pub fn flush_directory_of(path: &Path, done: &str) -> Result<()> {
     })
 }
 
-/// Creates the temporary file for a target. It must not exist, and is locked: what is there and
-/// locked belongs to another process at work; what is there without a lock is left from one that
-/// was killed.
+/// Creates and locks the temporary file for a target. If the file exists and is locked, another process
+/// is writing it. If it exists without a lock, a killed process has left it.
 fn begin(target: &Path, path: &Path, access: Access) -> Result<NamedTempFile> {
     let beside = |error| failed("write beside", target, error);
     let busy = || {
@@ -242,14 +241,14 @@ fn begin(target: &Path, path: &Path, access: Access) -> Result<NamedTempFile> {
     let name = path.file_name().unwrap_or_default();
     let created = builder.prefix(name).rand_bytes(0).tempfile_in(parent(path));
     let mut file = created.map_err(beside)?;
-    // A lock that cannot be had at all leaves a file that is ours to remove.
+    // If the file system has no locks, remove the file that was just created.
     let is_locked = match file.as_file().try_lock() {
         Ok(()) => is_at(file.as_file(), path),
         Err(TryLockError::WouldBlock) => false,
         Err(TryLockError::Error(error)) => return Err(cannot_lock(path, error)),
     };
     if !is_locked {
-        // Another process swept it between the two calls: what lies there now is not ours.
+        // Another process removed the file between the two calls, so the file there now is not ours.
         file.disable_cleanup(true);
         return Err(busy());
     }
@@ -280,7 +279,7 @@ fn set_mode(builder: &mut tempfile::Builder, access: Access) {
 #[cfg(not(unix))]
 fn set_mode(_: &mut tempfile::Builder, _: Access) {}
 
-/// Refuses to write what is not a regular file: a link, a device, a pipe, a directory.
+/// Refuses a path that is not a regular file, such as a link, a device, a pipe or a directory.
 pub fn check_target(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(()),

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 /// Why a directory is not safe for files that only this user may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This directory, the one that was asked about or one above it, belongs to another user.
+    /// This directory belongs to another user. It is the directory itself or one above it.
     Foreign(PathBuf, u32),
-    /// Other users can write to this directory, the one that was asked about or one above it.
+    /// Other users can write to this directory. It is the directory itself or one above it.
     Open(PathBuf),
 }
 
@@ -19,7 +19,7 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 struct Step {
     path: PathBuf,
-    /// Whether it is the directory itself.
+    /// True for the directory itself, false for one above it.
     is_itself: bool,
     is_link: bool,
     owner: u32,
@@ -27,7 +27,8 @@ struct Step {
     mode: u32,
 }
 
-/// Returns the first fault of a directory, which need not exist. A foreign owner comes first.
+/// Returns the first fault of a directory, or `None`. The directory need not exist. A foreign owner
+/// comes before write access of other users.
 pub fn fault(directory: &Path) -> Option<Fault> {
     let user = platform::user();
     judge(&platform::steps(directory), user)
@@ -53,8 +54,8 @@ pub fn refuse_foreign(directory: &Path, otherwise: &str) -> Result<()> {
     }
 }
 
-/// Returns true if others can put a file of theirs in the place of one in this directory: unlike
-/// [`fault`] it trusts the sticky bit of the directory itself, and looks at no other.
+/// Returns true if other users can replace a file in this directory. Unlike [`fault`], this accepts the
+/// sticky bit of the directory itself, and does not look at the directories above it.
 pub fn is_replaceable(directory: &Path) -> bool {
     let itself = platform::steps(directory).into_iter().next();
     let itself = itself.map(|step| Step {
@@ -64,7 +65,7 @@ pub fn is_replaceable(directory: &Path) -> bool {
     judge(itself.as_slice(), platform::user()).is_some()
 }
 
-/// What to do about a file that this user may not read or write.
+/// Returns the hint for a file that this user may not read or write.
 pub fn way_in(path: &Path) -> String {
     let shown = path.display();
     match platform::owner(path) {
@@ -77,7 +78,7 @@ pub fn way_in(path: &Path) -> String {
     }
 }
 
-/// The name of a user; `#` and the number if the system's list of users does not have it.
+/// Returns the name of a user, or `#` and the number if /etc/passwd does not have it.
 pub fn name(user: u32) -> String {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let number = user.to_string();
@@ -125,12 +126,12 @@ mod platform {
         rustix::process::geteuid().as_raw()
     }
 
-    /// The owner of a file; `None` if it cannot be looked at.
+    /// The owner of a file; `None` if its metadata cannot be read.
     pub fn owner(path: &Path) -> Option<u32> {
         Some(fs::symlink_metadata(path).ok()?.uid())
     }
 
-    /// The directory and those above it: as the path names them, and without links.
+    /// The directory and those above it, both along the path and along the resolved path.
     pub fn steps(directory: &Path) -> Vec<Step> {
         let named = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         let real = named.ancestors().find_map(|path| path.canonicalize().ok());
@@ -158,7 +159,7 @@ mod platform {
     }
 }
 
-/// Elsewhere than on Unix a directory's access list decides, which a new file inherits.
+/// On other systems, a new file inherits the access list of its directory.
 #[cfg(not(unix))]
 mod platform {
     use super::Step;

@@ -144,7 +144,7 @@ impl Algorithm {
         ALGORITHMS.iter().find(|algorithm| algorithm.name == name)
     }
 
-    /// The name of the first signature algorithm that takes a key by its `kty` and `crv`.
+    /// Returns the name of the first signature algorithm that fits this `kty` and `crv`.
     pub fn signing_with(header: &Header) -> Option<&'static str> {
         let kty = header.kty.as_deref()?;
         let mut signing = ALGORITHMS.iter().filter(|alg| alg.usage == Use::Sig);
@@ -175,7 +175,7 @@ impl Algorithm {
         }
     }
 
-    /// Returns true if it takes keys of this `kty` on this `crv`. Sizes are not looked at.
+    /// Returns true if the algorithm fits this `kty` and `crv`. Key sizes are not compared.
     pub fn takes_key(&self, kty: &str, crv: Option<&str>) -> bool {
         match self.takes {
             Takes::Curves(names) => crv.is_some_and(|crv| {

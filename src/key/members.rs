@@ -76,7 +76,7 @@ impl<'a> Members<'a> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Returns true if there is such a member. One that is `null` counts as absent.
+    /// Returns true if the member exists. A member that is `null` counts as absent.
     pub fn has(&self, name: &str) -> bool {
         self.raw(name).is_some_and(|raw| raw != "null")
     }
@@ -129,7 +129,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Sets many members, each in its place where it exists, else at the end. A `null` sets nothing.
+    /// Sets several members, each in place if it exists, otherwise at the end. `null` sets nothing.
     pub fn overlay<'m>(&mut self, others: impl Iterator<Item = (&'m str, &'m str)>) {
         let others = others.filter(|(_, value)| *value != "null");
         let places = self.0.iter().enumerate();
@@ -245,10 +245,10 @@ pub fn is_date(seconds: f64) -> bool {
     seconds.abs() < 253_402_300_800.0
 }
 
-/// Returns true if two JSON texts have the same value, however they are spaced, escaped and ordered.
+/// Returns true if two JSON texts have the same value, whatever their spaces, escapes and order.
 ///
-/// Numbers are the same if they are the same 64-bit number and neither has more digits than such a
-/// number holds. A text that no JSON reader takes for a value is the same as itself only.
+/// Two numbers are the same if they are the same 64-bit number and neither has more digits than that
+/// can hold. A text that is not a JSON value equals only itself.
 pub fn same_value(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
     if one == other {
@@ -368,7 +368,7 @@ mod tests {
             assert!(same_value(one, other), "{one} {other}");
         }
         for (one, other) in [
-            // No reader takes these for numbers, and they differ.
+            // These are out of range for numbers, and the texts differ.
             (r#"{"a":1e400}"#, r#"{"a":1e401}"#),
             ("[1e400]", "[2]"),
             // Both are rounded to one number.

@@ -40,8 +40,8 @@ impl<'a> Key<'a> {
         Key(json.into()).without(&[public::WITHHELD])
     }
 
-    /// The key without the members that are jwks's own ([`public::OWN`]), for keys of others: with
-    /// them a document could retire a key, or pass a public key off as a private one.
+    /// Removes the members that only jwks sets ([`public::OWN`]) from a foreign key: with them, a document
+    /// could retire a key, or make a public key pass for a private one.
     pub(crate) fn without_own_members(self) -> Self {
         self.without(public::OWN)
     }

@@ -14,21 +14,20 @@ const TEXTS: &[&str] = &["kty", "use", "alg", "kid", "x5u", "x5t", "x5t#S256"];
 /// The members that hold the dates of a key, in seconds since 1970.
 pub const DATES: &[&str] = &["iat", "nbf", "exp"];
 
-/// The members that say what a key is for, when it lives, who vouches for it and what it is called.
-/// Whoever holds the private part decides them. A key that others publish has them, too.
+/// The members that describe a key: its purpose, dates, certificates and kid. The holder of the private
+/// part decides their values. Public keys have them, too.
 pub const DESCRIBING: &[&str] = &[
     "kid", "alg", "use", "key_ops", "iat", "nbf", "exp", REVOKED, "x5u", "x5c", "x5t", "x5t#S256",
 ];
 
-/// The members of a key that are jwks's own. No document of others may have them.
+/// The members that only jwks sets. They are removed from foreign keys.
 pub const OWN: &[&str] = &[SUCCESSOR, WITHHELD];
 
-/// The member that says since when, and why, a key is not to be trusted (OpenID Federation 1.0
-/// section 8.7.3).
+/// The member that says when and why a key was revoked (OpenID Federation 1.0 section 8.7.3).
 pub const REVOKED: &str = "revoked";
 
-/// Returns true if a member is one that only the holder of the private part may set: one that
-/// describes the key, belongs to the key material of any kty, or is jwks's own.
+/// Returns true if only the holder of the private part can set a member: it describes the key, is key
+/// material of some kty, or is set only by jwks.
 pub fn is_protected(name: &str) -> bool {
     DESCRIBING.contains(&name) || OWN.contains(&name) || is_registered(name)
 }
@@ -65,9 +64,8 @@ pub enum Dates {
 
 /// The public form of a key: an allow-list for each kty (RFC 7517 section 4, RFC 7518 section 6),
 /// with `key_ops` turned to the operations of the public key. Members that are not registered
-/// are left out, for nobody knows whether they are secret. So are members that are broken, such as
-/// an `x5c` for another key. Works without OpenSSL, but for the certificates, which are checked as far as
-/// the budget goes.
+/// are left out, because they may be secret. Broken members are left out, too, such as an `x5c` for
+/// another key. OpenSSL is used only for the certificates, which are checked as far as the budget goes.
 pub fn public_form(
     key: &Key,
     dates: Dates,
@@ -120,19 +118,18 @@ fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'
     public
 }
 
-/// What is left of a key that others publish.
+/// The result of removing the private part of a foreign key.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stripped {
     /// The key has no private part.
     Unchanged,
     /// The key without its private part.
     Public(Key<'static>),
-    /// Nothing: the key is a shared secret.
+    /// Nothing is left, because the key is a shared secret.
     Nothing,
 }
 
-/// Removes the private part of any kty from a key, and the operations that only the private key can
-/// do.
+/// Removes the private part of any kty from a key, and the operations that need the private key.
 pub fn strip_private_part(key: &Key) -> Stripped {
     let Ok(mut members) = key.members() else {
         return Stripped::Unchanged;
@@ -157,7 +154,7 @@ pub fn strip_private_part(key: &Key) -> Stripped {
     Stripped::Public(Key::from(members))
 }
 
-/// The operations of the public key, as texts of their own.
+/// Returns the operations of the public key, as owned strings.
 pub fn public_operations_of<S: AsRef<str>>(operations: &[S]) -> Vec<String> {
     let operations = public_operations(operations.iter().map(AsRef::as_ref));
     operations.into_iter().map(str::to_owned).collect()
@@ -237,8 +234,8 @@ pub fn holds_secret(key: &Key) -> bool {
     key.members().map_or(true, |members| is_private(&members))
 }
 
-/// Returns true if members hold the private or symmetric part that their kty has. Members of an
-/// unknown kty count as private.
+/// Returns true if members hold the private or symmetric part of their kty. Members of an unknown kty
+/// count as private.
 pub fn is_private(members: &Members) -> bool {
     match members.string("kty").and_then(|kty| KeyType::named(&kty)) {
         Some(key_type) => has_private_part(key_type, members),

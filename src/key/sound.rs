@@ -1,25 +1,24 @@
-//! A key without the members that are broken, as it is taken into a set.
+//! Removes broken members from a key before it is added to a set.
 
 use super::Key;
 use super::check::{Budget, PURPOSE, broken_members, findings};
 use super::members::Members;
 use super::public::holds_secret;
 
-/// A key whose broken members are left out, as far as that is safe.
+/// A key without its broken members, as far as removing them is safe.
 pub struct Sound {
-    /// The key.
+    /// The key without these members.
     pub key: Key<'static>,
     /// The names of the members that were left out.
     pub left_out: Vec<&'static str>,
     /// The names of the broken members that stay.
     ///
-    /// A private or shared key keeps a broken `use`, `alg` or `key_ops`: without it, the key could
-    /// sign although it may have been made for something else. While the member is there, it does
-    /// not.
+    /// A private or shared key keeps a broken `use`, `alg` or `key_ops`. While the member is there, the
+    /// key does not sign. Without it, the key could sign although it was made for something else.
     pub kept: Vec<&'static str>,
 }
 
-/// Leaves the broken members of a key out. Certificates are checked as far as the budget goes.
+/// Removes the broken members of a key. Certificates are checked as far as the budget goes.
 pub fn sound(key: Key<'static>, budget: &Budget) -> Sound {
     let Ok(mut members) = key.members().map(Members::into_owned) else {
         return Sound {

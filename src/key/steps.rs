@@ -1,5 +1,5 @@
-//! Counts the work over many keys, so that a test can hold it to be proportional to their number. A
-//! release build counts nothing.
+//! Counts the work over many keys, so that a test can show that it grows linearly. A release build
+//! counts nothing.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Counts one step: one look at a key, or one comparison of two.
+/// Counts one step: reading one key, or comparing two.
 pub(crate) fn count() {
     if cfg!(debug_assertions) {
         STEPS.with(|steps| steps.set(steps.get() + 1));

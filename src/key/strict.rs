@@ -1,21 +1,20 @@
-//! What is required of JSON that others wrote, beyond its syntax: no object has a name twice, and
-//! depth and length are bounded, for a few octets of text can take hundreds of memory once they are
-//! read.
+//! Checks of foreign JSON beyond its syntax: no object has a name twice, and depth and length are
+//! bounded, because a parsed document can take a hundred times the memory of its text.
 
 use super::members::quoted;
 use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// How deep foreign JSON may nest.
+/// The deepest nesting of foreign JSON.
 const DEPTH: usize = 64;
 
-/// How many names and values a foreign document may have in all: several times what 10,000 keys with
-/// certificates take.
+/// The most names and values of a foreign document: several times what 10,000 keys with certificates
+/// take.
 const ITEMS: usize = 500_000;
 
-/// Refuses JSON text that is too deep, too long, or has a name twice in an object. Text that is no
-/// JSON may pass.
+/// Refuses JSON text that is too deep, too long, or has a name twice in an object. Invalid JSON can pass
+/// this check.
 pub fn check(json: &str) -> Result<()> {
     check_size(json)?;
     check_names(json)
@@ -23,8 +22,8 @@ pub fn check(json: &str) -> Result<()> {
 
 /// Refuses JSON text that nests deeper than 64, or has more than 500,000 names and values.
 ///
-/// It reads the text once and keeps nothing, and comes before anything else reads the text. Text
-/// that is no JSON may pass.
+/// It reads the text once, allocates nothing, and must run before the text is parsed. Invalid JSON can
+/// pass this check.
 pub fn check_size(json: &str) -> Result<()> {
     let mut depth = 0_usize;
     for (number, token) in Tokens::of(json).enumerate() {
@@ -36,7 +35,7 @@ pub fn check_size(json: &str) -> Result<()> {
         if depth > DEPTH {
             return Err(unfit(format!("it nests deeper than {DEPTH}")));
         }
-        // The end of an array or object counts, too: it makes no difference to honest documents.
+        // The end of an array or object counts, too; ordinary documents stay far below the limit.
         if number >= ITEMS {
             return Err(unfit(format!("it has more than {ITEMS} names and values")));
         }
@@ -70,8 +69,8 @@ fn unfit(why: String) -> Error {
     Error::invalid(format!("not strict JSON: {why}"))
 }
 
-/// The name between two quotes. One that cannot be decoded, such as half a surrogate pair, stays the
-/// text that it is.
+/// Decodes the name between two quotes. A name that cannot be decoded, such as half a surrogate pair, is
+/// returned as it is written.
 fn decoded(name: &str) -> Cow<'_, str> {
     match name.contains('\\') {
         true => serde_json::from_str(&format!("\"{name}\"")).unwrap_or(Cow::Borrowed(name)),
@@ -94,12 +93,12 @@ enum Token<'a> {
     Value,
 }
 
-/// The parts of a JSON text that count, one after the other.
+/// An iterator over the tokens of a JSON text that count.
 struct Tokens<'a> {
     json: &'a str,
     position: usize,
     open: Vec<Kind>,
-    /// Whether the next string is a name.
+    /// True if the next string is a name.
     is_name: bool,
 }
 
@@ -123,7 +122,7 @@ impl<'a> Tokens<'a> {
         }
         let end = end.min(octets.len());
         self.position = (end + 1).min(octets.len());
-        // An escape at the very end may be followed by half a character.
+        // The text can end within a character after an escape.
         self.json.get(start..end).unwrap_or_default()
     }
 

@@ -159,8 +159,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Reads the facts of one key. OpenSSL is used only to check a private part or a certificate, as
-    /// far as the budget goes.
+    /// Summarizes one key. OpenSSL is used only to check a private part or a certificate, as far as the
+    /// budget goes.
     pub fn of(key: &Key, budget: &Budget) -> Summary {
         let members = key.members().unwrap_or_default();
         let header = Header::of(key);

@@ -1,9 +1,9 @@
-//! The one door through which keys of others become ours.
+//! Takes foreign keys into a set. No other code adds keys of files or servers to a set.
 //!
-//! Keys of files and servers are [`Foreign`] until [`KeySet::adopt`] takes them into a set. What
-//! may cross depends on where they come from ([`Origin`]): nobody but the holder of a private key
-//! says what it is for, when it lives and who follows it, and no server brings in a private key
-//! that nobody was asked about.
+//! Keys of files and servers are [`Foreign`] until [`KeySet::adopt`] takes them in. Their [`Origin`]
+//! decides what they can change. Only the holder of a private key decides its purpose, dates and
+//! successor. [`Merged`] lists the private keys and signers that a server brings in, so that the
+//! command can ask first.
 
 use super::KeySet;
 use super::index::identity;
@@ -22,7 +22,7 @@ use crate::key::public::{
 };
 use std::collections::HashSet;
 
-/// Where keys come from, which decides what may cross.
+/// Where keys come from, which decides what they can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A server that publishes keys: it has no private keys to give.
@@ -31,7 +31,7 @@ pub enum Origin {
     Signer,
     /// A document of JWKs that the user gave.
     Jwks,
-    /// A document of another form that the user gave, where a certificate stands beside the key.
+    /// A document in another format that the user gave, in which certificates are separate from keys.
     Document,
     /// Our own set, on its way to a server.
     Own,
@@ -44,37 +44,37 @@ impl Origin {
     }
 }
 
-/// What is done with the private parts that a publisher sends.
+/// Whether to take the private parts that a publisher sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PrivateParts {
-    /// They are left out.
+    /// Leave them out.
     #[default]
     LeaveOut,
-    /// They are taken, as those of a signer are.
+    /// Take them, like those of a signer.
     Take,
 }
 
-/// The keys of one document of others.
+/// The keys of one foreign document.
 #[derive(Clone, Debug)]
 pub struct Foreign {
     set: KeySet<'static>,
     origin: Origin,
     storage: Option<Storage>,
-    /// Keys without their private part, which a publisher sent.
+    /// The keys of a publisher whose private part was removed.
     pub stripped: Vec<KeyName>,
-    /// Symmetric keys that a publisher sent, and that are left out.
+    /// The symmetric keys of a publisher, which were left out.
     pub symmetric: Vec<KeyName>,
-    /// Keys without members that only jwks sets.
+    /// The keys from which members that only jwks sets were removed.
     pub disowned: Vec<KeyName>,
 }
 
 impl Foreign {
-    /// The keys of a document that the user gave: JWKs with the members that it has.
+    /// The keys of a JWK or JWK Set that the user gave.
     pub fn of_jwks(set: KeySet<'static>) -> Foreign {
         Foreign::new(set, Origin::Jwks)
     }
 
-    /// Keys of documents that the user gave, with certificates that stood beside them.
+    /// The keys of documents in other formats that the user gave, with their certificates attached.
     pub fn of_documents(set: KeySet<'static>) -> Foreign {
         Foreign::new(set, Origin::Document)
     }
@@ -84,7 +84,7 @@ impl Foreign {
         Foreign::new(set, Origin::Publisher).with_private_parts(private)
     }
 
-    /// The keys of a server of a kind that publishes, or holds, private parts.
+    /// The keys of a remote. `origin` says whether its kind publishes keys or signs with them.
     pub fn of_server(
         set: KeySet<'static>,
         origin: Origin,
@@ -143,32 +143,32 @@ impl Foreign {
         self.origin.is_server()
     }
 
-    /// The keys, without what may not cross from there.
+    /// The keys, without the private parts and members that the origin cannot bring in.
     pub fn set(&self) -> &KeySet<'static> {
         &self.set
     }
 
-    /// The same document with other keys: some of its own, with members filled in.
+    /// Replaces the keys by some of them, with members filled in.
     pub fn with_keys(mut self, keys: Vec<Key<'static>>) -> Foreign {
         self.set.keys = keys;
         self
     }
 
-    /// One key of the document, without the members of its set.
+    /// Reduces the document to one key, without the members of its set.
     pub fn only(mut self, key: Key<'static>) -> Foreign {
         self.set = KeySet::from(vec![key]);
         self
     }
 }
 
-/// On which terms keys are taken in.
+/// The user's choices for taking keys in.
 #[derive(Clone, Copy, Default)]
 pub struct Terms<'a> {
-    /// What happens to a key whose kid another key has.
+    /// What happens to a key if another key has its kid.
     pub on_conflict: OnConflict,
-    /// The members that keys whose private part is here take all the same.
+    /// The protected members that keys of the set take anyway (`--take`).
     pub take: &'a [String],
-    /// The values that the user gave by hand, which they take, too.
+    /// The members that the user gave as options; keys of the set take these values, too.
     pub given: Option<&'a Members<'a>>,
     /// The time, in seconds since 1970.
     pub now: i64,
@@ -184,7 +184,7 @@ impl Terms<'_> {
     }
 }
 
-/// Refuses names of members that cannot be taken from others.
+/// Refuses names of members that `--take` cannot take.
 pub fn check_takable(members: &[String]) -> Result<()> {
     match members.iter().find(|name| !DESCRIBING.contains(&&***name)) {
         None => Ok(()),
@@ -194,7 +194,7 @@ pub fn check_takable(members: &[String]) -> Result<()> {
 }
 
 impl<'a> KeySet<'a> {
-    /// The set without the members of its keys that only jwks sets.
+    /// Removes the members that only jwks sets from all keys.
     pub fn without_own_members(mut self) -> Self {
         let keys = self.keys.into_iter();
         self.keys = keys.map(Key::without_own_members).collect();
@@ -203,7 +203,7 @@ impl<'a> KeySet<'a> {
 }
 
 impl KeySet<'_> {
-    /// Takes in the keys of others. Nothing is changed where it fails.
+    /// Takes foreign keys into the set. If this fails, the set is unchanged.
     pub fn adopt(&mut self, documents: &[Foreign], terms: &Terms) -> Result<Merged> {
         let mut merge = Merge::into_set(self, terms);
         for foreign in documents {
@@ -228,8 +228,8 @@ impl KeySet<'_> {
         Ok(merged)
     }
 
-    /// The set that the keys of others make by themselves, and what servers would bring in by it:
-    /// private keys that are not here, and keys that sign. `now` is in seconds since 1970.
+    /// Returns a set of the foreign keys only, to replace this one, and lists the new private keys and
+    /// signers that a server would bring in. `now` is in seconds since 1970.
     pub fn replaced_by(&self, documents: &[Foreign], now: i64) -> (KeySet<'static>, Merged) {
         let mut set = KeySet::default();
         let mut merged = Merged::default();
@@ -252,7 +252,7 @@ impl KeySet<'_> {
     }
 }
 
-/// The lines in which another key signs afterwards.
+/// Returns the lines whose active key changes.
 fn new_signers(before: &[Key], after: &[Key], now: i64) -> Vec<NewSigner> {
     let before = active_keys(before, now);
     let after = active_keys(after, now).into_iter();
@@ -265,23 +265,22 @@ fn new_signers(before: &[Key], after: &[Key], now: i64) -> Vec<NewSigner> {
     signers.filter(is_new).collect()
 }
 
-/// What crosses from a key of others to the same key of ours.
+/// What a foreign key changes in the same key of the set.
 #[derive(Default)]
 pub(super) struct Crossing {
-    /// Our key afterwards, where that is another.
+    /// The changed key; `None` if nothing changes.
     pub key: Option<Key<'static>>,
-    /// The members that differ and do not cross.
+    /// The members that differ and are not taken.
     pub kept: Vec<String>,
-    /// Whether our key has its private part from there.
+    /// True if the foreign key brings in the private part.
     pub brings_private: bool,
 }
 
-/// Works out what crosses.
+/// Works out what a foreign key changes in the same key of the set.
 ///
-/// No member is lost, and a public key never takes a private part away. A key whose private part is
-/// here takes no [protected member](is_protected), unless a file holds the same private part and so
-/// speaks for the key, or the user said to take it; and it never takes a broken one. A good key takes
-/// nothing that would break it.
+/// No member is lost, and a public key never removes a private part. If the private part is in the set,
+/// the key takes no [protected member](is_protected), unless a file holds the same private part or the
+/// user asked for the member, and never a broken one. A good key takes nothing that would break it.
 pub(super) fn cross(
     own: &Key,
     new: &Key,
@@ -292,13 +291,16 @@ pub(super) fn cross(
     let (Ok(ours), Ok(theirs)) = (own.members(), new.members()) else {
         return Crossing::default();
     };
+    if ours == theirs {
+        return Crossing::default();
+    }
     let (has_private, brings) = (is_private(&ours), is_private(&theirs));
     let is_guarded = match origin {
         Origin::Publisher | Origin::Signer => has_private,
         Origin::Jwks | Origin::Document => has_private && !brings,
         Origin::Own => false,
     };
-    // A broken member says nothing, so it does not take the place of a good one.
+    // A broken member must not replace a good one.
     let has_certificate = certificate::DESCRIBING.iter().any(|name| ours.has(name));
     let broken = broken_members(&findings(new, budget));
     let is_broken = |name: &str| {
@@ -335,11 +337,11 @@ pub(super) fn cross(
     }
 }
 
-/// Whether a key of others says something else of a member than ours, before and after.
+/// Returns true if a foreign member differs from ours, before and after the change.
 fn differs(ours: &Members, result: &Members, name: &str, value: &str, brings: bool) -> bool {
     let is = |members: &Members| members.raw(name).is_some_and(|own| same_value(own, value));
     if name == "key_ops" && !brings {
-        // A public key's operations are not those of its key pair.
+        // A public key lists only the public operations of the key pair.
         let own = ours.texts(name).ok().flatten().unwrap_or_default();
         let public = public_operations_of(&own);
         let mut members = Members::default();
@@ -349,7 +351,8 @@ fn differs(ours: &Members, result: &Members, name: &str, value: &str, brings: bo
     !is(result)
 }
 
-/// Our members with theirs, as far as they cross. Those of the certificate change together.
+/// Returns our members with those of theirs that `crosses` admits. The members of the certificate
+/// change together.
 fn overlaid(
     ours: &Members,
     theirs: &Members,
@@ -366,7 +369,7 @@ fn overlaid(
     result
 }
 
-/// Whether a member holds a private or symmetric part of any kty.
+/// Returns true for a member that holds a private or symmetric part of any kty.
 fn is_secret(name: &str) -> bool {
     let mut key_types = KEY_TYPES.iter();
     key_types.any(|key_type| key_type.private.contains(&name))

@@ -21,7 +21,7 @@ pub struct Located {
     pub finding: Finding,
 }
 
-/// The keys that have the same kid.
+/// The keys with the same kid.
 #[derive(Default)]
 struct Holders {
     /// The first one, and its kty.

@@ -1,4 +1,4 @@
-//! What makes no difference between a set and the same set on a server.
+//! Prepares a server's set for a comparison: dates that an export leaves out are not a difference.
 
 use super::KeySet;
 use super::push::counterparts;
@@ -7,8 +7,8 @@ use crate::key::Key;
 use crate::key::public::DATES;
 
 impl KeySet<'_> {
-    /// Returns a server's set with the dates that an export leaves out: a key without any date gets
-    /// those of the same key in this set.
+    /// Returns a server's set in which each key without dates has the dates of the same key in this set,
+    /// because an export leaves them out.
     pub fn dated_like(&self, there: &KeySet, storage: &Storage) -> KeySet<'static> {
         let mut dated = there.clone().into_owned();
         let counterparts = counterparts(self, there, storage);
@@ -23,7 +23,7 @@ impl KeySet<'_> {
     }
 }
 
-/// A key without dates with those of another one; `None` if it has a date.
+/// Gives a key without dates those of another key; `None` if it has a date.
 fn with_dates_of(key: &Key, own: &Key) -> Option<Key<'static>> {
     let (mut members, own) = (key.members().ok()?, own.members().ok()?);
     if DATES.iter().any(|name| members.has(name)) {

@@ -8,14 +8,14 @@ use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use std::collections::HashMap;
 
-/// What the kid of the public half begins with. Tokens carry this one.
+/// The prefix of the public half's kid. Tokens carry this kid.
 pub const PUBLIC: &str = "public:";
 
-/// What the kid of the private half begins with.
+/// The prefix of the private half's kid.
 pub const PRIVATE: &str = "private:";
 
-/// Returns the set with each pair of halves put together under the kid that tokens carry. Both
-/// halves must be there and belong to one key; whatever else there is stays as it is.
+/// Returns the set with each pair of halves joined under the kid that tokens carry. Both halves must be
+/// in the set and belong to one key; all other keys are unchanged.
 pub fn joined(mut set: KeySet<'static>) -> KeySet<'static> {
     if !set.keys.iter().any(|key| half(key, PRIVATE).is_some()) {
         return set;
@@ -26,7 +26,7 @@ pub fn joined(mut set: KeySet<'static>) -> KeySet<'static> {
             private.entry(half).or_insert(position);
         }
     }
-    // The position of each public half that goes, and of the private half that it joins.
+    // The position of each public half that is removed, and of the private half that it joins.
     let mut pairs: HashMap<usize, usize> = HashMap::new();
     for (position, key) in set.keys.iter().enumerate() {
         if has_private_member(key) {
@@ -47,7 +47,7 @@ pub fn joined(mut set: KeySet<'static>) -> KeySet<'static> {
 
 /// The kid of a half without its prefix, and the thumbprint that both halves share.
 fn half(key: &Key, prefix: &str) -> Option<(String, String)> {
-    // Most sets have no halves, and a look at the text is quick.
+    // Most sets have no halves, and a search of the text is cheaper than parsing it.
     if !key.json().contains(prefix) {
         return None;
     }
@@ -59,7 +59,7 @@ fn half(key: &Key, prefix: &str) -> Option<(String, String)> {
     Some((kid, thumbprint))
 }
 
-/// The private half under the kid of the public one, with what only the public one says.
+/// The private half with the kid of the public one, and with members that only the public one has.
 fn whole(private: &Key, public: &Key) -> Key<'static> {
     let (own, others) = (
         private.members().unwrap_or_default(),

@@ -1,5 +1,5 @@
-//! Where the keys of a set are, by kid and by what they are, and which entries of two sets belong
-//! together. All of it is by hash: the work grows with the number of keys and no faster.
+//! Finds the keys of a set by kid and by identity, and pairs the entries of two sets. Everything is
+//! looked up by hash, so the work grows linearly with the number of keys.
 
 use super::KeySet;
 use crate::key::Key;
@@ -78,8 +78,8 @@ impl Index {
     }
 }
 
-/// What makes an entry of a set: the key itself, its kid, and what it is for. The same key can be
-/// listed several times under one kid, each time for another `alg` or `use`.
+/// The identity of an entry of a set: the key, its kid, `alg` and `use`. A set can list the same key
+/// several times under one kid, each time for another `alg` or `use`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// The thumbprint, or else the text of the key.
@@ -92,19 +92,19 @@ pub struct Entry {
     pub usage: Option<String>,
 }
 
-/// How far apart two entries of the same key may be and still stand for each other.
+/// How much two entries of the same key can differ and still be paired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Apart {
-    /// A kid, alg or use that differs is absent on one side.
+    /// Only by a kid, alg or use that is absent on one side.
     Absent,
-    /// The kid is the same, or absent on one side.
+    /// By any alg and use; the kid is the same, or absent on one side.
     SameKid,
-    /// Only the key is the same.
+    /// By any kid, alg and use.
     SameKey,
 }
 
 impl Entry {
-    /// The entry that a key makes.
+    /// The entry of a key.
     pub fn of(key: &Key) -> Entry {
         let header = Header::of(key);
         let owned = |text: Option<std::borrow::Cow<str>>| text.map(|text| text.into_owned());
@@ -130,9 +130,9 @@ impl Entry {
 enum Field<'e> {
     /// Both have this value, or both have none.
     Equal(Option<&'e str>),
-    /// One of them has a value and the other has none; whether it is ours that has it.
+    /// Only one of them has a value. `is_ours` is true if that is ours.
     Absent { is_ours: bool },
-    /// It does not matter.
+    /// The field is ignored.
     Any,
 }
 
@@ -143,8 +143,8 @@ enum How {
     Any,
 }
 
-/// The ways in which entries are paired, the closest first, each with how far apart it reaches: how
-/// kid, alg and use compare.
+/// The rules by which entries are paired, the strictest first: how much the entries can differ, and how
+/// kid, alg and use are compared.
 const WAYS: &[(Apart, [How; 3])] = &[
     (Apart::Absent, [How::Equal, How::Equal, How::Equal]),
     (Apart::Absent, [How::Equal, How::Equal, How::Absent]),
@@ -159,7 +159,7 @@ const WAYS: &[(Apart, [How; 3])] = &[
     (Apart::SameKey, [How::Any, How::Any, How::Any]),
 ];
 
-/// What an entry must have in common with one of the other side, when they are compared this way.
+/// The fields that an entry must share with an entry of the other side under a rule.
 fn sign<'e>(entry: &'e Entry, how: &[How; 3], is_ours: bool) -> (&'e str, [Field<'e>; 3]) {
     let [kid, alg, usage] = entry.fields();
     let field = |how: How, value: Option<&'e str>| match how {
@@ -173,8 +173,8 @@ fn sign<'e>(entry: &'e Entry, how: &[How; 3], is_ours: bool) -> (&'e str, [Field
     (&entry.identity, fields)
 }
 
-/// Finds for each of their entries the one of ours that it stands for, by position. No entry stands
-/// for two; the closest are paired first.
+/// Returns, for each of their entries, the position of our entry that it is paired with. Each entry is
+/// paired at most once; the strictest rule goes first.
 pub fn pair(ours: &[Entry], theirs: &[Entry], apart: Apart) -> Vec<Option<usize>> {
     let mut pairs = vec![None; theirs.len()];
     let mut left: Vec<usize> = (0..ours.len()).collect();

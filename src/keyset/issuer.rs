@@ -1,14 +1,14 @@
-//! What a server that signs tokens of its own needs of the keys that it signs with.
+//! What a server that signs its own tokens requires of its signing keys.
 
 use crate::key::Key;
 use crate::key::algorithm::Algorithm;
 use crate::key::key_type::KeyType;
 use crate::key::summary::Header;
 
-/// The rules of a server that signs tokens with some of its sets.
+/// The rules of a server that signs its own tokens with some of its sets.
 #[derive(Debug)]
 pub struct Issuer {
-    /// The names of the sets that it signs tokens of its own with.
+    /// The names of the sets with which it signs its own tokens.
     pub sets: &'static [&'static str],
     /// The values of `alg` that it can sign with.
     pub algorithms: &'static [&'static str],
@@ -28,20 +28,20 @@ pub enum WithoutKey {
 /// Why a server cannot sign with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// The key is symmetric: nobody could verify the tokens.
+    /// The key is symmetric, so nobody could verify the tokens.
     Symmetric,
     /// The key has no `alg`.
     NoAlg,
-    /// The server calls the algorithm of this key by its older name, EdDSA.
+    /// The server knows the algorithm of this key only by its older name, EdDSA.
     OldName,
     /// The server does not sign with this algorithm.
     Alg(String),
-    /// The algorithm is for other keys.
+    /// The algorithm does not fit the key type or curve.
     Misfit(String),
 }
 
 impl Issuer {
-    /// Returns true if the server signs tokens of its own with the set of this name.
+    /// Returns true if the server signs its own tokens with the set of this name.
     pub fn owns(&self, set: &str) -> bool {
         self.sets.contains(&set)
     }
@@ -65,7 +65,7 @@ impl Issuer {
         }
     }
 
-    /// The first algorithm that the server signs with and that takes the key.
+    /// Returns the first algorithm that the server signs with and that fits the key.
     pub fn alg_for(&self, key: &Key) -> Option<&'static str> {
         let header = Header::of(key);
         let kty = header.kty.as_deref()?;
@@ -78,7 +78,7 @@ impl Issuer {
 }
 
 impl Unfit {
-    /// The reason in words, after "because" or a colon.
+    /// Returns the reason for a message, to follow "because" or a colon.
     pub fn why(&self) -> String {
         match self {
             Unfit::Symmetric => "it is symmetric".into(),

@@ -51,7 +51,7 @@ pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
     }
 }
 
-/// A key's line in words: `sig ES256`.
+/// Returns the name of a key's line for messages: `sig ES256`.
 pub(super) fn line_in_words(header: &Header) -> String {
     let (usage, kind, curve) = line(header);
     let words = [usage.unwrap_or_default(), kind, curve];
@@ -67,29 +67,29 @@ pub fn line_name<'h>(header: &'h Header) -> &'h str {
 
 /// The state of every key of a set, in the set's order. `now` is in seconds since 1970.
 ///
-/// Only keys that [can sign](can_sign) take turns. Of those in a line that have begun, the one that
-/// began last is active; then the one with the newest `iat`; then the last in the set. Where that
-/// one names a successor in another line, it is retired from the moment at which that one begins.
-/// A key that cannot sign is retired beside one that can. In a line of which no key can sign here,
-/// somebody else decides who signs: a key that has begun there has no state.
+/// Of the keys of a line that [can sign](can_sign) and have begun, the one that began last is active; then
+/// the one with the newest `iat`; then the last in the set. If it names a successor in another line, it
+/// is retired once that one begins. All other keys of the line that have begun are retired. If no key of
+/// a line can sign, somebody else holds the private keys, and a key that has begun has no state.
 pub fn states(set: &KeySet, now: i64) -> Vec<Option<State>> {
     states_where(&set.keys, now, can_sign)
 }
 
-/// The same where the private parts are checked, too, with OpenSSL: for a decision of what is sent.
+/// Returns the same states as [`states`], but also checks the private parts, with OpenSSL. Decides which
+/// private parts are sent to a server.
 pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<Option<State>> {
     states_where(&set.keys, now, |key| {
         can_sign(key) && may_sign(&findings(key, budget))
     })
 }
 
-/// The same where only the keys that `can_sign` picks can sign.
+/// Returns the same states as [`states`], with another rule for which keys can sign.
 pub fn states_where(keys: &[Key], now: i64, can_sign: impl Fn(&Key) -> bool) -> Vec<Option<State>> {
     let headers: Vec<_> = keys.iter().map(Header::of).collect();
     states_of(&headers, now, |position| can_sign(&keys[position]))
 }
 
-/// The active key of each line that has one, by the name of the line.
+/// Returns the active key of each line, by the name of the line.
 pub(super) fn active_keys(keys: &[Key], now: i64) -> BTreeMap<String, KeyName> {
     let states = states_where(keys, now, can_sign);
     let active = keys.iter().zip(states);
@@ -98,8 +98,8 @@ pub(super) fn active_keys(keys: &[Key], now: i64) -> BTreeMap<String, KeyName> {
     active.map(named).collect()
 }
 
-/// Returns true if a key can sign, or decrypt: its private part is here or withheld, its type and
-/// curve are known, and its public part has no fault. Works without OpenSSL.
+/// Returns true if a key can sign or decrypt: it has its private part, even if encrypted, its type and
+/// curve are supported, and its public part is valid. Works without OpenSSL.
 pub fn can_sign(key: &Key) -> bool {
     let Ok(members) = key.members() else {
         return false;
@@ -107,8 +107,8 @@ pub fn can_sign(key: &Key) -> bool {
     is_supported(&members) && is_private(&members) && may_sign(&public_findings_of(&members))
 }
 
-/// The states as the dates of keys alone tell them, for keys that somebody else signs with: pending
-/// and expired.
+/// Returns the states that follow from the dates alone, pending and expired, for keys with which
+/// somebody else signs.
 pub fn states_by_date(set: &KeySet, now: i64) -> Vec<Option<State>> {
     let keys = set.keys.iter();
     keys.map(|key| by_date(&Header::of(key), now)).collect()
@@ -122,8 +122,8 @@ fn by_date(header: &Header, now: i64) -> Option<State> {
     }
 }
 
-/// The same as [`states`] over headers. `can_sign` tells it of the key at a position; it is asked
-/// only where that decides something.
+/// Returns the same states as [`states`], from the headers of the keys. `can_sign` returns whether the
+/// key at a position can sign; it is called only if the answer matters.
 pub fn states_of(
     headers: &[Header],
     now: i64,
@@ -170,8 +170,8 @@ pub(super) fn never_begins(header: &Header) -> bool {
     matches!((header.nbf, header.exp), (Some(nbf), Some(exp)) if exp <= nbf)
 }
 
-/// The key of another line that each key names as its successor, where both can sign and that one
-/// begins some day. Where successors lead around, none of them follows another: somebody has to sign.
+/// Returns, for each key, the position of its successor in another line, if both can sign and the
+/// successor will begin. Successors that form a circle are ignored, because one of them has to sign.
 pub(super) fn successors(
     headers: &[Header],
     can_sign: impl Fn(usize) -> bool,
@@ -210,11 +210,10 @@ pub(super) fn successors(
     successors
 }
 
-/// Returns for each position whether the way from it leads back to it. `next` is the step that each
-/// position leads to.
+/// Returns, for each position, true if following `next` from it leads back to it.
 pub(super) fn on_circles(next: &[Option<usize>]) -> Vec<bool> {
     let mut is_on_circle = vec![false; next.len()];
-    // From which start each position was first come to.
+    // The start from which each position was reached first.
     let mut come_from = vec![None; next.len()];
     for start in 0..next.len() {
         let mut here = Some(start);
@@ -222,7 +221,7 @@ pub(super) fn on_circles(next: &[Option<usize>]) -> Vec<bool> {
             come_from[position] = Some(start);
             here = next[position];
         }
-        // A way that meets itself goes around from there on.
+        // If the walk meets itself, the positions from there on form a circle.
         while let Some(position) = here.filter(|position| come_from[*position] == Some(start)) {
             if std::mem::replace(&mut is_on_circle[position], true) {
                 break;

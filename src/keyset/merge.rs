@@ -76,14 +76,14 @@ impl From<&KeyName> for KeyName {
     }
 }
 
-/// Another key signs in a line of the set.
+/// A line of the set in which another key signs after a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSigner {
-    /// The line, in words: `sig ES256`.
+    /// The name of the line, such as `sig ES256`.
     pub line: String,
     /// The key that signs.
     pub key: KeyName,
-    /// The key that signed before, where there was one.
+    /// The key that signed before, if there was one.
     pub before: Option<KeyName>,
 }
 
@@ -102,17 +102,17 @@ pub struct Merged {
     pub replaced: Vec<Key<'static>>,
     /// New keys that the set has under another kid as well.
     pub aliases: Vec<KeyName>,
-    /// Keys of the set whose holder alone decides the members that are said otherwise: those stay.
+    /// Keys of the set that keep protected members, and the members that differ at the source.
     pub differing: Vec<(KeyName, Vec<String>)>,
-    /// Keys whose private part a server has brought in.
+    /// Keys whose private part comes from a server.
     pub private: Vec<KeyName>,
-    /// The lines that another key signs in because of a server.
+    /// The lines in which a server's keys change which key signs.
     pub signers: Vec<NewSigner>,
 }
 
 impl KeySet<'_> {
-    /// Puts keys of ours into the set of a server, where they take the place of what is there.
-    /// Nothing is changed where it fails.
+    /// Puts our keys into the set of a server, where they update the same keys. If this fails, the set is
+    /// unchanged.
     pub fn place(&mut self, keys: Vec<Key<'static>>, on_conflict: OnConflict) -> Result<Merged> {
         let terms = Terms {
             on_conflict,
@@ -131,7 +131,7 @@ impl KeySet<'_> {
         let entries = |set: &KeySet| set.keys.iter().map(Entry::of).collect::<Vec<_>>();
         let (ours, theirs) = (entries(self), entries(other));
         let pairs = pair(&theirs, &ours, Apart::SameKey);
-        // What stands twice is not lost where it stands once.
+        // A duplicate is not lost if one copy stays.
         let mut copies: HashMap<&Entry, usize> = HashMap::new();
         for (position, entry) in theirs.iter().enumerate() {
             let copy = copies.entry(entry).or_insert(position);

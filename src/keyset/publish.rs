@@ -14,7 +14,7 @@ pub struct Published {
     pub symmetric: usize,
     /// Keys of a kty or curve that is not known.
     pub unsupported: usize,
-    /// Keys that are broken themselves, not only in a member that describes them.
+    /// Keys whose key material is broken, and not only a member that describes it.
     pub invalid: usize,
     /// Keys whose `exp` has come, where those are left out.
     pub expired: usize,

@@ -1,4 +1,4 @@
-//! Taking in what a server holds: nothing that is here and not there is lost unless asked for.
+//! Prepares a server's keys for a pull, and finds the keys that only one side has.
 
 use super::KeySet;
 use super::index::{Apart, Entry, Index, identity, pair};
@@ -11,12 +11,12 @@ use crate::key::summary::Header;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// What a key is, and its kid.
+/// The identity of a key, and its kid.
 type Name = (String, Option<String>);
 
 impl KeySet<'_> {
-    /// The keys of a server as they are kept here: under the kids that they have here, and in the
-    /// order in which the key that signs there is the newest.
+    /// Returns the keys of a server in local form: with the kids that they have here, and ordered so that
+    /// the key that signs there is the newest.
     pub(super) fn in_local_form(
         &self,
         server: &KeySet,
@@ -54,7 +54,7 @@ impl KeySet<'_> {
         self.keys.len() == other.keys.len() && self.keys.iter().zip(&other.keys).all(is_alike)
     }
 
-    /// The same set with a key added, or put in the place of the one with its kid.
+    /// Returns the set with a key added; it replaces the key with its kid.
     pub fn with(&self, key: &Key) -> KeySet<'static> {
         let mut set = self.clone().into_owned();
         let kid = Header::of(key).kid;
@@ -70,7 +70,7 @@ impl KeySet<'_> {
         set
     }
 
-    /// The same set without some of its keys.
+    /// Returns the set without some of its keys.
     pub fn without(&self, keys: &[Key]) -> KeySet<'static> {
         let mut set = self.clone().into_owned();
         let without: HashSet<&str> = keys.iter().map(Key::json).collect();
@@ -78,8 +78,8 @@ impl KeySet<'_> {
         set
     }
 
-    /// The keys that another set does not have at all. Where it has an entry of the same key and
-    /// kid for another use, a public entry of ours that it lacks counts, too.
+    /// Returns the keys that another set does not have. A public entry also counts if the other set has
+    /// the same key and kid only for another use.
     pub fn absent_from(&self, other: &KeySet) -> Vec<Key<'static>> {
         let entries = |set: &KeySet| set.keys.iter().map(Entry::of).collect::<Vec<_>>();
         let (ours, theirs) = (entries(self), entries(other));
@@ -140,7 +140,7 @@ fn newest_last(keys: Vec<Key<'static>>) -> Vec<Key<'static>> {
     lines.into_iter().rev().flatten().collect()
 }
 
-/// The server's key under the kid that the same key has here, if the two kids stand for each other.
+/// Returns the server's key with the kid that the same key has here, if the two kids match.
 fn with_local_kid(key: &Key, local: &HashMap<Name, String>) -> Key<'static> {
     let own = Header::of(key).kid.map(Cow::into_owned);
     match local.get(&(identity(key), own.clone())) {

@@ -41,13 +41,13 @@ pub enum Prune {
     /// None.
     #[default]
     Nothing,
-    /// Those that have expired here.
+    /// Remove keys that have expired here.
     Expired,
-    /// Those, and all that the local set does not have.
+    /// Remove expired keys and every key the local set lacks.
     All,
 }
 
-/// The `alg` under which a key of the algorithm Ed25519 is sent (RFC 9864).
+/// The `alg` with which a key for Ed25519 is sent (RFC 9864).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ed25519 {
     /// `Ed25519`, as the key has it.
@@ -67,9 +67,9 @@ pub struct Policy<'a> {
     pub only: &'a [String],
     /// Which keys go away.
     pub prune: Prune,
-    /// The name under which Ed25519 is sent.
+    /// The `alg` with which keys for Ed25519 are sent.
     pub ed25519: Ed25519,
-    /// The rules for the tokens of the server's own, if it signs them with this set.
+    /// The rules for the server's own tokens, if it signs them with this set.
     pub issuer: Option<&'static Issuer>,
     /// The time, in seconds since 1970.
     pub now: i64,
@@ -103,12 +103,12 @@ pub struct Item {
     pub fate: Fate,
 }
 
-/// A key pair that could sign, and of which nothing says that it does.
+/// A key pair that could sign, but has neither `use` nor `alg`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmarked {
     /// Its name.
     pub name: KeyName,
-    /// An algorithm that it could sign with.
+    /// An algorithm that fits the key.
     pub alg: Option<&'static str>,
 }
 
@@ -119,7 +119,7 @@ pub struct Plan {
     pub items: Vec<Item>,
     /// The local keys that it shall not hold, and why.
     pub left_out: Vec<(KeyName, &'static str)>,
-    /// Local keys that the server does not take, and why.
+    /// The local keys that the server does not accept, and why.
     pub refused: Vec<(KeyName, String)>,
     /// The active key pairs that are sent public only because they have neither `use` nor `alg`.
     pub unmarked: Vec<Unmarked>,
@@ -129,12 +129,12 @@ pub struct Plan {
     pub gone: Vec<KeyName>,
     /// How many of those have a private part there.
     pub gone_private: usize,
-    /// The key that signs afterwards, where the order decides it.
+    /// The key that signs afterwards, if the order of the keys decides it.
     pub signer: Option<KeyName>,
-    /// The same, if it is another than now. The same key under another kid is another one, because
-    /// tokens carry the kid.
+    /// The key that signs afterwards, if another key signs now. The same key under another kid counts as
+    /// another key, because tokens carry the kid.
     pub new_signer: Option<KeyName>,
-    /// The kid that the same key signs under now, if it is another one.
+    /// The kid under which the same key signs now, if that changes.
     pub old_kid: Option<String>,
     /// The server's set afterwards.
     pub set: KeySet<'static>,
@@ -163,7 +163,7 @@ pub fn plan(
         *good[i].get_or_init(|| can_sign(key) && may_sign(&findings(key, budget)))
     };
     let here = lifecycle::states_of(&headers, policy.now, is_good);
-    // A key that the server does not take, takes the place of no signer there.
+    // A key that the server does not accept cannot replace the signer there.
     let is_taken = |i: usize| {
         let members = local.keys[i].members().unwrap_or_default();
         (storage.refuses)(&members).is_none()
@@ -218,7 +218,7 @@ pub fn plan(
         if claimed.contains(&position) {
             continue;
         }
-        // The same entry once more is nothing that one could name, or take away.
+        // A second copy of an entry cannot be named or removed by itself.
         if known.contains(&entries[position]) {
             plan.set.keys.push(key.clone().into_owned());
             continue;
@@ -240,7 +240,7 @@ pub fn plan(
     Ok(plan)
 }
 
-/// A key that would be sent with its private part if it said that it signs.
+/// Returns the key pair if it is sent public only because it has neither `use` nor `alg`.
 fn unmarked(
     key: &Key,
     state: Option<State>,

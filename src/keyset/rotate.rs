@@ -204,7 +204,7 @@ struct Planner<'p, 's> {
     lines: Lines<'s>,
     policy: &'p Policy<'p>,
     plan: Plan,
-    /// Who signs on the server until it is told of another key.
+    /// The keys that sign on the server before the next push.
     signing_there: SigningThere,
     /// When the schedule has something to do for a line next.
     due: Vec<i64>,
@@ -262,8 +262,7 @@ impl Planner<'_, '_> {
         dates.filter(|date| *date > self.policy.now).min()
     }
 
-    /// Has new keys published before they sign, as long as the server signs with a key that is not
-    /// ours.
+    /// Delays new keys until they have been published, if the server signs with a key that is not ours.
     fn publish_first(&mut self) {
         let soon = self.soon();
         if self.signing_there.by_other && soon > self.policy.now {

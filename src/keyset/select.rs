@@ -85,8 +85,8 @@ impl KeySet<'_> {
         self.only(wanted, &self.named(wanted))
     }
 
-    /// The positions of the keys that each text means, as [`find_exactly`](KeySet::find_exactly) finds
-    /// them: all entries of the one key that has the name.
+    /// Returns, for each name, the positions of all entries of the key that
+    /// [`find_exactly`](KeySet::find_exactly) finds.
     pub fn find_each(&self, names: &[String]) -> Vec<Result<Vec<usize>>> {
         let nowhere = || names.iter().map(|name| (name.as_str(), Vec::new()));
         let mut kids: HashMap<&str, Vec<usize>> = nowhere().collect();
@@ -115,7 +115,7 @@ impl KeySet<'_> {
     fn named(&self, wanted: &str) -> Vec<usize> {
         let kids = self.with_kid(wanted);
         let is_own = |i: &usize| KeyName::of(&self.keys[*i]).thumbprint.as_deref() == Some(wanted);
-        // A key that is called by its own thumbprint is found without a look at all the others.
+        // If the kid is the key's own thumbprint, the other keys need no search.
         match wanted.len() != THUMBPRINT_LENGTH || !kids.is_empty() && kids.iter().all(is_own) {
             true => kids,
             false => meant(kids, &self.with_thumbprint(wanted)),
@@ -185,8 +185,8 @@ impl KeySet<'_> {
     }
 }
 
-/// The keys that a name means, of those with this kid and those with this thumbprint: the ones with
-/// the kid, unless that is the thumbprint of another key. Then it is for the caller to refuse them all.
+/// Returns the keys with this name: those with the kid, or else those with the thumbprint. If the kid of
+/// one key is the thumbprint of another, returns both, so that the caller can refuse the name.
 fn meant(kids: Vec<usize>, thumbprints: &[usize]) -> Vec<usize> {
     let theirs: HashSet<_> = thumbprints.iter().collect();
     if !kids.is_empty() && (theirs.is_empty() || kids.iter().all(|i| theirs.contains(i))) {

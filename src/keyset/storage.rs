@@ -1,4 +1,4 @@
-//! What a server makes of the keys that it is given.
+//! How a kind of server stores keys and picks the one that signs.
 
 use super::KeySet;
 use super::issuer::Issuer;
@@ -14,30 +14,29 @@ use std::collections::{HashMap, HashSet};
 /// How a kind of server keeps keys.
 #[derive(Clone, Copy, Debug)]
 pub struct Storage {
-    /// The members that survive; all of them if it is `None`.
+    /// The members that the server keeps; `None` if it keeps all.
     pub members: Option<&'static [&'static str]>,
     /// The kid of a key there, from its kid and kty here.
     pub kid: fn(&str, Option<&str>) -> String,
-    /// How it picks the key that it signs with.
+    /// How the server picks its signing key.
     pub signing: Signing,
-    /// The rules for the tokens that it issues itself; `None` if it issues none, or if they are
-    /// not known.
+    /// The rules for the server's own tokens; `None` if it issues none, or if the rules are not known.
     pub issuer: Option<&'static Issuer>,
-    /// Says why it does not take a key.
+    /// Returns why the server does not accept a key, or `None` if it does.
     pub refuses: fn(&Members) -> Option<String>,
 }
 
-/// How a server picks the key of a set that it signs with.
+/// How a server picks the signing key of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signing {
     /// It does not sign.
     Never,
     /// Its settings name the kid.
     ByKid,
-    /// It takes the first key that is not public, and a symmetric key is not.
+    /// It signs with the first key that is not public. A symmetric key counts as not public.
     FirstSecret,
-    /// It takes the first public and the first other key, which must be the halves of one pair:
-    /// so the pair has to be the first key of the set.
+    /// It signs with the first public and the first other entry, which must be the halves of one pair.
+    /// So the pair has to be the first key of the set.
     FirstPair,
 }
 
@@ -66,7 +65,7 @@ impl Storage {
         self.issuer.filter(|issuer| issuer.owns(set))
     }
 
-    /// Returns true if a member survives.
+    /// Returns true if the server keeps a member.
     pub fn keeps(&self, name: &str) -> bool {
         self.members.is_none_or(|members| members.contains(&name))
     }
@@ -82,7 +81,7 @@ impl Storage {
         left
     }
 
-    /// The thumbprint of a key, and the kid that it has there.
+    /// Returns the name of a key on the server: its thumbprint, and the kid that it has there.
     pub fn name(&self, key: &Key) -> KeyName {
         let kty = Header::of(key).kty.map(Cow::into_owned);
         let name = KeyName::of(key);
@@ -92,8 +91,8 @@ impl Storage {
         }
     }
 
-    /// The position of the key that signs there, if the order decides it. A symmetric key can be
-    /// that one.
+    /// Returns the position of the key that signs there, if the order decides it. That can be a
+    /// symmetric key.
     pub fn signer_position(&self, set: &KeySet) -> Option<usize> {
         match self.signing {
             Signing::Never | Signing::ByKid => None,
@@ -108,8 +107,7 @@ impl Storage {
             .map(|position| &set.keys[position])
     }
 
-    /// Puts the first key pair where the server looks for it, if it would not look for any key
-    /// otherwise.
+    /// Puts the first key pair in front, if the server signs with the first pair.
     pub fn put_a_pair_first(&self, set: &mut KeySet) {
         let pair = set.keys.iter().position(is_key_pair);
         if let (Signing::FirstPair, Some(pair)) = (self.signing, pair) {
@@ -117,8 +115,8 @@ impl Storage {
         }
     }
 
-    /// The keys of a set that may sign there: if the order decides, the one that it picks; else
-    /// every key pair, unless it is for encryption.
+    /// Returns the keys of a set that can sign there. If the order decides, that is one key; otherwise it
+    /// is every key pair that is not for encryption.
     pub fn signers<'s, 'k>(&self, set: &'s KeySet<'k>) -> Vec<&'s Key<'k>> {
         if self.order_decides() {
             return self.signer(set).into_iter().collect();
@@ -129,9 +127,8 @@ impl Storage {
         keys.filter(|_| self.signs()).collect()
     }
 
-    /// The states of the keys of a set there. On a server that publishes what others sign with, only
-    /// the dates tell. If the order decides who signs, that key is the only active one of those that
-    /// could sign.
+    /// Returns the states of the keys of a set there. On a server that only publishes keys, they follow
+    /// from the dates alone. If the order decides which key signs, only that one is an active signing key.
     pub fn states(&self, set: &KeySet, now: i64) -> Vec<Option<State>> {
         if !self.signs() {
             return lifecycle::states_by_date(set, now);

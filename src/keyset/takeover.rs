@@ -1,4 +1,4 @@
-//! Which key signs instead when keys go, or when they come.
+//! Finds the keys that take over signing when keys are removed or added.
 
 use super::KeySet;
 use super::lifecycle::{self, State, can_sign};
@@ -7,16 +7,16 @@ use crate::key::Key;
 use crate::key::summary::Header;
 use std::collections::HashMap;
 
-/// What it means for the signing of a set that it is without some of its keys.
+/// The effect on signing if some keys are removed from a set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Succession {
-    /// The keys that sign instead of active signing keys among those.
+    /// The keys that take over from active signing keys that are removed.
     pub takeovers: Vec<Takeover>,
-    /// Whether an active signing key is among those, and no key signs without them.
+    /// True if an active signing key is removed and no key of the set signs afterwards.
     pub ends_signing: bool,
 }
 
-/// A key that signs in the place of another one.
+/// A key that takes over from another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Takeover {
     /// The active key of the whole set.
@@ -25,11 +25,10 @@ pub struct Takeover {
     pub instead: KeyName,
 }
 
-/// Compares who signs in a set with who signs without the keys at `positions`. A key takes the place of
-/// one of its own line, or of the one that it names as its successor.
+/// Compares the signing keys of a set with those that sign without the keys at `positions`. A key takes
+/// over from a key of its own line, or from the key that it names as its successor.
 ///
-/// `states` returns the states of the keys of a set. An active key signs only if it can: a public key,
-/// or an invalid one, cannot.
+/// `states` returns the states of the keys of a set. Public-only and invalid keys never sign.
 pub fn succession(
     set: &KeySet,
     positions: &[usize],
@@ -102,7 +101,7 @@ mod tests {
         takeovers.chain(nobody).collect::<Vec<_>>().join(" ")
     }
 
-    // Which keys these are does not matter: they are symmetric so that they are short.
+    // Symmetric keys keep these texts short; the type does not matter.
     const A: &str = r#""kty":"oct","alg":"HS256","kid":"a","iat":1,"k":"AA""#;
     const B: &str = r#""kty":"oct","alg":"HS256","kid":"b","iat":2,"k":"AA""#;
     const NEXT: &str = r#""kty":"oct","alg":"HS256","kid":"next","nbf":20,"k":"AA""#;

@@ -37,7 +37,7 @@ pub enum Verb {
     Retired,
     /// It is gone.
     Removed,
-    /// It is printed or exported with its private part.
+    /// Printed or exported with its private part.
     Exported,
     /// It was sent to a server.
     Pushed,
@@ -75,7 +75,7 @@ pub struct Change {
     /// Its RFC 7638 thumbprint, where it has one and is no shared secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbprint: Option<String>,
-    /// The keys, where there are several: the kid of each, or its thumbprint.
+    /// The kids of several keys, or their thumbprints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kids: Vec<String>,
     /// The server that was spoken to: `REMOTE` where `set` is a set of its own, `REMOTE:NAME`
@@ -92,9 +92,9 @@ pub struct Change {
 pub struct Log {
     /// The changes, oldest first.
     pub changes: Vec<Change>,
-    /// The number of lines that cannot be read, and were left out.
+    /// The number of damaged lines, which were left out.
     pub damaged: usize,
-    /// Whether the file is so large that only its end was read.
+    /// True if only the end of a large file was read.
     pub is_cut: bool,
     /// Whether others than the owner can read or write the file.
     pub is_open: bool,
@@ -146,7 +146,7 @@ impl Keystore {
         let octets = read().map_err(|error| files::failed("read", &log.path, error))?;
         let mut lines = &octets[..];
         if log.is_cut {
-            // The first line is there in part only.
+            // The first line is incomplete.
             let end = lines.iter().position(|octet| *octet == b'\n');
             lines = &lines[end.map_or(lines.len(), |end| end + 1)..];
         }

@@ -49,7 +49,7 @@ pub struct Keystore {
     /// The largest file of a set that is read or written, in octets.
     limit: u64,
     derived: RefCell<DerivedKeys>,
-    /// What has failed after a change was in place.
+    /// The last failure after a change was in place.
     trouble: RefCell<Option<Error>>,
 }
 
@@ -203,28 +203,28 @@ impl Keystore {
         let path = stored.path().to_owned();
         let known = stored.known();
         confirm(known.as_ref().map(Document::parse).transpose()?.as_ref())?;
-        // The schedule must not be taken over by another set that will have its name.
+        // Another set that gets this name later must not inherit the schedule.
         let schedules = self.schedules_with(name, None)?;
-        // A link would go, and the keys would stay.
+        // Removing a link would leave the keys in the file behind it.
         files::check_target(&path)?;
         fs::remove_file(&path).map_err(|error| files::failed("remove", &path, error))?;
         let dropped = schedules.map_or(Ok(()), |text| self.write_schedules(&text));
         self.note(dropped.map_err(|error| {
             error
                 .about(format!("set {name} is deleted, but its schedule is not"))
-                .hint(format!("drop it: jwks rotate {name} --forget"))
+                .hint(format!("run `jwks rotate {name} --forget` to drop it"))
         }));
         self.note(files::flush_directory_of(&path, "removed"));
         Ok(())
     }
 
-    /// What has failed after a change was in place, if anything has: the last such failure.
+    /// Takes the last failure after a change was in place, if there is one.
     pub fn trouble(&self) -> Option<Error> {
         self.trouble.take()
     }
 
-    /// Keeps a failure that comes after a change for the end of the run: the change is to be
-    /// reported and logged first.
+    /// Keeps a failure after a change until the end of the run, so that the change is reported and logged
+    /// first.
     fn note(&self, afterwards: Result<()>) {
         if let Err(error) = afterwards {
             self.trouble.replace(Some(error));
@@ -266,7 +266,8 @@ impl Keystore {
         self.refuse_foreign()?;
         let created = files::create_private_directory(&self.directory)?;
         Lock::take(&self.directory, self.lock_wait).inspect_err(|error| {
-            // A new keystore that cannot be locked is of no use. One that another process has locked is.
+            // Remove a new keystore on a file system without locks, but not one that another process has
+            // locked.
             if created.is_empty() || error.kind() == Kind::Refused {
                 return;
             }
@@ -287,7 +288,7 @@ impl Keystore {
         place::refuse_foreign(&self.directory, "choose another keystore with --store DIR")
     }
 
-    /// Why the directory is not safe to keep private keys in; `None` if it is.
+    /// Returns why the directory is not safe for private keys; `None` if it is.
     pub fn fault(&self) -> Option<Fault> {
         place::fault(&self.directory)
     }
@@ -304,8 +305,8 @@ impl Keystore {
         {
             let directory = open.display();
             return Err(
-                Error::refused(format!("others can write into {directory}")).hint(format!(
-                    "no private key is put there; close it first: chmod go-w {directory}"
+                Error::refused(format!("other users can write to {directory}")).hint(format!(
+                    "run `chmod go-w {directory}` to keep private keys there"
                 )),
             );
         }
@@ -356,7 +357,7 @@ impl Keystore {
     }
 }
 
-/// Gives a set that was encrypted or decrypted the name that goes with its content.
+/// Renames the file of a set that was encrypted or decrypted, so that its suffix matches its content.
 fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
     fs::rename(old, new).map_err(|error| {
         let what = match new.extension().is_some_and(|suffix| suffix == "jwe") {
@@ -365,7 +366,7 @@ fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
         };
         let message = format!("set {name} is {what}, but cannot rename {}", old.display());
         let hint = format!(
-            "jwks reads the set under its old name; the next change, or this, renames it: mv {} {}",
+            "run `mv {} {}` to rename it, or leave that to the next change; until then jwks reads the old name",
             old.display(),
             new.display()
         );

@@ -17,22 +17,25 @@ pub type Schedules = BTreeMap<String, Value>;
 const LIMIT: usize = 4 << 20;
 
 impl Keystore {
-    /// Every schedule. It is an error if the file cannot be read.
+    /// Reads every schedule. Returns an error if the file cannot be read.
     pub fn schedules(&self) -> Result<Schedules> {
         let path = self.schedules_path();
         let Some(kept) = kept::read(&path, Links::Within, LIMIT as u64)? else {
             return Ok(Schedules::new());
         };
         let damaged = |error: String| {
-            Error::invalid(format!("{}: no schedules: {error}", path.display()))
-                .hint("mend it, or remove it and save the schedules again: jwks rotate SET --save")
+            Error::invalid(format!(
+                "{}: not a file of schedules: {error}",
+                path.display()
+            ))
+            .hint("correct the file, or remove it and run `jwks rotate SET --save` for each set")
         };
         let text = std::str::from_utf8(&kept.octets).map_err(|error| damaged(error.to_string()))?;
         strict::check(text).map_err(|error| damaged(error.to_string()))?;
         serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Keeps the schedule of a set, or drops it. Nothing is written if that changes nothing.
+    /// Saves or drops the schedule of a set. Writes nothing if nothing changes.
     pub fn save_schedule(&self, name: &SetName, schedule: Option<Value>) -> Result<()> {
         let _lock = self.lock()?;
         match self.schedules_with(name, schedule)? {
@@ -41,7 +44,7 @@ impl Keystore {
         }
     }
 
-    /// The content of the file once the schedule of a set is another one; `None` if it is the same.
+    /// Returns the new content of the file; `None` if the schedule does not change.
     pub(super) fn schedules_with(
         &self,
         name: &SetName,
@@ -61,11 +64,11 @@ impl Keystore {
         match text.len() <= LIMIT {
             true => Ok(Some(text)),
             false => Err(Error::refused("the schedules would be larger than 4 MiB")
-                .hint("drop some: jwks rotate SET --forget")),
+                .hint("run `jwks rotate SET --forget` to drop some")),
         }
     }
 
-    /// Writes the file. The lock is held.
+    /// Writes the file. The caller holds the lock.
     pub(super) fn write_schedules(&self, text: &str) -> Result<()> {
         let flushed = files::write(
             &self.schedules_path(),

@@ -1,14 +1,12 @@
-//! Foreign text for a terminal: nothing that it would act on, show as nothing, or show as something
-//! else.
+//! Escapes foreign text for a terminal: control, invisible and misleading characters.
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Returns a text as a terminal may show it. What it would act on or not show is written as
-/// `\u{…}`; backslashes in front of that, or of a literal `u{`, are doubled, so that the two can be
-/// told apart.
+/// Escapes a text for a terminal. Control and invisible characters become `\u{…}`. Backslashes in front
+/// of such an escape, or of a literal `u{`, are doubled, so that the two differ.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if is_harmless(text) {
         return Cow::Borrowed(text);
@@ -18,8 +16,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Returns a message as a terminal may show it. In what stands in double quotes, backslashes are
-/// escaped already, by the `{:?}` that wrote the quotes.
+/// Escapes a message for a terminal. In double quotes, backslashes are already escaped, because `{:?}`
+/// wrote the quotes.
 pub fn escape_message(text: &str) -> Cow<'_, str> {
     if is_harmless(text) {
         return Cow::Borrowed(text);
@@ -39,10 +37,9 @@ pub fn escape_message(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Returns a JSON text in which no string holds a character that a terminal would act on or not
-/// show. Every value stays the same.
+/// Escapes control and invisible characters in the strings of a JSON text. Every value stays the same.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
-    // Between tokens JSON has line feeds and tabs; inside strings they are escaped already.
+    // Line feeds and tabs are allowed between tokens; inside strings they are already escaped.
     let acts = |c: char| is_treacherous(c) && !matches!(c, '\n' | '\r' | '\t');
     let is_plain = |byte| matches!(byte, b' '..=b'~' | b'\n');
     if json.bytes().all(is_plain) || !json.contains(acts) {
@@ -61,10 +58,10 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Returns true for a character that a terminal acts on, shows as nothing, or shows as a blank that
-/// is no space (Unicode Standard Annex #44: general category and Default_Ignorable_Code_Point).
+/// Returns true for a control or invisible character, and for a blank that is not a space (Unicode
+/// Standard Annex #44: general category and Default_Ignorable_Code_Point).
 fn is_treacherous(c: char) -> bool {
-    // Ordinary letters need no look into the tables.
+    // Skip the Unicode tables for ordinary letters.
     if matches!(c, ' '..='~') {
         return false;
     }
@@ -86,7 +83,7 @@ fn is_treacherous(c: char) -> bool {
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// The quick answer for most texts.
+/// Returns true if a text needs no escapes; fast for most texts.
 fn is_harmless(text: &str) -> bool {
     let is_printable_ascii = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     (is_printable_ascii || !text.contains(is_treacherous)) && !text.contains("\\u{")
@@ -116,7 +113,7 @@ fn push_char(escaped: &mut String, c: char) {
     }
 }
 
-/// The position behind the quote that ends a quoted text; its length where nothing does.
+/// Returns the position after the closing quote of a quoted text; its length if there is none.
 fn end_of_quote(quoted: &str) -> usize {
     let mut is_escaped = false;
     for (i, c) in quoted.char_indices() {

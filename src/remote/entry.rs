@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use url::Url;
 
-/// What stands for the token in the value of a header, or for the whole address of a `url` remote.
+/// The placeholder for the token in a header, or for the whole address of a `url` remote.
 pub const TOKEN: &str = "{token}";
 
 /// A remote's entry in `remotes.json`. What is `None` is left out there.
@@ -65,7 +65,7 @@ impl Entry {
         (self.kind()?.base)(&self.place)
     }
 
-    /// Returns true if the token is the address itself, as a presigned one is.
+    /// Returns true if the token is the whole address, such as a presigned one.
     pub fn has_secret_address(&self) -> bool {
         self.kind == URL.name && self.place.url.as_deref() == Some(TOKEN)
     }

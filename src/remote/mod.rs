@@ -79,7 +79,7 @@ impl Remote {
         let (watch, notify) = (options.watch.clone(), options.notify.clone());
         let client = client(entry, kind, token.as_ref(), options)?;
         let address = client.base();
-        // A token that stands somewhere else is not sent as one.
+        // If the token is part of a header or the address, it is not sent as a bearer token, too.
         let is_placed =
             entry.has_secret_address() || entry.headers.iter().any(|header| header.contains(TOKEN));
         let secret = token.as_ref().map(|token| &token.secret);
@@ -99,8 +99,8 @@ impl Remote {
         self.server.test()
     }
 
-    /// How this server keeps keys. It is asked for its version if these sets have members that not
-    /// every version keeps.
+    /// Returns how this server stores keys. Asks the server for its version if these sets have members
+    /// that not every version keeps.
     pub fn storage(&self, sets: &[&KeySet]) -> Storage {
         self.server.storage(sets).unwrap_or(self.kind.storage)
     }
@@ -117,7 +117,7 @@ impl Remote {
         self.server.listed()
     }
 
-    /// A set, without the members that only jwks sets; `None` where it is not there.
+    /// Reads a set, without the members that only jwks sets; `None` if it does not exist.
     pub fn get(&self, set: &str, form: Form) -> Result<Option<KeySet<'static>>> {
         self.kind.require(Operation::Get)?;
         let found = self.server.get(set, form)?;
@@ -155,7 +155,7 @@ impl Remote {
         })
     }
 
-    /// Returns false if no key signs in the set that was read last, whatever its first key is.
+    /// Returns false if no key signs in the set that was read last, although its first key is a pair.
     pub fn is_in_order(&self) -> bool {
         self.server.is_in_order()
     }
@@ -191,7 +191,7 @@ impl Remote {
         self.kind.require(Operation::SetKey)?;
         let mut after = before.with(key);
         if self.kind.storage.order_decides() {
-            // A key that is put by itself is the newest, and the newest comes first.
+            // A key that is put by itself becomes the newest, and the newest comes first.
             after.keys.retain(|other| other != key);
             after.keys.insert(0, key.clone().into_owned());
             self.kind.storage.put_a_pair_first(&mut after);
@@ -219,7 +219,7 @@ impl Remote {
         })
     }
 
-    /// Makes a call that turns a set from `before` into `after`, and reads back what it did.
+    /// Makes a call that changes a set from `before` to `after`, and reads the set back.
     fn write(
         &self,
         set: &str,
@@ -231,7 +231,7 @@ impl Remote {
         self.server.refuse_other_kind()?;
         let mut written = call();
         if is_unanswered(&written) && self.kind.retries.unanswered == Unanswered::Look {
-            // A server's write timeout ends the connection, and the write goes on.
+            // After its write timeout the server closes the connection, but continues the write.
             match self.get(set, Form::Private)?.unwrap_or_default() {
                 now if now.is_alike(before) => written = call(),
                 _ => written = Ok(()),
@@ -241,7 +241,8 @@ impl Remote {
         self.settle(set, before, after)
     }
 
-    /// These servers have no conditional writes: a look just before is the best there is.
+    /// Checks, just before a write, that the set is still as it was read. These servers have no
+    /// conditional writes.
     fn refuse_changed(&self, set: &str, before: &KeySet) -> Result<()> {
         let now = self.get(set, Form::Private)?.unwrap_or_default();
         match now.is_alike(before) {

@@ -88,8 +88,8 @@ pub fn parse_setting(place: &Place, kind: &str) -> Result<Url> {
     parse_address(Place::required("--url", &place.url, kind)?)
 }
 
-/// Returns true if the name of a header or of a query parameter is one that secrets go by:
-/// a word such as `token` anywhere in it, or a short word such as `sig` that stands by itself.
+/// Returns true if the name of a header or query parameter is usual for a secret: it contains a word
+/// such as `token`, or has a short word such as `sig` by itself.
 pub fn sounds_secret(name: &str) -> bool {
     const PARTS: &[&str] = &[
         "auth",
@@ -115,15 +115,14 @@ pub fn sounds_secret(name: &str) -> bool {
     PARTS.iter().any(|part| lower.contains(part)) || words(name).any(|word| WORDS.contains(&&*word))
 }
 
-/// Returns true if a parameter in the query of an address goes by the name of a secret, or is a
-/// token.
+/// Returns true if a query parameter of an address has a usual name for a secret, or is a token.
 pub fn has_secret_query(url: &Url) -> bool {
     let is_secret =
         |(name, value): (Cow<str>, Cow<str>)| sounds_secret(&name) || looks_secret(&value);
     url.query_pairs().any(is_secret)
 }
 
-/// Parses an address that is a secret as a whole. No error repeats any part of it.
+/// Parses an address that is secret as a whole. Errors contain no part of it.
 pub fn parse_secret_address(address: &Secret<String>) -> Result<Url> {
     let is_usable = |url: &Url| {
         let has_user = !url.username().is_empty() || url.password().is_some();
@@ -134,13 +133,13 @@ pub fn parse_secret_address(address: &Secret<String>) -> Result<Url> {
         .filter(is_usable)
         .ok_or_else(|| {
             Error::denied("the address that the remote takes from its token is not usable")
-                .hint("it must be a whole address such as https://host/path?query")
+                .hint("set the token to a whole address such as https://host/path?query")
         })?;
     url.set_fragment(None);
     Ok(url)
 }
 
-/// The words of a name in lower case: `X-Amz-Sig`, `x_amz_sig` and `xAmzSig` have three each.
+/// Splits a name into lower-case words: `X-Amz-Sig`, `x_amz_sig` and `xAmzSig` have three words.
 fn words(name: &str) -> impl Iterator<Item = String> {
     let mut words = vec![String::new()];
     let mut after_lower = false;

@@ -20,7 +20,7 @@ const TEMPORARY: &str = ".writing";
 /// The largest file that is read, in octets.
 const LIMIT: u64 = 1 << 20;
 
-/// What to do instead of using the remotes of another user.
+/// The hint instead of using the remotes of another user.
 const OTHERWISE: &str = "set HOME to your own home directory";
 
 /// The remotes of a configuration directory.
@@ -72,8 +72,8 @@ impl Registry {
         }
     }
 
-    /// The environment variables that may hold a token: those that the remotes name, and those
-    /// that a kind of server reads by default. A file of remotes that cannot be read names none.
+    /// Returns the environment variables that can hold a token: those that the remotes name, and those
+    /// that a kind of server reads by default. If the file of remotes cannot be read, only the latter.
     pub fn token_variables(&self) -> Vec<String> {
         let entries = self.entries().unwrap_or_default();
         let named = entries.into_iter().filter_map(|entry| entry.token_env);
@@ -81,8 +81,8 @@ impl Registry {
         named.chain(usual.map(|name| (*name).to_owned())).collect()
     }
 
-    /// The remote with a name. It is refused if the directory belongs to another user, who would say
-    /// which command is run for a token, and where it is sent.
+    /// Returns the remote with a name. Refuses a directory of another user, who could decide which command
+    /// is run for a token and where the token is sent.
     pub fn find(&self, name: &str) -> Result<Entry> {
         if let Some(directory) = &self.directory {
             place::refuse_foreign(directory, OTHERWISE)?;
@@ -143,7 +143,7 @@ impl Registry {
             .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
         if json.len() as u64 >= LIMIT {
             return Err(Error::refused("the remotes would be larger than 1 MiB")
-                .hint("remove some: jwks remote remove NAME"));
+                .hint("run `jwks remote remove NAME` to remove some"));
         }
         files::write(
             &path,

@@ -1,8 +1,8 @@
-//! Has the right key sign after a write, on servers whose order decides it.
+//! Makes sure that the right key signs after a write, on servers where the order of the keys decides it.
 //!
-//! A server orders the keys of a set by the time of their insertion. If that is not exact enough,
-//! the rows of one write tie, and their order is arbitrary: MySQL and MariaDB keep whole seconds,
-//! and Hydra 1.0 on PostgreSQL one time for each call.
+//! A server orders the keys of a set by the time of their insertion. If the keys of one write have the
+//! same time, their order is arbitrary: MySQL and MariaDB store whole seconds, and Hydra 1.0 on
+//! PostgreSQL stores one time for each call.
 
 use super::Remote;
 use super::http::Event;
@@ -17,20 +17,20 @@ use crate::keyset::storage::Storage;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The pauses before the signing key is put again by itself. The first one comes at once, for the
-/// next second may have begun meanwhile.
+/// The pauses before the signing key is put again by itself. The first try needs no pause, because the
+/// next second may have begun already.
 const PAUSES: [Duration; 3] = [
     Duration::ZERO,
     Duration::from_millis(1100),
     Duration::from_millis(1100),
 ];
 
-/// In what a server's set differs from what was written.
+/// How a server's set differs from what was written.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Difference {
-    /// In its keys, in words.
+    /// In its keys; the text is for messages.
     Keys(String),
-    /// In the key that signs, and in nothing else.
+    /// Only in the key that signs.
     Signer,
 }
 
@@ -43,18 +43,17 @@ impl Difference {
     }
 }
 
-/// Whether the key signs that is to.
+/// Whether the right key signs after a write.
 enum Outcome {
-    /// It does.
+    /// The right key signs.
     Signs,
-    /// It does not; with the error of the last try to put it again.
+    /// Another key signs, or none; with the error of the last try to put the right key again.
     Fails(Option<Error>),
 }
 
 impl Remote {
-    /// Reads back what was written. If another key signs than the one that was to, or none, puts
-    /// that key again by itself, which makes it the newest and the first. If that does not help
-    /// either, the set is put back as it was.
+    /// Reads back what was written. If the wrong key signs, or none, puts the right key again by itself,
+    /// which makes it the newest and the first. If that does not help either, restores the set.
     pub(super) fn settle(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         match self.insist(set, before, after)? {
             Outcome::Signs => {
@@ -65,7 +64,7 @@ impl Remote {
         }
     }
 
-    /// Puts the key that is to sign again, until it does or there were enough tries.
+    /// Puts the signing key again until it signs, for a limited number of tries.
     fn insist(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<Outcome> {
         let signer = self.kind.storage.signer(after);
         let mut failure = None;
@@ -90,7 +89,7 @@ impl Remote {
         Ok(Outcome::Fails(failure))
     }
 
-    /// Puts a set back after a write whose order cannot be reached.
+    /// Restores a set after a write with which the right key does not sign.
     fn put_back(
         &self,
         set: &str,
@@ -103,9 +102,9 @@ impl Remote {
         let what = match is_back {
             Ok(Outcome::Signs) => {
                 self.watch.settle();
-                "it is put back as it was"
+                "the set is restored"
             }
-            _ => "it could not be put back, so that another key may sign, or none",
+            _ => "the set could not be restored, so another key may sign, or none",
         };
         let why = match failure {
             Some(error) => error.to_string(),
@@ -118,8 +117,8 @@ impl Remote {
         .hint("run the command again; `jwks list SET --remote` shows which key signs")
     }
 
-    /// Returns the first difference between what a server holds after a write and what was written.
-    /// Keys that neither the write nor the set before it explains are somebody else's.
+    /// Returns the first difference between a server's set after a write and what was written. If the
+    /// server has keys that are neither from the write nor from before, somebody else wrote them.
     fn difference_there(
         &self,
         set: &str,
@@ -127,7 +126,7 @@ impl Remote {
         written: &KeySet,
     ) -> Result<Option<Difference>> {
         let unread = |error: Error| {
-            let error = Error::remote(format!("cannot see what was written: {error}"));
+            let error = Error::remote(format!("cannot read back what was written: {error}"));
             error.hint("the server may hold the change already: look before you repeat it")
         };
         let now = self.get(set, Form::Private).map_err(unread)?;
@@ -159,7 +158,7 @@ impl Remote {
         };
         let entries = |set: &KeySet| set.keys.iter().map(entry).collect::<Vec<_>>();
         let (there, ours) = (entries(now), entries(written));
-        // What was written twice may be there once.
+        // The server can store a duplicate once.
         let places: HashMap<&Entry, usize> = there.iter().zip(0..).collect();
         let pairs = pair(&there, &ours, Apart::SameKid);
         let wanted = Index::of(written);
@@ -194,8 +193,8 @@ impl Remote {
     }
 }
 
-/// Returns true if what a server holds after a write shows a write of somebody else: it is not what
-/// was there before, and other keys are in it than were written, or a key is as it was before.
+/// Returns true if a server's set after a write shows that somebody else wrote to it: it differs from the
+/// set before, and has other keys than were written, or a key that is as it was before.
 fn is_of_another(now: &KeySet, before: &KeySet, written: &KeySet, storage: &Storage) -> bool {
     if now.is_alike(before) {
         return false;

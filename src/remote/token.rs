@@ -85,8 +85,9 @@ fn from_file(path: &Path, notify: &Notify) -> Result<Secret<String>> {
     };
     let content = credential::file(path).map_err(unreadable)?;
     if content.is_open {
-        let warning =
-            format!("{shown} holds a token and others have access to it: run `chmod 600 {shown}`");
+        let warning = format!(
+            "{shown} holds a token and other users have access to it: run `chmod 600 {shown}`"
+        );
         notify(Event::Warning(&warning));
     }
     text(content.octets, &format!("the file {shown}"))

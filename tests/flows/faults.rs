@@ -350,7 +350,7 @@ fn a_full_device_does_not_hide_what_was_changed() {
             .shell(&format!("jwks {command} > /dev/full"))
             .fails(1);
         assert!(run.stderr.contains("No space left"), "{command}: {run:#?}");
-        let hint = "this is done all the same: ";
+        let hint = "already done: ";
         assert!(run.stderr.contains(hint), "{command}: {run:#?}");
         assert!(run.stderr.contains(done), "{command}: {run:#?}");
     }

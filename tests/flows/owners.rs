@@ -110,7 +110,7 @@ fn no_private_key_goes_below_a_directory_that_others_can_write_to() {
         chmod(&up, 0o777);
         let create = ["create", "api", "--store", store];
         let run = sandbox.run(create).fails(4);
-        assert!(run.stderr.contains("others can write into"), "{run:#?}");
+        assert!(run.stderr.contains("other users can write to"), "{run:#?}");
         assert!(run.stderr.contains("chmod go-w"), "{run:#?}");
         assert!(!sandbox.path().join(store).join("api.json").exists());
         sandbox.ok(["set", "others", "public.json", "--store", store]);
@@ -120,7 +120,10 @@ fn no_private_key_goes_below_a_directory_that_others_can_write_to() {
         chmod(&up, 0o777);
         sandbox.run(create).fails(4);
         let read = sandbox.run(["list", "api", "--store", store]).ok();
-        assert!(read.stderr.contains("others can write into"), "{read:#?}");
+        assert!(
+            read.stderr.contains("other users can write to"),
+            "{read:#?}"
+        );
     }
 }
 

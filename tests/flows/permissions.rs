@@ -400,7 +400,7 @@ fn reading_warns_of_a_keystore_that_others_can_write_into() {
         fs::set_permissions(sandbox.store(), fs::Permissions::from_mode(mode)).expect("own files");
         for command in commands {
             let run = sandbox.run(command).ok();
-            let said = run.stderr.contains("others can write into");
+            let said = run.stderr.contains("other users can write to");
             assert_eq!(said, warned, "{mode:o} {command:?}: {run:#?}");
         }
     }
@@ -416,7 +416,7 @@ fn an_open_keystore_is_warned_about_once() {
     }
     chmod(&sandbox.store(), 0o777);
     let run = sandbox.run(["rotate", "--all"]).ok();
-    let warned = run.stderr.matches("others can write into").count();
+    let warned = run.stderr.matches("other users can write to").count();
     assert_eq!(warned, 1, "{run:#?}");
 }
 

@@ -28,12 +28,13 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
         .hint("choose another name"));
     }
     if args.private && place::is_replaceable(&files::parent(path)) {
-        return Err(
-            Error::refused(format!("others can write beside {}", path.display()))
-                .hint("choose a directory of your own for private keys"),
-        );
+        return Err(Error::refused(format!(
+            "other users can write to the directory of {}",
+            path.display()
+        ))
+        .hint("choose a directory of your own for private keys"));
     }
-    // Before the export is logged.
+    // Check this before the export is logged.
     files::check_target(path)?;
     if args.private && !args.force && path.exists() {
         return Err(Error::refused(format!("{} exists already", path.display()))
@@ -49,8 +50,8 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
     Ok(())
 }
 
-/// Returns true, and says so, if the file of an export has the content already. It is then not
-/// written again, unless it holds private keys and others have access to it.
+/// Returns true, and prints a status line, if the file already has the content of the export. Returns
+/// false if the file holds private keys and other users have access to it.
 pub(super) fn is_unchanged(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> bool {
     let Some(path) = args.file() else {
         return false;

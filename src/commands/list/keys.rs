@@ -168,7 +168,7 @@ fn key_cells(ctx: &Context, key: &Summary, state: Option<State>) -> Vec<(String,
     ]
 }
 
-/// What stands in place of a state that nothing tells.
+/// Printed if the state of a key is not known.
 pub(super) const NO_STATE: &str = "-";
 
 /// The state of a key in one word; what is wrong with it goes before.

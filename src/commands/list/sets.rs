@@ -34,7 +34,7 @@ struct SetRow {
     /// Why the set cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// Whether that is a file which this user may not read, and nothing worse.
+    /// True if the only problem is that this user may not read the file.
     #[serde(skip)]
     is_denied: bool,
 }
@@ -83,7 +83,8 @@ fn refuse_plain(ctx: &Context, names: &[SetName]) -> Result<()> {
     ctx.accept_plain(&plain)
 }
 
-/// An error if some sets cannot be read. A damaged one counts before one that may not be read.
+/// Returns an error if some sets cannot be read. A damaged set decides the exit code before one that
+/// this user may not read.
 fn unreadable(rows: &[SetRow]) -> Result<()> {
     let unreadable: Vec<_> = rows.iter().filter(|row| row.error.is_some()).collect();
     let damaged = unreadable.iter().find(|row| !row.is_denied);

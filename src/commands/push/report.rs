@@ -1,4 +1,4 @@
-//! What a push tells: one JSON document, and an error for what was left out.
+//! The report of a push: a JSON document, and an error for the keys that were left out.
 
 use super::handles;
 use crate::commands::report::{count, list_names};
@@ -10,7 +10,7 @@ use crate::remote::Remote;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// What a push tells with `--json`.
+/// The output of a push with `--json`.
 #[derive(Debug, Serialize)]
 pub(in crate::commands) struct Report {
     set: String,
@@ -20,10 +20,10 @@ pub(in crate::commands) struct Report {
     sent: Vec<Sent>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     removed: Vec<String>,
-    /// The keys that the server does not take.
+    /// The keys that the server does not accept.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<Refused>,
-    /// The key that signs there afterwards, where the order decides it.
+    /// The key that signs there afterwards, if the order of the keys decides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     signer: Option<String>,
     changed: bool,
@@ -38,7 +38,7 @@ struct Sent {
     private: bool,
 }
 
-/// A key that the server does not take.
+/// A key that the server does not accept.
 #[derive(Debug, Serialize)]
 struct Refused {
     kid: String,
@@ -46,12 +46,12 @@ struct Refused {
 }
 
 impl Report {
-    /// Whether anything was changed there.
+    /// True if the set on the server was changed.
     pub(in crate::commands) fn changes(&self) -> bool {
         self.changed
     }
 
-    /// Returns an error that names the keys that the server did not take.
+    /// Returns an error that names the keys that the server did not accept.
     pub(in crate::commands) fn complete(&self) -> Result<()> {
         let kids: Vec<_> = self.refused.iter().map(|key| &key.kid).collect();
         if kids.is_empty() {
@@ -70,7 +70,7 @@ impl Report {
         )))
     }
 
-    /// What the plan of a push is, or was.
+    /// Reports a plan, before or after it is carried out.
     pub(in crate::commands) fn of(
         plan: &Plan,
         server: &Remote,

@@ -25,7 +25,7 @@ pub(super) struct Report {
     removed: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     postponed: Vec<String>,
-    /// New keys without a certificate that follow keys with one.
+    /// New keys without a certificate, although the keys before them have one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     uncertified: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,11 +190,11 @@ impl Report {
         self.changed |= !rotated.is_empty();
     }
 
-    /// Says that a key has no certificate, although the key that it follows has one.
+    /// Warns that a key has no certificate, although the key before it has one.
     fn warn_uncertified(&self, ctx: &Context, key: &str) {
         let set = &self.set;
         ctx.out.warn(format!(
-            "{set}: {key} no certificate, and the key before it has one: jwks renews only certificates that a key signed itself; add one with `jwks set {set} FILE`"
+            "{set}: {key} no certificate, and the key before it has one: jwks renews only self-signed certificates; add one with `jwks set {set} FILE`"
         ));
     }
 

@@ -79,7 +79,7 @@ pub struct ScheduleArgs {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) move_signature_kid: bool,
 
-    /// Send keys of the algorithm Ed25519 as EdDSA, the only name that Hydra knows for it
+    /// Send keys with alg Ed25519 as EdDSA, the only name that Hydra accepts
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) ed25519_as_eddsa: bool,

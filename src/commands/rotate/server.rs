@@ -39,7 +39,7 @@ pub(super) struct Server {
 /// What a server has of a set.
 struct Found {
     set: KeySet<'static>,
-    /// Whether its first key signs.
+    /// True if the first key of the set signs.
     is_in_order: bool,
     /// The kids that its settings name.
     named: Vec<String>,
@@ -174,7 +174,7 @@ impl Server {
         Ok(())
     }
 
-    /// Refuses a set that the server could not sign its own tokens with.
+    /// Refuses a set with which the server could not sign its own tokens.
     fn check(
         &self,
         ctx: &Context,
@@ -190,16 +190,15 @@ impl Server {
             after: &plan.set,
             source: Source::Keystore(name.as_str(), local),
         };
-        let keyless =
-            Keyless::Refuse("create a key that signs; or do without by `jwks push --force`");
+        let keyless = Keyless::Refuse("create a key that signs, or run `jwks push --force`");
         match plan.changes() {
             true => change.check(ctx, keyless),
             false => change.check_own(ctx, keyless),
         }
     }
 
-    /// Sends what the server lacks of a set. What it does not take is an error that the report
-    /// keeps for later, because all else is done.
+    /// Sends the keys and members that the server lacks. If the server does not accept a key, the
+    /// report keeps the error until everything else is done.
     pub(super) fn send(self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
         let target = self.target();
         let sent = self.try_to_send(ctx, name, report);
@@ -216,8 +215,8 @@ impl Server {
     }
 
     fn try_to_send(mut self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
-        // What was found before the rotation is what it was planned with. Once that has changed, it
-        // is looked at again.
+        // The rotation was planned with the set that was read before it, so the first try uses that
+        // one. A repeated try reads the set again.
         let mut found = Some(std::mem::replace(&mut self.found, Err(Error::failed("")))?);
         until_written(ctx, &self.target(), || {
             let found = match found.take() {

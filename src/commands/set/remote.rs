@@ -37,7 +37,7 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
     let (mut given, _) = KeySet::default().replaced_by(&given, ctx.now);
     refuse_unfit(server, &mut given)?;
     let name = &set_name(server, Some(&args.set), None)?;
-    // What a replacement takes away was shown: it is not planned again.
+    // The user confirmed the losses of this plan, so a replacement is not planned again.
     if args.replace {
         return write(ctx, args, server, name, &given);
     }
@@ -76,7 +76,7 @@ fn write(
         ctx,
         match args.force {
             true => Keyless::Allow,
-            false => Keyless::Refuse("set a key that signs, too; or pass --force to do without"),
+            false => Keyless::Refuse("also set a key that signs, or pass --force to do without"),
         },
     )?;
     ctx.prompt
@@ -173,7 +173,7 @@ fn addition(
         after.keys.rotate_right(new);
         after.keys[..new].reverse();
     }
-    // A public key that is put alone would be the first: then no key signs on some servers.
+    // A public key that is put by itself would be the first key, and on some servers no key would sign.
     let is_safe = |key: &Key| is_key_pair(key) || server.kind.storage.signing != Signing::FirstPair;
     Ok(Change {
         after,
@@ -225,8 +225,8 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
     words
 }
 
-/// Says which key signs after a change, if it is another than now. The same key under another kid
-/// is another one, because tokens carry the kid.
+/// Says which key signs after a change, if that changes. The same key under another kid counts as
+/// another key, because tokens carry the kid.
 fn signer_in_words(server: &Remote, before: &KeySet, after: &KeySet) -> Option<String> {
     let storage = &server.kind.storage;
     let (now, then) = (storage.signer(before), storage.signer(after));
@@ -240,7 +240,7 @@ fn signer_in_words(server: &Remote, before: &KeySet, after: &KeySet) -> Option<S
     Some(match now.filter(is_same_key).and_then(|now| now.kid) {
         None => format!("; {kid} signs there after this"),
         Some(old) => format!(
-            "; {kid} signs there after this: it is the key {old}, so tokens carry another kid at once"
+            "; {kid} signs there after this: it is the key {old} under another kid, so tokens carry the new kid at once"
         ),
     })
 }

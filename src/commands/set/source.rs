@@ -172,15 +172,15 @@ fn keys_of(documents: &[Foreign]) -> Vec<Key<'static>> {
     keys.cloned().collect()
 }
 
-/// Names a shared secret that came in another form than JWK, where nothing else can.
+/// Gives a shared secret without a kid a random UUID, because its thumbprint would help to guess it.
 fn name_secret(key: &mut Key<'static>) {
     let kid = uuid::Uuid::new_v4().to_string();
     *key = Key::from(key.members().unwrap_or_default().with_kid(&kid));
 }
 
 /// Checks the keys. Invalid keys are refused with every finding, left out, or kept with a warning.
-/// An element that is no key at all is left out, and so are members that are broken beside a good
-/// key, unless they are to be kept. A key that is left out is `None`.
+/// Elements that are not keys, and broken members of good keys, are left out unless --allow-invalid
+/// keeps them. A key that is left out is `None`.
 fn check_keys(
     ctx: &Context,
     args: &SetArgs,
@@ -231,7 +231,7 @@ fn check_keys(
     Ok(keys)
 }
 
-/// The first texts of many, and the last one for those that are not shown.
+/// Returns the first of many texts, and one more text for those that are not shown.
 fn first(mut texts: Vec<String>, more: impl Fn(usize) -> String) -> Vec<String> {
     const SHOWN: usize = 100;
     if texts.len() > SHOWN {

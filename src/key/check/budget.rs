@@ -1,5 +1,5 @@
-//! The work that the checks of one run may cost: a document can hold thousands of private keys and
-//! certificates, each of which takes OpenSSL far longer than it took to send.
+//! Bounds the work of the checks of one run. A document can hold thousands of private keys and
+//! certificates, and OpenSSL takes long to check each of them.
 
 use super::Finding;
 use sha2::{Digest, Sha256};
@@ -10,14 +10,14 @@ use std::collections::HashMap;
 /// Ed448, or 500 RSA keys of 2048 bits without their primes.
 const WORK: u64 = 1_000_000;
 
-/// What is left of the work that checks of private keys and certificates may cost in one run.
+/// The work that checks of private keys and certificates can still do in one run.
 ///
-/// Keys beyond it are reported as unchecked. A key that was checked once costs nothing the second
-/// time, and gets the same findings again.
+/// Keys beyond it are reported as unchecked. If the same key is checked again, it costs nothing and has
+/// the same findings.
 #[derive(Debug)]
 pub struct Budget {
     left: Cell<u64>,
-    /// The findings of keys that cost something, by the SHA-256 digest of the key's text.
+    /// The findings of keys whose check has a cost, by the SHA-256 digest of the key's text.
     known: RefCell<HashMap<[u8; 32], Vec<Finding>>>,
 }
 
@@ -31,7 +31,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A budget with which nothing is checked that costs something.
+    /// An empty budget, with which only checks without a cost are made.
     pub fn none() -> Self {
         Budget {
             left: Cell::new(0),
@@ -39,8 +39,7 @@ impl Budget {
         }
     }
 
-    /// Takes a cost in microseconds off what is left. Returns false, and takes nothing, where less is
-    /// left than that.
+    /// Subtracts a cost in microseconds. Returns false, and subtracts nothing, if less than that is left.
     pub(super) fn spend(&self, cost: u64) -> bool {
         let left = self.left.get().checked_sub(cost);
         if let Some(left) = left {
@@ -49,7 +48,7 @@ impl Budget {
         left.is_some()
     }
 
-    /// Returns the findings of a key's text: those of the first time, or what `check` finds.
+    /// Returns the cached findings of a key's text, or calls `check`.
     pub(super) fn once(&self, text: &str, check: impl FnOnce() -> Vec<Finding>) -> Vec<Finding> {
         let digest = Sha256::digest(text).into();
         if let Some(known) = self.known.borrow().get(&digest) {

@@ -69,9 +69,8 @@ fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Optio
     Some(leaf)
 }
 
-/// Checks that each certificate is valid now and as long as the key. A key that is yet to begin needs
-/// no certificate before that, and one that has expired needs none any more. `now` is in seconds since
-/// 1970.
+/// Checks that each certificate is valid now and as long as the key. Before the key's `nbf` and after
+/// its `exp`, no certificate is needed. `now` is in seconds since 1970.
 pub fn check_dates(members: &Members, now: i64, budget: &Budget, report: &mut Report) {
     let date = |name| members.seconds(name).ok().flatten();
     let (nbf, exp) = (date("nbf"), date("exp"));
@@ -123,7 +122,7 @@ fn is_unchecked(report: &Report) -> bool {
     rules.any(|rule| rule == Rule::X5cUnchecked)
 }
 
-/// Seconds since 1970 as RFC 3339 has them.
+/// Formats seconds since 1970 as RFC 3339.
 fn time(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }
@@ -180,7 +179,7 @@ mod tests {
             texts(found(&key, 300)),
             ["certificate 1 of x5c (CN=root) expires at 1970-01-01T00:08:20Z, before the key"]
         );
-        // A key that begins later needs its certificates then.
+        // A key with a later nbf needs its certificates from then.
         key.set_number("nbf", 150);
         assert_eq!(
             texts(found(&key, 50))[1],

@@ -22,15 +22,15 @@ use super::ml_dsa::{self, SEED_OCTETS};
 use std::collections::HashMap;
 use zeroize::Zeroizing;
 
-/// How much of a key a finding makes unusable.
+/// The part of a key that a finding makes unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Breaks {
     /// Nothing: the finding is no error.
     Nothing,
     /// One member that describes the key. The key works without it.
     Member,
-    /// `use`, `alg` or `key_ops`. The public key works without it, but the private key must not
-    /// sign: nobody knows what it is for.
+    /// `use`, `alg` or `key_ops`. The public key works without it, but the private key must not sign,
+    /// because its purpose is not known.
     Purpose,
     /// The key itself. No part of it can be used.
     Key,
@@ -58,7 +58,7 @@ type Values = HashMap<&'static str, Zeroizing<Vec<u8>>>;
 struct Report(Vec<Finding>);
 
 impl Finding {
-    /// A finding about the whole key, or about keys among each other.
+    /// A finding about the whole key, or about several keys.
     pub fn new(rule: Rule, message: impl Into<String>) -> Self {
         Finding {
             rule,
@@ -67,7 +67,7 @@ impl Finding {
         }
     }
 
-    /// Returns how much of the key it makes unusable.
+    /// Returns the part of the key that the finding makes unusable.
     pub fn breaks(&self) -> Breaks {
         match (self.rule.severity(), self.member) {
             (Severity::Note | Severity::Warning, _) => Breaks::Nothing,
@@ -83,7 +83,7 @@ impl Report {
         self.0.push(Finding::new(rule, message));
     }
 
-    /// Adds an error that breaks one member, which is no part of the key itself.
+    /// Adds an error that breaks one member outside the key material.
     fn add_broken(&mut self, member: &'static str, rule: Rule, message: impl Into<String>) {
         self.0.push(Finding {
             member: Some(member),
@@ -98,19 +98,19 @@ pub fn has_error(findings: &[Finding]) -> bool {
     severities.any(|severity| severity == Severity::Error)
 }
 
-/// Returns how much of a key its findings make unusable.
+/// Returns the part of a key that its findings make unusable.
 pub fn breaks(findings: &[Finding]) -> Breaks {
     let breaks = findings.iter().map(Finding::breaks);
     breaks.max().unwrap_or(Breaks::Nothing)
 }
 
-/// Returns true if a key with these findings may sign: the key itself is good, and so are `use`,
-/// `alg` and `key_ops`, which say whether it is for signing.
+/// Returns true if a key with these findings can sign: the key itself is valid, and so are `use`, `alg`
+/// and `key_ops`, which say whether it is for signing.
 pub fn may_sign(findings: &[Finding]) -> bool {
     breaks(findings) < Breaks::Purpose
 }
 
-/// Returns true if the key itself is good, whatever is wrong with the members that describe it.
+/// Returns true if the key itself is valid, even if members that describe it are broken.
 pub fn is_usable(findings: &[Finding]) -> bool {
     breaks(findings) < Breaks::Key
 }
@@ -146,8 +146,8 @@ fn every_finding(key: &Key, budget: &Budget) -> Vec<Finding> {
     report.0
 }
 
-/// Returns the names of the members that are broken beside a key, such as an `x5c` that holds no
-/// certificates. A broken `x5c` takes `x5t` and `x5t#S256` along: the three name one certificate.
+/// Returns the names of the broken members of a key, such as an `x5c` that holds no certificates. If
+/// `x5c` is broken, so are `x5t` and `x5t#S256`, because the three describe one certificate.
 pub fn broken_members(findings: &[Finding]) -> Vec<&'static str> {
     let broken = findings.iter();
     let broken = broken.filter(|finding| finding.breaks() != Breaks::Nothing);
@@ -169,7 +169,7 @@ pub fn published_findings(members: &Members, budget: &Budget) -> Vec<Finding> {
     report.0
 }
 
-/// Returns the first error or warning that a change of a key brings with it.
+/// Returns the first error or warning that a change adds to the findings of a key.
 pub fn new_fault(before: &Key, after: &Key, budget: &Budget) -> Option<Finding> {
     let old = findings(before, budget);
     findings(after, budget).into_iter().find(|finding| {
@@ -194,7 +194,7 @@ pub fn public_findings_of(members: &Members) -> Vec<Finding> {
     report.0
 }
 
-/// Returns the beginning of a text of others, in quotes: a message must not grow with it.
+/// Returns the beginning of a foreign text, in quotes, so that the length of a message is bounded.
 pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
@@ -253,7 +253,7 @@ fn private_part(members: &Members, values: &Values, budget: &Budget, report: &mu
     }
 }
 
-/// The cost of an ML-DSA public key from its seed, in microseconds.
+/// The cost of deriving an ML-DSA public key from its seed, in microseconds.
 const AKP_COST: u64 = 300;
 
 /// An algorithm key pair: the lengths that its algorithm needs (RFC 9964, FIPS 204).

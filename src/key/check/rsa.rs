@@ -83,8 +83,8 @@ pub fn check_private(values: &Values, report: &mut Report) {
     }
 }
 
-/// Returns the cost of [`check_private`] in microseconds. Where the primes are missing they are found
-/// by raising numbers to the power of d.
+/// Returns the cost of [`check_private`] in microseconds. If the primes are missing, computing
+/// them from d takes modular exponentiations.
 pub fn private_cost(values: &Values) -> u64 {
     let (Some(n), true) = (values.get("n"), values.contains_key("d")) else {
         return 0;

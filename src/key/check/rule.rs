@@ -9,8 +9,8 @@ pub enum Severity {
     Note,
     /// Members that contradict each other, or a key that some tools refuse.
     Warning,
-    /// A MUST of the specifications is broken. [`Breaks`](super::Breaks) says how much of the key
-    /// can still be used.
+    /// The key breaks a MUST of the specifications. [`Breaks`](super::Breaks) says which part of it can
+    /// still be used.
     Error,
 }
 
@@ -177,7 +177,7 @@ rules! {
     KidShared "kid-shared" Note
         "Two keys of different kty share a kid, which RFC 7517 section 4.5 allows for equivalents."
     KidThumbprint "kid-thumbprint" Warning
-        "The kid is the thumbprint of another key of the set: the name stands for both, and no command takes it."
+        "The kid is the thumbprint of another key of the set, so commands refuse the name as ambiguous."
     ThumbprintDuplicate "thumbprint-duplicate" Warning
         "The same key stands twice in the set."
     DatesOrder "dates-order" Warning

@@ -17,7 +17,7 @@ const DATES: &[&str] = &["iat", "nbf", "exp"];
 /// Checks the JSON types of the members that every kty shares. A member that is `null` counts as
 /// absent.
 pub fn check_types(members: &Members, report: &mut Report) {
-    // The thumbprint of an algorithm key pair is made of its alg (RFC 9964 section 6).
+    // For an algorithm key pair, alg is part of the key and its thumbprint (RFC 9964 section 6).
     let has_alg_in_key = members.string("kty").as_deref() == Some("AKP");
     for name in ["kty", "crv", "alg", "use", "kid", "x5u", "x5t", "x5t#S256"] {
         if members.text(name).is_ok() {

@@ -116,11 +116,11 @@ impl Certificate {
         self.x509.issued(&other.x509) == X509VerifyResult::OK
     }
 
-    /// Returns true if its own key has signed it.
+    /// Returns true if the certificate is signed with its own key.
     pub fn is_self_signed(&self) -> bool {
         let name = |name: &X509NameRef| name.to_der().ok();
         let key = self.x509.public_key();
-        // OpenSSL's own comparison demands a key usage that only authorities have.
+        // OpenSSL's own check requires a key usage that only CA certificates have.
         name(self.x509.subject_name()) == name(self.x509.issuer_name())
             && key.and_then(|key| self.x509.verify(&key)).unwrap_or(false)
     }
@@ -167,7 +167,7 @@ pub fn attach(chain: &[&Certificate], members: &mut Members) {
 ///
 /// A chain in `others` replaces the chain of the key. Without a chain, a digest in `others` is taken
 /// only if it is the digest of the key's own chain, or if the key has no chain. A digest that `others`
-/// lack never stays behind for another certificate: it is computed anew, or removed.
+/// lack never stays for another certificate: it is computed anew, or removed.
 pub fn take_over(members: &mut Members, others: &Members) {
     let digests = || [SHA1, SHA256].into_iter();
     let given: Vec<_> = digests().filter(|name| others.has(name)).collect();
@@ -178,7 +178,7 @@ pub fn take_over(members: &mut Members, others: &Members) {
     };
     if others.has(CHAIN) {
         set(members, CHAIN);
-        // A wrong digest in `others` is kept: reporting it is the job of a check.
+        // Keep a wrong digest in `others`, so that a check reports it.
         given.iter().for_each(|name| set(members, name));
         let missing: Vec<_> = digests().filter(|name| !others.has(name)).collect();
         renew_digests(members, &missing);
@@ -215,13 +215,12 @@ pub fn remove_wrong_digests(members: &mut Members) {
     }
 }
 
-/// How `x5t` or `x5t#S256` writes its digest.
+/// The encoding of the digest in `x5t` or `x5t#S256`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigestForm {
-    /// Its octets as base64url, as RFC 7517 says.
+    /// Base64url of the octets, as RFC 7517 requires.
     Base64url,
-    /// Its octets in hexadecimal: as they are (WSO2), or encoded as base64url once more (older
-    /// tenants of Auth0, ADAL).
+    /// Hexadecimal digits (WSO2), or base64url of those digits (older tenants of Auth0, ADAL).
     Hexadecimal,
 }
 
@@ -238,7 +237,7 @@ pub fn read_digest(text: &str, length: usize) -> Option<(Vec<u8>, DigestForm)> {
     Some((digest, DigestForm::Hexadecimal))
 }
 
-/// The octets of hexadecimal digits, which may have colons between the pairs.
+/// Decodes hexadecimal digits; colons between the pairs are allowed.
 fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     let digits = text.iter().filter(|octet| **octet != b':');
     let digits = digits.map(|octet| char::from(*octet).to_digit(16));
@@ -249,7 +248,7 @@ fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     octets.filter(|_| rest.is_empty())
 }
 
-/// Computes those of the digests that the key has from its `x5c`; removes them if that is impossible.
+/// Computes the digests that the key has anew from its `x5c`; removes them if that fails.
 fn renew_digests(members: &mut Members, names: &[&'static str]) {
     for name in names
         .iter()
@@ -263,7 +262,7 @@ fn renew_digests(members: &mut Members, names: &[&'static str]) {
     }
 }
 
-/// The digest of the first certificate of `x5c` that the member `name` is to hold, in base64url.
+/// Returns the digest of the first certificate of `x5c` for the member `name`, in base64url.
 fn digest_of_leaf(members: &Members, name: &str) -> Option<String> {
     let chain = members.texts(CHAIN).ok().flatten()?;
     let leaf = STANDARD.decode(chain.first()?.as_bytes()).ok()?;
@@ -298,11 +297,11 @@ pub fn read_request(der: &[u8]) -> Result<Members<'static>> {
 mod tests {
     use super::*;
 
-    /// "AA==" is a certificate for digests: those of one octet, zero.
+    /// `AA==` is enough as a certificate here: the digests are those of one zero octet.
     const ZERO: &str = r#""x5c":["AA=="],"x5t":"W6k8nbDP-T9StSHXQg5D9u2ieE8","x5t#S256":"bjQLnP-zepicpUTmu3gKLHiQHT-zNzh2hRGjBhevoB0""#;
     const ONE: &str = r#""x5c":["AQ=="],"x5t":"v4tFMNjSRt10rFOhNHG7oXlB3_c","x5t#S256":"S_USLzRFVMU73i67jNK349FgCtYxw4Wl18ziPHeFRZo""#;
 
-    /// What becomes of the members `own` when they take over the certificate in `others`.
+    /// The members `own` after they take over the certificate in `others`.
     fn taken(own: &str, others: &str) -> String {
         let [own, others] = [own, others].map(|members| format!("{{{members}}}"));
         let [mut own, others] = [&own, &others].map(|json| Members::parse(json).ok().unwrap());

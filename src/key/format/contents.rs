@@ -1,4 +1,4 @@
-//! What one document holds: keys, certificates, and what had to be left out.
+//! The contents of one document: keys, certificates, and the parts that were left out.
 
 use super::certificate::Certificate;
 use crate::error::{Error, Kind, Result};
@@ -11,12 +11,12 @@ pub struct Contents {
     pub keys: Vec<Members<'static>>,
     /// The certificates: of keys, and of those who issued them.
     pub certificates: Vec<Certificate>,
-    /// Only one alias of the document was asked for, so that certificates may be without a key.
+    /// True if only one alias of the document was requested, so that certificates can be without a key.
     pub is_part: bool,
-    /// What cannot be used and was left out. Each error names it and says why.
+    /// The parts that cannot be used and were left out. Each error names its part and says why.
     pub left_out: Vec<Error>,
-    /// A private key was left out. No certificate of the document may then stand in for it as a
-    /// public-only key.
+    /// True if a private key was left out. The public key of its certificate must then not be imported
+    /// instead.
     pub lacks_private_key: bool,
 }
 
@@ -32,9 +32,9 @@ impl From<Members<'static>> for Contents {
 /// A part of a document, such as a PEM block or the entry of a keystore.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// It is meant to hold a private or shared key.
+    /// A part that should hold a private or shared key.
     PrivateKey,
-    /// It is meant to hold anything else.
+    /// Any other part.
     Other,
 }
 
@@ -53,7 +53,7 @@ impl Contents {
         self.lacks_private_key |= other.lacks_private_key;
     }
 
-    /// Takes in what a part of the document holds, or leaves the part out if jwks cannot use it.
+    /// Adds the contents of a part, or leaves the part out if jwks cannot use it.
     ///
     /// Errors of another kind than [`Kind::Invalid`], such as a wrong password, are returned.
     pub fn take(&mut self, name: &str, part: Part, read: Result<Contents>) -> Result<()> {
@@ -104,8 +104,8 @@ impl Contents {
     }
 }
 
-/// The error for a document in which nothing can be used: it says what was found, and why none of
-/// it is a key.
+/// Returns the error for a document in which nothing can be used. It names the parts that were found and
+/// says why none of them is a key.
 pub fn nothing_usable(nothing: &str, mut left_out: Vec<Error>) -> Error {
     const SHOWN: usize = 5;
     const HINT: &str =

@@ -1,4 +1,4 @@
-//! Keys and the certificates that are for them, joined over all documents that are read together.
+//! Joins keys and their certificates across all documents that are read together.
 
 use super::certificate::{self, Certificate};
 use super::contents::Contents;
@@ -9,21 +9,20 @@ use crate::key::public::is_private;
 use crate::key::thumbprint::thumbprint;
 use std::collections::HashSet;
 
-/// The most certificates that are read together; each is held against each other.
+/// The most certificates that are read together, because each is compared with each other.
 const CERTIFICATES: usize = 300;
 
-/// How many certificates stand above each other at most.
+/// The most certificates in one chain.
 const CHAIN: usize = 10;
 
-/// Something that was left out of the document at this position, and why.
+/// A part that was left out of the document at this position, and the reason.
 pub type Note = (usize, String);
 
-/// Gives each key its certificate with the chain above it, found by public key and issuer, in
-/// whichever documents they stand. `jwks` are the keys that came as JWK; those that have an `x5c`
-/// keep it.
+/// Gives each key its certificate and chain, which are found by public key and issuer in all documents.
+/// `jwks` are the keys that came as JWK; those that have an `x5c` keep it.
 ///
-/// The other certificates that issued none give their public keys, unless their document has, or
-/// serves, a private key: then they are left out with a note.
+/// Of the other certificates, each one that issued no other gives its public key. If its document has a
+/// private key, or certifies one, the certificate is left out with a note instead.
 pub fn join<'k>(
     documents: &mut [Contents],
     jwks: impl Iterator<Item = &'k mut Key<'static>>,
@@ -44,7 +43,7 @@ pub fn join<'k>(
     }
     let mut chains = Chains::of(&certificates);
     let mut notes = Vec::new();
-    // The documents whose certificates are those of a private key.
+    // The documents with a certificate of a private key.
     let mut serving = HashSet::new();
     for (source, document) in documents.iter().enumerate() {
         if document.lacks_private_key || document.keys.iter().any(is_private) {
@@ -113,8 +112,7 @@ pub fn join<'k>(
     Ok(notes)
 }
 
-/// Leaves out what stands twice: certificates, keys, and the public form of keys that are there
-/// with their private part.
+/// Removes duplicate certificates and keys, and public keys whose private key is there, too.
 fn drop_doubles(documents: &mut [Contents]) {
     let mut certificates = HashSet::new();
     let keys = documents.iter().flat_map(|document| &document.keys);
@@ -142,11 +140,11 @@ fn has_leaf(key: &Members, certificate: &Certificate) -> bool {
         .is_some_and(|leaf| leaf.der() == certificate.der())
 }
 
-/// Certificates, who issued whom, and which are in a chain already.
+/// Certificates, their issuers, and which of them are already in a chain.
 struct Chains<'a> {
     certificates: &'a [Certificate],
     thumbprints: Vec<Option<String>>,
-    /// The certificate above each.
+    /// The issuer of each certificate.
     issuers: Vec<Option<usize>>,
     is_taken: Vec<bool>,
 }
@@ -154,7 +152,7 @@ struct Chains<'a> {
 impl<'a> Chains<'a> {
     fn of(certificates: &'a [Certificate]) -> Self {
         let count = certificates.len();
-        // A key that jwks does not support may well be in a chain, above one that it does.
+        // A CA in the chain can have a key that jwks does not support.
         let own = |certificate: &Certificate| thumbprint(&certificate.public_key().ok()?);
         let issuer = |i: &Certificate| {
             let mut others = certificates.iter();
@@ -177,14 +175,14 @@ impl<'a> Chains<'a> {
         thumbprints.position(|thumbprint| thumbprint.as_deref() == Some(&own))
     }
 
-    /// A certificate that is in no chain yet: one that issued no other, while there is such.
+    /// Returns a certificate that is in no chain yet, preferably one that issued no other.
     fn next_leaf(&self) -> Option<usize> {
         let mut free = (0..self.is_taken.len()).filter(|i| !self.is_taken[*i]);
         let first = free.clone().next();
         free.find(|i| !self.issuers.contains(&Some(*i))).or(first)
     }
 
-    /// The positions of a certificate and of the chain above it, up to the last one whose issuer is
+    /// Returns the positions of a certificate and its chain, up to the last certificate whose issuer is
     /// there.
     fn take(&mut self, leaf: usize) -> Vec<usize> {
         let mut chain = vec![leaf];

@@ -22,7 +22,7 @@ const ALGORITHMS: &[&str] = &["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
 pub const PUTTY: &str = "PuTTY-User-Key-File-";
 
 /// The cost of one round of OpenSSH's key derivation, in iterations of SHA-256: about 11 ms. A document
-/// may take 222 rounds in all. ssh-keygen makes 16 or 24 unless it is told otherwise.
+/// can take 222 rounds in all. ssh-keygen uses 16 or 24 by default.
 const ROUND: u64 = 45_000;
 
 /// Whether a text looks like public keys of OpenSSH.
@@ -32,8 +32,8 @@ pub fn is_public(text: &str) -> bool {
     first.is_some_and(|line| ALGORITHMS.iter().any(|name| line.starts_with(name)))
 }
 
-/// Reads public keys, one on each line. A line that jwks cannot use is left out, so that the contents
-/// may be empty.
+/// Reads public keys, one per line. A line that jwks cannot use is left out, so the contents can be
+/// empty.
 pub fn read_public(text: &str) -> Result<Contents> {
     if text.starts_with(PUTTY) {
         return Err(
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    /// An encrypted private key whose passphrase takes so many rounds to try.
+    /// An encrypted private key with this number of key-derivation rounds.
     fn encrypted(rounds: u32) -> Vec<u8> {
         let string = |content: &[u8]| [&(content.len() as u32).to_be_bytes(), content].concat();
         let public = [string(b"ssh-ed25519"), string(&[5; 32])].concat();
@@ -229,7 +229,7 @@ mod tests {
                 "{rounds}"
             );
         }
-        // Several keys of one document share the bound.
+        // The limit is shared by all keys of a document.
         let unlock = unlock();
         assert_eq!(kind(read(112, &unlock)), Some(Kind::Denied));
         assert_eq!(kind(read(111, &unlock)), Some(Kind::Invalid));

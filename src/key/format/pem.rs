@@ -15,8 +15,8 @@ use openssl::symm::{self, Cipher};
 /// How a block begins; a file with this in it is PEM.
 pub const MARKER: &str = "-----BEGIN ";
 
-/// Reads every key and certificate of a PEM file. A block that jwks cannot use is left out, and does
-/// not spoil the others; the contents may be empty for that.
+/// Reads every key and certificate of a PEM file. A block that jwks cannot use is left out, so the
+/// contents can be empty.
 pub fn read(text: &str, unlock: &Unlock) -> Result<Contents> {
     let starts: Vec<usize> = text.match_indices(MARKER).map(|(start, _)| start).collect();
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
@@ -37,7 +37,7 @@ pub fn read(text: &str, unlock: &Unlock) -> Result<Contents> {
     Ok(contents)
 }
 
-/// The label of a block as its first line has it, for messages.
+/// Returns the label in the first line of a block, for messages.
 fn label(block: &str) -> String {
     const LONGEST: usize = 40;
     let line = block.lines().next().unwrap_or_default();

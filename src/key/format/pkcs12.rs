@@ -55,7 +55,7 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &Unlock) -> Result<Con
     for (i, part) in parts.iter().enumerate() {
         match open(part, unlock) {
             Ok(more) => bags.extend(more),
-            // Nobody knows what is in it.
+            // Its content is not known, so it can hold a private key.
             Err(error) => {
                 let name = format!("part {} of the keystore", i + 1);
                 contents.take(&name, Part::PrivateKey, Err(error))?;
@@ -144,8 +144,8 @@ fn open(content: &ContentInfo, unlock: &Unlock) -> Result<SafeContents> {
     }
 }
 
-/// Takes the keys of the alias and all certificates out of bags, and out of bags in bags. A bag that
-/// jwks cannot use is left out.
+/// Reads the keys of the alias and all certificates from bags, including nested ones. A bag that jwks
+/// cannot use is left out.
 fn collect(
     bags: SafeContents,
     mut contents: Contents,
@@ -160,7 +160,7 @@ fn collect(
         let is_wanted = alias.is_none() || name.as_deref() == alias;
         let place = match &name {
             Some(name) => format!("{name:?} of the keystore"),
-            None => "an entry of the keystore without an alias".into(),
+            None => "a keystore entry without an alias".into(),
         };
         let content = AnyRef::from_der(&bag.bag_value).map(|value| value.value());
         let content = || content.map_err(|_| broken());

@@ -1,7 +1,7 @@
-//! PKCS#8 private keys (RFC 5958), and the near misses that known writers have made.
+//! PKCS#8 private keys (RFC 5958), and the deviations of known writers.
 //!
 //! - ring 0.14 to 0.16 tagged the public key `[1]` EXPLICIT, where the standard says IMPLICIT.
-//! - Some writers put a public key into version 1, or none into version 2.
+//! - Some writers add a public key to version 1, or omit it in version 2.
 //! - Some writers of OKP keys left the inner OCTET STRING out (RFC 8410 section 7), or put the
 //!   private key of NaCl into it: 64 octets, the seed and the public key.
 
@@ -18,9 +18,9 @@ use pkcs8::spki::AlgorithmIdentifierRef;
 pub struct PrivateKeyInfo<'a> {
     /// The algorithm that the key is for.
     pub algorithm: AlgorithmIdentifierRef<'a>,
-    /// The private key, in a form of its algorithm.
+    /// The private key, in the encoding of its algorithm.
     pub octets: &'a [u8],
-    /// The public key, in a form of its algorithm.
+    /// The public key, in the encoding of its algorithm.
     public: Option<&'a [u8]>,
 }
 
@@ -50,7 +50,7 @@ impl<'a> PrivateKeyInfo<'a> {
                     }
                     key.public = Some(public_key(field).ok_or_else(broken)?);
                 }
-                // Attributes, and whatever extends the structure.
+                // Attributes and extensions of the structure.
                 Tag::ContextSpecific { .. } => {}
                 _ => return Err(broken()),
             }
@@ -83,7 +83,7 @@ impl<'a> PrivateKeyInfo<'a> {
     }
 }
 
-/// The octets of the public key in the field `[1]`, whether it is tagged as the standard says or not.
+/// Returns the octets of the public key in the field `[1]`, with an implicit or explicit tag.
 fn public_key<'a>(field: &AnyRef<'a>) -> Option<&'a [u8]> {
     if field.tag().is_constructed() {
         return BitStringRef::from_der(field.value()).ok()?.as_bytes();

@@ -33,10 +33,10 @@ use x509_cert::spki::{
 };
 use x509_cert::time::Time;
 
-/// Makes a certificate for a private key, signed with it and not for a CA. `subject` is in DER. The
-/// serial number is random and has 20 octets.
+/// Makes a certificate for a private key, signed with that key and not for a CA. `subject` is in DER.
+/// The serial number is random and has 20 octets.
 ///
-/// It is an error if the key cannot sign, if the dates are not in order, or if a date is after the
+/// Returns an error if the key cannot sign, if the dates are not in order, or if a date is after the
 /// year 9999.
 pub fn self_signed(members: &Members, subject: &[u8], validity: Validity) -> Result<Certificate> {
     let scheme = scheme(members)?;
@@ -83,18 +83,18 @@ fn not_built(error: impl std::fmt::Display) -> Error {
     Error::failed(format!("the certificate cannot be built: {error}"))
 }
 
-/// What the self-signed certificate of a key has in common with that of its successor.
+/// The properties that a self-signed certificate passes on to that of the key's successor.
 #[derive(Clone, PartialEq)]
 pub struct Model {
-    /// In DER.
+    /// The subject, in DER.
     subject: Vec<u8>,
-    /// How long the certificate is valid.
+    /// The validity in seconds.
     seconds: i64,
 }
 
 impl Model {
-    /// The model in the certificate of a key; `None` if the key has no certificate, or one that it did
-    /// not sign itself.
+    /// Returns the properties of a key's certificate; `None` if the key has none, or if it is not
+    /// self-signed.
     pub fn of(members: &Members) -> Option<Model> {
         let chain = Certificate::chain_of(members);
         let [certificate] = &chain[..] else {
@@ -107,7 +107,7 @@ impl Model {
         is_own.then_some(Model { subject, seconds })
     }
 
-    /// Makes the certificate of a successor, from its dates as [`validity_of`] has them.
+    /// Makes the certificate of a successor, with the dates of [`validity_of`].
     pub fn certify(&self, members: &Members, now: i64) -> Result<Certificate> {
         let mut validity = validity_of(members, now, self.seconds);
         validity.not_after = validity.not_after.min(NEVER);
@@ -115,12 +115,12 @@ impl Model {
     }
 }
 
-/// The end of a certificate without an end: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
+/// The date of a certificate that does not expire: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
 const NEVER: i64 = 253_402_300_799;
 
-/// The dates of a certificate for a key: from its `nbf`, or else from `now`, to its `exp`, or else for
-/// `seconds`. All times are in seconds since 1970. A key that has expired, and that has no `nbf`, had
-/// its beginning at `iat`.
+/// Returns the dates of a certificate for a key: from its `nbf`, or else from `now`, to its `exp`, or
+/// else for `seconds`. If the key has expired and has no `nbf`, the certificate begins at its `iat`. All
+/// times are in seconds since 1970.
 pub fn validity_of(members: &Members, now: i64, seconds: i64) -> Validity {
     let date = |name| members.seconds(name).ok().flatten();
     let exp = date("exp");

@@ -13,7 +13,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 /// How deep a manifest may nest.
 const DEPTH: usize = 64;
 
-/// One value of a manifest's data: its name there, and its octets or why there are none.
+/// One value of a manifest's data: its name, and its octets or the reason why they cannot be read.
 pub type Item = (String, Result<Secret<Vec<u8>>>);
 
 type Data = Option<BTreeMap<String, Value>>;
@@ -36,7 +36,7 @@ pub fn is_manifest(text: &str) -> bool {
 }
 
 /// Every value in the data of the Secrets and ConfigMaps of a text, in the order of their names.
-/// Documents of other kinds are passed over.
+/// Documents of other kinds are skipped.
 pub fn read(text: &str) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for document in documents(text)? {
@@ -123,7 +123,7 @@ fn collect(mut document: Value, items: &mut Vec<Item>) -> Result<()> {
         _ => return Ok(()),
     };
     let manifest: Manifest = serde_json::from_value(document)
-        .map_err(|error| Error::invalid("no manifest of Kubernetes").cause(error))?;
+        .map_err(|error| Error::invalid("not a Kubernetes manifest").cause(error))?;
     let (encoded, plain) = match is_secret {
         true => (manifest.data, manifest.string_data),
         false => (manifest.binary_data, manifest.data),

@@ -1,4 +1,4 @@
-//! The keys in a manifest of Kubernetes, each of whose values is a document of its own.
+//! The keys in a Kubernetes manifest. Each value of its data is a document of its own.
 
 use super::{Form, as_text, jwe, kubernetes, read_contents, read_json, recognise};
 use crate::error::Result;
@@ -8,9 +8,8 @@ use crate::key::format::der;
 use crate::key::format::unlock::Unlock;
 use crate::keyset::{KeySet, halves};
 
-/// The keys in the data of a manifest, and certificates from wherever in it they stand. Each value
-/// is a document of its own. One that looks like a key and cannot be used is left out; others are
-/// passed over.
+/// Reads the keys and certificates in the data of a manifest. Each value is a document of its own. A
+/// value that looks like a key and cannot be used is left out with a warning; other values are skipped.
 pub fn read(text: &str, unlock: &Unlock) -> Result<(KeySet<'static>, Contents)> {
     let mut contents = Contents::default();
     let mut set = KeySet::default();
@@ -32,7 +31,7 @@ pub fn read(text: &str, unlock: &Unlock) -> Result<(KeySet<'static>, Contents)> 
                 Err(_) if !looks_like_jwk(octets) => continue,
                 jwks => jwks,
             },
-            // A token looks like one, too.
+            // A token looks like a JWE, too.
             Form::Jwe if as_text(octets).and_then(Envelope::parse).is_err() => continue,
             Form::Jwe => jwe::read(octets, unlock),
             form => {
@@ -50,12 +49,12 @@ pub fn read(text: &str, unlock: &Unlock) -> Result<(KeySet<'static>, Contents)> 
         }
     }
     if contents.is_empty() && set.keys.is_empty() {
-        let message = "a manifest of Kubernetes without a key";
+        let message = "a Kubernetes manifest without a key";
         let error = nothing_usable(message, contents.left_out);
         return Err(match (error.advice(), names.is_empty()) {
             (Some(_), _) => error,
             (None, true) => {
-                error.hint("it has no data: kubectl get secret NAME -o yaml prints them")
+                error.hint("run `kubectl get secret NAME -o yaml` to print it with its data")
             }
             (None, false) => error.hint(format!("its data are {}", first_of(&names))),
         });
@@ -79,7 +78,7 @@ fn looks_like_jwk(octets: &[u8]) -> bool {
     text.contains("\"kty\"") || text.contains("\"keys\"")
 }
 
-/// What a document is meant to hold, as far as that is known when it cannot be read.
+/// What a document that cannot be read is meant to hold.
 fn part_of(form: Form, octets: &[u8]) -> Part {
     match (form, der::kind(octets)) {
         (Form::Pkcs12 | Form::Jks, _) => Part::PrivateKey,

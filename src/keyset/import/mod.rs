@@ -71,7 +71,7 @@ impl Default for Options<'_> {
     }
 }
 
-/// A document that has been read by itself, and not yet joined with those that it came with.
+/// A document that was read, and not yet joined with the other documents.
 pub struct Opened {
     jwks: KeySet<'static>,
     contents: Contents,
@@ -79,7 +79,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// What the document turned out to be.
+    /// The format that was detected.
     pub fn form(&self) -> Form {
         self.form
     }
@@ -89,9 +89,9 @@ impl Opened {
 pub struct Imported {
     /// The keys, as a set.
     pub set: KeySet<'static>,
-    /// What was left out and why, with the position of the document that it stands in.
+    /// The parts that were left out and why, each with the position of its document.
     pub notes: Vec<Note>,
-    /// The positions of the shared secrets without a kid that came in another form than JWK.
+    /// The positions of the shared secrets without a kid that did not come as JWK.
     pub nameless: Vec<usize>,
     /// Where each key comes from.
     pub sources: Vec<Source>,
@@ -102,7 +102,7 @@ pub struct Imported {
 pub struct Source {
     /// The position of the document.
     pub document: usize,
-    /// Whether it came in another form than JWK, or its certificate did.
+    /// True if the key, or its certificate, did not come as JWK.
     pub is_certified: bool,
 }
 
@@ -111,9 +111,9 @@ pub fn read(document: &[u8], options: &Options) -> Result<Imported> {
     join(vec![open(document, options)?])
 }
 
-/// Opens a foreign document. What jwks cannot use in it, such as a PEM block or the entry of a
-/// keystore, is left out and does not spoil the rest. It is an error if nothing can be used, or if
-/// the password is wrong. Keys are not checked beyond what it takes to read them.
+/// Opens a foreign document. Parts that jwks cannot use, such as a PEM block or the entry of a
+/// keystore, are left out. Returns an error if nothing can be used, or if the password is wrong. Keys
+/// are parsed but not checked.
 pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
     let form = options.form.unwrap_or_else(|| recognise(document));
     if options.alias.is_some() && !matches!(form, Form::Pkcs12 | Form::Jks) {
@@ -144,10 +144,10 @@ pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
     })
 }
 
-/// Joins documents that are read together: a certificate joins its key wherever both stand.
+/// Joins documents that are read together: a certificate joins its key, even in another document.
 ///
-/// What has no kid and is no JWK gets its thumbprint for one. A shared secret gets none, for the
-/// thumbprint of a secret that people made up would help to guess it (RFC 7638 section 7).
+/// A key that is not a JWK gets its thumbprint as kid. A shared secret gets none, because the thumbprint
+/// of a weak secret would help to guess it (RFC 7638 section 7).
 pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
     let contents = opened.iter_mut().map(|one| mem::take(&mut one.contents));
     let mut contents: Vec<_> = contents.collect();

@@ -1,4 +1,4 @@
-//! How keys are brought into a set, one document after the other.
+//! Merges the keys of documents into a set, one document after the other.
 
 use super::super::adopt::{Origin, Terms, cross};
 use super::super::index::{Apart, Entry, identity, pair};
@@ -12,37 +12,38 @@ use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use std::collections::{HashMap, HashSet};
 
-/// The bringing of keys into a set.
+/// A merge of keys into a set.
 ///
-/// An entry (the same thumbprint, kid, alg and use) that is there is updated; what is absent on one
-/// side makes no difference. The same key with another kid, alg or use is an entry of its own, so
-/// that none is lost. Another key with the kid of one of the set's own, or with the thumbprint of
-/// one for a kid, is a conflict. Two new keys may share a kid: that is for the one who made them to
-/// mend.
+/// An entry with the same thumbprint, kid, alg and use is updated; a kid, alg or use that is absent on
+/// one side also matches. The same key with another kid, alg or use is an entry of its own, so that no
+/// entry is lost. It is a conflict if a new key has the kid of another key of the set, or has the
+/// thumbprint of one as its kid. Two new keys can share a kid, because only their owner can correct
+/// that.
 pub struct Merge<'a, 't> {
     pub keys: Vec<Key<'a>>,
     pub merged: Merged,
     terms: &'t Terms<'t>,
-    /// The set's keys before, by kid: of each kid as many as it takes to find rivals.
+    /// The keys of the set before the merge, by kid; for each kid only as many as it takes to find
+    /// conflicts.
     kids: HashMap<String, Vec<(String, usize)>>,
-    /// The set's keys before, by what they are.
+    /// The keys of the set before the merge, by identity.
     identities: HashMap<String, usize>,
-    /// The positions that a new key has taken from one of the set's own.
+    /// The positions of keys that were replaced by a new key.
     taken: HashSet<usize>,
-    /// What the checks of new private parts and certificates may still cost.
+    /// The work that checks of new private parts and certificates can still do.
     budget: Budget,
 }
 
-/// What the set holds while the keys of one document are brought in.
+/// The keys of the set while one document is merged.
 struct There {
     entries: HashMap<Entry, usize>,
-    /// The kids of each key.
+    /// The identity and kid of each key.
     kids: HashSet<(String, Option<String>)>,
-    /// The kid of an entry of each key.
+    /// The kid of the first entry of each key, by identity.
     known: HashMap<String, Option<String>>,
-    /// The keys with a private part, by what they are and kid.
+    /// The keys with a private part, by identity and kid.
     private: HashMap<(String, Option<String>), usize>,
-    /// The same by what they are alone.
+    /// The keys with a private part, by identity alone.
     any_private: HashMap<String, usize>,
 }
 
@@ -75,8 +76,8 @@ impl There {
         known.or_insert_with(|| entry.kid.clone());
     }
 
-    /// The entry of a new key. A kid that is but the thumbprint says nothing new where the set has
-    /// the key under another kid.
+    /// The entry of a new key. If its kid is only its thumbprint, and the set has the key under another
+    /// kid, the kid is ignored.
     fn entry_of(&self, key: &Key) -> Entry {
         let mut entry = Entry::of(key);
         let is_weak = entry.kid.as_deref() == Some(&*entry.identity);
@@ -87,7 +88,7 @@ impl There {
         entry
     }
 
-    /// The set's key with its private part that has this kid, where one of both may have none.
+    /// The key of the set with a private part and this kid; a kid that is absent on one side matches.
     fn private_of(&self, entry: &Entry) -> Option<usize> {
         let named = |kid| self.private.get(&(entry.identity.clone(), kid));
         let found = match &entry.kid {
@@ -99,7 +100,7 @@ impl There {
 }
 
 impl<'a, 't> Merge<'a, 't> {
-    /// A merge into a set, which stays as it is until the keys are taken from here.
+    /// Starts a merge. The set itself is not changed; the caller takes the keys from here.
     pub fn into_set(set: &KeySet<'a>, terms: &'t Terms<'t>) -> Self {
         let mut kids: HashMap<String, Vec<(String, usize)>> = HashMap::new();
         let mut identities = HashMap::new();
@@ -107,7 +108,7 @@ impl<'a, 't> Merge<'a, 't> {
             if let Some(kid) = entry.kid {
                 let holders = kids.entry(kid).or_default();
                 let same = holders.iter().filter(|(other, _)| *other == entry.identity);
-                // Whichever key is asked for, two others are among these where there are two.
+                // Keep enough keys that two other ones are found for every key, if there are two.
                 if holders.len() < 4 && same.count() < 2 {
                     holders.push((entry.identity.clone(), position));
                 }
@@ -125,7 +126,7 @@ impl<'a, 't> Merge<'a, 't> {
         }
     }
 
-    /// Brings in the keys of one document, in their order.
+    /// Merges the keys of one document, in their order.
     pub fn bring_in_all(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
         let ours: Vec<_> = self.keys.iter().map(Entry::of).collect();
         let mut there = There::of(&self.keys, &ours);
@@ -134,7 +135,7 @@ impl<'a, 't> Merge<'a, 't> {
         let mut taken: HashSet<_> = pairs.iter().flatten().copied().collect();
         for ((key, entry), same) in keys.into_iter().zip(theirs).zip(pairs) {
             let mut same = same.or_else(|| there.entries.get(&entry).copied());
-            // What a server lists our key for beside makes no entry.
+            // A server cannot add an entry for another alg or use of a key whose private part is here.
             if origin.is_server() && same.is_none() {
                 same = there.private_of(&entry);
                 if let Some(own) = same.filter(|own| !taken.insert(*own)) {
@@ -149,7 +150,7 @@ impl<'a, 't> Merge<'a, 't> {
         Ok(())
     }
 
-    /// Brings in one key, and returns where it is.
+    /// Merges one key, and returns its position; `None` if it was skipped.
     fn bring_in(
         &mut self,
         mut key: Key<'static>,
@@ -163,7 +164,7 @@ impl<'a, 't> Merge<'a, 't> {
             && self.keys[position] != key
             && !is_usable(&public_findings(&key))
         {
-            // No good key is changed after an invalid one.
+            // An invalid key must not change a good one.
             if origin.is_server() {
                 self.keep(position, &key, origin);
                 return Ok(Some(position));
@@ -207,8 +208,8 @@ impl<'a, 't> Merge<'a, 't> {
         Ok(Some(position))
     }
 
-    /// The set's own keys that stand in the way of a new one: others that have its kid, or that its
-    /// kid is the thumbprint of.
+    /// The keys of the set that conflict with a new one: they have its kid, or its kid is their
+    /// thumbprint.
     fn rivals(&self, key: &Key, entry: &Entry, same: Option<usize>) -> Vec<usize> {
         let Some(kid) = KeyName::of(key).kid else {
             return Vec::new();
@@ -224,7 +225,7 @@ impl<'a, 't> Merge<'a, 't> {
         rivals
     }
 
-    /// Decides between a new key and those of the set that stand in its way.
+    /// Resolves a conflict between a new key and keys of the set.
     fn decide(
         &mut self,
         key: Key<'static>,
@@ -283,7 +284,7 @@ impl<'a, 't> Merge<'a, 't> {
         self.keys.len() - 1
     }
 
-    /// Leaves a key of the set as it is, and notes what a server says otherwise.
+    /// Keeps a key of the set unchanged, and records the members that differ on the server.
     fn keep(&mut self, position: usize, key: &Key, origin: Origin) {
         let own = &self.keys[position];
         let kept = cross(own, key, origin, &Terms::default(), &self.budget).kept;
@@ -294,8 +295,8 @@ impl<'a, 't> Merge<'a, 't> {
     }
 }
 
-/// The key with its thumbprint for a kid. Shared secrets get none: the thumbprint of a secret
-/// that people made up would help to guess it (RFC 7638 section 7).
+/// Returns the key with its thumbprint as kid. Returns an error for shared secrets, because the
+/// thumbprint of a weak secret would help to guess it (RFC 7638 section 7).
 fn named_by_thumbprint(key: &Key) -> Result<Key<'static>> {
     let members = key.members().unwrap_or_default();
     let symmetric = members.string("kty").is_some_and(|kty| kty == "oct");
@@ -316,7 +317,7 @@ fn named_by_thumbprint(key: &Key) -> Result<Key<'static>> {
     }
 }
 
-/// Whether both keys have a private part, and not the same.
+/// Returns true if both keys have a private part and these differ.
 fn contradicts(own: &Key, new: &Key) -> bool {
     let (own, new) = (
         own.members().unwrap_or_default(),
@@ -335,9 +336,9 @@ fn contradiction(own: &Key) -> Error {
     let name = KeyName::of(own);
     let name = name.handle().unwrap_or("without a kid");
     Error::refused(format!(
-        "the key {name:?} is there with another private part"
+        "the set has the key {name:?} with another private part"
     ))
-    .hint("one of the two is wrong: jwks check tells which")
+    .hint("run `jwks check` on both to see which one is wrong")
 }
 
 fn conflict(kid: &str, own: &Key) -> Error {
@@ -351,5 +352,5 @@ fn conflict(kid: &str, own: &Key) -> Error {
     }
     let own = own.public_thumbprint().unwrap_or("no public thumbprint");
     Error::refused(format!("another key has the kid {kid:?} ({own})"))
-        .hint("--on-conflict skip, replace or rekey decides it")
+        .hint("pass --on-conflict skip, replace or rekey")
 }

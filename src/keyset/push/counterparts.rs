@@ -1,4 +1,4 @@
-//! Which key of a server stands for which key of ours.
+//! Pairs local keys with the keys of a server.
 
 use crate::key::Key;
 use crate::key::summary::Header;
@@ -7,8 +7,8 @@ use crate::keyset::index::{Apart, Entry, Index, pair};
 use crate::keyset::storage::Storage;
 use std::collections::HashSet;
 
-/// The entry of the server that each local key stands for, by position: the same thumbprint under
-/// the same kid, and of several the one for the same alg and use.
+/// Returns, for each local key, the position of the same entry on the server: the same thumbprint and
+/// kid, and of several entries the one with the same alg and use.
 pub fn counterparts(local: &KeySet, remote: &KeySet, storage: &Storage) -> Vec<Option<usize>> {
     let there: Vec<_> = remote.keys.iter().map(Entry::of).collect();
     let ours: Vec<_> = local.keys.iter().map(Entry::of).collect();

@@ -1,4 +1,4 @@
-//! Who signs after a push, where the first private key does.
+//! Orders the keys of a push on servers that sign with the first private key.
 
 use super::{Plan, Policy};
 use crate::key::Key;
@@ -12,10 +12,10 @@ use crate::keyset::storage::{Signing, Storage};
 use std::collections::{HashMap, HashSet};
 
 impl Plan {
-    /// Puts the key that is to sign where the server looks for it: the active key of the line that
-    /// signs now, or else the first active key of ours. If the server signs tokens of its own with
-    /// the set, keys that it can sign with come before others. If only some keys were named, no other
-    /// line takes over. If none of ours is active, the key that signs now stays the first.
+    /// Puts the key that will sign first: the active key of the line that signs now, or else our first
+    /// active key. If the server signs its own tokens with the set, keys that it can sign with are
+    /// preferred. If only some keys are sent, no other line takes over. If none of our keys is active, the
+    /// key that signs now stays first.
     pub(super) fn put_the_signer_first(
         &mut self,
         local: &KeySet,
@@ -67,12 +67,12 @@ impl Plan {
         }
     }
 
-    /// Has the key that is to sign sent anew, although it is the first one there: no key signs.
+    /// Sends the signing key again although it is already first, because no key signs on the server.
     pub fn send_signer_again(&mut self) {
         self.new_signer = self.signer.clone();
     }
 
-    /// Names the key that signs afterwards, and says if it is another than now.
+    /// Records which key signs afterwards, and whether that changes.
     pub(super) fn name_the_signer(&mut self, storage: &Storage, now: Option<&Key>) {
         let then = storage.signer(&self.set);
         let is_new = then.map(|key| storage.name(key)) != now.map(|key| storage.name(key));
@@ -99,7 +99,7 @@ fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, storage: &Storage) -> Opt
     key.filter(|key| !lifecycle::never_begins(&Header::of(key)))
 }
 
-/// What tells a key from all others of a set, by the kid that it has on the server.
+/// The thumbprint of a key, and the kid that it has on the server.
 fn identity(key: &Key, storage: &Storage) -> (Option<String>, Option<String>) {
     let name = storage.name(key);
     (name.thumbprint, name.kid)

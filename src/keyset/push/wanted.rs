@@ -71,7 +71,7 @@ pub fn wanted(
     }
 }
 
-/// Returns the form of a key that a server gets with the private part, or why it must not get that.
+/// Returns the form of a key with its private part for a server, or why the private part must not be sent.
 fn whole(
     key: &Key,
     public: Members<'static>,
@@ -80,7 +80,7 @@ fn whole(
     let findings = findings(key, budget);
     match breaks(&findings) {
         Breaks::Key => Err("invalid"),
-        // A server could take a key for a signer that is none.
+        // The server could sign with a key that is not for signing.
         Breaks::Purpose => Err("its use, alg or key_ops is broken"),
         Breaks::Member | Breaks::Nothing => {
             Ok(private_form(key, public, &broken_members(&findings)))
@@ -88,7 +88,7 @@ fn whole(
     }
 }
 
-/// The form of a key that a server gets with the private part.
+/// Returns the form of a key with its private part for a server.
 pub fn with_private_part(key: &Key, budget: &Budget) -> Key<'static> {
     let public = public_form(key, Dates::Keep, budget).unwrap_or_default();
     let broken = broken_members(&findings(key, budget));
@@ -96,7 +96,7 @@ pub fn with_private_part(key: &Key, budget: &Budget) -> Key<'static> {
 }
 
 /// The public form with the private members, and what else describes a private key. Members that
-/// are not registered are not sent, because they may be secret; neither are broken ones.
+/// are not registered are not sent, because they may be secret. Broken members are not sent either.
 fn private_form(key: &Key, mut form: Members<'static>, broken: &[&str]) -> Members<'static> {
     const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
     let members = key.members().unwrap_or_default();

@@ -22,7 +22,7 @@ pub struct Rotated {
     pub retired: Vec<Key<'static>>,
     /// Keys that are gone.
     pub removed: Vec<Key<'static>>,
-    /// New keys without a certificate that follow keys with one.
+    /// New keys without a certificate, although the keys before them have one.
     pub uncertified: Vec<Key<'static>>,
 }
 

@@ -178,8 +178,8 @@ impl Planner<'_, '_> {
         })
     }
 
-    /// A line in which nobody signs any more gets a key at once. A line that is yet to begin, and one
-    /// that has moved, gets none; nor does one whose pending keys the server can wait for.
+    /// Creates a key at once in a line without a signing key. A line that has not begun or has moved gets
+    /// none. A line whose pending keys the server can wait for gets none either.
     fn begin_again(&mut self, line: usize) -> Result<()> {
         let signer = self.lines.signer_before(line);
         let Some(last) = signer.or_else(|| self.lines.last_begun(line)) else {
@@ -190,7 +190,7 @@ impl Planner<'_, '_> {
         }
         let pending = self.lines.pending(line);
         if self.signing_there.by_other && !pending.is_empty() {
-            // The server signs on until one of these has been published for long enough.
+            // The server keeps its signing key until one of these has been published for long enough.
             return Ok(());
         }
         let is_awaited = |(_, i): &(i64, usize)| !self.lines.led_to(*i).is_empty();

@@ -11,7 +11,7 @@ use crate::keyset::KeySet;
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Positions in one line.
+/// The keys of one line that are looked up often, by position.
 #[derive(Clone, Copy, Default)]
 struct Marks {
     active: Option<usize>,
@@ -29,11 +29,11 @@ pub(super) struct Lines<'s> {
     pub all: Vec<Vec<usize>>,
     /// The line of each key.
     line_of: Vec<usize>,
-    /// The keys of each line that are asked for again and again.
+    /// The keys of each line that are looked up often.
     marks: Vec<Marks>,
-    /// The keys that count and name a successor, by its kid.
+    /// The keys that count and name a successor, by the successor's kid.
     leading: HashMap<String, Vec<usize>>,
-    /// Whether each line leads around, once that was asked.
+    /// True for each line on a circle of successors; computed on first use.
     circles: OnceCell<Vec<bool>>,
     /// The positions of the keys that are declared compromised.
     pub compromised: BTreeSet<usize>,
@@ -320,14 +320,14 @@ impl<'s> Lines<'s> {
         let Some(kid) = self.headers[position].kid.as_deref() else {
             return Vec::new();
         };
-        // One that was to follow a key may have been called off.
+        // The move to a successor can have been called off.
         let names = |i: &usize| self.headers[*i].successor.as_deref() == Some(kid);
         let leading = self.leading.get(kid).into_iter().flatten().copied();
         leading.filter(names).collect()
     }
 
-    /// One of the keys for each kid, so that those who name it are looked at once. A key without a
-    /// kid is named by nobody.
+    /// Reduces positions to one key for each kid, so that the keys that name it are visited once. Keys
+    /// without a kid are dropped, because no key can name them.
     pub fn one_of_each_kid(&self, mut positions: Vec<usize>) -> Vec<usize> {
         let mut seen = HashSet::new();
         positions.retain(|i| {
@@ -345,8 +345,8 @@ impl<'s> Lines<'s> {
         states.any(|state| state != State::Expired)
     }
 
-    /// Returns true if a line has moved to others that lead back to it, so that nobody signs in any
-    /// of them.
+    /// Returns true if the line is on a circle of lines that have moved to each other, so that no key
+    /// signs in any of them.
     pub fn leads_around(&self, line: usize) -> bool {
         self.circles.get_or_init(|| self.find_circles())[line]
     }
@@ -374,7 +374,7 @@ pub fn is_private(key: &Key) -> bool {
     is_known && holds_secret(key)
 }
 
-/// Returns true if neither the key itself is broken nor the members that say what it is for.
+/// Returns true if the key is valid, and so are its `use`, `alg` and `key_ops`.
 pub fn is_without_fault(key: &Key) -> bool {
     may_sign(&public_findings(key))
 }

@@ -1,4 +1,4 @@
-//! Which keys go, and who takes their place in what others say of them.
+//! Removes keys, and redirects the keys that name them as their successor.
 
 use super::super::lifecycle::State;
 use super::lines::is_without_fault;
@@ -74,7 +74,7 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// The position of a successor that is removed although it has begun.
+    /// Returns the position of a successor that has begun and will be removed.
     fn gone_among(
         &self,
         positions: &HashMap<String, usize>,
@@ -87,8 +87,8 @@ impl Planner<'_, '_> {
         position.filter(|position| self.is_gone(*position))
     }
 
-    /// The first successor behind a removed key that stays, or `None` if the way leads around. `ends`
-    /// keeps the ends of the ways that were gone before, so that none is gone twice.
+    /// Follows successors from a removed key to the first one that stays; `None` if they form a circle.
+    /// `ends` caches the results, so that no successor is visited twice.
     fn end_of_way(
         &self,
         from: usize,
@@ -112,7 +112,7 @@ impl Planner<'_, '_> {
         end
     }
 
-    /// Whether a key goes that has begun.
+    /// Returns true if a key that has begun will be removed.
     fn is_gone(&self, position: usize) -> bool {
         let has_begun = self.lines.state_before(position) != Some(State::Pending);
         has_begun && self.plan.removed.contains(&position)

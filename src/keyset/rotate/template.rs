@@ -1,4 +1,4 @@
-//! What a new key is like: the one that it follows, or what was asked for.
+//! The type, size and certificate of a new key, from the key before it or from the options.
 
 use super::Policy;
 use crate::error::Result;
@@ -23,12 +23,11 @@ pub struct Template {
 /// The certificate of a new key.
 #[derive(Clone, PartialEq)]
 enum Certified {
-    /// It needs none: the key that it follows has none.
+    /// None, because the key before it has none.
     Uncalled,
-    /// A self-signed one, like that of the key that it follows.
+    /// A self-signed one, like that of the key before it.
     Like(Model),
-    /// It has none, although the key that it follows has one: another party issued that one, or the
-    /// new key cannot sign.
+    /// None, although the key before it has one: a CA issued that one, or the new key cannot sign.
     Lacking,
 }
 
@@ -55,7 +54,7 @@ impl Template {
         })
     }
 
-    /// The same for a key that follows another one: with a certificate if that one has one.
+    /// Adds a certificate like that of `key`, the key before it, if that one has a certificate.
     pub(super) fn certified_like(mut self, key: &Key) -> Template {
         let members = key.members().unwrap_or_default();
         let mut names = certificate::DESCRIBING.iter().chain(&["x5u"]);
@@ -119,21 +118,20 @@ impl Template {
         self.plan.usage.map(|usage| usage.name())
     }
 
-    /// Returns true if the key that it follows has a certificate and it cannot have one like that.
+    /// Returns true if the key before it has a certificate and the new key cannot get one like it.
     pub fn lacks_certificate(&self) -> bool {
         self.certified == Certified::Lacking
     }
 
-    /// Gives a key that was made, and has its dates, a certificate like that of the key that it follows.
-    /// Returns false if that key has a certificate and this one gets none. `now` is in seconds since
-    /// 1970.
+    /// Gives a new key with dates a certificate like that of the key before it. Returns false if that key
+    /// has a certificate and the new one gets none. `now` is in seconds since 1970.
     pub(super) fn certify(&self, members: &mut Members, now: i64) -> bool {
         let made = match &self.certified {
             Certified::Uncalled => return true,
             Certified::Lacking => return false,
             Certified::Like(model) => model.certify(members, now),
         };
-        // A rotation goes on without a certificate rather than not at all.
+        // A failure must not stop the rotation, so the key then has no certificate.
         if let Ok(made) = &made {
             certificate::attach(&[made], members);
         }

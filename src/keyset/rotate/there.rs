@@ -15,29 +15,28 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// What a server has of a set.
 #[derive(Clone, Copy, Debug)]
 pub struct There<'a> {
-    /// Its keys.
+    /// The keys of the set on the server.
     pub set: &'a KeySet<'a>,
-    /// What it makes of keys.
+    /// How the server stores keys.
     pub storage: &'a Storage,
-    /// The kids that its settings name to sign with.
+    /// The kids that the server's settings name for signing.
     pub named: &'a [String],
 }
 
-/// Who signs on a server until it is told of another key.
+/// The keys that sign on a server before the next push.
 #[derive(Debug, Default)]
 pub(super) struct SigningThere {
-    /// The positions of the keys of ours that it signs with.
+    /// The positions of our keys with which it signs.
     pub ours: BTreeSet<usize>,
-    /// Whether it can go on with a key that is not ours.
+    /// True if it can sign with a key that is not ours.
     pub by_other: bool,
 }
 
-/// Changes the dates of keys for what a server has missed, in the plan and in these headers.
+/// Adjusts the dates of keys, in the plan and in these headers, to what the server has published so far.
 ///
-/// A key that still signs there stays published for a token's life from now on. A key that nobody
-/// has seen there yet is not to sign before it has been published for long enough, as long as
-/// another key can sign there: one before it, or one that is not ours. Keys that are not ours to
-/// rotate are left as they are.
+/// A key that still signs there stays published for the life of a token. A key that is not published
+/// there yet does not sign before it has been published for long enough, if an earlier key or a key that
+/// is not ours can sign until then. Keys without their private part are unchanged.
 pub(super) fn allow_for(
     there: There,
     set: &KeySet,
@@ -69,7 +68,7 @@ pub(super) fn allow_for(
             plan.ends.insert(*position, end);
         }
     }
-    // The same key under another kid is not the same for verifiers.
+    // For verifiers, the same key under another kid is another key.
     let places = counterparts(set, there.set, there.storage);
     let by_other = there
         .storage
@@ -110,7 +109,7 @@ pub(super) fn allow_for(
     let can_wait = |i: usize| {
         let header = &headers[i];
         let kid = header.kid.as_deref();
-        // A key that leads to itself does not wait for itself.
+        // A key that names itself as its successor does not wait for itself.
         let own = can_sign.contains(&i) && kid.is_some() && header.successor.as_deref() == kid;
         let leading = kid.and_then(|kid| leading.get(kid)).copied();
         let is_before = |first: &usize| rank(headers, *first) < rank(headers, i);

@@ -33,7 +33,7 @@ pub struct Endpoint {
     pub name: String,
     /// The address that all paths are below.
     pub base: Url,
-    /// Whether messages may show that address.
+    /// Whether messages can show the address.
     pub privacy: Privacy,
     /// Headers for each call; their values may be secret.
     pub headers: Vec<(String, Secret<String>)>,
@@ -45,12 +45,12 @@ pub struct Endpoint {
     pub trust: Trust,
 }
 
-/// Whether the address of a server may be shown.
+/// Whether messages can show the address of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privacy {
-    /// It may.
+    /// The address can be shown.
     Shown,
-    /// The address is a secret: whoever knows it has access.
+    /// The address is a secret, because it gives access by itself.
     Secret,
 }
 
@@ -109,12 +109,12 @@ impl Client {
         self.server.base.scheme() == "https"
     }
 
-    /// Returns the address that all paths are below, for display.
+    /// Returns the base address of all calls, for display.
     pub fn base(&self) -> String {
         self.show(&self.server.base)
     }
 
-    /// Returns an address for display; of a secret one only the server's name is left.
+    /// Returns an address for display. Of a secret address, only the server's name is shown.
     fn show(&self, url: &Url) -> String {
         match self.server.privacy {
             Privacy::Shown => show(url),
@@ -288,7 +288,7 @@ impl Client {
         let agent = self.agent()?;
         let proxy = proxy(url)?;
         let invalid = |error: http::Error| {
-            Error::usage(format!("{} cannot be asked", self.show(url))).cause(error)
+            Error::usage(format!("cannot call {}", self.show(url))).cause(error)
         };
         Ok(match &request.body {
             Some((media_type, body)) => {
@@ -314,7 +314,7 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("jwks/", env!("CARGO_PKG_VERSION")))
-            // By default nothing bounds the time that it takes to look up a name.
+            // By default, name resolution has no time limit.
             .timeout_resolve(Some(self.options.connect_timeout))
             .timeout_connect(Some(self.options.connect_timeout))
             .timeout_global(Some(self.options.timeout))
@@ -389,5 +389,56 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("base", &self.base())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::http::{Event, Watch};
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    /// A call may not wait for the name of a host longer than for a connection.
+    #[test]
+    fn resolving_a_name_has_a_limit() {
+        let connect_timeout = Duration::from_secs(7);
+        let endpoint = Endpoint {
+            name: "prod".into(),
+            base: Url::parse("https://h.example").unwrap(),
+            privacy: Privacy::Shown,
+            headers: Vec::new(),
+            traffic: Traffic::Public,
+            retries: Retries::USUAL,
+            trust: Trust::default(),
+        };
+        let options = Options {
+            connect_timeout,
+            timeout: Duration::from_secs(9),
+            allow_insecure_http: false,
+            now: 0,
+            notify: Rc::new(|_: Event| {}),
+            watch: Watch::default(),
+        };
+        let client = Client::new(endpoint, options);
+        let timeouts = client.agent().unwrap().config().timeouts();
+        assert_eq!(timeouts.resolve, Some(connect_timeout));
+        assert_eq!(timeouts.connect, Some(connect_timeout));
+        let said = |error: ureq::Error| {
+            let request = Request::get([""; 0]);
+            client
+                .error(&request, &client.server.base, &error)
+                .to_string()
+        };
+        use ureq::Timeout::{Connect, Global, RecvBody, Resolve};
+        for (limit, words) in [
+            (Resolve, "the name of the host was not resolved within 7 s"),
+            (Connect, "no connection within 7 s"),
+            (Global, "no complete answer within 9 s"),
+            (RecvBody, "no complete answer within 9 s"),
+        ] {
+            let error = said(ureq::Error::Timeout(limit));
+            assert!(error.contains(words), "{error}");
+        }
     }
 }

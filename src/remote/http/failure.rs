@@ -1,4 +1,4 @@
-//! What to say of a call that got no answer.
+//! The error for a call without an answer.
 
 use super::request::Options;
 use crate::error::{Error, Reason};
@@ -10,16 +10,16 @@ use ureq::Timeout;
 pub(super) struct Failure<'a> {
     /// What went wrong.
     pub error: &'a ureq::Error,
-    /// The conditions of the call.
+    /// The options of the call.
     pub options: &'a Options,
-    /// Whether the call went over TLS.
+    /// True if the call used TLS.
     pub is_https: bool,
-    /// Whether the call asked for a change that the server may have made.
+    /// True if the call was a write that the server may have carried out.
     pub may_have_changed: bool,
 }
 
 impl Failure<'_> {
-    /// Returns the error about a call. `clean` takes secrets out of a text.
+    /// Returns the error about a call. `clean` removes secrets from a text.
     pub fn about(&self, call: &str, clean: impl Fn(String) -> String) -> Error {
         let error = Error::remote(format!("{call}: {}", clean(self.reason())));
         match self.may_have_changed {
@@ -50,24 +50,24 @@ impl Failure<'_> {
     fn advice(&self) -> &'static str {
         match (self.error, tls_error(self.error)) {
             (ureq::Error::Timeout(Timeout::Connect), _) if self.is_https => {
-                "does that port speak https? --connect-timeout gives it longer"
+                "check that the port speaks https, or pass --connect-timeout to wait longer"
             }
             (ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect), _) => {
-                "--connect-timeout gives it longer"
+                "pass --connect-timeout to wait longer"
             }
-            (ureq::Error::Timeout(_), _) => "--timeout gives it longer",
+            (ureq::Error::Timeout(_), _) => "pass --timeout to wait longer",
             (_, Some(error)) => tls_advice(error),
             (ureq::Error::Io(error), None)
                 if !self.is_https && error.kind() == io::ErrorKind::UnexpectedEof =>
             {
-                "is it a port for https?"
+                "use an https address if the port speaks https"
             }
-            _ => "is the address right, and the server up?",
+            _ => "check the address, and that the server is running",
         }
     }
 }
 
-/// Returns the error of TLS below an error of the client, which wraps it in errors of its own.
+/// Returns the TLS error that an error of the client wraps, if there is one.
 fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     let io = match error {
         ureq::Error::Rustls(error) => return Some(error),
@@ -89,15 +89,15 @@ fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
 fn tls_advice(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "does that port speak https?"
+            "check that the port speaks https"
         }
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "name the authority that signed its certificate: --cacert FILE"
+            "pass --cacert FILE with the authority that signed the server's certificate"
         }
         rustls::Error::InvalidCertificate(_) => "certificates are always verified",
         rustls::Error::AlertReceived(_) => {
-            "does the server want a client's certificate: --cert and --key?"
+            "pass --cert and --key if the server requires a client certificate"
         }
-        _ => "is the address right, and the server up?",
+        _ => "check the address, and that the server is running",
     }
 }

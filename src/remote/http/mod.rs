@@ -23,8 +23,8 @@ use super::place::has_secret_query;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// Returns an address for display: without user name and password, and without a query that holds
-/// a secret, such as that of a presigned address.
+/// Returns an address for display, without user name and password, and without a query that contains a
+/// secret, such as that of a presigned address.
 pub fn show(url: &Url) -> String {
     let mut url = url.clone();
     if has_secret_query(&url) {

@@ -20,7 +20,7 @@ impl Redactor {
         }
     }
 
-    /// Hides an address and each part of its path and query: a server may repeat any of them.
+    /// Hides an address and each part of its path and query, because a server can repeat any of them.
     pub fn hide_address(&mut self, url: &Url) {
         self.hide(url.as_str());
         url.path_segments()

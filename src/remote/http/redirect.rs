@@ -40,8 +40,8 @@ pub fn redirected(
     let Some(location) = &answer.location else {
         return refuse("to nowhere");
     };
-    // An http address without a host is none (RFC 9110 section 4.2.1), though a parser of URLs takes
-    // the first segment of its path for one. The caller knows better what such a server is.
+    // An http address without a host is invalid (RFC 9110 section 4.2.1), but the URL parser uses the first
+    // segment of its path as host. The caller knows how such a server is misconfigured.
     if has_no_host(location) {
         return Ok(None);
     }

@@ -98,27 +98,27 @@ pub struct Retries {
     pub statuses: &'static [u16],
     /// What happens after a write whose connection ended without an answer.
     pub unanswered: Unanswered,
-    /// What the kind of server knows of an answer that its status does not say.
+    /// Decides for a kind of server whether to repeat a call after an answer.
     pub judge: fn(&Answer) -> Verdict,
 }
 
 /// What happens after a write whose connection ended without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unanswered {
-    /// It is repeated if doing it twice is the same as doing it once.
+    /// The write is repeated if it is idempotent.
     Repeat,
-    /// The caller looks at what the server holds before anything is repeated.
+    /// The write is not repeated, because the caller first reads what the server has.
     Look,
 }
 
 /// Whether a call is repeated after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// As the status says.
+    /// The status decides.
     ByStatus,
-    /// Repeat it: the server did not carry it out.
+    /// Repeat the call, because the server did not carry it out.
     Repeat,
-    /// The answer will be the same the next time.
+    /// Do not repeat the call, because the answer would be the same.
     Final,
 }
 

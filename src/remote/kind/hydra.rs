@@ -36,7 +36,7 @@ const MEMBERS: &[&str] = &[
     "x5c", "x5t", "x5t#S256", "x5u",
 ];
 
-/// Where 2.x keeps sets, and where 1.x does.
+/// The paths of key sets in 2.x and in 1.x.
 const SETS: &[&str] = &["admin", "keys"];
 const SETS_V1: &[&str] = &["keys"];
 
@@ -111,11 +111,11 @@ struct Hydra {
     kind: &'static Kind,
     /// The path of its sets.
     prefix: &'static [&'static str],
-    /// The server's version, once it was asked; `None` if it does not say.
+    /// The server's version, requested on first use; `None` if the server does not say.
     version: OnceCell<Option<Version>>,
-    /// Whether the server was found to be of this kind.
+    /// True once the server was found to be of this kind.
     is_of_kind: Cell<bool>,
-    /// 1.x: whether a pair signs, by the order of the halves of the set that was read last.
+    /// True if a pair signs in the set that was read last; 1.x decides it by the order of the halves.
     is_in_order: Cell<bool>,
 }
 
@@ -178,7 +178,7 @@ impl Hydra {
                     "{base} is not the admin address of a Hydra: 2.x (kind hydra) answers below /admin/keys, 1.x (kind hydra-v1) below /keys"
                 ))
             }),
-            // A write that has no kid to choose collides only with another one.
+            // A write without a kid can conflict only with another write.
             Meaning::Taken | Meaning::RolledBack => Error::refused(error.to_string())
                 .because(Reason::Overtaken)
                 .hint("somebody else wrote to the set at the same time; run the command again"),
@@ -203,7 +203,7 @@ impl Hydra {
         .hint("put its public form there until then; jwks push does so"))
     }
 
-    /// The set of this name, with halves put together.
+    /// Reads a set, with the halves of key pairs joined.
     fn joined(&self, name: &str, set: KeySet<'static>) -> KeySet<'static> {
         if !self.in_halves() {
             return set;
@@ -213,8 +213,8 @@ impl Hydra {
         halves::join(&set, order(name))
     }
 
-    /// The kids under which key pairs stay in one piece. In a set that the server signs with that
-    /// would be a key that it cannot sign with.
+    /// Returns the kids of key pairs that are stored as one entry. In the sets with which the server signs
+    /// there are none, because it could not sign with such an entry.
     fn bare_kids(&self, name: &str, before: &KeySet) -> HashSet<String> {
         let mut before = before.clone();
         if order(name) == Order::Signs {
@@ -223,7 +223,7 @@ impl Hydra {
         halves::bare_kids(&before)
     }
 
-    /// The key with a kid in a set on the server.
+    /// Reads the key with a kid in a set on the server.
     fn find(&self, set: &str, kid: &str) -> Result<Option<Key<'static>>> {
         let held = self.get(set, Form::Private)?.unwrap_or_default();
         let is_it = |key: &Key| {
@@ -242,7 +242,7 @@ fn is_missing(answer: &Answer) -> bool {
 
 impl Server for Hydra {
     fn test(&self) -> Result<String> {
-        // An answer about a set shows more than one about health, which no token guards.
+        // Request a key set, because the health endpoint needs no token and so proves less.
         let answer = self
             .client
             .send(&self.request(Method::GET, &[NOBODYS_SET]))?;
@@ -254,7 +254,7 @@ impl Server for Hydra {
     }
 
     fn refuse_other_kind(&self) -> Result<()> {
-        // The paths of 2.x are its own.
+        // Only 2.x has these paths.
         if !self.in_halves() || self.is_of_kind.get() {
             return Ok(());
         }
@@ -314,7 +314,7 @@ impl Server for Hydra {
         self.refuse_other_kind()?;
         let request = self.request(Method::POST, &[set]).json(body.to_json());
         let answer = match self.client.send(&request) {
-            // The server's write timeout can be over before a large key is made.
+            // Generating a large key can take longer than the server's write timeout.
             Err(error) if error.is_because(Reason::Unanswered) => {
                 let made = self.find(set, &key.kid)?;
                 return made.map(|key| KeySet::from(vec![key])).ok_or(error);
@@ -356,7 +356,7 @@ impl Server for Hydra {
         if entries.iter().all(fits_path) {
             return self.put_alone(set, &entries);
         }
-        // What no path can name goes with the whole set, where it comes first, too.
+        // A key that no path can name is put with the whole set, and comes first there, too.
         let others = before.with(key).without(std::slice::from_ref(key)).keys;
         let others = others.iter().flat_map(|key| self.entries(key, &bare));
         let others: Vec<_> = others.collect();
@@ -376,7 +376,7 @@ impl Server for Hydra {
         check_set(set)?;
         let bare = halves::bare_kids(before);
         let is_odd = |key: &Key| !self.entries(key, &bare).iter().all(fits_path);
-        // A key that no path can name goes when the rest of the set is put.
+        // A key that no path can name is removed by putting the rest of the set.
         if keys.iter().any(is_odd) {
             return self.put_set(set, before, &before.without(keys));
         }

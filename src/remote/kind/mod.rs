@@ -104,7 +104,7 @@ pub struct Kind {
     pub sets: Sets,
     /// What it can do.
     pub can: &'static [Operation],
-    /// Whether it publishes keys, or holds private ones and signs with them.
+    /// Whether the server only publishes keys, or holds private keys and signs with them.
     pub origin: Origin,
     /// What it makes of keys.
     pub storage: Storage,
@@ -188,12 +188,12 @@ pub trait Server {
     /// One call that changes nothing; what was found, in words.
     fn test(&self) -> Result<String>;
 
-    /// Refuses to write to a server of another kind, as far as one call can tell.
+    /// Refuses a server of another kind before a write, if one call can detect it.
     fn refuse_other_kind(&self) -> Result<()> {
         Ok(())
     }
 
-    /// How this server keeps the keys of these sets, if its version does so in its own way.
+    /// Returns how this server stores the keys of these sets, if its version differs from its kind.
     fn storage(&self, _sets: &[&KeySet]) -> Option<Storage> {
         None
     }
@@ -239,7 +239,7 @@ pub trait Server {
         undefined()
     }
 
-    /// Returns false if no key signs in the set that was read last, whatever its first key is.
+    /// Returns false if no key signs in the set that was read last, although its first key is a pair.
     fn is_in_order(&self) -> bool {
         true
     }

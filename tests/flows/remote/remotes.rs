@@ -171,7 +171,7 @@ fn what_does_not_fit_together_is_refused() {
         ("--kind ory", "--project-slug"),
         (
             "--kind ory --project-slug a --url https://a.example",
-            "both",
+            "together",
         ),
         ("--kind ory --project-slug a/b", "slug"),
         (

@@ -25,7 +25,7 @@ fn what_a_push_would_do_is_shown_and_without_a_yes_not_done() {
         "  new (ES256): new, with its PRIVATE part",
         "  both (ES256): changes d, public only: its private part goes away there",
         "  theirs: only there, stays",
-        "hint: --yes",
+        "hint: pass --yes",
     ] {
         assert!(refused.stderr.contains(line), "{line}: {refused:#?}");
     }

@@ -55,14 +55,14 @@ fn calls_of(server: &Server, method: &str) -> usize {
     lines.iter().filter(|line| line.starts_with(method)).count()
 }
 
-/// Nobody listens: it is said that and why it is asked again, and in the end what to look at.
+/// If nobody listens, each retry is reported with its reason, and the error has a hint.
 #[test]
 fn a_refused_connection_is_tried_again_and_then_given_up() {
     let sandbox = sandbox_with("hydra", &nobody(), &[]);
     let run = sandbox.run(["remote", "test", "prod"]).fails(6);
     assert_eq!(run.stderr.matches("again in").count(), 3, "{run:#?}");
     assert!(run.stderr.contains("refused"), "{run:#?}");
-    assert!(run.stderr.contains("is the address right"), "{run:#?}");
+    assert!(run.stderr.contains("check the address"), "{run:#?}");
 }
 
 /// Reading, replacing and deleting twice is the same as once: a gateway in trouble is asked again.

@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use ureq::http::Method;
 
-/// Why a call was not carried out as it should have been.
+/// Why a call failed.
 enum Failure {
-    /// The object is not there.
+    /// The object does not exist.
     NoObject(Error),
-    /// The change was made in the project, and the gateways do not have it.
+    /// The change was made in the project, but not deployed to the gateways.
     NotDeployed(Error),
     /// The server refused the call.
     Refused(Error),
-    /// Nothing tells whether the call was carried out.
+    /// It is not known whether the call was carried out.
     Unclear(Error),
 }
 
@@ -134,8 +134,8 @@ impl Apinizer {
         self.client.send(request)
     }
 
-    /// Makes a call and checks that it was carried out, its deployment included: 200 alone does not
-    /// say so.
+    /// Makes a call and checks that it was carried out and deployed, because status 200 alone does not
+    /// prove that.
     fn call(&self, request: &Request) -> Result<Answer, Failure> {
         let answer = self.send(request).map_err(unclear)?;
         if !answer.is_success() {
@@ -167,8 +167,8 @@ impl Apinizer {
         }
     }
 
-    /// Tells the meanings of 400 apart, which only the server's words do: a missing project, a
-    /// missing object, a name that is taken, and a missing right.
+    /// Finds the meaning of status 400 from the server's message: a missing project, a missing object, a
+    /// name that is taken, or a missing right.
     fn failure(&self, answer: &Answer) -> Failure {
         let words = answer.words.as_deref().unwrap_or_default();
         let message = || format!("{} answered {}: {words}", answer.call, answer.status);
@@ -310,7 +310,7 @@ impl Apinizer {
     }
 }
 
-/// Sorts a call without a usable answer: only what the network or the server did is unclear.
+/// Classifies a call without a usable answer. After network and server errors, the outcome is unknown.
 fn unclear(error: Error) -> Failure {
     match error.kind() {
         ErrorKind::Remote => Failure::Unclear(error),

@@ -1,19 +1,19 @@
-//! What an answer of Hydra means. Hydra has no error codes: its fixed texts are compared as wholes,
-//! never searched for in a message that also holds names of ours.
+//! The meaning of Hydra's error answers. Hydra has no error codes, so its fixed texts are compared as a
+//! whole. They are never searched for in a message, because a message can contain our names.
 
 use crate::remote::http::{Answer, Verdict};
 use serde_json::Value;
 
-/// What an answer that is not a success says.
+/// The meaning of an error answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// The set or the key does not exist.
     Missing,
-    /// The path is not one of this server's.
+    /// The server does not have this path.
     UnknownRoute,
     /// A key with that kid exists, or another write was faster.
     Taken,
-    /// The database rolled the write back because of another one.
+    /// The database rolled the write back because of a concurrent one.
     RolledBack,
     /// The version does not generate keys of that algorithm.
     UnknownAlgorithm,
@@ -23,7 +23,7 @@ pub enum Meaning {
     Other,
 }
 
-/// Returns what an answer that is not a success says.
+/// Returns the meaning of an error answer.
 pub fn meaning(answer: &Answer) -> Meaning {
     let texts = texts(answer.body.expose());
     let says = |text: &str| texts.iter().any(|own| own.starts_with(text));
@@ -33,7 +33,7 @@ pub fn meaning(answer: &Answer) -> Meaning {
         409 => Meaning::Taken,
         400 if says("Unable to serialize access") => Meaning::RolledBack,
         400 if says("Unsupported key algorithm") => Meaning::UnknownAlgorithm,
-        // Go's TLS listener.
+        // The text of Go's TLS listener.
         400 if says("Client sent an HTTP request to an HTTPS server") => Meaning::PlainHttp,
         // 1.x uses this status for nothing else; 1.0 gives the reason in error_debug.
         502 if says("The error is unrecognizable") => Meaning::PlainHttp,
@@ -43,7 +43,7 @@ pub fn meaning(answer: &Answer) -> Meaning {
     }
 }
 
-/// Says whether to repeat a call after an answer.
+/// Returns whether to repeat a call after an answer.
 pub fn verdict(answer: &Answer) -> Verdict {
     match meaning(answer) {
         Meaning::RolledBack => Verdict::Repeat,
@@ -52,7 +52,8 @@ pub fn verdict(answer: &Answer) -> Verdict {
     }
 }
 
-/// The texts of an error, flat as Hydra's or nested as a gateway's; a body that is not JSON is one.
+/// Returns the texts of an error: Hydra's are flat, a gateway's are nested. A body that is not JSON is one
+/// text.
 fn texts(body: &[u8]) -> Vec<String> {
     const MEMBERS: [&str; 6] = [
         "error",

@@ -32,20 +32,20 @@ pub fn split(key: Members<'static>, bare_kids: &HashSet<String>) -> Vec<Key<'sta
     private.into_iter().chain([Key::from(public)]).collect()
 }
 
-/// How strictly the order of the halves is judged.
+/// How strictly the order of the halves is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The server signs with the set: the first public and the first other entry must be the halves
-    /// of one pair.
+    /// The server signs with the set, so the first public and the first other entry must be the halves of
+    /// one pair.
     Signs,
-    /// Others use the set: a pair that came there in one piece may be the first, too, and symmetric
-    /// keys are not in the way.
+    /// Only clients use the set. A pair that is stored as one entry can also be first, and symmetric keys
+    /// are ignored.
     Other,
 }
 
-/// The set with the two halves of each key pair put together, under the kid that tokens carry. Each
-/// pair stands where its public half does; the pair that signs comes first. If no pair signs, a key
-/// that is not a pair comes first, if there is one.
+/// Joins the two halves of each key pair under the kid that tokens carry. Each pair takes the place of
+/// its public half, and the pair that signs comes first. If no pair signs, a key that is not a pair comes
+/// first, if there is one.
 pub fn join(set: &KeySet<'static>, order: Order) -> KeySet<'static> {
     let names: Vec<_> = set.keys.iter().map(name).collect();
     let positions = names.iter().enumerate();
@@ -85,8 +85,8 @@ pub fn join(set: &KeySet<'static>, order: Order) -> KeySet<'static> {
     KeySet::from(keys)
 }
 
-/// The kid, without what is put in front of it, of the pair that the server signs with: that of the
-/// first public and of the first other entry, if these are the same.
+/// Returns the kid, without its prefix, of the pair with which the server signs: the kid of the first
+/// public and the first other entry, if both are the same.
 pub fn signer(set: &KeySet, order: Order) -> Option<String> {
     let is_public = |key: &&Key| !has_private_member(key);
     let is_meant =

@@ -1,12 +1,12 @@
-//! What Hydra signs its own tokens with.
+//! The sets and algorithms with which Hydra signs its own tokens.
 
 use super::halves::Order;
 use crate::keyset::issuer::{Issuer, WithoutKey};
 
-/// The sets that Hydra signs its own tokens with.
+/// The sets with which Hydra signs its own tokens.
 const OWN_SETS: &[&str] = &["hydra.openid.id-token", "hydra.jwt.access-token"];
 
-/// What 2.x signs with.
+/// The rules of 2.x.
 pub static ISSUER: Issuer = Issuer {
     sets: OWN_SETS,
     algorithms: &[
@@ -15,14 +15,15 @@ pub static ISSUER: Issuer = Issuer {
     without_key: WithoutKey::Generates,
 };
 
-/// What 1.x signs with: other RSA algorithms come out as RS256, and all else fails.
+/// The rules of 1.x. It signs with RS256 even if a key has another RSA algorithm, and fails with all other
+/// keys.
 pub static ISSUER_V1: Issuer = Issuer {
     sets: OWN_SETS,
     algorithms: &["RS256"],
     without_key: WithoutKey::Fails,
 };
 
-/// How the order of the halves of a set of 1.x is judged.
+/// Returns how strictly the order of the halves of a 1.x set is checked.
 pub fn order(set: &str) -> Order {
     match ISSUER_V1.owns(set) {
         true => Order::Signs,

@@ -1,4 +1,4 @@
-//! Which keys and names Hydra takes.
+//! The keys and names that Hydra accepts.
 
 use crate::error::{Error, Result};
 use crate::key::members::Members;
@@ -6,7 +6,8 @@ use crate::key::members::Members;
 /// The longest ID of a set or a key, in characters.
 pub const LONGEST_ID: usize = 255;
 
-/// Returns why Hydra does not take a key. The kid may have up to `longest_id` characters.
+/// Returns why Hydra does not accept a key, or `None` if it does. The kid can have up to `longest_id`
+/// characters.
 pub fn refuses(members: &Members, longest_id: usize) -> Option<String> {
     let kid = members.string("kid").unwrap_or_default();
     if let Some(why) = refuses_kid(&kid, longest_id) {
@@ -24,7 +25,7 @@ pub fn refuses(members: &Members, longest_id: usize) -> Option<String> {
     }
 }
 
-/// Returns why Hydra does not take a kid.
+/// Returns why Hydra does not accept a kid, or `None` if it does.
 pub fn refuses_kid(kid: &str, longest_id: usize) -> Option<String> {
     if kid.is_empty() {
         return Some("Hydra needs a kid".into());
@@ -37,13 +38,13 @@ pub fn refuses_kid(kid: &str, longest_id: usize) -> Option<String> {
     })
 }
 
-/// Returns true if the path of a call can name this kid, escaped. Not every version takes an escaped
-/// slash, and dots alone are another path.
+/// Returns true if the path of a call can contain this kid. Not every version accepts an escaped slash,
+/// and dots alone make another path.
 pub fn fits_in_path(kid: &str) -> bool {
     !matches!(kid, "" | "." | "..") && !kid.contains('/')
 }
 
-/// Refuses a set name that Hydra could not be asked for.
+/// Refuses a set name that Hydra does not accept.
 pub fn check_set(set: &str) -> Result<()> {
     let is_id = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
     let is_dots = set.chars().all(|c| c == '.');

@@ -1,11 +1,11 @@
-//! Where a Hydra is: its own address, or a project of Ory Network.
+//! The address of a Hydra: a self-hosted server, or a project of Ory Network.
 
 use super::{Kind, ORY};
 use crate::error::{Error, Result};
 use crate::remote::place::{Place, parse_address, parse_setting};
 use url::Url;
 
-/// The variable in which Ory's own clients look for an address.
+/// The environment variable from which Ory's own clients read the address.
 const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
 
 /// Returns the admin address of a self-hosted Hydra.
@@ -15,7 +15,7 @@ pub fn self_hosted(place: &Place, kind: &Kind) -> Result<Url> {
     match ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
         false => Ok(url),
         true => Err(Error::usage(format!(
-            "the address of a {} remote ends before {path}",
+            "the address of a {} remote must not end with {path}",
             kind.name
         ))),
     }
@@ -34,15 +34,15 @@ pub fn network(place: &Place) -> Result<Url> {
         (None, Some(slug)) => {
             let is_slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if slug.is_empty() || !slug.chars().all(is_slug) {
-                return Err(Error::usage(format!("{slug:?} is no project slug")));
+                return Err(Error::usage(format!("invalid project slug {slug:?}")));
             }
             parse_address(&format!("https://{slug}.projects.oryapis.com"))
         }
         (Some(_), Some(_)) => Err(Error::usage(
-            "--project-slug and --url both say where the project is",
+            "--project-slug and --url cannot be used together",
         )),
         _ => self_hosted(place, &ORY).map_err(|error| {
-            error.hint("--project-slug SLUG, --url URL or ORY_SDK_URL says which project")
+            error.hint("pass --project-slug SLUG or --url URL, or set ORY_SDK_URL")
         }),
     }
 }

@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use ureq::http::Method;
 
 impl Hydra {
-    /// The entries that a key is kept as.
+    /// Returns the entries as which a key is stored.
     pub(super) fn entries(&self, key: &Key, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
         let members = match has_certificate_members(key) {
             true => self.members(),
@@ -35,7 +35,7 @@ impl Hydra {
 
     /// Puts a whole set. It is sent in reverse, so that GET returns it in the order of `entries`.
     pub(super) fn put_entries(&self, set: &str, entries: Vec<Key>) -> Result<()> {
-        // Some versions lose the set if a kid is in it twice.
+        // Some versions lose the set if it contains a kid twice.
         let mut kids = HashSet::new();
         for entry in &entries {
             let kid = Header::of(entry).kid.unwrap_or_default();
@@ -54,7 +54,7 @@ impl Hydra {
     /// Puts one key into a set, where it comes first. The caller has made sure that paths can name
     /// its entries.
     pub(super) fn put_alone(&self, set: &str, entries: &[Key]) -> Result<()> {
-        // The last one that is put is the first one that is given back.
+        // The entry that is put last comes first in the answer of GET.
         for entry in entries.iter().rev() {
             let kid = Header::of(entry).kid.unwrap_or_default().into_owned();
             self.call(Method::PUT, &[set, &kid], Some(entry.json().to_owned()))?;
@@ -62,11 +62,11 @@ impl Hydra {
         Ok(())
     }
 
-    /// The one key that a write adds or changes, if it can be put by itself: nothing else changes, and
-    /// the same key signs when that one comes first. Such a PUT takes nothing away that somebody else
+    /// Returns the only key that a write adds or changes, if it can be put by itself: nothing else changes,
+    /// and the same key signs when that one comes first. Such a PUT does not remove keys that somebody else
     /// adds at the same time.
     pub(super) fn single<'s>(&self, before: &KeySet, after: &'s KeySet) -> Option<&'s Key<'s>> {
-        // The halves of a pair take two calls, and no tokens are signed between them.
+        // The halves of a pair need two calls, and between them the server could not sign.
         if self.in_halves() {
             return None;
         }

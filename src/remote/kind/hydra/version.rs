@@ -1,4 +1,4 @@
-//! Which Hydra a server is, and what its version does to certificates.
+//! The kind and version of a Hydra, and the certificate members that the version keeps.
 
 use super::answer::{Meaning, meaning};
 use super::{HYDRA, HYDRA_V1, Hydra, MEMBERS, SETS, SETS_V1};
@@ -8,10 +8,10 @@ use crate::remote::http::{Client, Event, Request};
 use serde_json::Value;
 use std::fmt;
 
-/// A set that nobody has. An answer about it shows that the server keeps key sets there.
+/// The name of a set that does not exist. The answer about it shows whether the path is one of key sets.
 pub const NOBODYS_SET: &str = "jwks-remote-test";
 
-/// A release of Hydra, by its first two numbers.
+/// The first two numbers of a Hydra version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u32, u32);
 
@@ -21,15 +21,15 @@ impl Version {
     pub const V2_0: Version = Version(2, 0);
     const V2_2: Version = Version(2, 2);
 
-    /// Reads `v2.2.0`, with or without the letter and what follows the second number.
+    /// Parses a version such as `v2.2.0`. The `v` and the rest after the second number are optional.
     pub fn parse(text: &str) -> Option<Version> {
         let mut numbers = text.trim_start_matches('v').split(['.', '-', '+']);
         let mut number = || numbers.next()?.parse().ok();
         Some(Version(number()?, number()?))
     }
 
-    /// The members of a key that this version keeps. The first releases drop three, later ones
-    /// answer a PUT with `x5u` with 500.
+    /// Returns the members of a key that this version keeps. The first releases drop three; later ones
+    /// answer a PUT with `x5u` with status 500.
     pub fn members(self) -> &'static [&'static str] {
         let lost = match self {
             version if version < Version::V1_10 => 3,
@@ -74,9 +74,9 @@ pub fn has_certificate_members(key: &Key) -> bool {
 }
 
 impl Hydra {
-    /// The error that names the kind this server is of, if it is of the other one.
+    /// Returns an error that names the right kind, if the server is of the other kind.
     pub(super) fn other_kind(&self) -> Option<Error> {
-        // 26.2 and later answer to the paths of 1.x, too: those of 2.x decide.
+        // 26.2 and later also answer the paths of 1.x, so the paths of 2.x decide.
         let is_2 = has_key_sets(&self.client, SETS);
         let (kind, fallback) = match self.kind.name {
             "hydra-v1" if is_2 => (&HYDRA, "2.x"),
@@ -102,9 +102,9 @@ impl Hydra {
         *self.version.get_or_init(|| ask(&self.client))
     }
 
-    /// The members that this server's version keeps of the certificates of keys.
+    /// Returns the members that this server's version keeps. Warns if it loses some.
     pub(super) fn members(&self) -> &'static [&'static str] {
-        // Ory Network runs the newest one.
+        // Ory Network runs the newest version.
         let oldest = match self.kind.name {
             "ory" => return MEMBERS,
             "hydra" => Version::V2_0,
