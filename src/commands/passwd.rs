@@ -74,7 +74,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         return report(ctx, &names, false);
     }
     if args.new_passphrase_file.is_some() && ctx.require_encrypted.is_none() {
-        // The given passphrase was to open these, too.
+        // The given passphrase was meant to open these sets, but nothing encrypts them.
         let plain = names.iter().zip(&openers).filter(|(_, old)| old.is_none());
         let plain: Vec<_> = plain.map(|(name, _)| name.as_str()).collect();
         ctx.accept_plain(&plain)?;

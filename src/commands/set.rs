@@ -229,8 +229,8 @@ fn merge(
     Ok(merged)
 }
 
-/// Makes the set what is given, once the loss of the keys that are not is confirmed, and what a server
-/// brings in.
+/// Replaces the set with the given keys. Asks first if keys would be lost, or if a server would bring in
+/// private keys.
 fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> Result<()> {
     let document = ctx.read(name)?;
     let before = match &document {

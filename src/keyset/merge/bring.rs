@@ -260,7 +260,7 @@ impl<'a, 't> Merge<'a, 't> {
                 if identity(&key) == identity(&self.keys[rival]) =>
             {
                 Err(Error::refused(format!(
-                    "the input has the key {kid:?} of the set with a fault"
+                    "the key {kid:?} is in the set, and the input has it with a fault"
                 ))
                 .hint(
                     "pass --on-conflict skip to keep the set's key, or replace to take the input's",
