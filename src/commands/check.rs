@@ -30,7 +30,7 @@ Examples:
 /// Check a set or a file and print every fault
 ///
 /// Each finding has a rule name, a severity (error, warning, note), and the key that it is about.
-/// It exits with 5 where there is an error.
+/// Exits with 5 if there is an error.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
@@ -38,11 +38,11 @@ pub struct CheckArgs {
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
-    /// Check it as a set meant for publication: no private and no symmetric keys
+    /// Check it as a public set, which must not contain private or symmetric keys
     #[arg(long)]
     public: bool,
 
-    /// Exit with 5 where there is a warning, too
+    /// Exit with 5 also if there is a warning
     #[arg(long)]
     strict: bool,
 

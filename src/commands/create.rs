@@ -56,7 +56,7 @@ pub enum KidFrom {
 /// Generate a key and add it to a set; the set is made if need be
 ///
 /// Without options the key is an ES256 signing key. The algorithm decides type, curve, size and
-/// use. The kid of each new key is printed, one a line. With --remote the server generates the key
+/// use. The kid of each new key is printed, one per line. With --remote the server generates the key
 /// and keeps it; what it can be asked for depends on the server.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -40,7 +40,7 @@ pub struct DeleteArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// The keys, by kid or thumbprint; without any the whole set
+    /// The keys, by kid or thumbprint [default: the whole set]
     #[arg(value_name = "KID")]
     kids: Vec<String>,
 
@@ -48,7 +48,7 @@ pub struct DeleteArgs {
     #[arg(long, conflicts_with = "kids")]
     expired: bool,
 
-    /// Do not fail when the set or a key is not there
+    /// Do not fail if the set or a key does not exist
     #[arg(long)]
     if_exists: bool,
 

@@ -30,11 +30,11 @@ pub struct DiffArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// The remote, and the set's name there where it is another; or an address
+    /// The remote, and the name of the set there if it differs; or an address
     #[arg(value_name = "REMOTE[:NAME]")]
     remote: String,
 
-    /// Exit with 8 where anything differs
+    /// Exit with 8 if there is a difference
     #[arg(long)]
     exit_code: bool,
 

@@ -9,8 +9,8 @@ use clap::Args;
 /// How often a passphrase is hashed.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct IterationsArgs {
-    /// How often the passphrase or password is hashed (PBKDF2 iterations): the more, the longer a guess takes;
-    /// others may open less only [default: 600000]
+    /// The number of PBKDF2 iterations: more iterations make guessing slower, but other tools may refuse
+    /// to open the file [default: 600000]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(i64::from(LEAST_ITERATIONS)..=i64::from(MOST_ITERATIONS)))]
     p2c: Option<u32>,
@@ -38,7 +38,7 @@ impl IterationsArgs {
 /// Whether a set that is made now is encrypted.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct EncryptArgs {
-    /// Encrypt the set, where it is new, with a passphrase; jwks passwd does that later
+    /// Encrypt a new set with a passphrase; for an existing set, run `jwks passwd`
     #[arg(long, conflicts_with = "remote")]
     encrypt: bool,
 

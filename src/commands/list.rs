@@ -38,7 +38,7 @@ pub enum Format {
     Table,
     /// JSON, as with --json
     Json,
-    /// One name a line, for loops
+    /// One name per line, for loops
     Names,
 }
 

@@ -10,8 +10,8 @@ use std::cell::OnceCell;
 /// Where the password of a file comes from.
 #[derive(Clone, Debug, Args)]
 pub struct PasswordArgs {
-    /// A file with the password of the FILE that is read or written, on its first line; - is
-    /// standard input
+    /// Read the password of the imported or exported file from the first line of FILE; - is standard
+    /// input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<String>,
 }

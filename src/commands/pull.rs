@@ -45,15 +45,15 @@ const PULLED: &str = "pulled";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PullArgs {
-    /// The remote and the set's name there; or an address
+    /// The remote, and the name of the set there; or an address
     #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
     remote: Option<String>,
 
-    /// The set to take it into; by default the name that it has there
+    /// The local set [default: the name of the set on the server]
     #[arg(value_name = "SET")]
     set: Option<String>,
 
-    /// Take in every set of this remote, where it lists them
+    /// Pull every set of this remote, if the remote lists its sets
     #[arg(long, value_name = "REMOTE", conflicts_with_all = ["set", "remote"])]
     all: Option<String>,
 

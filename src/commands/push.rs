@@ -63,7 +63,7 @@ pub struct PushArgs {
     #[arg(long, conflicts_with = "private_all")]
     public: bool,
 
-    /// Send every private part, those of pending and retired keys too
+    /// Send every private part, including those of pending and retired keys
     #[arg(long)]
     private_all: bool,
 

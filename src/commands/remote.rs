@@ -111,7 +111,7 @@ struct AddArgs {
     token_command: Option<String>,
 
     /// A header for each call; {token} in its value stands for the token, which then goes nowhere
-    /// else; may stand several times
+    /// else; can be repeated
     #[arg(long = "header", value_name = "NAME:VALUE")]
     headers: Vec<String>,
 

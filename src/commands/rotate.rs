@@ -35,12 +35,12 @@ Examples:
 
 /// Rotate keys on schedule
 ///
-/// In each line (the keys with the same use and algorithm) the key that signs is followed by a new
-/// one: staged before, so that verifiers know it when it begins to sign; and kept after, so that its
-/// last tokens still verify. Run it as often as you like, from cron or a pipeline: the dates of the
-/// keys say what is to be done, and mostly that is nothing. It never asks. Only keys with their
-/// private part are rotated; public keys, and those that fail their check, are left as they are.
-/// Clocks may be a minute apart: that is added to the publish delay and to the end of each key.
+/// In each line (the keys with the same use and algorithm), a new key follows the key that signs. The
+/// new key is staged first, so that verifiers know it before it signs. The old key stays published
+/// until its last tokens have expired. Run this as often as you like, from cron or a pipeline: the
+/// dates of the keys decide what to do, and usually there is nothing to do. It never asks. Only keys
+/// with their private part are rotated; public-only and invalid keys are left alone. Clocks can differ
+/// by a minute, which is added to the publish delay and to the end of each key.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RotateArgs {
@@ -48,11 +48,11 @@ pub struct RotateArgs {
     #[arg(value_name = "SET", id = "sets", required_unless_present = "all")]
     sets: Vec<String>,
 
-    /// Every set with a saved schedule; with --every also those without
+    /// Rotate every set with a saved schedule; with --every also those without
     #[arg(long, conflicts_with = "sets")]
     all: bool,
 
-    /// Keep these options as the set's schedule, so that it needs none the next time
+    /// Save these options as the set's schedule, so that the next run needs none
     #[arg(long)]
     save: bool,
 
@@ -64,8 +64,8 @@ pub struct RotateArgs {
     #[arg(short, long)]
     force: bool,
 
-    /// Take this key out at once; where it signs, a new one signs from now on. May stand several
-    /// times
+    /// Take this key out at once; if it signs, a new key signs from now on. Can be
+    /// repeated
     #[arg(
         long,
         value_name = "KID",
@@ -74,11 +74,11 @@ pub struct RotateArgs {
     )]
     compromised: Vec<String>,
 
-    /// Show what would be done, and do nothing
+    /// Show what would be done, without doing it
     #[arg(long)]
     dry_run: bool,
 
-    /// Exit with 8 where something would be done
+    /// Exit with 8 if something would be done
     #[arg(long, requires = "dry_run")]
     exit_code: bool,
 

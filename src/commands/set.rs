@@ -38,7 +38,7 @@ Examples:
   $ jwks set issuer https://issuer.example/jwks.json
   $ jwks set api own.pem --remote prod --yes";
 
-/// Put own keys into a set, or change members of its keys
+/// Import your own keys into a set, or change members of its keys
 ///
 /// The format of a file is detected from its content: a JWK or JWK Set; PEM and DER with keys in
 /// PKCS#8, PKCS#1 and SEC1, encrypted or not, certificates and certification requests; a PKCS#12 or

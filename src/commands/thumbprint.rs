@@ -16,7 +16,7 @@ Examples:
   $ jwks thumbprint own.pem
   $ jwks get api | jwks thumbprint - --uri";
 
-/// Print RFC 7638 thumbprints, one a line
+/// Print RFC 7638 thumbprints, one per line
 ///
 /// The digest is SHA-256. A key that breaks a rule has no thumbprint that tools agree on.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-/// The positions of a set's keys, by what they are.
+/// The positions of a set's keys, by identity.
 #[derive(Debug, Default)]
 pub struct Index(HashMap<String, Copies>);
 
@@ -19,7 +19,7 @@ struct Copies {
     by_kid: HashMap<Option<String>, BTreeSet<usize>>,
 }
 
-/// Returns what makes a key the same as another: its thumbprint, or else its text.
+/// Returns the identity of a key: its thumbprint, or else its text.
 pub fn identity(key: &Key) -> String {
     let thumbprint = key.members().ok().and_then(|members| thumbprint(&members));
     thumbprint.unwrap_or_else(|| key.json().to_owned())
@@ -60,17 +60,17 @@ impl Index {
         copies.inspect(|_| steps::count()).copied().collect()
     }
 
-    /// Returns true if the key is there, under whatever kid.
+    /// Returns true if the set has the key, under any kid.
     pub fn has(&self, key: &Key) -> bool {
         self.first(key).is_some()
     }
 
-    /// The first position of the same key, under whatever kid.
+    /// Returns the first position of the same key, under any kid.
     pub fn first(&self, key: &Key) -> Option<usize> {
         self.0.get(&identity(key))?.all.first().copied()
     }
 
-    /// The first position of the same key under one of some kids, where `None` is no kid.
+    /// Returns the first position of the same key under one of these kids; `None` stands for no kid.
     pub fn first_under<const N: usize>(&self, key: &Key, kids: [Option<&str>; N]) -> Option<usize> {
         let copies = self.0.get(&identity(key))?;
         let first = |kid: Option<&str>| copies.by_kid.get(&kid.map(str::to_owned))?.first();

@@ -24,25 +24,25 @@ pub struct ScheduleArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<String>,
 
-    /// How long a key is published before it signs: as long as verifiers keep a copy of the set. A
-    /// longer one holds for keys that are staged from then on [default: 1h]
+    /// How long a key is published before it signs: the time that verifiers cache the set. A longer
+    /// delay applies only to keys that are staged later [default: 1h]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     publish_delay: Option<String>,
 
-    /// How long a key is published after it has signed: as long as a token lives. Make it shorter
-    /// when the tokens that live longer have run out [default: 24h]
+    /// How long a key is published after it has signed: the lifetime of a token. Shorten it only after
+    /// the tokens with a longer lifetime have expired [default: 24h]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     retire_after: Option<String>,
 
-    /// How many retired keys of a line are kept at least
+    /// Keep at least N retired keys per line
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     keep: Option<usize>,
 
-    /// Only this line, by its algorithm, or its curve or key type where it has none; may stand
-    /// several times
+    /// Only this line, by its algorithm, or its curve or key type where it has none; can be
+    /// repeated
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     line: Vec<String>,
@@ -73,8 +73,8 @@ pub struct ScheduleArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) push: Option<String>,
 
-    /// Where the settings of the remote name a key that signs no more, have them name the one that
-    /// does (Authlete)
+    /// If the settings of the remote name a key that no longer signs, change them to the key that does
+    /// (Authlete)
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) move_signature_kid: bool,

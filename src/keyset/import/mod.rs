@@ -39,13 +39,13 @@ pub enum Form {
     Der,
     /// A PKCS#12 keystore
     Pkcs12,
-    /// OpenSSH: a private key, or public keys one a line
+    /// OpenSSH: a private key, or public keys, one per line
     Openssh,
-    /// A Secret or ConfigMap of Kubernetes, in YAML or JSON
+    /// A Kubernetes Secret or ConfigMap, in YAML or JSON
     Kubernetes,
-    /// A keystore in Java's old form, JKS
+    /// A keystore in Java's old format, JKS
     Jks,
-    /// The octets of a shared secret; asked for where no FILE is given
+    /// The octets of a shared secret; asked for on a terminal without FILE
     Secret,
 }
 

@@ -22,7 +22,7 @@ pub fn counterparts(local: &KeySet, remote: &KeySet, storage: &Storage) -> Vec<O
     };
     let named: Vec<_> = ours.iter().zip(&local.keys).map(named_there).collect();
     let mut pairs = pair(&there, &named, Apart::SameKid);
-    // A key can have come there without what other kids begin with.
+    // A key on the server can lack the prefix that other kids have there.
     let claimed: HashSet<usize> = pairs.iter().flatten().copied().collect();
     let left: Vec<usize> = (0..there.len()).filter(|i| !claimed.contains(i)).collect();
     let bare = |i: &usize| pairs[*i].is_none() && named[*i] != ours[*i];
@@ -44,7 +44,7 @@ pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize>
     let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
     match &kid {
         None => index.first(key),
-        // A key can have come there without what other kids begin with.
+        // A key on the server can lack the prefix that other kids have there.
         Some(kid) => index.first_under(key, [Some(kid), header.kid.as_deref(), None]),
     }
 }

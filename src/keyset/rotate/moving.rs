@@ -105,7 +105,7 @@ impl Planner<'_, '_> {
             .collect();
         let names = names.join(" and ");
         Error::usage(format!("which line is to move to {alg}: there are {names}"))
-            .hint("--line NAME says which; it may stand several times")
+            .hint("pass --line NAME to choose lines; it can be repeated")
     }
 
     /// Who follows the lines, and from when on: the one that signs in the target already, one that

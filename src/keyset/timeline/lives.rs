@@ -1,4 +1,4 @@
-//! When each key of a set is in which phase, found line by line from one date to the next.
+//! The phases of each key of a set over time, computed line by line from date to date.
 
 use super::{Life, Phase, Stretch};
 use crate::key::summary::Header;
@@ -10,9 +10,9 @@ type Moment = Option<i64>;
 
 /// The lives of the keys of a set, in the set's order.
 ///
-/// `can_sign` tells of the key at a position whether it can sign. From `now` on each phase is the
-/// key's state. Before, it is the state among the keys that were made by then: a key that came later
-/// had taken nobody's place. A key with an `iat` ahead counts as made `now`, for it is there.
+/// `can_sign` returns whether the key at a position can sign. From `now` on, each phase is the key's
+/// state. Before `now`, it is the state among the keys that existed at that time. A key with a future
+/// `iat` counts as made `now`, because it exists.
 pub fn lives(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool) -> Vec<Life> {
     let made = headers
         .iter()
@@ -85,7 +85,7 @@ pub fn lives(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool) -> 
                 let phase = match has_begun(position, moment) {
                     None => None,
                     Some(false) => Some(Phase::Published),
-                    // Whoever signs with a key of such a line, it is published.
+                    // A key of such a line is published, because somebody else signs with it.
                     Some(true) if signer.is_none() => Some(Phase::Published),
                     Some(true) if signer == Some(position) && !is_followed() => {
                         Some(Phase::Signing)
@@ -134,8 +134,8 @@ impl Span {
     }
 }
 
-/// When each key is retired in favor of its successor in another line: from the beginning of that one
-/// on. Where successors lead around, none of them follows another once all of them are made.
+/// Returns when each key is retired in favor of its successor in another line: once that one begins.
+/// Successors that form a circle are ignored once all of them exist.
 fn followed(
     headers: &[Header],
     made: &[Moment],
