@@ -137,7 +137,7 @@ impl Remote {
         let now = self.get(set, Form::Private)?.unwrap_or_default();
         let index = Index::of(&now);
         for key in &made.keys {
-            if index.copies_of(key).is_empty() {
+            if !index.has(key) {
                 let name = KeyName::of(key);
                 let name = name.handle().unwrap_or("without a kid");
                 return Err(self.not_as_written(&format!("the key {name:?} is not there")));

@@ -150,12 +150,7 @@ impl Remote {
                 .unwrap_or("without a kid")
                 .to_owned()
         };
-        let entry = |key: &Key| {
-            let kty = Header::of(key).kty;
-            let mut entry = Entry::of(key);
-            entry.kid = entry.kid.map(|kid| (storage.kid)(&kid, kty.as_deref()));
-            entry
-        };
+        let entry = |key: &Key| entry_there(key, storage);
         let entries = |set: &KeySet| set.keys.iter().map(entry).collect::<Vec<_>>();
         let (there, ours) = (entries(now), entries(written));
         // The server can store a duplicate once.
@@ -180,7 +175,7 @@ impl Remote {
                 )));
             }
         }
-        let more = now.keys.iter().find(|key| wanted.copies_of(key).is_empty());
+        let more = now.keys.iter().find(|key| !wanted.has(key));
         if let Some(key) = more {
             return Some(Difference::Keys(format!(
                 "the key {:?} is there",
@@ -191,6 +186,14 @@ impl Remote {
         let signs = signer(written).is_none() || self.server.is_in_order();
         (!signs || signer(now) != signer(written)).then_some(Difference::Signer)
     }
+}
+
+/// Returns the entry of a key under the kid that it has on the server.
+fn entry_there(key: &Key, storage: &Storage) -> Entry {
+    let kty = Header::of(key).kty;
+    let mut entry = Entry::of(key);
+    entry.kid = entry.kid.map(|kid| (storage.kid)(&kid, kty.as_deref()));
+    entry
 }
 
 /// Returns true if a server's set after a write shows that somebody else wrote to it: it differs from the
@@ -204,11 +207,58 @@ fn is_of_another(now: &KeySet, before: &KeySet, written: &KeySet, storage: &Stor
         thumbprints.collect()
     };
     let old: HashSet<&str> = before.keys.iter().map(Key::json).collect();
-    let wanted = Index::of(written);
+    let mut wanted: HashMap<Entry, Vec<&Key>> = HashMap::new();
+    for key in &written.keys {
+        let copies = wanted.entry(entry_there(key, storage)).or_default();
+        copies.push(key);
+    }
     let is_undone = |key: &Key| {
-        let copies = wanted.copies_of(key);
-        let mut copies = copies.iter().map(|position| &written.keys[*position]);
-        old.contains(key.json()) && copies.all(|copy| !storage.differences(copy, key).is_empty())
+        let copies = wanted.get(&entry_there(key, storage)).into_iter();
+        let differs = |copy: &&Key| !storage.differences(copy, key).is_empty();
+        old.contains(key.json()) && copies.flatten().all(differs)
     };
     names(now) != names(written) || now.keys.iter().any(is_undone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::steps;
+
+    /// A set of `count` copies of one key under kids of their own, whose last one is for `usage`.
+    fn copies(count: usize, usage: &str) -> KeySet<'static> {
+        const KEY: &str =
+            r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+        let key = |i| {
+            let usage = if i + 1 == count { usage } else { "sig" };
+            Key::from_json(format!(r#"{{{KEY},"kid":"{i}","use":"{usage}"}}"#))
+        };
+        KeySet::from((0..count).map(key).collect::<Vec<_>>())
+    }
+
+    /// The steps of a look at a write to such a set, which somebody else undid or not.
+    fn steps_of_a_look(count: usize, is_undone: bool) -> u64 {
+        let (before, written) = (copies(count, "sig"), copies(count, "enc"));
+        let mut now = if is_undone {
+            before.clone()
+        } else {
+            written.clone()
+        };
+        now.keys.reverse();
+        let steps = steps::counted();
+        let found = is_of_another(&now, &before, &written, &Storage::FAITHFUL);
+        assert_eq!(found, is_undone);
+        steps::counted() - steps
+    }
+
+    #[test]
+    fn copies_of_one_key_are_compared_in_linear_time() {
+        for is_undone in [true, false] {
+            let (once, twice) = (
+                steps_of_a_look(50, is_undone),
+                steps_of_a_look(100, is_undone),
+            );
+            assert!(once > 0 && twice <= 2 * once + 10, "{once} to {twice}");
+        }
+    }
 }

@@ -8,11 +8,11 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::index::Index;
+use crate::keyset::index::identity;
 use crate::keyset::merge::KeyName;
 use crate::keyset::storage::Storage;
 use crate::remote::kind::Server as _;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use ureq::http::Method;
 
 impl Hydra {
@@ -71,17 +71,7 @@ impl Hydra {
             return None;
         }
         let storage = self.storage(&[before, after]).unwrap_or(self.kind.storage);
-        let there = Index::of(before);
-        let kid = |key: &Key| {
-            let header = Header::of(key);
-            let kid = header.kid.as_deref();
-            kid.map(|kid| (storage.kid)(kid, header.kty.as_deref()))
-        };
-        let copy = |key: &Key| {
-            let copies = there.copies_of(key).into_iter();
-            let mut copies = copies.map(|position| &before.keys[position]);
-            copies.find(|copy| kid(copy) == kid(key))
-        };
+        let copy = copies_in(before, &storage);
         let is_same =
             |key: &Key| copy(key).is_some_and(|copy| storage.differences(key, copy).is_empty());
         let mut changed = after.keys.iter().filter(|key| !is_same(key));
@@ -103,7 +93,47 @@ impl Hydra {
     }
 }
 
+/// Returns a function that finds the copy of a key in a server's set: the same key under the kid that it
+/// has there. The function takes the same time however many keys there are.
+fn copies_in<'b>(before: &'b KeySet, storage: &'b Storage) -> impl Fn(&Key) -> Option<&'b Key<'b>> {
+    let name = |key: &Key| {
+        let header = Header::of(key);
+        let kid = header.kid.as_deref();
+        let kid = kid.map(|kid| (storage.kid)(kid, header.kty.as_deref()));
+        (identity(key), kid)
+    };
+    let mut there = HashMap::new();
+    for key in &before.keys {
+        there.entry(name(key)).or_insert(key);
+    }
+    move |key| there.get(&name(key)).copied()
+}
+
 /// Returns true if the path of a call can name an entry.
 pub(super) fn fits_path(entry: &Key) -> bool {
     fits_in_path(&Header::of(entry).kid.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::steps;
+
+    /// The steps it takes to find each of `count` copies of one key under kids of their own.
+    fn steps_to_find_all(count: usize) -> u64 {
+        const KEY: &str =
+            r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+        let key = |i| Key::from_json(format!(r#"{{{KEY},"kid":"{i}"}}"#));
+        let set = KeySet::from((0..count).map(key).collect::<Vec<_>>());
+        let before = steps::counted();
+        let copy = copies_in(&set, &COMMON.storage);
+        assert!(set.keys.iter().all(|key| copy(key) == Some(key)));
+        steps::counted() - before
+    }
+
+    #[test]
+    fn copies_of_one_key_are_found_in_linear_time() {
+        let (once, twice) = (steps_to_find_all(50), steps_to_find_all(100));
+        assert!(once > 0 && twice <= 2 * once + 10, "{once} to {twice}");
+    }
 }
