@@ -432,7 +432,7 @@ fn the_same_key_under_another_kid_is_a_change_and_asked() {
         site.ok("set renamed new.json");
         let asked = site.run("push renamed prod:api").fails(4);
         assert!(
-            asked.stderr.contains("tokens carry another kid"),
+            asked.stderr.contains("tokens carry the new kid"),
             "{asked:#?}"
         );
         let pushed = site.ok("push renamed prod:api --yes");

@@ -377,7 +377,7 @@ fn an_order_that_cannot_be_reached_leaves_the_set_as_it_was() {
             Some(0) => site.hydra.token(OWN).map(drop).expect("a token"),
             _ => {
                 let run = run.fails(6);
-                assert!(run.stderr.contains("put back"), "{run:#?}");
+                assert!(run.stderr.contains("the set is restored"), "{run:#?}");
                 assert_eq!(site.hydra.token(OWN).expect("a token"), before);
                 failed += 1;
                 break;
