@@ -1,7 +1,9 @@
 //! Checks of foreign JSON beyond its syntax: no object has a name twice, and depth and length are
 //! bounded, because a parsed document can take a hundred times the memory of its text.
 
+use super::Key;
 use super::members::quoted;
+use super::summary::Header;
 use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,6 +14,12 @@ const DEPTH: usize = 64;
 /// The most names and values of a foreign document: several times what 10,000 keys with certificates
 /// take.
 const ITEMS: usize = 500_000;
+
+/// The most keys of one document.
+const KEYS: usize = 10_000;
+
+/// The longest kid of a foreign key, in octets.
+const KID: usize = 4096;
 
 /// Refuses JSON text that is too deep, too long, or has a name twice in an object. Invalid JSON can pass
 /// this check.
@@ -63,6 +71,23 @@ pub fn check_names(json: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses more than 10,000 keys, and a kid of more than 4,096 octets: a kid is shown, logged and
+/// completed in many places.
+pub fn check_keys(keys: &[Key]) -> Result<()> {
+    if keys.len() > KEYS {
+        let found = keys.len();
+        let message = format!("it has {found} keys, more than the {KEYS} that jwks takes at once");
+        return Err(Error::invalid(message).hint("split it into several documents"));
+    }
+    let is_long = |key: &Key| Header::of(key).kid.is_some_and(|kid| kid.len() > KID);
+    match keys.iter().position(is_long) {
+        Some(position) => Err(Error::invalid(format!(
+            "the kid of key {position} has more than {KID} octets"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn unfit(why: String) -> Error {
@@ -206,6 +231,15 @@ mod tests {
         let flat = |count: usize| format!("[{}]", vec!["1"; count].join(","));
         assert!(check_size(&flat(ITEMS - 2)).is_ok());
         assert!(check_size(&flat(ITEMS - 1)).is_err());
+    }
+
+    #[test]
+    fn the_number_of_keys_and_the_length_of_kids_are_bounded() {
+        let key = |kid: usize| Key::from_json(format!(r#"{{"kid":"{}"}}"#, "k".repeat(kid)));
+        assert!(check_keys(&vec![key(1); KEYS]).is_ok());
+        assert!(check_keys(&vec![key(1); KEYS + 1]).is_err());
+        assert!(check_keys(&[key(1), key(KID)]).is_ok());
+        assert!(check_keys(&[key(1), key(KID + 1)]).is_err());
     }
 
     #[test]

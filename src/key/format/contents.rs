@@ -4,6 +4,10 @@ use super::certificate::Certificate;
 use crate::error::{Error, Kind, Result};
 use crate::key::members::Members;
 
+/// The most keys of one document, unusable private keys included. The public key of each private one is computed,
+/// which takes more than a millisecond on P-521.
+const KEYS: usize = 500;
+
 /// Keys and certificates of one document, in its order.
 #[derive(Default)]
 pub struct Contents {
@@ -18,6 +22,8 @@ pub struct Contents {
     /// True if a private key was left out. The public key of its certificate must then not be imported
     /// instead.
     pub lacks_private_key: bool,
+    /// How many private keys were left out.
+    unusable_keys: usize,
 }
 
 impl From<Members<'static>> for Contents {
@@ -67,10 +73,17 @@ impl Contents {
             Err(error) if error.kind() == Kind::Invalid => {
                 self.left_out.push(error.about(name));
                 self.lacks_private_key |= part == Part::PrivateKey;
+                self.unusable_keys += usize::from(part == Part::PrivateKey);
             }
             Err(error) => return Err(error.about(name)),
         }
-        Ok(())
+        match self.keys.len() + self.unusable_keys <= KEYS {
+            true => Ok(()),
+            false => {
+                let message = format!("it has more than {KEYS} keys");
+                Err(Error::invalid(message).hint("split it into several files"))
+            }
+        }
     }
 
     /// Returns the contents if anything in them can be used; `nothing` describes a document that
@@ -141,4 +154,23 @@ fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
         false => format!("its aliases: {}", aliases.join(", ")),
     };
     Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_keys_is_bounded() {
+        let mut contents = Contents::default();
+        for i in 0..KEYS {
+            let read = match i % 2 {
+                0 => Ok(Contents::from(Members::default())),
+                _ => Err(Error::invalid("it is broken")),
+            };
+            contents.take("a part", Part::PrivateKey, read).unwrap();
+        }
+        let one_more = Ok(Contents::from(Members::default()));
+        assert!(contents.take("a part", Part::Other, one_more).is_err());
+    }
 }

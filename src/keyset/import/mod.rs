@@ -21,9 +21,6 @@ use std::mem;
 /// The largest document that is no JSON, in octets.
 const BINARY_LIMIT: usize = 1 << 20;
 
-/// The most keys of one document.
-const KEYS: usize = 10_000;
-
 /// What a document is insisted to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
@@ -289,14 +286,6 @@ fn within(document: &[u8], limit: usize) -> Result<&[u8]> {
     )))
 }
 
-fn within_limit(keys: usize) -> Result<()> {
-    if keys <= KEYS {
-        return Ok(());
-    }
-    let message = format!("it has {keys} keys, more than the {KEYS} that jwks takes at once");
-    Err(Error::invalid(message).hint("split it into several documents"))
-}
-
 fn as_text(document: &[u8]) -> Result<&str> {
     std::str::from_utf8(document)
         .map_err(|error| Error::invalid("it is neither UTF-8 text nor a key in DER").cause(error))
@@ -317,7 +306,7 @@ fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>>
         (false, _) => KeySet::parse(text)?,
     };
     strict::check_names(text)?;
-    within_limit(set.keys.len())?;
+    strict::check_keys(&set.keys)?;
     Ok(set.into_owned())
 }
 
