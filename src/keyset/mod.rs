@@ -49,6 +49,10 @@ pub struct KeySet<'a> {
 /// The largest set of a foreign document, in octets.
 pub const FOREIGN_LIMIT: usize = 16 << 20;
 
+/// The most keys of a set. A file of small keys, which somebody may have put into the keystore, would
+/// take many times its size in memory.
+pub const MOST_KEYS: usize = 1 << 17;
+
 impl<'a> KeySet<'a> {
     /// Reads a JWK Set. Keys are told apart and not looked into: one that is unusable does not
     /// spoil the others. What is no JWK Set is an error that says what it looks like instead.
@@ -61,6 +65,9 @@ impl<'a> KeySet<'a> {
             Document::Duplicate(name) => Err(Error::invalid(format!(
                 "the member {} stands twice in the set",
                 quoted(&name)
+            ))),
+            Document::TooManyKeys => Err(Error::invalid(format!(
+                "the set has more than {MOST_KEYS} keys"
             ))),
             Document::Other(what) => Err(Error::invalid(format!("no JWK Set: {what}"))),
         }
@@ -155,6 +162,7 @@ impl fmt::Debug for KeySet<'_> {
 enum Document<'a> {
     Set(KeySet<'a>),
     Duplicate(String),
+    TooManyKeys,
     Other(&'static str),
 }
 
@@ -206,6 +214,7 @@ fn read_set<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Document<'de>, A::Err
                 .collect();
             Document::Set(set)
         }
+        (None, Some(Keys::TooMany)) => Document::TooManyKeys,
         (None, Some(Keys::Other)) => Document::Other("its keys member is no array"),
         (None, None) if is_key => Document::Other("it is a single JWK"),
         (None, None) => Document::Other("it has no keys member"),
@@ -215,6 +224,7 @@ fn read_set<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Document<'de>, A::Err
 /// The value of `keys`.
 enum Keys<'a> {
     Array(Vec<&'a RawValue>),
+    TooMany,
     Other,
 }
 
@@ -232,6 +242,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
                 let mut keys = Vec::new();
                 while let Some(key) = seq.next_element()? {
                     keys.push(key);
+                    if keys.len() > MOST_KEYS {
+                        while seq.next_element::<de::IgnoredAny>()?.is_some() {}
+                        return Ok(Keys::TooMany);
+                    }
                 }
                 Ok(Keys::Array(keys))
             }
@@ -305,6 +319,17 @@ mod tests {
             "{\n  \"a\": 1E5,\n  \"keys\": [\n    {\"kty\":\"x\" , \"n\":-0}\n  ],\n  \"b\": {\"c\":[1e400]}\n}\n"
         );
         assert_eq!(KeySet::parse(&written).unwrap(), set);
+    }
+
+    #[test]
+    fn a_set_has_a_bounded_number_of_keys() {
+        let set = |keys: usize| format!(r#"{{"keys":[{}]}}"#, vec!["{}"; keys].join(","));
+        assert_eq!(
+            KeySet::parse(&set(MOST_KEYS)).unwrap().keys.len(),
+            MOST_KEYS
+        );
+        let error = KeySet::parse(&set(MOST_KEYS + 1)).unwrap_err().to_string();
+        assert_eq!(error, "the set has more than 131072 keys");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::files::place::{self, Fault};
 use crate::files::{self, Access, Existing, kept, lock};
 use crate::jwe::{self, DerivedKeys};
 use crate::key::public::holds_secret;
-use crate::keyset::{KeySet, sealed};
+use crate::keyset::{KeySet, MOST_KEYS, sealed};
 use crate::secret::Secret;
 use document::OWN_LIMIT;
 use std::cell::RefCell;
@@ -310,6 +310,9 @@ impl Keystore {
                 )),
             );
         }
+        if set.keys.len() > MOST_KEYS {
+            return Err(too_large(name, &format!("have more than {MOST_KEYS} keys")));
+        }
         let content = Secret::new(set.to_json());
         let (content, suffix) = match encryption {
             None => (content, PLAIN),
@@ -333,10 +336,7 @@ impl Keystore {
         };
         if content.expose().len() as u64 > self.limit {
             let limit = self.limit >> 20;
-            return Err(Error::refused(format!(
-                "set {name} would be larger than {limit} MiB, and could not be read again"
-            ))
-            .hint("nothing was written; put keys into another set"));
+            return Err(too_large(name, &format!("be larger than {limit} MiB")));
         }
         // The name follows the content: at every moment there is one file, which is read for what
         // it holds.
@@ -373,6 +373,14 @@ fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
         Error::failed(message).cause(error).hint(hint)
     })?;
     files::flush_directory_of(new, "wrote")
+}
+
+/// A set that would exceed a limit of reading.
+fn too_large(name: &SetName, what: &str) -> Error {
+    Error::refused(format!(
+        "set {name} would {what}, and could not be read again"
+    ))
+    .hint("nothing was written; put keys into another set")
 }
 
 /// Somebody has encrypted or decrypted the set since it was read.
