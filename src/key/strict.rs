@@ -19,7 +19,7 @@ const ITEMS: usize = 500_000;
 const KEYS: usize = 10_000;
 
 /// The longest kid of a foreign key, in octets.
-const KID: usize = 4096;
+const KID: usize = 64 << 10;
 
 /// Refuses JSON text that is too deep, too long, or has a name twice in an object. Invalid JSON can pass
 /// this check.
@@ -73,7 +73,7 @@ pub fn check_names(json: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses more than 10,000 keys, and a kid of more than 4,096 octets: a kid is shown, logged and
+/// Refuses more than 10,000 keys, and a kid of more than 64 KiB: a kid is shown, logged and
 /// completed in many places.
 pub fn check_keys(keys: &[Key]) -> Result<()> {
     if keys.len() > KEYS {
