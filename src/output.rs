@@ -68,6 +68,9 @@ pub enum Narrow {
     WrapLast,
 }
 
+/// The most characters of a table cell: laying out a kid of many MiB would take seconds.
+const LONGEST_CELL: usize = 64 << 10;
+
 /// The widest content, in columns of a terminal, for which a table column keeps its full width.
 const SHORT: u16 = 24;
 
@@ -179,7 +182,7 @@ impl Output {
             .set_header(header.iter().map(|text| Cell::new(*text)));
         for row in rows {
             let cells = row.into_iter().map(|(text, tone)| {
-                let cell = Cell::new(escape(&text));
+                let cell = Cell::new(escape(&shorten(&text, LONGEST_CELL)));
                 match tone.color().filter(|_| self.color) {
                     Some(color) => cell.fg(color),
                     None => cell,
