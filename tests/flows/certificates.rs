@@ -45,6 +45,28 @@ fn a_renewed_certificate_renews_every_digest() {
     assert_eq!(checked["findings"], json!([]));
 }
 
+/// A certificate is for the key, so that each entry of the key gets it.
+#[test]
+fn a_renewed_certificate_reaches_every_entry_of_its_key() {
+    let sandbox = with_a_renewed_certificate();
+    let key = keys(&sandbox, "api").remove(0);
+    let entries = ["ES256", "A", "B"].map(|alg| {
+        let mut entry = key.clone();
+        entry["alg"] = alg.into();
+        entry
+    });
+    let file = sandbox.write("entries.json", json!({ "keys": entries }).to_string());
+    sandbox.ok(["set", "several", &file]);
+    let run = sandbox.run(["set", "several", "new.crt"]).ok();
+    assert!(run.stderr.contains("3 updated"), "{run:#?}");
+    for entry in keys(&sandbox, "several") {
+        assert_ne!(entry["x5c"], key["x5c"]);
+        assert_eq!(entry["x5t"], sha1(&entry));
+    }
+    let again = sandbox.run(["set", "several", "new.crt"]).ok();
+    assert!(again.stderr.contains("1 unchanged"), "{again:#?}");
+}
+
 /// A set that has the digest of another certificate already: it is not published, and the certificate
 /// that is set again mends it.
 #[test]

@@ -6,6 +6,7 @@ use super::{KeyName, Merged, OnConflict};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::check::{Budget, is_usable, public_findings};
+use crate::key::format::certificate;
 use crate::key::key_type::KeyType;
 use crate::key::public::{has_private_member, holds_secret};
 use crate::key::thumbprint::thumbprint;
@@ -133,6 +134,7 @@ impl<'a, 't> Merge<'a, 't> {
         let theirs: Vec<_> = keys.iter().map(|key| there.entry_of(key)).collect();
         let pairs = pair(&ours, &theirs, Apart::Absent);
         let mut taken: HashSet<_> = pairs.iter().flatten().copied().collect();
+        let mut certificates = Vec::new();
         for ((key, entry), same) in keys.into_iter().zip(theirs).zip(pairs) {
             let mut same = same.or_else(|| there.entries.get(&entry).copied());
             // A server cannot add an entry for another alg or use of a key whose private part is here.
@@ -143,11 +145,41 @@ impl<'a, 't> Merge<'a, 't> {
                     continue;
                 }
             }
+            let is_bare = entry.kid.as_ref().is_none_or(|kid| *kid == entry.identity);
+            let certificate = (origin == Origin::Document && is_bare).then(|| key.clone());
             if let Some(position) = self.bring_in(key, &entry, same, &there, origin)? {
                 there.add(&entry, position);
+                certificates.extend(certificate.map(|key| (key, position)));
             }
         }
+        self.attach_to_copies(&certificates);
         Ok(())
+    }
+
+    /// Attaches the certificate of a key without a kid of its own, which is attached at one position, to
+    /// all other entries of that key.
+    fn attach_to_copies(&mut self, certificates: &[(Key<'static>, usize)]) {
+        let mut certified: HashMap<String, (&Key, usize)> = HashMap::new();
+        for (key, position) in certificates {
+            if key.members().is_ok_and(|members| members.has("x5c")) {
+                certified.insert(identity(key), (key, *position));
+            }
+        }
+        if certified.is_empty() {
+            return;
+        }
+        for (position, own) in self.keys.iter_mut().enumerate() {
+            let Some((key, _)) = certified
+                .get(&identity(own))
+                .filter(|(_, attached)| *attached != position)
+            else {
+                continue;
+            };
+            if let Some(new) = with_certificate(own, key) {
+                self.merged.updated.push(KeyName::of(&new));
+                *own = new;
+            }
+        }
     }
 
     /// Merges one key, and returns its position; `None` if it was skipped.
@@ -293,6 +325,14 @@ impl<'a, 't> Merge<'a, 't> {
             self.merged.differing.push((KeyName::of(own), kept));
         }
     }
+}
+
+/// Returns a key with the certificate of another; `None` if that changes nothing.
+fn with_certificate(own: &Key, certified: &Key) -> Option<Key<'static>> {
+    let before = own.members().ok()?;
+    let mut after = before.clone().into_owned();
+    certificate::take_over(&mut after, &certified.members().ok()?);
+    (after != before).then(|| Key::from(after))
 }
 
 /// Returns the key with its thumbprint as kid. Returns an error for shared secrets, because the
