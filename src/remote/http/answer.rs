@@ -1,6 +1,7 @@
 //! What a server answers, and what its words mean.
 
 use crate::error::{Error, Result};
+use crate::key::strict::check_size;
 use crate::keyset::KeySet;
 use crate::keyset::import;
 use crate::secret::Secret;
@@ -68,7 +69,7 @@ impl Answer {
 
     /// The body as the JSON that it should be.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(self.body.expose()).map_err(|_| self.unlike("the JSON it should be"))
+        parse(self.body.expose()).ok_or_else(|| self.unlike("the JSON it should be"))
     }
 
     /// The body as a JWK Set: strict JSON, its keys not looked into.
@@ -91,9 +92,17 @@ impl Answer {
     }
 }
 
+/// Parses the JSON of a server; `None` if it is not JSON, or has so many values that they would take
+/// many times the size of the text.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let text = std::str::from_utf8(body).ok()?;
+    check_size(text).ok()?;
+    serde_json::from_str(text).ok()
+}
+
 /// What a server says is wrong, all of it, in whichever of the usual forms it says so.
 pub(super) fn words(body: &[u8]) -> Option<String> {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+    let Some(value) = parse::<Value>(body) else {
         let text = std::str::from_utf8(body).ok()?.trim();
         let is_line = !text.is_empty() && !text.starts_with('<') && text.lines().count() == 1;
         return is_line.then(|| text.to_owned());
@@ -144,6 +153,13 @@ pub(super) fn shorten(text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_of_too_many_values_is_not_parsed() {
+        let array = |values: usize| format!("[{}0]", "0,".repeat(values));
+        assert!(parse::<Value>(array(400_000).as_bytes()).is_some());
+        assert!(parse::<Value>(array(600_000).as_bytes()).is_none());
+    }
 
     #[test]
     fn every_servers_words_are_understood() {

@@ -14,7 +14,7 @@ mod repeat;
 mod request;
 mod tls;
 
-pub use answer::Answer;
+pub use answer::{Answer, parse};
 pub use client::{Client, Endpoint, Privacy};
 pub use request::{Event, Notify, Options, Request, Retries, Traffic, Unanswered, Verdict, Watch};
 pub use tls::Trust;

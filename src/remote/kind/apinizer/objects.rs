@@ -5,7 +5,7 @@ use super::APINIZER;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
-use crate::remote::http::{Answer, Client, Request};
+use crate::remote::http::{Answer, Client, Request, parse};
 use crate::remote::place::Place;
 use crate::secret::Secret;
 use serde::Deserialize;
@@ -141,7 +141,7 @@ impl Apinizer {
         if !answer.is_success() {
             return Err(self.failure(&answer));
         }
-        let envelope: Envelope = serde_json::from_slice(answer.body.expose()).unwrap_or_default();
+        let envelope: Envelope = parse(answer.body.expose()).unwrap_or_default();
         let failed = envelope.success == Some(false)
             || envelope.status.is_some_and(|status| status != "SUCCESS");
         if failed {

@@ -1,7 +1,7 @@
 //! The meaning of Hydra's error answers. Hydra has no error codes, so its fixed texts are compared as a
 //! whole. They are never searched for in a message, because a message can contain our names.
 
-use crate::remote::http::{Answer, Verdict};
+use crate::remote::http::{Answer, Verdict, parse};
 use serde_json::Value;
 
 /// The meaning of an error answer.
@@ -63,7 +63,7 @@ fn texts(body: &[u8]) -> Vec<String> {
         "message",
         "reason",
     ];
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+    let Some(value) = parse::<Value>(body) else {
         return vec![String::from_utf8_lossy(body).trim().to_owned()];
     };
     let members = |object: &Value| MEMBERS.map(|member| object[member].as_str().map(str::to_owned));
