@@ -3,7 +3,7 @@
 mod report;
 
 use super::record::Record;
-use super::report::{Whose, count, list_names};
+use super::report::{Whose, count, list_names, shell_word};
 use super::server::{ConnectionArgs, for_each_set, set_name, split_name, until_written};
 use super::signer::{Change, Keyless, Source};
 use crate::context::Context;
@@ -238,7 +238,8 @@ pub(super) fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &Plan) {
         let key = unmarked.name.handle().unwrap_or("without a kid");
         let alg = unmarked.alg.map(|alg| format!(" --alg {alg}"));
         ctx.out.warn(format!(
-            "{key:?} is sent public only, because it has neither use nor alg; run `jwks set {name} --kid {key} --use sig{}` to let it sign",
+            "{key:?} is sent public only, because it has neither use nor alg; run `jwks set {name} --kid {} --use sig{}` to let it sign",
+            shell_word(key),
             alg.unwrap_or_default()
         ));
     }

@@ -9,6 +9,7 @@ use crate::keyset::merge::KeyName;
 use crate::keystore::SetName;
 use crate::output::Output;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A key in JSON output: `{"kid","thumbprint"}`.
@@ -122,6 +123,15 @@ pub fn plain_handle(kid: Option<&str>, thumbprint: Option<&str>) -> Option<Strin
     kid.or(thumbprint).map(str::to_owned)
 }
 
+/// Returns a text as one word of a POSIX shell, for commands in hints that people copy: a kid of
+/// others could run a command of its own.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    match is_plain(text) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))),
+    }
+}
+
 /// Whether every shell takes a text for one plain word.
 pub fn is_plain(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._+=,@%-".contains(c);
@@ -146,4 +156,17 @@ pub fn changed_meanwhile(name: &SetName) -> Error {
     Error::refused(format!("set {name} was changed meanwhile"))
         .names(format!("set {name}"))
         .hint("run the command again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_a_foreign_kid_for_one_word() {
+        assert_eq!(shell_word("signing-2026"), "signing-2026");
+        assert_eq!(shell_word("$(touch x)"), "'$(touch x)'");
+        assert_eq!(shell_word("it's; rm"), r"'it'\''s; rm'");
+        assert_eq!(shell_word("-f"), "'-f'");
+    }
 }

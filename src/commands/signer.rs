@@ -1,6 +1,6 @@
 //! Checks, before a server's set is written, that the server can still sign tokens with it.
 
-use super::report::list_names;
+use super::report::{list_names, shell_word};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -148,7 +148,7 @@ impl Change<'_> {
             ctx.out.warn(format!(
                 "{target} holds a symmetric key ({names}), so /.well-known/jwks.json fails for everybody; run `jwks delete {} {} --remote {name} --force`",
                 self.set,
-                old.iter().map(|key| handle(key)).collect::<Vec<_>>().join(" ")
+                old.iter().map(|key| shell_word(&handle(key)).into_owned()).collect::<Vec<_>>().join(" ")
             ));
         }
         Ok(())
@@ -193,12 +193,14 @@ impl Change<'_> {
         match (self.source, unfit) {
             (Source::Keystore(set, _), Unfit::OldName) => {
                 let kid = self.local(key).unwrap_or_default();
+                let kid = shell_word(&kid);
                 format!(
                     "pass --ed25519-as-eddsa to send it as {alg}, or run `jwks set {set} --kid {kid} --alg {alg}`"
                 )
             }
             (Source::Keystore(set, _), _) => {
                 let kid = self.local(key).unwrap_or_default();
+                let kid = shell_word(&kid);
                 format!("run `jwks set {set} --kid {kid} --alg {alg}`, then send it again")
             }
             (Source::Files, Unfit::NoAlg) => format!("pass --alg {alg}"),

@@ -466,3 +466,23 @@ fn a_key_without_use_and_alg_is_told_of() {
         );
     });
 }
+
+/// People copy the command of a hint into their shell. A kid of others must not run there.
+#[test]
+fn a_hint_with_a_foreign_kid_is_one_command() {
+    let site = Site::newest();
+    let mut key = site.key("mine", "--alg RS256");
+    for member in ["alg", "use", "key_ops"] {
+        key.as_object_mut().expect("an object").remove(member);
+    }
+    key["kid"] = "$(touch x)'; touch y".into();
+    site.sandbox.write("own.json", key.to_string());
+    site.ok("set api own.json");
+    let pushed = site.ok("push api prod --yes").stderr;
+    let (_, advice) = pushed.split_once("run `jwks").expect("a command");
+    let (advice, _) = advice.split_once('`').expect("its end");
+    site.sandbox.shell(&format!("jwks {advice}")).ok();
+    let key = &site.sandbox.json(["get", "api", "--private"])["keys"][0];
+    assert_eq!(key["use"], "sig", "{advice}");
+    assert!(!site.sandbox.path().join("x").exists() && !site.sandbox.path().join("y").exists());
+}
