@@ -8,6 +8,7 @@ use jwks::key::generate::{Plan, Request};
 use jwks::key::key_type::KEY_TYPES;
 use jwks::key::members::Members;
 use jwks::key::public::{Dates, Unpublishable, public_form};
+use jwks::key::strict;
 use jwks::key::summary::Header;
 use jwks::key::thumbprint::thumbprint;
 use jwks::key::{Key, base64url};
@@ -399,5 +400,118 @@ fn what_has_an_error_is_not_published() {
                 }
             }
         }
+    }
+}
+
+/// A JSON text of objects, arrays and strings with odd names, spaces and escapes.
+fn json_text() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "1",
+        "-0.5e3",
+        "null",
+        "true",
+        r#""a""#,
+        r#""\\""#,
+        r#""{\"a\":[""#,
+        r#"" ,:""#,
+    ]);
+    leaf.prop_map(str::to_owned)
+        .prop_recursive(6, 40, 4, |inner| {
+            let name = prop::sample::select(vec![
+                r#""a""#,
+                r#""\u0061""#,
+                r#""b""#,
+                r#""\\""#,
+                r#""\"""#,
+                r#""{""#,
+            ]);
+            let space = prop::sample::select(vec!["", " ", "\n\t"]);
+            let member = (name, space, inner.clone())
+                .prop_map(|(name, space, value)| format!("{space}{name}{space}:{value}{space}"));
+            let joined = |parts: Vec<String>| parts.join(",");
+            prop_oneof![
+                prop::collection::vec(member, 0..4)
+                    .prop_map(move |members| format!("{{{}}}", joined(members))),
+                prop::collection::vec(inner, 0..4)
+                    .prop_map(move |values| format!("[{}]", joined(values))),
+            ]
+        })
+}
+
+/// What a parser finds in a JSON text: how deep it nests, and whether an object has a name twice.
+#[derive(Default)]
+struct Shape {
+    depth: usize,
+    has_twice: bool,
+}
+
+impl<'de> serde::Deserialize<'de> for Shape {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::{MapAccess, SeqAccess, Visitor};
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Shape;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
+                let mut shape = Shape::default();
+                let mut names = std::collections::HashSet::new();
+                while let Some((name, inner)) = map.next_entry::<String, Shape>()? {
+                    shape.depth = shape.depth.max(inner.depth);
+                    shape.has_twice |= inner.has_twice | !names.insert(name);
+                }
+                shape.depth += 1;
+                Ok(shape)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
+                let mut shape = Shape::default();
+                while let Some(inner) = seq.next_element::<Shape>()? {
+                    shape.depth = shape.depth.max(inner.depth);
+                    shape.has_twice |= inner.has_twice;
+                }
+                shape.depth += 1;
+                Ok(shape)
+            }
+
+            fn visit_unit<E>(self) -> Result<Shape, E> {
+                Ok(Shape::default())
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {
+                Ok(Shape::default())
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Shape, E> {
+                Ok(Shape::default())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Shape, E> {
+                Ok(Shape::default())
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Shape, E> {
+                Ok(Shape::default())
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
+                Ok(Shape::default())
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+proptest! {
+    /// The scan that bounds foreign JSON sees the same names and nesting as the parser behind it.
+    #[test]
+    fn the_scan_of_foreign_json_agrees_with_the_parser(json in json_text(), more in 58..66usize) {
+        let shape: Shape = serde_json::from_str(&json).expect("JSON");
+        prop_assert_eq!(strict::check_names(&json).is_err(), shape.has_twice, "{}", json);
+        let deep = "[".repeat(more) + &json + &"]".repeat(more);
+        prop_assert_eq!(strict::check_size(&deep).is_err(), shape.depth + more > 64, "{}", json);
     }
 }

@@ -164,7 +164,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     }
     check_operations(&args.key_ops)?;
 
-    warn_of_born_retired(ctx, args.count);
+    warn_of_born_retired(ctx, args.count, dates.0);
     let is_new = !ctx.store.contains(&name)?;
     let protection = args.encrypt.protection(ctx, &name)?;
     // The keys are made before the lock is taken, so that nobody waits for them.
@@ -196,16 +196,20 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     report(ctx, name.as_str(), &created, &takeovers, &status)
 }
 
-/// Warns, before several keys are made, that only the last one is active.
-fn warn_of_born_retired(ctx: &Context, number: u32) {
+/// Warns, before several keys are made that begin at `nbf` or now, that only the last one is active.
+fn warn_of_born_retired(ctx: &Context, number: u32, nbf: Option<i64>) {
     if number > 1 {
         let others = number - 1;
         let (keys, verb) = match others {
             1 => ("key", "is"),
             _ => ("keys", "are"),
         };
+        let (becomes, when) = match nbf.is_some_and(|nbf| nbf > ctx.now) {
+            true => ("becomes active at --nbf", "then"),
+            false => ("is active", "from the start"),
+        };
         ctx.out.warn(format!(
-            "only the last of the {number} keys is active; the other {others} {keys} {verb} retired from the start"
+            "only the last of the {number} keys {becomes}; the other {others} {keys} {verb} retired {when}"
         ));
     }
 }

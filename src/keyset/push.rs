@@ -345,12 +345,11 @@ impl Plan {
 pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
     let mut kids = HashMap::new();
     for key in &set.keys {
-        let header = Header::of(key);
-        let Some(kid) = header.kid else {
+        let Some(kid) = storage.kid_of(key) else {
             continue;
         };
         let name = KeyName::of(key);
-        if let Some(other) = kids.insert((storage.kid)(&kid, header.kty.as_deref()), name.clone())
+        if let Some(other) = kids.insert(kid.clone(), name.clone())
             && (storage.order_decides() || other.thumbprint != name.thumbprint)
         {
             let [one, other] =

@@ -1,6 +1,7 @@
 //! How a kind of server stores keys and picks the one that signs.
 
 use super::KeySet;
+use super::index::Entry;
 use super::issuer::Issuer;
 use super::lifecycle::{self, State};
 use super::merge::KeyName;
@@ -8,7 +9,6 @@ use crate::key::Key;
 use crate::key::members::{Members, same_value};
 use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// How a kind of server keeps keys.
@@ -81,13 +81,26 @@ impl Storage {
         left
     }
 
+    /// Returns the kid that a key has on the server; `None` if it has none.
+    pub fn kid_of(&self, key: &Key) -> Option<String> {
+        let header = Header::of(key);
+        let kid = header.kid.as_deref()?;
+        Some((self.kid)(kid, header.kty.as_deref()))
+    }
+
     /// Returns the name of a key on the server: its thumbprint, and the kid that it has there.
     pub fn name(&self, key: &Key) -> KeyName {
-        let kty = Header::of(key).kty.map(Cow::into_owned);
-        let name = KeyName::of(key);
         KeyName {
-            kid: name.kid.map(|kid| (self.kid)(&kid, kty.as_deref())),
-            ..name
+            kid: self.kid_of(key),
+            ..KeyName::of(key)
+        }
+    }
+
+    /// Returns the entry of a key on the server, under the kid that it has there.
+    pub fn entry(&self, key: &Key) -> Entry {
+        Entry {
+            kid: self.kid_of(key),
+            ..Entry::of(key)
         }
     }
 

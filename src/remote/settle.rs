@@ -9,7 +9,6 @@ use super::http::Event;
 use super::kind::Form;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, Index, pair};
 use crate::keyset::merge::KeyName;
@@ -150,8 +149,9 @@ impl Remote {
                 .unwrap_or("without a kid")
                 .to_owned()
         };
-        let entry = |key: &Key| entry_there(key, storage);
-        let entries = |set: &KeySet| set.keys.iter().map(entry).collect::<Vec<_>>();
+        let entries = |set: &KeySet| -> Vec<Entry> {
+            set.keys.iter().map(|key| storage.entry(key)).collect()
+        };
         let (there, ours) = (entries(now), entries(written));
         // The server can store a duplicate once.
         let places: HashMap<&Entry, usize> = there.iter().zip(0..).collect();
@@ -188,14 +188,6 @@ impl Remote {
     }
 }
 
-/// Returns the entry of a key under the kid that it has on the server.
-fn entry_there(key: &Key, storage: &Storage) -> Entry {
-    let kty = Header::of(key).kty;
-    let mut entry = Entry::of(key);
-    entry.kid = entry.kid.map(|kid| (storage.kid)(&kid, kty.as_deref()));
-    entry
-}
-
 /// Returns true if a server's set after a write shows that somebody else wrote to it: it differs from the
 /// set before, and has other keys than were written, or a key that is as it was before.
 fn is_of_another(now: &KeySet, before: &KeySet, written: &KeySet, storage: &Storage) -> bool {
@@ -209,11 +201,11 @@ fn is_of_another(now: &KeySet, before: &KeySet, written: &KeySet, storage: &Stor
     let old: HashSet<&str> = before.keys.iter().map(Key::json).collect();
     let mut wanted: HashMap<Entry, Vec<&Key>> = HashMap::new();
     for key in &written.keys {
-        let copies = wanted.entry(entry_there(key, storage)).or_default();
+        let copies = wanted.entry(storage.entry(key)).or_default();
         copies.push(key);
     }
     let is_undone = |key: &Key| {
-        let copies = wanted.get(&entry_there(key, storage)).into_iter();
+        let copies = wanted.get(&storage.entry(key)).into_iter();
         let differs = |copy: &&Key| !storage.differences(copy, key).is_empty();
         old.contains(key.json()) && copies.flatten().all(differs)
     };

@@ -18,6 +18,15 @@ const CHAIN: usize = 10;
 /// A part that was left out of the document at this position, and the reason.
 pub type Note = (usize, String);
 
+/// What became of documents that were joined.
+#[derive(Default)]
+pub struct Joined {
+    /// The certificates that were left out.
+    pub notes: Vec<Note>,
+    /// The positions of the JWKs that were given a certificate.
+    pub certified: HashSet<usize>,
+}
+
 /// Gives each key its certificate and chain, which are found by public key and issuer in all documents.
 /// `jwks` are the keys that came as JWK; those that have an `x5c` keep it.
 ///
@@ -26,7 +35,7 @@ pub type Note = (usize, String);
 pub fn join<'k>(
     documents: &mut [Contents],
     jwks: impl Iterator<Item = &'k mut Key<'static>>,
-) -> Result<Vec<Note>> {
+) -> Result<Joined> {
     drop_doubles(documents);
     let mut sources = Vec::new();
     let mut certificates = Vec::new();
@@ -35,14 +44,17 @@ pub fn join<'k>(
         certificates.append(&mut document.certificates);
     }
     if certificates.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Joined::default());
     }
     if certificates.len() > CERTIFICATES {
         let message = format!("more than {CERTIFICATES} certificates");
         return Err(Error::invalid(message));
     }
     let mut chains = Chains::of(&certificates);
-    let mut notes = Vec::new();
+    let Joined {
+        mut notes,
+        mut certified,
+    } = Joined::default();
     // The documents with a certificate of a private key.
     let mut serving = HashSet::new();
     for (source, document) in documents.iter().enumerate() {
@@ -62,7 +74,7 @@ pub fn join<'k>(
             certificate::attach(&chains.certificates_at(&links), key);
         }
     }
-    for key in jwks {
+    for (position, key) in jwks.enumerate() {
         let Ok(mut members) = key.members().map(Members::into_owned) else {
             continue;
         };
@@ -77,6 +89,7 @@ pub fn join<'k>(
         if !members.has("x5c") {
             certificate::attach(&chains.certificates_at(&links), &mut members);
             *key = Key::from(members);
+            certified.insert(position);
         } else if is_new && !has_leaf(&members, &certificates[leaf]) {
             let subject = certificates[leaf].subject();
             notes.push((
@@ -109,7 +122,7 @@ pub fn join<'k>(
             Err(error) => document.left_out.push(error.about(subject())),
         }
     }
-    Ok(notes)
+    Ok(Joined { notes, certified })
 }
 
 /// Removes duplicate certificates and keys, and public keys whose private key is there, too.

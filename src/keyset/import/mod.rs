@@ -10,7 +10,7 @@ use crate::jwe::Envelope;
 use crate::key::Key;
 use crate::key::base64url;
 use crate::key::format::contents::{Contents, nothing_usable};
-use crate::key::format::join::Note;
+use crate::key::format::join::{Joined, Note};
 use crate::key::format::unlock::{Ask, Unlock};
 use crate::key::format::{self, der, jks, openssh, pem};
 use crate::key::members::Members;
@@ -148,32 +148,28 @@ pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
 pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
     let contents = opened.iter_mut().map(|one| mem::take(&mut one.contents));
     let mut contents: Vec<_> = contents.collect();
-    let lengths = |opened: &[Opened]| -> Vec<usize> {
-        let keys = opened.iter().flat_map(|one| &one.jwks.keys);
-        keys.map(|key| key.json().len()).collect()
-    };
-    let before = lengths(&opened);
     let jwks = opened.iter_mut().flat_map(|one| &mut one.jwks.keys);
-    let mut notes = format::join::join(&mut contents, jwks)?;
+    let Joined {
+        mut notes,
+        certified,
+    } = format::join::join(&mut contents, jwks)?;
     let mut imported = Imported {
         set: KeySet::default(),
         notes: Vec::new(),
         nameless: Vec::new(),
         sources: Vec::new(),
     };
-    let after = lengths(&opened);
-    let mut joined = before.iter().zip(&after).map(|(one, other)| one != other);
+    let mut jwks = 0..;
     let mut left_out = Vec::new();
     for (i, (one, contents)) in opened.into_iter().zip(contents).enumerate() {
         let first = imported.set.keys.len();
-        let jwks = joined.by_ref().take(one.jwks.keys.len());
-        let certified = jwks.chain(contents.keys.iter().map(|_| true));
-        imported
-            .sources
-            .extend(certified.map(|is_certified| Source {
-                document: i,
-                is_certified,
-            }));
+        let positions = jwks.by_ref().take(one.jwks.keys.len());
+        let of_jwks = positions.map(|position| certified.contains(&position));
+        let all = of_jwks.chain(contents.keys.iter().map(|_| true));
+        imported.sources.extend(all.map(|is_certified| Source {
+            document: i,
+            is_certified,
+        }));
         imported.set.add_members(&one.jwks);
         imported.set.keys.extend(one.jwks.keys);
         imported

@@ -12,15 +12,7 @@ use std::collections::HashSet;
 pub fn counterparts(local: &KeySet, remote: &KeySet, storage: &Storage) -> Vec<Option<usize>> {
     let there: Vec<_> = remote.keys.iter().map(Entry::of).collect();
     let ours: Vec<_> = local.keys.iter().map(Entry::of).collect();
-    let named_there = |(entry, key): (&Entry, &Key)| {
-        let kty = Header::of(key).kty;
-        let kid = entry.kid.as_deref();
-        Entry {
-            kid: kid.map(|kid| (storage.kid)(kid, kty.as_deref())),
-            ..entry.clone()
-        }
-    };
-    let named: Vec<_> = ours.iter().zip(&local.keys).map(named_there).collect();
+    let named: Vec<_> = local.keys.iter().map(|key| storage.entry(key)).collect();
     let mut pairs = pair(&there, &named, Apart::SameKid);
     // A key on the server can lack the prefix that other kids have there.
     let claimed: HashSet<usize> = pairs.iter().flatten().copied().collect();
@@ -39,12 +31,9 @@ pub fn counterparts(local: &KeySet, remote: &KeySet, storage: &Storage) -> Vec<O
 
 /// Returns the position of one key on the server: the same thumbprint under the same kid.
 pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
-    let header = Header::of(key);
-    let kty = header.kty.as_deref();
-    let kid = header.kid.as_deref().map(|kid| (storage.kid)(kid, kty));
-    match &kid {
+    match &storage.kid_of(key) {
         None => index.first(key),
         // A key on the server can lack the prefix that other kids have there.
-        Some(kid) => index.first_under(key, [Some(kid), header.kid.as_deref(), None]),
+        Some(kid) => index.first_under(key, [Some(kid), Header::of(key).kid.as_deref(), None]),
     }
 }

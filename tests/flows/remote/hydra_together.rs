@@ -52,14 +52,14 @@ fn with_a_key_of_ours() -> impl Fn(&Site) {
     }
 }
 
-#[test]
-fn what_another_writes_between_the_look_and_the_write_stays() {
+/// Adds a key of ours while somebody else adds one of theirs, which `interfere` arranges.
+fn both_keys_stay(interfere: impl Fn(&Site, &Value)) {
     everywhere(|site| {
         with_a_key_of_ours()(site);
-        let theirs = site.key("theirs", "--alg RS256");
+        let theirs = set_of(&[&site.key("theirs", "--alg RS256")]);
         for line in ADDITIONS {
             site.hydra.put("api", &json!({ "keys": [] }));
-            site.hydra.changes_between("api", &set_of(&[&theirs]));
+            interfere(site, &theirs);
             let run = site.ok(line);
             assert!(run.stderr.contains("planning again"), "{line}: {run:#?}");
             assert_eq!(kids(site), ["mine", "theirs"], "{line}");
@@ -67,20 +67,15 @@ fn what_another_writes_between_the_look_and_the_write_stays() {
     });
 }
 
+#[test]
+fn what_another_writes_between_the_look_and_the_write_stays() {
+    both_keys_stay(|site, theirs| site.hydra.changes_between("api", theirs));
+}
+
 /// PostgreSQL merges the two, and SQLite loses ours.
 #[test]
 fn what_another_writes_at_the_same_time_stays_and_so_does_ours() {
-    everywhere(|site| {
-        with_a_key_of_ours()(site);
-        let theirs = site.key("theirs", "--alg RS256");
-        for line in ADDITIONS {
-            site.hydra.put("api", &json!({ "keys": [] }));
-            site.hydra.changes_during("api", &set_of(&[&theirs]));
-            let run = site.ok(line);
-            assert!(run.stderr.contains("planning again"), "{line}: {run:#?}");
-            assert_eq!(kids(site), ["mine", "theirs"], "{line}");
-        }
-    });
+    both_keys_stay(|site, theirs| site.hydra.changes_during("api", theirs));
 }
 
 /// Two pipelines rotate one keystore: the other one has sent what this one was about to.

@@ -96,12 +96,7 @@ impl Hydra {
 /// Returns a function that finds the copy of a key in a server's set: the same key under the kid that it
 /// has there. The function takes the same time however many keys there are.
 fn copies_in<'b>(before: &'b KeySet, storage: &'b Storage) -> impl Fn(&Key) -> Option<&'b Key<'b>> {
-    let name = |key: &Key| {
-        let header = Header::of(key);
-        let kid = header.kid.as_deref();
-        let kid = kid.map(|kid| (storage.kid)(kid, header.kty.as_deref()));
-        (identity(key), kid)
-    };
+    let name = |key: &Key| (identity(key), storage.kid_of(key));
     let mut there = HashMap::new();
     for key in &before.keys {
         there.entry(name(key)).or_insert(key);
