@@ -11,13 +11,17 @@ pub struct Site {
     pub version: Version,
 }
 
-/// Tells a story with each version.
-pub fn everywhere(story: impl Fn(&Site)) {
-    for version in Version::ALL {
-        // Where the story fails, this says with which version.
-        eprintln!("{version:?}");
-        story(&Site::new(version));
-    }
+/// Tells a story with each version, with all of them at once: most of each story is waiting.
+pub fn everywhere(story: impl Fn(&Site) + Sync) {
+    let story = &story;
+    std::thread::scope(|scope| {
+        for version in Version::ALL {
+            // A story that fails names its version: the name of its thread.
+            let named = std::thread::Builder::new().name(format!("{version:?}"));
+            let begun = named.spawn_scoped(scope, move || story(&Site::new(version)));
+            begun.expect("a thread");
+        }
+    });
 }
 
 /// The kids of keys, in their order.
