@@ -327,7 +327,7 @@ pub fn columns(text: &str) -> usize {
     escape(text).width()
 }
 
-/// Shortens a text to what takes no more than so many columns once it is escaped. The middle of a
+/// Shortens a text so that it takes at most `longest` columns once it is escaped. The middle of a
 /// longer text is left out; more is kept of its beginning than of its end.
 pub fn fit(text: &str, longest: usize) -> String {
     if columns(text) <= longest {

@@ -49,8 +49,7 @@ pub struct KeySet<'a> {
 /// The largest set of a foreign document, in octets.
 pub const FOREIGN_LIMIT: usize = 16 << 20;
 
-/// The most keys of a set. A file of small keys, which somebody may have put into the keystore, would
-/// take many times its size in memory.
+/// The most keys of a set. A file of many small keys takes many times its size in memory.
 pub const MOST_KEYS: usize = 1 << 17;
 
 impl<'a> KeySet<'a> {

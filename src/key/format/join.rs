@@ -18,7 +18,7 @@ const CHAIN: usize = 10;
 /// A part that was left out of the document at this position, and the reason.
 pub type Note = (usize, String);
 
-/// What became of documents that were joined.
+/// The result of joining documents.
 #[derive(Default)]
 pub struct Joined {
     /// The certificates that were left out.
