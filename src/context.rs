@@ -1,7 +1,7 @@
 //! What every command is given.
 
 use crate::error::{Error, Kind, Reason, Result};
-use crate::files::place::{self, Fault};
+use crate::files::ownership::{self, Fault};
 use crate::jwe::WEAK_ITERATIONS;
 use crate::key::check::Budget;
 use crate::keyset::KeySet;
@@ -255,7 +255,7 @@ impl Context {
                 self.out.warn(advice);
             }
             Some(Fault::Foreign(directory, owner)) => {
-                let (directory, owner) = (directory.display(), place::name(owner));
+                let (directory, owner) = (directory.display(), ownership::name(owner));
                 self.out.warn(format!("{directory} belongs to {owner}"));
             }
             None => {}

@@ -2,9 +2,10 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → cli → commands → {keystore, remote, output, prompt} → keyset → jwe → key → {credential, files, interrupt, error, secret}`.
+//! `main → lib → cli → commands → {source, report, args} → context → {keystore, remote, output, prompt} → keyset → jwe → key → {credential, files, interrupt, error, secret}`.
 #![warn(missing_docs)]
 
+pub mod args;
 pub mod cli;
 pub mod commands;
 pub mod context;
@@ -21,7 +22,10 @@ pub mod output;
 pub mod passphrase;
 pub mod prompt;
 pub mod remote;
+pub mod report;
 pub mod secret;
+pub mod source;
+pub mod time;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

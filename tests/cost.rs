@@ -3,17 +3,18 @@
 //! steps that the library counts, and no clock.
 
 use jwks::key::check::Budget;
-use jwks::key::steps;
+use jwks::key::step_counter;
 use jwks::key::summary::Header;
 use jwks::keyset::adopt::{Foreign, Terms};
 use jwks::keyset::import::{self, Options};
 use jwks::keyset::lifecycle;
 use jwks::keyset::merge::OnConflict;
+use jwks::keyset::public_header;
 use jwks::keyset::push::{self, Prune};
-use jwks::keyset::rotate::{self, Schedule, There};
+use jwks::keyset::rotate::{self, Schedule, ServerState};
 use jwks::keyset::select::Filter;
-use jwks::keyset::storage::{Signing, Storage};
-use jwks::keyset::{KeySet, changes, check, sealed, timeline};
+use jwks::keyset::server_rules::{ServerRules, Signing};
+use jwks::keyset::{KeySet, changes, check, timeline};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -164,12 +165,12 @@ fn other(json: &str) -> String {
         .replace(&format!(r#""d":"{D}","#), "")
 }
 
-const SIGNER: Storage = Storage {
+const SIGNER: ServerRules = ServerRules {
     signing: Signing::FirstSecret,
-    ..Storage::FAITHFUL
+    ..ServerRules::FAITHFUL
 };
 
-fn rotation<'a>(there: Option<There<'a>>, alg: Option<&'a str>) -> rotate::Policy<'a> {
+fn rotation<'a>(there: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate::Policy<'a> {
     rotate::Policy {
         schedule: Schedule {
             every: Some(1000),
@@ -190,13 +191,13 @@ fn rotation<'a>(there: Option<There<'a>>, alg: Option<&'a str>) -> rotate::Polic
     }
 }
 
-fn push_all(local: &KeySet, remote: &KeySet, storage: &Storage) {
+fn push_all(local: &KeySet, remote: &KeySet, rules: &ServerRules) {
     let policy = push::Policy {
         prune: Prune::All,
         now: NOW,
         ..push::Policy::default()
     };
-    let _ = push::plan(local, remote, storage, policy, &Budget::default());
+    let _ = push::plan(local, remote, rules, policy, &Budget::default());
 }
 
 /// An operation on a set, which the document with the same keys under other kids may be part of.
@@ -257,12 +258,12 @@ const OPERATIONS: &[Operation] = &[
         }
     }),
     ("public part", |json, _| {
-        sealed::header(&parse(json));
+        public_header::header(&parse(json));
     }),
     ("push", |json, other| {
         for (local, remote) in [(json, json), (json, other), (other, json)] {
-            for storage in [SIGNER, Storage::FAITHFUL] {
-                push_all(&parse(local), &parse(remote), &storage);
+            for rules in [SIGNER, ServerRules::FAITHFUL] {
+                push_all(&parse(local), &parse(remote), &rules);
             }
         }
     }),
@@ -278,10 +279,10 @@ const OPERATIONS: &[Operation] = &[
             .iter()
             .filter_map(|key| Header::of(key).kid.map(|kid| kid.into_owned()))
             .collect();
-        for storage in [SIGNER, Storage::FAITHFUL] {
-            let there = There {
+        for rules in [SIGNER, ServerRules::FAITHFUL] {
+            let there = ServerState {
                 set: &set,
-                storage: &storage,
+                rules: &rules,
                 named: &kids,
             };
             let _ = rotate::plan(&set, &rotation(Some(there), None));
@@ -294,7 +295,7 @@ fn cost(operation: fn(&str, &str), shape: &Shape, count: usize) -> (u64, i64) {
     let json = document(shape, count);
     let other = other(&json);
     // What is computed once a process is not part of the cost.
-    let count = || ALLOCATIONS.with(Cell::get) + steps::counted();
+    let count = || ALLOCATIONS.with(Cell::get) + step_counter::counted();
     let (before, in_use) = (count(), IN_USE.with(Cell::get));
     MOST_IN_USE.with(|most| most.set(in_use));
     operation(&json, &other);

@@ -2,15 +2,16 @@
 
 use jwks::key::algorithm::Algorithm;
 use jwks::key::check::{self, Budget, Severity};
-use jwks::key::format::unlock::Unlock;
-use jwks::key::format::{pem, write};
 use jwks::key::generate::{Plan, Request};
 use jwks::key::key_type::KEY_TYPES;
 use jwks::key::members::Members;
 use jwks::key::public::{Dates, Unpublishable, public_form};
-use jwks::key::strict;
+use jwks::key::read::document_password::DocumentPassword;
+use jwks::key::read::pem;
+use jwks::key::strict_json;
 use jwks::key::summary::Header;
 use jwks::key::thumbprint::thumbprint;
+use jwks::key::write;
 use jwks::key::{Key, base64url};
 use jwks::keyset::adopt::{Foreign, Terms};
 use jwks::keyset::lifecycle::{self, State};
@@ -138,7 +139,7 @@ fn coordinates_keep_their_full_length() {
             let key = Key::from(members.clone());
             assert_eq!(check::findings(&key, &Budget::default()), [], "{crv}");
             let written = write::pkcs8(&members).expect("PKCS#8").to_pem();
-            let unlock = Unlock::new(&|| unreachable!("it is not encrypted"));
+            let unlock = DocumentPassword::new(&|| unreachable!("it is not encrypted"));
             let back = pem::read(&written, &unlock)
                 .expect("what was written")
                 .keys
@@ -510,8 +511,8 @@ proptest! {
     #[test]
     fn the_scan_of_foreign_json_agrees_with_the_parser(json in json_text(), more in 58..66usize) {
         let shape: Shape = serde_json::from_str(&json).expect("JSON");
-        prop_assert_eq!(strict::check_names(&json).is_err(), shape.has_twice, "{}", json);
+        prop_assert_eq!(strict_json::check_names(&json).is_err(), shape.has_twice, "{}", json);
         let deep = "[".repeat(more) + &json + &"]".repeat(more);
-        prop_assert_eq!(strict::check_size(&deep).is_err(), shape.depth + more > 64, "{}", json);
+        prop_assert_eq!(strict_json::check_size(&deep).is_err(), shape.depth + more > 64, "{}", json);
     }
 }

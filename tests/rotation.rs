@@ -5,8 +5,8 @@ use jwks::key::generate::{Plan as Wish, Request};
 use jwks::key::summary::Header;
 use jwks::key::thumbprint::thumbprint;
 use jwks::keyset::KeySet;
-use jwks::keyset::rotate::{self, Policy, Rotated, Schedule, There};
-use jwks::keyset::storage::Storage;
+use jwks::keyset::rotate::{self, Policy, Rotated, Schedule, ServerState};
+use jwks::keyset::server_rules::ServerRules;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
@@ -362,7 +362,7 @@ proptest! {
         };
         let signing: Vec<_> = on_server(|flags| flags.0).iter().map(name).collect();
         let published = KeySet::from(on_server(|flags| flags.1));
-        let there = There { set: &published, storage: &Storage::FAITHFUL, named: &signing };
+        let there = ServerState { set: &published, rules: &ServerRules::FAITHFUL, named: &signing };
         let asked = Policy {
             force: asked.force,
             alg: asked.alg,
@@ -410,7 +410,7 @@ proptest! {
         }
         // The server has been told of it meanwhile.
         let published = set.clone();
-        let there = There { set: &published, storage: &Storage::FAITHFUL, named: &signing };
+        let there = ServerState { set: &published, rules: &ServerRules::FAITHFUL, named: &signing };
         let again = Policy { there: asked.there.map(|_| there), ..again };
         for look in 1..=looks {
             // Where all that could be rotated is gone there is nothing to be asked for any more.

@@ -12,7 +12,7 @@ use jwks::keyset::adopt::{Foreign, Origin, PrivateParts, Terms};
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::Merged;
 use jwks::keyset::push::{self, Plan, Policy, Private, Prune};
-use jwks::keyset::storage::{Signing, Storage};
+use jwks::keyset::server_rules::{ServerRules, Signing};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -20,10 +20,10 @@ use std::sync::LazyLock;
 const NOW: i64 = 100;
 
 /// A server that signs with its first private key and keeps no dates, as Hydra does.
-const SERVER: Storage = Storage {
+const SERVER: ServerRules = ServerRules {
     members: Some(&["kty", "kid", "crv", "x", "y", "d", "use", "alg"]),
     signing: Signing::FirstSecret,
-    ..Storage::FAITHFUL
+    ..ServerRules::FAITHFUL
 };
 
 /// Six key pairs of two lines, `0` to `5`.

@@ -3,8 +3,7 @@
 //! It works offline, asks nothing, and offers nothing where something goes wrong. bash inserts
 //! candidates unquoted, so that only kids which a shell takes for plain text are offered.
 
-use super::{Cli, configuration_directory, store_directory};
-use crate::commands::report::is_plain;
+use crate::cli::{Cli, configuration_directory, store_directory};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
 use crate::key::key_type::KEY_TYPES;
@@ -12,6 +11,7 @@ use crate::key::summary::Header;
 use crate::keyset::lifecycle;
 use crate::keystore::{Document, Keystore, SetName};
 use crate::remote::registry::Registry;
+use crate::report::names::is_plain;
 use clap::{Arg, ArgMatches, CommandFactory as _};
 use clap_complete::engine::{
     ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,

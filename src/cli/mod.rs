@@ -6,7 +6,7 @@ use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::man::EXIT_CODES;
 use crate::commands::{
     check, completion, create, delete, diff, export, get, list, log, man, passwd, pull, push,
-    remote, rotate, set, thumbprint, time,
+    remote, rotate, set, thumbprint,
 };
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -16,6 +16,7 @@ use crate::output::Output;
 use crate::passphrase::Passphrases;
 use crate::prompt::Prompt;
 use crate::remote::registry::Registry;
+use crate::time;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::CompleteEnv;

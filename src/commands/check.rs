@@ -1,24 +1,16 @@
 //! `jwks check`: every fault of a set or a file.
 
-use super::input;
-use super::password::PasswordArgs;
-use super::report::{count, warn_left_out};
-use super::server::ConnectionArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::key::Key;
 use crate::key::check::Severity;
-use crate::key::summary::Header;
-use crate::keyset::KeySet;
 use crate::keyset::check::{self, Located};
-use crate::keyset::import;
-use crate::keystore::SetName;
 use crate::output::{Narrow, Tone, shorten};
+use crate::report::names::count;
+use crate::source::target::{Need, SourceArgs, with_target};
 use clap::Args;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::path::Path;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,16 +40,6 @@ pub struct CheckArgs {
 
     #[command(flatten)]
     source: SourceArgs,
-}
-
-/// How a target is read that is no set: what opens it, what gets it.
-#[derive(Debug, Args)]
-pub struct SourceArgs {
-    #[command(flatten)]
-    password: PasswordArgs,
-
-    #[command(flatten)]
-    connection: ConnectionArgs,
 }
 
 #[derive(Serialize)]
@@ -183,66 +165,4 @@ fn cells(located: &Located) -> Vec<(String, Tone)> {
         (key, Tone::Plain),
         (located.finding.message.clone(), Tone::Plain),
     ]
-}
-
-/// How much of a set has to be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need<'a> {
-    /// All of it, private parts included.
-    Everything,
-    /// What identifies its keys, or the one that is named. An encrypted set tells that without its
-    /// passphrase, but for symmetric keys.
-    Identity(Option<&'a str>),
-}
-
-/// Hands on the set that a text names: `-`, a set of the keystore, or a file.
-pub fn with_target<T>(
-    ctx: &Context,
-    target: &str,
-    need: Need<'_>,
-    source: &SourceArgs,
-    then: impl FnOnce(&KeySet) -> Result<T>,
-) -> Result<T> {
-    let is_path = target == input::STANDARD_INPUT || target.contains(['/', '\\']);
-    let name = SetName::new(target).ok().filter(|_| !is_path);
-    if let Some(name) = &name
-        && ctx.store.contains(name)?
-    {
-        if let Need::Identity(kid) = need {
-            let document = ctx.look(name)?;
-            let set = document.parse()?;
-            let is_symmetric = |key: &Key| Header::of(key).kty.as_deref() == Some("oct");
-            let named = kid.and_then(|kid| set.find(kid).ok());
-            let is_told = match named {
-                Some(position) => !is_symmetric(&set.keys[position]),
-                None => !set.keys.iter().any(is_symmetric),
-            };
-            if is_told {
-                return then(&set);
-            }
-        }
-        // Check the keys that the passphrase protects, and not a plain set in their place.
-        if need == Need::Everything {
-            ctx.demand_encryption(name)?;
-        }
-        return then(&ctx.load(name)?.parse()?);
-    }
-    if !is_path && !Path::new(target).exists() {
-        let directory = ctx.store.directory().display();
-        return Err(Error::not_found(format!(
-            "neither a set of {directory} nor a file: {target:?}"
-        ))
-        .hint("jwks list shows the sets"));
-    }
-    source.password.refuse_twice([target])?;
-    let document = input::read(target, || source.connection.options(ctx))?;
-    let passwords = source.password.existing(ctx);
-    let options = import::Options {
-        password: &|| passwords.of(&document.name),
-        ..import::Options::default()
-    };
-    let read = import::read(document.octets.expose(), &options);
-    let read = read.map_err(|error| error.about(&document.name))?;
-    warn_left_out(ctx, &[&document.name], &read.notes);
-    then(&read.set)
 }

@@ -2,17 +2,14 @@
 
 mod remote;
 
-use super::certificate::{CertificateArgs, Maker};
-use super::encrypt::EncryptArgs;
-use super::record::Record;
-use super::report::{JsonKeyName, Whose, count, json_names};
-use super::server::RemoteArgs;
-use super::time;
+use crate::args::certificate::{CertificateArgs, Maker};
+use crate::args::connection::RemoteArgs;
+use crate::args::encryption::EncryptArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::check_operations;
-use crate::key::format::certificate;
+use crate::key::certificate;
 use crate::key::generate::{Plan, Request};
 use crate::key::members::Members;
 use crate::key::public::{Dates, public_form};
@@ -22,9 +19,12 @@ use crate::keyset::KeySet;
 use crate::keyset::import::check_kid;
 use crate::keyset::lifecycle;
 use crate::keyset::merge::KeyName;
-use crate::keyset::takeover::{Takeover, succession};
+use crate::keyset::succession::{Takeover, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
+use crate::report::log_entry::Record;
+use crate::report::names::{JsonKeyName, SetLabel, count, json_names};
+use crate::time;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -179,7 +179,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
                 let states = |set: &KeySet| lifecycle::states(set, ctx.now);
                 Ok((created, succession(set, &positions, states).takeovers))
             })?;
-    Record::of(ctx, Whose::here(name.as_str()))
+    Record::of(ctx, SetLabel::local(name.as_str()))
         .keys(Verb::Created, &created)
         .append();
 

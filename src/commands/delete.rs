@@ -2,9 +2,7 @@
 
 mod remote;
 
-use super::record::Record;
-use super::report::{Whose, changed_meanwhile, count, list_names};
-use super::server::RemoteArgs;
+use crate::args::connection::RemoteArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
@@ -13,9 +11,11 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
-use crate::keyset::takeover::{Succession, succession};
+use crate::keyset::succession::{Succession, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
+use crate::report::log_entry::Record;
+use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
 use clap::Args;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -86,7 +86,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     };
     let document = match read {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
-            return report(ctx, Whose::here(name.as_str()), Vec::new(), &[], false);
+            return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
         }
         document => document?,
     };
@@ -107,7 +107,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         return delete_set(ctx, &name, &set, &going);
     }
     if positions.is_empty() {
-        return report(ctx, Whose::here(name.as_str()), Vec::new(), &[], false);
+        return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
     }
     let signing = signing_instead(args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
@@ -137,7 +137,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
             false => Err(changed_meanwhile(&name)),
         }
     })?;
-    finish(ctx, Whose::here(name.as_str()), &keys, &signing, false)
+    finish(ctx, SetLabel::local(name.as_str()), &keys, &signing, false)
 }
 
 impl DeleteArgs {
@@ -234,13 +234,13 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &str) -> Resul
             true => Ok(()),
             false => Err(changed_meanwhile(name)),
         })?;
-    finish(ctx, Whose::here(name.as_str()), &set.keys, &[], true)
+    finish(ctx, SetLabel::local(name.as_str()), &set.keys, &[], true)
 }
 
 /// Logs and reports the keys that are deleted, and those that sign instead.
 fn finish(
     ctx: &Context,
-    whose: Whose,
+    whose: SetLabel,
     keys: &[Key],
     signing: &[String],
     set_deleted: bool,
@@ -259,7 +259,7 @@ fn handles(keys: &[Key]) -> Vec<String> {
 
 fn report(
     ctx: &Context,
-    whose: Whose,
+    whose: SetLabel,
     deleted: Vec<String>,
     signing: &[String],
     set_deleted: bool,

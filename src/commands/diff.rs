@@ -1,14 +1,15 @@
 //! `jwks diff`: what differs between a set here and on a server.
 
-use super::report::list_names;
-use super::server::{ConnectionArgs, set_name, split_name};
+use crate::args::connection::{ConnectionArgs, split_name};
+use crate::commands::shared::server::set_name;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
-use crate::keyset::push::{self, Fate, Item, Plan, Policy, Prune};
+use crate::keyset::push::{self, Item, KeyChange, Plan, Policy, Prune};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
 use crate::remote::kind::{Form, Operation};
+use crate::report::names::list_names;
 use clap::Args;
 use serde::Serialize;
 
@@ -69,22 +70,22 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let (remote, there) = split_name(&args.remote);
     let server = args.connection.open(ctx, remote)?;
     // Only a server that signs gets private parts; other servers need no passphrase.
-    let document = match server.kind.storage.signs() {
+    let document = match server.kind.rules.signs() {
         true => ctx.load(&name)?,
         false => ctx.look(&name)?,
     };
     let local = document.parse()?;
     let there = set_name(&server, there, Some(name.as_str()))?;
     let held = server.get(&there, Form::Private)?.unwrap_or_default();
-    let storage = &server.storage(&[&local, &held]);
-    let held = local.dated_like(&held, storage);
+    let rules = &server.rules(&[&local, &held]);
+    let held = local.dated_like(&held, rules);
     let policy = Policy {
         prune: Prune::All,
-        issuer: server.kind.storage.issuer_of(&there),
+        issuer: server.kind.rules.issuer_of(&there),
         now: ctx.now,
         ..Policy::default()
     };
-    let plan = push::plan(&local, &held, storage, policy, &ctx.checks)?;
+    let plan = push::plan(&local, &held, rules, policy, &ctx.checks)?;
     let is_shown = |key: &KeyName| {
         plan.gone
             .iter()
@@ -131,16 +132,19 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
 
 fn report(name: &SetName, remote: &str, there: &str, plan: &Plan) -> Report {
     let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
-    let added = plan.items.iter().filter(|item| item.fate == Fate::Add);
-    let changed = plan.items.iter().filter_map(|item| match &item.fate {
-        Fate::Change(members) if !item.only_strips => Some(Changed {
+    let added = plan
+        .items
+        .iter()
+        .filter(|item| item.change == KeyChange::Add);
+    let changed = plan.items.iter().filter_map(|item| match &item.change {
+        KeyChange::Change(members) if !item.only_strips => Some(Changed {
             kid: handle(&item.name),
             members: members.clone(),
         }),
         _ => None,
     });
     // What is the same on both sides is so, whatever a push would take away there.
-    let is_same = |item: &&Item| item.fate == Fate::Same || item.only_strips;
+    let is_same = |item: &&Item| item.change == KeyChange::Same || item.only_strips;
     let same = plan.items.iter().filter(is_same);
     let stripped = plan.items.iter().filter(|item| item.only_strips);
     Report {

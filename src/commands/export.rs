@@ -2,26 +2,24 @@
 
 mod certified;
 mod content;
-mod deliver;
 mod deployment;
+mod output_file;
 
-pub(super) use deliver::{refuse_in_keystore, temporary_name};
-
-use super::certificate::CertificateArgs;
-use super::encrypt::IterationsArgs;
-use super::password::PasswordArgs;
-use super::record::Record;
-use super::report::Whose;
+use crate::args::certificate::CertificateArgs;
+use crate::args::encryption::IterationsArgs;
+use crate::args::password::PasswordArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::SetName;
+use crate::report::log_entry::Record;
+use crate::report::names::SetLabel;
 use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
-use deliver::deliver;
+use output_file::deliver;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -182,18 +180,18 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         return Err(Error::refused(format!("key {kid:?} has expired"))
             .hint("an expired key is not published; --private exports it for a backup"));
     }
-    deliver::check(ctx, args)?;
+    output_file::check(ctx, args)?;
     let content = match args.private {
         true => private_content(ctx, args, &name, &set, &positions)?,
         false => public_content(ctx, args, &name, &set, &positions)?,
     };
-    if deliver::is_unchanged(ctx, args, &content) {
+    if output_file::is_unchanged(ctx, args, &content) {
         return Ok(());
     }
     if args.private {
         let keys = positions.iter().map(|i| &set.keys[*i]);
         let keys: Vec<_> = keys.filter(|key| holds_secret(key)).collect();
-        Record::of(ctx, Whose::here(name.as_str()))
+        Record::of(ctx, SetLabel::local(name.as_str()))
             .exported(Some(&args.in_words()), &keys)
             .append();
     }

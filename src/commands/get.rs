@@ -1,9 +1,8 @@
 //! `jwks get`: a set or a key as JSON.
 
-use super::record::Record;
-use super::report::{Whose, note_left_out};
-use super::select::FilterArgs;
-use super::server::{RemoteArgs, name_there, set_name};
+use crate::args::connection::RemoteArgs;
+use crate::args::filter::FilterArgs;
+use crate::commands::shared::server::{name_there, set_name};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
@@ -12,6 +11,8 @@ use crate::keyset::KeySet;
 use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
 use crate::remote::kind::Form;
+use crate::report::log_entry::Record;
+use crate::report::names::{SetLabel, note_left_out};
 use crate::secret::Secret;
 use clap::Args;
 
@@ -64,11 +65,11 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
             false => Form::Public,
         };
         let set = remote.load(&name, form)?;
-        let states = remote.kind.storage.states(&set, ctx.now);
+        let states = remote.kind.rules.states(&set, ctx.now);
         let positions = set.filter_by(&filter, &states);
         let kid = args.kid.as_deref();
         let kid = kid.map(|kid| name_there(&remote, &set, kid));
-        let whose = Whose::there(&name, &remote.name);
+        let whose = SetLabel::remote(&name, &remote.name);
         return print(ctx, args, kid.as_deref(), whose, &set, positions);
     }
     let name = SetName::new(args.set.as_deref().unwrap_or_default())?;
@@ -79,14 +80,21 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
     let set = document.parse()?;
     let positions = set.filter(&filter, ctx.now);
     let kid = args.kid.as_deref();
-    print(ctx, args, kid, Whose::here(name.as_str()), &set, positions)
+    print(
+        ctx,
+        args,
+        kid,
+        SetLabel::local(name.as_str()),
+        &set,
+        positions,
+    )
 }
 
 fn print(
     ctx: &Context,
     args: &GetArgs,
     kid: Option<&str>,
-    whose: Whose,
+    whose: SetLabel,
     set: &KeySet,
     mut positions: Vec<usize>,
 ) -> Result<()> {

@@ -1,15 +1,16 @@
 //! `jwks list`: the sets, or the keys of one set.
 
-mod axis;
 mod keys;
 mod picture;
 mod sets;
 mod svg;
+mod time_axis;
 mod timeline;
 
 use self::svg::write as write_svg;
-use super::select::FilterArgs;
-use super::server::{RemoteArgs, set_name};
+use crate::args::connection::RemoteArgs;
+use crate::args::filter::FilterArgs;
+use crate::commands::shared::server::set_name;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::lifecycle;
@@ -123,7 +124,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
             }
             let name = set_name(remote, args.set.as_deref(), None)?;
             let set = remote.load(&name, Form::Private)?;
-            let states = remote.kind.storage.states(&set, ctx.now);
+            let states = remote.kind.rules.states(&set, ctx.now);
             let positions = set.filter_by(&args.filter.to_filter(), &states);
             let listing = Listing {
                 name: &name,
@@ -158,7 +159,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
 fn dates_of(remote: &Remote) -> Dated {
     match ["nbf", "exp"]
         .iter()
-        .all(|name| remote.kind.storage.keeps(name))
+        .all(|name| remote.kind.rules.keeps(name))
     {
         true => Dated::Yes,
         false => Dated::No,

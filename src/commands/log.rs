@@ -1,10 +1,10 @@
 //! `jwks log`: what was done with the keys.
 
-use super::report::{count, list_names};
 use crate::context::Context;
 use crate::error::Result;
 use crate::keystore::log::{Change, Verb};
 use crate::output::{Narrow, Tone};
+use crate::report::names::{count, list_names};
 use clap::Args;
 
 /// The most changes that a table shows; the layout of a larger table takes long.

@@ -1,6 +1,6 @@
 //! `jwks passwd`: encrypt a set at rest, change its passphrase, or remove it.
 
-use super::encrypt::IterationsArgs;
+use crate::args::encryption::IterationsArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keystore::{Protection, SetName, Stored};

@@ -1,11 +1,10 @@
 //! `jwks pull`: take in what a server holds.
 
-use super::adoption::{
+use crate::args::connection::{ConnectionArgs, split_name};
+use crate::commands::shared::adoption::{
     AdoptionArgs, Consent, Differing, differing, warn_of_differences, warn_of_losses,
 };
-use super::record::Record;
-use super::report::{Whose, changed_meanwhile, describe, note_left_out};
-use super::server::{ConnectionArgs, for_each_set, set_name, split_name};
+use crate::commands::shared::server::{for_each_set, set_name};
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
@@ -19,6 +18,8 @@ use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Sets};
+use crate::report::log_entry::Record;
+use crate::report::names::{SetLabel, changed_meanwhile, describe, note_left_out};
 use clap::Args;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -167,8 +168,8 @@ fn pull(
         Some(document) => document.parse()?,
         None => KeySet::default(),
     };
-    let storage = server.storage(&[&expected, &incoming]);
-    let foreign = Foreign::of_server(incoming, kind.origin, storage, private);
+    let rules = server.rules(&[&expected, &incoming]);
+    let foreign = Foreign::of_server(incoming, kind.origin, rules, private);
     warn_of_losses(ctx, &source, &foreign);
     let taken = |set: &mut KeySet| take_in(ctx, set, &foreign, &there_are, args);
     // Ask without the lock, so that no other process waits for an answer.
@@ -191,7 +192,7 @@ fn pull(
             false => Err(changed_meanwhile(name)),
         }
     })?;
-    Record::of(ctx, Whose::there(name.as_str(), &source))
+    Record::of(ctx, SetLabel::remote(name.as_str(), &source))
         .noted(Verb::Added, PULLED, &merged.added)
         .noted(Verb::Updated, PULLED, &merged.updated)
         .noted(Verb::Removed, PULLED, &lost)

@@ -1,21 +1,20 @@
 //! `jwks push`: send sets to a server.
 
-mod report;
-
-use super::record::Record;
-use super::report::{Whose, count, list_names, shell_word};
-use super::server::{ConnectionArgs, for_each_set, set_name, split_name, until_written};
-use super::signer::{Change, Keyless, Source};
+use crate::args::connection::{ConnectionArgs, split_name};
+use crate::commands::shared::push_report::{
+    Report, handles, line, record, signer_in_words, warn_of_unsent,
+};
+use crate::commands::shared::server::{for_each_set, set_name, until_written};
+use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::merge::KeyName;
-use crate::keyset::push::{self, Ed25519, Fate, Item, Plan, Policy, Private, Prune};
+use crate::keyset::push::{self, Ed25519, KeyChange, Plan, Policy, Private, Prune};
 use crate::keystore::SetName;
-use crate::keystore::log::Verb;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
+use crate::report::names::{SetLabel, count, list_names};
 use clap::Args;
-pub(super) use report::Report;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -165,11 +164,11 @@ fn push_once(
             true => Ed25519::AsEdDsa,
             false => Ed25519::AsItIs,
         },
-        issuer: server.kind.storage.issuer_of(there),
+        issuer: server.kind.rules.issuer_of(there),
         now: ctx.now,
     };
-    let storage = server.storage(&[&local, &before]);
-    let mut plan = push::plan(&local, &before, &storage, policy, &ctx.checks)?;
+    let rules = server.rules(&[&local, &before]);
+    let mut plan = push::plan(&local, &before, &rules, policy, &ctx.checks)?;
     if !server.is_in_order() {
         plan.send_signer_again();
     }
@@ -222,51 +221,9 @@ fn push_once(
     }
     ctx.prompt.confirm(&ctx.out, &in_words(&target, &plan))?;
     server.put_set(there, &before, &plan.set)?;
-    record(ctx, Whose::there(name.as_str(), &target), &plan);
+    record(ctx, SetLabel::remote(name.as_str(), &target), &plan);
     ctx.out.status(format!("sent set {name} to {target}"));
     Ok(report)
-}
-
-/// Warns about the keys that the server does not accept, and about key pairs that have neither use nor
-/// alg and so do not sign.
-pub(super) fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &Plan) {
-    for (key, why) in &plan.refused {
-        let key = key.handle().unwrap_or("without a kid");
-        ctx.out.warn(format!("{key:?} is not sent: {why}"));
-    }
-    for unmarked in &plan.unmarked {
-        let key = unmarked.name.handle().unwrap_or("without a kid");
-        let alg = unmarked.alg.map(|alg| format!(" --alg {alg}"));
-        ctx.out.warn(format!(
-            "{key:?} is sent public only, because it has neither use nor alg; run `jwks set {name} --kid {} --use sig{}` to let it sign",
-            shell_word(key),
-            alg.unwrap_or_default()
-        ));
-    }
-}
-
-/// Writes down what was sent, with which part, and what went away there.
-pub(super) fn record(ctx: &Context, whose: Whose, plan: &Plan) {
-    let sent = plan.items.iter().filter(|item| item.fate != Fate::Same);
-    let (private, public): (Vec<_>, Vec<_>) = sent.partition(|item| item.private);
-    let names = |items: &[&'_ Item]| -> Vec<KeyName> {
-        items.iter().map(|item| item.name.clone()).collect()
-    };
-    let (private, public) = (names(&private), names(&public));
-    let is_sent = |name: &&KeyName| private.contains(name) || public.contains(name);
-    let signer = plan.new_signer.iter().filter(|name| !is_sent(name));
-    Record::of(ctx, whose)
-        .noted(Verb::Pushed, "private", &private)
-        .noted(Verb::Pushed, "public", &public)
-        .noted(Verb::Pushed, "signs there", signer)
-        .noted(Verb::Removed, "pushed", &plan.gone)
-        .append();
-}
-
-/// The kids, or thumbprints, of keys.
-pub(super) fn handles(names: &[KeyName]) -> Vec<String> {
-    let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
-    names.iter().map(handle).collect()
 }
 
 /// What would happen to each key, one a line on standard error.
@@ -304,37 +261,11 @@ fn show_left_out(ctx: &Context, plan: &Plan) {
     }
 }
 
-/// What happens to a key on the server, in words.
-pub(super) fn line(item: &Item) -> String {
-    let kid = item.name.handle().unwrap_or("(without kid)");
-    let part = match (item.private, item.was_private) {
-        (true, false) => "with its PRIVATE part",
-        (true, true) => "private, as it is there",
-        (false, true) => "public only: its private part goes away there",
-        (false, false) => "public only",
-    };
-    let fate = match &item.fate {
-        Fate::Add => "new".into(),
-        Fate::Same => "unchanged".into(),
-        Fate::Change(members) => format!("changes {}", members.join(", ")),
-    };
-    format!("{kid} ({}): {fate}, {part}", item.alg)
-}
-
-/// Says which key signs afterwards, if the order decides it.
-pub(super) fn signer_in_words(plan: &Plan) -> Option<String> {
-    let kid = plan.signer.as_ref().and_then(KeyName::handle)?;
-    Some(match (&plan.new_signer, &plan.old_kid) {
-        (None, _) => format!("{kid} signs there as before"),
-        (Some(_), None) => format!("{kid} signs there after this"),
-        (Some(_), Some(old)) => format!(
-            "{kid} signs there after this; it is the key {old} under another kid, so tokens carry the new kid at once"
-        ),
-    })
-}
-
 fn in_words(target: &str, plan: &Plan) -> String {
-    let changed = plan.items.iter().filter(|item| item.fate != Fate::Same);
+    let changed = plan
+        .items
+        .iter()
+        .filter(|item| item.change != KeyChange::Same);
     let changed: Vec<_> = changed.map(line).collect();
     let mut parts = Vec::new();
     if !changed.is_empty() {

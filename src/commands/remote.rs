@@ -1,20 +1,20 @@
 //! `jwks remote`: the named servers.
 
-mod words;
+mod describe;
 
-use super::server::ConnectionArgs;
+use crate::args::connection::ConnectionArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::output::{Narrow, Tone};
 use crate::remote::entry::{Entry, TOKEN};
 use crate::remote::http::{Traffic, is_loopback};
 use crate::remote::kind::{Auth, KINDS, Sets};
-use crate::remote::place::Place;
+use crate::remote::location::Location;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueHint};
+use describe::{can, described, header_names, location, shown_address, token_in_words};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use words::{can, described, header_names, place, shown_address, token_in_words};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -180,7 +180,7 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
     let entry = Entry {
         name: args.name.clone(),
         kind: args.kind.clone(),
-        place: Place {
+        location: Location {
             url: args.url.clone(),
             project_slug: args.project_slug.clone(),
             service_id: args.service_id.clone(),
@@ -273,7 +273,12 @@ fn list(ctx: &Context) -> Result<()> {
     let row = |entry: &Entry| {
         let token = entry.kind().map(|kind| token_in_words(entry, kind));
         let token = token.unwrap_or_else(|_| "-".into());
-        let cells = [entry.name.clone(), entry.kind.clone(), place(entry), token];
+        let cells = [
+            entry.name.clone(),
+            entry.kind.clone(),
+            location(entry),
+            token,
+        ];
         cells.map(|text| (text, Tone::Plain)).to_vec()
     };
     let header = ["REMOTE", "KIND", "WHERE", "TOKEN"];
@@ -291,7 +296,7 @@ fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         ("name", entry.name.clone()),
         ("kind", format!("{}: {}", kind.name, kind.about)),
     ];
-    for (name, value) in entry.place.settings() {
+    for (name, value) in entry.location.settings() {
         let value = match name {
             "--url" | "--issuer" => shown_address(value),
             _ => value.to_owned(),

@@ -1,13 +1,11 @@
 //! `jwks rotate`: bring sets to where their schedules say that they should be now.
 
 mod report;
-mod schedule;
 mod server;
 
-use super::push;
-use super::record::Record;
-use super::report::{Whose, count, list_names};
-use super::server::ConnectionArgs;
+use crate::args::connection::ConnectionArgs;
+use crate::args::schedule::{self, ScheduleArgs};
+use crate::commands::shared::push_report;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::members::Members;
@@ -17,9 +15,10 @@ use crate::keyset::merge::KeyName;
 use crate::keyset::rotate::{self, Plan, Policy, Rotated, Template};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, Schedules, SetName, Stored};
+use crate::report::log_entry::Record;
+use crate::report::names::{SetLabel, count, list_names};
 use clap::Args;
 use report::Report;
-pub use schedule::ScheduleArgs;
 use server::Servers;
 use std::collections::BTreeSet;
 
@@ -210,22 +209,6 @@ fn forget(ctx: &Context, names: &[SetName], schedules: &Schedules) -> Result<()>
     Ok(())
 }
 
-/// When a set with a saved schedule changes next, by itself or by a rotation, in seconds since 1970;
-/// `now` where a rotation is due.
-pub(super) fn next_rotation(
-    name: &SetName,
-    set: &KeySet,
-    schedules: &Schedules,
-    now: i64,
-) -> Result<Option<i64>> {
-    let options = schedule::saved(schedules, name)?.unwrap_or_default();
-    let plan = rotate::plan(set, &options.policy(options.schedule()?, now))?;
-    Ok(match plan.is_empty() {
-        true => plan.next_change,
-        false => Some(now),
-    })
-}
-
 fn rotate_set(
     ctx: &Context,
     args: &RotateArgs,
@@ -272,7 +255,7 @@ fn rotate_set(
                 report
                     .pushed
                     .as_ref()
-                    .map_or(Ok(()), push::Report::complete)
+                    .map_or(Ok(()), push_report::Report::complete)
             }
             None => Ok(()),
         };
@@ -304,7 +287,7 @@ fn rotate_set(
     report
         .pushed
         .as_ref()
-        .map_or(Ok(()), push::Report::complete)
+        .map_or(Ok(()), push_report::Report::complete)
 }
 
 /// Carries a plan out in one change of the set, and tells of it.
@@ -357,7 +340,7 @@ fn record(ctx: &Context, name: &SetName, rotated: &Rotated, policy: &Policy) {
         .removed
         .iter()
         .partition(|key| report::is_compromised(key, policy));
-    Record::of(ctx, Whose::here(name.as_str()))
+    Record::of(ctx, SetLabel::local(name.as_str()))
         .keys(Verb::Staged, &rotated.staged)
         .keys(Verb::Activated, &rotated.activated)
         .noted(Verb::Updated, "begins later", &rotated.postponed)

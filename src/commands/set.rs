@@ -4,13 +4,12 @@ mod members;
 mod remote;
 mod source;
 
-use super::adoption::{AdoptionArgs, Consent, Differing, differing, warn_of_differences};
-use super::encrypt::EncryptArgs;
-use super::password::PasswordArgs;
-use super::record::Record;
-use super::report::{JsonKeyName, Whose, changed_meanwhile, json_names};
-use super::server::RemoteArgs;
-use super::time;
+use crate::args::connection::RemoteArgs;
+use crate::args::encryption::EncryptArgs;
+use crate::args::password::PasswordArgs;
+use crate::commands::shared::adoption::{
+    AdoptionArgs, Consent, Differing, differing, warn_of_differences,
+};
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::attributes::Attributes;
@@ -23,6 +22,9 @@ use crate::keyset::import::Form;
 use crate::keyset::index::Index;
 use crate::keyset::merge::{KeyName, Merged, OnConflict};
 use crate::keystore::{IfMissing, SetName};
+use crate::report::log_entry::Record;
+use crate::report::names::{JsonKeyName, SetLabel, changed_meanwhile, json_names};
+use crate::time;
 use clap::{Args, ValueHint};
 use serde::Serialize;
 use source::{read_documents, read_keys};
@@ -176,7 +178,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
             false => merge(ctx, args, &name, &given, &attributes)?,
         }
     };
-    let whose = Whose::here(name.as_str());
+    let whose = SetLabel::local(name.as_str());
     Record::of(ctx, whose).merged(&merged).append();
     report(ctx, whose, &merged)
 }
@@ -261,13 +263,13 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> 
             *set = given.clone();
             Ok(())
         })?;
-    let whose = Whose::here(name.as_str());
+    let whose = SetLabel::local(name.as_str());
     let changes = before.changes_to(&given, is_alike);
     Record::of(ctx, whose).changes(&changes).append();
     report(ctx, whose, &merged)
 }
 
-fn report(ctx: &Context, whose: Whose, merged: &Merged) -> Result<()> {
+fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
     for alias in merged.aliases.iter().filter_map(KeyName::handle) {
         ctx.out.warn(format!(
             "{alias:?} is in set {whose} under another kid as well"

@@ -1,12 +1,12 @@
 //! `jwks thumbprint`: RFC 7638 thumbprints and RFC 9278 URIs.
 
-use super::check::{Need, SourceArgs, with_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::{Budget, Severity, findings};
 use crate::key::summary::Summary;
 use crate::key::thumbprint::uri;
 use crate::keyset::KeySet;
+use crate::source::target::{Need, SourceArgs, with_target};
 use clap::Args;
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! Reading the files that jwks keeps for itself: sets, schedules, the log, the remotes.
 
-use super::{open_regular, others, parent};
 use crate::error::{Error, Result};
+use crate::files::{open_regular, others, parent};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub fn read(path: &Path, links: Links, limit: u64) -> Result<Option<Kept>> {
     let Some(file) = open(path, links)? else {
         return Ok(None);
     };
-    let failed = |error| super::failed("read", path, error);
+    let failed = |error| crate::files::failed("read", path, error);
     let metadata = file.metadata().map_err(failed)?;
     let mut octets = Vec::with_capacity(metadata.len().min(limit) as usize + 1);
     file.take(limit + 1)
@@ -52,7 +52,7 @@ pub fn open(path: &Path, links: Links) -> Result<Option<File>> {
     let real = match path.is_symlink() {
         true => match target(path, links) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            real => real.map_err(|error| super::failed("read", path, error))?,
+            real => real.map_err(|error| crate::files::failed("read", path, error))?,
         },
         false => Some(path.to_owned()),
     };
@@ -64,7 +64,7 @@ pub fn open(path: &Path, links: Links) -> Result<Option<File>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         file => file
             .map(Some)
-            .map_err(|error| super::failed("read", path, error)),
+            .map_err(|error| crate::files::failed("read", path, error)),
     }
 }
 

@@ -19,7 +19,8 @@ impl Lock {
     /// Takes the lock of a directory, waiting no longer than `limit`.
     pub fn take(directory: &Path, limit: Duration) -> Result<Lock> {
         let path = directory.join(FILE);
-        let file = super::open_lock(&path).map_err(|error| super::failed("open", &path, error))?;
+        let file = crate::files::open_lock(&path)
+            .map_err(|error| crate::files::failed("open", &path, error))?;
         let start = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
@@ -36,7 +37,9 @@ impl Lock {
                     return Err(Error::refused(message)
                         .hint("run it again when the other has ended, or wait longer: --lock-wait SECONDS"));
                 }
-                Err(TryLockError::Error(error)) => return Err(super::cannot_lock(&path, error)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(crate::files::cannot_lock(&path, error));
+                }
             }
         }
     }

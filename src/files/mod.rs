@@ -2,7 +2,7 @@
 
 pub mod kept;
 pub mod lock;
-pub mod place;
+pub mod ownership;
 
 use crate::error::{Error, Reason, Result};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -140,7 +140,7 @@ pub fn failed(operation: &str, path: &Path, error: io::Error) -> Error {
         io::ErrorKind::PermissionDenied => {
             Error::failed(format!("no permission to {operation} {shown}"))
                 .because(Reason::Permission)
-                .hint(place::way_in(path))
+                .hint(ownership::way_in(path))
         }
         _ => Error::failed(format!("cannot {operation} {shown}")).cause(error),
     }

@@ -4,11 +4,11 @@
 //! 7518 section 4.8). Whatever counts is in the protected header. Each part has the very length that
 //! the algorithms ask for, so that nothing short, long, slow or compressed reaches them.
 
-use super::algorithm::{Derivation, Encryption};
 use crate::error::{Error, Result};
+use crate::jwe::algorithm::{Derivation, Encryption};
 use crate::key::base64url;
 use crate::key::members::Members;
-use crate::key::strict;
+use crate::key::strict_json;
 
 /// The least number of PBKDF2 iterations (RFC 7518 section 4.8.1.2).
 pub const LEAST_ITERATIONS: u32 = 1_000;
@@ -114,7 +114,7 @@ fn json(text: &str) -> Result<Parts<'static>> {
 }
 
 fn check_strict(json: &str) -> Result<()> {
-    strict::check(json).map_err(|error| unfit(error.to_string()))
+    strict_json::check(json).map_err(|error| unfit(error.to_string()))
 }
 
 /// The one recipient of the general form, or the document itself in the flattened form.

@@ -1,7 +1,7 @@
 //! The algorithms of JOSE and the keys that each one takes (RFC 7518, 8037, 8812, 9864, 9964).
 
-use super::curve::Curve;
-use super::summary::Header;
+use crate::key::curve::Curve;
+use crate::key::summary::Header;
 
 /// What a key is for: the registered values of `use` (RFC 7517 section 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Members that describe a key without being part of it, given from outside.
 
-use super::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
-use super::members::Members;
 use crate::error::{Error, Result};
+use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
+use crate::key::members::Members;
 
 /// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`; what is `None` or empty is left alone.
 #[derive(Clone, Debug, Default)]

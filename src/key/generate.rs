@@ -2,12 +2,12 @@
 
 mod material;
 
-use super::algorithm::{Algorithm, Takes, Use};
-use super::curve::{CURVES, Curve};
-use super::members::Members;
-use super::rsa::MODULUS_BITS;
-use super::thumbprint::thumbprint;
 use crate::error::{Error, Result};
+use crate::key::algorithm::{Algorithm, Takes, Use};
+use crate::key::curve::{CURVES, Curve};
+use crate::key::members::Members;
+use crate::key::rsa::MODULUS_BITS;
+use crate::key::thumbprint::thumbprint;
 use material::Material;
 
 /// The default RSA modulus in bits.

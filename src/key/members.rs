@@ -3,7 +3,7 @@
 //! Nothing that is not changed on purpose ever changes: unknown members, their order, and
 //! numbers to the last digit survive.
 
-use super::steps;
+use crate::key::step_counter;
 use crate::secret::wipe;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{self, Serialize, SerializeMap as _, Serializer};
@@ -40,7 +40,7 @@ pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 impl<'a> Members<'a> {
     /// Reads one JSON object.
     pub fn parse(json: &'a str) -> Result<Self, Malformed> {
-        steps::count();
+        step_counter::count();
         if !json.trim_start().starts_with('{') {
             return Err(Malformed::NotAnObject);
         }

@@ -1,9 +1,9 @@
 //! ML-DSA (FIPS 204) as JWK (RFC 9964) and in DER (RFC 9881): the private key is a seed, from which
 //! OpenSSL makes the rest.
 
-use super::base64url;
-use super::members::Members;
 use crate::error::{Error, Result};
+use crate::key::base64url;
+use crate::key::members::Members;
 use crate::secret::Secret;
 use openssl::pkey::PKey;
 use openssl::rand::rand_bytes;
@@ -190,7 +190,7 @@ pub(crate) fn of(members: &Members) -> Option<&'static ParameterSet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::format::der;
+    use crate::key::read::der;
 
     /// The key of the seed 00 … 00 (RFC 9964 appendix A.1), by its thumbprint.
     #[test]

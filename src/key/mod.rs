@@ -5,20 +5,23 @@
 pub mod algorithm;
 pub mod attributes;
 pub mod base64url;
+pub mod certificate;
 pub mod check;
 pub mod curve;
-pub mod format;
 pub mod generate;
 pub mod key_type;
 pub mod members;
 pub mod ml_dsa;
+pub mod openssl_key;
 pub mod public;
+pub mod read;
 mod rsa;
-pub mod sound;
-pub mod steps;
-pub mod strict;
+pub mod salvage;
+pub mod step_counter;
+pub mod strict_json;
 pub mod summary;
 pub mod thumbprint;
+pub mod write;
 
 use crate::secret::wipe;
 use members::{Malformed, Members};

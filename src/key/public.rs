@@ -1,11 +1,11 @@
 //! The public form of a key, built from the members that are known to be public.
 
-use super::Key;
-use super::check::{self, Budget};
-use super::format::certificate;
-use super::key_type::{KEY_TYPES, KeyType};
-use super::members::Members;
-use super::summary::{SUCCESSOR, size};
+use crate::key::Key;
+use crate::key::certificate;
+use crate::key::check::{self, Budget};
+use crate::key::key_type::{KEY_TYPES, KeyType};
+use crate::key::members::Members;
+use crate::key::summary::{SUCCESSOR, size};
 use std::collections::HashSet;
 
 /// The members of every kty that are published as they are, with their JSON type.

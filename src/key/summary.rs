@@ -1,15 +1,15 @@
 //! The facts of a key that listings, selection and lifecycle need.
 
-use super::Key;
-use super::algorithm::Algorithm;
-use super::base64url;
-use super::check::{self, Budget};
-use super::key_type::KeyType;
-use super::members::{Members, Text, is_date};
-use super::public::{WITHHELD, holds_secret};
-use super::rsa::bit_length;
-use super::steps;
-use super::thumbprint::thumbprint;
+use crate::key::Key;
+use crate::key::algorithm::Algorithm;
+use crate::key::base64url;
+use crate::key::check::{self, Budget};
+use crate::key::key_type::KeyType;
+use crate::key::members::{Members, Text, is_date};
+use crate::key::public::{WITHHELD, holds_secret};
+use crate::key::rsa::bit_length;
+use crate::key::step_counter;
+use crate::key::thumbprint::thumbprint;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -70,7 +70,7 @@ impl Quick<'_> {
 impl<'a> Header<'a> {
     /// Reads the header of a key; what is missing or of another type is `None`.
     pub fn of(key: &'a Key) -> Header<'a> {
-        steps::count();
+        step_counter::count();
         let seconds = |value: Option<f64>| value.map(|value| value.floor() as i64);
         let text = |value: Option<Text<'a>>| value.map(|text| text.0);
         // An array would be taken for the members in their order.

@@ -1,16 +1,16 @@
 //! JWK thumbprints (RFC 7638, 8037, 9964) and thumbprint URIs (RFC 9278), with SHA-256.
 
-use super::base64url;
-use super::key_type::KeyType;
-use super::members::{Members, quoted};
-use super::steps;
+use crate::key::base64url;
+use crate::key::key_type::KeyType;
+use crate::key::members::{Members, quoted};
+use crate::key::step_counter;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
 /// The SHA-256 thumbprint of a key as base64url, over the texts of its required members as they
 /// stand. `None` where the kty is unknown or a required member is missing or no string.
 pub fn thumbprint(members: &Members) -> Option<String> {
-    steps::count();
+    step_counter::count();
     let key_type = KeyType::named(&members.string("kty")?)?;
     let mut json = String::from("{");
     for (i, name) in key_type.thumbprint.iter().enumerate() {

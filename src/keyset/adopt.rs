@@ -5,21 +5,21 @@
 //! successor. [`Merged`] lists the private keys and signers that a server brings in, so that the
 //! command can ask first.
 
-use super::KeySet;
-use super::index::identity;
-use super::lifecycle::active_keys;
-use super::merge::{KeyName, Merge, Merged, NewSigner, OnConflict};
-use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::certificate;
 use crate::key::check::{Budget, broken_members, findings, is_usable};
-use crate::key::format::certificate;
 use crate::key::key_type::KEY_TYPES;
 use crate::key::members::{Members, same_value};
 use crate::key::public::{
     DESCRIBING, Stripped, has_private_member, holds_secret, is_private, is_protected,
     public_operations_of, strip_private_part,
 };
+use crate::keyset::KeySet;
+use crate::keyset::index::identity;
+use crate::keyset::lifecycle::active_keys;
+use crate::keyset::merge::{KeyName, Merge, Merged, NewSigner, OnConflict};
+use crate::keyset::server_rules::ServerRules;
 use std::collections::HashSet;
 
 /// Where keys come from, which decides what they can change.
@@ -59,7 +59,7 @@ pub enum PrivateParts {
 pub struct Foreign {
     set: KeySet<'static>,
     origin: Origin,
-    storage: Option<Storage>,
+    rules: Option<ServerRules>,
     /// The keys of a publisher whose private part was removed.
     pub stripped: Vec<KeyName>,
     /// The symmetric keys of a publisher, which were left out.
@@ -88,11 +88,11 @@ impl Foreign {
     pub fn of_server(
         set: KeySet<'static>,
         origin: Origin,
-        storage: Storage,
+        rules: ServerRules,
         private: PrivateParts,
     ) -> Foreign {
         let mut foreign = Foreign::new(set, origin).with_private_parts(private);
-        foreign.storage = Some(storage);
+        foreign.rules = Some(rules);
         foreign
     }
 
@@ -111,7 +111,7 @@ impl Foreign {
         Foreign {
             set,
             origin,
-            storage: None,
+            rules: None,
             stripped: Vec::new(),
             symmetric: Vec::new(),
             disowned,
@@ -207,8 +207,8 @@ impl KeySet<'_> {
     pub fn adopt(&mut self, documents: &[Foreign], terms: &Terms) -> Result<Merged> {
         let mut merge = Merge::into_set(self, terms);
         for foreign in documents {
-            let keys = match &foreign.storage {
-                Some(storage) => self.in_local_form(&foreign.set, storage, terms.now),
+            let keys = match &foreign.rules {
+                Some(rules) => self.in_local_form(&foreign.set, rules, terms.now),
                 None => foreign.set.keys.clone(),
             };
             if !foreign.origin.is_server() {

@@ -1,11 +1,11 @@
 //! What makes another set of a set, key by key.
 
-use super::KeySet;
-use super::index::Index;
-use super::merge::KeyName;
 use crate::key::Key;
 use crate::key::members::same_value;
 use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::index::Index;
+use crate::keyset::merge::KeyName;
 use std::collections::BTreeSet;
 
 /// The keys in which two sets differ, by name.

@@ -1,12 +1,12 @@
 //! Every finding of a set: those of its keys, and those of its keys among each other.
 
-use super::KeySet;
-use super::lifecycle::{self, State};
 use crate::key::check::{self, Budget, Finding, Rule, excerpt};
 use crate::key::key_type::KeyType;
 use crate::key::public::has_private_member;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
+use crate::keyset::KeySet;
+use crate::keyset::lifecycle::{self, State};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 

@@ -1,17 +1,17 @@
 //! Prepares a server's set for a comparison: dates that an export leaves out are not a difference.
 
-use super::KeySet;
-use super::push::counterparts;
-use super::storage::Storage;
 use crate::key::Key;
 use crate::key::public::DATES;
+use crate::keyset::KeySet;
+use crate::keyset::push::counterparts;
+use crate::keyset::server_rules::ServerRules;
 
 impl KeySet<'_> {
     /// Returns a server's set in which each key without dates has the dates of the same key in this set,
     /// because an export leaves them out.
-    pub fn dated_like(&self, there: &KeySet, storage: &Storage) -> KeySet<'static> {
+    pub fn dated_like(&self, there: &KeySet, rules: &ServerRules) -> KeySet<'static> {
         let mut dated = there.clone().into_owned();
-        let counterparts = counterparts(self, there, storage);
+        let counterparts = counterparts(self, there, rules);
         for (own, position) in self.keys.iter().zip(counterparts) {
             if let Some(position) = position
                 && let Some(with_dates) = with_dates_of(&there.keys[position], own)
@@ -55,7 +55,7 @@ mod tests {
             key("c", r#","iat":3"#),
         ]);
         let there = KeySet::from(vec![key("b", r#","iat":2"#), key("a", ""), key("d", "")]);
-        let dated = local.dated_like(&there, &Storage::FAITHFUL);
+        let dated = local.dated_like(&there, &ServerRules::FAITHFUL);
         let expected = [
             key("b", r#","iat":2"#),
             key("a", r#","iat":1,"exp":9"#),

@@ -1,11 +1,11 @@
 //! Finds the keys of a set by kid and by identity, and pairs the entries of two sets. Everything is
 //! looked up by hash, so the work grows linearly with the number of keys.
 
-use super::KeySet;
 use crate::key::Key;
-use crate::key::steps;
+use crate::key::step_counter;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
+use crate::keyset::KeySet;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// The positions of a set's keys, by identity.
@@ -57,7 +57,7 @@ impl Index {
     pub fn copies_of(&self, key: &Key) -> Vec<usize> {
         let copies = self.0.get(&identity(key));
         let copies = copies.into_iter().flat_map(|copies| &copies.all);
-        copies.inspect(|_| steps::count()).copied().collect()
+        copies.inspect(|_| step_counter::count()).copied().collect()
     }
 
     /// Returns true if the set has the key, under any kid.

@@ -1,13 +1,13 @@
 //! The state of each key, derived from its dates and a clock (`iat`, `nbf` and `exp`, which
 //! OpenID Federation 1.0 registers for keys; seconds since 1970).
 
-use super::KeySet;
-use super::merge::KeyName;
 use crate::key::Key;
 use crate::key::check::{Budget, findings, is_supported, may_sign, public_findings_of};
 use crate::key::public::is_private;
-use crate::key::steps;
+use crate::key::step_counter;
 use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::merge::KeyName;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -40,7 +40,7 @@ impl State {
 pub(super) type Line<'h> = (Option<&'h str>, &'h str, &'h str);
 
 pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
-    steps::count();
+    step_counter::count();
     match header.alg.as_deref() {
         Some(alg) => (header.effective_use(), alg, ""),
         None => (
@@ -160,7 +160,7 @@ pub(super) fn begin(header: &Header) -> Option<i64> {
 
 /// The order of the keys of a line: the greatest that has begun is active.
 pub(super) fn rank(headers: &[Header], position: usize) -> (Option<i64>, Option<i64>, usize) {
-    steps::count();
+    step_counter::count();
     let header = &headers[position];
     (begin(header), header.iat, position)
 }

@@ -1,15 +1,16 @@
 //! Bringing keys into a set: what is there already is updated, and what conflicts is decided.
 
 mod bring;
+mod existing;
 
-use super::KeySet;
-use super::adopt::{Origin, Terms};
-use super::index::{Apart, Entry, pair};
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::key_type::KeyType;
 use crate::key::public::holds_secret;
 use crate::key::thumbprint::thumbprint;
+use crate::keyset::KeySet;
+use crate::keyset::adopt::{Origin, Terms};
+use crate::keyset::index::{Apart, Entry, pair};
 pub(super) use bring::Merge;
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
 //! The public form of a set: what leaves without `--private`.
 
-use super::KeySet;
 use crate::key::check::Budget;
 use crate::key::members::Members;
 use crate::key::public::{Dates, Unpublishable, public_form};
+use crate::keyset::KeySet;
 
 /// The public keys of a set, and how many keys have no public form.
 #[derive(Default)]

@@ -1,13 +1,13 @@
 //! Prepares a server's keys for a pull, and finds the keys that only one side has.
 
-use super::KeySet;
-use super::index::{Apart, Entry, Index, identity, pair};
-use super::lifecycle;
-use super::storage::Storage;
 use crate::key::Key;
 use crate::key::members::same_value;
 use crate::key::public::{holds_secret, is_key_pair};
 use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::index::{Apart, Entry, Index, identity, pair};
+use crate::keyset::lifecycle;
+use crate::keyset::server_rules::ServerRules;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
@@ -20,27 +20,27 @@ impl KeySet<'_> {
     pub(super) fn in_local_form(
         &self,
         server: &KeySet,
-        storage: &Storage,
+        rules: &ServerRules,
         now: i64,
     ) -> Vec<Key<'static>> {
         let index = Index::of(self);
-        let local = self.kids_there(storage);
+        let local = self.kids_there(rules);
         let keys = server.keys.iter();
         let keys = keys.map(|key| with_local_kid(key, &local));
         let keys: Vec<_> = keys.collect();
-        match storage.order_decides() {
+        match rules.order_decides() {
             true => newest_last(self.with_signer_dated(keys, &index, now)),
             false => keys,
         }
     }
 
     /// The kid of each key here, by what the key is and the kid that it has on a server.
-    fn kids_there(&self, storage: &Storage) -> HashMap<Name, String> {
+    fn kids_there(&self, rules: &ServerRules) -> HashMap<Name, String> {
         let mut kids = HashMap::new();
         for key in &self.keys {
             let header = Header::of(key);
             if let Some(kid) = header.kid {
-                let there = (storage.kid)(&kid, header.kty.as_deref());
+                let there = (rules.kid)(&kid, header.kty.as_deref());
                 let there = kids.entry((identity(key), Some(there)));
                 there.or_insert_with(|| kid.into_owned());
             }

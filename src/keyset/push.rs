@@ -1,27 +1,27 @@
 //! What a push would make of a server's set: worked out beforehand, shown, then sent as it is.
 
 mod counterparts;
+mod selection;
 mod signer;
-mod wanted;
 
-use super::KeySet;
-use super::index::Entry;
-use super::issuer::Issuer;
-use super::lifecycle::{self, State, can_sign};
-use super::merge::KeyName;
-use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::algorithm::Algorithm;
 use crate::key::check::{Budget, findings, may_sign};
 use crate::key::public::{has_private_member, is_key_pair, is_registered};
 use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::index::Entry;
+use crate::keyset::issuer::Issuer;
+use crate::keyset::lifecycle::{self, State, can_sign};
+use crate::keyset::merge::KeyName;
+use crate::keyset::server_rules::ServerRules;
 pub use counterparts::counterpart;
 pub(super) use counterparts::counterparts;
+use selection::{Selection, wanted, with_private_part};
 pub use signer::successors;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
-use wanted::{Wanted, wanted, with_private_part};
 
 /// Which private parts are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub struct Policy<'a> {
 
 /// What a push does with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum KeyChange {
     /// The server does not have it.
     Add,
     /// The server has it with other values for these members.
@@ -100,7 +100,7 @@ pub struct Item {
     /// Whether nothing changes but that the server's copy of the private part goes.
     pub only_strips: bool,
     /// What happens to it.
-    pub fate: Fate,
+    pub change: KeyChange,
 }
 
 /// A key pair that could sign, but has neither `use` nor `alg`.
@@ -143,7 +143,7 @@ pub struct Plan {
 impl Plan {
     /// Whether there is anything to send.
     pub fn changes(&self) -> bool {
-        let is_changed = |item: &Item| item.fate != Fate::Same;
+        let is_changed = |item: &Item| item.change != KeyChange::Same;
         self.new_signer.is_some() || !self.gone.is_empty() || self.items.iter().any(is_changed)
     }
 }
@@ -152,7 +152,7 @@ impl Plan {
 pub fn plan(
     local: &KeySet,
     remote: &KeySet,
-    storage: &Storage,
+    rules: &ServerRules,
     policy: Policy,
     budget: &Budget,
 ) -> Result<Plan> {
@@ -166,26 +166,26 @@ pub fn plan(
     // A key that the server does not accept cannot replace the signer there.
     let is_taken = |i: usize| {
         let members = local.keys[i].members().unwrap_or_default();
-        (storage.refuses)(&members).is_none()
+        (rules.refuses)(&members).is_none()
     };
     let states = lifecycle::states_of(&headers, policy.now, |i| is_good(i) && is_taken(i));
     let mut plan = Plan::default();
     let mut claimed = HashSet::new();
-    let counterparts = counterparts(local, remote, storage);
+    let counterparts = counterparts(local, remote, rules);
     for (position, key) in local.keys.iter().enumerate() {
         let state = match here[position] {
             Some(State::Active) => here[position],
             _ => states[position],
         };
         let there = counterparts[position];
-        match wanted(key, state, storage, policy, budget) {
-            Wanted::Key(wanted) => {
+        match wanted(key, state, rules, policy, budget) {
+            Selection::Key(wanted) => {
                 claimed.extend(there);
                 plan.unmarked
-                    .extend(unmarked(key, state, storage, policy, budget));
-                plan.add(key, wanted, there.map(|i| &remote.keys[i]), storage, budget);
+                    .extend(unmarked(key, state, rules, policy, budget));
+                plan.add(key, wanted, there.map(|i| &remote.keys[i]), rules, budget);
             }
-            Wanted::Expired => {
+            Selection::Expired => {
                 let why = match there {
                     None => "expired",
                     Some(_) if policy.prune != Prune::Nothing => "expired, and taken away there",
@@ -201,12 +201,12 @@ pub fn plan(
                 }
             }
             // What is left out here is not for this push to take away there.
-            Wanted::NotNamed => plan.keep(there, remote, &mut claimed),
-            Wanted::LeftOut(why) => {
+            Selection::NotNamed => plan.keep(there, remote, &mut claimed),
+            Selection::LeftOut(why) => {
                 plan.left_out.push((KeyName::of(key), why));
                 plan.keep(there, remote, &mut claimed);
             }
-            Wanted::Refused(why) => {
+            Selection::Refused(why) => {
                 plan.refused.push((KeyName::of(key), why));
                 plan.keep(there, remote, &mut claimed);
             }
@@ -230,11 +230,11 @@ pub fn plan(
         plan.kept.push(KeyName::of(key));
         plan.set.keys.push(key.clone().into_owned());
     }
-    refuse_shared_kids(&plan.set, storage)?;
-    if storage.order_decides() {
-        let now = storage.signer(remote);
-        plan.put_the_signer_first(local, &states, storage, now, policy);
-        plan.name_the_signer(storage, now);
+    refuse_shared_kids(&plan.set, rules)?;
+    if rules.order_decides() {
+        let now = rules.signer(remote);
+        plan.put_the_signer_first(local, &states, rules, now, policy);
+        plan.name_the_signer(rules, now);
     }
     plan.set.add_members(remote);
     Ok(plan)
@@ -244,16 +244,16 @@ pub fn plan(
 fn unmarked(
     key: &Key,
     state: Option<State>,
-    storage: &Storage,
+    rules: &ServerRules,
     policy: Policy,
     budget: &Budget,
 ) -> Option<Unmarked> {
-    let could_sign = storage.signs() && policy.private == Private::Signing;
+    let could_sign = rules.signs() && policy.private == Private::Signing;
     let is_silent = Header::of(key).effective_use().is_none() && is_key_pair(key);
     let is_one = could_sign && is_silent && state == Some(State::Active);
     (is_one && has_good_secret(key, budget)).then(|| Unmarked {
         name: KeyName::of(key),
-        alg: match storage.issuer {
+        alg: match rules.issuer {
             Some(issuer) => issuer.alg_for(key),
             None => Algorithm::signing_with(&Header::of(key)),
         },
@@ -287,7 +287,7 @@ impl Plan {
         local: &Key,
         wanted: Key<'static>,
         there: Option<&Key>,
-        storage: &Storage,
+        rules: &ServerRules,
         budget: &Budget,
     ) {
         let header = Header::of(local);
@@ -300,11 +300,11 @@ impl Plan {
             Some(there) => with_members_there(wanted, there),
             None => wanted,
         };
-        let fate = match there {
-            None => Fate::Add,
-            Some(there) => match storage.differences(&wanted, there) {
-                members if members.is_empty() => Fate::Same,
-                members => Fate::Change(members),
+        let change = match there {
+            None => KeyChange::Add,
+            Some(there) => match rules.differences(&wanted, there) {
+                members if members.is_empty() => KeyChange::Same,
+                members => KeyChange::Change(members),
             },
         };
         let private = has_private_member(&wanted);
@@ -312,7 +312,7 @@ impl Plan {
         let only_strips = is_stripped
             && there.is_some_and(|there| {
                 let whole = with_members_there(with_private_part(local, budget), there);
-                storage.differences(&whole, there).is_empty()
+                rules.differences(&whole, there).is_empty()
             });
         self.items.push(Item {
             name: KeyName::of(local),
@@ -320,7 +320,7 @@ impl Plan {
             private,
             was_private,
             only_strips,
-            fate,
+            change,
         });
         self.set.keys.push(wanted);
     }
@@ -342,15 +342,15 @@ impl Plan {
 }
 
 /// Refuses a set in which a kid would stand for two keys of the server.
-pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
+pub fn refuse_shared_kids(set: &KeySet, rules: &ServerRules) -> Result<()> {
     let mut kids = HashMap::new();
     for key in &set.keys {
-        let Some(kid) = storage.kid_of(key) else {
+        let Some(kid) = rules.kid_of(key) else {
             continue;
         };
         let name = KeyName::of(key);
         if let Some(other) = kids.insert(kid.clone(), name.clone())
-            && (storage.order_decides() || other.thumbprint != name.thumbprint)
+            && (rules.order_decides() || other.thumbprint != name.thumbprint)
         {
             let [one, other] =
                 [&other, &name].map(|name| name.public_thumbprint().unwrap_or("none"));
@@ -366,12 +366,12 @@ pub fn refuse_shared_kids(set: &KeySet, storage: &Storage) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyset::storage::Signing;
+    use crate::keyset::server_rules::Signing;
 
-    const HYDRA: Storage = Storage {
+    const HYDRA: ServerRules = ServerRules {
         members: Some(&["kty", "kid", "crv", "x", "d", "use", "alg"]),
         signing: Signing::FirstSecret,
-        ..Storage::FAITHFUL
+        ..ServerRules::FAITHFUL
     };
 
     /// A set of Ed25519 key pairs of RFC 8037 and RFC 8032, `letter` for a kid, with more members.

@@ -6,25 +6,25 @@
 //! outgoing key stays published until the last token that it signed has run out. Only keys with
 //! their private part count: the others are not ours to rotate, and are left as they are.
 
+mod algorithm_change;
 mod apply;
-mod calendar;
 mod lines;
-mod moving;
 mod removal;
+mod server_state;
 mod template;
-mod there;
+mod timetable;
 
 pub use apply::Rotated;
+pub use server_state::ServerState;
 pub use template::Template;
-pub use there::There;
 
-use super::KeySet;
-use super::lifecycle::State;
 use crate::error::{Error, Result};
 use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::lifecycle::State;
 use lines::Lines;
+use server_state::ServerSigners;
 use std::collections::{BTreeMap, BTreeSet};
-use there::SigningThere;
 
 /// How far the clocks of those who rotate, sign, publish and verify may be apart, in seconds. It is
 /// added to the publish delay and to the time for which a retired key is kept.
@@ -99,7 +99,7 @@ pub struct Policy<'a> {
     /// The keys that nobody may trust any more, by kid or thumbprint.
     pub compromised: &'a [String],
     /// What the server has of the set that is to be told of it.
-    pub there: Option<There<'a>>,
+    pub there: Option<ServerState<'a>>,
     /// Whether expired and compromised keys stay for now, so that a server can be told of them.
     pub keep_expired: bool,
     /// The time, in seconds since 1970.
@@ -118,7 +118,7 @@ impl Policy<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Successor {
     /// The kid of a key of the set.
-    There(String),
+    ServerState(String),
     /// The position among the new keys.
     New(usize),
 }
@@ -205,7 +205,7 @@ struct Planner<'p, 's> {
     policy: &'p Policy<'p>,
     plan: Plan,
     /// The keys that sign on the server before the next push.
-    signing_there: SigningThere,
+    signing_there: ServerSigners,
     /// When the schedule has something to do for a line next.
     due: Vec<i64>,
 }
@@ -222,9 +222,9 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
     }
     let mut headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let mut plan = Plan::default();
-    let signing_there = policy
-        .there
-        .map(|there| there::allow_for(there, set, &mut headers, &compromised, policy, &mut plan));
+    let signing_there = policy.there.map(|there| {
+        server_state::allow_for(there, set, &mut headers, &compromised, policy, &mut plan)
+    });
     let lines = Lines::of(set, headers, compromised, policy.now);
     lines.check(policy)?;
     let mut planner = Planner {
@@ -301,8 +301,7 @@ impl Planner<'_, '_> {
     /// Names the successor of a key in another line.
     fn succeed(&mut self, position: usize, successor: &Successor) {
         let header = &self.lines.headers[position];
-        let is =
-            |kid: Option<&str>| matches!(successor, Successor::There(there) if kid == Some(there));
+        let is = |kid: Option<&str>| matches!(successor, Successor::ServerState(there) if kid == Some(there));
         if is(header.kid.as_deref()) {
             // Nobody follows himself: the way leads back to where it came from.
             self.plan.successors.insert(position, None);

@@ -1,12 +1,12 @@
 //! Finding keys: by kid, by thumbprint, by the beginning of a kid, by what they are.
 
-use super::KeySet;
-use super::lifecycle::{self, State};
-use super::merge::KeyName;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
+use crate::keyset::KeySet;
+use crate::keyset::lifecycle::{self, State};
+use crate::keyset::merge::KeyName;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The shortest beginning of a kid that stands for it, in characters.

@@ -1,9 +1,9 @@
 //! When each key of a set is published, signs and is retired, and the window of time that shows
 //! it. Times are in seconds since 1970.
 
-mod lives;
+mod lifetimes;
 
-pub use lives::lives;
+pub use lifetimes::lives;
 
 /// What a key is there for during a part of its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

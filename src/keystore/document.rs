@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::files::kept::Kept;
 use crate::jwe::{self, DerivedKeys, Envelope};
 use crate::keyset::KeySet;
-use crate::keyset::sealed::{self, PUBLIC_PART};
+use crate::keyset::public_header::{self, PUBLIC_PART};
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 
@@ -96,7 +96,7 @@ impl Document {
     /// The set, borrowing from the text.
     pub fn parse(&self) -> Result<KeySet<'_>> {
         if self.is_public_part {
-            let part = sealed::parse(self.text.expose());
+            let part = public_header::parse(self.text.expose());
             return part.ok_or_else(|| Error::invalid("no public part").about(self.path.display()));
         }
         KeySet::parse(self.text.expose()).map_err(|error| error.about(self.path.display()))
@@ -114,7 +114,7 @@ impl Encrypted {
     pub fn public_part(&self) -> Option<Document> {
         let header = self.envelope.header();
         let part = header.raw(PUBLIC_PART)?;
-        sealed::parse(part)?;
+        public_header::parse(part)?;
         Some(Document {
             text: Secret::new(part.to_owned()),
             is_public_part: true,
@@ -142,7 +142,7 @@ impl Encrypted {
             path: self.path.clone(),
         };
         if let Some(public) = self.public_part()
-            && !sealed::is_public_part(&public.parse()?, &document.parse()?)
+            && !public_header::is_public_part(&public.parse()?, &document.parse()?)
         {
             return Err(damaged());
         }

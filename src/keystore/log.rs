@@ -4,10 +4,10 @@
 //! Lines are added and never changed. It holds names and never a secret. It is not flushed: a
 //! crash of the machine may cost it the last lines, and tear one.
 
-use super::Keystore;
 use crate::error::Result;
 use crate::files::kept::Links;
 use crate::files::{self, kept};
+use crate::keystore::Keystore;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};

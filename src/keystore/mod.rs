@@ -16,11 +16,12 @@ pub use schedules::Schedules;
 use crate::error::{Error, Kind, Result};
 use crate::files::kept::Links;
 use crate::files::lock::Lock;
-use crate::files::place::{self, Fault};
+use crate::files::ownership::{self, Fault};
 use crate::files::{self, Access, Existing, kept, lock};
 use crate::jwe::{self, DerivedKeys};
 use crate::key::public::holds_secret;
-use crate::keyset::{KeySet, MOST_KEYS, sealed};
+use crate::keyset::public_header;
+use crate::keyset::{KeySet, MOST_KEYS};
 use crate::secret::Secret;
 use document::OWN_LIMIT;
 use std::cell::RefCell;
@@ -285,12 +286,12 @@ impl Keystore {
     }
 
     fn refuse_foreign(&self) -> Result<()> {
-        place::refuse_foreign(&self.directory, "choose another keystore with --store DIR")
+        ownership::refuse_foreign(&self.directory, "choose another keystore with --store DIR")
     }
 
     /// Returns why the directory is not safe for private keys; `None` if it is.
     pub fn fault(&self) -> Option<Fault> {
-        place::fault(&self.directory)
+        ownership::fault(&self.directory)
     }
 
     /// Writes a set, encrypted where there is a passphrase and a number of iterations.
@@ -328,7 +329,7 @@ impl Keystore {
                     content.expose().as_bytes(),
                     passphrase,
                     iterations,
-                    &sealed::header(set),
+                    &public_header::header(set),
                     &mut self.derived.borrow_mut(),
                 )?;
                 (Secret::new(sealed), ENCRYPTED)

@@ -1,7 +1,7 @@
 //! A set becomes encrypted, gets another passphrase, or becomes plain again.
 
-use super::{Document, Keystore, Protection, SetName, Stored, protected_meanwhile};
 use crate::error::Result;
+use crate::keystore::{Document, Keystore, Protection, SetName, Stored, protected_meanwhile};
 use crate::secret::Secret;
 
 impl Keystore {

@@ -1,11 +1,11 @@
 //! The schedules that rotations keep with their sets: one file beside the sets, which no reader of a
 //! set sees.
 
-use super::{Keystore, SetName, TEMPORARY};
 use crate::error::{Error, Result};
 use crate::files::kept::Links;
 use crate::files::{self, Access, Existing, kept};
-use crate::key::strict;
+use crate::key::strict_json;
+use crate::keystore::{Keystore, SetName, TEMPORARY};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ impl Keystore {
             .hint("correct the file, or remove it and run `jwks rotate SET --save` for each set")
         };
         let text = std::str::from_utf8(&kept.octets).map_err(|error| damaged(error.to_string()))?;
-        strict::check(text).map_err(|error| damaged(error.to_string()))?;
+        strict_json::check(text).map_err(|error| damaged(error.to_string()))?;
         serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
     }
 

@@ -1,10 +1,10 @@
 //! What is kept of a named server: where it is and where its token comes from, never the token.
 
-use super::http::Trust;
-use super::kind::url::URL;
-use super::kind::{Auth, KINDS, Kind};
-use super::place::{Place, sounds_secret};
 use crate::error::{Error, Result};
+use crate::remote::http::Trust;
+use crate::remote::kind::url::URL;
+use crate::remote::kind::{Auth, KINDS, Kind};
+use crate::remote::location::{Location, sounds_secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ pub struct Entry {
     pub kind: String,
     /// The settings that say where it is.
     #[serde(flatten)]
-    pub place: Place,
+    pub location: Location,
     /// The environment variable that holds the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_env: Option<String>,
@@ -62,19 +62,19 @@ impl Entry {
 
     /// The address that all paths of the server are below.
     pub fn base(&self) -> Result<Url> {
-        (self.kind()?.base)(&self.place)
+        (self.kind()?.base)(&self.location)
     }
 
     /// Returns true if the token is the whole address, such as a presigned one.
     pub fn has_secret_address(&self) -> bool {
-        self.kind == URL.name && self.place.url.as_deref() == Some(TOKEN)
+        self.kind == URL.name && self.location.url.as_deref() == Some(TOKEN)
     }
 
     /// Refuses what does not fit together, and what would put a secret into the entry.
     pub fn check(&self) -> Result<()> {
         check_name(&self.name)?;
         let kind = self.kind()?;
-        for (setting, _) in self.place.settings() {
+        for (setting, _) in self.location.settings() {
             if !kind.settings.contains(&setting) {
                 return Err(Error::usage(format!("{} takes no {setting}", kind.name))
                     .hint(format!("{} takes {}", kind.name, kind.settings.join(", "))));

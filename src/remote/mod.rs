@@ -7,9 +7,9 @@
 pub mod entry;
 pub mod http;
 pub mod kind;
-pub mod place;
+pub mod location;
+mod read_back;
 pub mod registry;
-mod settle;
 pub mod token;
 
 use crate::error::{Error, Reason, Result};
@@ -17,13 +17,13 @@ use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;
-use crate::keyset::storage::Storage;
+use crate::keyset::server_rules::ServerRules;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
 use http::{Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
 use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
-use place::{Place, parse_secret_address};
-use settle::Difference;
+use location::{Location, parse_secret_address};
+use read_back::Difference;
 use token::Token;
 
 /// A server that can be asked.
@@ -43,13 +43,13 @@ pub struct Remote {
 
 /// The entry that an address in place of a name stands for.
 pub fn entry_of_address(address: &str) -> Result<Entry> {
-    let url = place::parse_address(address)?;
+    let url = location::parse_address(address)?;
     Ok(Entry {
         name: http::show(&url),
         kind: "url".into(),
-        place: Place {
+        location: Location {
             url: Some(url.into()),
-            ..Place::default()
+            ..Location::default()
         },
         ..Entry::default()
     })
@@ -87,7 +87,7 @@ impl Remote {
             name: entry.name.clone(),
             kind,
             address,
-            server: (kind.open)(client, &entry.place, secret.filter(|_| !is_placed)),
+            server: (kind.open)(client, &entry.location, secret.filter(|_| !is_placed)),
             token_source: token.map(|token| token.source),
             notify,
             watch,
@@ -101,8 +101,8 @@ impl Remote {
 
     /// Returns how this server stores keys. Asks the server for its version if these sets have members
     /// that not every version keeps.
-    pub fn storage(&self, sets: &[&KeySet]) -> Storage {
-        self.server.storage(sets).unwrap_or(self.kind.storage)
+    pub fn rules(&self, sets: &[&KeySet]) -> ServerRules {
+        self.server.rules(sets).unwrap_or(self.kind.rules)
     }
 
     /// The names of its sets.
@@ -190,11 +190,11 @@ impl Remote {
     pub fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         self.kind.require(Operation::SetKey)?;
         let mut after = before.with(key);
-        if self.kind.storage.order_decides() {
+        if self.kind.rules.order_decides() {
             // A key that is put by itself becomes the newest, and the newest comes first.
             after.keys.retain(|other| other != key);
             after.keys.insert(0, key.clone().into_owned());
-            self.kind.storage.put_a_pair_first(&mut after);
+            self.kind.rules.put_a_pair_first(&mut after);
         }
         self.write(set, before, &after, || {
             self.server.put_key(set, before, key)
@@ -213,7 +213,7 @@ impl Remote {
     pub fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         self.kind.require(Operation::DeleteKey)?;
         let mut after = before.without(keys);
-        self.kind.storage.put_a_pair_first(&mut after);
+        self.kind.rules.put_a_pair_first(&mut after);
         self.write(set, before, &after, || {
             self.server.delete_keys(set, before, keys)
         })
@@ -330,7 +330,7 @@ fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -
         headers.push((name.to_owned(), Secret::new(value)));
     }
     let (base, privacy) = match (entry.has_secret_address(), token) {
-        (false, _) => ((kind.base)(&entry.place)?, Privacy::Shown),
+        (false, _) => ((kind.base)(&entry.location)?, Privacy::Shown),
         (true, Some(token)) => (parse_secret_address(&token.secret)?, Privacy::Secret),
         (true, None) => return Err(token::missing(entry, kind)),
     };

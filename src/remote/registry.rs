@@ -1,11 +1,12 @@
 //! The named remotes: `remotes.json` in the configuration directory, written as a set is.
 
-use super::entry::Entry;
-use super::kind::KINDS;
 use crate::error::{Error, Result};
 use crate::files::kept::Links;
 use crate::files::lock::Lock;
-use crate::files::{self, Access, Existing, kept, place};
+use crate::files::ownership;
+use crate::files::{self, Access, Existing, kept};
+use crate::remote::entry::Entry;
+use crate::remote::kind::KINDS;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -85,7 +86,7 @@ impl Registry {
     /// is run for a token and where the token is sent.
     pub fn find(&self, name: &str) -> Result<Entry> {
         if let Some(directory) = &self.directory {
-            place::refuse_foreign(directory, OTHERWISE)?;
+            ownership::refuse_foreign(directory, OTHERWISE)?;
         }
         let entries = self.entries()?;
         let found = entries.iter().find(|entry| entry.name == name);
@@ -133,7 +134,7 @@ impl Registry {
 
     fn change(&self, change: impl FnOnce(&mut Vec<Entry>) -> Result<()>) -> Result<()> {
         let directory = self.directory()?;
-        place::refuse_foreign(directory, OTHERWISE)?;
+        ownership::refuse_foreign(directory, OTHERWISE)?;
         files::create_private_directory(directory)?;
         let _lock = Lock::take(directory, self.lock_wait)?;
         let path = directory.join(FILE);

@@ -1,10 +1,10 @@
 //! Where tokens come from: the environment, a file, a command. Never an argument, never an entry.
 
-use super::entry::Entry;
-use super::http::{Event, Notify};
-use super::kind::Kind;
 use crate::credential;
 use crate::error::{Error, Result};
+use crate::remote::entry::Entry;
+use crate::remote::http::{Event, Notify};
+use crate::remote::kind::Kind;
 use crate::secret::Secret;
 use std::path::Path;
 use zeroize::Zeroize as _;

@@ -1,10 +1,8 @@
 //! `jwks create --remote`: the server generates a key and keeps it.
 
-use super::{CreateArgs, KidFrom, report};
-use crate::commands::record::Record;
-use crate::commands::report::Whose;
-use crate::commands::server::set_name;
-use crate::commands::signer::check_generated;
+use crate::commands::create::{CreateArgs, KidFrom, report};
+use crate::commands::shared::server::set_name;
+use crate::commands::shared::signing_check::check_generated;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -13,6 +11,8 @@ use crate::keyset::import::check_kid;
 use crate::keystore::log::Verb;
 use crate::remote::Remote;
 use crate::remote::kind::{Generate, Operation};
+use crate::report::log_entry::Record;
+use crate::report::names::SetLabel;
 
 /// Has a server generate a key.
 pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
@@ -44,7 +44,7 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
         Some(_) => Verb::Added,
         None => Verb::Created,
     };
-    Record::of(ctx, Whose::there(&set, &server.name))
+    Record::of(ctx, SetLabel::remote(&set, &server.name))
         .keys(verb, &made.keys)
         .append();
     let name = server.kind.name;
@@ -55,7 +55,7 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
             ctx.out.warn(warning);
         }
     }
-    if server.kind.storage.order_decides() && made.keys.iter().any(is_key_pair) {
+    if server.kind.rules.order_decides() && made.keys.iter().any(is_key_pair) {
         ctx.out.status(format!(
             "{name} signs with the new key from now on, where it signs with this set"
         ));

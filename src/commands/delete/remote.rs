@@ -1,16 +1,18 @@
 //! `jwks delete --remote`: keys of a server's set, or the whole set.
 
-use super::{DeleteArgs, chosen, describe, finish, report, sign, signing_instead};
-use crate::commands::report::{Whose, count};
-use crate::commands::server::{name_there, set_name};
-use crate::commands::signer::{Change, Keyless, Source};
+use crate::commands::delete::{
+    DeleteArgs, chosen, describe, finish, report, sign, signing_instead,
+};
+use crate::commands::shared::server::{name_there, set_name};
+use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Kind, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
-use crate::keyset::takeover::succession;
+use crate::keyset::succession::succession;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
+use crate::report::names::{SetLabel, count};
 
 /// Deletes keys of a server's set, or the set. Servers say nothing of what was not there, so that a
 /// look comes first.
@@ -21,14 +23,14 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
         false => Operation::DeleteKey,
     })?;
     let name = &set_name(server, Some(&args.set), None)?;
-    let whose = Whose::there(name, &server.name);
+    let whose = SetLabel::remote(name, &server.name);
     let set = match server.load(name, Form::Private) {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
             return report(ctx, whose, Vec::new(), &[], false);
         }
         set => set?,
     };
-    let states = server.kind.storage.states(&set, ctx.now);
+    let states = server.kind.rules.states(&set, ctx.now);
     let wanted = args.kids.iter();
     let kids: Vec<_> = wanted.map(|kid| name_there(server, &set, kid)).collect();
     let positions = chosen(args, &kids, name, &set, &states)?;
@@ -37,7 +39,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     if positions.is_empty() && is_nothing {
         return report(ctx, whose, Vec::new(), &[], false);
     }
-    let states_of = |set: &KeySet| server.kind.storage.states(set, ctx.now);
+    let states_of = |set: &KeySet| server.kind.rules.states(set, ctx.now);
     let signing = signing_instead(args, name, &succession(&set, &positions, states_of))?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
     let change = Change {

@@ -1,31 +1,26 @@
 //! Certificates out: self-signed ones, and PKCS#12, which has them beside the key.
 
-use super::ExportArgs;
-use super::content::check_private;
+use crate::commands::export::ExportArgs;
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::format::certificate::Certificate;
-use crate::key::format::self_signed::can_sign;
-use crate::key::format::write;
+use crate::key::certificate::Certificate;
 use crate::key::members::Members;
+use crate::key::write;
+use crate::key::write::self_signed::can_sign;
 use crate::keystore::SetName;
 use crate::secret::Secret;
 
-/// Self-signed certificates for keys, as PEM.
+/// Self-signed certificates for usable private keys, as PEM.
 pub(super) fn certificates<'k>(
     ctx: &Context,
     args: &ExportArgs,
     name: &SetName,
-    keys: impl Iterator<Item = &'k Key<'k>>,
+    keys: &[&'k Key<'k>],
 ) -> Result<Secret<Vec<u8>>> {
     let maker = args.certificate.maker(ctx, name.as_str())?;
     let mut pem = String::new();
     for key in keys {
-        check_private(key, &ctx.checks).map_err(|error| match error.kind() {
-            Kind::Refused => error.hint("a certificate is signed with the private key"),
-            _ => error,
-        })?;
         let members = key.members().unwrap_or_default();
         let kid = members.string("kid").unwrap_or_default();
         maker.warn_of_days(ctx, &members);

@@ -1,19 +1,19 @@
 //! What an export holds: the public form of keys, or the keys themselves, in the form asked for.
 
-use super::{ExportArgs, To, certified, deployment, unexpired};
-use crate::commands::report::note_left_out;
+use crate::commands::export::{ExportArgs, To, certified, deployment, unexpired};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::jwe::{self, DerivedKeys};
 use crate::key::Key;
 use crate::key::check::{self, Budget};
-use crate::key::format::write::{self, Document, openssh};
 use crate::key::members::Members;
 use crate::key::public::{Dates, holds_secret, public_form};
+use crate::key::write::{self, Document, openssh};
 use crate::keyset::KeySet;
 use crate::keyset::merge::KeyName;
 use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
+use crate::report::names::note_left_out;
 use crate::secret::Secret;
 
 /// The public keys in the form of the export.
@@ -59,7 +59,14 @@ pub(super) fn public_content(
         To::X509 => {
             let keys = positions.iter().map(|i| &set.keys[*i]);
             let keys = keys.filter(|key| public_form(key, Dates::Drop, &ctx.checks).is_ok());
-            certified::certificates(ctx, args, name, keys)
+            let keys: Vec<_> = keys.collect();
+            for key in &keys {
+                check_private(key, &ctx.checks).map_err(|error| match error.kind() {
+                    Kind::Refused => error.hint("a certificate is signed with the private key"),
+                    _ => error,
+                })?;
+            }
+            certified::certificates(ctx, args, name, &keys)
         }
         To::Sec1 | To::Sec1Der | To::Pkcs12 | To::Jwe => {
             let to = args.to.name();
@@ -192,7 +199,7 @@ fn comment(name: &SetName, key: &Members) -> String {
 }
 
 /// Refuses a key that cannot be written as a private key of another form.
-pub(super) fn check_private(key: &Key, budget: &Budget) -> Result<()> {
+fn check_private(key: &Key, budget: &Budget) -> Result<()> {
     let name = KeyName::of(key);
     let name = name.handle().unwrap_or("without a kid");
     let findings = check::findings(key, budget);

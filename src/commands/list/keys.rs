@@ -1,8 +1,6 @@
 //! The keys of one set, as a table, as JSON or by name.
 
-use super::super::report::plain_handle;
-use super::super::time;
-use super::Format;
+use crate::commands::list::Format;
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::check::Budget;
@@ -10,6 +8,8 @@ use crate::key::summary::Summary;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
 use crate::output::{Narrow, Tone};
+use crate::report::names::plain_handle;
+use crate::time;
 use serde::Serialize;
 
 #[derive(Serialize)]

@@ -1,13 +1,14 @@
 //! What a timeline shows, whatever it is drawn on.
 
-use super::super::report::count;
-use super::keys::{Listing, NO_STATE, state_cell};
+use crate::commands::list::keys::{Listing, NO_STATE, state_cell};
 use crate::error::{Error, Result};
 use crate::key::check::Budget;
 use crate::key::summary::Header;
 use crate::keyset::lifecycle::can_sign;
-use crate::keyset::timeline::{Phase, Stretch, Window, lives};
+use crate::keyset::timeline::lives;
+use crate::keyset::timeline::{Phase, Stretch, Window};
 use crate::output::Tone;
+use crate::report::names::count;
 use serde_json::{Value, json};
 
 /// The most keys that are drawn; nobody reads a longer picture.

@@ -1,9 +1,7 @@
 //! The sets of the keystore or of a server, as a table or as JSON.
 
-use super::super::report::count;
-use super::super::rotate::next_rotation;
-use super::super::time;
-use super::Format;
+use crate::args::schedule::next_rotation;
+use crate::commands::list::Format;
 use crate::context::Context;
 use crate::error::{Error, Kind, Reason, Result};
 use crate::key::summary::Header;
@@ -12,6 +10,8 @@ use crate::keystore::{Schedules, SetName, Stored};
 use crate::output::{Narrow, Tone};
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Listed};
+use crate::report::names::count;
+use crate::time;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -186,7 +186,7 @@ pub(super) fn list_remote_sets(ctx: &Context, remote: &Remote, format: Format) -
     for name in &names {
         let set = remote.load(name, Form::Private)?;
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-        let states = remote.kind.storage.states(&set, ctx.now);
+        let states = remote.kind.rules.states(&set, ctx.now);
         rows.push(row_of(name, &headers, &states, ctx.now));
     }
     print_sets(ctx, &rows, format)

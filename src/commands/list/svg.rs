@@ -1,15 +1,15 @@
 //! The timeline as an SVG for a document: self-contained, and in colours that are read on a white
 //! ground and on a black one.
 
-use super::super::export::{refuse_in_keystore, temporary_name};
-use super::super::time;
-use super::axis::ticks;
-use super::picture::{Picture, Row};
+use crate::commands::list::picture::{Picture, Row};
+use crate::commands::list::time_axis::ticks;
+use crate::commands::shared::published_file::{refuse_in_keystore, temporary_name};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::files::{self, Access, Existing};
 use crate::keyset::timeline::{Phase, Stretch, Window};
 use crate::output::{escape, fit};
+use crate::time;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The timeline as lines of text: a row for each key, read by its characters, with colours or not.
 
-use super::axis::ticks;
-use super::picture::{Picture, Row};
+use crate::commands::list::picture::{Picture, Row};
+use crate::commands::list::time_axis::ticks;
 use crate::context::Context;
 use crate::error::Result;
 use crate::keyset::timeline::{Phase, Stretch, Window};

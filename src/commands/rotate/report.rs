@@ -1,8 +1,6 @@
 //! What a rotation tells: a line for each change, or one JSON document for all sets.
 
-use super::super::push;
-use super::super::report::count;
-use super::super::time;
+use crate::commands::shared::push_report;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -12,6 +10,8 @@ use crate::keyset::lifecycle::line_name;
 use crate::keyset::merge::KeyName;
 use crate::keyset::rotate::{Plan, Policy, Rotated};
 use crate::keystore::SetName;
+use crate::report::names::count;
+use crate::time;
 use serde::Serialize;
 
 /// What became of one set.
@@ -32,7 +32,7 @@ pub(super) struct Report {
     pub(super) next_change: Option<i64>,
     /// What the server got.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pushed: Option<push::Report>,
+    pub(super) pushed: Option<push_report::Report>,
     /// What would be done, where this is a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     planned: Option<Vec<Step>>,
@@ -239,7 +239,10 @@ pub(super) fn finish(ctx: &Context, reports: &[Report], is_all: bool) -> Result<
         return ctx.out.json(&serde_json::json!({ "sets": reports }));
     }
     let is_idle = |report: &&Report| {
-        let was_sent = report.pushed.as_ref().is_some_and(push::Report::changes);
+        let was_sent = report
+            .pushed
+            .as_ref()
+            .is_some_and(push_report::Report::changes);
         !report.changed && !report.due && !was_sent && report.error.is_none()
     };
     let idle: Vec<_> = reports.iter().filter(is_idle).collect();

@@ -1,20 +1,24 @@
 //! The server that a rotation is sent to: what it has of the set before, and what it gets.
 
-use super::super::push::{self, handles, line, record, signer_in_words, warn_of_unsent};
-use super::super::report::Whose;
-use super::super::server::{set_name, split_name, until_written};
-use super::super::signer::{Change, Keyless, Source};
-use super::report::Report;
-use super::{RotateArgs, ScheduleArgs};
+use crate::args::connection::split_name;
+use crate::args::schedule::ScheduleArgs;
+use crate::commands::rotate::RotateArgs;
+use crate::commands::rotate::report::Report;
+use crate::commands::shared::push_report::{
+    self, handles, line, record, signer_in_words, warn_of_unsent,
+};
+use crate::commands::shared::server::{set_name, until_written};
+use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
 use crate::keyset::merge::KeyName;
-use crate::keyset::push::{Ed25519, Fate, Plan, Policy, Private, Prune, plan, successors};
-use crate::keyset::rotate::There;
+use crate::keyset::push::{Ed25519, KeyChange, Plan, Policy, Private, Prune, plan, successors};
+use crate::keyset::rotate::ServerState;
 use crate::keystore::SetName;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
+use crate::report::names::SetLabel;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -101,11 +105,11 @@ fn find(remote: &Remote, name: &str) -> Result<Found> {
 
 impl Server {
     /// What a rotation has to know of it; `None` where it could not be reached.
-    pub(super) fn there(&self) -> Option<There<'_>> {
+    pub(super) fn there(&self) -> Option<ServerState<'_>> {
         let found = self.found.as_ref().ok()?;
-        Some(There {
+        Some(ServerState {
             set: &found.set,
-            storage: &self.remote.kind.storage,
+            rules: &self.remote.kind.rules,
             named: &found.named,
         })
     }
@@ -120,13 +124,13 @@ impl Server {
             only: &[],
             prune: Prune::Expired,
             ed25519: self.ed25519,
-            issuer: self.remote.kind.storage.issuer_of(&self.name),
+            issuer: self.remote.kind.rules.issuer_of(&self.name),
             now: ctx.now,
         };
         let mut plan = plan(
             local,
             &found.set,
-            &self.remote.storage(&[local, &found.set]),
+            &self.remote.rules(&[local, &found.set]),
             policy,
             &ctx.checks,
         )?;
@@ -163,7 +167,7 @@ impl Server {
                 "{target}: its settings would name {new} instead of {old}"
             ));
         }
-        report.pushed = Some(push::Report::of(
+        report.pushed = Some(push_report::Report::of(
             &plan,
             &self.remote,
             name,
@@ -244,7 +248,7 @@ impl Server {
             let target = self.target();
             self.remote
                 .put_set_and_name(&self.name, &found.set, &plan.set, &kids)?;
-            record(ctx, Whose::there(name.as_str(), &target), &plan);
+            record(ctx, SetLabel::remote(name.as_str(), &target), &plan);
             self.tell(ctx, &plan, "has");
             for (old, new) in &kids {
                 ctx.out.status(format!(
@@ -255,7 +259,7 @@ impl Server {
         let signer = plan.new_signer.as_ref().and_then(KeyName::handle);
         let named = kids.iter().map(|(_, new)| new.as_str());
         report.signs_there(signer.into_iter().chain(named));
-        report.pushed = Some(push::Report::of(
+        report.pushed = Some(push_report::Report::of(
             &plan,
             &self.remote,
             name,
@@ -268,7 +272,11 @@ impl Server {
     /// A line for each key that is another there.
     fn tell(&self, ctx: &Context, plan: &Plan, verb: &str) {
         let target = self.target();
-        for item in plan.items.iter().filter(|item| item.fate != Fate::Same) {
+        for item in plan
+            .items
+            .iter()
+            .filter(|item| item.change != KeyChange::Same)
+        {
             ctx.out.status(format!("{target} {verb} {}", line(item)));
         }
         for kid in handles(&plan.gone) {

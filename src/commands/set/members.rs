@@ -1,7 +1,6 @@
 //! `jwks set` without a FILE: members of the set's own keys.
 
-use super::SetArgs;
-use crate::commands::report::describe;
+use crate::commands::set::SetArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -9,6 +8,7 @@ use crate::key::attributes::Attributes;
 use crate::key::check::new_fault;
 use crate::keyset::merge::{KeyName, Merged};
 use crate::keystore::{IfMissing, SetName};
+use crate::report::names::describe;
 
 /// Changes members of the set's own keys.
 pub fn change(

@@ -1,11 +1,9 @@
 //! `jwks set --remote`: own keys into a server's set.
 
-use super::source::{read_documents, read_keys};
-use super::{SetArgs, report};
-use crate::commands::record::Record;
-use crate::commands::report::{Whose, count, list_names, loss_in_words};
-use crate::commands::server::{set_name, until_written};
-use crate::commands::signer::{self, Keyless, Source};
+use crate::commands::set::source::{read_documents, read_keys};
+use crate::commands::set::{SetArgs, report};
+use crate::commands::shared::server::{set_name, until_written};
+use crate::commands::shared::signing_check::{self, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -17,9 +15,11 @@ use crate::keyset::KeySet;
 use crate::keyset::index::{Index, identity};
 use crate::keyset::merge::{KeyName, Merged};
 use crate::keyset::push::refuse_shared_kids;
-use crate::keyset::storage::Signing;
+use crate::keyset::server_rules::Signing;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
+use crate::report::log_entry::Record;
+use crate::report::names::{SetLabel, count, list_names, loss_in_words};
 use std::collections::HashSet;
 
 /// Puts keys into a server's set: one by itself, several or a whole set in one step.
@@ -57,15 +57,15 @@ fn write(
         true => replacement(&before, given),
         false => addition(args, server, &before, given.clone())?,
     };
-    server.kind.storage.put_a_pair_first(&mut change.after);
+    server.kind.rules.put_a_pair_first(&mut change.after);
     if change.merged.added.is_empty()
         && change.merged.updated.is_empty()
         && change.merged.replaced.is_empty()
     {
-        return report(ctx, Whose::there(name, &server.name), &change.merged);
+        return report(ctx, SetLabel::remote(name, &server.name), &change.merged);
     }
-    refuse_shared_kids(&change.after, &server.kind.storage)?;
-    let judged = signer::Change {
+    refuse_shared_kids(&change.after, &server.kind.rules)?;
+    let judged = signing_check::Change {
         server,
         set: name,
         before: &before,
@@ -85,13 +85,13 @@ fn write(
         Some(key) => server.put_key(name, &before, key)?,
         None => server.put_set(name, &before, &change.after)?,
     }
-    let whose = Whose::there(name, &server.name);
-    let storage = server.storage(&[&before, &change.after]);
+    let whose = SetLabel::remote(name, &server.name);
+    let rules = server.rules(&[&before, &change.after]);
     let changes = before.changes_to(&change.after, |there, sent| {
-        storage.differences(sent, there).is_empty()
+        rules.differences(sent, there).is_empty()
     });
     Record::of(ctx, whose).changes(&changes).append();
-    let signer = server.kind.storage.signer(&change.after).map(KeyName::of);
+    let signer = server.kind.rules.signer(&change.after).map(KeyName::of);
     if let Some(kid) = signer.as_ref().and_then(KeyName::handle) {
         ctx.out
             .status(format!("{} signs with {kid}", server.kind.name));
@@ -109,18 +109,18 @@ struct Change {
 
 /// Gives the keys the kids that they have on the server, and refuses those that it does not take.
 fn refuse_unfit(server: &Remote, given: &mut KeySet) -> Result<()> {
-    let storage = &server.kind.storage;
+    let rules = &server.kind.rules;
     for key in &mut given.keys {
         let Ok(members) = key.members().map(Members::into_owned) else {
             continue;
         };
         let kid = members.string("kid");
-        let kid = kid.map(|kid| (storage.kid)(&kid, members.string("kty").as_deref()));
+        let kid = kid.map(|kid| (rules.kid)(&kid, members.string("kty").as_deref()));
         let members = match kid {
             Some(kid) => members.with_kid(&kid),
             None => members,
         };
-        if let Some(why) = (storage.refuses)(&members) {
+        if let Some(why) = (rules.refuses)(&members) {
             let name = KeyName::of(key);
             let name = name.handle().unwrap_or("without a kid");
             return Err(Error::invalid(format!(
@@ -168,13 +168,13 @@ fn addition(
         .iter()
         .find(|key| !known.contains(key.json()))
         .cloned();
-    if server.kind.storage.order_decides() {
+    if server.kind.rules.order_decides() {
         // The newest key comes first, as it does when one is put alone.
         after.keys.rotate_right(new);
         after.keys[..new].reverse();
     }
     // A public key that is put by itself would be the first key, and on some servers no key would sign.
-    let is_safe = |key: &Key| is_key_pair(key) || server.kind.storage.signing != Signing::FirstPair;
+    let is_safe = |key: &Key| is_key_pair(key) || server.kind.rules.signing != Signing::FirstPair;
     Ok(Change {
         after,
         // Putting a key that is there anew would make it the newest.
@@ -228,10 +228,10 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
 /// Says which key signs after a change, if that changes. The same key under another kid counts as
 /// another key, because tokens carry the kid.
 fn signer_in_words(server: &Remote, before: &KeySet, after: &KeySet) -> Option<String> {
-    let storage = &server.kind.storage;
-    let (now, then) = (storage.signer(before), storage.signer(after));
-    let then = storage.name(then?);
-    let now = now.map(|key| storage.name(key));
+    let rules = &server.kind.rules;
+    let (now, then) = (rules.signer(before), rules.signer(after));
+    let then = rules.name(then?);
+    let now = now.map(|key| rules.name(key));
     if now.as_ref() == Some(&then) {
         return None;
     }

@@ -1,22 +1,22 @@
 //! What `jwks set` is given: documents, and the keys in them, checked.
 
-use super::SetArgs;
-use crate::commands::adoption::warn_of_losses;
-use crate::commands::input;
-use crate::commands::report::{count, describe, warn_left_out};
+use crate::commands::set::SetArgs;
+use crate::commands::shared::adoption::warn_of_losses;
 use crate::context::Context;
 use crate::credential::{STANDARD_INPUT, only_once};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
 use crate::key::check::{Breaks, Severity};
-use crate::key::sound::{Sound, sound};
+use crate::key::salvage::{Sound, sound};
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form, Imported};
 use crate::remote::is_address;
+use crate::report::names::{count, describe, warn_left_out};
 use crate::secret::Secret;
+use crate::source::document;
 use std::collections::BTreeSet;
 
 /// The documents to read; none where members of the set's own keys are to be changed.
@@ -24,16 +24,16 @@ pub fn read_documents(
     ctx: &Context,
     args: &SetArgs,
     attributes: &Attributes,
-) -> Result<Vec<input::Document>> {
+) -> Result<Vec<document::Document>> {
     args.password
         .refuse_twice(args.files.iter().map(String::as_str))?;
     let is_passphrase = ctx.passphrases.takes_standard_input();
     if is_passphrase && args.files.iter().any(|file| file == STANDARD_INPUT) {
         return Err(only_once());
     }
-    let is_piped = input::is_piped() && !is_passphrase;
+    let is_piped = document::is_piped() && !is_passphrase;
     if !args.files.is_empty() {
-        let read = |file: &String| input::read(file, || args.remote.options(ctx));
+        let read = |file: &String| document::read(file, || args.remote.options(ctx));
         return args.files.iter().map(read).collect();
     }
     if !attributes.is_empty() && args.from.is_none() {
@@ -50,14 +50,14 @@ pub fn read_documents(
         return Ok(Vec::new());
     }
     if is_piped {
-        let document = input::read_standard_input()?;
+        let document = document::read_standard_input()?;
         if !document.octets.expose().is_empty() {
             return Ok(vec![document]);
         }
     }
     if args.from == Some(Form::Secret) {
         let secret = ctx.prompt.new_secret("secret")?;
-        return Ok(vec![input::Document {
+        return Ok(vec![document::Document {
             octets: Secret::new(secret.expose().as_bytes().to_vec()),
             name: "the secret".into(),
         }]);
@@ -74,7 +74,7 @@ pub fn read_documents(
 pub fn read_keys(
     ctx: &Context,
     args: &SetArgs,
-    documents: &[input::Document],
+    documents: &[document::Document],
     attributes: &Attributes,
 ) -> Result<Vec<Foreign>> {
     let passwords = args.password.existing(ctx);

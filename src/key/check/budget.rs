@@ -1,7 +1,7 @@
 //! Bounds the work of the checks of one run. A document can hold thousands of private keys and
 //! certificates, and OpenSSL takes long to check each of them.
 
-use super::Finding;
+use crate::key::check::Finding;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! x5c, x5t and x5t#S256 (RFC 7517 sections 4.7 to 4.9). Nothing is ever fetched.
 
-use super::{Budget, Report, Rule};
-use crate::key::format::certificate::{Certificate, DigestForm, Validity, read_digest};
+use crate::key::certificate::{Certificate, DigestForm, Validity, read_digest};
+use crate::key::check::{Budget, Report, Rule};
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use base64::Engine as _;
@@ -130,10 +130,10 @@ fn time(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::format::certificate::attach;
-    use crate::key::format::self_signed::self_signed;
-    use crate::key::format::subject::Subject;
+    use crate::key::certificate::attach;
     use crate::key::generate::{Plan, Request};
+    use crate::key::write::distinguished_name::DistinguishedName;
+    use crate::key::write::self_signed::self_signed;
 
     /// A key, and a certificate for it that is valid in these seconds.
     fn certified(not_before: i64, not_after: i64) -> (Members<'static>, Certificate) {
@@ -142,7 +142,10 @@ mod tests {
             not_before,
             not_after,
         };
-        let subject = Subject::common_name("root").unwrap().to_der().unwrap();
+        let subject = DistinguishedName::common_name("root")
+            .unwrap()
+            .to_der()
+            .unwrap();
         let certificate = self_signed(&key, &subject, validity).unwrap();
         (key, certificate)
     }

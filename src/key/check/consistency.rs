@@ -1,7 +1,7 @@
 //! Members that contradict each other: alg, kty, crv, use, key_ops, dates.
 
-use super::{Report, Rule, Values, excerpt};
 use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
+use crate::key::check::{Report, Rule, Values, excerpt};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::public::has_private_part;

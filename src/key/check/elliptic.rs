@@ -1,10 +1,10 @@
 //! EC and OKP keys: lengths, the point on its curve, the private part against the point.
 
-use super::{Report, Rule, Values, excerpt};
+use crate::key::check::{Report, Rule, Values, excerpt};
 use crate::key::curve::Curve;
-use crate::key::format::openssl_key;
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
+use crate::key::openssl_key;
 
 /// Checks curve name, lengths and the public point, without OpenSSL.
 pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, report: &mut Report) {

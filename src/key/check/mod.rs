@@ -15,10 +15,10 @@ mod shape;
 pub use budget::Budget;
 pub use rule::{RULES, Rule, Severity};
 
-use super::Key;
-use super::key_type::KeyType;
-use super::members::{Malformed, Members};
-use super::ml_dsa::{self, SEED_OCTETS};
+use crate::key::Key;
+use crate::key::key_type::KeyType;
+use crate::key::members::{Malformed, Members};
+use crate::key::ml_dsa::{self, SEED_OCTETS};
 use std::collections::HashMap;
 use zeroize::Zeroizing;
 
@@ -306,5 +306,5 @@ pub fn is_supported(members: &Members) -> bool {
     !key_type.public.contains(&"crv")
         || members
             .string("crv")
-            .is_some_and(|crv| super::curve::Curve::named(&crv).is_some())
+            .is_some_and(|crv| crate::key::curve::Curve::named(&crv).is_some())
 }

@@ -1,7 +1,7 @@
 //! RSA keys: modulus and exponent, octet by octet and without OpenSSL; the private numbers
 //! against them.
 
-use super::{Report, Rule, Values};
+use crate::key::check::{Report, Rule, Values};
 use crate::key::rsa;
 
 /// The largest public exponent in bits: longer ones only serve to make verifiers slow.

@@ -9,7 +9,7 @@ pub enum Severity {
     Note,
     /// Members that contradict each other, or a key that some tools refuse.
     Warning,
-    /// The key breaks a MUST of the specifications. [`Breaks`](super::Breaks) says which part of it can
+    /// The key breaks a MUST of the specifications. [`Breaks`](crate::key::check::Breaks) says which part of it can
     /// still be used.
     Error,
 }

@@ -1,7 +1,7 @@
 //! JSON types, required members, and the form of base64url values.
 
-use super::{Report, Rule, Values, excerpt};
 use crate::key::base64url::{self, Fault};
+use crate::key::check::{Report, Rule, Values, excerpt};
 use crate::key::key_type::{KEY_TYPES, KeyType};
 use crate::key::members::{Members, is_date};
 use crate::key::public::WITHHELD;

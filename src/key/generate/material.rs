@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use crate::key::base64url;
 use crate::key::curve::Curve;
-use crate::key::format::der;
 use crate::key::members::Members;
 use crate::key::ml_dsa;
+use crate::key::read::der;
 use crate::secret::Secret;
 use josekit::JoseError;
 use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};

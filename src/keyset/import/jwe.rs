@@ -1,17 +1,17 @@
 //! A JWK or JWK Set that a password encrypts (RFC 7517 section 7).
 
-use super::{FOREIGN_LIMIT, Form, KeySet, as_text, read_json, within};
 use crate::error::{Error, Result};
 use crate::jwe::{self, DerivedKeys, Envelope};
-use crate::key::format::unlock::{Unlock, denied};
-use crate::keyset::sealed::CONTENT_TYPE;
+use crate::key::read::document_password::{DocumentPassword, denied};
+use crate::keyset::import::{FOREIGN_LIMIT, Form, KeySet, as_text, read_json, within};
+use crate::keyset::public_header::CONTENT_TYPE;
 use crate::secret::Secret;
 
 /// The media type of a JWK, without `application/` (RFC 7517 section 8.5.1).
 const KEY_CONTENT_TYPE: &str = "jwk+json";
 
 /// Opens an encrypted document and reads the keys in it. What is in it stands in no error.
-pub fn read(document: &[u8], unlock: &Unlock) -> Result<KeySet<'static>> {
+pub fn read(document: &[u8], unlock: &DocumentPassword) -> Result<KeySet<'static>> {
     let envelope = Envelope::parse(as_text(within(document, FOREIGN_LIMIT)?)?)?;
     // SHA-512 takes twice as long as SHA-256.
     unlock.spend(u64::from(envelope.iterations()) * 2)?;

@@ -1,17 +1,18 @@
 //! The keys in a Kubernetes manifest. Each value of its data is a document of its own.
 
-use super::{Form, as_text, jwe, kubernetes, read_contents, read_json, recognise};
 use crate::error::Result;
 use crate::jwe::Envelope;
-use crate::key::format::contents::{Contents, Part, nothing_usable};
-use crate::key::format::der;
-use crate::key::format::unlock::Unlock;
-use crate::keyset::{KeySet, halves};
+use crate::key::read::bundle::{Bundle, Part, nothing_usable};
+use crate::key::read::der;
+use crate::key::read::document_password::DocumentPassword;
+use crate::keyset::KeySet;
+use crate::keyset::import::{Form, as_text, jwe, kubernetes, read_contents, read_json, recognise};
+use crate::keyset::key_pairs;
 
 /// Reads the keys and certificates in the data of a manifest. Each value is a document of its own. A
 /// value that looks like a key and cannot be used is left out with a warning; other values are skipped.
-pub fn read(text: &str, unlock: &Unlock) -> Result<(KeySet<'static>, Contents)> {
-    let mut contents = Contents::default();
+pub fn read(text: &str, unlock: &DocumentPassword) -> Result<(KeySet<'static>, Bundle)> {
+    let mut contents = Bundle::default();
     let mut set = KeySet::default();
     let mut names = Vec::new();
     for (name, octets) in kubernetes::read(text)? {
@@ -59,7 +60,7 @@ pub fn read(text: &str, unlock: &Unlock) -> Result<(KeySet<'static>, Contents)> 
             (None, false) => error.hint(format!("its data are {}", first_of(&names))),
         });
     }
-    Ok((halves::joined(set), contents))
+    Ok((key_pairs::joined(set), contents))
 }
 
 /// The first of many names, and the number of those that are not shown.

@@ -4,18 +4,23 @@ mod jwe;
 mod kubernetes;
 mod manifest;
 
-use super::{FOREIGN_LIMIT, KeySet, halves};
 use crate::error::{Error, Result};
 use crate::jwe::Envelope;
 use crate::key::Key;
 use crate::key::base64url;
-use crate::key::format::contents::{Contents, nothing_usable};
-use crate::key::format::join::{Joined, Note};
-use crate::key::format::unlock::{Ask, Unlock};
-use crate::key::format::{self, der, jks, openssh, pem};
 use crate::key::members::Members;
-use crate::key::strict;
+use crate::key::read;
+use crate::key::read::bundle::{Bundle, nothing_usable};
+use crate::key::read::der;
+use crate::key::read::document_password::{Ask, DocumentPassword};
+use crate::key::read::jks;
+use crate::key::read::join::{Joined, Note};
+use crate::key::read::openssh;
+use crate::key::read::pem;
+use crate::key::strict_json;
 use crate::key::thumbprint::thumbprint;
+use crate::keyset::key_pairs;
+use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use std::mem;
 
 /// The largest document that is no JSON, in octets.
@@ -71,7 +76,7 @@ impl Default for Options<'_> {
 /// A document that was read, and not yet joined with the other documents.
 pub struct Opened {
     jwks: KeySet<'static>,
-    contents: Contents,
+    contents: Bundle,
     form: Form,
 }
 
@@ -117,14 +122,14 @@ pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
         return Err(Error::usage("--alias is for keystores, and it is none")
             .hint("--kid takes a key by its kid"));
     }
-    let unlock = Unlock::new(options.password);
+    let unlock = DocumentPassword::new(options.password);
     let (jwks, contents) = match form {
-        Form::Secret => (secret(document)?, Contents::default()),
+        Form::Secret => (secret(document)?, Bundle::default()),
         Form::Jwk | Form::Jwks => {
             let jwks = read_json(within(document, FOREIGN_LIMIT)?, options.form)?;
-            (halves::joined(jwks), Contents::default())
+            (key_pairs::joined(jwks), Bundle::default())
         }
-        Form::Jwe => (jwe::read(document, &unlock)?, Contents::default()),
+        Form::Jwe => (jwe::read(document, &unlock)?, Bundle::default()),
         Form::Kubernetes => manifest::read(as_text(within(document, BINARY_LIMIT)?)?, &unlock)?,
         _ => {
             let contents = read_contents(document, form, options.alias, &unlock)?;
@@ -152,7 +157,7 @@ pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
     let Joined {
         mut notes,
         certified,
-    } = format::join::join(&mut contents, jwks)?;
+    } = read::join::join(&mut contents, jwks)?;
     let mut imported = Imported {
         set: KeySet::default(),
         notes: Vec::new(),
@@ -215,12 +220,12 @@ fn read_contents(
     document: &[u8],
     form: Form,
     alias: Option<&str>,
-    unlock: &Unlock,
-) -> Result<Contents> {
+    unlock: &DocumentPassword,
+) -> Result<Bundle> {
     let document = within(document, BINARY_LIMIT)?;
     match form {
-        Form::Der => format::read_der(document, unlock),
-        Form::Pkcs12 => format::pkcs12::read(document, alias, unlock),
+        Form::Der => read::read_der(document, unlock),
+        Form::Pkcs12 => read::pkcs12::read(document, alias, unlock),
         Form::Jks => jks::read(document, alias, unlock),
         Form::Openssh if !as_text(document)?.contains(pem::MARKER) => {
             openssh::read_public(as_text(document)?)
@@ -241,7 +246,7 @@ fn recognise(document: &[u8]) -> Form {
         if text.trim_start().starts_with('{') {
             // The search is quick, where the members of a large set are not.
             let is_manifest = text.contains("\"apiVersion\"")
-                && strict::check_size(text).is_ok()
+                && strict_json::check_size(text).is_ok()
                 && Members::parse(text).is_ok_and(|members| members.has("kind"));
             return if is_manifest {
                 Form::Kubernetes
@@ -290,7 +295,7 @@ fn as_text(document: &[u8]) -> Result<&str> {
 fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>> {
     let text = as_text(document)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    strict::check_size(text)?;
+    strict_json::check_size(text)?;
     let is_key =
         Members::parse(text).is_ok_and(|members| members.has("kty") && !members.has("keys"));
     let set = match (is_key, insisted) {
@@ -301,8 +306,8 @@ fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>>
         (true, _) => KeySet::from(vec![Key::from_json(text.trim())]),
         (false, _) => KeySet::parse(text)?,
     };
-    strict::check_names(text)?;
-    strict::check_keys(&set.keys)?;
+    strict_json::check_names(text)?;
+    strict_json::check_keys(&set.keys)?;
     Ok(set.into_owned())
 }
 

@@ -1,16 +1,17 @@
 //! Merges the keys of documents into a set, one document after the other.
 
-use super::super::adopt::{Origin, Terms, cross};
-use super::super::index::{Apart, Entry, identity, pair};
-use super::{KeyName, Merged, OnConflict};
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::certificate;
 use crate::key::check::{Budget, is_usable, public_findings};
-use crate::key::format::certificate;
 use crate::key::key_type::KeyType;
-use crate::key::public::{has_private_member, holds_secret};
+use crate::key::public::has_private_member;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
+use crate::keyset::adopt::{Origin, Terms, cross};
+use crate::keyset::index::{Apart, Entry, identity, pair};
+use crate::keyset::merge::existing::ExistingKeys;
+use crate::keyset::merge::{KeyName, Merged, OnConflict};
 use std::collections::{HashMap, HashSet};
 
 /// A merge of keys into a set.
@@ -33,71 +34,6 @@ pub struct Merge<'a, 't> {
     taken: HashSet<usize>,
     /// The work that checks of new private parts and certificates can still do.
     budget: Budget,
-}
-
-/// The keys of the set while one document is merged.
-struct There {
-    entries: HashMap<Entry, usize>,
-    /// The identity and kid of each key.
-    kids: HashSet<(String, Option<String>)>,
-    /// The kid of the first entry of each key, by identity.
-    known: HashMap<String, Option<String>>,
-    /// The keys with a private part, by identity and kid.
-    private: HashMap<(String, Option<String>), usize>,
-    /// The keys with a private part, by identity alone.
-    any_private: HashMap<String, usize>,
-}
-
-impl There {
-    fn of(keys: &[Key], entries: &[Entry]) -> There {
-        let mut there = There {
-            entries: HashMap::new(),
-            kids: HashSet::new(),
-            known: HashMap::new(),
-            private: HashMap::new(),
-            any_private: HashMap::new(),
-        };
-        for (position, (key, entry)) in keys.iter().zip(entries).enumerate() {
-            there.add(entry, position);
-            if holds_secret(key) {
-                let name = (entry.identity.clone(), entry.kid.clone());
-                there.private.entry(name).or_insert(position);
-                let any = there.any_private.entry(entry.identity.clone());
-                any.or_insert(position);
-            }
-        }
-        there
-    }
-
-    fn add(&mut self, entry: &Entry, position: usize) {
-        self.entries.entry(entry.clone()).or_insert(position);
-        self.kids
-            .insert((entry.identity.clone(), entry.kid.clone()));
-        let known = self.known.entry(entry.identity.clone());
-        known.or_insert_with(|| entry.kid.clone());
-    }
-
-    /// The entry of a new key. If its kid is only its thumbprint, and the set has the key under another
-    /// kid, the kid is ignored.
-    fn entry_of(&self, key: &Key) -> Entry {
-        let mut entry = Entry::of(key);
-        let is_weak = entry.kid.as_deref() == Some(&*entry.identity);
-        let name = (entry.identity.clone(), entry.kid.clone());
-        if is_weak && self.known.contains_key(&entry.identity) && !self.kids.contains(&name) {
-            entry.kid = None;
-        }
-        entry
-    }
-
-    /// The key of the set with a private part and this kid; a kid that is absent on one side matches.
-    fn private_of(&self, entry: &Entry) -> Option<usize> {
-        let named = |kid| self.private.get(&(entry.identity.clone(), kid));
-        let found = match &entry.kid {
-            Some(kid) => named(Some(kid.clone())).or_else(|| named(None)),
-            None => self.any_private.get(&entry.identity),
-        };
-        found.copied()
-    }
 }
 
 impl<'a, 't> Merge<'a, 't> {
@@ -130,7 +66,7 @@ impl<'a, 't> Merge<'a, 't> {
     /// Merges the keys of one document, in their order.
     pub fn bring_in_all(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
         let ours: Vec<_> = self.keys.iter().map(Entry::of).collect();
-        let mut there = There::of(&self.keys, &ours);
+        let mut there = ExistingKeys::of(&self.keys, &ours);
         let theirs: Vec<_> = keys.iter().map(|key| there.entry_of(key)).collect();
         let pairs = pair(&ours, &theirs, Apart::Absent);
         let mut taken: HashSet<_> = pairs.iter().flatten().copied().collect();
@@ -188,7 +124,7 @@ impl<'a, 't> Merge<'a, 't> {
         mut key: Key<'static>,
         entry: &Entry,
         same: Option<usize>,
-        there: &There,
+        there: &ExistingKeys,
         origin: Origin,
     ) -> Result<Option<usize>> {
         let mut rivals = self.rivals(&key, entry, same);
@@ -263,7 +199,7 @@ impl<'a, 't> Merge<'a, 't> {
         key: Key<'static>,
         rivals: &[usize],
         rival: usize,
-        there: &There,
+        there: &ExistingKeys,
         origin: Origin,
     ) -> Result<Option<usize>> {
         let kid = KeyName::of(&key).kid.unwrap_or_default();
@@ -302,7 +238,13 @@ impl<'a, 't> Merge<'a, 't> {
         }
     }
 
-    fn add(&mut self, key: Key<'static>, entry: &Entry, there: &There, origin: Origin) -> usize {
+    fn add(
+        &mut self,
+        key: Key<'static>,
+        entry: &Entry,
+        there: &ExistingKeys,
+        origin: Origin,
+    ) -> usize {
         let name = KeyName::of(&key);
         let known = there.known.get(&entry.identity);
         if known.is_some_and(|kid| *kid != entry.kid) {

@@ -4,15 +4,15 @@ use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, Index, pair};
-use crate::keyset::storage::Storage;
+use crate::keyset::server_rules::ServerRules;
 use std::collections::HashSet;
 
 /// Returns, for each local key, the position of the same entry on the server: the same thumbprint and
 /// kid, and of several entries the one with the same alg and use.
-pub fn counterparts(local: &KeySet, remote: &KeySet, storage: &Storage) -> Vec<Option<usize>> {
+pub fn counterparts(local: &KeySet, remote: &KeySet, rules: &ServerRules) -> Vec<Option<usize>> {
     let there: Vec<_> = remote.keys.iter().map(Entry::of).collect();
     let ours: Vec<_> = local.keys.iter().map(Entry::of).collect();
-    let named: Vec<_> = local.keys.iter().map(|key| storage.entry(key)).collect();
+    let named: Vec<_> = local.keys.iter().map(|key| rules.entry(key)).collect();
     let mut pairs = pair(&there, &named, Apart::SameKid);
     // A key on the server can lack the prefix that other kids have there.
     let claimed: HashSet<usize> = pairs.iter().flatten().copied().collect();
@@ -30,8 +30,8 @@ pub fn counterparts(local: &KeySet, remote: &KeySet, storage: &Storage) -> Vec<O
 }
 
 /// Returns the position of one key on the server: the same thumbprint under the same kid.
-pub fn counterpart(key: &Key, index: &Index, storage: &Storage) -> Option<usize> {
-    match &storage.kid_of(key) {
+pub fn counterpart(key: &Key, index: &Index, rules: &ServerRules) -> Option<usize> {
+    match &rules.kid_of(key) {
         None => index.first(key),
         // A key on the server can lack the prefix that other kids have there.
         Some(kid) => index.first_under(key, [Some(kid), Header::of(key).kid.as_deref(), None]),

@@ -1,6 +1,5 @@
 //! Orders the keys of a push on servers that sign with the first private key.
 
-use super::{Plan, Policy};
 use crate::key::Key;
 use crate::key::check::Budget;
 use crate::key::public::is_key_pair;
@@ -8,7 +7,8 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
-use crate::keyset::storage::{Signing, Storage};
+use crate::keyset::push::{Plan, Policy};
+use crate::keyset::server_rules::{ServerRules, Signing};
 use std::collections::{HashMap, HashSet};
 
 impl Plan {
@@ -20,22 +20,22 @@ impl Plan {
         &mut self,
         local: &KeySet,
         states: &[Option<State>],
-        storage: &Storage,
+        rules: &ServerRules,
         now: Option<&Key>,
         policy: Policy,
     ) {
         let signers = local.keys.iter().zip(states).filter(|(key, state)| {
             **state == Some(State::Active) && Header::of(key).effective_use() == Some("sig")
         });
-        let signers: HashSet<_> = signers.map(|(key, _)| identity(key, storage)).collect();
+        let signers: HashSet<_> = signers.map(|(key, _)| identity(key, rules)).collect();
         let keys = &mut self.set.keys;
         // A line that has moved is followed into the other one.
-        let moved = now.and_then(|now| successor(local, now, storage));
+        let moved = now.and_then(|now| successor(local, now, rules));
         let in_its_line = |key: &Key| {
             let headers = moved.or(now).map(|now| (Header::of(now), Header::of(key)));
             headers.is_some_and(|(now, key)| lifecycle::line(&now) == lifecycle::line(&key))
         };
-        let is_ours = |key: &Key| is_key_pair(key) && signers.contains(&identity(key, storage));
+        let is_ours = |key: &Key| is_key_pair(key) && signers.contains(&identity(key, rules));
         let mut ours: Vec<usize> = (0..keys.len()).filter(|i| is_ours(&keys[*i])).collect();
         let can_sign = |i: &usize| {
             let mut issuer = policy.issuer.into_iter();
@@ -46,9 +46,9 @@ impl Plan {
         }
         let successor = ours.iter().copied().find(|i| in_its_line(&keys[*i]));
         let as_now = || {
-            let now = identity(now?, storage);
+            let now = identity(now?, rules);
             keys.iter()
-                .position(|key| is_key_pair(key) && identity(key, storage) == now)
+                .position(|key| is_key_pair(key) && identity(key, rules) == now)
         };
         let first_pair = || keys.iter().position(is_key_pair);
         let chosen = successor
@@ -56,9 +56,9 @@ impl Plan {
             .or(ours.first().copied())
             .or_else(as_now)
             .or_else(first_pair);
-        let first = match storage.signing {
+        let first = match rules.signing {
             Signing::FirstPair => Some(0),
-            _ => storage.signer_position(&self.set),
+            _ => rules.signer_position(&self.set),
         };
         if let (Some(first), Some(chosen)) = (first, chosen)
             && first < chosen
@@ -73,9 +73,9 @@ impl Plan {
     }
 
     /// Records which key signs afterwards, and whether that changes.
-    pub(super) fn name_the_signer(&mut self, storage: &Storage, now: Option<&Key>) {
-        let then = storage.signer(&self.set);
-        let is_new = then.map(|key| storage.name(key)) != now.map(|key| storage.name(key));
+    pub(super) fn name_the_signer(&mut self, rules: &ServerRules, now: Option<&Key>) {
+        let then = rules.signer(&self.set);
+        let is_new = then.map(|key| rules.name(key)) != now.map(|key| rules.name(key));
         self.signer = then.map(KeyName::of);
         self.new_signer = self.signer.clone().filter(|_| is_new);
         let now = now.map(KeyName::of);
@@ -88,11 +88,11 @@ impl Plan {
 }
 
 /// The key of another line that a key of ours names as its successor.
-fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, storage: &Storage) -> Option<&'s Key<'k>> {
+fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, rules: &ServerRules) -> Option<&'s Key<'k>> {
     let ours = local
         .keys
         .iter()
-        .find(|ours| identity(ours, storage) == identity(key, storage));
+        .find(|ours| identity(ours, rules) == identity(key, rules));
     let named = Header::of(ours?).successor?;
     let mut keys = local.keys.iter();
     let key = keys.find(|key| Header::of(key).kid.as_deref() == Some(&*named));
@@ -100,8 +100,8 @@ fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, storage: &Storage) -> Opt
 }
 
 /// The thumbprint of a key, and the kid that it has on the server.
-fn identity(key: &Key, storage: &Storage) -> (Option<String>, Option<String>) {
-    let name = storage.name(key);
+fn identity(key: &Key, rules: &ServerRules) -> (Option<String>, Option<String>) {
+    let name = rules.name(key);
     (name.thumbprint, name.kid)
 }
 

@@ -1,6 +1,5 @@
 //! Carrying out a plan.
 
-use super::{NewKey, Plan, Successor, Template};
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::members::Members;
@@ -8,6 +7,7 @@ use crate::key::public::REVOKED;
 use crate::key::summary::{Header, SUCCESSOR};
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
+use crate::keyset::rotate::{NewKey, Plan, Successor, Template};
 
 /// What a rotation changed.
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ impl Plan {
             new.push(made);
         }
         let kid = |successor: &Successor| match successor {
-            Successor::There(kid) => kid.clone(),
+            Successor::ServerState(kid) => kid.clone(),
             Successor::New(number) => new
                 .get(*number)
                 .and_then(|key| Header::of(key).kid)
@@ -121,7 +121,7 @@ fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Members<'
             members.set_number(name, date);
         }
     }
-    if let Some(Successor::There(kid)) = &planned.successor {
+    if let Some(Successor::ServerState(kid)) = &planned.successor {
         members.set_text(SUCCESSOR, kid);
     }
     members

@@ -1,13 +1,13 @@
 //! A set seen line by line, with what a rotation may count on.
 
-use super::super::lifecycle::{self, State, can_sign, line, line_name, rank, states_of};
-use super::Policy;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::check::{is_supported, may_sign, public_findings};
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
+use crate::keyset::lifecycle::{self, State, can_sign, line, line_name, rank, states_of};
+use crate::keyset::rotate::Policy;
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 

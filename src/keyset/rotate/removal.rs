@@ -1,8 +1,9 @@
 //! Removes keys, and redirects the keys that name them as their successor.
 
-use super::super::lifecycle::State;
-use super::lines::is_without_fault;
-use super::{Planner, Successor, there};
+use crate::keyset::lifecycle::State;
+use crate::keyset::rotate::lines::is_without_fault;
+use crate::keyset::rotate::server_state;
+use crate::keyset::rotate::{Planner, Successor};
 use std::collections::HashMap;
 
 impl Planner<'_, '_> {
@@ -14,7 +15,7 @@ impl Planner<'_, '_> {
                 self.plan.removed.insert(position);
                 continue;
             }
-            if !there::is_revoked(&self.lines.set.keys[position]) {
+            if !server_state::is_revoked(&self.lines.set.keys[position]) {
                 self.plan.revoked.insert(position);
             }
             if self.lines.headers[position].exp.is_none_or(|exp| exp > now) {
@@ -80,7 +81,7 @@ impl Planner<'_, '_> {
         positions: &HashMap<String, usize>,
         successor: Option<&Successor>,
     ) -> Option<usize> {
-        let Some(Successor::There(kid)) = successor else {
+        let Some(Successor::ServerState(kid)) = successor else {
             return None;
         };
         let position = positions.get(kid).copied();
@@ -124,7 +125,7 @@ impl Planner<'_, '_> {
         let active = self.lines.active(line);
         let active = active.and_then(|active| self.lines.kid(active));
         let last = || self.leads_to(self.lines.last_begun(line)?);
-        let active = active.map(Successor::There);
+        let active = active.map(Successor::ServerState);
         active.or_else(|| self.leads_to(position)).or_else(last)
     }
 
@@ -134,7 +135,7 @@ impl Planner<'_, '_> {
             Some(planned) => planned.clone(),
             None => {
                 let successor = self.lines.successor(position)?;
-                self.lines.kid(successor).map(Successor::There)
+                self.lines.kid(successor).map(Successor::ServerState)
             }
         }
     }

@@ -1,13 +1,13 @@
 //! The type, size and certificate of a new key, from the key before it or from the options.
 
-use super::Policy;
 use crate::error::Result;
 use crate::key::Key;
-use crate::key::format::certificate;
-use crate::key::format::self_signed::{Model, can_sign};
+use crate::key::certificate;
 use crate::key::generate::{Plan, Request};
 use crate::key::members::Members;
 use crate::key::summary::{Header, size};
+use crate::key::write::self_signed::{Model, can_sign};
+use crate::keyset::rotate::Policy;
 use std::fmt;
 
 /// A key to be made, but for its dates.

@@ -1,19 +1,19 @@
 //! Making calls: one after the other to one server, under all of the rules.
 
-use super::answer::{Answer, shorten, words};
-use super::failure::Failure;
-use super::proxy::proxy;
-use super::redact::Redactor;
-use super::redirect::redirected;
-use super::repeat::{
+use crate::error::{Error, Result};
+use crate::keyset::FOREIGN_LIMIT;
+use crate::remote::http::failure::Failure;
+use crate::remote::http::proxy::proxy;
+use crate::remote::http::redact::Redactor;
+use crate::remote::http::redirect::redirected;
+use crate::remote::http::request::{Event, Options, Request, Retries, Traffic};
+use crate::remote::http::response::{Answer, shorten, words};
+use crate::remote::http::retry::{
     FIRST_PAUSE, PATIENCE, jittered, longer, reason_after_answer, reason_after_failure,
     retry_after, was_never_sent,
 };
-use super::request::{Event, Options, Request, Retries, Traffic};
-use super::tls::Trust;
-use super::{is_loopback, show};
-use crate::error::{Error, Result};
-use crate::keyset::FOREIGN_LIMIT;
+use crate::remote::http::tls::Trust;
+use crate::remote::http::{is_loopback, show};
 use crate::secret::Secret;
 use std::cell::{OnceCell, RefCell};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The error for a call without an answer.
 
-use super::request::Options;
 use crate::error::{Error, Reason};
+use crate::remote::http::request::Options;
 use rustls::{CertificateError, InvalidMessage};
 use std::io;
 use ureq::Timeout;

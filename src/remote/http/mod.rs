@@ -4,22 +4,22 @@
 //! or writes is redirected. Calls have time limits, answers a size limit, repetitions an end.
 //! Neither tokens nor private members come back in a message.
 
-mod answer;
 mod client;
 mod failure;
 mod proxy;
 mod redact;
 mod redirect;
-mod repeat;
 mod request;
+mod response;
+mod retry;
 mod tls;
 
-pub use answer::{Answer, parse};
 pub use client::{Client, Endpoint, Privacy};
 pub use request::{Event, Notify, Options, Request, Retries, Traffic, Unanswered, Verdict, Watch};
+pub use response::{Answer, parse};
 pub use tls::Trust;
 
-use super::place::has_secret_query;
+use crate::remote::location::has_secret_query;
 use std::net::IpAddr;
 use url::{Host, Url};
 

@@ -1,7 +1,7 @@
 //! The way over a proxy, from the usual environment variables.
 
-use super::is_loopback;
 use crate::error::{Error, Result};
+use crate::remote::http::is_loopback;
 use ureq::{Proxy, ProxyProtocol};
 use url::Url;
 

@@ -1,10 +1,10 @@
 //! Which redirects are followed: those of calls that read and carry no token, never from https to
 //! http.
 
-use super::answer::Answer;
-use super::request::Request;
-use super::show;
 use crate::error::{Error, Result};
+use crate::remote::http::request::Request;
+use crate::remote::http::response::Answer;
+use crate::remote::http::show;
 use ureq::http::Method;
 use url::Url;
 

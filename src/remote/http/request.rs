@@ -1,6 +1,6 @@
 //! What is asked of a server, and the conditions under which.
 
-use super::answer::Answer;
+use crate::remote::http::response::Answer;
 use crate::secret::Secret;
 use std::fmt;
 use std::rc::Rc;

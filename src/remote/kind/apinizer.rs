@@ -3,16 +3,16 @@
 mod generate;
 mod objects;
 
-use super::{Auth, Form, Generate, Kind, Listed, Operation, Server, Sets};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
-use crate::keyset::storage::{Signing, Storage};
+use crate::keyset::server_rules::{ServerRules, Signing};
 use crate::remote::http::{Retries, Traffic};
-use crate::remote::place::{Place, parse_setting};
+use crate::remote::kind::{Auth, Form, Generate, Kind, Listed, Operation, Server, Sets};
+use crate::remote::location::{Location, parse_setting};
 use objects::{Apinizer, Object};
 use serde_json::json;
 use std::collections::HashMap;
@@ -41,22 +41,22 @@ pub static APINIZER: Kind = Kind {
         Operation::DeleteKey,
     ],
     origin: Origin::Signer,
-    storage: Storage {
+    rules: ServerRules {
         members: Some(MEMBERS),
         signing: Signing::ByKid,
         refuses,
-        ..Storage::FAITHFUL
+        ..ServerRules::FAITHFUL
     },
     traffic: Traffic::Private,
     retries: Retries {
         statuses: &[500, 502, 503, 504],
         ..Retries::USUAL
     },
-    base: |place| {
-        Place::required("--project", &place.project, APINIZER.name)?;
-        parse_setting(place, APINIZER.name)
+    base: |location| {
+        Location::required("--project", &location.project, APINIZER.name)?;
+        parse_setting(location, APINIZER.name)
     },
-    open: |client, place, token| Box::new(Apinizer::new(client, place, token)),
+    open: |client, location, token| Box::new(Apinizer::new(client, location, token)),
 };
 
 /// Why Apinizer does not take a key.
@@ -83,7 +83,7 @@ fn object_name(key: &Key) -> String {
 /// Refuses a change that would take a key along which only shares an object with another.
 fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) -> Result<()> {
     let changes = |object: &Object| {
-        let same = |key: &Key| APINIZER.storage.differences(&object.key, key).is_empty();
+        let same = |key: &Key| APINIZER.rules.differences(&object.key, key).is_empty();
         before.keys.contains(&object.key) && !after.keys.iter().any(same)
     };
     let mut shared = HashMap::new();
@@ -156,7 +156,7 @@ impl Server for Apinizer {
 
     fn put_set(&self, _: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         let objects = self.objects(Form::Private)?;
-        let is_same = |one: &Key, other: &Key| APINIZER.storage.differences(one, other).is_empty();
+        let is_same = |one: &Key, other: &Key| APINIZER.rules.differences(one, other).is_empty();
         let mut replaced = Vec::new();
         let mut created = Vec::new();
         for key in &after.keys {

@@ -1,6 +1,5 @@
 //! Authlete 3 and 2: the one set of a service. It is written as part of the whole service.
 
-use super::{Auth, Form, Kind, Operation, Server, Sets};
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::members::{Members, quoted};
@@ -8,9 +7,10 @@ use crate::key::public::has_private_member;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
 use crate::keyset::import;
-use crate::keyset::storage::{Signing, Storage};
+use crate::keyset::server_rules::{ServerRules, Signing};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
-use crate::remote::place::{Place, parse_address};
+use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::remote::location::{Location, parse_address};
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,24 +47,24 @@ const COMMON: Kind = Kind {
         Operation::NameSigner,
     ],
     origin: Origin::Signer,
-    storage: Storage {
+    rules: ServerRules {
         signing: Signing::ByKid,
-        ..Storage::FAITHFUL
+        ..ServerRules::FAITHFUL
     },
     traffic: Traffic::Private,
     retries: Retries {
         statuses: &[500, 502, 503, 504],
         ..Retries::USUAL
     },
-    base: |place| {
-        Place::required("--service-id", &place.service_id, AUTHLETE.name)?;
-        region(place)
+    base: |location| {
+        Location::required("--service-id", &location.service_id, AUTHLETE.name)?;
+        region(location)
     },
-    open: |client, place, token| {
+    open: |client, location, token| {
         if let Some(token) = token {
             client.authorize("Bearer", token);
         }
-        Authlete::boxed(client, place, Version::V3)
+        Authlete::boxed(client, location, Version::V3)
     },
 };
 
@@ -79,22 +79,27 @@ pub static AUTHLETE_V2: Kind = Kind {
     settings: &["--service-id", "--url"],
     token: "Authorization: Basic",
     token_variables: &[],
-    base: |place| {
-        Place::required("--service-id", &place.service_id, AUTHLETE_V2.name)?;
-        parse_address(place.url.as_deref().unwrap_or("https://api.authlete.com"))
+    base: |location| {
+        Location::required("--service-id", &location.service_id, AUTHLETE_V2.name)?;
+        parse_address(
+            location
+                .url
+                .as_deref()
+                .unwrap_or("https://api.authlete.com"),
+        )
     },
-    open: |client, place, token| {
+    open: |client, location, token| {
         let token = token.map_or("", |token| token.expose());
         client.authorize("Basic", &Secret::new(STANDARD.encode(token)));
         let key = token.split(':').next();
-        let is_owner = key != place.service_id.as_deref();
-        Authlete::boxed(client, place, Version::V2 { is_owner })
+        let is_owner = key != location.service_id.as_deref();
+        Authlete::boxed(client, location, Version::V2 { is_owner })
     },
     ..COMMON
 };
 
-fn region(place: &Place) -> Result<Url> {
-    match (&place.url, place.region.as_deref()) {
+fn region(location: &Location) -> Result<Url> {
+    match (&location.url, location.region.as_deref()) {
         (Some(url), None) => parse_address(url),
         (None, Some(region @ ("us" | "jp" | "eu" | "br"))) => {
             parse_address(&format!("https://{region}.authlete.com"))
@@ -128,8 +133,8 @@ struct Authlete {
 }
 
 impl Authlete {
-    fn boxed(client: Client, place: &Place, version: Version) -> Box<dyn Server> {
-        let service = place.service_id.clone().unwrap_or_default();
+    fn boxed(client: Client, location: &Location, version: Version) -> Box<dyn Server> {
+        let service = location.service_id.clone().unwrap_or_default();
         Box::new(Authlete {
             client,
             service,

@@ -1,12 +1,12 @@
 //! Clerk: the keys of an instance, to read.
 
-use super::{Auth, Form, Kind, Operation, Server, Sets};
 use crate::error::Result;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
-use crate::keyset::storage::Storage;
+use crate::keyset::server_rules::ServerRules;
 use crate::remote::http::{Client, Request, Retries, Traffic};
-use crate::remote::place::parse_address;
+use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::remote::location::parse_address;
 
 /// Clerk.
 pub static CLERK: Kind = Kind {
@@ -19,7 +19,7 @@ pub static CLERK: Kind = Kind {
     sets: Sets::One,
     can: &[Operation::List, Operation::Get],
     origin: Origin::Publisher,
-    storage: Storage::FAITHFUL,
+    rules: ServerRules::FAITHFUL,
     traffic: Traffic::Private,
     // Its own clients go on for a minute.
     retries: Retries {
@@ -27,7 +27,7 @@ pub static CLERK: Kind = Kind {
         statuses: &[500, 501, 502, 503, 504],
         ..Retries::USUAL
     },
-    base: |place| parse_address(place.url.as_deref().unwrap_or("https://api.clerk.com")),
+    base: |location| parse_address(location.url.as_deref().unwrap_or("https://api.clerk.com")),
     open: |client, _, token| {
         if let Some(token) = token {
             client.authorize("Bearer", token);

@@ -1,14 +1,13 @@
 //! Ory Hydra's admin API: 2.x, 1.x, and Ory Network, which speaks it behind a gateway.
 
 mod answer;
-mod halves;
 mod issuer;
+mod key_pairs;
 mod limits;
-mod place;
+mod location;
 mod put;
 mod version;
 
-use super::{Auth, Form, Generate, Kind, Operation, Server, Sets};
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::members::Members;
@@ -16,14 +15,15 @@ use crate::key::public::is_key_pair;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
-use crate::keyset::storage::{Signing, Storage};
+use crate::keyset::server_rules::{ServerRules, Signing};
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic, Unanswered};
+use crate::remote::kind::{Auth, Form, Generate, Kind, Operation, Server, Sets};
 use crate::secret::Secret;
 use answer::{Meaning, meaning};
-use halves::{Order, PRIVATE};
 use issuer::{ISSUER, ISSUER_V1, order};
+use key_pairs::{Order, PRIVATE};
 use limits::{LONGEST_ID, check_set, refuses, refuses_kid};
-use place::{network, self_hosted};
+use location::{network, self_hosted};
 use put::fits_path;
 use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
@@ -58,7 +58,7 @@ const COMMON: Kind = Kind {
         Operation::DeleteKey,
     ],
     origin: Origin::Signer,
-    storage: Storage {
+    rules: ServerRules {
         members: Some(MEMBERS),
         kid: |kid, _| kid.to_owned(),
         signing: Signing::FirstSecret,
@@ -71,7 +71,7 @@ const COMMON: Kind = Kind {
         judge: answer::verdict,
         ..Retries::USUAL
     },
-    base: |place| self_hosted(place, &HYDRA),
+    base: |location| self_hosted(location, &HYDRA),
     open: |client, _, token| Hydra::boxed(client, token, &HYDRA, SETS),
 };
 
@@ -82,14 +82,14 @@ pub static HYDRA: Kind = COMMON;
 pub static HYDRA_V1: Kind = Kind {
     name: "hydra-v1",
     about: "Ory Hydra 1.x, its admin address",
-    storage: Storage {
-        kid: halves::kid,
+    rules: ServerRules {
+        kid: key_pairs::kid,
         signing: Signing::FirstPair,
         issuer: Some(&ISSUER_V1),
         refuses: |members| refuses(members, LONGEST_ID - PRIVATE.len()),
-        ..COMMON.storage
+        ..COMMON.rules
     },
-    base: |place| self_hosted(place, &HYDRA_V1),
+    base: |location| self_hosted(location, &HYDRA_V1),
     open: |client, _, token| Hydra::boxed(client, token, &HYDRA_V1, SETS_V1),
     ..COMMON
 };
@@ -208,9 +208,9 @@ impl Hydra {
         if !self.in_halves() {
             return set;
         }
-        let signer = halves::signer(&set, order(name));
+        let signer = key_pairs::signer(&set, order(name));
         self.is_in_order.set(signer.is_some());
-        halves::join(&set, order(name))
+        key_pairs::join(&set, order(name))
     }
 
     /// Returns the kids of key pairs that are stored as one entry. In the sets with which the server signs
@@ -220,7 +220,7 @@ impl Hydra {
         if order(name) == Order::Signs {
             before.keys.retain(|key| !is_key_pair(key));
         }
-        halves::bare_kids(&before)
+        key_pairs::bare_kids(&before)
     }
 
     /// Reads the key with a kid in a set on the server.
@@ -228,7 +228,7 @@ impl Hydra {
         let held = self.get(set, Form::Private)?.unwrap_or_default();
         let is_it = |key: &Key| {
             let header = Header::of(key);
-            let there = (self.kind.storage.kid)(kid, header.kty.as_deref());
+            let there = (self.kind.rules.kid)(kid, header.kty.as_deref());
             header.kid.as_deref() == Some(&*there)
         };
         Ok(held.keys.into_iter().find(is_it))
@@ -267,11 +267,11 @@ impl Server for Hydra {
         }
     }
 
-    fn storage(&self, sets: &[&KeySet]) -> Option<Storage> {
+    fn rules(&self, sets: &[&KeySet]) -> Option<ServerRules> {
         let mut keys = sets.iter().flat_map(|set| &set.keys);
-        keys.any(has_certificate_members).then(|| Storage {
+        keys.any(has_certificate_members).then(|| ServerRules {
             members: Some(self.members()),
-            ..self.kind.storage
+            ..self.kind.rules
         })
     }
 
@@ -374,7 +374,7 @@ impl Server for Hydra {
 
     fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         check_set(set)?;
-        let bare = halves::bare_kids(before);
+        let bare = key_pairs::bare_kids(before);
         let is_odd = |key: &Key| !self.entries(key, &bare).iter().all(fits_path);
         // A key that no path can name is removed by putting the rest of the set.
         if keys.iter().any(is_odd) {

@@ -6,13 +6,13 @@ mod clerk;
 mod hydra;
 pub(super) mod url;
 
-use super::http::{Client, Retries, Traffic};
-use super::place::Place;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
-use crate::keyset::storage::Storage;
+use crate::keyset::server_rules::ServerRules;
+use crate::remote::http::{Client, Retries, Traffic};
+use crate::remote::location::Location;
 use crate::secret::Secret;
 use std::fmt;
 
@@ -107,19 +107,19 @@ pub struct Kind {
     /// Whether the server only publishes keys, or holds private keys and signs with them.
     pub origin: Origin,
     /// What it makes of keys.
-    pub storage: Storage,
+    pub rules: ServerRules,
     /// What its calls carry.
     pub traffic: Traffic,
     /// Which of its answers are worth asking again.
     pub retries: Retries,
     /// The address that all of its paths are below.
-    pub base: fn(&Place) -> Result<::url::Url>,
+    pub base: fn(&Location) -> Result<::url::Url>,
     /// The server itself, as far as it goes, with the token that it is to be given.
     pub open: Open,
 }
 
 /// Makes a server of a client, the place that is meant, and the token where there is one.
-pub type Open = fn(Client, &Place, Option<&Secret<String>>) -> Box<dyn Server>;
+pub type Open = fn(Client, &Location, Option<&Secret<String>>) -> Box<dyn Server>;
 
 impl Kind {
     /// Refuses what the kind cannot do.
@@ -194,7 +194,7 @@ pub trait Server {
     }
 
     /// Returns how this server stores the keys of these sets, if its version differs from its kind.
-    fn storage(&self, _sets: &[&KeySet]) -> Option<Storage> {
+    fn rules(&self, _sets: &[&KeySet]) -> Option<ServerRules> {
         None
     }
 

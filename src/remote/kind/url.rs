@@ -1,12 +1,12 @@
 //! A JWK Set at an address, and the one that an OpenID Connect issuer names.
 
-use super::{Auth, Form, Kind, Operation, Server, Sets};
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
-use crate::keyset::storage::Storage;
+use crate::keyset::server_rules::ServerRules;
 use crate::remote::http::{Client, Request, Retries, Traffic, show};
-use crate::remote::place::{Place, parse_address, parse_setting};
+use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::remote::location::{Location, parse_address, parse_setting};
 use serde::Deserialize;
 
 /// What is asked for where JWK Sets are published (RFC 7517 section 8.5.2).
@@ -23,10 +23,10 @@ const COMMON: Kind = Kind {
     sets: Sets::One,
     can: &[Operation::List, Operation::Get],
     origin: Origin::Publisher,
-    storage: Storage::FAITHFUL,
+    rules: ServerRules::FAITHFUL,
     traffic: Traffic::Public,
     retries: Retries::USUAL,
-    base: |place| parse_setting(place, URL.name),
+    base: |location| parse_setting(location, URL.name),
     open: |client, _, token| {
         if let Some(token) = token {
             client.authorize("Bearer", token);
@@ -44,9 +44,9 @@ pub static OIDC: Kind = Kind {
     about: "the JWK Set of an OpenID Connect issuer; read only",
     settings: &["--issuer"],
     auth: Auth::None,
-    base: |place| parse_address(Place::required("--issuer", &place.issuer, OIDC.name)?),
-    open: |client, place, _| {
-        let issuer = place.issuer.clone().unwrap_or_default();
+    base: |location| parse_address(Location::required("--issuer", &location.issuer, OIDC.name)?),
+    open: |client, location, _| {
+        let issuer = location.issuer.clone().unwrap_or_default();
         Box::new(Issuer { client, issuer })
     },
     ..COMMON

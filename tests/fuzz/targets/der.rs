@@ -3,14 +3,16 @@
 
 use jwks::key::Key;
 use jwks::key::check::{Budget, findings, has_error};
-use jwks::key::format::unlock::Unlock;
-use jwks::key::format::{der, read_der, write};
+use jwks::key::read::document_password::DocumentPassword;
+use jwks::key::read::read_der;
+use jwks::key::read::der;
+use jwks::key::write;
 use jwks::secret::Secret;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|document: &[u8]| {
     let password = || Ok(Secret::new("correct horse battery staple".to_owned()));
-    let Ok(contents) = read_der(document, &Unlock::new(&password)) else {
+    let Ok(contents) = read_der(document, &DocumentPassword::new(&password)) else {
         return;
     };
     for members in &contents.keys {

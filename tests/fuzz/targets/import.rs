@@ -1,7 +1,7 @@
 //! The recogniser of foreign documents, and every reader behind it.
 #![no_main]
 
-use jwks::key::format::unlock::Ask;
+use jwks::key::read::document_password::Ask;
 use jwks::keyset::import::{self, Options};
 use jwks::secret::Secret;
 use libfuzzer_sys::fuzz_target;

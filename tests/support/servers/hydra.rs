@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 pub use storage::Database;
-use storage::Storage;
+use storage::ServerRules;
 pub use token::Token;
 
 /// The sets that the server itself signs with; the discovery publishes them.
@@ -100,7 +100,7 @@ pub struct Hydra {
 
 struct State {
     version: Version,
-    storage: Storage,
+    storage: ServerRules,
     plain_http: Option<PlainHttp>,
     forgets_writes: bool,
     /// Whether a second passes with each call that reads.
@@ -166,7 +166,7 @@ impl Hydra {
     ) -> Hydra {
         let state = Arc::new(Mutex::new(State {
             version,
-            storage: Storage::new(version, database),
+            storage: ServerRules::new(version, database),
             plain_http: None,
             forgets_writes: false,
             seconds_pass: false,
@@ -413,7 +413,7 @@ impl State {
     fn change_during(
         &mut self,
         set: &str,
-        before: Storage,
+        before: ServerRules,
         document: &Value,
         outcome: Outcome,
     ) -> Outcome {

@@ -1,8 +1,8 @@
 //! What Apinizer is asked to generate, in its own words.
 
-use super::super::Generate;
 use crate::error::{Error, Result};
 use crate::key::generate::{Plan, Request};
+use crate::remote::kind::Generate;
 use serde_json::{Value, json};
 
 /// The body of the call that generates a key.

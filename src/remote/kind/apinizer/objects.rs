@@ -1,12 +1,12 @@
 //! The objects of a project: the calls that list, export, create and delete them.
 
-use super::super::{Form, Listed};
-use super::APINIZER;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::remote::http::{Answer, Client, Request, parse};
-use crate::remote::place::Place;
+use crate::remote::kind::apinizer::APINIZER;
+use crate::remote::kind::{Form, Listed};
+use crate::remote::location::Location;
 use crate::secret::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ impl From<Failure> for Error {
 pub struct Apinizer {
     client: Client,
     project: String,
-    /// Whose secret is exchanged for a token; without it the secret is the token.
+    /// SetLabel secret is exchanged for a token; without it the secret is the token.
     client_id: Option<String>,
     secret: Option<Secret<String>>,
     has_token: Cell<bool>,
@@ -79,15 +79,15 @@ pub struct Object {
 impl Apinizer {
     /// The project that a place names. Without a client whose secret it is the token is sent as it
     /// is.
-    pub fn new(client: Client, place: &Place, token: Option<&Secret<String>>) -> Apinizer {
+    pub fn new(client: Client, location: &Location, token: Option<&Secret<String>>) -> Apinizer {
         let secret = token.map(|token| Secret::new(token.expose().clone()));
-        if let (None, Some(token)) = (&place.client_id, &secret) {
+        if let (None, Some(token)) = (&location.client_id, &secret) {
             client.authorize("Bearer", token);
         }
         Apinizer {
             client,
-            project: place.project.clone().unwrap_or_default(),
-            client_id: place.client_id.clone(),
+            project: location.project.clone().unwrap_or_default(),
+            client_id: location.client_id.clone(),
             secret,
             has_token: Cell::new(false),
         }
@@ -260,7 +260,7 @@ impl Apinizer {
 
     /// Creates an object from a key.
     pub fn create(&self, name: &str, key: &Key) -> Result<()> {
-        let form = APINIZER.storage.form(&key.members().unwrap_or_default());
+        let form = APINIZER.rules.form(&key.members().unwrap_or_default());
         let kid = form.string("kid").unwrap_or_default().into_owned();
         let body = json!({
             "name": name, "sourceType": "COPY_PASTE", "jwkStr": form.to_json(), "kid": kid,

@@ -1,7 +1,7 @@
 //! The sets and algorithms with which Hydra signs its own tokens.
 
-use super::halves::Order;
 use crate::keyset::issuer::{Issuer, WithoutKey};
+use crate::remote::kind::hydra::key_pairs::Order;
 
 /// The sets with which Hydra signs its own tokens.
 const OWN_SETS: &[&str] = &["hydra.openid.id-token", "hydra.jwt.access-token"];

@@ -1,17 +1,17 @@
 //! How keys are put on a Hydra: the whole set in one call, or one key by itself.
 
-use super::halves::{bare_kids, split};
-use super::limits::fits_in_path;
-use super::version::has_certificate_members;
-use super::{COMMON, Hydra, MEMBERS};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::identity;
 use crate::keyset::merge::KeyName;
-use crate::keyset::storage::Storage;
+use crate::keyset::server_rules::ServerRules;
 use crate::remote::kind::Server as _;
+use crate::remote::kind::hydra::key_pairs::{bare_kids, split};
+use crate::remote::kind::hydra::limits::fits_in_path;
+use crate::remote::kind::hydra::version::has_certificate_members;
+use crate::remote::kind::hydra::{COMMON, Hydra, MEMBERS};
 use std::collections::{HashMap, HashSet};
 use ureq::http::Method;
 
@@ -22,11 +22,11 @@ impl Hydra {
             true => self.members(),
             false => MEMBERS,
         };
-        let storage = Storage {
+        let rules = ServerRules {
             members: Some(members),
-            ..COMMON.storage
+            ..COMMON.rules
         };
-        let form = storage.form(&key.members().unwrap_or_default());
+        let form = rules.form(&key.members().unwrap_or_default());
         match self.in_halves() {
             true => split(form, bare_kids),
             false => vec![Key::from(form)],
@@ -70,10 +70,10 @@ impl Hydra {
         if self.in_halves() {
             return None;
         }
-        let storage = self.storage(&[before, after]).unwrap_or(self.kind.storage);
-        let copy = copies_in(before, &storage);
+        let rules = self.rules(&[before, after]).unwrap_or(self.kind.rules);
+        let copy = copies_in(before, &rules);
         let is_same =
-            |key: &Key| copy(key).is_some_and(|copy| storage.differences(key, copy).is_empty());
+            |key: &Key| copy(key).is_some_and(|copy| rules.differences(key, copy).is_empty());
         let mut changed = after.keys.iter().filter(|key| !is_same(key));
         let (single, None) = (changed.next()?, changed.next()) else {
             return None;
@@ -85,7 +85,7 @@ impl Hydra {
         let others = after.keys.iter().filter(|key| *key != single).cloned();
         let first = std::iter::once(single.clone()).chain(others);
         let as_put = KeySet::from(first.collect::<Vec<_>>());
-        let signer = |set: &KeySet| storage.signer(set).map(KeyName::of);
+        let signer = |set: &KeySet| rules.signer(set).map(KeyName::of);
         let keeps_signer = signer(&as_put) == signer(after);
         let bare = bare_kids(before);
         let entries = self.entries(single, &bare);
@@ -95,8 +95,11 @@ impl Hydra {
 
 /// Returns a function that finds the copy of a key in a server's set: the same key under the kid that it
 /// has there. The function takes the same time however many keys there are.
-fn copies_in<'b>(before: &'b KeySet, storage: &'b Storage) -> impl Fn(&Key) -> Option<&'b Key<'b>> {
-    let name = |key: &Key| (identity(key), storage.kid_of(key));
+fn copies_in<'b>(
+    before: &'b KeySet,
+    rules: &'b ServerRules,
+) -> impl Fn(&Key) -> Option<&'b Key<'b>> {
+    let name = |key: &Key| (identity(key), rules.kid_of(key));
     let mut there = HashMap::new();
     for key in &before.keys {
         there.entry(name(key)).or_insert(key);
@@ -112,7 +115,7 @@ pub(super) fn fits_path(entry: &Key) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::steps;
+    use crate::key::step_counter;
 
     /// The steps it takes to find each of `count` copies of one key under kids of their own.
     fn steps_to_find_all(count: usize) -> u64 {
@@ -120,10 +123,10 @@ mod tests {
             r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
         let key = |i| Key::from_json(format!(r#"{{{KEY},"kid":"{i}"}}"#));
         let set = KeySet::from((0..count).map(key).collect::<Vec<_>>());
-        let before = steps::counted();
-        let copy = copies_in(&set, &COMMON.storage);
+        let before = step_counter::counted();
+        let copy = copies_in(&set, &COMMON.rules);
         assert!(set.keys.iter().all(|key| copy(key) == Some(key)));
-        steps::counted() - before
+        step_counter::counted() - before
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The kind and version of a Hydra, and the certificate members that the version keeps.
 
-use super::answer::{Meaning, meaning};
-use super::{HYDRA, HYDRA_V1, Hydra, MEMBERS, SETS, SETS_V1};
 use crate::error::Error;
 use crate::key::Key;
 use crate::remote::http::{Client, Event, Request};
+use crate::remote::kind::hydra::answer::{Meaning, meaning};
+use crate::remote::kind::hydra::{HYDRA, HYDRA_V1, Hydra, MEMBERS, SETS, SETS_V1};
 use serde_json::Value;
 use std::fmt;
 

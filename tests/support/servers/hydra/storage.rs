@@ -40,7 +40,7 @@ struct Row {
 
 /// The rows of every set, in the order in which they were inserted.
 #[derive(Clone)]
-pub struct Storage {
+pub struct ServerRules {
     database: Database,
     resolution: Resolution,
     sets: BTreeMap<String, Vec<Row>>,
@@ -49,9 +49,9 @@ pub struct Storage {
     clock: u64,
 }
 
-impl Storage {
-    pub fn new(version: Version, database: Database) -> Storage {
-        Storage {
+impl ServerRules {
+    pub fn new(version: Version, database: Database) -> ServerRules {
+        ServerRules {
             database,
             resolution: match (database, version) {
                 (Database::Mysql, _) => Resolution::Second,

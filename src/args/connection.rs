@@ -1,0 +1,153 @@
+//! The options of commands that call servers, and the connection that they describe.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::output::Output;
+use crate::remote::entry::Entry;
+use crate::remote::http::{Event, Notify, Options, Watch};
+use crate::remote::kind::Auth;
+use crate::remote::token::{self, Token};
+use crate::remote::{Remote, entry_of_address, is_address};
+use clap::Args;
+use serde_json::json;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The options of every command that may speak to a server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Remote options")]
+pub struct ConnectionArgs {
+    /// The time limit for name resolution, and for connecting
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
+    connect_timeout: u64,
+
+    /// The time limit for a whole call
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+
+    /// Let private keys and tokens go over plain http to other machines
+    #[arg(long)]
+    allow_insecure_http: bool,
+}
+
+/// The options of the verbs that work on the keystore and on servers.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Remote options")]
+pub struct RemoteArgs {
+    /// A server instead of the keystore: the name of a remote, or an address to read from
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+impl RemoteArgs {
+    /// The conditions of calls to an address.
+    pub fn options(&self, ctx: &Context) -> Options {
+        self.connection.options(ctx)
+    }
+
+    /// The server that was named; `None` where the keystore is meant.
+    pub fn open(&self, ctx: &Context) -> Result<Option<Remote>> {
+        let Some(name) = self.remote.as_deref() else {
+            return Ok(None);
+        };
+        if let (remote, Some(set)) = split_name(name) {
+            return Err(
+                Error::usage("--remote takes the name of the remote alone").hint(format!(
+                    "the set stands where it always does: {set} --remote {remote}"
+                )),
+            );
+        }
+        self.connection.open(ctx, name).map(Some)
+    }
+}
+
+impl ConnectionArgs {
+    /// The conditions of this command's calls. From here on an interruption says what a server
+    /// may hold already.
+    pub fn options(&self, ctx: &Context) -> Options {
+        let watch = Watch::default();
+        answer_interruptions(ctx.out, watch.clone());
+        Options {
+            connect_timeout: Duration::from_secs(self.connect_timeout.min(self.timeout)),
+            timeout: Duration::from_secs(self.timeout),
+            allow_insecure_http: self.allow_insecure_http,
+            now: ctx.now,
+            notify: notify(ctx.out),
+            watch,
+        }
+    }
+
+    /// The server with a name, or at an address.
+    pub fn open(&self, ctx: &Context, name: &str) -> Result<Remote> {
+        let entry = match is_address(name) {
+            true => entry_of_address(name)?,
+            false => ctx.remote(name)?,
+        };
+        let options = self.options(ctx);
+        let token = find_token(ctx, &entry, &options.notify)?;
+        Remote::open(&entry, token, options)
+    }
+}
+
+/// The token of a remote; asked for where one is needed and nothing says where it is.
+fn find_token(ctx: &Context, entry: &Entry, notify: &Notify) -> Result<Option<Token>> {
+    let kind = entry.kind()?;
+    let secrets = match entry.token_command {
+        Some(_) => ctx.remotes.token_variables(),
+        None => Vec::new(),
+    };
+    let found = token::find(entry, kind, &secrets, notify)?;
+    if found.is_some() || kind.auth != Auth::Required {
+        return Ok(found);
+    }
+    let typed = ctx.prompt.secret(&format!("Token for {}", entry.name))?;
+    typed.map(token::typed).transpose()
+}
+
+fn notify(out: Output) -> Notify {
+    Rc::new(move |event| match event {
+        Event::Call {
+            method,
+            address,
+            status,
+            took,
+        } => {
+            let milliseconds = took.as_millis();
+            let shown = status.map_or_else(|| "no answer".into(), |status| status.to_string());
+            out.call(format!("{method} {address} {shown} {milliseconds} ms"), || {
+                json!({"method": method, "address": address, "status": status, "milliseconds": milliseconds as u64})
+            });
+        }
+        Event::Repeat { reason, pause } => {
+            let seconds = pause.as_secs_f32();
+            out.status(format!("{reason}; again in {seconds:.1} s"));
+        }
+        Event::Warning(text) => out.warn(text),
+    })
+}
+
+/// An interruption says what a server may hold already.
+fn answer_interruptions(out: Output, watch: Watch) {
+    interrupt::last_words(move || {
+        if let Some(call) = watch.under_way() {
+            let error = Error::remote(format!("interrupted after {call} began"));
+            out.error(&error.hint(
+                "the server may hold the change already: jwks list SET --remote or jwks diff tells",
+            ));
+        }
+    });
+}
+
+/// Splits `REMOTE[:NAME]`. An address is no name with a colon in it.
+pub fn split_name(remote: &str) -> (&str, Option<&str>) {
+    match remote.split_once(':') {
+        Some((name, set)) if !is_address(remote) => (name, Some(set)),
+        _ => (remote, None),
+    }
+}

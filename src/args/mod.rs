@@ -1,0 +1,8 @@
+//! Groups of options that several commands share.
+
+pub mod certificate;
+pub mod connection;
+pub mod encryption;
+pub mod filter;
+pub mod password;
+pub mod schedule;

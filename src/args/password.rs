@@ -1,0 +1,103 @@
+//! Passwords of single files: what comes in, what goes out. A set's own passphrase is the context's.
+
+use crate::context::Context;
+use crate::credential::{self, STANDARD_INPUT};
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use clap::{Args, ValueHint};
+use std::cell::OnceCell;
+
+/// Where the password of a file comes from.
+#[derive(Clone, Debug, Args)]
+pub struct PasswordArgs {
+    /// Read the password of the imported or exported file from the first line of FILE; - is standard
+    /// input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    password_file: Option<String>,
+}
+
+impl PasswordArgs {
+    /// Whether a file with a password was named.
+    pub fn is_given(&self) -> bool {
+        self.password_file.is_some()
+    }
+
+    /// Refuses standard input for the password where it is one of the documents as well.
+    pub fn refuse_twice<'d>(&self, documents: impl IntoIterator<Item = &'d str>) -> Result<()> {
+        let given = self.password_file.as_deref() == Some(STANDARD_INPUT);
+        if given && documents.into_iter().any(|name| name == STANDARD_INPUT) {
+            return Err(Error::usage(
+                "standard input cannot be the input and its password at once",
+            )
+            .hint("give the password in a file: --password-file FILE"));
+        }
+        Ok(())
+    }
+
+    /// The passwords of documents that are read.
+    pub fn existing<'a>(&'a self, ctx: &'a Context) -> ExistingPassword<'a> {
+        ExistingPassword {
+            ctx,
+            args: self,
+            given: OnceCell::new(),
+        }
+    }
+
+    /// The password of a document that is written: typed twice on a terminal, never empty.
+    pub fn new_one(&self, ctx: &Context, what: &str) -> Result<Secret<String>> {
+        match self.given(ctx)? {
+            Some(password) if password.expose().is_empty() => {
+                Err(Error::usage(format!("the password of {what} is empty")))
+            }
+            Some(password) => Ok(password),
+            None if ctx.prompt.can_ask() => ctx.prompt.new_secret(&format!("password of {what}")),
+            None => Err(missing(what)),
+        }
+    }
+
+    fn given(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
+        let Some(path) = &self.password_file else {
+            return Ok(None);
+        };
+        let content = credential::file(path.as_ref())?;
+        if content.is_open {
+            ctx.out.warn(format!(
+                "{path} holds a password and other users have access to it: run `chmod 600 {path}`"
+            ));
+        }
+        credential::first_line(&content.octets, path).map(Some)
+    }
+}
+
+/// The passwords of the documents that one command reads: what a file gives is read once and is
+/// for all of them, a person is asked for each.
+pub struct ExistingPassword<'a> {
+    ctx: &'a Context,
+    args: &'a PasswordArgs,
+    given: OnceCell<Secret<String>>,
+}
+
+impl ExistingPassword<'_> {
+    /// The password of a document, which `what` names in questions and errors.
+    pub fn of(&self, what: &str) -> Result<Secret<String>> {
+        if let Some(given) = self.given.get() {
+            return Ok(Secret::new(given.expose().clone()));
+        }
+        if let Some(password) = self.args.given(self.ctx)? {
+            let given = self.given.get_or_init(|| password);
+            return Ok(Secret::new(given.expose().clone()));
+        }
+        let asked = self.ctx.prompt.secret(&format!("password of {what}"))?;
+        asked.ok_or_else(|| {
+            // Whoever asks says of what.
+            Error::denied("it is protected by a password").hint(WAYS)
+        })
+    }
+}
+
+/// How a password is given.
+const WAYS: &str = "give it with --password-file FILE, or on a terminal";
+
+fn missing(what: &str) -> Error {
+    Error::denied(format!("the password of {what} is needed")).hint(WAYS)
+}

@@ -1,0 +1,192 @@
+//! The options that make a schedule, on the command line and as they are kept with a set.
+
+use crate::error::{Error, Result};
+use crate::keyset::KeySet;
+use crate::keyset::rotate::{Policy, Schedule, plan};
+use crate::keystore::{Schedules, SetName};
+use crate::time::parse_duration;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The publish delay where none is given.
+const PUBLISH_DELAY: &str = "1h";
+
+/// How long a retired key is kept where nothing is said.
+const RETIRE_AFTER: &str = "24h";
+
+/// How a set is rotated.
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Schedule")]
+pub struct ScheduleArgs {
+    /// How long a key signs: 30d, 12h, P90D
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    every: Option<String>,
+
+    /// How long a key is published before it signs: the time that verifiers cache the set. A longer
+    /// delay applies only to keys that are staged later [default: 1h]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publish_delay: Option<String>,
+
+    /// How long a key is published after it has signed: the lifetime of a token. Shorten it only after
+    /// the tokens with a longer lifetime have expired [default: 24h]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retire_after: Option<String>,
+
+    /// Keep at least N retired keys per line
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep: Option<usize>,
+
+    /// Only this line, by its algorithm, or its curve or key type where it has none; can be
+    /// repeated
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    line: Vec<String>,
+
+    /// Only the lines for this use: sig or enc
+    #[arg(long = "use", value_name = "USE")]
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    usage: Option<String>,
+
+    /// Move to this algorithm: its first key is staged, and the old line ends when that one signs
+    #[arg(long, value_name = "ALG")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alg: Option<String>,
+
+    /// The curve of new keys; a line on another one gets its first such key now
+    #[arg(long, value_name = "CRV")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<String>,
+
+    /// The size of new RSA or symmetric keys, in bits; a line of another one gets its first such key
+    /// now
+    #[arg(long, value_name = "BITS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u32>,
+
+    /// Send the set to this remote every time, and what it lacks; :NAME is the set's name there
+    #[arg(long, value_name = "REMOTE[:NAME]")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push: Option<String>,
+
+    /// If the settings of the remote name a key that no longer signs, change them to the key that does
+    /// (Authlete)
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub move_signature_kid: bool,
+
+    /// Send keys with alg Ed25519 as EdDSA, the only name that Hydra accepts
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ed25519_as_eddsa: bool,
+}
+
+impl ScheduleArgs {
+    /// These options, and for those that are not given the ones that are kept.
+    pub fn over(&self, saved: ScheduleArgs) -> ScheduleArgs {
+        let own = self.clone();
+        ScheduleArgs {
+            every: own.every.or(saved.every),
+            publish_delay: own.publish_delay.or(saved.publish_delay),
+            retire_after: own.retire_after.or(saved.retire_after),
+            keep: own.keep.or(saved.keep),
+            line: match own.line.is_empty() {
+                true => saved.line,
+                false => own.line,
+            },
+            usage: own.usage.or(saved.usage),
+            alg: own.alg.or(saved.alg),
+            crv: own.crv.or(saved.crv),
+            size: own.size.or(saved.size),
+            push: own.push.or(saved.push),
+            move_signature_kid: own.move_signature_kid || saved.move_signature_kid,
+            ed25519_as_eddsa: own.ed25519_as_eddsa || saved.ed25519_as_eddsa,
+        }
+    }
+
+    /// Whether they say how long a key signs.
+    pub fn has_period(&self) -> bool {
+        self.every.is_some()
+    }
+
+    /// Whether they ask for a key of another algorithm, curve or size.
+    pub fn asks_for_another_key(&self) -> bool {
+        self.alg.is_some() || self.crv.is_some() || self.size.is_some()
+    }
+
+    /// The schedule that they make.
+    pub fn schedule(&self) -> Result<Schedule> {
+        let length = |flag: &str, text: &str| {
+            parse_duration(text).map_err(|error| error.about(format!("--{flag}")))
+        };
+        let or = |text: &Option<String>, default: &str| text.clone().unwrap_or(default.into());
+        let every = self.every.as_deref();
+        let schedule = Schedule {
+            every: every.map(|text| length("every", text)).transpose()?,
+            publish_delay: length("publish-delay", &or(&self.publish_delay, PUBLISH_DELAY))?,
+            retire_after: length("retire-after", &or(&self.retire_after, RETIRE_AFTER))?,
+            keep: self.keep.unwrap_or_default(),
+        };
+        schedule.check()?;
+        Ok(schedule)
+    }
+
+    /// What they ask a rotation for.
+    pub fn policy(&self, schedule: Schedule, now: i64) -> Policy<'_> {
+        Policy {
+            schedule,
+            lines: &self.line,
+            usage: self.usage.as_deref(),
+            alg: self.alg.as_deref(),
+            crv: self.crv.as_deref(),
+            size: self.size,
+            force: false,
+            compromised: &[],
+            there: None,
+            keep_expired: false,
+            now,
+        }
+    }
+
+    /// The options as they are kept.
+    pub fn to_json(&self) -> Value {
+        // Texts, numbers and lists of them under fixed names are JSON.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// The options that are kept for a set.
+pub fn saved(schedules: &Schedules, name: &SetName) -> Result<Option<ScheduleArgs>> {
+    let Some(schedule) = schedules.get(name.as_str()) else {
+        return Ok(None);
+    };
+    let read = ScheduleArgs::deserialize(schedule);
+    read.map(Some).map_err(|error| {
+        Error::invalid(format!("the schedule of set {name} is none"))
+            .cause(error)
+            .hint(format!(
+                "jwks rotate {name} --forget drops it; save it again then"
+            ))
+    })
+}
+
+/// When a set with a saved schedule changes next, by itself or by a rotation, in seconds since 1970;
+/// `now` where a rotation is due.
+pub fn next_rotation(
+    name: &SetName,
+    set: &KeySet,
+    schedules: &Schedules,
+    now: i64,
+) -> Result<Option<i64>> {
+    let options = saved(schedules, name)?.unwrap_or_default();
+    let plan = plan(set, &options.policy(options.schedule()?, now))?;
+    Ok(match plan.is_empty() {
+        true => plan.next_change,
+        false => Some(now),
+    })
+}

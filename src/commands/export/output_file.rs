@@ -1,0 +1,147 @@
+//! Where an export goes: standard output, or a file that is there whole or not at all.
+
+use crate::commands::export::{ExportArgs, To};
+use crate::commands::shared::published_file::{UNFINISHED, refuse_in_keystore, temporary_name};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::files::ownership;
+use crate::files::{self, Access, Existing};
+use crate::key::public::holds_secret;
+use crate::keyset::FOREIGN_LIMIT;
+use crate::keyset::import::{self, Form, Imported};
+use crate::secret::Secret;
+use std::fs;
+use std::path::Path;
+
+/// Refuses a file that the export cannot go to, before anybody types a password for it.
+pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
+    let Some(path) = args.file() else {
+        return Ok(());
+    };
+    refuse_in_keystore(ctx, path)?;
+    if path
+        .as_os_str()
+        .as_encoded_bytes()
+        .ends_with(UNFINISHED.as_bytes())
+    {
+        return Err(Error::usage(format!(
+            "{UNFINISHED} is how exports end that are not finished"
+        ))
+        .hint("choose another name"));
+    }
+    if args.private && ownership::is_replaceable(&files::parent(path)) {
+        return Err(Error::refused(format!(
+            "other users can write to the directory of {}",
+            path.display()
+        ))
+        .hint("choose a directory of your own for private keys"));
+    }
+    // Check this before the export is logged.
+    files::check_target(path)?;
+    if args.private && !args.force && path.exists() {
+        return Err(Error::refused(format!("{} exists already", path.display()))
+            .hint("overwrite it with --force"));
+    }
+    if !args.force && !args.private && !may_be_overwritten(path, args.to) {
+        return Err(Error::refused(format!(
+            "{} is there and no public key file",
+            path.display()
+        ))
+        .hint("choose another file, or overwrite it with --force"));
+    }
+    Ok(())
+}
+
+/// Returns true, and prints a status line, if the file already has the content of the export. Returns
+/// false if the file holds private keys and other users have access to it.
+pub(super) fn is_unchanged(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> bool {
+    let Some(path) = args.file() else {
+        return false;
+    };
+    let is_unchanged = is_written(path, content, args.private);
+    if is_unchanged {
+        ctx.out.status(format!("{} is unchanged", path.display()));
+    }
+    is_unchanged
+}
+
+/// Writes an export to its file, or to standard output.
+pub(super) fn deliver(ctx: &Context, args: &ExportArgs, content: &Secret<Vec<u8>>) -> Result<()> {
+    let Some(path) = args.file() else {
+        let is_json = matches!(args.to, To::Jwks | To::Jwk | To::Kubernetes);
+        let text = is_json.then(|| std::str::from_utf8(content.expose()));
+        return match text {
+            Some(Ok(json)) => ctx.out.json_text(json),
+            _ => ctx.out.octets(content.expose()),
+        };
+    };
+    let access = if args.private {
+        Access::Private
+    } else {
+        Access::Shared
+    };
+    let existing = if args.private && !args.force {
+        Existing::Keep
+    } else {
+        Existing::Replace
+    };
+    files::write(
+        path,
+        content.expose(),
+        access,
+        existing,
+        &temporary_name(path),
+    )
+    .map_err(|error| match existing {
+        Existing::Keep if error.advice().is_none() => error.hint("overwrite it with --force"),
+        _ => error,
+    })??;
+    ctx.out.status(format!("wrote {}", path.display()));
+    Ok(())
+}
+
+/// Returns true if a regular file has this content, and its permissions are right: nobody but the owner
+/// has access to private keys.
+fn is_written(path: &Path, content: &Secret<Vec<u8>>, is_private: bool) -> bool {
+    let length = content.expose().len() as u64;
+    let is_right = |metadata: &fs::Metadata| {
+        let is_open = is_private && files::others(metadata) != 0;
+        metadata.is_file() && metadata.len() == length && !is_open
+    };
+    fs::symlink_metadata(path).is_ok_and(|metadata| is_right(&metadata))
+        && fs::read(path)
+            .map(Secret::new)
+            .is_ok_and(|there| there.expose() == content.expose())
+}
+
+/// Whether there is no such file, or one that holds public keys and nothing else: an earlier
+/// export.
+fn may_be_overwritten(path: &Path, to: To) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        // There is none, or it is no regular file, which the write refuses whatever it is.
+        _ => return true,
+    }
+    let small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= FOREIGN_LIMIT as u64);
+    let content = if small {
+        fs::read(path).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    // Lines of OpenSSH may be those of an authorized_keys, and a manifest somebody's settings: where
+    // another form is to be written, they are no earlier export.
+    let is_own = |form| match form {
+        Form::Jwk | Form::Jwks | Form::Pem | Form::Der => true,
+        Form::Openssh => to == To::Openssh,
+        Form::Kubernetes => to == To::Kubernetes,
+        _ => false,
+    };
+    let Ok(opened) = import::open(&content, &import::Options::default()) else {
+        return false;
+    };
+    let form = opened.form();
+    // What was left out may be a private key that is damaged.
+    let is_public =
+        |read: Imported| read.notes.is_empty() && !read.set.keys.iter().any(holds_secret);
+    is_own(form) && import::join(vec![opened]).is_ok_and(is_public)
+}

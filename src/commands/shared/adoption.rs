@@ -1,0 +1,140 @@
+//! The options, warnings and questions that `pull` and `set` share when they take in foreign keys.
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::key::Key;
+use crate::keyset::adopt::{Foreign, PrivateParts, check_takable};
+use crate::keyset::merge::{KeyName, Merged};
+use crate::report::names::{list_names, loss_in_words};
+use clap::Args;
+use serde::Serialize;
+
+/// The options for foreign keys.
+#[derive(Debug, Args)]
+pub struct AdoptionArgs {
+    /// Take private and symmetric keys from a server that only publishes keys
+    #[arg(long)]
+    private: bool,
+
+    /// Let the source change these members of your own keys, such as exp or alg,use
+    #[arg(long, value_name = "MEMBER,…", value_delimiter = ',')]
+    pub take: Vec<String>,
+}
+
+impl AdoptionArgs {
+    /// Refuses members that cannot be taken.
+    pub fn check(&self) -> Result<()> {
+        check_takable(&self.take)
+    }
+
+    /// Returns whether to take the private parts that a publisher sends.
+    pub fn private_parts(&self) -> PrivateParts {
+        match self.private {
+            true => PrivateParts::Take,
+            false => PrivateParts::LeaveOut,
+        }
+    }
+}
+
+/// A key of the set, and its members that differ at the source.
+#[derive(Debug, Serialize)]
+pub struct Differing {
+    kid: String,
+    members: Vec<String>,
+}
+
+/// Returns the keys that differ at the source, for JSON output.
+pub fn differing(merged: &Merged) -> Vec<Differing> {
+    let differing = merged.differing.iter();
+    let differing = differing.map(|(name, members)| Differing {
+        kid: handle(name),
+        members: members.clone(),
+    });
+    differing.collect()
+}
+
+/// Warns about the keys and members that were left out of a document.
+pub fn warn_of_losses(ctx: &Context, source: &str, foreign: &Foreign) {
+    for (keys, what) in [
+        (
+            &foreign.stripped,
+            "sends private keys; only their public part is taken (pass --private to take all of it)",
+        ),
+        (
+            &foreign.symmetric,
+            "sends symmetric keys; they are left out (pass --private to take them)",
+        ),
+        (
+            &foreign.disowned,
+            "has members that only jwks sets; they are left out",
+        ),
+    ] {
+        if !keys.is_empty() {
+            ctx.out.warn(format!("{source} {what}: {}", names(keys)));
+        }
+    }
+}
+
+/// Warns about the members that differ at the source and that the set keeps.
+pub fn warn_of_differences(ctx: &Context, source: &str, merged: &Merged) {
+    const SHOWN: usize = 20;
+    for (name, members) in merged.differing.iter().take(SHOWN) {
+        let (kid, members) = (handle(name), members.join(","));
+        ctx.out.warn(format!(
+            "{kid} differs in {} at {source} and stays as it is (pass --take {members} to change it)",
+            members.replace(',', ", ")
+        ));
+    }
+    if let Some(more @ 1..) = merged.differing.len().checked_sub(SHOWN) {
+        ctx.out
+            .warn(format!("{more} more keys differ and stay as they are"));
+    }
+}
+
+/// The changes that the user must confirm before keys are taken in; empty if there are none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Consent {
+    parts: Vec<String>,
+}
+
+impl Consent {
+    /// Collects the changes of a merge, and the losses, that must be confirmed.
+    pub fn of(merged: &Merged, source: &str, lost: &[Key]) -> Consent {
+        let mut parts = Vec::new();
+        if !merged.private.is_empty() {
+            let keys = names(&merged.private);
+            parts.push(format!("would get private keys from {source}: {keys}"));
+        }
+        parts.extend(merged.signers.iter().map(|signer| {
+            let (key, line) = (handle(&signer.key), &signer.line);
+            let before = match &signer.before {
+                Some(before) => format!(" in place of {}", handle(before)),
+                None => String::new(),
+            };
+            format!("would have {key} as the active key of {line}{before}")
+        }));
+        if !lost.is_empty() {
+            parts.push(loss_in_words(lost));
+        }
+        Consent { parts }
+    }
+
+    /// Asks the user to confirm the changes, if there are any.
+    pub fn ask(&self, ctx: &Context, set: &str) -> Result<()> {
+        match self.parts.is_empty() {
+            true => Ok(()),
+            false => {
+                let what = format!("set {set} {}", self.parts.join("; "));
+                ctx.prompt.confirm(&ctx.out, &what)
+            }
+        }
+    }
+}
+
+fn handle(name: &KeyName) -> String {
+    name.handle().unwrap_or("(without kid)").to_owned()
+}
+
+fn names(keys: &[KeyName]) -> String {
+    list_names(&keys.iter().map(handle).collect::<Vec<_>>())
+}

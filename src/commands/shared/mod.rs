@@ -1,0 +1,7 @@
+//! Steps that several commands share. No command uses another command.
+
+pub mod adoption;
+pub mod published_file;
+pub mod push_report;
+pub mod server;
+pub mod signing_check;

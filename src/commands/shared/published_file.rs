@@ -1,0 +1,33 @@
+//! Files that commands write for other programs, outside the keystore.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::files;
+use std::path::Path;
+
+/// Refuses a file for others that would lie among the sets.
+pub fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
+    match is_within(path, ctx.store.directory()) {
+        true => Err(
+            Error::refused(format!("{} is in the keystore", path.display()))
+                .hint("choose a file elsewhere; jwks set puts keys into sets"),
+        ),
+        false => Ok(()),
+    }
+}
+
+/// How the name of a file for others ends until it is complete. What is left over under such a name
+/// goes with the next export.
+pub const UNFINISHED: &str = ".jwks-unfinished";
+
+/// The name that a file for others has until it is complete.
+pub fn temporary_name(path: &Path) -> String {
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{file_name}{UNFINISHED}")
+}
+
+/// Whether a file would lie in a directory.
+fn is_within(path: &Path, directory: &Path) -> bool {
+    let parent = files::parent(path).canonicalize();
+    matches!((parent, directory.canonicalize()), (Ok(parent), Ok(directory)) if parent.starts_with(&directory))
+}

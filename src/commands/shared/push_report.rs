@@ -1,0 +1,182 @@
+//! The report of a push: messages, warnings, the log entry, a JSON document, and an error for keys that
+//! were left out.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keyset::merge::KeyName;
+use crate::keyset::push::{Item, KeyChange, Plan};
+use crate::keystore::SetName;
+use crate::keystore::log::Verb;
+use crate::remote::Remote;
+use crate::report::log_entry::Record;
+use crate::report::names::{SetLabel, count, list_names, shell_word};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// The output of a push with `--json`.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    set: String,
+    remote: String,
+    /// The set's name there.
+    name: String,
+    sent: Vec<Sent>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<String>,
+    /// The keys that the server does not accept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<Refused>,
+    /// The key that signs there afterwards, if the order of the keys decides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
+    changed: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Sent {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    private: bool,
+}
+
+/// A key that the server does not accept.
+#[derive(Debug, Serialize)]
+struct Refused {
+    kid: String,
+    reason: String,
+}
+
+impl Report {
+    /// True if the set on the server was changed.
+    pub fn changes(&self) -> bool {
+        self.changed
+    }
+
+    /// Returns an error that names the keys that the server did not accept.
+    pub fn complete(&self) -> Result<()> {
+        let kids: Vec<_> = self.refused.iter().map(|key| &key.kid).collect();
+        if kids.is_empty() {
+            return Ok(());
+        }
+        let (number, names) = (count(kids.len(), "key"), list_names(&kids));
+        let (set, target) = (&self.set, format!("{}:{}", self.remote, self.name));
+        let reasons: BTreeSet<_> = self.refused.iter().map(|key| &*key.reason).collect();
+        let reasons: Vec<_> = reasons.into_iter().collect();
+        Err(Error::refused(format!(
+            "{number} of set {set} not sent to {target} ({names}): {}",
+            reasons.join("; ")
+        ))
+        .hint(format!(
+            "run `jwks create {set} --alg ALG` for a key that the server takes, or keep these in another set"
+        )))
+    }
+
+    /// Reports a plan, before or after it is carried out.
+    pub fn of(plan: &Plan, server: &Remote, name: &SetName, there: &str, dry_run: bool) -> Report {
+        let sent = plan
+            .items
+            .iter()
+            .filter(|item| item.change != KeyChange::Same);
+        let sent = sent.map(|item| Sent {
+            kid: item.name.kid.clone(),
+            private: item.private,
+        });
+        let signer = plan.signer.as_ref().and_then(KeyName::handle);
+        Report {
+            set: name.to_string(),
+            remote: server.name.clone(),
+            name: there.to_owned(),
+            sent: sent.collect(),
+            removed: handles(&plan.gone),
+            refused: plan.refused.iter().map(Refused::of).collect(),
+            signer: signer.map(str::to_owned),
+            changed: plan.changes() && !dry_run,
+            dry_run,
+        }
+    }
+}
+
+impl Refused {
+    fn of((name, why): &(KeyName, String)) -> Refused {
+        Refused {
+            kid: name.handle().unwrap_or("(without kid)").to_owned(),
+            reason: why.clone(),
+        }
+    }
+}
+
+/// Warns about the keys that the server does not accept, and about key pairs that have neither use nor
+/// alg and so do not sign.
+pub fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &Plan) {
+    for (key, why) in &plan.refused {
+        let key = key.handle().unwrap_or("without a kid");
+        ctx.out.warn(format!("{key:?} is not sent: {why}"));
+    }
+    for unmarked in &plan.unmarked {
+        let key = unmarked.name.handle().unwrap_or("without a kid");
+        let alg = unmarked.alg.map(|alg| format!(" --alg {alg}"));
+        ctx.out.warn(format!(
+            "{key:?} is sent public only, because it has neither use nor alg; run `jwks set {name} --kid {} --use sig{}` to let it sign",
+            shell_word(key),
+            alg.unwrap_or_default()
+        ));
+    }
+}
+
+/// Writes down what was sent, with which part, and what went away there.
+pub fn record(ctx: &Context, whose: SetLabel, plan: &Plan) {
+    let sent = plan
+        .items
+        .iter()
+        .filter(|item| item.change != KeyChange::Same);
+    let (private, public): (Vec<_>, Vec<_>) = sent.partition(|item| item.private);
+    let names = |items: &[&'_ Item]| -> Vec<KeyName> {
+        items.iter().map(|item| item.name.clone()).collect()
+    };
+    let (private, public) = (names(&private), names(&public));
+    let is_sent = |name: &&KeyName| private.contains(name) || public.contains(name);
+    let signer = plan.new_signer.iter().filter(|name| !is_sent(name));
+    Record::of(ctx, whose)
+        .noted(Verb::Pushed, "private", &private)
+        .noted(Verb::Pushed, "public", &public)
+        .noted(Verb::Pushed, "signs there", signer)
+        .noted(Verb::Removed, "pushed", &plan.gone)
+        .append();
+}
+
+/// The kids, or thumbprints, of keys.
+pub fn handles(names: &[KeyName]) -> Vec<String> {
+    let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
+    names.iter().map(handle).collect()
+}
+
+/// What happens to a key on the server, in words.
+pub fn line(item: &Item) -> String {
+    let kid = item.name.handle().unwrap_or("(without kid)");
+    let part = match (item.private, item.was_private) {
+        (true, false) => "with its PRIVATE part",
+        (true, true) => "private, as it is there",
+        (false, true) => "public only: its private part goes away there",
+        (false, false) => "public only",
+    };
+    let change = match &item.change {
+        KeyChange::Add => "new".into(),
+        KeyChange::Same => "unchanged".into(),
+        KeyChange::Change(members) => format!("changes {}", members.join(", ")),
+    };
+    format!("{kid} ({}): {change}, {part}", item.alg)
+}
+
+/// Says which key signs afterwards, if the order decides it.
+pub fn signer_in_words(plan: &Plan) -> Option<String> {
+    let kid = plan.signer.as_ref().and_then(KeyName::handle)?;
+    Some(match (&plan.new_signer, &plan.old_kid) {
+        (None, _) => format!("{kid} signs there as before"),
+        (Some(_), None) => format!("{kid} signs there after this"),
+        (Some(_), Some(old)) => format!(
+            "{kid} signs there after this; it is the key {old} under another kid, so tokens carry the new kid at once"
+        ),
+    })
+}

@@ -1,0 +1,106 @@
+//! How commands get to a server: the options that all of them share, and the way there.
+
+use crate::context::Context;
+use crate::error::{Error, Reason, Result};
+use crate::keyset::KeySet;
+use crate::remote::Remote;
+use crate::remote::kind::Sets;
+use crate::report::names::{count, list_names};
+use serde::Serialize;
+use serde_json::json;
+use std::fmt::Display;
+
+/// How often a command plans and writes a set, in all, if somebody else changes the set meanwhile.
+const ATTEMPTS: u32 = 5;
+
+/// Moves several sets: shows how far it is, goes on after a failure, and tells of each.
+pub fn for_each_set<N: Display, R: Serialize>(
+    ctx: &Context,
+    names: &[N],
+    done: &str,
+    mut each: impl FnMut(&N) -> Result<R>,
+) -> Result<()> {
+    let progress = ctx.out.progress(names.len() as u64, "sets");
+    let (mut reports, mut failed, mut kind) = (Vec::new(), Vec::new(), None);
+    for name in names {
+        match progress.suspend(|| each(name)) {
+            Ok(report) => reports.push(report),
+            Err(error) => {
+                let error = error.about(format!("set {name}"));
+                progress.suspend(|| ctx.out.error(&error));
+                kind.get_or_insert(error.kind());
+                failed.push(name.to_string());
+            }
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    if ctx.out.is_json() {
+        ctx.out
+            .json(&json!({ "sets": reports, "failed": failed }))?;
+    }
+    let Some(kind) = kind else {
+        return Ok(());
+    };
+    let number = count(failed.len(), "set");
+    let failed = list_names(&failed);
+    Err(Error::of(kind, format!("{number} not {done}: {failed}")))
+}
+
+/// Reads a set on a server, plans and writes. If somebody else changed the set meanwhile, it starts
+/// again, for at most five tries in all; then it returns an error.
+pub fn until_written<T>(
+    ctx: &Context,
+    target: &str,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(error) if error.is_because(Reason::Overtaken) => ctx.out.status(format!(
+                "somebody else changed {target} at the same time; planning again"
+            )),
+            outcome => return outcome,
+        }
+    }
+    attempt()
+}
+
+/// The set that is meant on a server: the one that was named, or the only one there is, or the one
+/// that is called as it is `here`.
+pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Result<String> {
+    match (named, remote.kind.sets) {
+        (Some(name), Sets::Named) => Ok(name.to_owned()),
+        // A kid, say, must not pass for the name of the set and take all of it along.
+        (Some(name), Sets::One) => {
+            let only = remote.sets()?.pop().unwrap_or_default();
+            match name == only || name == remote.name {
+                true => Ok(only),
+                false => Err(
+                    Error::not_found(format!("no set {name} on {}", remote.name))
+                        .hint(format!("it has one set only: {only}")),
+                ),
+            }
+        }
+        (None, Sets::One) => remote
+            .sets()?
+            .pop()
+            .ok_or_else(|| Error::not_found(format!("{} has no set", remote.name))),
+        (None, Sets::Named) => here.map(str::to_owned).ok_or_else(|| {
+            let name = &remote.name;
+            Error::usage(format!("{} has sets by name: which one?", remote.kind.name)).hint(
+                format!("jwks get SET --remote {name}, jwks pull {name}:SET"),
+            )
+        }),
+    }
+}
+
+/// The kid that a text means on a server: as it is, or with what every kid begins with there.
+pub fn name_there(remote: &Remote, set: &KeySet, kid: &str) -> String {
+    let there = (remote.kind.rules.kid)(kid, None);
+    let is_there = match (set.find_exactly(kid), set.find_exactly(&there)) {
+        (Ok(_), _) => false,
+        (_, Ok(_)) => true,
+        _ => set.find(kid).is_err() && set.find(&there).is_ok(),
+    };
+    if is_there { there } else { kid.to_owned() }
+}

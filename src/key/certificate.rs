@@ -1,0 +1,369 @@
+//! X.509 certificates: the public key inside, and the digests that JWKs carry; and requests for
+//! certificates.
+
+use crate::error::{Error, Result};
+use crate::key::base64url;
+use crate::key::members::Members;
+use crate::key::read::der;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use openssl::asn1::Asn1Time;
+use openssl::x509::{X509, X509NameRef, X509Req, X509VerifyResult};
+use pem::{EncodeConfig, LineEnding, Pem};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// When a certificate is valid, in seconds since 1970: from `not_before` to `not_after`, both included
+/// (RFC 5280 section 4.1.2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// The first second.
+    pub not_before: i64,
+    /// The last second.
+    pub not_after: i64,
+}
+
+/// A certificate that parsed.
+#[derive(Clone)]
+pub struct Certificate {
+    x509: X509,
+    der: Vec<u8>,
+}
+
+impl Certificate {
+    /// Reads a certificate in DER, from the first octet to the last.
+    pub fn parse(der: &[u8]) -> Option<Self> {
+        if der::kind(der) != Some(der::Kind::Certificate) {
+            return None;
+        }
+        let x509 = X509::from_der(der).ok()?;
+        Some(Certificate {
+            x509,
+            der: der.to_vec(),
+        })
+    }
+
+    /// The certificates of a key's `x5c`, leaf first; none where it has none or they do not parse.
+    pub fn chain_of(members: &Members) -> Vec<Self> {
+        let chain = members.texts("x5c").ok().flatten().unwrap_or_default();
+        let parsed = chain.iter().map(|text| {
+            let der = STANDARD.decode(text.as_bytes()).ok()?;
+            Certificate::parse(&der)
+        });
+        parsed.collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// The certificate as OpenSSL knows it.
+    pub(super) fn x509(&self) -> &X509 {
+        &self.x509
+    }
+
+    /// The certificate as PEM, with its label.
+    pub fn to_pem(&self) -> String {
+        let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
+        pem::encode_config(&Pem::new("CERTIFICATE", self.der.as_slice()), config)
+    }
+
+    /// The certificate as it came.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Whom it is for, such as `CN=api, O=Example`, as the certificate itself says.
+    pub fn subject(&self) -> String {
+        let entry = |entry: &openssl::x509::X509NameEntryRef| {
+            let name = entry.object().nid().short_name().unwrap_or("OID");
+            let value = entry.data().to_string();
+            format!("{name}={}", value.as_deref().unwrap_or("?"))
+        };
+        let entries: Vec<_> = self.x509.subject_name().entries().map(entry).collect();
+        match entries.is_empty() {
+            true => "nobody (its subject is empty)".into(),
+            false => entries.join(", "),
+        }
+    }
+
+    /// When it is valid; `None` if its dates do not parse.
+    pub fn validity(&self) -> Option<Validity> {
+        let epoch = Asn1Time::from_unix(0).ok()?;
+        let seconds = |time| {
+            let since = epoch.diff(time).ok()?;
+            Some(i64::from(since.days) * DAY + i64::from(since.secs))
+        };
+        Some(Validity {
+            not_before: seconds(self.x509.not_before())?,
+            not_after: seconds(self.x509.not_after())?,
+        })
+    }
+
+    /// The public key as JWK members.
+    pub fn public_key(&self) -> Result<Members<'static>> {
+        let key = self
+            .x509
+            .public_key()
+            .and_then(|key| key.public_key_to_der());
+        let key = key.map_err(|error| {
+            Error::invalid("a certificate whose public key cannot be read").cause(error)
+        })?;
+        der::read(&key)
+    }
+
+    /// Whether this certificate's subject is the issuer of the other.
+    pub fn issued(&self, other: &Certificate) -> bool {
+        self.x509.issued(&other.x509) == X509VerifyResult::OK
+    }
+
+    /// Returns true if the certificate is signed with its own key.
+    pub fn is_self_signed(&self) -> bool {
+        let name = |name: &X509NameRef| name.to_der().ok();
+        let key = self.x509.public_key();
+        // OpenSSL's own check requires a key usage that only CA certificates have.
+        name(self.x509.subject_name()) == name(self.x509.issuer_name())
+            && key.and_then(|key| self.x509.verify(&key)).unwrap_or(false)
+    }
+
+    /// The certificate as an element of `x5c`: base64, not base64url (RFC 7517 section 4.7).
+    pub fn to_x5c(&self) -> String {
+        STANDARD.encode(&self.der)
+    }
+
+    /// The SHA-1 digest, 20 octets, of `x5t`.
+    pub fn sha1(&self) -> Vec<u8> {
+        Sha1::digest(&self.der).to_vec()
+    }
+
+    /// The SHA-256 digest, 32 octets, of `x5t#S256`.
+    pub fn sha256(&self) -> Vec<u8> {
+        Sha256::digest(&self.der).to_vec()
+    }
+}
+
+/// The members that describe the certificate of a key (RFC 7517 sections 4.7 to 4.9). They describe
+/// one certificate, so they change together: only through [`attach`] and [`take_over`].
+pub const DESCRIBING: &[&str] = &[CHAIN, SHA1, SHA256];
+
+const CHAIN: &str = "x5c";
+const SHA1: &str = "x5t";
+const SHA256: &str = "x5t#S256";
+
+/// Gives a key a certificate chain, leaf first: sets `x5c` and `x5t#S256`, and `x5t` if the key has
+/// one.
+pub fn attach(chain: &[&Certificate], members: &mut Members) {
+    if chain.is_empty() {
+        return;
+    }
+    let texts: Vec<_> = chain.iter().map(|link| link.to_x5c()).collect();
+    members.set_texts(CHAIN, &texts);
+    // The digest is computed from the chain below.
+    members.set_text(SHA256, "");
+    renew_digests(members, &[SHA1, SHA256]);
+}
+
+/// Gives a key the certificate that `others`, members of the same key, describe, if they describe
+/// one.
+///
+/// A chain in `others` replaces the chain of the key. Without a chain, a digest in `others` is taken
+/// only if it is the digest of the key's own chain, or if the key has no chain. A digest that `others`
+/// lack never stays for another certificate: it is computed anew, or removed.
+pub fn take_over(members: &mut Members, others: &Members) {
+    let digests = || [SHA1, SHA256].into_iter();
+    let given: Vec<_> = digests().filter(|name| others.has(name)).collect();
+    let set = |members: &mut Members, name: &'static str| {
+        if let Some(value) = others.raw(name) {
+            members.set_raw(name, value.to_owned());
+        }
+    };
+    if others.has(CHAIN) {
+        set(members, CHAIN);
+        // Keep a wrong digest in `others`, so that a check reports it.
+        given.iter().for_each(|name| set(members, name));
+        let missing: Vec<_> = digests().filter(|name| !others.has(name)).collect();
+        renew_digests(members, &missing);
+    } else if members.has(CHAIN) {
+        for name in given {
+            if others.string(name) == digest_of_leaf(members, name).map(Into::into) {
+                set(members, name);
+            }
+        }
+    } else if !given.is_empty() {
+        let is_same =
+            |name: &&str| members.has(name) && members.string(name) == others.string(name);
+        if !given.iter().any(is_same) {
+            digests().for_each(|name| members.remove(name));
+        }
+        given.iter().for_each(|name| set(members, name));
+    }
+}
+
+/// Removes the digests that are not digests of the first certificate of `x5c`. Without `x5c` nothing
+/// is removed. Works without OpenSSL.
+pub fn remove_wrong_digests(members: &mut Members) {
+    for name in [SHA1, SHA256] {
+        let length = if name == SHA1 { 20 } else { 32 };
+        let (Some(right), Some(text)) = (digest_of_leaf(members, name), members.string(name))
+        else {
+            continue;
+        };
+        let digest = read_digest(&text, length).map(|(digest, _)| base64url::encode(digest));
+        if digest.as_deref() != Some(&right) {
+            drop(text);
+            members.remove(name);
+        }
+    }
+}
+
+/// The encoding of the digest in `x5t` or `x5t#S256`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestForm {
+    /// Base64url of the octets, as RFC 7517 requires.
+    Base64url,
+    /// Hexadecimal digits (WSO2), or base64url of those digits (older tenants of Auth0, ADAL).
+    Hexadecimal,
+}
+
+/// Reads the digest in `x5t` or `x5t#S256`, which has `length` octets.
+pub fn read_digest(text: &str, length: usize) -> Option<(Vec<u8>, DigestForm)> {
+    let decoded = base64url::decode(text).ok();
+    let in_base64url = decoded.clone().filter(|digest| digest.len() == length);
+    if let Some(digest) = in_base64url {
+        return Some((digest, DigestForm::Base64url));
+    }
+    let again = decoded.as_deref().and_then(hexadecimal);
+    let digest = hexadecimal(text.as_bytes()).or(again);
+    let digest = digest.filter(|digest| digest.len() == length)?;
+    Some((digest, DigestForm::Hexadecimal))
+}
+
+/// Decodes hexadecimal digits; colons between the pairs are allowed.
+fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
+    let digits = text.iter().filter(|octet| **octet != b':');
+    let digits = digits.map(|octet| char::from(*octet).to_digit(16));
+    let digits: Vec<u32> = digits.collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks();
+    let octet = |[high, low]: &[u32; 2]| u8::try_from(high << 4 | low).ok();
+    let octets: Option<Vec<u8>> = pairs.iter().map(octet).collect();
+    octets.filter(|_| rest.is_empty())
+}
+
+/// Computes the digests that the key has anew from its `x5c`; removes them if that fails.
+fn renew_digests(members: &mut Members, names: &[&'static str]) {
+    for name in names
+        .iter()
+        .filter(|name| members.has(name))
+        .collect::<Vec<_>>()
+    {
+        match digest_of_leaf(members, name) {
+            Some(digest) => members.set_text(name, &digest),
+            None => members.remove(name),
+        }
+    }
+}
+
+/// Returns the digest of the first certificate of `x5c` for the member `name`, in base64url.
+fn digest_of_leaf(members: &Members, name: &str) -> Option<String> {
+    let chain = members.texts(CHAIN).ok().flatten()?;
+    let leaf = STANDARD.decode(chain.first()?.as_bytes()).ok()?;
+    Some(match name {
+        SHA1 => base64url::encode(Sha1::digest(leaf)),
+        _ => base64url::encode(Sha256::digest(leaf)),
+    })
+}
+
+/// Reads the public key of a certification request (RFC 2986) that is signed with the private
+/// one.
+pub fn read_request(der: &[u8]) -> Result<Members<'static>> {
+    let broken = || Error::invalid("a certification request that does not parse");
+    let request = X509Req::from_der(der).map_err(|error| broken().cause(error))?;
+    let key = request.public_key();
+    let key = key.map_err(|error| {
+        Error::invalid("a certification request whose public key cannot be read").cause(error)
+    })?;
+    let members = der::read(
+        &key.public_key_to_der()
+            .map_err(|error| broken().cause(error))?,
+    )?;
+    match request.verify(&key) {
+        Ok(true) => Ok(members),
+        _ => Err(Error::invalid(
+            "a certification request that is not signed with its own key",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `AA==` is enough as a certificate here: the digests are those of one zero octet.
+    const ZERO: &str = r#""x5c":["AA=="],"x5t":"W6k8nbDP-T9StSHXQg5D9u2ieE8","x5t#S256":"bjQLnP-zepicpUTmu3gKLHiQHT-zNzh2hRGjBhevoB0""#;
+    const ONE: &str = r#""x5c":["AQ=="],"x5t":"v4tFMNjSRt10rFOhNHG7oXlB3_c","x5t#S256":"S_USLzRFVMU73i67jNK349FgCtYxw4Wl18ziPHeFRZo""#;
+
+    /// The members `own` after they take over the certificate in `others`.
+    fn taken(own: &str, others: &str) -> String {
+        let [own, others] = [own, others].map(|members| format!("{{{members}}}"));
+        let [mut own, others] = [&own, &others].map(|json| Members::parse(json).ok().unwrap());
+        take_over(&mut own, &others);
+        let json = own.to_json();
+        json[1..json.len() - 1].to_owned()
+    }
+
+    fn member(certificate: &str, name: &str) -> String {
+        let json = format!("{{{certificate}}}");
+        let members = Members::parse(&json).ok().unwrap();
+        format!("{:?}:{}", name, members.raw(name).unwrap())
+    }
+
+    #[test]
+    fn a_new_chain_brings_its_digests() {
+        assert_eq!(taken(ZERO, ONE), ONE);
+        assert_eq!(taken(ZERO, &member(ONE, "x5c")), ONE);
+        let chain_and_sha256 = [member(ONE, "x5c"), member(ONE, "x5t#S256")].join(",");
+        assert_eq!(taken(ZERO, &chain_and_sha256), ONE);
+        assert_eq!(
+            taken(r#""kty":"EC""#, &chain_and_sha256),
+            format!(r#""kty":"EC",{chain_and_sha256}"#)
+        );
+    }
+
+    #[test]
+    fn a_digest_that_cannot_be_computed_goes() {
+        assert_eq!(taken(ZERO, r#""x5c":["?"]"#), r#""x5c":["?"]"#);
+        assert_eq!(taken(ZERO, r#""x5c":"AQ==""#), r#""x5c":"AQ==""#);
+    }
+
+    #[test]
+    fn a_digest_alone_replaces_no_chain() {
+        assert_eq!(taken(ZERO, &member(ONE, "x5t")), ZERO);
+        let chain = member(ZERO, "x5c");
+        let digest = member(ZERO, "x5t");
+        assert_eq!(taken(&chain, &digest), format!("{chain},{digest}"));
+        assert_eq!(taken(ZERO, r#""kty":"EC""#), ZERO);
+    }
+
+    #[test]
+    fn digests_of_two_certificates_never_stand_together() {
+        let (sha1, sha256) = (member(ZERO, "x5t"), member(ZERO, "x5t#S256"));
+        let both = format!("{sha1},{sha256}");
+        assert_eq!(taken(&both, &sha1), both);
+        assert_eq!(taken(&sha1, &both), both);
+        assert_eq!(taken(&both, &member(ONE, "x5t")), member(ONE, "x5t"));
+    }
+
+    #[test]
+    fn only_right_digests_are_published() {
+        let wrong = [
+            member(ZERO, "x5c"),
+            member(ONE, "x5t"),
+            member(ZERO, "x5t#S256"),
+        ]
+        .join(",");
+        let json = format!("{{{wrong}}}");
+        let mut members = Members::parse(&json).ok().unwrap();
+        remove_wrong_digests(&mut members);
+        let right = [member(ZERO, "x5c"), member(ZERO, "x5t#S256")].join(",");
+        assert_eq!(members.to_json(), format!("{{{right}}}"));
+    }
+}

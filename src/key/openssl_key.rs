@@ -1,0 +1,151 @@
+//! Keys as OpenSSL knows them, made from numbers that have been checked.
+
+use crate::error::{Error, Result};
+use crate::key::base64url;
+use crate::key::curve::Curve;
+use crate::key::members::Members;
+use openssl::bn::{BigNum, BigNumContext, BigNumContextRef};
+use openssl::ec::{EcGroup, EcKey, EcPoint, EcPointRef};
+use openssl::error::ErrorStack;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey, Public};
+use openssl::rsa::Rsa;
+
+/// The public key of a curve: `x`, and `y` for EC keys. Big-endian coordinates of full length
+/// for EC keys, the octets of RFC 8032 and RFC 7748 for OKP keys.
+pub struct Point {
+    /// The x coordinate, or the whole public key of an OKP curve.
+    pub x: Vec<u8>,
+    /// The y coordinate; `None` for OKP keys.
+    pub y: Option<Vec<u8>>,
+}
+
+/// The elliptic group of an EC curve, or the identifier of an OKP key.
+enum Group {
+    Ec(EcGroup),
+    Okp(Id),
+}
+
+fn group(curve: &Curve) -> Result<Group, ErrorStack> {
+    let named = |nid| EcGroup::from_curve_name(nid).map(Group::Ec);
+    Ok(match curve.name {
+        "P-256" => named(Nid::X9_62_PRIME256V1)?,
+        "P-384" => named(Nid::SECP384R1)?,
+        "P-521" => named(Nid::SECP521R1)?,
+        "secp256k1" => named(Nid::SECP256K1)?,
+        "Ed25519" => Group::Okp(Id::ED25519),
+        "Ed448" => Group::Okp(Id::ED448),
+        "X25519" => Group::Okp(Id::X25519),
+        _ => Group::Okp(Id::X448),
+    })
+}
+
+fn openssl_failed(error: ErrorStack) -> Error {
+    Error::failed("OpenSSL cannot compute with the key").cause(error)
+}
+
+/// Computes the public key of a private one; `d` has the curve's full length.
+pub fn public_from_private(curve: &Curve, d: &[u8]) -> Result<Point> {
+    if d.len() != curve.octets {
+        let (found, needed) = (d.len(), curve.octets);
+        let message = format!("the private key has {found} octets, not {needed}");
+        return Err(Error::invalid(message));
+    }
+    if let Some(equation) = curve.weierstrass
+        && !equation.is_private_scalar(d)
+    {
+        return Err(Error::invalid(format!(
+            "the private key is out of the range of {}",
+            curve.name
+        )));
+    }
+    let compute = || match group(curve)? {
+        Group::Okp(id) => Ok(Point {
+            x: PKey::private_key_from_raw_bytes(d, id)?.raw_public_key()?,
+            y: None,
+        }),
+        Group::Ec(group) => {
+            let mut ctx = BigNumContext::new()?;
+            let mut scalar = BigNum::from_slice(d)?;
+            scalar.set_const_time();
+            let mut point = EcPoint::new(&group)?;
+            point.mul_generator2(&group, &scalar, &mut ctx)?;
+            affine(curve, &group, &point, &mut ctx)
+        }
+    };
+    compute().map_err(openssl_failed)
+}
+
+fn affine(
+    curve: &Curve,
+    group: &EcGroup,
+    point: &EcPointRef,
+    ctx: &mut BigNumContextRef,
+) -> Result<Point, ErrorStack> {
+    let (mut x, mut y) = (BigNum::new()?, BigNum::new()?);
+    point.affine_coordinates(group, &mut x, &mut y, ctx)?;
+    let octets = curve.octets as i32;
+    Ok(Point {
+        x: x.to_vec_padded(octets)?,
+        y: Some(y.to_vec_padded(octets)?),
+    })
+}
+
+/// Reads an EC point in any of the forms of SEC 1 section 2.3.4, compressed ones included.
+pub fn point_from_octets(curve: &Curve, octets: &[u8]) -> Result<Point> {
+    let off_curve = || Error::invalid(format!("the public key is no point on {}", curve.name));
+    let Ok(Group::Ec(group)) = group(curve) else {
+        return Err(off_curve());
+    };
+    let read = || {
+        let mut ctx = BigNumContext::new()?;
+        let point = EcPoint::from_bytes(&group, octets, &mut ctx)?;
+        affine(curve, &group, &point, &mut ctx)
+    };
+    read().map_err(|_: ErrorStack| off_curve())
+}
+
+/// The public key of a JWK whose public part has been checked.
+pub fn public_key(members: &Members) -> Result<PKey<Public>> {
+    let number = |name: &str| {
+        let text = members.string(name).unwrap_or_default();
+        base64url::decode(&text)
+            .map_err(|_| Error::invalid(format!("the member {name} is missing or no base64url")))
+    };
+    let curve = members.string("crv").and_then(|crv| Curve::named(&crv));
+    match (members.string("kty").as_deref(), curve) {
+        (Some("RSA"), _) => {
+            let (n, e) = (number("n")?, number("e")?);
+            rsa_public(&n, &e).map_err(openssl_failed)
+        }
+        (Some("EC"), Some(curve)) => {
+            let mut octets = vec![4];
+            octets.extend(number("x")?);
+            octets.extend(number("y")?);
+            ec_public(curve, &octets).map_err(openssl_failed)
+        }
+        (Some("OKP"), Some(curve)) => match group(curve) {
+            Ok(Group::Okp(id)) => {
+                PKey::public_key_from_raw_bytes(&number("x")?, id).map_err(openssl_failed)
+            }
+            _ => Err(Error::invalid("the curve is of another kty")),
+        },
+        _ => Err(Error::invalid("the key has no public form")),
+    }
+}
+
+fn rsa_public(n: &[u8], e: &[u8]) -> Result<PKey<Public>, ErrorStack> {
+    PKey::from_rsa(Rsa::from_public_components(
+        BigNum::from_slice(n)?,
+        BigNum::from_slice(e)?,
+    )?)
+}
+
+fn ec_public(curve: &Curve, octets: &[u8]) -> Result<PKey<Public>, ErrorStack> {
+    let Group::Ec(group) = group(curve)? else {
+        return Err(ErrorStack::get());
+    };
+    let mut ctx = BigNumContext::new()?;
+    let point = EcPoint::from_bytes(&group, octets, &mut ctx)?;
+    PKey::from_ec_key(EcKey::from_public_key(&group, &point)?)
+}

@@ -1,0 +1,176 @@
+//! The contents of one document: keys, certificates, and the parts that were left out.
+
+use crate::error::{Error, Kind, Result};
+use crate::key::certificate::Certificate;
+use crate::key::members::Members;
+
+/// The most keys of one document, unusable private keys included. The public key of each private one is computed,
+/// which takes more than a millisecond on P-521.
+const KEYS: usize = 500;
+
+/// Keys and certificates of one document, in its order.
+#[derive(Default)]
+pub struct Bundle {
+    /// The keys.
+    pub keys: Vec<Members<'static>>,
+    /// The certificates: of keys, and of those who issued them.
+    pub certificates: Vec<Certificate>,
+    /// True if only one alias of the document was requested, so that certificates can be without a key.
+    pub is_part: bool,
+    /// The parts that cannot be used and were left out. Each error names its part and says why.
+    pub left_out: Vec<Error>,
+    /// True if a private key was left out. The public key of its certificate must then not be imported
+    /// instead.
+    pub lacks_private_key: bool,
+    /// How many private keys were left out.
+    unusable_keys: usize,
+}
+
+impl From<Members<'static>> for Bundle {
+    fn from(key: Members<'static>) -> Self {
+        Bundle {
+            keys: vec![key],
+            ..Bundle::default()
+        }
+    }
+}
+
+/// A part of a document, such as a PEM block or the entry of a keystore.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A part that should hold a private or shared key.
+    PrivateKey,
+    /// Any other part.
+    Other,
+}
+
+impl Bundle {
+    /// Returns true if there is nothing that a key could come from.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.certificates.is_empty()
+    }
+
+    /// Takes in what another document holds.
+    pub fn extend(&mut self, other: Bundle) {
+        self.keys.extend(other.keys);
+        self.certificates.extend(other.certificates);
+        self.is_part |= other.is_part;
+        self.left_out.extend(other.left_out);
+        self.lacks_private_key |= other.lacks_private_key;
+    }
+
+    /// Adds the contents of a part, or leaves the part out if jwks cannot use it.
+    ///
+    /// Errors of another kind than [`Kind::Invalid`], such as a wrong password, are returned.
+    pub fn take(&mut self, name: &str, part: Part, read: Result<Bundle>) -> Result<()> {
+        match read {
+            Ok(mut contents) => {
+                let left_out = contents.left_out.drain(..);
+                self.left_out
+                    .extend(left_out.map(|error| error.about(name)));
+                self.extend(contents);
+            }
+            Err(error) if error.kind() == Kind::Invalid => {
+                self.left_out.push(error.about(name));
+                self.lacks_private_key |= part == Part::PrivateKey;
+                self.unusable_keys += usize::from(part == Part::PrivateKey);
+            }
+            Err(error) => return Err(error.about(name)),
+        }
+        match self.keys.len() + self.unusable_keys <= KEYS {
+            true => Ok(()),
+            false => {
+                let message = format!("it has more than {KEYS} keys");
+                Err(Error::invalid(message).hint("split it into several files"))
+            }
+        }
+    }
+
+    /// Returns the contents if anything in them can be used; `nothing` describes a document that
+    /// has no part at all.
+    pub fn or_nothing(self, nothing: &str) -> Result<Self> {
+        match self.is_empty() {
+            true => Err(nothing_usable(nothing, self.left_out)),
+            false => Ok(self),
+        }
+    }
+
+    /// What a keystore holds under one alias: of `self`, the alias's keys and all certificates, or
+    /// where it has no key the certificates that it names. `aliases` are all there are.
+    pub fn of_alias(
+        mut self,
+        alias: &str,
+        named: Vec<Certificate>,
+        aliases: Vec<String>,
+    ) -> Result<Self> {
+        if self.keys.is_empty() && named.is_empty() {
+            return match self.left_out.is_empty() {
+                true => Err(unknown(alias, aliases)),
+                false => self.or_nothing("nothing in the keystore can be used"),
+            };
+        }
+        if self.keys.is_empty() {
+            self.certificates = named;
+        }
+        self.is_part = true;
+        Ok(self)
+    }
+}
+
+/// Returns the error for a document in which nothing can be used. It names the parts that were found and
+/// says why none of them is a key.
+pub fn nothing_usable(nothing: &str, mut left_out: Vec<Error>) -> Error {
+    const SHOWN: usize = 5;
+    const HINT: &str =
+        "jwks reads private keys, public keys, certificates and certification requests";
+    let error = match left_out.len() {
+        0 => return Error::invalid(nothing),
+        1 => left_out.remove(0),
+        count => {
+            let mut found: Vec<_> = left_out.iter().take(SHOWN).map(Error::to_string).collect();
+            if count > SHOWN {
+                found.push(format!("and {} more", count - SHOWN));
+            }
+            let message = format!("nothing in it can be used: {}", found.join("; "));
+            let error = Error::invalid(message);
+            match left_out.iter().find_map(Error::advice) {
+                Some(advice) => error.hint(advice),
+                None => error,
+            }
+        }
+    };
+    match error.advice() {
+        Some(_) => error,
+        None => error.hint(HINT),
+    }
+}
+
+fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
+    aliases.sort();
+    aliases.dedup();
+    let aliases: Vec<_> = aliases.iter().map(|alias| format!("{alias:?}")).collect();
+    let hint = match aliases.is_empty() {
+        true => "none of its keys has an alias; leave --alias out to take them all".into(),
+        false => format!("its aliases: {}", aliases.join(", ")),
+    };
+    Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_keys_is_bounded() {
+        let mut contents = Bundle::default();
+        for i in 0..KEYS {
+            let read = match i % 2 {
+                0 => Ok(Bundle::from(Members::default())),
+                _ => Err(Error::invalid("it is broken")),
+            };
+            contents.take("a part", Part::PrivateKey, read).unwrap();
+        }
+        let one_more = Ok(Bundle::from(Members::default()));
+        assert!(contents.take("a part", Part::Other, one_more).is_err());
+    }
+}

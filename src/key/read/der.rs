@@ -1,0 +1,393 @@
+//! One key or certificate in DER: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017), SEC1 (RFC 5915),
+//! SubjectPublicKeyInfo (RFC 5280), X.509. The kind is recognised by structure.
+
+use crate::error::{Error, Result};
+use crate::key::base64url::encode;
+use crate::key::curve::Curve;
+use crate::key::members::Members;
+use crate::key::ml_dsa::ParameterSet;
+use crate::key::openssl_key::{self, Point};
+use crate::key::read::pkcs8::PrivateKeyInfo;
+use pkcs1::{RsaPrivateKey, RsaPssParamsOwned, RsaPublicKeyRef};
+use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
+use pkcs8::der::{Decode, Reader, SliceReader, Tag};
+use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use sec1::EcPrivateKey;
+
+/// What a DER document is, by its structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// PKCS#8 PrivateKeyInfo, version 1 or 2.
+    Pkcs8,
+    /// PKCS#8 EncryptedPrivateKeyInfo.
+    EncryptedPkcs8,
+    /// PKCS#1 RSAPrivateKey.
+    Pkcs1Private,
+    /// PKCS#1 RSAPublicKey.
+    Pkcs1Public,
+    /// SEC1 ECPrivateKey.
+    Sec1,
+    /// SubjectPublicKeyInfo.
+    Spki,
+    /// An X.509 certificate.
+    Certificate,
+    /// A PKCS#10 certification request.
+    Request,
+    /// A PKCS#12 keystore.
+    Pkcs12,
+}
+
+impl Kind {
+    /// Returns true if documents of this kind hold a private key.
+    pub fn is_private(self) -> bool {
+        use Kind::{EncryptedPkcs8, Pkcs1Private, Pkcs8, Pkcs12, Sec1};
+        matches!(self, Pkcs8 | EncryptedPkcs8 | Pkcs1Private | Sec1 | Pkcs12)
+    }
+
+    /// The kind in words, with its article.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Kind::Pkcs8 => "a PKCS#8 private key",
+            Kind::EncryptedPkcs8 => "an encrypted PKCS#8 key",
+            Kind::Pkcs1Private => "a PKCS#1 RSA private key",
+            Kind::Pkcs1Public => "a PKCS#1 RSA public key",
+            Kind::Sec1 => "a SEC1 EC private key",
+            Kind::Spki => "a public key",
+            Kind::Certificate => "a certificate",
+            Kind::Request => "a certification request",
+            Kind::Pkcs12 => "a PKCS#12 keystore",
+        }
+    }
+}
+
+/// Recognises a document; `None` where it is not strict DER from its first octet to its last, or
+/// none of the kinds.
+pub fn kind(der: &[u8]) -> Option<Kind> {
+    let outer = AnyRef::from_der(der).ok()?;
+    let children = children(&outer)?;
+    let tags: Vec<Tag> = children.iter().map(|child| child.header().tag()).collect();
+    let version = || children[0].decode_as::<u8>().ok();
+    use Tag::{BitString, Integer, OctetString, Sequence};
+    Some(match tags[..] {
+        [Integer, Sequence, OctetString, ..] => Kind::Pkcs8,
+        [Integer, OctetString, ..] => Kind::Sec1,
+        [Integer, Integer] => Kind::Pkcs1Public,
+        [Integer, Integer, Integer, ..] => Kind::Pkcs1Private,
+        [Integer, Sequence, ..] if version() == Some(3) => Kind::Pkcs12,
+        [Sequence, BitString] => Kind::Spki,
+        [Sequence, OctetString] => Kind::EncryptedPkcs8,
+        [Sequence, Sequence, BitString] => match children_tags(&children[0]).first()? {
+            Integer if children_tags(&children[0]).len() <= 4 => Kind::Request,
+            _ => Kind::Certificate,
+        },
+        _ => return None,
+    })
+}
+
+pub(super) fn children<'a>(outer: &AnyRef<'a>) -> Option<Vec<AnyRef<'a>>> {
+    if outer.header().tag() != Tag::Sequence {
+        return None;
+    }
+    let mut reader = SliceReader::new(outer.value()).ok()?;
+    let mut children = Vec::new();
+    while !reader.is_finished() {
+        children.push(AnyRef::decode(&mut reader).ok()?);
+    }
+    Some(children)
+}
+
+fn children_tags(outer: &AnyRef) -> Vec<Tag> {
+    let children = children(outer).unwrap_or_default();
+    children.iter().map(|child| child.header().tag()).collect()
+}
+
+/// Reads a key that stands by itself and is not encrypted; what is none says so.
+pub fn read(der: &[u8]) -> Result<Members<'static>> {
+    let Some(kind) = kind(der) else {
+        // BER, which some writers of keystores prefer, has lengths that only the end tells.
+        if der.starts_with(&[0x30, 0x80]) {
+            return Err(Error::invalid("it is in BER, of which jwks reads DER only")
+                .hint("a keystore: openssl pkcs12 -in FILE -nodes | jwks set SET -"));
+        }
+        if is_signed_data(der) {
+            return Err(Error::invalid("a PKCS#7 bundle, which jwks does not read")
+                .hint("openssl pkcs7 -inform DER -in FILE -print_certs | jwks set SET -"));
+        }
+        return Err(Error::invalid(
+            "it is no key, certificate or keystore in DER",
+        ));
+    };
+    let broken = |error| {
+        Error::invalid(format!("{} that does not parse", kind.in_words())).cause(DerError(error))
+    };
+    match kind {
+        Kind::Pkcs8 => pkcs8(&PrivateKeyInfo::parse(der)?),
+        Kind::Pkcs1Private => rsa_private(der),
+        Kind::Pkcs1Public => rsa_public(der),
+        Kind::Sec1 => sec1(der, None),
+        Kind::Spki => spki(&SubjectPublicKeyInfoRef::from_der(der).map_err(broken)?),
+        Kind::EncryptedPkcs8 | Kind::Pkcs12 | Kind::Certificate | Kind::Request => Err(
+            Error::invalid(format!("it is {}, not a key", kind.in_words())),
+        ),
+    }
+}
+
+/// Returns true if a document is PKCS#7 SignedData (RFC 2315 section 9), which carries certificates.
+fn is_signed_data(der: &[u8]) -> bool {
+    const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+    let outer = AnyRef::from_der(der).ok();
+    let first = outer.and_then(|outer| children(&outer)?.into_iter().next());
+    first.is_some_and(|first| first.decode_as::<ObjectIdentifier>() == Ok(SIGNED_DATA))
+}
+
+/// An error of the DER parsers, for the cause of an [`Error`].
+#[derive(Debug)]
+struct DerError(pkcs8::der::Error);
+
+impl std::fmt::Display for DerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for DerError {}
+
+fn broken(what: &'static str) -> impl Fn(pkcs8::der::Error) -> Error {
+    move |error| Error::invalid(format!("{what} that does not parse")).cause(DerError(error))
+}
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+/// The curves of keys whose algorithm identifier is the curve itself (RFC 8410 section 3).
+const OKP: &[(ObjectIdentifier, &str)] = &[
+    (ObjectIdentifier::new_unwrap("1.3.101.110"), "X25519"),
+    (ObjectIdentifier::new_unwrap("1.3.101.111"), "X448"),
+    (ObjectIdentifier::new_unwrap("1.3.101.112"), "Ed25519"),
+    (ObjectIdentifier::new_unwrap("1.3.101.113"), "Ed448"),
+];
+
+/// The named curves of EC keys that have a JOSE name (RFC 5480 section 2.1.1.1, SEC 2).
+const NAMED_CURVES: &[(ObjectIdentifier, &str)] = &[
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), "P-256"),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), "P-384"),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), "P-521"),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.10"), "secp256k1"),
+];
+
+/// The hashes of RSA-PSS parameters that have an `alg` (RFC 8017 appendix A.2.3).
+const PSS_HASHES: &[(ObjectIdentifier, &str)] = &[
+    (
+        ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1"),
+        "PS256",
+    ),
+    (
+        ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2"),
+        "PS384",
+    ),
+    (
+        ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3"),
+        "PS512",
+    ),
+];
+
+fn lookup(
+    table: &[(ObjectIdentifier, &'static str)],
+    oid: &ObjectIdentifier,
+) -> Option<&'static str> {
+    table
+        .iter()
+        .find(|(other, _)| other == oid)
+        .map(|(_, name)| *name)
+}
+
+fn okp_curve(oid: &ObjectIdentifier) -> Option<&'static Curve> {
+    lookup(OKP, oid).and_then(Curve::named)
+}
+
+fn named_curve(oid: &ObjectIdentifier) -> Result<&'static Curve> {
+    let curve = lookup(NAMED_CURVES, oid).and_then(Curve::named);
+    curve.ok_or_else(|| {
+        Error::invalid(format!(
+            "an EC key on the curve {oid}, which JOSE has no name for"
+        ))
+        .hint("curves: P-256, P-384, P-521, secp256k1")
+    })
+}
+
+fn no_jwk_form(oid: &ObjectIdentifier) -> Error {
+    let name = match oid.to_string().as_str() {
+        "1.2.840.10040.4.1" => "a DSA key".into(),
+        "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" => "a Diffie-Hellman key".into(),
+        other => format!("a key of the algorithm {other}"),
+    };
+    Error::invalid(format!("{name}, which has no JWK form"))
+}
+
+fn curve_of(algorithm: &AlgorithmIdentifierRef) -> Result<&'static Curve> {
+    let parameters = algorithm
+        .parameters
+        .map(|any| any.decode_as::<ObjectIdentifier>());
+    match parameters {
+        Some(Ok(oid)) => named_curve(&oid),
+        _ => Err(Error::invalid("an EC key whose curve has no name")
+            .hint("name the curve: openssl ec -param_enc named_curve")),
+    }
+}
+
+fn pkcs8(key: &PrivateKeyInfo) -> Result<Members<'static>> {
+    let oid = key.algorithm.oid;
+    if oid == RSA || oid == RSA_PSS {
+        let mut members = rsa_private(key.octets)?;
+        set_pss_algorithm(&key.algorithm, &mut members);
+        return Ok(members);
+    }
+    if oid == EC {
+        return sec1(key.octets, Some(curve_of(&key.algorithm)?));
+    }
+    if let Some(set) = ParameterSet::of_oid(&oid) {
+        return set.read_private(key.octets);
+    }
+    let curve = okp_curve(&oid).ok_or_else(|| no_jwk_form(&oid))?;
+    key.okp(curve)
+}
+
+pub(super) fn mismatch() -> Error {
+    Error::invalid("a private key whose public part belongs to another key")
+}
+
+fn spki(key: &SubjectPublicKeyInfoRef) -> Result<Members<'static>> {
+    let oid = key.algorithm.oid;
+    let octets = bits(&key.subject_public_key)?;
+    if oid == RSA || oid == RSA_PSS {
+        let mut members = rsa_public(octets)?;
+        set_pss_algorithm(&key.algorithm, &mut members);
+        return Ok(members);
+    }
+    if oid == EC {
+        let curve = curve_of(&key.algorithm)?;
+        return Ok(elliptic(
+            curve,
+            &openssl_key::point_from_octets(curve, octets)?,
+            None,
+        ));
+    }
+    if let Some(set) = ParameterSet::of_oid(&oid) {
+        return Ok(set.public(octets));
+    }
+    let curve = okp_curve(&oid).ok_or_else(|| no_jwk_form(&oid))?;
+    let point = Point {
+        x: octets.to_vec(),
+        y: None,
+    };
+    Ok(elliptic(curve, &point, None))
+}
+
+fn bits<'a>(bits: &BitStringRef<'a>) -> Result<&'a [u8]> {
+    let octets = bits.as_bytes();
+    octets.ok_or_else(|| Error::invalid("a public key of a broken number of bits"))
+}
+
+/// Names the algorithm where the parameters of an RSA-PSS key pin its hash (RFC 4055 section
+/// 3.1); such a key signs nothing else.
+fn set_pss_algorithm(algorithm: &AlgorithmIdentifierRef, members: &mut Members) {
+    let parameters = algorithm.parameters.filter(|_| algorithm.oid == RSA_PSS);
+    if let Some(alg) = parameters.and_then(pss_algorithm) {
+        members.set_text("alg", alg);
+    }
+}
+
+fn pss_algorithm(parameters: AnyRef) -> Option<&'static str> {
+    let parameters = parameters.decode_as::<RsaPssParamsOwned>().ok()?;
+    lookup(PSS_HASHES, &parameters.hash.oid)
+}
+
+fn rsa_private(der: &[u8]) -> Result<Members<'static>> {
+    let key =
+        RsaPrivateKey::<UintRef>::from_der(der).map_err(broken("a PKCS#1 RSA private key"))?;
+    if key.other_prime_infos.is_some() {
+        return Err(Error::invalid(
+            "an RSA key with more than two primes, which jwks does not support",
+        ));
+    }
+    let mut members = rsa(&key.modulus, &key.public_exponent);
+    for (name, number) in [
+        ("d", &key.private_exponent),
+        ("p", &key.prime1),
+        ("q", &key.prime2),
+        ("dp", &key.exponent1),
+        ("dq", &key.exponent2),
+        ("qi", &key.coefficient),
+    ] {
+        members.set_text(name, &encode(number.as_bytes()));
+    }
+    Ok(members)
+}
+
+fn rsa_public(der: &[u8]) -> Result<Members<'static>> {
+    let key = RsaPublicKeyRef::from_der(der).map_err(broken("a PKCS#1 RSA public key"))?;
+    Ok(rsa(&key.modulus, &key.public_exponent))
+}
+
+fn rsa(n: &UintRef, e: &UintRef) -> Members<'static> {
+    let mut members = Members::default();
+    members.set_text("kty", "RSA");
+    members.set_text("n", &encode(n.as_bytes()));
+    members.set_text("e", &encode(e.as_bytes()));
+    members
+}
+
+/// Reads a SEC1 key; its curve may stand outside (PKCS#8) or inside.
+fn sec1(der: &[u8], outside: Option<&'static Curve>) -> Result<Members<'static>> {
+    let key = EcPrivateKey::from_der(der).map_err(broken("a SEC1 EC private key"))?;
+    let inside = key
+        .parameters
+        .and_then(|parameters| parameters.named_curve());
+    let inside = inside.map(|oid| named_curve(&oid)).transpose()?;
+    let curve = match (outside, inside) {
+        (Some(outside), Some(inside)) if outside != inside => {
+            return Err(Error::invalid(
+                "an EC private key that names two different curves",
+            ));
+        }
+        (outside, inside) => outside.or(inside),
+    };
+    let curve = curve.ok_or_else(|| Error::invalid("an EC private key that names no curve"))?;
+    // Some writers leave leading zero octets out, some put one too many.
+    let d = key.private_key;
+    let start = d.iter().position(|octet| *octet != 0).unwrap_or(d.len());
+    let mut padded = vec![0; curve.octets.saturating_sub(d.len() - start)];
+    padded.extend_from_slice(&d[start..]);
+    let members = elliptic_private(curve, &padded)?;
+    if let Some(public) = key.public_key {
+        let public = elliptic(curve, &openssl_key::point_from_octets(curve, public)?, None);
+        if public.raw("x") != members.raw("x") || public.raw("y") != members.raw("y") {
+            return Err(mismatch());
+        }
+    }
+    Ok(members)
+}
+
+pub(super) fn elliptic_private(curve: &'static Curve, d: &[u8]) -> Result<Members<'static>> {
+    let public = openssl_key::public_from_private(curve, d)?;
+    Ok(elliptic(curve, &public, Some(d)))
+}
+
+pub(super) fn elliptic(
+    curve: &'static Curve,
+    public: &Point,
+    d: Option<&[u8]>,
+) -> Members<'static> {
+    let mut members = Members::default();
+    members.set_text("kty", curve.kty);
+    members.set_text("crv", curve.name);
+    members.set_text("x", &encode(&public.x));
+    if let Some(y) = &public.y {
+        members.set_text("y", &encode(y));
+    }
+    if let Some(d) = d {
+        members.set_text("d", &encode(d));
+    }
+    members
+}

@@ -1,0 +1,218 @@
+//! Joins keys and their certificates across all documents that are read together.
+
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::certificate::{self, Certificate};
+use crate::key::members::Members;
+use crate::key::public::is_private;
+use crate::key::read::bundle::Bundle;
+use crate::key::thumbprint::thumbprint;
+use std::collections::HashSet;
+
+/// The most certificates that are read together, because each is compared with each other.
+const CERTIFICATES: usize = 300;
+
+/// The most certificates in one chain.
+const CHAIN: usize = 10;
+
+/// A part that was left out of the document at this position, and the reason.
+pub type Note = (usize, String);
+
+/// The result of joining documents.
+#[derive(Default)]
+pub struct Joined {
+    /// The certificates that were left out.
+    pub notes: Vec<Note>,
+    /// The positions of the JWKs that were given a certificate.
+    pub certified: HashSet<usize>,
+}
+
+/// Gives each key its certificate and chain, which are found by public key and issuer in all documents.
+/// `jwks` are the keys that came as JWK; those that have an `x5c` keep it.
+///
+/// Of the other certificates, each one that issued no other gives its public key. If its document has a
+/// private key, or certifies one, the certificate is left out with a note instead.
+pub fn join<'k>(
+    documents: &mut [Bundle],
+    jwks: impl Iterator<Item = &'k mut Key<'static>>,
+) -> Result<Joined> {
+    drop_doubles(documents);
+    let mut sources = Vec::new();
+    let mut certificates = Vec::new();
+    for (source, document) in documents.iter_mut().enumerate() {
+        sources.extend(document.certificates.iter().map(|_| source));
+        certificates.append(&mut document.certificates);
+    }
+    if certificates.is_empty() {
+        return Ok(Joined::default());
+    }
+    if certificates.len() > CERTIFICATES {
+        let message = format!("more than {CERTIFICATES} certificates");
+        return Err(Error::invalid(message));
+    }
+    let mut chains = Chains::of(&certificates);
+    let Joined {
+        mut notes,
+        mut certified,
+    } = Joined::default();
+    // The documents with a certificate of a private key.
+    let mut serving = HashSet::new();
+    for (source, document) in documents.iter().enumerate() {
+        if document.lacks_private_key || document.keys.iter().any(is_private) {
+            serving.insert(source);
+        }
+    }
+    for document in documents.iter_mut() {
+        for key in &mut document.keys {
+            let Some(leaf) = chains.leaf_of(key) else {
+                continue;
+            };
+            let links = chains.take(leaf);
+            if is_private(key) {
+                serving.extend(links.iter().map(|link| sources[*link]));
+            }
+            certificate::attach(&chains.certificates_at(&links), key);
+        }
+    }
+    for (position, key) in jwks.enumerate() {
+        let Ok(mut members) = key.members().map(Members::into_owned) else {
+            continue;
+        };
+        let Some(leaf) = chains.leaf_of(&members) else {
+            continue;
+        };
+        let is_new = !chains.is_taken[leaf];
+        let links = chains.take(leaf);
+        if is_private(&members) {
+            serving.extend(links.iter().map(|link| sources[*link]));
+        }
+        if !members.has("x5c") {
+            certificate::attach(&chains.certificates_at(&links), &mut members);
+            *key = Key::from(members);
+            certified.insert(position);
+        } else if is_new && !has_leaf(&members, &certificates[leaf]) {
+            let subject = certificates[leaf].subject();
+            notes.push((
+                sources[leaf],
+                format!("the certificate of {subject} is left out: its key has another one in x5c"),
+            ));
+        }
+    }
+    while let Some(leaf) = chains.next_leaf() {
+        let links = chains.take(leaf);
+        let source = sources[leaf];
+        let document = &mut documents[source];
+        let subject = || format!("the certificate of {}", certificates[leaf].subject());
+        if serving.contains(&source) && document.is_part {
+            continue;
+        }
+        if serving.contains(&source) {
+            let note = format!(
+                "{} belongs to none of the private keys, and is left out",
+                subject()
+            );
+            notes.push((source, note));
+            continue;
+        }
+        match certificates[leaf].public_key() {
+            Ok(mut members) => {
+                certificate::attach(&chains.certificates_at(&links), &mut members);
+                document.keys.push(members);
+            }
+            Err(error) => document.left_out.push(error.about(subject())),
+        }
+    }
+    Ok(Joined { notes, certified })
+}
+
+/// Removes duplicate certificates and keys, and public keys whose private key is there, too.
+fn drop_doubles(documents: &mut [Bundle]) {
+    let mut certificates = HashSet::new();
+    let keys = documents.iter().flat_map(|document| &document.keys);
+    let private: HashSet<_> = keys
+        .filter(|key| is_private(key))
+        .filter_map(thumbprint)
+        .collect();
+    let mut keys = HashSet::new();
+    for document in documents {
+        document
+            .certificates
+            .retain(|certificate| certificates.insert(certificate.der().to_vec()));
+        document.keys.retain(|key| match thumbprint(key) {
+            Some(own) if is_private(key) || !private.contains(&own) => keys.insert(own),
+            own => own.is_none(),
+        });
+    }
+}
+
+/// Returns true if a certificate is the first one of a key's `x5c`.
+fn has_leaf(key: &Members, certificate: &Certificate) -> bool {
+    let chain = Certificate::chain_of(key);
+    chain
+        .first()
+        .is_some_and(|leaf| leaf.der() == certificate.der())
+}
+
+/// Certificates, their issuers, and which of them are already in a chain.
+struct Chains<'a> {
+    certificates: &'a [Certificate],
+    thumbprints: Vec<Option<String>>,
+    /// The issuer of each certificate.
+    issuers: Vec<Option<usize>>,
+    is_taken: Vec<bool>,
+}
+
+impl<'a> Chains<'a> {
+    fn of(certificates: &'a [Certificate]) -> Self {
+        let count = certificates.len();
+        // A CA in the chain can have a key that jwks does not support.
+        let own = |certificate: &Certificate| thumbprint(&certificate.public_key().ok()?);
+        let issuer = |i: &Certificate| {
+            let mut others = certificates.iter();
+            match i.issued(i) {
+                true => None,
+                false => others.position(|other| other.issued(i)),
+            }
+        };
+        Chains {
+            certificates,
+            thumbprints: certificates.iter().map(own).collect(),
+            issuers: certificates.iter().map(issuer).collect(),
+            is_taken: vec![false; count],
+        }
+    }
+
+    fn leaf_of(&self, key: &Members) -> Option<usize> {
+        let own = thumbprint(key)?;
+        let mut thumbprints = self.thumbprints.iter();
+        thumbprints.position(|thumbprint| thumbprint.as_deref() == Some(&own))
+    }
+
+    /// Returns a certificate that is in no chain yet, preferably one that issued no other.
+    fn next_leaf(&self) -> Option<usize> {
+        let mut free = (0..self.is_taken.len()).filter(|i| !self.is_taken[*i]);
+        let first = free.clone().next();
+        free.find(|i| !self.issuers.contains(&Some(*i))).or(first)
+    }
+
+    /// Returns the positions of a certificate and its chain, up to the last certificate whose issuer is
+    /// there.
+    fn take(&mut self, leaf: usize) -> Vec<usize> {
+        let mut chain = vec![leaf];
+        self.is_taken[leaf] = true;
+        let mut last = leaf;
+        while let Some(issuer) = self.issuers[last] {
+            if chain.contains(&issuer) || chain.len() == CHAIN {
+                break;
+            }
+            chain.push(issuer);
+            self.is_taken[issuer] = true;
+            last = issuer;
+        }
+        chain
+    }
+
+    fn certificates_at(&self, positions: &[usize]) -> Vec<&'a Certificate> {
+        positions.iter().map(|i| &self.certificates[*i]).collect()
+    }
+}

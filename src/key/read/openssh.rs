@@ -1,0 +1,228 @@
+//! OpenSSH's own forms: private keys (PROTOCOL.key), and public keys a line each as in
+//! `authorized_keys` (RFC 4253 section 6.6).
+
+use crate::error::{Error, Result};
+use crate::key::base64url::encode;
+use crate::key::curve::Curve;
+use crate::key::members::Members;
+use crate::key::openssl_key::{Point, point_from_octets};
+use crate::key::read::bundle::{Bundle, Part};
+use crate::key::read::der::{elliptic, elliptic_private, mismatch};
+use crate::key::read::document_password::{DocumentPassword, denied};
+use crate::key::rsa;
+use ssh_key::authorized_keys::Entry;
+use ssh_key::private::{KeypairData, RsaKeypair};
+use ssh_key::public::KeyData;
+use ssh_key::{EcdsaCurve, Kdf, Mpint, PrivateKey};
+
+/// How the lines of public keys begin.
+const ALGORITHMS: &[&str] = &["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
+
+/// How PuTTY's own form begins, which is told how to become OpenSSH's.
+pub const PUTTY: &str = "PuTTY-User-Key-File-";
+
+/// The cost of one round of OpenSSH's key derivation, in iterations of SHA-256: about 11 ms. A document
+/// can take 222 rounds in all. ssh-keygen uses 16 or 24 by default.
+const ROUND: u64 = 45_000;
+
+/// Whether a text looks like public keys of OpenSSH.
+pub fn is_public(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_start);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+    first.is_some_and(|line| ALGORITHMS.iter().any(|name| line.starts_with(name)))
+}
+
+/// Reads public keys, one per line. A line that jwks cannot use is left out, so the contents can be
+/// empty.
+pub fn read_public(text: &str) -> Result<Bundle> {
+    if text.starts_with(PUTTY) {
+        return Err(
+            Error::invalid("a private key of PuTTY, which jwks does not read")
+                .hint("puttygen KEY -O private-openssh -o NEW"),
+        );
+    }
+    let mut contents = Bundle::default();
+    for (i, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let name = format!("line {}", i + 1);
+        contents.take(&name, Part::Other, read_line(line).map(Bundle::from))?;
+    }
+    Ok(contents)
+}
+
+fn read_line(line: &str) -> Result<Members<'static>> {
+    let entry: Entry = line.parse().map_err(|error: ssh_key::Error| {
+        Error::invalid("an OpenSSH public key that does not parse").cause(error)
+    })?;
+    public(entry.public_key().key_data())
+}
+
+/// Reads what stands in a block of OPENSSH PRIVATE KEY.
+pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
+    let broken = |error: ssh_key::Error| {
+        Error::invalid("an OpenSSH private key that does not parse").cause(error)
+    };
+    let mut key = PrivateKey::from_bytes(octets).map_err(broken)?;
+    if key.is_encrypted() {
+        if let Kdf::Bcrypt { rounds, .. } = key.kdf() {
+            unlock.spend(ROUND.saturating_mul(u64::from(*rounds)))?;
+        }
+        key = match key.decrypt(unlock.password()?) {
+            Err(error @ ssh_key::Error::AlgorithmUnsupported { .. }) => return Err(broken(error)),
+            decrypted => decrypted.map_err(|_| denied())?,
+        };
+    }
+    match key.key_data() {
+        KeypairData::Rsa(pair) => rsa(pair),
+        KeypairData::Ecdsa(pair) => {
+            let d = pair.private_key_bytes();
+            same(
+                elliptic_private(curve(pair.curve())?, d)?,
+                key.public_key().key_data(),
+            )
+        }
+        KeypairData::Ed25519(pair) => {
+            let d = crate::secret::Secret::new(pair.private.to_bytes());
+            let members = elliptic_private(ed25519()?, d.expose())?;
+            same(members, key.public_key().key_data())
+        }
+        _ => Err(no_jwk_form(key.public_key().key_data())),
+    }
+}
+
+/// The key, whose public part must be the one that stands beside it.
+fn same(members: Members<'static>, beside: &KeyData) -> Result<Members<'static>> {
+    let public = public(beside)?;
+    match ["x", "y"]
+        .iter()
+        .all(|name| members.raw(name) == public.raw(name))
+    {
+        true => Ok(members),
+        false => Err(mismatch()),
+    }
+}
+
+fn no_jwk_form(key: &KeyData) -> Error {
+    let message = match key {
+        KeyData::Dsa(_) => "a DSA key, which has no JWK form".into(),
+        KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_) => {
+            "a key that lives in a security key and nowhere else".into()
+        }
+        KeyData::Certificate(_) => "a certificate of OpenSSH, not a key".into(),
+        other => format!(
+            "a key of the algorithm {}, which has no JWK form",
+            other.algorithm()
+        ),
+    };
+    Error::invalid(message)
+}
+
+fn public(key: &KeyData) -> Result<Members<'static>> {
+    match key {
+        KeyData::Rsa(key) => {
+            let mut members = Members::default();
+            members.set_text("kty", "RSA");
+            members.set_text("n", &encode(number(key.n())?));
+            members.set_text("e", &encode(number(key.e())?));
+            Ok(members)
+        }
+        KeyData::Ecdsa(key) => {
+            let curve = curve(key.curve())?;
+            let point = point_from_octets(curve, key.as_sec1_bytes())?;
+            Ok(elliptic(curve, &point, None))
+        }
+        KeyData::Ed25519(key) => {
+            let point = Point {
+                x: key.0.to_vec(),
+                y: None,
+            };
+            Ok(elliptic(ed25519()?, &point, None))
+        }
+        other => Err(no_jwk_form(other)),
+    }
+}
+
+fn number(number: &Mpint) -> Result<&[u8]> {
+    let octets = number.as_positive_bytes();
+    octets.ok_or_else(|| Error::invalid("an RSA key with a negative number"))
+}
+
+/// OpenSSH leaves the exponents out that follow from d.
+fn rsa(pair: &RsaKeypair) -> Result<Members<'static>> {
+    let mut members = public(&KeyData::Rsa(pair.public().clone()))?;
+    let private = pair.private();
+    let (d, p, q) = (
+        number(private.d())?,
+        number(private.p())?,
+        number(private.q())?,
+    );
+    let failed = |error| Error::invalid("an RSA key with impossible primes").cause(error);
+    let exponents = [
+        rsa::exponent(d, p).map_err(failed)?,
+        rsa::exponent(d, q).map_err(failed)?,
+    ];
+    for (name, octets) in [
+        ("d", d),
+        ("p", p),
+        ("q", q),
+        ("dp", &exponents[0]),
+        ("dq", &exponents[1]),
+        ("qi", number(private.iqmp())?),
+    ] {
+        members.set_text(name, &encode(octets));
+    }
+    Ok(members)
+}
+
+fn curve(curve: EcdsaCurve) -> Result<&'static Curve> {
+    named(match curve {
+        EcdsaCurve::NistP256 => "P-256",
+        EcdsaCurve::NistP384 => "P-384",
+        EcdsaCurve::NistP521 => "P-521",
+    })
+}
+
+fn ed25519() -> Result<&'static Curve> {
+    named("Ed25519")
+}
+
+fn named(curve: &str) -> Result<&'static Curve> {
+    let missing = || Error::invalid(format!("a key on {curve}, which has no JWK form"));
+    Curve::named(curve).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    /// An encrypted private key with this number of key-derivation rounds.
+    fn encrypted(rounds: u32) -> Vec<u8> {
+        let string = |content: &[u8]| [&(content.len() as u32).to_be_bytes(), content].concat();
+        let public = [string(b"ssh-ed25519"), string(&[5; 32])].concat();
+        let options = [string(&[1; 16]), rounds.to_be_bytes().to_vec()].concat();
+        let parts = [
+            b"openssh-key-v1\0".to_vec(),
+            string(b"aes256-ctr"),
+            string(b"bcrypt"),
+            string(&options),
+            1u32.to_be_bytes().to_vec(),
+            string(&public),
+            string(&[3; 160]),
+        ];
+        parts.concat()
+    }
+
+    #[test]
+    fn all_keys_of_a_document_share_the_limit_of_rounds() {
+        let unlock = DocumentPassword::new(&|| Err(denied()));
+        let read = |rounds| read_private(&encrypted(rounds), &unlock).err();
+        let kind = |rounds| read(rounds).map(|error| error.kind());
+        // The passphrase is asked for, or the limit is exceeded before that.
+        assert_eq!(kind(112), Some(Kind::Denied));
+        assert_eq!(kind(111), Some(Kind::Invalid));
+    }
+}

@@ -1,0 +1,139 @@
+//! PEM (RFC 7468): one or several blocks, text around them allowed; and the encryption of
+//! RFC 1421 section 4.6.1.3 that OpenSSL's older forms have.
+
+use crate::error::Kind::Invalid;
+use crate::error::{Error, Result};
+use crate::key::read::bundle::{Bundle, Part};
+use crate::key::read::der::{self, Kind};
+use crate::key::read::document_password::{DocumentPassword, denied};
+use crate::key::read::openssh;
+use crate::key::read::read_der;
+use crate::secret::Secret;
+use openssl::hash::MessageDigest;
+use openssl::pkcs5::bytes_to_key;
+use openssl::symm::{self, Cipher};
+
+/// How a block begins; a file with this in it is PEM.
+pub const MARKER: &str = "-----BEGIN ";
+
+/// Reads every key and certificate of a PEM file. A block that jwks cannot use is left out, so the
+/// contents can be empty.
+pub fn read(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
+    let starts: Vec<usize> = text.match_indices(MARKER).map(|(start, _)| start).collect();
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    let mut contents = Bundle::default();
+    for (i, (start, end)) in starts.iter().zip(ends).enumerate() {
+        let block = &text[*start..end];
+        let label = label(block);
+        let part = match label.contains("PRIVATE KEY") {
+            true => Part::PrivateKey,
+            false => Part::Other,
+        };
+        let name = format!("PEM block {}", i + 1);
+        match read_block(block, unlock) {
+            Err(error) if error.kind() != Invalid => return Err(error.about(name)),
+            read => contents.take(&format!("{name} ({label})"), part, read)?,
+        }
+    }
+    Ok(contents)
+}
+
+/// Returns the label in the first line of a block, for messages.
+fn label(block: &str) -> String {
+    const LONGEST: usize = 40;
+    let line = block.lines().next().unwrap_or_default();
+    let label = line
+        .trim_start_matches(MARKER)
+        .trim_end()
+        .trim_end_matches('-');
+    let is_odd = label.contains(char::is_control) || label.chars().count() > LONGEST;
+    match is_odd {
+        true => "with an odd label".into(),
+        false => label.to_owned(),
+    }
+}
+
+fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
+    let block = pem::parse(text).map_err(|error| match text.contains("-----END ") {
+        true => Error::invalid("it is damaged").cause(error),
+        false => Error::invalid("it has no END line"),
+    })?;
+    let label = block.tag();
+    let expected = match label {
+        // Curve parameters, which the key that follows repeats.
+        "EC PARAMETERS" => return Ok(Bundle::default()),
+        "PRIVATE KEY" => Kind::Pkcs8,
+        "ENCRYPTED PRIVATE KEY" => Kind::EncryptedPkcs8,
+        "RSA PRIVATE KEY" => Kind::Pkcs1Private,
+        "EC PRIVATE KEY" => Kind::Sec1,
+        "PUBLIC KEY" => Kind::Spki,
+        "RSA PUBLIC KEY" => Kind::Pkcs1Public,
+        "CERTIFICATE" | "X509 CERTIFICATE" => Kind::Certificate,
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Kind::Request,
+        "OPENSSH PRIVATE KEY" => {
+            return openssh::read_private(block.contents(), unlock).map(Bundle::from);
+        }
+        "DSA PRIVATE KEY" => return Err(Error::invalid("a DSA key, which has no JWK form")),
+        "PKCS7" | "CMS" => {
+            return Err(Error::invalid("a PKCS#7 bundle, which jwks does not read")
+                .hint("openssl pkcs7 -in FILE -print_certs | jwks set SET -"));
+        }
+        "TRUSTED CERTIFICATE" => {
+            return Err(Error::invalid("a certificate in OpenSSL's own form")
+                .hint("openssl x509 -in FILE | jwks set SET -"));
+        }
+        _ => return Err(Error::invalid("not a key or certificate that jwks reads")),
+    };
+    if block.headers().get("Proc-Type").is_some() {
+        let content = decrypt(&block, unlock)?;
+        return match der::kind(content.expose()) {
+            Some(kind) if kind == expected => read_der(content.expose(), unlock),
+            _ => Err(denied()),
+        };
+    }
+    match der::kind(block.contents()) {
+        Some(kind) if kind == expected => read_der(block.contents(), unlock),
+        Some(kind) => {
+            let found = kind.in_words();
+            Err(Error::invalid(format!("the content is {found}")))
+        }
+        None => Err(Error::invalid("the content does not parse as DER")),
+    }
+}
+
+/// Decrypts a block with the headers Proc-Type and DEK-Info. Its key is one MD5 of the password
+/// and the first 8 octets of the initialisation vector, and more where that is too short.
+fn decrypt(block: &pem::Pem, unlock: &DocumentPassword) -> Result<Secret<Vec<u8>>> {
+    let information = block.headers().get("DEK-Info").unwrap_or_default();
+    let (name, iv) = information.split_once(',').unwrap_or((information, ""));
+    let cipher = match name {
+        "AES-128-CBC" => Cipher::aes_128_cbc(),
+        "AES-192-CBC" => Cipher::aes_192_cbc(),
+        "AES-256-CBC" => Cipher::aes_256_cbc(),
+        "DES-EDE3-CBC" => Cipher::des_ede3_cbc(),
+        other => {
+            let message = format!("encrypted with {other:?}, which jwks does not read");
+            return Err(Error::invalid(message)
+                .hint("encrypt it anew: openssl pkey -in KEY -aes256 -out NEW"));
+        }
+    };
+    let iv = hexadecimal(iv).filter(|iv| Some(iv.len()) == cipher.iv_len());
+    let iv = iv.ok_or_else(|| Error::invalid("a DEK-Info that does not parse"))?;
+    let password = unlock.password()?.as_bytes();
+    let key = bytes_to_key(cipher, MessageDigest::md5(), password, iv.get(..8), 1);
+    let key = key.map(|pair| Secret::new(pair.key)).map_err(|error| {
+        Error::failed("OpenSSL cannot derive the key of the password").cause(error)
+    })?;
+    let content = symm::decrypt(cipher, key.expose(), Some(&iv), block.contents());
+    content.map(Secret::new).map_err(|_| denied())
+}
+
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).and_then(|digit| digit.try_into().ok()))
+        .collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    let pairs = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]);
+    Some(pairs.collect())
+}

@@ -1,0 +1,240 @@
+//! PKCS#12 keystores (RFC 7292): private keys, shared secrets and certificates under aliases.
+
+use crate::error::{Error, Result};
+use crate::key::base64url;
+use crate::key::certificate::Certificate;
+use crate::key::members::Members;
+use crate::key::read::bundle::{Bundle, Part};
+use crate::key::read::der;
+use crate::key::read::document_password::{DocumentPassword, denied};
+use crate::key::read::encryption::{bmp, decrypt, encrypted_pkcs8, pkcs8_octets, positive};
+use crate::secret::Secret;
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::memcmp;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::asn1::{AnyRef, BmpString, ContextSpecific, ObjectIdentifier, OctetString};
+use pkcs8::der::referenced::OwnedToRef as _;
+use pkcs8::der::{self as asn1, Decode as _, SliceReader};
+use pkcs12::cms::content_info::ContentInfo;
+use pkcs12::cms::encrypted_data::EncryptedData;
+use pkcs12::kdf::{Pkcs12KeyType, derive_key};
+use pkcs12::pfx::Pfx;
+use pkcs12::safe_bag::{SafeBag, SafeContents};
+use pkcs12::{AuthenticatedSafe, CertBag, MacData};
+use sha2::digest::block_api::BlockSizeUser;
+use sha2::digest::{Digest, FixedOutputReset};
+
+const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
+const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
+
+/// Reads a keystore: all of its keys, or those of one alias; and all certificates, which the
+/// keys' chains are made of.
+pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> Result<Bundle> {
+    let pfx = Pfx::from_der(document).map_err(|_| broken())?;
+    let safe = match pfx.auth_safe.content_type {
+        DATA => pfx.auth_safe.content.decode_as::<OctetString>(),
+        SIGNED_DATA => {
+            return Err(Error::invalid(
+                "a PKCS#12 keystore that is signed with a key, which jwks does not read",
+            ));
+        }
+        _ => return Err(broken()),
+    };
+    let safe = safe.map_err(|_| broken())?;
+    if let Some(mac) = &pfx.mac_data {
+        verify(mac, safe.as_bytes(), unlock)?;
+    }
+    let mut contents = Bundle::default();
+    let mut bags = Vec::new();
+    let parts = AuthenticatedSafe::from_der(safe.as_bytes()).map_err(|_| broken())?;
+    for (i, part) in parts.iter().enumerate() {
+        match open(part, unlock) {
+            Ok(more) => bags.extend(more),
+            // Its content is not known, so it can hold a private key.
+            Err(error) => {
+                let name = format!("part {} of the keystore", i + 1);
+                contents.take(&name, Part::PrivateKey, Err(error))?;
+            }
+        }
+    }
+    collect(bags, contents, alias, unlock)
+}
+
+fn broken() -> Error {
+    Error::invalid("a PKCS#12 keystore that does not parse")
+}
+
+/// Holds the keystore against its message authentication code (RFC 7292 section 5.1, step 3).
+fn verify(mac: &MacData, content: &[u8], unlock: &DocumentPassword) -> Result<()> {
+    use sha1::Sha1;
+    use sha2::{Sha224, Sha256, Sha384, Sha512};
+    // The longer hashes take twice as long as SHA-256.
+    unlock.spend(positive(mac.iterations)?.saturating_mul(2))?;
+    let algorithm = mac.mac.algorithm.oid.to_string();
+    let (derive, digest): (MacKey, _) = match algorithm.as_str() {
+        "1.3.14.3.2.26" => (mac_key::<Sha1>, MessageDigest::sha1()),
+        "2.16.840.1.101.3.4.2.4" => (mac_key::<Sha224>, MessageDigest::sha224()),
+        "2.16.840.1.101.3.4.2.1" => (mac_key::<Sha256>, MessageDigest::sha256()),
+        "2.16.840.1.101.3.4.2.2" => (mac_key::<Sha384>, MessageDigest::sha384()),
+        "2.16.840.1.101.3.4.2.3" => (mac_key::<Sha512>, MessageDigest::sha512()),
+        other => {
+            let message = format!("a PKCS#12 keystore whose integrity is kept by {other}");
+            return Err(Error::invalid(message).hint(
+                "write it again with HMAC and SHA-256: openssl pkcs12 -export -macalg sha256",
+            ));
+        }
+    };
+    let key = derive(mac, unlock.password()?);
+    let code = || {
+        let key = PKey::hmac(key.expose())?;
+        Signer::new(digest, &key)?.sign_oneshot_to_vec(content)
+    };
+    let failed =
+        |error: ErrorStack| Error::failed("OpenSSL cannot check the keystore").cause(error);
+    let (code, given) = (code().map_err(failed)?, mac.mac.digest.as_bytes());
+    match code.len() == given.len() && memcmp::eq(&code, given) {
+        true => Ok(()),
+        false => Err(denied()),
+    }
+}
+
+/// Derives the key of a message authentication code from a password.
+type MacKey = fn(&MacData, &str) -> Secret<Vec<u8>>;
+
+fn mac_key<D: Digest + FixedOutputReset + BlockSizeUser>(
+    mac: &MacData,
+    password: &str,
+) -> Secret<Vec<u8>> {
+    let (salt, octets) = (mac.mac_salt.as_bytes(), <D as Digest>::output_size());
+    let password = bmp(password);
+    let key = derive_key::<D>(
+        password.expose(),
+        salt,
+        Pkcs12KeyType::Mac,
+        mac.iterations,
+        octets,
+    );
+    Secret::new(key)
+}
+
+/// The bags of one part of the keystore, decrypted where it is encrypted.
+fn open(content: &ContentInfo, unlock: &DocumentPassword) -> Result<SafeContents> {
+    match content.content_type {
+        DATA => {
+            let data = content.content.decode_as::<OctetString>();
+            let data = data.map_err(|_| broken())?;
+            SafeContents::from_der(data.as_bytes()).map_err(|_| broken())
+        }
+        ENCRYPTED_DATA => {
+            let data = content.content.decode_as::<EncryptedData>();
+            let data = data.map_err(|_| broken())?.enc_content_info;
+            let ciphertext = data.encrypted_content.ok_or_else(broken)?;
+            let algorithm = data.content_enc_alg.owned_to_ref();
+            let bags = decrypt(algorithm, ciphertext.as_bytes(), unlock)?;
+            SafeContents::from_der(bags.expose()).map_err(|_| denied())
+        }
+        _ => Err(Error::invalid(
+            "a PKCS#12 keystore that is encrypted to a certificate, which jwks does not read",
+        )),
+    }
+}
+
+/// Reads the keys of the alias and all certificates from bags, including nested ones. A bag that jwks
+/// cannot use is left out.
+fn collect(
+    bags: SafeContents,
+    mut contents: Bundle,
+    alias: Option<&str>,
+    unlock: &DocumentPassword,
+) -> Result<Bundle> {
+    let mut named = Vec::new();
+    let mut aliases = Vec::new();
+    let mut pending: Vec<SafeBag> = bags.into_iter().rev().collect();
+    while let Some(bag) = pending.pop() {
+        let name = friendly_name(&bag);
+        let is_wanted = alias.is_none() || name.as_deref() == alias;
+        let place = match &name {
+            Some(name) => format!("{name:?} of the keystore"),
+            None => "a keystore entry without an alias".into(),
+        };
+        let content = AnyRef::from_der(&bag.bag_value).map(|value| value.value());
+        let content = || content.map_err(|_| broken());
+        let key = |read: &dyn Fn(&[u8]) -> Result<Members<'static>>| {
+            content().and_then(read).map(Bundle::from)
+        };
+        match bag.bag_id {
+            pkcs12::PKCS_12_CERT_BAG_OID => match content().and_then(certificate) {
+                Ok(certificate) => {
+                    if alias.is_some() && is_wanted {
+                        named.push(certificate.clone());
+                    }
+                    contents.certificates.push(certificate);
+                }
+                Err(error) if is_wanted => contents.take(&place, Part::Other, Err(error))?,
+                Err(_) => {}
+            },
+            pkcs12::PKCS_12_SAFE_CONTENTS_BAG_OID => {
+                let inner =
+                    content().and_then(|it| SafeContents::from_der(it).map_err(|_| broken()));
+                match inner {
+                    Ok(inner) => pending.extend(inner.into_iter().rev()),
+                    Err(error) => contents.take(&place, Part::PrivateKey, Err(error))?,
+                }
+                continue;
+            }
+            pkcs12::PKCS_12_KEY_BAG_OID if is_wanted => {
+                contents.take(&place, Part::PrivateKey, key(&der::read))?;
+            }
+            pkcs12::PKCS_12_PKCS8_KEY_BAG_OID if is_wanted => {
+                let read = key(&|bag| encrypted_pkcs8(bag, unlock));
+                contents.take(&place, Part::PrivateKey, read)?;
+            }
+            pkcs12::PKCS_12_SECRET_BAG_OID if is_wanted => {
+                let read = key(&|bag| secret(bag, unlock));
+                contents.take(&place, Part::PrivateKey, read)?;
+            }
+            _ => {}
+        }
+        aliases.extend(name);
+    }
+    if let Some(alias) = alias {
+        contents = contents.of_alias(alias, named, aliases)?;
+    }
+    contents.or_nothing("a PKCS#12 keystore without a key")
+}
+
+/// The bag's friendlyName (RFC 2985 section 5.5.1), which Java calls the alias.
+fn friendly_name(bag: &SafeBag) -> Option<String> {
+    let mut attributes = bag.bag_attributes.as_ref()?.iter();
+    let name = attributes.find(|attribute| attribute.oid == FRIENDLY_NAME)?;
+    let name = name.values.iter().next()?.decode_as::<BmpString>().ok()?;
+    Some(name.to_string())
+}
+
+fn certificate(bag: &[u8]) -> Result<Certificate> {
+    let bag = CertBag::from_der(bag).map_err(|_| broken())?;
+    let certificate = Certificate::parse(bag.cert_value.as_bytes());
+    certificate.ok_or_else(|| Error::invalid("a certificate that does not parse"))
+}
+
+/// A shared secret as Java writes it: the octets of the key in an encrypted PKCS#8 structure.
+fn secret(bag: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
+    let read = |bag: &[u8]| -> asn1::Result<OctetString> {
+        let mut reader = SliceReader::new(AnyRef::from_der(bag)?.value())?;
+        let _kind: ObjectIdentifier = ObjectIdentifier::decode(&mut reader)?;
+        let value = ContextSpecific::<OctetString>::decode(&mut reader)?;
+        Ok(value.value)
+    };
+    let encrypted = read(bag).map_err(|_| broken())?;
+    let octets = pkcs8_octets(encrypted.as_bytes(), unlock)?;
+    let key = PrivateKeyInfoRef::from_der(octets.expose()).map_err(|_| denied())?;
+    let mut members = Members::default();
+    members.set_text("kty", "oct");
+    members.set_text("k", &base64url::encode(key.private_key.as_bytes()));
+    Ok(members)
+}

@@ -1,0 +1,261 @@
+//! Checks of foreign JSON beyond its syntax: no object has a name twice, and depth and length are
+//! bounded, because a parsed document can take a hundred times the memory of its text.
+
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::members::quoted;
+use crate::key::summary::Header;
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// The deepest nesting of foreign JSON.
+const DEPTH: usize = 64;
+
+/// The most names and values of a foreign document: several times what 10,000 keys with certificates
+/// take.
+const ITEMS: usize = 500_000;
+
+/// The most keys of one document.
+const KEYS: usize = 10_000;
+
+/// The longest kid of a foreign key, in octets.
+const KID: usize = 64 << 10;
+
+/// Refuses JSON text that is too deep, too long, or has a name twice in an object. Invalid JSON can pass
+/// this check.
+pub fn check(json: &str) -> Result<()> {
+    check_size(json)?;
+    check_names(json)
+}
+
+/// Refuses JSON text that nests deeper than 64, or has more than 500,000 names and values.
+///
+/// It reads the text once, allocates nothing, and must run before the text is parsed. Invalid JSON can
+/// pass this check.
+pub fn check_size(json: &str) -> Result<()> {
+    let mut depth = 0_usize;
+    for (number, token) in Tokens::of(json).enumerate() {
+        match token {
+            Token::Begin => depth += 1,
+            Token::End => depth = depth.saturating_sub(1),
+            Token::Name(_) | Token::Value => {}
+        }
+        if depth > DEPTH {
+            return Err(unfit(format!("it nests deeper than {DEPTH}")));
+        }
+        // The end of an array or object counts, too; ordinary documents stay far below the limit.
+        if number >= ITEMS {
+            return Err(unfit(format!("it has more than {ITEMS} names and values")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses JSON text in which an object has a name twice. Its size must have been checked.
+pub fn check_names(json: &str) -> Result<()> {
+    let mut open: Vec<HashSet<Cow<str>>> = Vec::new();
+    for token in Tokens::of(json) {
+        match token {
+            Token::Begin => open.push(HashSet::new()),
+            Token::End => drop(open.pop()),
+            Token::Value => {}
+            Token::Name(quoted_name) => {
+                let name = decoded(quoted_name);
+                if let Some(names) = open.last_mut()
+                    && !names.insert(name.clone())
+                {
+                    let name = quoted(&name);
+                    return Err(unfit(format!("the member {name} appears twice")));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses more than 10,000 keys, and a kid of more than 64 KiB: a kid is shown, logged and
+/// completed in many places.
+pub fn check_keys(keys: &[Key]) -> Result<()> {
+    if keys.len() > KEYS {
+        let found = keys.len();
+        let message = format!("it has {found} keys, more than the {KEYS} that jwks takes at once");
+        return Err(Error::invalid(message).hint("split it into several documents"));
+    }
+    let is_long = |key: &Key| Header::of(key).kid.is_some_and(|kid| kid.len() > KID);
+    match keys.iter().position(is_long) {
+        Some(position) => Err(Error::invalid(format!(
+            "the kid of key {position} has more than {KID} octets"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn unfit(why: String) -> Error {
+    Error::invalid(format!("not strict JSON: {why}"))
+}
+
+/// Decodes the name between two quotes. A name that cannot be decoded, such as half a surrogate pair, is
+/// returned as it is written.
+fn decoded(name: &str) -> Cow<'_, str> {
+    match name.contains('\\') {
+        true => serde_json::from_str(&format!("\"{name}\"")).unwrap_or(Cow::Borrowed(name)),
+        false => Cow::Borrowed(name),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Object,
+    Array,
+}
+
+enum Token<'a> {
+    Begin,
+    End,
+    /// A member's name, without its quotes.
+    Name(&'a str),
+    /// A string, number, truth value or null.
+    Value,
+}
+
+/// An iterator over the tokens of a JSON text that count.
+struct Tokens<'a> {
+    json: &'a str,
+    position: usize,
+    open: Vec<Kind>,
+    /// True if the next string is a name.
+    is_name: bool,
+}
+
+impl<'a> Tokens<'a> {
+    fn of(json: &'a str) -> Self {
+        Tokens {
+            json,
+            position: 0,
+            open: Vec::new(),
+            is_name: false,
+        }
+    }
+
+    /// Steps over a string and returns what is between its quotes.
+    fn string(&mut self) -> &'a str {
+        let start = self.position + 1;
+        let octets = self.json.as_bytes();
+        let mut end = start;
+        while end < octets.len() && octets[end] != b'"' {
+            end += if octets[end] == b'\\' { 2 } else { 1 };
+        }
+        let end = end.min(octets.len());
+        self.position = (end + 1).min(octets.len());
+        // The text can end within a character after an escape.
+        self.json.get(start..end).unwrap_or_default()
+    }
+
+    fn begin(&mut self, kind: Kind) -> Token<'a> {
+        self.position += 1;
+        self.open.push(kind);
+        self.is_name = kind == Kind::Object;
+        Token::Begin
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let octets = self.json.as_bytes();
+        loop {
+            match octets.get(self.position)? {
+                b'{' => return Some(self.begin(Kind::Object)),
+                b'[' => return Some(self.begin(Kind::Array)),
+                b'}' | b']' => {
+                    self.position += 1;
+                    self.open.pop();
+                    return Some(Token::End);
+                }
+                b',' => {
+                    self.position += 1;
+                    self.is_name = self.open.last() == Some(&Kind::Object);
+                }
+                b'"' => {
+                    let text = self.string();
+                    let is_name = std::mem::take(&mut self.is_name);
+                    return Some(if is_name {
+                        Token::Name(text)
+                    } else {
+                        Token::Value
+                    });
+                }
+                b' ' | b'\n' | b'\r' | b'\t' | b':' => self.position += 1,
+                _ => {
+                    let rest = &octets[self.position..];
+                    let is_end = |octet: &u8| b" \n\r\t,:]}[{\"".contains(octet);
+                    let length = rest.iter().position(is_end).unwrap_or(rest.len());
+                    self.position += length;
+                    return Some(Token::Value);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_appear_once_in_an_object() {
+        for json in [
+            r#"{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}"#,
+            r#"["a","a",{"a":"a"},"a"]"#,
+            r#"{"a":"\"a\":1,\"a\"","\\":1,"\"":2}"#,
+            r#"{"\ud800":1,"\ud801":2}"#,
+            "1",
+        ] {
+            check_names(json).unwrap_or_else(|error| panic!("{json}: {error}"));
+        }
+        for json in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":1 , "b" : [{"x":[{"c":1,"\u0063":2}]}]}"#,
+            r#"{"a":{"b":[]},"c":{},"a":null}"#,
+        ] {
+            assert!(check_names(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn depth_and_length_are_bounded() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(check_size(&nested(64)).is_ok());
+        assert!(check_size(&nested(65)).is_err());
+        let flat = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+        assert!(check_size(&flat(ITEMS - 2)).is_ok());
+        assert!(check_size(&flat(ITEMS - 1)).is_err());
+    }
+
+    #[test]
+    fn the_number_of_keys_and_the_length_of_kids_are_bounded() {
+        let key = |kid: usize| Key::from_json(format!(r#"{{"kid":"{}"}}"#, "k".repeat(kid)));
+        assert!(check_keys(&vec![key(1); KEYS]).is_ok());
+        assert!(check_keys(&vec![key(1); KEYS + 1]).is_err());
+        assert!(check_keys(&[key(1), key(KID)]).is_ok());
+        assert!(check_keys(&[key(1), key(KID + 1)]).is_err());
+    }
+
+    #[test]
+    fn no_text_is_too_odd_to_be_read() {
+        for json in [
+            "",
+            "\"",
+            "\"\\",
+            "{\"a\\é",
+            "}]}]",
+            "{\"a\"",
+            "{,,:",
+            "ü\u{0}",
+            "\"\\\u{1f511}",
+        ] {
+            let _ = (check_size(json), check_names(json));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Keys out as DER: PKCS#8, SubjectPublicKeyInfo, PKCS#1, SEC1; and PEM around it. Below it the forms
+//! that hold more than a key: encrypted PKCS#8, PKCS#12, OpenSSH.
+
+pub mod distinguished_name;
+mod encrypted;
+pub mod openssh;
+mod pkcs12;
+pub mod self_signed;
+
+pub use encrypted::encrypted_pkcs8;
+pub use pkcs12::{check_pkcs12, pkcs12};
+
+use crate::error::{Error, Result};
+use crate::key::base64url;
+use crate::key::members::Members;
+use crate::key::ml_dsa;
+use crate::key::openssl_key::public_key;
+use crate::key::rsa;
+use crate::secret::Secret;
+use josekit::jwk::Jwk;
+use josekit::jwk::alg::{ec::EcKeyPair, ecx::EcxKeyPair, ed::EdKeyPair, rsa::RsaKeyPair};
+use openssl::error::ErrorStack;
+use pem::{EncodeConfig, LineEnding, Pem};
+
+/// The DER of a key and the PEM label that goes with it (RFC 7468).
+pub struct Document {
+    /// The label between BEGIN and the dashes.
+    pub label: &'static str,
+    der: Secret<Vec<u8>>,
+}
+
+impl Document {
+    fn new(label: &'static str, der: Vec<u8>) -> Self {
+        Document {
+            label,
+            der: Secret::new(der),
+        }
+    }
+
+    /// The octets, secret where the key is.
+    pub fn der(&self) -> &[u8] {
+        self.der.expose()
+    }
+
+    /// The octets as PEM, with lines of 64 characters.
+    pub fn to_pem(&self) -> String {
+        let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
+        pem::encode_config(&Pem::new(self.label, self.der()), config)
+    }
+}
+
+/// The public key as SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
+pub fn spki(members: &Members) -> Result<Document> {
+    if let Some(set) = ml_dsa::of(members) {
+        let der = set.spki(&number(members, "pub")?)?;
+        return Ok(Document::new("PUBLIC KEY", der));
+    }
+    let der = public_key(members)?
+        .public_key_to_der()
+        .map_err(openssl_failed)?;
+    Ok(Document::new("PUBLIC KEY", der))
+}
+
+/// The private key as PKCS#8 (RFC 5958, version 1).
+pub fn pkcs8(members: &Members) -> Result<Document> {
+    if let Some(set) = ml_dsa::of(members) {
+        let seed = Secret::new(number(members, "priv")?);
+        let der = set.pkcs8(seed.expose())?;
+        return Ok(Document::new("PRIVATE KEY", der));
+    }
+    let jwk = to_jwk(members)?;
+    // josekit's own DER of an EC key is SEC1; its PEM is PKCS#8 for every kty.
+    let pem = match (jwk.key_type(), jwk.curve()) {
+        ("RSA", _) => RsaKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
+        ("EC", _) => EcKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
+        ("OKP", Some("X25519" | "X448")) => {
+            EcxKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key())
+        }
+        ("OKP", _) => EdKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
+        (kty, _) => return Err(no_form(kty, "PKCS#8")),
+    };
+    let pem = Secret::new(pem.map_err(not_written)?);
+    let der = pem::parse(pem.expose())
+        .map_err(|error| Error::failed("the private key cannot be written").cause(error))?;
+    Ok(Document::new("PRIVATE KEY", der.into_contents()))
+}
+
+/// The RSA key as PKCS#1 (RFC 8017 appendix A.1).
+pub fn pkcs1(members: &Members, private: bool) -> Result<Document> {
+    let kty = members.string("kty").unwrap_or_default();
+    if kty != "RSA" {
+        return Err(no_form(&kty, "PKCS#1"));
+    }
+    if private {
+        let pair = RsaKeyPair::from_jwk(&to_jwk(members)?).map_err(not_written)?;
+        return Ok(Document::new("RSA PRIVATE KEY", pair.to_raw_private_key()));
+    }
+    let der = public_key(members)?
+        .rsa()
+        .and_then(|rsa| rsa.public_key_to_der_pkcs1());
+    Ok(Document::new(
+        "RSA PUBLIC KEY",
+        der.map_err(openssl_failed)?,
+    ))
+}
+
+/// The EC private key as SEC1 (RFC 5915).
+pub fn sec1(members: &Members) -> Result<Document> {
+    let kty = members.string("kty").unwrap_or_default();
+    if kty != "EC" {
+        return Err(no_form(&kty, "SEC1"));
+    }
+    let pair = EcKeyPair::from_jwk(&to_jwk(members)?).map_err(not_written)?;
+    Ok(Document::new("EC PRIVATE KEY", pair.to_raw_private_key()))
+}
+
+/// The octets of a member.
+fn number(members: &Members, name: &str) -> Result<Vec<u8>> {
+    let text = members.string(name).unwrap_or_default();
+    base64url::decode(&text).map_err(|_| Error::invalid(format!("{name} is no base64url")))
+}
+
+fn no_form(kty: &str, form: &str) -> Error {
+    Error::usage(format!("{kty} keys have no {form} form")).hint("use --to jwk or --to jwks")
+}
+
+fn openssl_failed(error: ErrorStack) -> Error {
+    Error::failed("OpenSSL cannot write the key").cause(error)
+}
+
+fn not_written(error: josekit::JoseError) -> Error {
+    Error::failed("the private key cannot be written").cause(error)
+}
+
+/// The key as josekit takes it: the members of the key itself, the ones that RSA may leave out
+/// computed.
+fn to_jwk(members: &Members) -> Result<Jwk> {
+    let mut map = serde_json::Map::new();
+    for name in [
+        "kty", "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi",
+    ] {
+        if let Some(value) = members.string(name) {
+            map.insert(name.into(), value.into_owned().into());
+        }
+    }
+    if members.string("kty").as_deref() == Some("RSA") && !members.has("dp") {
+        let number = |name| number(members, name);
+        let recovered = rsa::recover(&number("n")?, &number("e")?, &number("d")?);
+        let recovered = recovered.map_err(openssl_failed)?;
+        let crt = recovered.ok_or_else(|| Error::invalid("d does not belong to n and e"))?;
+        for (name, value) in rsa::CRT.iter().zip(crt) {
+            map.insert((*name).into(), base64url::encode(value).into());
+        }
+    }
+    Jwk::from_map(map).map_err(not_written)
+}

@@ -1,0 +1,73 @@
+//! A private key and its certificates as PKCS#12 (RFC 7292).
+
+use crate::error::{Error, Result};
+use crate::key::certificate::Certificate;
+use crate::key::members::Members;
+use crate::key::write::{Document, openssl_failed, pkcs8};
+use crate::secret::Secret;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkcs12::Pkcs12;
+use openssl::pkey::PKey;
+use openssl::stack::Stack;
+
+/// The iterations for the key, for the certificates and for the MAC. .NET has a limit of 600,000 for
+/// all of them together.
+const ITERATIONS: u32 = 100_000;
+
+/// The longest alias, in octets.
+const ALIAS_LIMIT: usize = 255;
+
+/// Whether a key can go into a PKCS#12 file under an alias.
+pub fn check_pkcs12(members: &Members, alias: &str) -> Result<()> {
+    let kty = members.string("kty").unwrap_or_default();
+    if !matches!(&*kty, "RSA" | "EC" | "OKP") {
+        return Err(
+            Error::usage(format!("no PKCS#12 files are made of {kty} keys"))
+                .hint("use --to jwk or --to jwks"),
+        );
+    }
+    let alias_fits = !alias.is_empty() && alias.len() <= ALIAS_LIMIT;
+    if !alias_fits || alias.contains(char::is_control) {
+        return Err(Error::usage(format!("{alias:?} is no alias")).hint(format!(
+            "--alias takes 1 to {ALIAS_LIMIT} octets without control characters"
+        )));
+    }
+    Ok(())
+}
+
+/// The private key and its chain, leaf first, in one PKCS#12 file under a password: PBES2 with
+/// AES-256-CBC and PBKDF2 with HMAC-SHA256, the MAC with SHA-256. That is what OpenSSL 3 writes, and
+/// what OpenSSL 1.1, Java from 8u301 and Windows from 10 (1709) read.
+pub fn pkcs12(
+    members: &Members,
+    chain: &[Certificate],
+    alias: &str,
+    password: &Secret<String>,
+) -> Result<Document> {
+    check_pkcs12(members, alias)?;
+    if password.expose().contains('\0') {
+        return Err(Error::usage("the password has a NUL in it"));
+    }
+    let key = PKey::private_key_from_pkcs8(pkcs8(members)?.der()).map_err(openssl_failed)?;
+    let build = || {
+        let mut builder = Pkcs12::builder();
+        builder
+            .name(alias)
+            .pkey(&key)
+            .key_algorithm(Nid::AES_256_CBC)
+            .cert_algorithm(Nid::AES_256_CBC)
+            .key_iter(ITERATIONS)
+            .mac_iter(ITERATIONS)
+            .mac_md(MessageDigest::sha256());
+        if let [leaf, others @ ..] = chain {
+            let mut stack = Stack::new()?;
+            for certificate in others {
+                stack.push(certificate.x509().to_owned())?;
+            }
+            builder.cert(leaf.x509()).ca(stack);
+        }
+        builder.build2(password.expose())?.to_der()
+    };
+    Ok(Document::new("PKCS12", build().map_err(openssl_failed)?))
+}

@@ -1,0 +1,71 @@
+//! The keys of a set that a document is merged into, by everything that the merge finds them by.
+
+use crate::key::Key;
+use crate::key::public::holds_secret;
+use crate::keyset::index::Entry;
+use std::collections::{HashMap, HashSet};
+
+/// The keys of the set while one document is merged.
+pub(super) struct ExistingKeys {
+    pub entries: HashMap<Entry, usize>,
+    /// The identity and kid of each key.
+    pub kids: HashSet<(String, Option<String>)>,
+    /// The kid of the first entry of each key, by identity.
+    pub known: HashMap<String, Option<String>>,
+    /// The keys with a private part, by identity and kid.
+    pub private: HashMap<(String, Option<String>), usize>,
+    /// The keys with a private part, by identity alone.
+    pub any_private: HashMap<String, usize>,
+}
+
+impl ExistingKeys {
+    pub fn of(keys: &[Key], entries: &[Entry]) -> ExistingKeys {
+        let mut there = ExistingKeys {
+            entries: HashMap::new(),
+            kids: HashSet::new(),
+            known: HashMap::new(),
+            private: HashMap::new(),
+            any_private: HashMap::new(),
+        };
+        for (position, (key, entry)) in keys.iter().zip(entries).enumerate() {
+            there.add(entry, position);
+            if holds_secret(key) {
+                let name = (entry.identity.clone(), entry.kid.clone());
+                there.private.entry(name).or_insert(position);
+                let any = there.any_private.entry(entry.identity.clone());
+                any.or_insert(position);
+            }
+        }
+        there
+    }
+
+    pub fn add(&mut self, entry: &Entry, position: usize) {
+        self.entries.entry(entry.clone()).or_insert(position);
+        self.kids
+            .insert((entry.identity.clone(), entry.kid.clone()));
+        let known = self.known.entry(entry.identity.clone());
+        known.or_insert_with(|| entry.kid.clone());
+    }
+
+    /// The entry of a new key. If its kid is only its thumbprint, and the set has the key under another
+    /// kid, the kid is ignored.
+    pub fn entry_of(&self, key: &Key) -> Entry {
+        let mut entry = Entry::of(key);
+        let is_weak = entry.kid.as_deref() == Some(&*entry.identity);
+        let name = (entry.identity.clone(), entry.kid.clone());
+        if is_weak && self.known.contains_key(&entry.identity) && !self.kids.contains(&name) {
+            entry.kid = None;
+        }
+        entry
+    }
+
+    /// The key of the set with a private part and this kid; a kid that is absent on one side matches.
+    pub fn private_of(&self, entry: &Entry) -> Option<usize> {
+        let named = |kid| self.private.get(&(entry.identity.clone(), kid));
+        let found = match &entry.kid {
+            Some(kid) => named(Some(kid.clone())).or_else(|| named(None)),
+            None => self.any_private.get(&entry.identity),
+        };
+        found.copied()
+    }
+}

@@ -1,0 +1,130 @@
+//! What is wanted of each local key on a server: whole, public, or not at all.
+
+use crate::key::Key;
+use crate::key::check::{Breaks, Budget, breaks, broken_members, findings};
+use crate::key::key_type::KeyType;
+use crate::key::members::Members;
+use crate::key::public::{Dates, Unpublishable, has_private_member, public_form};
+use crate::key::summary::Header;
+use crate::keyset::lifecycle::State;
+use crate::keyset::merge::KeyName;
+use crate::keyset::push::{Ed25519, Policy, Private};
+use crate::keyset::server_rules::ServerRules;
+
+/// What is wanted of a local key on the server.
+pub enum Selection {
+    Key(Key<'static>),
+    Expired,
+    NotNamed,
+    LeftOut(&'static str),
+    Refused(String),
+}
+
+/// What is wanted of a local key.
+pub fn wanted(
+    key: &Key,
+    state: Option<State>,
+    rules: &ServerRules,
+    policy: Policy,
+    budget: &Budget,
+) -> Selection {
+    let name = KeyName::of(key);
+    let is_named = |wanted: &String| {
+        Some(wanted) == name.kid.as_ref() || Some(wanted) == name.thumbprint.as_ref()
+    };
+    if !policy.only.is_empty() && !policy.only.iter().any(is_named) {
+        return Selection::NotNamed;
+    }
+    if state == Some(State::Expired) {
+        return Selection::Expired;
+    }
+    let public = public_form(key, Dates::Keep, budget);
+    let wanted = match public {
+        Err(Unpublishable::Invalid) => return Selection::LeftOut("invalid"),
+        Err(Unpublishable::Unsupported) => return Selection::LeftOut("unsupported"),
+        Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
+            return Selection::LeftOut("symmetric: sent only when named");
+        }
+        Err(Unpublishable::Symmetric) => match whole(key, Members::default(), budget) {
+            Ok(whole) => whole,
+            Err(why) => return Selection::LeftOut(why),
+        },
+        Ok(public) if sends_private_part(key, state, rules, policy.private) => {
+            match whole(key, public, budget) {
+                Ok(whole) => whole,
+                Err(why) => return Selection::LeftOut(why),
+            }
+        }
+        Ok(public) => public,
+    };
+    let wanted = match policy.ed25519 {
+        Ed25519::AsEdDsa if wanted.string("alg").as_deref() == Some("Ed25519") => {
+            let mut wanted = wanted;
+            wanted.set_text("alg", "EdDSA");
+            wanted
+        }
+        _ => wanted,
+    };
+    match (rules.refuses)(&wanted) {
+        Some(why) => Selection::Refused(why),
+        None => Selection::Key(Key::from(wanted)),
+    }
+}
+
+/// Returns the form of a key with its private part for a server, or why the private part must not be sent.
+fn whole(
+    key: &Key,
+    public: Members<'static>,
+    budget: &Budget,
+) -> Result<Members<'static>, &'static str> {
+    let findings = findings(key, budget);
+    match breaks(&findings) {
+        Breaks::Key => Err("invalid"),
+        // The server could sign with a key that is not for signing.
+        Breaks::Purpose => Err("its use, alg or key_ops is broken"),
+        Breaks::Member | Breaks::Nothing => {
+            Ok(private_form(key, public, &broken_members(&findings)))
+        }
+    }
+}
+
+/// Returns the form of a key with its private part for a server.
+pub fn with_private_part(key: &Key, budget: &Budget) -> Key<'static> {
+    let public = public_form(key, Dates::Keep, budget).unwrap_or_default();
+    let broken = broken_members(&findings(key, budget));
+    Key::from(private_form(key, public, &broken))
+}
+
+/// The public form with the private members, and what else describes a private key. Members that
+/// are not registered are not sent, because they may be secret. Broken members are not sent either.
+fn private_form(key: &Key, mut form: Members<'static>, broken: &[&str]) -> Members<'static> {
+    const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
+    let members = key.members().unwrap_or_default();
+    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let private = key_type.map_or(&[][..], |key_type| key_type.private);
+    for (name, value) in members.iter() {
+        let is_wanted = private.contains(&name) || DESCRIBING.contains(&name);
+        if is_wanted && members.has(name) && !broken.contains(&name) {
+            form.set_raw(name.to_owned(), value.to_owned());
+        }
+    }
+    form
+}
+
+fn sends_private_part(
+    key: &Key,
+    state: Option<State>,
+    rules: &ServerRules,
+    private: Private,
+) -> bool {
+    match private {
+        Private::None => false,
+        Private::All => has_private_member(key),
+        Private::Signing => {
+            rules.signs()
+                && state == Some(State::Active)
+                && Header::of(key).effective_use() == Some("sig")
+                && has_private_member(key)
+        }
+    }
+}

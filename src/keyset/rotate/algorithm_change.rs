@@ -1,0 +1,232 @@
+//! A move to another algorithm: the keys of the old line name their successor in the new one, and
+//! the line ends when that one begins.
+
+use crate::error::{Error, Result};
+use crate::keyset::rotate::template::Template;
+use crate::keyset::rotate::{NewKey, Planner, Successor};
+use std::collections::BTreeSet;
+
+impl Planner<'_, '_> {
+    /// Moves the lines that are meant to the algorithm that was asked for. What comes back are the
+    /// lines that need no schedule of their own any more.
+    pub(super) fn move_lines(&mut self) -> Result<BTreeSet<usize>> {
+        let Some(alg) = self.policy.alg else {
+            return Ok(BTreeSet::new());
+        };
+        let template = Template::of_algorithm(alg, self.policy)?;
+        let usage = template.usage();
+        if self.policy.usage.is_some() && self.policy.usage != usage {
+            let usage = usage.unwrap_or_default();
+            return Err(Error::usage(format!("{alg} is for use {usage}")));
+        }
+        let of_use = |line: &usize| self.lines.usage(*line) == usage;
+        let lines = (0..self.lines.all.len()).filter(of_use);
+        let (target, others): (Vec<_>, Vec<_>) =
+            lines.partition(|line| self.lines.alg(*line) == Some(alg));
+        let target = target.first().copied();
+        let sources = self.sources(target, &others);
+        if sources.is_empty() {
+            return match self.has_signer(target) {
+                true => Ok(BTreeSet::new()),
+                false => Err(self.nothing_to_move(alg, &others)),
+            };
+        }
+        let active = target.and_then(|target| self.lines.active(target));
+        let is_taken = active.is_some_and(|active| !self.waits_for(active, &sources));
+        if self.policy.lines.is_empty() && (sources.len() > 1 || is_taken) {
+            return Err(self.unclear(alg, &sources, target));
+        }
+        let (successor, begins) = self.successor(template, &sources, target);
+        for line in &sources {
+            self.hand_over(*line, &successor, begins);
+        }
+        Ok(sources.into_iter().collect())
+    }
+
+    /// The lines that are to move: those whose last key has no successor; or those that have lost
+    /// their keys, where nobody signs in the target either.
+    fn sources(&self, target: Option<usize>, others: &[usize]) -> Vec<usize> {
+        let meant = others
+            .iter()
+            .copied()
+            .filter(|line| self.lines.is_meant(*line, self.policy));
+        let meant: Vec<usize> = meant.collect();
+        let unsettled = meant.iter().copied();
+        let unsettled: Vec<_> = unsettled
+            .filter(|line| self.lines.unsettled(*line).is_some())
+            .collect();
+        if !unsettled.is_empty() || self.has_signer(target) {
+            return unsettled;
+        }
+        let is_lost = |line: &usize| {
+            let last = self.lines.last_begun(*line);
+            last.is_some_and(|last| self.lines.headers[last].successor.is_none())
+        };
+        meant.into_iter().filter(is_lost).collect()
+    }
+
+    /// Whether somebody signs in a line, or is to.
+    fn has_signer(&self, line: Option<usize>) -> bool {
+        line.is_some_and(|line| self.lines.active(line).is_some() || self.lines.has_pending(line))
+    }
+
+    /// Whether a key only waits for one of these lines, in ascending order, to begin: moving them to its own calls that
+    /// off.
+    fn waits_for(&self, position: usize, lines: &[usize]) -> bool {
+        let successor = self.lines.successor(position);
+        let line = successor.and_then(|i| self.lines.line_of(i));
+        line.is_some_and(|line| lines.binary_search(&line).is_ok())
+    }
+
+    fn nothing_to_move(&self, alg: &str, others: &[usize]) -> Error {
+        let mut meant = others
+            .iter()
+            .filter(|line| self.lines.is_meant(**line, self.policy));
+        let moving = meant.find_map(|line| {
+            let key = self.lines.active(*line)?;
+            let next = self.lines.line_of(self.lines.successor(key)?)?;
+            Some((&self.lines.all[*line], &self.lines.all[next]))
+        });
+        match moving {
+            Some((line, next)) => {
+                let (line, next) = (self.lines.name(line), self.lines.name(next));
+                Error::refused(format!("line {line} is on its way to {next}"))
+                    .hint(format!("--line {next} takes it on to {alg}"))
+            }
+            None => Error::not_found(format!("no line can move to {alg}"))
+                .hint("only keys for the same use can follow each other"),
+        }
+    }
+
+    fn unclear(&self, alg: &str, sources: &[usize], target: Option<usize>) -> Error {
+        let lines = sources.iter().copied().chain(target);
+        let names: Vec<_> = lines
+            .map(|line| self.lines.name(&self.lines.all[line]))
+            .collect();
+        let names = names.join(" and ");
+        Error::usage(format!("which line is to move to {alg}: there are {names}"))
+            .hint("pass --line NAME to choose lines; it can be repeated")
+    }
+
+    /// Who follows the lines, and from when on: the one that signs in the target already, one that
+    /// is soon to, or a new one.
+    fn successor(
+        &mut self,
+        template: Template,
+        sources: &[usize],
+        target: Option<usize>,
+    ) -> (Successor, i64) {
+        let now = self.policy.now;
+        let active = target.and_then(|target| self.lines.active(target));
+        if let Some(active) = active
+            && let Some(kid) = self.lines.kid(active)
+        {
+            let pending = target.map(|target| self.lines.pending(target));
+            let pending = pending.into_iter().flatten().map(|(_, position)| position);
+            for position in pending.chain([active]) {
+                if self.waits_for(position, sources) {
+                    self.plan.successors.insert(position, None);
+                    self.lines.stay(position);
+                }
+            }
+            return (Successor::ServerState(kid), now);
+        }
+        let has_active = sources
+            .iter()
+            .any(|line| self.lines.active(*line).is_some());
+        let pending = sources.iter().flat_map(|line| self.lines.pending(*line));
+        let begins = match (has_active, pending.map(|(nbf, _)| nbf).min()) {
+            (true, _) => self.soon(),
+            (false, Some(first)) => first.max(self.soon()),
+            (false, None) => now,
+        };
+        let waiting = target.map(|target| self.lines.pending(target));
+        let waiting = waiting.and_then(|pending| pending.first().copied());
+        if let Some((nbf, position)) = waiting.filter(|(nbf, _)| *nbf <= begins)
+            && let Some(kid) = self.lines.kid(position)
+        {
+            return (Successor::ServerState(kid), nbf);
+        }
+        let lines = sources.iter();
+        let old = lines.filter_map(|line| {
+            let last = self.lines.active(*line);
+            last.or_else(|| self.lines.last_begun(*line))
+        });
+        let template = match old.map(|old| &self.lines.set.keys[old]).next() {
+            Some(old) => template.certified_like(old),
+            None => template,
+        };
+        let new = self.make(NewKey::from_then_on(template, begins, now));
+        (new, begins)
+    }
+
+    /// In a line that moves, each key that signs ends after the next one has begun, and the last one
+    /// after `last`, when it may sign no more.
+    pub(super) fn end_in_turn(
+        &mut self,
+        signing: Option<usize>,
+        pending: &[(i64, usize)],
+        last: i64,
+    ) {
+        let grace = self.policy.schedule.grace();
+        let positions = signing.into_iter().chain(pending.iter().map(|(_, i)| *i));
+        let skipped = usize::from(signing.is_none());
+        let nexts = pending.iter().map(|(nbf, _)| *nbf).skip(skipped);
+        let nexts = nexts.chain([last]);
+        for (position, next) in positions.zip(nexts).collect::<Vec<_>>() {
+            self.end_no_earlier(position, next.saturating_add(grace));
+        }
+    }
+
+    /// The keys of a line that sign before their successor begins name it; those that would never
+    /// sign go.
+    fn hand_over(&mut self, line: usize, successor: &Successor, begins: i64) {
+        let grace = self.policy.schedule.grace();
+        let last = self.last_signature(begins);
+        let end = last.saturating_add(grace);
+        self.redirect_past_gone(line, successor);
+        let (sooner, never): (Vec<_>, Vec<_>) = self
+            .lines
+            .pending(line)
+            .into_iter()
+            .partition(|(nbf, _)| *nbf < begins);
+        let never: Vec<_> = never.into_iter().map(|(_, position)| position).collect();
+        for position in &never {
+            self.give_up(*position);
+        }
+        for position in self.lines.one_of_each_kid(never) {
+            for leading in self.redirect(position, successor) {
+                self.end_no_earlier(leading, end);
+            }
+        }
+        // Each of them names it, so that none takes over again when another one goes.
+        let pending = sooner.iter().map(|(_, position)| *position);
+        for position in self.lines.begun(line).into_iter().chain(pending) {
+            self.succeed(position, successor);
+        }
+        self.end_in_turn(self.lines.active(line), &sooner, last);
+        let next = sooner.first().map_or(last, |(nbf, _)| *nbf);
+        self.end_retired(line, &[next], 0);
+    }
+
+    /// A line that has moved stays so when the key is taken out that said it: the other ones say it,
+    /// too. Whether there is such a key.
+    pub(super) fn keep_moved(&mut self, line: usize) -> bool {
+        let begun = self.lines.begun(line);
+        let would_sign = begun.first().is_some_and(|i| !self.lines.is_settled(*i));
+        let Some(successor) = self.lines.moved_to(line).filter(|_| would_sign) else {
+            return false;
+        };
+        let next = self.lines.line_of(successor);
+        let signs = next.and_then(|next| self.lines.active(next));
+        let Some(kid) = self.lines.kid(signs.unwrap_or(successor)) else {
+            return false;
+        };
+        for position in begun {
+            if !self.lines.is_settled(position) {
+                self.succeed(position, &Successor::ServerState(kid.clone()));
+            }
+        }
+        true
+    }
+}

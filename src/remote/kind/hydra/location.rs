@@ -1,0 +1,48 @@
+//! The address of a Hydra: a self-hosted server, or a project of Ory Network.
+
+use crate::error::{Error, Result};
+use crate::remote::kind::hydra::{Kind, ORY};
+use crate::remote::location::{Location, parse_address, parse_setting};
+use url::Url;
+
+/// The environment variable from which Ory's own clients read the address.
+const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
+
+/// Returns the admin address of a self-hosted Hydra.
+pub fn self_hosted(location: &Location, kind: &Kind) -> Result<Url> {
+    let url = address(location, kind)?;
+    let path = url.path().trim_end_matches('/');
+    match ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
+        false => Ok(url),
+        true => Err(Error::usage(format!(
+            "the address of a {} remote must not end with {path}",
+            kind.name
+        ))),
+    }
+}
+
+fn address(location: &Location, kind: &Kind) -> Result<Url> {
+    match (&location.url, std::env::var(ADDRESS_VARIABLE)) {
+        (None, Ok(address)) if !address.is_empty() => parse_address(&address),
+        _ => parse_setting(location, kind.name),
+    }
+}
+
+/// Returns the address of a project of Ory Network.
+pub fn network(location: &Location) -> Result<Url> {
+    match (&location.url, &location.project_slug) {
+        (None, Some(slug)) => {
+            let is_slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if slug.is_empty() || !slug.chars().all(is_slug) {
+                return Err(Error::usage(format!("invalid project slug {slug:?}")));
+            }
+            parse_address(&format!("https://{slug}.projects.oryapis.com"))
+        }
+        (Some(_), Some(_)) => Err(Error::usage(
+            "--project-slug and --url cannot be used together",
+        )),
+        _ => self_hosted(location, &ORY).map_err(|error| {
+            error.hint("pass --project-slug SLUG or --url URL, or set ORY_SDK_URL")
+        }),
+    }
+}

@@ -1,0 +1,134 @@
+//! How commands write into the log what they have done.
+
+use crate::context::Context;
+use crate::key::Key;
+use crate::keyset::changes::Changes;
+use crate::keyset::merge::{KeyName, Merged};
+use crate::keystore::log::{Change, Verb};
+use crate::remote::is_address;
+use crate::report::names::SetLabel;
+use crate::time;
+
+/// What a command has done with the keys of a set, to be written into the log in one step.
+#[must_use = "nothing is in the log before `append`"]
+pub struct Record<'a> {
+    ctx: &'a Context,
+    whose: SetLabel<'a>,
+    changes: Vec<Change>,
+}
+
+impl<'a> Record<'a> {
+    /// A record without a change.
+    pub fn of(ctx: &'a Context, whose: SetLabel<'a>) -> Self {
+        let changes = Vec::new();
+        Record {
+            ctx,
+            whose,
+            changes,
+        }
+    }
+
+    /// Adds what was done with some keys: a line for each.
+    pub fn keys<K: Into<KeyName>>(self, verb: Verb, keys: impl IntoIterator<Item = K>) -> Self {
+        self.write(verb, None, keys)
+    }
+
+    /// The same with more in words. No secret may stand there.
+    pub fn noted<K: Into<KeyName>>(
+        self,
+        verb: Verb,
+        note: &str,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Self {
+        self.write(verb, Some(note), keys)
+    }
+
+    /// Adds one line for keys whose private parts are about to be printed or exported.
+    pub fn exported(mut self, note: Option<&str>, keys: &[&Key]) -> Self {
+        let mut one =
+            Record::of(self.ctx, self.whose).write(Verb::Exported, note, keys.iter().copied());
+        if let [_, _, ..] = &one.changes[..] {
+            let handle = |change: &mut Change| {
+                let handle = change.kid.take().or(change.thumbprint.take());
+                handle.unwrap_or_else(|| "(without kid)".into())
+            };
+            let kids = one.changes.iter_mut().map(handle).collect();
+            one.changes.truncate(1);
+            one.changes[0].kids = kids;
+        }
+        self.changes.append(&mut one.changes);
+        self
+    }
+
+    /// Adds what became of keys that were brought in.
+    pub fn merged(self, merged: &Merged) -> Self {
+        self.keys(Verb::Added, &merged.added)
+            .keys(Verb::Updated, &merged.updated)
+            .keys(Verb::Removed, &merged.replaced)
+    }
+
+    /// Adds what made another set of a set.
+    pub fn changes(self, changes: &Changes) -> Self {
+        self.keys(Verb::Added, &changes.added)
+            .keys(Verb::Updated, &changes.updated)
+            .keys(Verb::Removed, &changes.removed)
+    }
+
+    fn write<K: Into<KeyName>>(
+        mut self,
+        verb: Verb,
+        note: Option<&str>,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Self {
+        let time = time::format(self.ctx.now);
+        let change = |key: K| {
+            let name = key.into();
+            Change {
+                time: time.clone(),
+                verb,
+                set: self.whose.set.to_owned(),
+                thumbprint: name.public_thumbprint().map(str::to_owned),
+                kid: name.kid,
+                kids: Vec::new(),
+                remote: self.whose.remote.map(without_query),
+                note: note.map(str::to_owned),
+            }
+        };
+        self.changes.extend(keys.into_iter().map(change));
+        self
+    }
+
+    /// Appends the changes to the log, and remembers them for the end of the run. If the log cannot be
+    /// written, this only warns. Without changes nothing is written.
+    pub fn append(self) {
+        let is_export = |change: &Change| change.verb == Verb::Exported;
+        for change in self.changes.iter().filter(|change| !is_export(change)) {
+            let kid = change.kid.as_deref().or(change.thumbprint.as_deref());
+            let kid = kid.unwrap_or("a key without a kid");
+            let remote = change.remote.as_ref();
+            let remote = remote.map_or(String::new(), |remote| format!(" ({remote})"));
+            let verb = change.verb.name();
+            self.ctx
+                .did(format!("{verb} {kid} in set {}{remote}", change.set));
+        }
+        let Err(error) = self.ctx.store.append(&self.changes) else {
+            return;
+        };
+        let done = match self.changes.iter().all(is_export) {
+            true => "the private key is given out",
+            false => "the change is made",
+        };
+        self.ctx
+            .out
+            .warn(format!("{done}, but it is not in the log: {error}"));
+    }
+}
+
+/// A remote's name; an address without its query, in which a secret can stand.
+fn without_query(remote: &str) -> String {
+    let name = match is_address(remote) {
+        true => remote.split('?').next().unwrap_or(remote),
+        false => remote,
+    };
+    name.to_owned()
+}

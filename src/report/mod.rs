@@ -1,0 +1,4 @@
+//! What several commands report: names of keys in messages and JSON, and entries of the log.
+
+pub mod log_entry;
+pub mod names;

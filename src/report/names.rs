@@ -1,0 +1,172 @@
+//! How commands name keys in their reports.
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::key::Key;
+use crate::key::public::holds_secret;
+use crate::key::read::join::Note;
+use crate::keyset::merge::KeyName;
+use crate::keystore::SetName;
+use crate::output::Output;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A key in JSON output: `{"kid","thumbprint"}`.
+#[derive(Debug, Serialize)]
+pub struct JsonKeyName<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbprint: Option<&'a str>,
+}
+
+/// Key names for JSON output.
+pub fn json_names(names: &[KeyName]) -> Vec<JsonKeyName<'_>> {
+    let names = names.iter().map(|name| JsonKeyName {
+        kid: name.kid.as_deref(),
+        thumbprint: name.thumbprint.as_deref(),
+    });
+    names.collect()
+}
+
+/// A set in reports: its name, and the remote that holds it where it is not the keystore's.
+#[derive(Clone, Copy, Debug)]
+pub struct SetLabel<'a> {
+    /// The name of the set.
+    pub set: &'a str,
+    /// The name of the remote.
+    pub remote: Option<&'a str>,
+}
+
+impl<'a> SetLabel<'a> {
+    /// A set of the keystore.
+    pub fn local(set: &'a str) -> Self {
+        SetLabel { set, remote: None }
+    }
+
+    /// A set of a server.
+    pub fn remote(set: &'a str, remote: &'a str) -> Self {
+        let remote = Some(remote);
+        SetLabel { set, remote }
+    }
+}
+
+impl fmt::Display for SetLabel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.remote {
+            Some(remote) => write!(f, "{} on {remote}", self.set),
+            None => f.write_str(self.set),
+        }
+    }
+}
+
+/// `1 key`, `2 keys`.
+pub fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+/// Names one after the other, not too many of them.
+pub fn list_names<S: AsRef<str>>(names: &[S]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names.iter().take(SHOWN).map(AsRef::as_ref);
+    let shown: Vec<_> = shown.collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{}, and {more} more", shown.join(", ")),
+    }
+}
+
+/// What a set would lose, in words behind its name.
+pub fn loss_in_words(lost: &[Key]) -> String {
+    let handle = |key: &Key| {
+        let name = KeyName::of(key);
+        name.handle().unwrap_or("(without kid)").to_owned()
+    };
+    let names: Vec<_> = lost.iter().map(handle).collect();
+    let private = lost.iter().filter(|key| holds_secret(key)).count();
+    let lost = count(lost.len(), "key");
+    format!(
+        "would lose {lost}, {private} of them private: {}",
+        list_names(&names)
+    )
+}
+
+/// Says which keys were left out of a public form.
+pub fn note_left_out(out: &Output, left_out: &str) {
+    let note = format!("left out of the public form: {left_out}");
+    match out.is_json() {
+        true => out.warn(note),
+        false => out.status(note),
+    }
+}
+
+/// Warns about parts of documents that were left out, with the names of the documents. The number of
+/// warnings is bounded, because a hostile document can have thousands of parts.
+pub fn warn_left_out<S: AsRef<str>>(ctx: &Context, documents: &[S], notes: &[Note]) {
+    const SHOWN: usize = 20;
+    for (position, note) in notes.iter().take(SHOWN) {
+        let name = documents.get(*position).map_or("", AsRef::as_ref);
+        ctx.out.warn(format!("{name}: {note}"));
+    }
+    if notes.len() > SHOWN {
+        let more = notes.len() - SHOWN;
+        ctx.out.warn(format!("left out {more} more"));
+    }
+}
+
+/// A kid for loops in a shell: the kid where every shell takes it for one plain word, or else
+/// the thumbprint, which names the key as well.
+pub fn plain_handle(kid: Option<&str>, thumbprint: Option<&str>) -> Option<String> {
+    let kid = kid.filter(|kid| is_plain(kid));
+    kid.or(thumbprint).map(str::to_owned)
+}
+
+/// Returns a text as one word of a POSIX shell, for commands in hints that people copy: a kid of
+/// others could run a command of its own.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    match is_plain(text) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))),
+    }
+}
+
+/// Whether every shell takes a text for one plain word.
+pub fn is_plain(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+=,@%-".contains(c);
+    // A tilde stands for a home directory only at the beginning of a word.
+    let mut characters = text.chars();
+    characters
+        .next()
+        .is_some_and(|c| plain(c) && c != '-' && c != '=')
+        && characters.all(|c| plain(c) || c == '~')
+}
+
+/// A key in messages: its position from 0, and its kid or thumbprint.
+pub fn describe(index: usize, key: &Key) -> String {
+    match KeyName::of(key).handle() {
+        Some(handle) => format!("key {index} ({handle:?})"),
+        None => format!("key {index}"),
+    }
+}
+
+/// Someone else changed the set between what was shown and what was to be done.
+pub fn changed_meanwhile(name: &SetName) -> Error {
+    Error::refused(format!("set {name} was changed meanwhile"))
+        .names(format!("set {name}"))
+        .hint("run the command again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_a_foreign_kid_for_one_word() {
+        assert_eq!(shell_word("signing-2026"), "signing-2026");
+        assert_eq!(shell_word("$(touch x)"), "'$(touch x)'");
+        assert_eq!(shell_word("it's; rm"), r"'it'\''s; rm'");
+        assert_eq!(shell_word("-f"), "'-f'");
+    }
+}
