@@ -181,7 +181,8 @@ impl Context {
         }
     }
 
-    fn refuse_plain(&self, name: &SetName) -> Result<()> {
+    /// Refuses a plain form of a set if encryption is demanded.
+    pub fn refuse_plain(&self, name: &SetName) -> Result<()> {
         let Some(demand) = self.demand() else {
             return Ok(());
         };

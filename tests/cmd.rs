@@ -7,7 +7,7 @@ use std::path::Path;
 #[test]
 fn commands() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd");
-    for store in ["store", "dated", "logged", "encrypted", "rotated"] {
+    for store in ["store", "dated", "logged", "encrypted", "rotated", "undone"] {
         make_private(&directory.join("base").join(store));
     }
     set_mode(&directory.join("base/password"), 0o600);
@@ -20,7 +20,11 @@ fn commands() {
 fn make_private(store: &Path) {
     set_mode(store, 0o700);
     for entry in fs::read_dir(store).expect("the fixture") {
-        set_mode(&entry.expect("an entry").path(), 0o600);
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => make_private(&path),
+            false => set_mode(&path, 0o600),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What takes several steps: certificates, changes of mind, completion, encryption, examples, kills, faults, locks, losses, other tools, permissions,
+//! What takes several steps: certificates, changes of mind, completion, encryption, examples, kills, faults, histories, locks, losses, other tools, permissions,
 //! pipelines, rotation, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/certificates.rs"]
@@ -21,6 +21,10 @@ mod export;
 mod faults;
 #[path = "flows/frugal.rs"]
 mod frugal;
+#[path = "flows/history.rs"]
+mod history;
+#[path = "flows/history_faults.rs"]
+mod history_faults;
 #[path = "flows/hygiene.rs"]
 mod hygiene;
 #[path = "flows/interop.rs"]

@@ -5,8 +5,8 @@ mod complete;
 use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::man::EXIT_CODES;
 use crate::commands::{
-    check, completion, create, delete, diff, export, get, list, log, man, passwd, pull, push,
-    remote, rotate, set, thumbprint,
+    check, completion, create, delete, diff, export, forget, get, list, log, man, passwd, pull,
+    push, remote, restore, rotate, set, thumbprint, undo,
 };
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -70,6 +70,12 @@ pub enum When {
 /// The environment variable that stands for --require-encrypted.
 const REQUIRE_ENCRYPTED: &str = "JWKS_REQUIRE_ENCRYPTED";
 
+/// The environment variable that stands for --keep-history.
+const KEEP_HISTORY: &str = "JWKS_KEEP_HISTORY";
+
+/// How long the versions of sets are kept if nothing else is said, in seconds: 30 days.
+const DEFAULT_KEEP_HISTORY: i64 = 30 * 24 * 60 * 60;
+
 /// The flags that every command understands.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
@@ -122,6 +128,15 @@ pub struct Global {
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
     pub lock_wait: u64,
 
+    /// How long to keep what changes replace, for undo; 0 keeps nothing [default: JWKS_KEEP_HISTORY,
+    /// or 30d]
+    // The manual shows only the long help of an argument that the short help hides.
+    #[arg(long_help = "\
+How long to keep the earlier versions of sets, for `jwks undo` and `jwks restore`: 30d, 12h, 0. With 0, \
+a change keeps nothing, and deletes the earlier versions of its set [default: JWKS_KEEP_HISTORY, or 30d]")]
+    #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
+    pub keep_history: Option<String>,
+
     /// Use this time as the current time, for simulations and tests; the format is that of --exp
     // The manual shows only the long help of an argument that the short help hides.
     #[arg(
@@ -157,6 +172,9 @@ pub enum Command {
     Diff(diff::DiffArgs),
     Passwd(passwd::PasswdArgs),
     Log(log::LogArgs),
+    Undo(undo::UndoArgs),
+    Restore(restore::RestoreArgs),
+    Forget(forget::ForgetArgs),
     Remote(remote::RemoteArgs),
     Completion(completion::CompletionArgs),
     Man(man::ManArgs),
@@ -180,6 +198,9 @@ impl Command {
             Command::Diff(args) => diff::run(ctx, args),
             Command::Passwd(args) => passwd::run(ctx, args),
             Command::Log(args) => log::run(ctx, args),
+            Command::Undo(args) => undo::run(ctx, args),
+            Command::Restore(args) => restore::run(ctx, args),
+            Command::Forget(args) => forget::run(ctx, args),
             Command::Remote(args) => remote::run(ctx, args),
             Command::Completion(args) => completion::run(ctx, args),
             Command::Man(args) => man::run(ctx, args, Cli::command()),
@@ -270,6 +291,10 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         Ok(now) => now.unwrap_or(real_now),
         Err(error) => return Err((out, error.about("--now"))),
     };
+    let keep_history = match keep_history(global.keep_history.as_deref()) {
+        Ok(seconds) => seconds,
+        Err(error) => return Err((out, error)),
+    };
     let lock_wait = Duration::from_secs(global.lock_wait);
     let remotes = Registry::new(configuration_directory(), lock_wait);
     let secrets = match global.passphrase_command {
@@ -277,7 +302,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         None => Vec::new(),
     };
     Ok(Context {
-        store: Keystore::new(directory, lock_wait),
+        store: Keystore::new(directory, lock_wait).with_history(keep_history, now),
         passphrases: Passphrases::new(
             global.passphrase_file.clone(),
             global.passphrase_command.clone(),
@@ -296,6 +321,20 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         out,
         now,
     })
+}
+
+/// Returns how long the versions of sets are kept, in seconds.
+fn keep_history(given: Option<&str>) -> Result<i64> {
+    let in_environment = std::env::var(KEEP_HISTORY).ok();
+    let (text, source) = match given {
+        Some(text) => (text, "--keep-history"),
+        None => (in_environment.as_deref().unwrap_or_default(), KEEP_HISTORY),
+    };
+    match text {
+        "" if given.is_none() => Ok(DEFAULT_KEEP_HISTORY),
+        "0" => Ok(0),
+        text => time::parse_duration(text).map_err(|error| error.about(source)),
+    }
 }
 
 /// Returns true if an environment variable is set, and is not empty, 0, no or false.

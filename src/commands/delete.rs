@@ -3,11 +3,10 @@
 mod remote;
 
 use crate::args::connection::RemoteArgs;
+use crate::commands::shared::loss::describe;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
-use crate::key::public::holds_secret;
-use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;
@@ -24,7 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks delete api --expired --yes
   $ jwks delete api $(jwks list api --format names | head -n 1) --yes --force
-  $ jwks delete old --yes --force --if-exists
+  $ jwks delete old --yes --force --if-exists --purge
   $ jwks delete api --remote prod --yes --force";
 
 /// Delete keys or a whole set
@@ -33,6 +32,9 @@ Examples:
 /// another key signs in place of a deleted one, the command names it. If no key of the set would sign
 /// any more, pass --force, too; on a terminal, the deletion of a whole set does not need it. Name keys by
 /// their full kid or thumbprint: a prefix could match another key the next time.
+///
+/// `jwks undo` brings deleted keys back while the history keeps them. Pass --purge to delete the history
+/// of the set, too.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {
@@ -56,6 +58,10 @@ pub struct DeleteArgs {
     #[arg(short, long)]
     force: bool,
 
+    /// Delete the earlier versions of the set, too; there is no undo
+    #[arg(long, conflicts_with = "remote")]
+    purge: bool,
+
     #[command(flatten)]
     remote: RemoteArgs,
 }
@@ -78,6 +84,9 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         return remote::delete(ctx, args, &server);
     }
     let name = SetName::new(&args.set)?;
+    if args.purge {
+        ctx.store.purge();
+    }
     ctx.demand_encryption(&name)?;
     // A whole set can go without its passphrase; what the set would keep has to be written anew.
     let read = match args.is_whole() {
@@ -86,6 +95,9 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     };
     let document = match read {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
+            if args.purge && ctx.store.histories()?.contains(&name) {
+                ctx.store.forget(&name)?;
+            }
             return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
         }
         document => document?,
@@ -195,29 +207,6 @@ fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Re
 fn sign(kids: &[String]) -> String {
     let verb = if kids.len() == 1 { "signs" } else { "sign" };
     format!("{} {verb}", list_names(kids))
-}
-
-/// The keys in words: kid, algorithm, state, and whether a private part is lost.
-fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> String {
-    let key = |i: &usize| {
-        let key = &set.keys[*i];
-        let name = KeyName::of(key);
-        let name = name.handle().unwrap_or("(without kid)");
-        let header = Header::of(key);
-        let alg = header
-            .alg
-            .as_deref()
-            .or(header.kty.as_deref())
-            .unwrap_or("?");
-        let part = match holds_secret(key) {
-            true => "private part lost",
-            false => "public only",
-        };
-        let state = states[*i].map_or(String::new(), |state| format!("{}, ", state.name()));
-        format!("{name} ({alg}, {state}{part})")
-    };
-    let words: Vec<_> = positions.iter().map(key).collect();
-    list_names(&words)
 }
 
 fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &str) -> Result<()> {

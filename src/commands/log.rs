@@ -2,10 +2,15 @@
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::keystore::SetName;
+use crate::keystore::history::{Content, History};
 use crate::keystore::log::{Change, Verb};
 use crate::output::{Narrow, Tone};
 use crate::report::names::{count, list_names};
+use crate::time;
 use clap::Args;
+use serde::Serialize;
+use std::collections::HashMap;
 
 /// The most changes that a table shows; the layout of a larger table takes long.
 const MOST_ROWS: usize = 10_000;
@@ -23,6 +28,9 @@ Examples:
 /// kids. Changes with --remote are logged, too. The log holds names and thumbprints, never
 /// a secret, and no thumbprint of a symmetric key. It keeps the lines of deleted sets. The log is no
 /// proof: whoever can write to the keystore can change it.
+///
+/// CAN says what the history still allows: `jwks undo` takes back the last change of a set, and
+/// `jwks restore SET@TIME` brings back what a change made.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LogArgs {
@@ -55,8 +63,14 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
     let changes: Vec<_> = log.changes.into_iter().filter(is_wanted).collect();
     let last = args.last.unwrap_or(changes.len());
     let changes = &changes[changes.len().saturating_sub(last)..];
+    let mut marks = Marks::default();
     if ctx.out.is_json() {
-        return ctx.out.json(&serde_json::json!({ "changes": changes }));
+        let entry = |change| Entry {
+            change,
+            can: marks.of(ctx, change),
+        };
+        let entries: Vec<_> = changes.iter().map(entry).collect();
+        return ctx.out.json(&serde_json::json!({ "changes": entries }));
     }
     if changes.is_empty() {
         let of = args.set.as_ref().map(|set| format!(" of set {set}"));
@@ -71,15 +85,61 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
             "only the last {number} changes are shown; --json prints all"
         ));
     }
-    print(ctx, shown)
+    print(ctx, shown, &mut marks)
 }
 
-fn print(ctx: &Context, changes: &[Change]) -> Result<()> {
+/// A change in JSON output.
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(flatten)]
+    change: &'a Change,
+    /// `undo` for the last change of a set, `restore` if the set can become what that change made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    can: Option<&'static str>,
+}
+
+/// The histories of the sets that the log names.
+#[derive(Default)]
+struct Marks(HashMap<String, History>);
+
+impl Marks {
+    /// Whether a change can be undone, or the set restored to what it made.
+    fn of(&mut self, ctx: &Context, change: &Change) -> Option<&'static str> {
+        if change.remote.is_some() || matches!(change.verb, Verb::Exported | Verb::Pushed) {
+            return None;
+        }
+        let name = SetName::new(&change.set).ok()?;
+        let read = || {
+            let history = ctx.store.history(&name).inspect_err(|error| {
+                ctx.out
+                    .warn(format!("cannot tell what can be undone: {error}"));
+            });
+            history.unwrap_or_default()
+        };
+        let history = self.0.entry(change.set.clone()).or_insert_with(read);
+        let time = time::parse(&change.time, ctx.now).ok()?;
+        match history.versions.last() {
+            Some(last) if last.until == time => Some("undo"),
+            _ => {
+                let version = history.at(time)?;
+                (version.content != Content::NoSet).then_some("restore")
+            }
+        }
+    }
+}
+
+fn print(ctx: &Context, changes: &[Change], marks: &mut Marks) -> Result<()> {
+    let marks: Vec<_> = changes.iter().map(|change| marks.of(ctx, change)).collect();
+    let has_marks = marks.iter().any(Option::is_some);
     let mut header = vec!["TIME", "VERB", "SET", "KID"];
+    if has_marks {
+        header.push("CAN");
+    }
+    let columns = header.len();
     if changes.iter().any(|change| more(change).is_some()) {
         header.push("MORE");
     }
-    let rows = changes.iter().map(|change| {
+    let rows = changes.iter().zip(marks).map(|(change, mark)| {
         let text = |text: Option<String>| (text.unwrap_or_else(|| "-".into()), Tone::Plain);
         let mut row = vec![
             (change.time.clone(), Tone::Plain),
@@ -87,7 +147,10 @@ fn print(ctx: &Context, changes: &[Change]) -> Result<()> {
             (change.set.clone(), Tone::Plain),
             text(key(change)),
         ];
-        if header.len() > row.len() {
+        if has_marks {
+            row.push(text(mark.map(str::to_owned)));
+        }
+        if header.len() > columns {
             row.push(text(more(change)));
         }
         row

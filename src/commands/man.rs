@@ -172,8 +172,13 @@ const FILES: &[(&str, &str)] = &[
     (
         "~/.local/share/jwks/.log",
         "The log of changes, mode 0600: a line of JSON for each key that was changed or sent, and one for \
-         the keys that a command prints or exports with their private part, never with a secret. Only \
-         jwks log reads it.",
+         the keys that a command prints or exports with their private part, never with a secret. \
+         jwks log and jwks undo read it.",
+    ),
+    (
+        "~/.local/share/jwks/.history/SET",
+        "The earlier versions of a set, as its files were, mode 0600: one for each change, for as long as \
+         --keep-history says. jwks undo, restore, forget and log read them.",
     ),
     (
         "~/.config/jwks/remotes.json",
@@ -189,6 +194,11 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "The file with the passphrase of encrypted sets, or that passphrase itself, where neither \
          --passphrase-file nor --passphrase-command gives one. Other processes of the same user can \
          see the latter.",
+    ),
+    (
+        "JWKS_KEEP_HISTORY",
+        "How long changes keep what they replace, where --keep-history does not say: 30d if neither does, 0 \
+         for no history.",
     ),
     (
         "JWKS_REQUIRE_ENCRYPTED",

@@ -3,7 +3,9 @@
 use crate::args::encryption::IterationsArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::keystore::history::Content;
 use crate::keystore::{Protection, SetName, Stored};
+use crate::report::names::count;
 use clap::{Args, ValueHint};
 use serde_json::json;
 
@@ -19,6 +21,9 @@ Examples:
 /// public keys stay readable in its header: what needs no secret asks for no passphrase. Where none
 /// is given, a plain set's new one and an encrypted set's old one come from the global options, else
 /// from the terminal.
+///
+/// A set that becomes encrypted or gets another passphrase loses its history: the earlier versions would
+/// stay readable without the passphrase, or with the old one. `jwks undo` takes back --remove only.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PasswdArgs {
@@ -99,6 +104,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             passphrase: passphrase.clone(),
             iterations,
         };
+        let versions = ctx.store.history(name)?.versions;
         ctx.store.protect(name, old.as_deref(), Some(&after))?;
         let status = match old {
             Some(_) => format!("set {name} has a new passphrase"),
@@ -106,6 +112,18 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         };
         ctx.out.status(&status);
         ctx.did(status);
+        let number = versions
+            .iter()
+            .filter(|version| version.content != Content::NoSet);
+        match number.count() {
+            0 => {}
+            number => {
+                let versions = count(number, "earlier version");
+                ctx.out.status(format!(
+                    "deleted {versions} of set {name}, which had no passphrase or the old one"
+                ));
+            }
+        }
     }
     report(ctx, &names, true)
 }

@@ -63,6 +63,15 @@ mod unix {
         metadata.file_type().is_fifo()
     }
 
+    /// Returns true if two paths are names of one file. Links are not followed.
+    pub fn is_same(one: &Path, other: &Path) -> bool {
+        let identity = |path| {
+            let metadata: Metadata = std::fs::symlink_metadata(path).ok()?;
+            Some((metadata.dev(), metadata.ino()))
+        };
+        identity(one).is_some() && identity(one) == identity(other)
+    }
+
     /// Whether an open file is the one that lies at a path.
     pub fn is_at(file: &File, path: &Path) -> bool {
         let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
@@ -100,6 +109,11 @@ mod other {
         false
     }
 
+    /// Elsewhere than on Unix no file of the keystore gets a second name.
+    pub fn is_same(_: &Path, _: &Path) -> bool {
+        false
+    }
+
     /// Elsewhere than on Unix an open file cannot be removed.
     pub fn is_at(_: &File, _: &Path) -> bool {
         true
@@ -112,7 +126,7 @@ use other as platform;
 use unix as platform;
 
 use platform::is_at;
-pub use platform::{is_fifo, others};
+pub use platform::{is_fifo, is_same, others};
 
 /// Creates a directory and those above it that are missing, each with mode 0700 and flushed into
 /// the directory above it. Returns those that were created, the uppermost first.
@@ -191,6 +205,19 @@ pub fn write(
     existing: Existing,
     temporary: &str,
 ) -> Result<Result<()>> {
+    write_after(path, content, access, existing, temporary, || Ok(()))
+}
+
+/// Writes a file as [`write`] does. `before` runs when the new content is on the disk and not yet in
+/// place; if it fails, the old file stays.
+pub fn write_after(
+    path: &Path,
+    content: &[u8],
+    access: Access,
+    existing: Existing,
+    temporary: &str,
+    before: impl FnOnce() -> Result<()>,
+) -> Result<Result<()>> {
     check_target(path)?;
     let directory = parent(path);
     let mut file = begin(path, &directory.join(temporary), access)?;
@@ -198,6 +225,7 @@ pub fn write(
         .write_all(content)
         .and_then(|()| file.as_file().sync_all());
     written.map_err(|error| failed("write", path, error))?;
+    before()?;
     let renamed = match existing {
         Existing::Replace => file.persist(path),
         Existing::Keep => file.persist_noclobber(path),

@@ -54,6 +54,30 @@ pub fn refuse_foreign(directory: &Path, otherwise: &str) -> Result<()> {
     }
 }
 
+/// Returns true if a directory within one of ours exists. Refuses a link, a file, and a directory that
+/// belongs to another user or to which other users can write.
+pub fn own_directory_exists(path: &Path) -> Result<bool> {
+    let metadata = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        metadata => metadata.map_err(|error| crate::files::failed("look at", path, error))?,
+    };
+    let shown = path.display();
+    if !metadata.is_dir() {
+        return Err(Error::refused(format!("{shown} is not a directory")));
+    }
+    match platform::owner(path) {
+        Some(owner) if owner != platform::user() => {
+            let owner = name(owner);
+            Err(Error::refused(format!("{shown} belongs to {owner}")))
+        }
+        _ if crate::files::others(&metadata) & 0o022 != 0 => {
+            Err(Error::refused(format!("other users can write to {shown}"))
+                .hint(format!("run `chmod 700 {shown}`")))
+        }
+        _ => Ok(true),
+    }
+}
+
 /// Returns true if other users can replace a file in this directory. Unlike [`fault`], this accepts the
 /// sticky bit of the directory itself, and does not look at the directories above it.
 pub fn is_replaceable(directory: &Path) -> bool {

@@ -4,10 +4,12 @@
 //! flush, rename, flush the directory, unlock.
 
 mod document;
+pub mod history;
 pub mod log;
 mod name;
 mod protect;
 mod schedules;
+mod write;
 
 pub use document::{Document, Encrypted, Stored};
 pub use name::SetName;
@@ -17,13 +19,12 @@ use crate::error::{Error, Kind, Result};
 use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::ownership::{self, Fault};
-use crate::files::{self, Access, Existing, kept, lock};
-use crate::jwe::{self, DerivedKeys};
-use crate::key::public::holds_secret;
-use crate::keyset::public_header;
-use crate::keyset::{KeySet, MOST_KEYS};
+use crate::files::{self, kept, lock};
+use crate::jwe::DerivedKeys;
+use crate::keyset::KeySet;
 use crate::secret::Secret;
 use document::OWN_LIMIT;
+use history::{Keeping, Past};
 use std::cell::RefCell;
 use std::fs;
 use std::io;
@@ -52,6 +53,7 @@ pub struct Keystore {
     derived: RefCell<DerivedKeys>,
     /// The last failure after a change was in place.
     trouble: RefCell<Option<Error>>,
+    keeping: Keeping,
 }
 
 /// How a set is encrypted when it is written.
@@ -82,6 +84,7 @@ impl Keystore {
             limit: OWN_LIMIT,
             derived: RefCell::default(),
             trouble: RefCell::default(),
+            keeping: Keeping::default(),
         }
     }
 
@@ -184,8 +187,10 @@ impl Keystore {
         let result = change(&mut after)?;
         if before.as_ref() != Some(&after) {
             let passphrase = protection.map(|protection| &*protection.passphrase);
-            self.write(name, &after, passphrase.map(|it| (it, iterations)))?;
+            let encryption = passphrase.map(|it| (it, iterations));
+            self.write(name, &after, encryption, Past::Keep)?;
         }
+        self.sweep();
         Ok(result)
     }
 
@@ -204,18 +209,32 @@ impl Keystore {
         let path = stored.path().to_owned();
         let known = stored.known();
         confirm(known.as_ref().map(Document::parse).transpose()?.as_ref())?;
+        self.take_away(name, &path)?;
+        self.sweep();
+        Ok(())
+    }
+
+    /// Removes the file of a set and its schedule, and keeps both in the history. The caller holds
+    /// the lock.
+    fn take_away(&self, name: &SetName, path: &Path) -> Result<()> {
         // Another set that gets this name later must not inherit the schedule.
         let schedules = self.schedules_with(name, None)?;
         // Removing a link would leave the keys in the file behind it.
-        files::check_target(&path)?;
-        fs::remove_file(&path).map_err(|error| files::failed("remove", &path, error))?;
+        files::check_target(path)?;
+        let schedule = self.schedules()?.remove(name.as_str());
+        let kept = self.keep(name, Some(path), schedule.as_ref(), Past::Keep)?;
+        let removed = kept.flush().and_then(|()| {
+            fs::remove_file(path).map_err(|error| files::failed("remove", path, error))
+        });
+        removed.inspect_err(|_| kept.discard())?;
         let dropped = schedules.map_or(Ok(()), |text| self.write_schedules(&text));
         self.note(dropped.map_err(|error| {
             error
                 .about(format!("set {name} is deleted, but its schedule is not"))
                 .hint(format!("run `jwks rotate {name} --forget` to drop it"))
         }));
-        self.note(files::flush_directory_of(&path, "removed"));
+        self.note(files::flush_directory_of(path, "removed"));
+        self.note(kept.prune());
         Ok(())
     }
 
@@ -293,95 +312,6 @@ impl Keystore {
     pub fn fault(&self) -> Option<Fault> {
         ownership::fault(&self.directory)
     }
-
-    /// Writes a set, encrypted where there is a passphrase and a number of iterations.
-    fn write(
-        &self,
-        name: &SetName,
-        set: &KeySet,
-        encryption: Option<(&Secret<String>, u32)>,
-    ) -> Result<()> {
-        if set.keys.iter().any(holds_secret)
-            && let Some(Fault::Open(open)) = self.fault()
-        {
-            let directory = open.display();
-            return Err(
-                Error::refused(format!("other users can write to {directory}")).hint(format!(
-                    "run `chmod go-w {directory}` to keep private keys there"
-                )),
-            );
-        }
-        if set.keys.len() > MOST_KEYS {
-            return Err(too_large(name, &format!("have more than {MOST_KEYS} keys")));
-        }
-        let content = Secret::new(set.to_json());
-        let (content, suffix) = match encryption {
-            None => (content, PLAIN),
-            Some((passphrase, _)) if passphrase.expose().is_empty() => {
-                return Err(
-                    Error::refused(format!("the passphrase of set {name} is empty")).hint(format!(
-                        "nothing was written; jwks passwd {name} gives it another one"
-                    )),
-                );
-            }
-            Some((passphrase, iterations)) => {
-                let sealed = jwe::seal(
-                    content.expose().as_bytes(),
-                    passphrase,
-                    iterations,
-                    &public_header::header(set),
-                    &mut self.derived.borrow_mut(),
-                )?;
-                (Secret::new(sealed), ENCRYPTED)
-            }
-        };
-        if content.expose().len() as u64 > self.limit {
-            let limit = self.limit >> 20;
-            return Err(too_large(name, &format!("be larger than {limit} MiB")));
-        }
-        // The name follows the content: at every moment there is one file, which is read for what
-        // it holds.
-        let right = self.path(name, suffix);
-        let path = self.file(name)?.unwrap_or_else(|| right.clone());
-        let flushed = files::write(
-            &path,
-            content.expose().as_bytes(),
-            Access::Private,
-            Existing::Replace,
-            TEMPORARY,
-        )?;
-        self.note(flushed);
-        if path != right {
-            self.note(rename(name, &path, &right));
-        }
-        Ok(())
-    }
-}
-
-/// Renames the file of a set that was encrypted or decrypted, so that its suffix matches its content.
-fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
-    fs::rename(old, new).map_err(|error| {
-        let what = match new.extension().is_some_and(|suffix| suffix == "jwe") {
-            true => "encrypted now",
-            false => "not encrypted any more",
-        };
-        let message = format!("set {name} is {what}, but cannot rename {}", old.display());
-        let hint = format!(
-            "run `mv {} {}` to rename it, or leave that to the next change; until then jwks reads the old name",
-            old.display(),
-            new.display()
-        );
-        Error::failed(message).cause(error).hint(hint)
-    })?;
-    files::flush_directory_of(new, "wrote")
-}
-
-/// A set that would exceed a limit of reading.
-fn too_large(name: &SetName, what: &str) -> Error {
-    Error::refused(format!(
-        "set {name} would {what}, and could not be read again"
-    ))
-    .hint("nothing was written; put keys into another set")
 }
 
 /// Somebody has encrypted or decrypted the set since it was read.

@@ -1,12 +1,14 @@
 //! A set becomes encrypted, gets another passphrase, or becomes plain again.
 
 use crate::error::Result;
+use crate::keystore::history::Past;
 use crate::keystore::{Document, Keystore, Protection, SetName, Stored, protected_meanwhile};
 use crate::secret::Secret;
 
 impl Keystore {
     /// Writes a set anew under the lock, encrypted as `after` says or plain. `before` opens it where it
-    /// is encrypted. Killed at any moment, there is the old file or the new one.
+    /// is encrypted. Killed at any moment, there is the old file or the new one. A set that becomes
+    /// encrypted or gets another passphrase loses its history.
     pub fn protect(
         &self,
         name: &SetName,
@@ -22,7 +24,12 @@ impl Keystore {
             _ => return Err(protected_meanwhile(name)),
         };
         let encryption = after.map(|after| (&*after.passphrase, after.iterations));
-        self.write(name, &document.parse()?, encryption)
+        // Earlier versions would stay readable without the passphrase, or with the old one.
+        let past = match encryption {
+            Some(_) => Past::Drop,
+            None => Past::Keep,
+        };
+        self.write(name, &document.parse()?, encryption, past)
     }
 }
 

@@ -161,6 +161,8 @@ fn strace(sandbox: &Sandbox, trace: &Path, options: &[&str], command: &[&str]) -
         ".schedules.json",
         "api.json",
         "api.jwe",
+        ".history",
+        ".history/api",
     ] {
         strace.arg("-P").arg(store.join(file));
     }

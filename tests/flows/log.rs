@@ -129,7 +129,7 @@ fn a_line_has_the_time_and_the_thumbprint() {
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "api", "--kid", "a"]);
     let thumbprint = sandbox.ok(["thumbprint", "api"]);
-    let line = lines(&sandbox).remove(0);
+    let mut line = lines(&sandbox).remove(0);
     assert_eq!(
         line["thumbprint"],
         thumbprint.split_whitespace().last().unwrap_or_default()
@@ -142,6 +142,7 @@ fn a_line_has_the_time_and_the_thumbprint() {
         .parse()
         .expect("RFC 3339");
     assert_eq!(json!(time.as_second()), key["iat"]);
+    line["can"] = json!("undo");
     assert_eq!(
         sandbox.json(["log", "--json"]),
         json!({ "changes": [line] })
@@ -245,7 +246,10 @@ fn a_command_that_changes_nothing_leaves_the_log_alone() {
 fn the_log_is_no_set() {
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "api"]);
-    assert_eq!(sandbox.all_store_entries(), [".lock", ".log", "api.json"]);
+    assert_eq!(
+        sandbox.all_store_entries(),
+        [".history", ".lock", ".log", "api.json"]
+    );
     assert_eq!(sandbox.ok(["list", "--format", "names"]), "api\n");
     sandbox.run(["get", ".log"]).fails(2);
 }

@@ -65,7 +65,10 @@ fn nothing_is_written_into_a_keystore_of_another_user() {
     let run = sandbox.run(["get", "api", "--private"]).ok();
     assert!(run.stderr.contains("store belongs to "), "{run:#?}");
     assert!(run.stderr.contains("not in the log"), "{run:#?}");
-    assert_eq!(sandbox.all_store_entries(), [".lock", "api.json"]);
+    assert_eq!(
+        sandbox.all_store_entries(),
+        [".history", ".lock", "api.json"]
+    );
 }
 
 #[test]

@@ -41,6 +41,9 @@ pub const COMMANDS: &[&str] = &[
     "diff",
     "passwd",
     "log",
+    "undo",
+    "restore",
+    "forget",
     "remote",
     "completion",
     "man",
@@ -195,7 +198,7 @@ impl Sandbox {
     /// The names of everything in the keystore's directory but its log, sorted.
     pub fn store_entries(&self) -> Vec<String> {
         let mut names = self.all_store_entries();
-        names.retain(|name| name != ".log");
+        names.retain(|name| name != ".log" && name != ".history");
         names
     }
 

@@ -1,0 +1,135 @@
+//! `jwks restore`: a set becomes what it was at some time.
+
+use crate::commands::shared::going_back::{Outcome, OutcomeJson, go_back, is_whole, warn_damaged};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keystore::SetName;
+use crate::keystore::history::{Content, History, Version};
+use crate::report::names::list_names;
+use crate::time;
+use clap::Args;
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks create api
+  $ jwks delete api --yes --force --now +1h
+  $ jwks restore api@+30m --now +2h";
+
+/// Restore a set as it was at a time
+///
+/// Makes the set what it was at that time, from its history. A time is written as 2026-12-31T12:00:00Z, as
+/// 2026-12-31, as an offset such as -1d, or in seconds since 1970. If the set changed within that
+/// second, the last state counts. Asks if keys would be removed; pass --yes to confirm without a terminal.
+/// `jwks undo` takes the restore back.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RestoreArgs {
+    /// The set and the time
+    #[arg(value_name = "SET@TIME")]
+    version: String,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    set: &'a str,
+    /// The time whose state the set has now.
+    restored: i64,
+    #[serde(flatten)]
+    outcome: OutcomeJson<'a>,
+}
+
+/// Runs `jwks restore`.
+pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
+    let Some((set, text)) = args.version.split_once('@') else {
+        let name = SetName::new(&args.version)?;
+        let history = ctx.store.history(&name)?;
+        return Err(Error::usage(format!("no time for set {name}"))
+            .hint(format!("pass {name}@TIME; {}", times(&history))));
+    };
+    let name = SetName::new(set)?;
+    let time = time::parse(text, ctx.now)?;
+    if time > ctx.now {
+        return Err(Error::usage(format!(
+            "{} is yet to come",
+            time::format(time)
+        )));
+    }
+    let history = ctx.store.history(&name)?;
+    warn_damaged(ctx, &history);
+    let outcome = match find(ctx, &name, &history, time)? {
+        Some(version) => {
+            let shown = time::format(time);
+            let why = format!("set {name} would become what it was at {shown}");
+            let note = format!("restore of {shown}");
+            go_back(ctx, &name, (&history, version), &why, &note)?
+        }
+        None => Outcome::default(),
+    };
+    if ctx.out.is_json() {
+        return ctx.out.json(&Report {
+            set: name.as_str(),
+            restored: time,
+            outcome: outcome.json(),
+        });
+    }
+    let is_changed = outcome.set_created || outcome.changes != Default::default();
+    match is_changed {
+        true => {
+            let time = time::format(time);
+            ctx.out.status(format!("restored set {name} of {time}"));
+            outcome.report(ctx, &name);
+        }
+        false => {
+            let time = time::format(time);
+            ctx.out
+                .status(format!("set {name} is what it was at {time}"));
+        }
+    }
+    Ok(())
+}
+
+/// The version of a time; `None` if the set is still what it was.
+fn find<'a>(
+    ctx: &Context,
+    name: &SetName,
+    history: &'a History,
+    time: i64,
+) -> Result<Option<&'a Version>> {
+    let missing = |message: String| Err(Error::not_found(message).hint(times(history)));
+    let shown = time::format(time);
+    let since = history.versions.last().map(|last| last.until);
+    match history.at(time) {
+        Some(version) if version.content == Content::NoSet => {
+            missing(format!("there was no set {name} at {shown}"))
+        }
+        Some(version) if !is_whole(ctx, version) => {
+            missing(format!("set {name} of {shown} is damaged"))
+        }
+        Some(version) => {
+            let is_present = ctx.store.is_present(name, version)?;
+            Ok((!is_present).then_some(version))
+        }
+        None if since.is_some_and(|since| since <= time) => match ctx.store.contains(name)? {
+            true => Ok(None),
+            false => missing(format!("there was no set {name} at {shown}")),
+        },
+        None => missing(format!("no version of set {name} from {shown}")),
+    }
+}
+
+/// The times to which a set can be restored, the last first.
+fn times(history: &History) -> String {
+    let versions = history.versions.iter().rev();
+    let is_set =
+        |version: &&Version| version.content != Content::NoSet && version.from < version.until;
+    let since = versions.filter(is_set).map(|version| match version.from {
+        0 => format!("before {}", time::format(version.until)),
+        from => time::format(from),
+    });
+    let since: Vec<_> = since.collect();
+    match since.is_empty() {
+        true => "it has no earlier versions".to_owned(),
+        false => format!("versions: {}", list_names(&since)),
+    }
+}

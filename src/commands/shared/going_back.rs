@@ -1,0 +1,182 @@
+//! A set becomes one of its earlier versions: what `jwks undo` and `jwks restore` share.
+
+use crate::commands::shared::loss::describe;
+use crate::context::Context;
+use crate::error::Result;
+use crate::keyset::KeySet;
+use crate::keyset::changes::{Changes, is_alike};
+use crate::keyset::lifecycle;
+use crate::keyset::merge::KeyName;
+use crate::keyset::succession::succession;
+use crate::keystore::history::{Content, History, Version};
+use crate::keystore::log::Verb;
+use crate::keystore::{Document, SetName, Stored};
+use crate::report::log_entry::Record;
+use crate::report::names::{
+    JsonKeyName, SetLabel, changed_meanwhile, count, json_names, list_names,
+};
+use serde::Serialize;
+
+/// What became of a set.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The keys that differ.
+    pub changes: Changes,
+    /// True if the set did not exist before.
+    pub set_created: bool,
+    /// True if the set does not exist any more.
+    pub set_deleted: bool,
+}
+
+/// The members that the JSON of both commands has.
+#[derive(Debug, Serialize)]
+pub struct OutcomeJson<'a> {
+    added: Vec<JsonKeyName<'a>>,
+    updated: Vec<JsonKeyName<'a>>,
+    removed: Vec<JsonKeyName<'a>>,
+    set_created: bool,
+    set_deleted: bool,
+}
+
+/// Names the files of a history that are left out.
+pub fn warn_damaged(ctx: &Context, history: &History) {
+    for path in &history.damaged {
+        let path = path.display();
+        ctx.out
+            .warn(format!("{path} is not a version of a set; left out"));
+    }
+}
+
+/// Returns true if a version can be read. Names a damaged one.
+pub fn is_whole(ctx: &Context, version: &Version) -> bool {
+    let read = || match ctx.store.version(version)? {
+        Some(Stored::Plain(document)) => document.parse().map(|_| ()),
+        Some(Stored::Encrypted(_)) | None => Ok(()),
+    };
+    let read: Result<()> = read();
+    read.inspect_err(|error| ctx.out.warn(format!("{error}; this version is left out")))
+        .is_ok()
+}
+
+/// Makes a version the present state of its set. Asks first if keys would be removed; `why` begins the
+/// question. `note` stands in the log with each key.
+pub fn go_back(
+    ctx: &Context,
+    name: &SetName,
+    (history, version): (&History, &Version),
+    why: &str,
+    note: &str,
+) -> Result<Outcome> {
+    let (before, present) = (ctx.store.version(version)?, ctx.store.read(name)?);
+    if let Some(Stored::Plain(_)) = before {
+        ctx.refuse_plain(name)?;
+    }
+    let (set_created, set_deleted) = (present.is_none(), version.content == Content::NoSet);
+    let [before, present] = [look(ctx, name, before)?, look(ctx, name, present)?];
+    let (before, present) = (parse(&before)?, parse(&present)?);
+    let changes = present.changes_to(&before, is_alike);
+    confirm(ctx, name, &present, &changes, why)?;
+    ctx.store.bring_back(name, version, |last, now| {
+        let is_same = now.is_none_or(|now| *now == present);
+        match last == history.last() && is_same {
+            true => Ok(()),
+            false => Err(changed_meanwhile(name)),
+        }
+    })?;
+    Record::of(ctx, SetLabel::local(name.as_str()))
+        .noted(Verb::Added, note, &changes.added)
+        .noted(Verb::Updated, note, &changes.updated)
+        .noted(Verb::Removed, note, &changes.removed)
+        .append();
+    Ok(Outcome {
+        changes,
+        set_created,
+        set_deleted,
+    })
+}
+
+/// What can be known of a set or a version; asks for the passphrase if the file does not tell.
+fn look(ctx: &Context, name: &SetName, stored: Option<Stored>) -> Result<Option<Document>> {
+    Ok(match stored {
+        None => None,
+        Some(Stored::Plain(document)) => Some(document),
+        Some(Stored::Encrypted(encrypted)) => match encrypted.public_part() {
+            Some(known) => Some(known),
+            None => Some(ctx.open(name, &encrypted)?.0),
+        },
+    })
+}
+
+fn parse(document: &Option<Document>) -> Result<KeySet<'_>> {
+    let set = document.as_ref().map(Document::parse).transpose()?;
+    Ok(set.unwrap_or_default())
+}
+
+fn confirm(
+    ctx: &Context,
+    name: &SetName,
+    present: &KeySet,
+    changes: &Changes,
+    why: &str,
+) -> Result<()> {
+    let is_lost = |i: &usize| changes.removed.contains(&KeyName::of(&present.keys[*i]));
+    let lost: Vec<usize> = (0..present.keys.len()).filter(is_lost).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let states = lifecycle::states(present, ctx.now);
+    let keys = count(lost.len(), "key");
+    let going = describe(present, &states, &lost);
+    let mut what = format!("{why}; set {name} would lose {keys}: {going}");
+    let succession = succession(present, &lost, |set| lifecycle::states(set, ctx.now));
+    if succession.ends_signing && changes.added.is_empty() {
+        what += "; no key of the set would sign";
+    }
+    ctx.prompt.confirm(&ctx.out, &what)
+}
+
+impl Outcome {
+    /// The members for JSON output.
+    pub fn json(&self) -> OutcomeJson<'_> {
+        OutcomeJson {
+            added: json_names(&self.changes.added),
+            updated: json_names(&self.changes.updated),
+            removed: json_names(&self.changes.removed),
+            set_created: self.set_created,
+            set_deleted: self.set_deleted,
+        }
+    }
+
+    /// Prints what became of the set, and how to take that back.
+    pub fn report(&self, ctx: &Context, name: &SetName) {
+        if self.set_created {
+            ctx.out.status(format!("set {name} is back"));
+        }
+        for (verb, keys) in [
+            ("added", &self.changes.added),
+            ("updated", &self.changes.updated),
+            ("removed", &self.changes.removed),
+        ] {
+            if keys.is_empty() {
+                continue;
+            }
+            let handles = keys
+                .iter()
+                .map(|key| key.handle().unwrap_or("(without kid)"));
+            let names = list_names(&handles.collect::<Vec<_>>());
+            let number = count(keys.len(), "key");
+            ctx.out.status(format!("{verb} {number}: {names}"));
+        }
+        if self.set_deleted {
+            ctx.out.status(format!("deleted set {name}"));
+        }
+        let is_kept = ctx
+            .store
+            .history(name)
+            .is_ok_and(|history| history.last() > 0);
+        ctx.out.status(match is_kept {
+            true => format!("run `jwks undo {name}` to take this back"),
+            false => "no history is left: this cannot be undone".to_owned(),
+        });
+    }
+}

@@ -1,0 +1,31 @@
+//! Keys that a command would remove, as its question names them.
+
+use crate::key::public::holds_secret;
+use crate::key::summary::Header;
+use crate::keyset::KeySet;
+use crate::keyset::lifecycle::State;
+use crate::keyset::merge::KeyName;
+use crate::report::names::list_names;
+
+/// Describes the keys at `positions`: kid, algorithm, state, and whether a private part is lost.
+pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> String {
+    let key = |i: &usize| {
+        let key = &set.keys[*i];
+        let name = KeyName::of(key);
+        let name = name.handle().unwrap_or("(without kid)");
+        let header = Header::of(key);
+        let alg = header
+            .alg
+            .as_deref()
+            .or(header.kty.as_deref())
+            .unwrap_or("?");
+        let part = match holds_secret(key) {
+            true => "private part lost",
+            false => "public only",
+        };
+        let state = states[*i].map_or(String::new(), |state| format!("{}, ", state.name()));
+        format!("{name} ({alg}, {state}{part})")
+    };
+    let words: Vec<_> = positions.iter().map(key).collect();
+    list_names(&words)
+}

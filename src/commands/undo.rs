@@ -1,0 +1,115 @@
+//! `jwks undo`: the last change of a set is taken back.
+
+use crate::commands::shared::going_back::{OutcomeJson, go_back, is_whole, warn_damaged};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keystore::SetName;
+use crate::keystore::history::Version;
+use crate::keystore::log::{Change, Verb};
+use crate::report::names::list_names;
+use crate::time;
+use clap::Args;
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ jwks create api
+  $ jwks undo api --yes
+  $ jwks undo";
+
+/// Undo the last change of a set
+///
+/// Makes the set what it was before its last change. Deleted keys come back, and a deleted set comes back
+/// with its schedule. Asks if keys would be removed; pass --yes to confirm without a terminal. An undo is
+/// a change, too: the next `jwks undo` redoes what this one has undone. To go further back, use
+/// `jwks restore`. Only the keystore changes: what was pushed to a server or exported stays there.
+///
+/// `jwks log` shows the changes. They can be undone for the time of --keep-history, 30 days by default.
+/// A set keeps at most 100 earlier versions, and at most 64 MiB of them and the last one.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct UndoArgs {
+    /// The set [default: the set that was changed last]
+    #[arg(value_name = "SET")]
+    set: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    set: &'a str,
+    /// When the change was made that is undone.
+    undone: i64,
+    #[serde(flatten)]
+    outcome: OutcomeJson<'a>,
+}
+
+/// Runs `jwks undo`.
+pub fn run(ctx: &Context, args: &UndoArgs) -> Result<()> {
+    let name = match &args.set {
+        Some(set) => SetName::new(set)?,
+        None => ctx
+            .store
+            .last_changed()?
+            .ok_or_else(|| nothing("nothing to undo"))?,
+    };
+    let history = ctx.store.history(&name)?;
+    warn_damaged(ctx, &history);
+    let mut last = None;
+    for version in history.versions.iter().rev() {
+        // A killed change leaves a version of what the set still is.
+        if is_whole(ctx, version) && !ctx.store.is_present(&name, version)? {
+            last = Some(version);
+            break;
+        }
+    }
+    let version = last.ok_or_else(|| nothing(format!("nothing to undo in set {name}")))?;
+    let what = describe_change(ctx, &name, version)?;
+    let why = format!("the last change of set {name}, at {what}");
+    let outcome = go_back(ctx, &name, (&history, version), &why, "undo")?;
+    if ctx.out.is_json() {
+        return ctx.out.json(&Report {
+            set: name.as_str(),
+            undone: version.until,
+            outcome: outcome.json(),
+        });
+    }
+    ctx.out
+        .status(format!("undid the last change of set {name}, at {what}"));
+    outcome.report(ctx, &name);
+    Ok(())
+}
+
+fn nothing(message: impl Into<String>) -> Error {
+    Error::not_found(message).hint("run `jwks log` to see the changes that can be undone")
+}
+
+/// The change that ended a version, as the log has it: its time, and what was done with which keys.
+fn describe_change(ctx: &Context, name: &SetName, version: &Version) -> Result<String> {
+    let time = time::format(version.until);
+    let log = ctx.store.log()?;
+    let is_it = |change: &&Change| {
+        let is_local = change.remote.is_none() && change.set == name.as_str();
+        is_local && change.time == time && change.verb != Verb::Exported
+    };
+    let mut done: Vec<(String, Vec<&str>)> = Vec::new();
+    for change in log.changes.iter().filter(is_it) {
+        let verb = match &change.note {
+            Some(note) => format!("{} ({note})", change.verb.name()),
+            None => change.verb.name().to_owned(),
+        };
+        let key = change.kid.as_deref().or(change.thumbprint.as_deref());
+        let key = key.unwrap_or("(without kid)");
+        match done.last_mut() {
+            Some((last, keys)) if *last == verb => keys.push(key),
+            _ => done.push((verb, vec![key])),
+        }
+    }
+    let done = done.iter();
+    let done: Vec<_> = done
+        .map(|(verb, keys)| format!("{verb} {}", list_names(keys)))
+        .collect();
+    Ok(match done.is_empty() {
+        true => time,
+        false => format!("{time}: {}", done.join(", ")),
+    })
+}

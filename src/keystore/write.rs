@@ -1,0 +1,134 @@
+//! Writing the file of a set: the content first, then its history, then the new file in one step.
+
+use crate::error::{Error, Result};
+use crate::files::ownership::Fault;
+use crate::files::{self, Access, Existing};
+use crate::jwe;
+use crate::key::public::holds_secret;
+use crate::keyset::public_header;
+use crate::keyset::{KeySet, MOST_KEYS};
+use crate::keystore::history::Past;
+use crate::keystore::{ENCRYPTED, Keystore, PLAIN, SetName, TEMPORARY};
+use crate::secret::Secret;
+use std::fs;
+use std::path::Path;
+
+impl Keystore {
+    /// Writes a set, encrypted where there is a passphrase and a number of iterations.
+    pub(super) fn write(
+        &self,
+        name: &SetName,
+        set: &KeySet,
+        encryption: Option<(&Secret<String>, u32)>,
+        past: Past,
+    ) -> Result<()> {
+        if set.keys.iter().any(holds_secret) {
+            self.refuse_open()?;
+        }
+        if set.keys.len() > MOST_KEYS {
+            return Err(too_large(name, &format!("have more than {MOST_KEYS} keys")));
+        }
+        let content = Secret::new(set.to_json());
+        let (content, suffix) = match encryption {
+            None => (content, PLAIN),
+            Some((passphrase, _)) if passphrase.expose().is_empty() => {
+                return Err(
+                    Error::refused(format!("the passphrase of set {name} is empty")).hint(format!(
+                        "nothing was written; jwks passwd {name} gives it another one"
+                    )),
+                );
+            }
+            Some((passphrase, iterations)) => {
+                let sealed = jwe::seal(
+                    content.expose().as_bytes(),
+                    passphrase,
+                    iterations,
+                    &public_header::header(set),
+                    &mut self.derived.borrow_mut(),
+                )?;
+                (Secret::new(sealed), ENCRYPTED)
+            }
+        };
+        if content.expose().len() as u64 > self.limit {
+            let limit = self.limit >> 20;
+            return Err(too_large(name, &format!("be larger than {limit} MiB")));
+        }
+        self.replace(name, content.expose().as_bytes(), suffix, past)
+    }
+
+    /// Refuses a directory to which other users can write: no private key goes there.
+    pub(super) fn refuse_open(&self) -> Result<()> {
+        let Some(Fault::Open(open)) = self.fault() else {
+            return Ok(());
+        };
+        let directory = open.display();
+        Err(
+            Error::refused(format!("other users can write to {directory}")).hint(format!(
+                "run `chmod go-w {directory}` to keep private keys there"
+            )),
+        )
+    }
+
+    /// Replaces the file of a set, and keeps the old one in the history. The history is on the disk
+    /// before the new file is in place.
+    pub(super) fn replace(
+        &self,
+        name: &SetName,
+        content: &[u8],
+        suffix: &str,
+        past: Past,
+    ) -> Result<()> {
+        // The name follows the content: at every moment there is one file, which is read for what
+        // it holds.
+        let right = self.path(name, suffix);
+        let before = self.file(name)?;
+        let becomes_encrypted = suffix == ENCRYPTED && before.as_ref() != Some(&right);
+        let past = match becomes_encrypted && self.has_plain_version(name, before.as_deref())? {
+            true => Past::Drop,
+            false => past,
+        };
+        let kept = self.keep(name, before.as_deref(), None, past)?;
+        let path = before.unwrap_or_else(|| right.clone());
+        let written = files::write_after(
+            &path,
+            content,
+            Access::Private,
+            Existing::Replace,
+            TEMPORARY,
+            || kept.flush(),
+        );
+        let flushed = written.inspect_err(|_| kept.discard())?;
+        self.note(flushed);
+        self.note(kept.prune());
+        if path != right {
+            self.note(rename(name, &path, &right));
+        }
+        Ok(())
+    }
+}
+
+/// Renames the file of a set that was encrypted or decrypted, so that its suffix matches its content.
+fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
+    fs::rename(old, new).map_err(|error| {
+        let what = match new.extension().is_some_and(|suffix| suffix == "jwe") {
+            true => "encrypted now",
+            false => "not encrypted any more",
+        };
+        let message = format!("set {name} is {what}, but cannot rename {}", old.display());
+        let hint = format!(
+            "run `mv {} {}` to rename it, or leave that to the next change; until then jwks reads the old name",
+            old.display(),
+            new.display()
+        );
+        Error::failed(message).cause(error).hint(hint)
+    })?;
+    files::flush_directory_of(new, "wrote")
+}
+
+/// A set that would exceed a limit of reading.
+fn too_large(name: &SetName, what: &str) -> Error {
+    Error::refused(format!(
+        "set {name} would {what}, and could not be read again"
+    ))
+    .hint("nothing was written; put keys into another set")
+}

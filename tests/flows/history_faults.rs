@@ -1,0 +1,186 @@
+//! The history has the promises of the sets: kills, faults, and directories of other users.
+
+#![cfg(target_os = "linux")]
+
+use crate::crash::{calls_of, kill};
+use crate::history::{history, versions};
+use crate::support::{JWKS, Run, Sandbox, finish, has_tool};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+
+fn strace(sandbox: &Sandbox, options: &[&str], line: &str) -> Run {
+    let mut strace = sandbox.command("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null"]);
+    finish(strace.args(options).arg(JWKS).args(line.split(' ')))
+}
+
+fn set(sandbox: &Sandbox) -> Option<Value> {
+    let text = fs::read_to_string(sandbox.set_file("api")).ok()?;
+    Some(serde_json::from_str(&text).expect("a whole set"))
+}
+
+/// Kills a command at one call after the other. Then the set is the old or the new one, and what is
+/// new can be undone.
+fn kill_at_each_call(line: &str) {
+    if !has_tool("strace") {
+        return;
+    }
+    let template = Sandbox::new();
+    for create in ["create api --kid a", "create api --kid b"] {
+        template.ok(create.split(' '));
+    }
+    let copy = || {
+        let sandbox = Sandbox::new();
+        let copy = format!("cp -a '{}/store' .", template.path().display());
+        sandbox.shell(&copy).ok();
+        sandbox
+    };
+    let command: Vec<_> = line.split(' ').collect();
+    let old = set(&template);
+    let mut new = 0;
+    let calls = calls_of(&copy(), &command);
+    for call in &calls {
+        let sandbox = copy();
+        kill(&sandbox, &command, call);
+        let is_new = set(&sandbox) != old;
+        sandbox.ok(["undo", "api", "--yes"]);
+        let undone = set(&sandbox);
+        match is_new {
+            true => assert_eq!(undone, old, "{line}: killed at {call:?}"),
+            false => {
+                // What is undone is the change before.
+                let keys = &undone.expect("a set")["keys"];
+                let number = keys.as_array().map(Vec::len);
+                assert_eq!(number, Some(1), "{line}: killed at {call:?}");
+            }
+        }
+        new += usize::from(is_new);
+        let left = sandbox.shell("find store -name .writing").ok().stdout;
+        assert_eq!(left, "", "{line}: killed at {call:?}");
+    }
+    assert!(new > 0 && new < calls.len(), "{line}");
+}
+
+#[test]
+fn a_killed_create_can_be_undone_or_has_not_happened() {
+    kill_at_each_call("create api --kid c");
+}
+
+#[test]
+fn a_killed_delete_can_be_undone_or_has_not_happened() {
+    kill_at_each_call("delete api --yes --force");
+}
+
+#[test]
+fn a_killed_undo_can_be_undone_or_has_not_happened() {
+    kill_at_each_call("undo api --yes");
+}
+
+/// A change that cannot be undone is not made, and says how to make it nevertheless.
+#[test]
+fn a_change_fails_if_its_history_cannot_be_written() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    let (old, number) = (sandbox.read_set("api"), versions(&sandbox, "api"));
+    for (path, call, error) in [
+        (history(&sandbox, "api"), "/sync$", "EIO"),
+        (history(&sandbox, "api"), "/sync$", "ENOSPC"),
+    ] {
+        let path = path.to_str().expect("UTF-8");
+        let inject = format!("inject={call}:error={error}");
+        let run = strace(&sandbox, &["-P", path, "-e", &inject], "create api --kid b").fails(1);
+        assert!(
+            run.stderr.contains("cannot keep the history of set api"),
+            "{run:#?}"
+        );
+        assert!(run.stderr.contains("--keep-history 0"), "{run:#?}");
+        assert_eq!(sandbox.read_set("api"), old);
+        assert_eq!(versions(&sandbox, "api"), number);
+        assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
+    }
+    // No link and no copy.
+    let full = "inject=/^link:error=ENOSPC";
+    let none = "inject=/^(fsync|fdatasync):error=ENOSPC";
+    let run = strace(&sandbox, &["-e", full, "-e", none], "create api --kid b").fails(1);
+    assert!(run.stderr.contains("No space left"), "{run:#?}");
+    assert_eq!(sandbox.read_set("api"), old);
+    assert_eq!(versions(&sandbox, "api"), number);
+    // A file system without hard links.
+    let run = strace(
+        &sandbox,
+        &["-e", "inject=/^link:error=EPERM"],
+        "create api --kid b",
+    )
+    .ok();
+    assert_eq!(run.stdout, "b\n");
+    assert_eq!(versions(&sandbox, "api"), number + 1);
+    sandbox.ok(["undo", "api", "--yes"]);
+    assert_eq!(sandbox.read_set("api"), old);
+}
+
+#[test]
+fn a_history_that_is_not_ours_stops_a_change_aloud() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    let top = sandbox.store().join(".history");
+    let old = sandbox.read_set("api");
+    let refuses = |words: &str| {
+        let run = sandbox.run(["create", "api", "--kid", "b"]).fails(4);
+        assert!(run.stderr.contains(words), "{run:#?}");
+        assert!(run.stderr.contains("--keep-history 0"), "{run:#?}");
+        sandbox.run(["undo", "api", "--yes"]).fails(4);
+        assert_eq!(sandbox.read_set("api"), old);
+        sandbox.ok(["get", "api"]);
+        sandbox.ok(["log"]);
+    };
+    fs::set_permissions(&top, fs::Permissions::from_mode(0o777)).expect("own");
+    refuses("other users can write to");
+    fs::set_permissions(&top, fs::Permissions::from_mode(0o700)).expect("own");
+    if chown(&top, Some(65534), None).is_ok() {
+        refuses("belongs to");
+        chown(&top, Some(0), None).expect("root takes it back");
+    }
+    let elsewhere = sandbox.path().join("elsewhere");
+    fs::rename(&top, &elsewhere).expect("own");
+    symlink(&elsewhere, &top).expect("a link");
+    refuses("is not a directory");
+    // The change is possible without a history, and says what it leaves.
+    let run = sandbox.run(["create", "api", "--kid", "b", "--keep-history", "0"]);
+    assert_eq!(run.stdout, "b\n", "{run:#?}");
+    assert_eq!(run.code, Some(4), "{run:#?}");
+    // A purge must leave nothing.
+    let purge = ["delete", "api", "--yes", "--force", "--purge"];
+    sandbox.run(purge).fails(4);
+    assert!(sandbox.set_file("api").exists());
+}
+
+#[test]
+fn the_history_is_private() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .shell("umask 000; jwks create api; chmod 644 store/api.json; jwks create api; jwks delete api --yes --force; jwks undo")
+        .ok();
+    let open = sandbox.shell("find store -perm /077").ok();
+    assert_eq!(open.stdout, "");
+}
+
+/// Commands that change nothing read no history.
+#[test]
+fn reading_costs_nothing() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    for line in ["get api", "list", "list api", "export api"] {
+        let mut strace = sandbox.command("strace");
+        strace.args(["-f", "-qq", "-o", "trace", "-e", "trace=%file"]);
+        finish(strace.arg(JWKS).args(line.split(' '))).ok();
+        let trace = fs::read_to_string(sandbox.path().join("trace")).expect("a trace");
+        assert!(!trace.contains(".history"), "{line}: {trace}");
+    }
+}
