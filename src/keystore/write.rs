@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::files::ownership::Fault;
 use crate::files::{self, Access, Existing};
 use crate::jwe;
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::keyset::public_header;
 use crate::keyset::{KeySet, MOST_KEYS};
 use crate::keystore::history::Past;

@@ -1,7 +1,7 @@
 //! Keys that a command would remove, as its question names them.
 
-use crate::key::public::holds_secret;
-use crate::key::summary::Header;
+use crate::key::header::Header;
+use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
 use crate::keyset::merge::KeyName;
