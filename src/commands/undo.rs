@@ -15,7 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks create api
   $ jwks undo api --yes
-  $ jwks undo";
+  $ jwks undo --yes";
 
 /// Undo the last change of a set
 ///

@@ -186,15 +186,15 @@ impl Keystore {
                 continue;
             }
             let history = History::list(&directory)?;
-            for version in history
+            let (old, young): (Vec<_>, Vec<_>) = history
                 .versions
                 .iter()
-                .filter(|version| self.is_old(version))
-            {
-                version.remove()?;
+                .partition(|version| self.is_old(version));
+            old.into_iter().try_for_each(Version::remove)?;
+            if young.is_empty() {
+                // A directory with damaged files stays.
+                let _ = fs::remove_dir(&directory);
             }
-            // A directory that is not empty stays.
-            let _ = fs::remove_dir(&directory);
         }
         remove_all(&top.join(GONE))?;
         let path = top.join(SWEPT);
