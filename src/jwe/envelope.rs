@@ -244,3 +244,113 @@ impl std::fmt::Debug for Envelope {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str =
+        r#"{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2s":"AAAAAAAAAAA","p2c":1000}"#;
+    const CBC: &str =
+        r#"{"alg":"PBES2-HS256+A128KW","enc":"A128CBC-HS256","p2s":"AAAAAAAAAAA","p2c":1000}"#;
+
+    /// The compact form with zeros of these lengths as key, initialization vector, ciphertext and tag.
+    fn compact_form(header: &str, lengths: [usize; 4]) -> String {
+        let parts = lengths.map(|length| base64url::encode(vec![0; length]));
+        format!("{}.{}", base64url::encode(header), parts.join("."))
+    }
+
+    fn refusal(document: &str) -> String {
+        let error = Envelope::parse(document).err();
+        error.map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_header_has_bounds() {
+        let lengths = [24, 12, 1, 16];
+        let long_salt = base64url::encode(vec![0; 1025]);
+        for (from, to, why) in [
+            ("1000", "1000", ""),
+            ("1000", "1000000", ""),
+            ("1000", "999", "p2c"),
+            ("1000", "1000001", "p2c"),
+            ("1000", "\"1000\"", "p2c"),
+            ("AAAAAAAAAAA", "AAAAAAAAAA", "p2s"),
+            ("AAAAAAAAAAA", &*long_salt, "p2s"),
+            ("\"p2s\"", "\"other\"", "p2s"),
+            ("{", r#"{"crit":["exp"],"#, "crit"),
+            ("{", r#"{"zip":"DEF","#, "zip"),
+            ("PBES2-HS256+A128KW", "A128KW", "alg"),
+            ("A128GCM", "none", "enc"),
+        ] {
+            let refusal = refusal(&compact_form(&HEADER.replacen(from, to, 1), lengths));
+            assert!(refusal.contains(why), "{to}: {refusal}");
+            assert_eq!(refusal.is_empty(), why.is_empty(), "{to}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn every_part_has_the_length_of_its_algorithm() {
+        for (header, good) in [(HEADER, [24, 12, 1, 16]), (CBC, [40, 16, 16, 16])] {
+            assert_eq!(refusal(&compact_form(header, good)), "");
+            let parts = [
+                "encrypted key",
+                "initialization vector",
+                "ciphertext",
+                "tag",
+            ];
+            for (i, part) in parts.into_iter().enumerate() {
+                let mut lengths = good;
+                lengths[i] -= 1;
+                let refusal = refusal(&compact_form(header, lengths));
+                assert!(refusal.contains(part), "{part}: {refusal}");
+            }
+            let [key, iv, ciphertext, tag] = good;
+            let long = refusal(&compact_form(header, [key, iv, ciphertext, tag + 1]));
+            assert!(long.contains("tag"), "{long}");
+        }
+        let odd = refusal(&compact_form(CBC, [40, 16, 17, 16]));
+        assert!(odd.contains("ciphertext"), "{odd}");
+    }
+
+    #[test]
+    fn nothing_counts_that_is_not_protected() {
+        let compact = compact_form(HEADER, [24, 12, 1, 16]);
+        let parts: Vec<_> = compact.split('.').collect();
+        let [protected, key, iv, ciphertext, tag] = parts[..] else {
+            panic!("five parts");
+        };
+        let document = |more: &str| {
+            format!(
+                r#"{{"protected":"{protected}","iv":"{iv}","ciphertext":"{ciphertext}","tag":"{tag}",{more}}}"#
+            )
+        };
+        let key = format!(r#""encrypted_key":"{key}""#);
+        for (more, why) in [
+            (key.clone(), ""),
+            (format!(r#"{key},"unprotected":{{}},"header":{{}}"#), ""),
+            (format!(r#""recipients":[{{{key}}}]"#), ""),
+            (format!(r#"{key},"aad":"AA""#), "aad"),
+            (format!(r#"{key},"unprotected":{{"p2c":1}}"#), "unprotected"),
+            (format!(r#"{key},"header":{{"p2c":1}}"#), "header"),
+            (
+                format!(r#""recipients":[{{{key},"header":{{"p2c":1}}}}]"#),
+                "header",
+            ),
+            (format!(r#"{key},"recipients":[{{{key}}}]"#), "two forms"),
+            (
+                format!(r#""header":{{}},"recipients":[{{{key}}}]"#),
+                "two forms",
+            ),
+            (
+                format!(r#""recipients":[{{{key}}},{{{key}}}]"#),
+                "recipient",
+            ),
+            (r#""recipients":[]"#.to_owned(), "recipient"),
+        ] {
+            let refusal = refusal(&document(&more));
+            assert!(refusal.contains(why), "{more}: {refusal}");
+            assert_eq!(refusal.is_empty(), why.is_empty(), "{more}: {refusal}");
+        }
+    }
+}

@@ -179,7 +179,9 @@ impl Algorithm {
             Takes::Curves(names) => crv.is_some_and(|crv| {
                 names.contains(&crv) && Curve::named(crv).is_some_and(|curve| curve.kty == kty)
             }),
-            _ => self.key_types().contains(&kty),
+            Takes::Rsa | Takes::OctAtLeast(_) | Takes::OctExactly(_) | Takes::Akp => {
+                self.key_types().contains(&kty)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ mod material;
 
 use crate::error::{Error, Result};
 use crate::key::algorithm::{Algorithm, Takes, Use};
-use crate::key::curve::{CURVES, Curve};
+use crate::key::curve::{CURVES, Curve, Form};
 use crate::key::members::Members;
 use crate::key::rsa::MODULUS_BITS;
 use crate::key::thumbprint::thumbprint;
@@ -60,7 +60,7 @@ impl Plan {
             None => material_without_algorithm(crv, &request)?,
         };
         if let (None, Material::Curve(curve)) = (alg, material)
-            && matches!(curve.name, "Ed25519" | "Ed448")
+            && matches!(curve.form, Form::Edwards { .. })
         {
             // More verifiers know the older, less specific name (RFC 9864 section 2.2).
             alg = Algorithm::named("EdDSA");
@@ -75,20 +75,12 @@ impl Plan {
 
     /// The `kty` of the key.
     pub fn kty(&self) -> &'static str {
-        match self.material {
-            Material::Rsa { .. } => "RSA",
-            Material::Curve(curve) => curve.kty,
-            Material::Oct { .. } => "oct",
-            Material::MlDsa(_) => "AKP",
-        }
+        self.material.kty()
     }
 
     /// The curve of the key, where it is on one.
     pub fn crv(&self) -> Option<&'static str> {
-        match self.material {
-            Material::Curve(curve) => Some(curve.name),
-            _ => None,
-        }
+        self.material.curve().map(|curve| curve.name)
     }
 
     /// The size in bits of an RSA or symmetric key.
@@ -270,12 +262,7 @@ fn check_against(
     request: &Request,
     misfit: impl Fn(String) -> Error,
 ) -> Result<()> {
-    let (kty, curve) = match material {
-        Material::Rsa { .. } => ("RSA", None),
-        Material::Oct { .. } => ("oct", None),
-        Material::Curve(curve) => (curve.kty, Some(curve)),
-        Material::MlDsa(_) => ("AKP", None),
-    };
+    let (kty, curve) = (material.kty(), material.curve());
     if let Some(asked) = request.kty.filter(|asked| *asked != kty) {
         return Err(misfit(format!("--kty {asked}")));
     }
@@ -285,7 +272,7 @@ fn check_against(
     let fits = |size: &u32| match material {
         Material::Curve(curve) => *size == curve.bits,
         Material::MlDsa(_) => false,
-        _ => true,
+        Material::Rsa { .. } | Material::Oct { .. } => true,
     };
     if let Some(size) = request.size.filter(|size| !fits(size)) {
         return Err(misfit(format!("--size {size}")));

@@ -3,6 +3,7 @@
 use crate::key::Key;
 use crate::key::algorithm::Algorithm;
 use crate::key::base64url;
+use crate::key::key_type::Kty;
 use crate::key::members::{Members, Text, is_date};
 use crate::key::parts::{SUCCESSOR, WITHHELD};
 use crate::key::rsa::bit_length;
@@ -121,12 +122,12 @@ impl<'a> Header<'a> {
 /// The bits of an RSA modulus or of a symmetric key.
 pub fn size(members: &Members) -> Option<u32> {
     let octets = |name| base64url::decode_lenient(&members.string(name)?);
-    match members.string("kty")?.as_ref() {
-        "RSA" => Some(bit_length(&octets("n")?)),
-        "oct" => match octets("k") {
+    match members.kty()? {
+        Kty::Rsa => Some(bit_length(&octets("n")?)),
+        Kty::Oct => match octets("k") {
             Some(k) => Some(k.len() as u32 * 8),
             None => members.raw(WITHHELD)?.parse().ok(),
         },
-        _ => None,
+        Kty::Ec | Kty::Okp | Kty::Akp => None,
     }
 }

@@ -1,9 +1,26 @@
 //! The registered key types and the members that belong to each (RFC 7518 section 6, RFC 8037,
 //! RFC 9964).
 
-/// A registered `kty`.
+/// A registered key type, for a `match` over all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kty {
+    /// RSA keys.
+    Rsa,
+    /// Keys on a curve with coordinates x and y.
+    Ec,
+    /// Keys on a curve whose points are strings of bytes (RFC 8037).
+    Okp,
+    /// Symmetric keys.
+    Oct,
+    /// Key pairs of one algorithm (RFC 9964).
+    Akp,
+}
+
+/// The name and the members of a key type.
 #[derive(Debug)]
 pub struct KeyType {
+    /// The key type.
+    pub kty: Kty,
     /// The `kty` value, case-sensitive.
     pub name: &'static str,
     /// The members of the public key, all required; `crv` aside, all are base64url.
@@ -17,30 +34,35 @@ pub struct KeyType {
 /// Every key type that jwks knows.
 pub static KEY_TYPES: &[KeyType] = &[
     KeyType {
+        kty: Kty::Rsa,
         name: "RSA",
         public: &["n", "e"],
         private: &["d", "p", "q", "dp", "dq", "qi", "oth"],
         thumbprint: &["e", "kty", "n"],
     },
     KeyType {
+        kty: Kty::Ec,
         name: "EC",
         public: &["crv", "x", "y"],
         private: &["d"],
         thumbprint: &["crv", "kty", "x", "y"],
     },
     KeyType {
+        kty: Kty::Okp,
         name: "OKP",
         public: &["crv", "x"],
         private: &["d"],
         thumbprint: &["crv", "kty", "x"],
     },
     KeyType {
+        kty: Kty::Oct,
         name: "oct",
         public: &[],
         private: &["k"],
         thumbprint: &["k", "kty"],
     },
     KeyType {
+        kty: Kty::Akp,
         name: "AKP",
         public: &["pub"],
         private: &["priv"],

@@ -3,6 +3,7 @@
 //! Nothing that is not changed on purpose ever changes: unknown members, their order, and
 //! numbers to the last digit survive.
 
+use crate::key::key_type::{KeyType, Kty};
 use crate::key::step_counter;
 use crate::secret::wipe;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -97,6 +98,16 @@ impl<'a> Members<'a> {
     /// The value of a string member; `None` also where it is of another type.
     pub fn string(&self, name: &str) -> Option<Cow<'_, str>> {
         self.text(name).ok().flatten()
+    }
+
+    /// The type of the key; `None` if `kty` is missing or not registered.
+    pub fn key_type(&self) -> Option<&'static KeyType> {
+        KeyType::named(&self.string("kty")?)
+    }
+
+    /// The value of `kty`, if it is registered.
+    pub fn kty(&self) -> Option<Kty> {
+        self.key_type().map(|key_type| key_type.kty)
     }
 
     /// The value of a member that is an array of strings.

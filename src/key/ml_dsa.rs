@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::secret::Secret;
 use openssl::pkey::PKey;
@@ -183,7 +184,7 @@ fn seed_of_both(octets: &[u8]) -> Result<&[u8], pkcs8::der::Error> {
 pub(crate) fn of(members: &Members) -> Option<&'static ParameterSet> {
     let alg = members
         .string("alg")
-        .filter(|_| members.string("kty").as_deref() == Some("AKP"));
+        .filter(|_| members.kty() == Some(Kty::Akp));
     ParameterSet::named(&alg?)
 }
 

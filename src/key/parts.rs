@@ -60,7 +60,7 @@ pub fn holds_secret(key: &Key) -> bool {
 /// Returns true if members hold the private or symmetric part of their kty. Members of an unknown kty
 /// count as private.
 pub fn is_private(members: &Members) -> bool {
-    match members.string("kty").and_then(|kty| KeyType::named(&kty)) {
+    match members.key_type() {
         Some(key_type) => has_private_part(key_type, members),
         None => true,
     }
@@ -78,7 +78,7 @@ pub fn has_private_member(key: &Key) -> bool {
 /// verify. A private member of another kty makes none.
 pub fn is_key_pair(key: &Key) -> bool {
     let members = key.members().unwrap_or_default();
-    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = members.key_type();
     key_type
         .is_some_and(|key_type| !key_type.is_symmetric() && has_private_part(key_type, &members))
 }

@@ -39,7 +39,7 @@ pub fn public_form(
     budget: &Budget,
 ) -> Result<Members<'static>, Unpublishable> {
     let members = key.members().map_err(|_| Unpublishable::Invalid)?;
-    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = members.key_type();
     if key_type.is_some_and(KeyType::is_symmetric) {
         return Err(Unpublishable::Symmetric);
     }
@@ -59,27 +59,24 @@ pub fn public_form(
     Ok(public)
 }
 
+/// Keeps the members that can be public, whether they are broken or not.
 fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'static> {
     let mut public = Members::default();
     for (name, value) in members.iter() {
-        if key_type.public.contains(&name) || TEXTS.contains(&name) {
-            if members.string(name).is_some() {
-                public.set_raw(name.to_owned(), value.to_owned());
-            }
-        } else if DATES.contains(&name) {
-            if dates == Dates::Keep && members.has(name) {
-                public.set_raw(name.to_owned(), value.to_owned());
-            }
-        } else if name == "x5c" {
-            if members.texts(name).is_ok_and(|chain| chain.is_some()) {
-                public.set_raw(name.to_owned(), value.to_owned());
-            }
-        } else if name == "key_ops" {
+        if name == "key_ops" {
             let operations = members.texts(name).ok().flatten().unwrap_or_default();
             let operations = public_operations(operations.iter().map(|op| &**op));
             if !operations.is_empty() {
                 public.set_texts("key_ops", &operations);
             }
+            continue;
+        }
+        let is_public = key_type.public.contains(&name)
+            || TEXTS.contains(&name)
+            || name == "x5c"
+            || (dates == Dates::Keep && DATES.contains(&name));
+        if is_public && members.has(name) {
+            public.set_raw(name.to_owned(), value.to_owned());
         }
     }
     public
@@ -101,7 +98,7 @@ pub fn strip_private_part(key: &Key) -> Stripped {
     let Ok(mut members) = key.members() else {
         return Stripped::Unchanged;
     };
-    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = members.key_type();
     if key_type.is_some_and(KeyType::is_symmetric) {
         return Stripped::Nothing;
     }
@@ -152,7 +149,7 @@ fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a s
 pub fn known_part(key: &Key) -> Members<'static> {
     const NAMES: &[&str] = &["kty", "crv", "use", "alg", "kid", SUCCESSOR];
     let members = key.members().unwrap_or_default();
-    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = members.key_type();
     let public = match (public_form(key, Dates::Keep, &Budget::none()), key_type) {
         (Ok(public), _) => Some(public),
         // An unknown curve of a known kty: which members are public is known.
@@ -189,6 +186,55 @@ pub fn known_part(key: &Key) -> Members<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ED25519: &str =
+        r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+
+    fn published(members: &str) -> Result<String, Unpublishable> {
+        let key = Key::from_json(format!("{{{members}}}"));
+        let form = public_form(&key, Dates::Keep, &Budget::default())?;
+        Ok(form.to_json().trim_matches(['{', '}']).to_owned())
+    }
+
+    #[test]
+    fn broken_and_unknown_members_are_not_published() {
+        for member in [
+            r#""kid":7"#,
+            r#""use":["sig"]"#,
+            r#""alg":{}"#,
+            r#""key_ops":"verify""#,
+            r#""x5u":1"#,
+            r#""x5t":[]"#,
+            r#""x5c":"MAA=""#,
+            r#""x5c":[]"#,
+            r#""x5c":["?"]"#,
+            r#""x5c":["MAA="]"#,
+            r#""exp":"2030-01-01""#,
+            r#""kid":null"#,
+            r#""exp":null"#,
+            r#""x5c":null"#,
+            r#""note":"secret""#,
+            r#""k":"AAAA""#,
+        ] {
+            let form = published(&format!("{ED25519},{member}"));
+            assert_eq!(form.as_deref(), Ok(ED25519), "{member}");
+        }
+    }
+
+    #[test]
+    fn a_key_on_an_unknown_curve_is_not_published() {
+        for (crv, why) in [
+            ("brainpoolP256r1", Unpublishable::Unsupported),
+            ("secp256r1", Unpublishable::Invalid),
+        ] {
+            let members = format!(r#""kty":"EC","crv":"{crv}","x":"AAAA","y":"AAAA""#);
+            assert_eq!(published(&members), Err(why), "{crv}");
+        }
+        assert_eq!(
+            published(r#""kty":"new","pub":"AAAA""#),
+            Err(Unpublishable::Unsupported)
+        );
+    }
 
     #[test]
     fn operations_become_those_of_the_public_key() {

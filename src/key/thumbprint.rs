@@ -1,7 +1,6 @@
 //! JWK thumbprints (RFC 7638, 8037, 9964) and thumbprint URIs (RFC 9278), with SHA-256.
 
 use crate::key::base64url;
-use crate::key::key_type::KeyType;
 use crate::key::members::{Members, quoted};
 use crate::key::step_counter;
 use sha2::{Digest, Sha256};
@@ -11,7 +10,7 @@ use std::fmt::Write as _;
 /// stand. `None` where the kty is unknown or a required member is missing or no string.
 pub fn thumbprint(members: &Members) -> Option<String> {
     step_counter::count();
-    let key_type = KeyType::named(&members.string("kty")?)?;
+    let key_type = members.key_type()?;
     let mut json = String::from("{");
     for (i, name) in key_type.thumbprint.iter().enumerate() {
         let comma = if i == 0 { "" } else { "," };

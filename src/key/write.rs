@@ -12,6 +12,8 @@ pub use pkcs12::{check_pkcs12, pkcs12};
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
+use crate::key::curve::{Curve, Form};
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::ml_dsa;
 use crate::key::openssl_key::public_key;
@@ -70,14 +72,18 @@ pub fn pkcs8(members: &Members) -> Result<Document> {
     }
     let jwk = to_jwk(members)?;
     // josekit's own DER of an EC key is SEC1; its PEM is PKCS#8 for every kty.
-    let pem = match (jwk.key_type(), jwk.curve()) {
-        ("RSA", _) => RsaKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
-        ("EC", _) => EcKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
-        ("OKP", Some("X25519" | "X448")) => {
+    let curve = members.string("crv").and_then(|crv| Curve::named(&crv));
+    let pem = match (members.kty(), curve.map(|curve| curve.form)) {
+        (Some(Kty::Rsa), _) => RsaKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
+        (Some(Kty::Ec), _) => EcKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
+        (Some(Kty::Okp), Some(Form::Montgomery { .. })) => {
             EcxKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key())
         }
-        ("OKP", _) => EdKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
-        (kty, _) => return Err(no_form(kty, "PKCS#8")),
+        (Some(Kty::Okp), Some(Form::Edwards { .. })) => {
+            EdKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key())
+        }
+        (Some(Kty::Okp), Some(Form::Weierstrass { .. }) | None)
+        | (Some(Kty::Oct | Kty::Akp) | None, _) => return Err(no_form(members, "PKCS#8")),
     };
     let pem = Secret::new(pem.map_err(not_written)?);
     let der = pem::parse(pem.expose())
@@ -87,9 +93,8 @@ pub fn pkcs8(members: &Members) -> Result<Document> {
 
 /// The RSA key as PKCS#1 (RFC 8017 appendix A.1).
 pub fn pkcs1(members: &Members, private: bool) -> Result<Document> {
-    let kty = members.string("kty").unwrap_or_default();
-    if kty != "RSA" {
-        return Err(no_form(&kty, "PKCS#1"));
+    if members.kty() != Some(Kty::Rsa) {
+        return Err(no_form(members, "PKCS#1"));
     }
     if private {
         let pair = RsaKeyPair::from_jwk(&to_jwk(members)?).map_err(not_written)?;
@@ -106,9 +111,8 @@ pub fn pkcs1(members: &Members, private: bool) -> Result<Document> {
 
 /// The EC private key as SEC1 (RFC 5915).
 pub fn sec1(members: &Members) -> Result<Document> {
-    let kty = members.string("kty").unwrap_or_default();
-    if kty != "EC" {
-        return Err(no_form(&kty, "SEC1"));
+    if members.kty() != Some(Kty::Ec) {
+        return Err(no_form(members, "SEC1"));
     }
     let pair = EcKeyPair::from_jwk(&to_jwk(members)?).map_err(not_written)?;
     Ok(Document::new("EC PRIVATE KEY", pair.to_raw_private_key()))
@@ -120,7 +124,8 @@ fn number(members: &Members, name: &str) -> Result<Vec<u8>> {
     base64url::decode(&text).map_err(|_| Error::invalid(format!("{name} is no base64url")))
 }
 
-fn no_form(kty: &str, form: &str) -> Error {
+fn no_form(members: &Members, form: &str) -> Error {
+    let kty = members.string("kty").unwrap_or_default();
     Error::usage(format!("{kty} keys have no {form} form")).hint("use --to jwk or --to jwks")
 }
 
@@ -143,7 +148,7 @@ fn to_jwk(members: &Members) -> Result<Jwk> {
             map.insert(name.into(), value.into_owned().into());
         }
     }
-    if members.string("kty").as_deref() == Some("RSA") && !members.has("dp") {
+    if members.kty() == Some(Kty::Rsa) && !members.has("dp") {
         let number = |name| number(members, name);
         let recovered = rsa::recover(&number("n")?, &number("e")?, &number("d")?);
         let recovered = recovered.map_err(openssl_failed)?;

@@ -16,7 +16,8 @@ pub use budget::Budget;
 pub use rule::{RULES, Rule, Severity};
 
 use crate::key::Key;
-use crate::key::key_type::KeyType;
+use crate::key::curve::Curve;
+use crate::key::key_type::Kty;
 use crate::key::members::{Malformed, Members};
 use crate::key::ml_dsa::{self, SEED_OCTETS};
 use std::collections::HashMap;
@@ -224,32 +225,34 @@ fn public_part(members: &Members, report: &mut Report) -> Values {
         return Values::new();
     };
     let values = shape::check_members(key_type, members, report);
-    match key_type.name {
-        "RSA" => rsa::check_public(&values, report),
-        "EC" | "OKP" => elliptic::check_public(key_type, members, &values, report),
-        "AKP" => check_akp(members, &values, report),
-        _ => {}
+    match key_type.kty {
+        Kty::Rsa => rsa::check_public(&values, report),
+        Kty::Ec | Kty::Okp => elliptic::check_public(key_type, members, &values, report),
+        Kty::Akp => check_akp(members, &values, report),
+        Kty::Oct => {}
     }
     values
 }
 
 fn private_part(members: &Members, values: &Values, budget: &Budget, report: &mut Report) {
-    let kty = members.string("kty");
-    let cost = match kty.as_deref() {
-        Some("RSA") => rsa::private_cost(values),
-        Some("EC" | "OKP") => elliptic::private_cost(members, values),
-        Some("AKP") if values.contains_key("priv") => AKP_COST,
-        _ => 0,
+    let Some(kty) = members.kty() else {
+        return;
+    };
+    let cost = match kty {
+        Kty::Rsa => rsa::private_cost(values),
+        Kty::Ec | Kty::Okp => elliptic::private_cost(members, values),
+        Kty::Akp if values.contains_key("priv") => AKP_COST,
+        Kty::Akp | Kty::Oct => 0,
     };
     if !budget.spend(cost) {
         let message = "too many private keys to check them all";
         return report.add(Rule::PrivateUnchecked, message);
     }
-    match kty.as_deref() {
-        Some("RSA") => rsa::check_private(values, report),
-        Some("EC" | "OKP") => elliptic::check_private(members, values, report),
-        Some("AKP") => check_akp_private(members, values, report),
-        _ => {}
+    match kty {
+        Kty::Rsa => rsa::check_private(values, report),
+        Kty::Ec | Kty::Okp => elliptic::check_private(members, values, report),
+        Kty::Akp => check_akp_private(members, values, report),
+        Kty::Oct => {}
     }
 }
 
@@ -300,11 +303,99 @@ fn check_akp_private(members: &Members, values: &Values, report: &mut Report) {
 
 /// Whether jwks knows the key's type and curve, so that it can be used and published.
 pub fn is_supported(members: &Members) -> bool {
-    let Some(key_type) = members.string("kty").and_then(|kty| KeyType::named(&kty)) else {
+    let Some(key_type) = members.key_type() else {
         return false;
     };
     !key_type.public.contains(&"crv")
         || members
             .string("crv")
-            .is_some_and(|crv| crate::key::curve::Curve::named(&crv).is_some())
+            .is_some_and(|crv| Curve::named(&crv).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::base64url::encode;
+
+    fn rules(members: &str) -> Vec<Rule> {
+        let key = Key::from_json(format!("{{{members}}}"));
+        let findings = findings(&key, &Budget::none());
+        findings.iter().map(|finding| finding.rule).collect()
+    }
+
+    #[test]
+    fn contradictions_are_found() {
+        const ED25519: &str =
+            r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+        for (members, expected) in [
+            (
+                r#""alg":"EdDSA","key_ops":["verify"],"nbf":1,"exp":2"#,
+                None,
+            ),
+            (r#""alg":"none""#, Some(Rule::AlgNone)),
+            (r#""alg":"new""#, Some(Rule::AlgUnknown)),
+            (r#""alg":"ES256""#, Some(Rule::AlgKty)),
+            (r#""alg":"Ed448""#, Some(Rule::AlgCrv)),
+            (r#""alg":"EdDSA","use":"enc""#, Some(Rule::AlgUse)),
+            (
+                r#""alg":"EdDSA","key_ops":["encrypt"]"#,
+                Some(Rule::AlgKeyOps),
+            ),
+            (r#""use":"new""#, Some(Rule::UseUnknown)),
+            (
+                r#""use":"sig","key_ops":["encrypt"]"#,
+                Some(Rule::UseKeyOps),
+            ),
+            (r#""use":"enc","key_ops":["verify"]"#, Some(Rule::UseKeyOps)),
+            (r#""key_ops":["new"]"#, Some(Rule::KeyOpsUnknown)),
+            (
+                r#""key_ops":["verify","encrypt"]"#,
+                Some(Rule::KeyOpsUnrelated),
+            ),
+            (r#""key_ops":["sign"]"#, Some(Rule::KeyOpsPrivate)),
+            (r#""kid":"""#, Some(Rule::KidEmpty)),
+            (r#""x5u":"http://example.com""#, Some(Rule::X5uNotHttps)),
+            (r#""nbf":2,"exp":1"#, Some(Rule::DatesOrder)),
+            (r#""nbf":2,"exp":2"#, Some(Rule::DatesOrder)),
+            (r#""kid":"a","k\u0069d":"a""#, Some(Rule::MemberDuplicate)),
+            (
+                r#""d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A""#,
+                Some(Rule::PrivateUnchecked),
+            ),
+        ] {
+            let expected = Vec::from_iter(expected);
+            assert_eq!(
+                rules(&format!("{ED25519},{members}")),
+                expected,
+                "{members}"
+            );
+        }
+    }
+
+    #[test]
+    fn rsa_keys_are_complete() {
+        let n = encode(vec![255; 256]);
+        let rsa = |members: &str| rules(&format!(r#""kty":"RSA","n":"{n}","e":"AQAB"{members}"#));
+        assert_eq!(rsa(""), []);
+        assert_eq!(rsa(r#","alg":"RSA1_5""#), [Rule::AlgDeprecated]);
+        assert_eq!(
+            rsa(r#","d":"Aw","p":"Aw","q":"Aw""#),
+            [Rule::RsaCrtMissing, Rule::PrivateUnchecked]
+        );
+        assert_eq!(rsa(r#","d":"Aw","p":"Aw""#), [Rule::RsaPrivateIncomplete]);
+        assert_eq!(rsa(r#","p":"Aw","q":"Aw""#), [Rule::RsaPrivateIncomplete]);
+    }
+
+    #[test]
+    fn algorithm_key_pairs_have_the_lengths_of_their_algorithm() {
+        let akp = |public: usize, seed: usize| {
+            let [public, seed] = [public, seed].map(|length| encode(vec![1; length]));
+            rules(&format!(
+                r#""kty":"AKP","alg":"ML-DSA-44","pub":"{public}","priv":"{seed}""#
+            ))
+        };
+        assert_eq!(akp(1312, 32), [Rule::PrivateUnchecked]);
+        assert_eq!(akp(1311, 32), [Rule::AkpLength]);
+        assert_eq!(akp(1312, 33), [Rule::PrivateLength]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::key::base64url::{self, Fault};
 use crate::key::check::{Report, Rule, Values, excerpt};
-use crate::key::key_type::{KEY_TYPES, KeyType};
+use crate::key::key_type::{KEY_TYPES, KeyType, Kty};
 use crate::key::members::{Members, is_date};
 use crate::key::parts::WITHHELD;
 use base64::Engine as _;
@@ -18,7 +18,7 @@ const DATES: &[&str] = &["iat", "nbf", "exp"];
 /// absent.
 pub fn check_types(members: &Members, report: &mut Report) {
     // For an algorithm key pair, alg is part of the key and its thumbprint (RFC 9964 section 6).
-    let has_alg_in_key = members.string("kty").as_deref() == Some("AKP");
+    let has_alg_in_key = members.kty() == Some(Kty::Akp);
     for name in ["kty", "crv", "alg", "use", "kid", "x5u", "x5t", "x5t#S256"] {
         if members.text(name).is_ok() {
             continue;
@@ -138,7 +138,7 @@ pub fn check_members(key_type: &KeyType, members: &Members, report: &mut Report)
             values.insert(name, octets.into());
         }
     }
-    if key_type.name == "RSA" && members.has("oth") {
+    if key_type.kty == Kty::Rsa && members.has("oth") {
         report.add(Rule::RsaMultiPrime, "oth is there: more than two primes");
     }
     let foreign =
@@ -184,7 +184,7 @@ fn check_value(
             base64url::decode_lenient(&text)?
         }
     };
-    if key_type.name == "RSA" && octets.first() == Some(&0) {
+    if key_type.kty == Kty::Rsa && octets.first() == Some(&0) {
         let message = format!("{name} has leading zero octets");
         report.add(Rule::UintLeadingZero, message);
     }

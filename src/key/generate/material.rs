@@ -2,15 +2,15 @@
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
-use crate::key::curve::Curve;
+use crate::key::curve::{Curve, Form};
 use crate::key::members::Members;
 use crate::key::ml_dsa;
 use crate::key::read::der;
 use crate::secret::Secret;
 use josekit::JoseError;
-use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
-use josekit::jwk::alg::ecx::{EcxCurve, EcxKeyPair};
-use josekit::jwk::alg::ed::{EdCurve, EdKeyPair};
+use josekit::jwk::alg::ec::EcKeyPair;
+use josekit::jwk::alg::ecx::EcxKeyPair;
+use josekit::jwk::alg::ed::EdKeyPair;
 use josekit::jwk::alg::rsa::RsaKeyPair;
 use josekit::jwk::{Jwk, KeyPair as _};
 
@@ -24,6 +24,24 @@ pub(super) enum Material {
 }
 
 impl Material {
+    /// The `kty` of the key.
+    pub fn kty(&self) -> &'static str {
+        match self {
+            Material::Rsa { .. } => "RSA",
+            Material::Curve(curve) => curve.kty,
+            Material::Oct { .. } => "oct",
+            Material::MlDsa(_) => "AKP",
+        }
+    }
+
+    /// The curve of the key, if it is on one.
+    pub fn curve(&self) -> Option<&'static Curve> {
+        match self {
+            Material::Curve(curve) => Some(curve),
+            Material::Rsa { .. } | Material::Oct { .. } | Material::MlDsa(_) => None,
+        }
+    }
+
     /// Makes a key: its type and all of its parts.
     pub fn generate(&self) -> Result<Members<'static>> {
         match *self {
@@ -39,22 +57,16 @@ impl Material {
 }
 
 fn generate_on(curve: &Curve) -> Result<Members<'static>> {
-    let ec = |curve| read(EcKeyPair::generate(curve), |pair| pair.to_raw_private_key());
-    let ed = |curve| read(EdKeyPair::generate(curve), |pair| pair.to_der_private_key());
-    let ecx = |curve| {
-        read(EcxKeyPair::generate(curve), |pair| {
+    match curve.form {
+        Form::Weierstrass { generator, .. } => read(EcKeyPair::generate(generator), |pair| {
+            pair.to_raw_private_key()
+        }),
+        Form::Edwards { generator, .. } => read(EdKeyPair::generate(generator), |pair| {
             pair.to_der_private_key()
-        })
-    };
-    match curve.name {
-        "P-256" => ec(EcCurve::P256),
-        "P-384" => ec(EcCurve::P384),
-        "P-521" => ec(EcCurve::P521),
-        "secp256k1" => ec(EcCurve::Secp256k1),
-        "Ed25519" => ed(EdCurve::Ed25519),
-        "Ed448" => ed(EdCurve::Ed448),
-        "X25519" => ecx(EcxCurve::X25519),
-        _ => ecx(EcxCurve::X448),
+        }),
+        Form::Montgomery { generator, .. } => read(EcxKeyPair::generate(generator), |pair| {
+            pair.to_der_private_key()
+        }),
     }
 }
 

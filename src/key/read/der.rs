@@ -150,22 +150,6 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
-/// The curves of keys whose algorithm identifier is the curve itself (RFC 8410 section 3).
-const OKP: &[(ObjectIdentifier, &str)] = &[
-    (ObjectIdentifier::new_unwrap("1.3.101.110"), "X25519"),
-    (ObjectIdentifier::new_unwrap("1.3.101.111"), "X448"),
-    (ObjectIdentifier::new_unwrap("1.3.101.112"), "Ed25519"),
-    (ObjectIdentifier::new_unwrap("1.3.101.113"), "Ed448"),
-];
-
-/// The named curves of EC keys that have a JOSE name (RFC 5480 section 2.1.1.1, SEC 2).
-const NAMED_CURVES: &[(ObjectIdentifier, &str)] = &[
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), "P-256"),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), "P-384"),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), "P-521"),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.10"), "secp256k1"),
-];
-
 /// The hashes of RSA-PSS parameters that have an `alg` (RFC 8017 appendix A.2.3).
 const PSS_HASHES: &[(ObjectIdentifier, &str)] = &[
     (
@@ -182,23 +166,8 @@ const PSS_HASHES: &[(ObjectIdentifier, &str)] = &[
     ),
 ];
 
-fn lookup(
-    table: &[(ObjectIdentifier, &'static str)],
-    oid: &ObjectIdentifier,
-) -> Option<&'static str> {
-    table
-        .iter()
-        .find(|(other, _)| other == oid)
-        .map(|(_, name)| *name)
-}
-
-fn okp_curve(oid: &ObjectIdentifier) -> Option<&'static Curve> {
-    lookup(OKP, oid).and_then(Curve::named)
-}
-
 fn named_curve(oid: &ObjectIdentifier) -> Result<&'static Curve> {
-    let curve = lookup(NAMED_CURVES, oid).and_then(Curve::named);
-    curve.ok_or_else(|| {
+    Curve::ec_of_oid(oid).ok_or_else(|| {
         Error::invalid(format!(
             "an EC key on the curve {oid}, which JOSE has no name for"
         ))
@@ -239,7 +208,7 @@ fn pkcs8(key: &PrivateKeyInfo) -> Result<Members<'static>> {
     if let Some(set) = ParameterSet::of_oid(&oid) {
         return set.read_private(key.octets);
     }
-    let curve = okp_curve(&oid).ok_or_else(|| no_jwk_form(&oid))?;
+    let curve = Curve::okp_of_oid(&oid).ok_or_else(|| no_jwk_form(&oid))?;
     key.okp(curve)
 }
 
@@ -262,7 +231,7 @@ fn spki(key: &SubjectPublicKeyInfoRef) -> Result<Members<'static>> {
     if let Some(set) = ParameterSet::of_oid(&oid) {
         return Ok(set.public(octets));
     }
-    let curve = okp_curve(&oid).ok_or_else(|| no_jwk_form(&oid))?;
+    let curve = Curve::okp_of_oid(&oid).ok_or_else(|| no_jwk_form(&oid))?;
     let point = Point {
         x: octets.to_vec(),
         y: None,
@@ -286,7 +255,9 @@ fn set_pss_algorithm(algorithm: &AlgorithmIdentifierRef, members: &mut Members) 
 
 fn pss_algorithm(parameters: AnyRef) -> Option<&'static str> {
     let parameters = parameters.decode_as::<RsaPssParamsOwned>().ok()?;
-    lookup(PSS_HASHES, &parameters.hash.oid)
+    let mut hashes = PSS_HASHES.iter();
+    let (_, alg) = hashes.find(|(oid, _)| *oid == parameters.hash.oid)?;
+    Some(alg)
 }
 
 fn rsa_private(der: &[u8]) -> Result<Members<'static>> {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::certificate::Certificate;
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::write::{Document, openssl_failed, pkcs8};
 use crate::secret::Secret;
@@ -20,8 +21,8 @@ const ALIAS_LIMIT: usize = 255;
 
 /// Whether a key can go into a PKCS#12 file under an alias.
 pub fn check_pkcs12(members: &Members, alias: &str) -> Result<()> {
-    let kty = members.string("kty").unwrap_or_default();
-    if !matches!(&*kty, "RSA" | "EC" | "OKP") {
+    if !matches!(members.kty(), Some(Kty::Rsa | Kty::Ec | Kty::Okp)) {
+        let kty = members.string("kty").unwrap_or_default();
         return Err(
             Error::usage(format!("no PKCS#12 files are made of {kty} keys"))
                 .hint("use --to jwk or --to jwks"),

@@ -4,6 +4,8 @@
 use crate::error::{Error, Result};
 use crate::key::algorithm::{Algorithm, Use};
 use crate::key::certificate::{Certificate, Validity};
+use crate::key::curve::{Curve, Form};
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::write;
 use openssl::error::ErrorStack;
@@ -199,8 +201,9 @@ const SHA512: Sha2 = (
 fn scheme(members: &Members) -> Result<Scheme> {
     let text = |name| members.string(name).unwrap_or_default();
     let (kty, crv, alg) = (text("kty"), text("crv"), text("alg"));
-    let (sha2, is_pss) = match (&*kty, &*crv) {
-        ("RSA", _) => {
+    let curve = Curve::named(&crv);
+    let (sha2, is_pss) = match (members.kty(), curve.map(|curve| (curve, curve.form))) {
+        (Some(Kty::Rsa), _) => {
             let sha2 = match alg.rsplit(['S', '-']).next() {
                 Some("384") => SHA384,
                 Some("512") => SHA512,
@@ -208,18 +211,30 @@ fn scheme(members: &Members) -> Result<Scheme> {
             };
             (sha2, alg.starts_with("PS"))
         }
-        ("EC", "P-384") => (SHA384, false),
-        ("EC", "P-521") => (SHA512, false),
-        ("EC", _) => (SHA256, false),
-        ("OKP", "Ed25519") => return Ok(without_digest("1.3.101.112")),
-        ("OKP", "Ed448") => return Ok(without_digest("1.3.101.113")),
-        ("OKP", _) => {
+        (Some(Kty::Ec), Some((curve, Form::Weierstrass { .. }))) => match curve.bits {
+            ..=256 => (SHA256, false),
+            257..=384 => (SHA384, false),
+            385.. => (SHA512, false),
+        },
+        (Some(Kty::Okp), Some((curve, Form::Edwards { .. }))) => {
+            // The key and its signatures have one identifier (RFC 8410 section 3).
+            let algorithm = AlgorithmIdentifier {
+                oid: curve.oid,
+                parameters: None,
+            };
+            return Ok(Scheme {
+                digest: None,
+                is_pss: false,
+                algorithm,
+            });
+        }
+        (Some(Kty::Ec | Kty::Okp), _) => {
             return Err(
                 Error::usage(format!("a key on {crv} cannot sign a certificate"))
                     .hint("X25519 and X448 agree on keys, and sign nothing"),
             );
         }
-        _ => {
+        (Some(Kty::Oct | Kty::Akp) | None, _) => {
             return Err(
                 Error::usage(format!("no certificates are made for {kty} keys"))
                     .hint("certificates are for RSA and EC keys, Ed25519 and Ed448"),
@@ -227,9 +242,9 @@ fn scheme(members: &Members) -> Result<Scheme> {
         }
     };
     let (digest, identifiers, length) = sha2;
-    let algorithm = match &*kty {
+    let algorithm = match members.kty() {
         _ if is_pss => pss(identifiers[0], length).map_err(not_built)?,
-        "RSA" => identifier(identifiers[1], Some(Any::null())),
+        Some(Kty::Rsa) => identifier(identifiers[1], Some(Any::null())),
         _ => identifier(identifiers[2], None),
     };
     Ok(Scheme {
@@ -243,14 +258,6 @@ fn identifier(oid: &str, parameters: Option<Any>) -> AlgorithmIdentifierOwned {
     AlgorithmIdentifier {
         oid: ObjectIdentifier::new_unwrap(oid),
         parameters,
-    }
-}
-
-fn without_digest(oid: &str) -> Scheme {
-    Scheme {
-        digest: None,
-        is_pss: false,
-        algorithm: identifier(oid, None),
     }
 }
 
@@ -297,10 +304,10 @@ fn key_usage(members: &Members) -> KeyUsage {
     };
     let usage = members.string("use");
     let usage = usage.as_deref().or_else(by_alg);
-    let encryption = match members.string("kty").as_deref() {
-        Some("RSA") => Some(KeyUsages::KeyEncipherment),
-        Some("EC") => Some(KeyUsages::KeyAgreement),
-        _ => None,
+    let encryption = match members.kty() {
+        Some(Kty::Rsa) => Some(KeyUsages::KeyEncipherment),
+        Some(Kty::Ec) => Some(KeyUsages::KeyAgreement),
+        Some(Kty::Okp | Kty::Oct | Kty::Akp) | None => None,
     };
     KeyUsage(match (encryption, usage) {
         (Some(encryption), Some(usage)) if usage == Use::Enc.name() => encryption.into(),
