@@ -1,7 +1,7 @@
-//! The elliptic curves that JOSE registers, with the arithmetic of their public points.
+//! The elliptic curves that JOSE registers, and the equations of their points.
 //!
-//! Public points are checked here, without OpenSSL, so that commands which only read a set do
-//! not pay for its start.
+//! Public points are checked here without OpenSSL, because commands that only read a set should not
+//! wait for its start.
 
 use josekit::jwk::alg::{ec::EcCurve, ecx::EcxCurve, ed::EdCurve};
 use num_bigint::BigUint;
@@ -17,9 +17,9 @@ pub struct Curve {
     pub name: &'static str,
     /// The `kty` that the curve belongs to: `EC` or `OKP`.
     pub kty: &'static str,
-    /// The length in octets of a coordinate, of `x` and of `d`.
+    /// The length of `x`, `y` and `d` in bytes.
     pub octets: usize,
-    /// The key size in bits as people name it.
+    /// The key size in bits, as documented for the curve.
     pub bits: u32,
     /// The object identifier: of the named curve for EC keys (RFC 5480 section 2.1.1.1, SEC 2), of the
     /// algorithm for OKP keys (RFC 8410 section 3).
@@ -28,7 +28,7 @@ pub struct Curve {
     pub form: Form,
     /// The time that OpenSSL takes to compute a public key, in microseconds on a machine of 2024.
     pub cost: u64,
-    /// Names other standards give the curve; not to be used as `crv`.
+    /// Names of the curve in other standards, which are not valid as `crv`.
     pub aliases: &'static [&'static str],
 }
 
@@ -70,9 +70,9 @@ pub struct Weierstrass {
 }
 
 impl Weierstrass {
-    /// From hexadecimal p, b and order; `a` is p - 3 or 0.
+    /// Creates the equation from p, b and the order in hexadecimal. `a` is p - 3 or 0.
     fn new(p: &str, a_is_minus_3: bool, b: &str, order: &str) -> Self {
-        // The three are constants of this file, and a test parses every one.
+        // The numbers are constants of this file, and a test parses all of them.
         let number = |hex: &str| BigUint::parse_bytes(hex.as_bytes(), 16).expect("a hex constant");
         let p = number(p);
         let a = if a_is_minus_3 {
@@ -88,8 +88,8 @@ impl Weierstrass {
         }
     }
 
-    /// Whether the point with these big-endian coordinates satisfies the equation, with both
-    /// coordinates below p.
+    /// Returns true if the point with these big-endian coordinates is on the curve and both
+    /// coordinates are below p.
     pub fn contains(&self, x: &[u8], y: &[u8]) -> bool {
         let (x, y) = (BigUint::from_bytes_be(x), BigUint::from_bytes_be(y));
         if x >= self.p || y >= self.p {
@@ -99,7 +99,7 @@ impl Weierstrass {
         (&y * &y) % &self.p == right % &self.p
     }
 
-    /// Whether a big-endian private scalar lies in 1 … order - 1.
+    /// Returns true if a big-endian private number is between 1 and the order minus 1.
     pub fn is_private_scalar(&self, d: &[u8]) -> bool {
         let d = BigUint::from_bytes_be(d);
         d != BigUint::default() && d < self.order
@@ -255,24 +255,24 @@ pub static CURVES: &[Curve] = &[
 ];
 
 impl Curve {
-    /// The curve with this registered name, case-sensitive.
+    /// Finds the curve with this registered name. Case matters.
     pub fn named(name: &str) -> Option<&'static Curve> {
         CURVES.iter().find(|curve| curve.name == name)
     }
 
-    /// The curve of EC keys with this object identifier.
+    /// Finds the curve of EC keys with this object identifier.
     pub(super) fn ec_of_oid(oid: &ObjectIdentifier) -> Option<&'static Curve> {
         let mut curves = CURVES.iter().filter(|curve| curve.kty == "EC");
         curves.find(|curve| curve.oid == *oid)
     }
 
-    /// The curve of OKP keys with this object identifier.
+    /// Finds the curve of OKP keys with this object identifier.
     pub(super) fn okp_of_oid(oid: &ObjectIdentifier) -> Option<&'static Curve> {
         let mut curves = CURVES.iter().filter(|curve| curve.kty == "OKP");
         curves.find(|curve| curve.oid == *oid)
     }
 
-    /// The equation of the points of an EC curve; `None` for OKP curves.
+    /// Returns the equation of an EC curve, or `None` for OKP curves.
     pub fn equation(&self) -> Option<&'static Weierstrass> {
         match self.form {
             Form::Weierstrass { equation, .. } => Some(equation),
@@ -280,7 +280,7 @@ impl Curve {
         }
     }
 
-    /// The curve that this name means although it is not the registered one.
+    /// Finds the curve that an unregistered name or spelling refers to.
     pub fn meant_by(name: &str) -> Option<&'static Curve> {
         CURVES
             .iter()

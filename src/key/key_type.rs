@@ -1,5 +1,4 @@
-//! The registered key types and the members that belong to each (RFC 7518 section 6, RFC 8037,
-//! RFC 9964).
+//! The registered key types and their members (RFC 7518 section 6, RFC 8037, RFC 9964).
 
 /// A registered key type, for a `match` over all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +20,13 @@ pub enum Kty {
 pub struct KeyType {
     /// The key type.
     pub kty: Kty,
-    /// The `kty` value, case-sensitive.
+    /// The `kty` value. Case matters.
     pub name: &'static str,
-    /// The members of the public key, all required; `crv` aside, all are base64url.
+    /// The members of the public key. All are required, and all but `crv` are base64url.
     pub public: &'static [&'static str],
     /// The members of the private or symmetric key.
     pub private: &'static [&'static str],
-    /// The members that RFC 7638 (RFC 8037, RFC 9964) makes the thumbprint of, in its order.
+    /// The members that the thumbprint is computed from, in order (RFC 7638, 8037, 9964).
     pub thumbprint: &'static [&'static str],
 }
 
@@ -71,17 +70,17 @@ pub static KEY_TYPES: &[KeyType] = &[
 ];
 
 impl KeyType {
-    /// The key type with this registered name.
+    /// Finds the key type with this registered name.
     pub fn named(name: &str) -> Option<&'static KeyType> {
         KEY_TYPES.iter().find(|key_type| key_type.name == name)
     }
 
-    /// Whether the member belongs to this type's public or private key.
+    /// Returns true if the member belongs to the public or private key of this type.
     pub fn owns(&self, member: &str) -> bool {
         self.public.contains(&member) || self.private.contains(&member)
     }
 
-    /// Whether keys of this type are shared secrets, without a public form.
+    /// Returns true if keys of this type are shared secrets, which have no public form.
     pub fn is_symmetric(&self) -> bool {
         self.public.is_empty()
     }

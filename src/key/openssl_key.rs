@@ -1,4 +1,4 @@
-//! Keys as OpenSSL knows them, made from numbers that have been checked.
+//! OpenSSL keys and points, created from numbers that have been checked.
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
@@ -11,8 +11,8 @@ use openssl::error::ErrorStack;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::Rsa;
 
-/// The public key of a curve: `x`, and `y` for EC keys. Big-endian coordinates of full length
-/// for EC keys, the octets of RFC 8032 and RFC 7748 for OKP keys.
+/// The public key on a curve. EC keys have big-endian coordinates of full length. OKP keys have the
+/// encoding of RFC 8032 or RFC 7748.
 pub struct Point {
     /// The x coordinate, or the whole public key of an OKP curve.
     pub x: Vec<u8>,
@@ -37,7 +37,7 @@ fn openssl_failed(error: ErrorStack) -> Error {
     Error::failed("OpenSSL cannot compute with the key").cause(error)
 }
 
-/// Computes the public key of a private one; `d` has the curve's full length.
+/// Computes the public key of a private key. `d` must have the full length of the curve.
 pub fn public_from_private(curve: &Curve, d: &[u8]) -> Result<Point> {
     if d.len() != curve.octets {
         let (found, needed) = (d.len(), curve.octets);
@@ -84,7 +84,7 @@ fn affine(
     })
 }
 
-/// Reads an EC point in any of the forms of SEC 1 section 2.3.4, compressed ones included.
+/// Reads an EC point in any form of SEC 1 section 2.3.4, including compressed points.
 pub fn point_from_octets(curve: &Curve, octets: &[u8]) -> Result<Point> {
     let off_curve = || Error::invalid(format!("the public key is no point on {}", curve.name));
     let Ok(Group::Ec(group)) = group(curve) else {
@@ -98,7 +98,7 @@ pub fn point_from_octets(curve: &Curve, octets: &[u8]) -> Result<Point> {
     read().map_err(|_: ErrorStack| off_curve())
 }
 
-/// The public key of a JWK whose public part has been checked.
+/// Creates the OpenSSL key of a JWK whose public part has been checked.
 pub fn public_key(members: &Members) -> Result<PKey<Public>> {
     let number = |name: &str| {
         let text = members.string(name).unwrap_or_default();

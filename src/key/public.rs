@@ -1,4 +1,4 @@
-//! The public form of a key, built from the members that are known to be public.
+//! The public form of a key: an allow-list of members.
 
 use crate::key::Key;
 use crate::key::certificate;
@@ -9,30 +9,30 @@ use crate::key::members::Members;
 use crate::key::parts::{DATES, SUCCESSOR, TEXTS, WITHHELD, has_private_member, holds_secret};
 use std::collections::HashSet;
 
-/// Why a key has no public form.
+/// The reason why a key has no public form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unpublishable {
     /// It is a shared secret.
     Symmetric,
-    /// Its kty or curve is not known.
+    /// Its key type or curve is unknown.
     Unsupported,
     /// The key itself breaks a rule whose severity is error.
     Invalid,
 }
 
-/// What the public form carries beside the key itself.
+/// Whether the public form has dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dates {
-    /// `iat`, `nbf` and `exp` stay.
+    /// Keep `iat`, `nbf` and `exp`.
     Keep,
-    /// They are left out.
+    /// Leave the dates out.
     Drop,
 }
 
-/// The public form of a key: an allow-list for each kty (RFC 7517 section 4, RFC 7518 section 6),
-/// with `key_ops` turned to the operations of the public key. Members that are not registered
-/// are left out, because they may be secret. Broken members are left out, too, such as an `x5c` for
-/// another key. OpenSSL is used only for the certificates, which are checked as far as the budget goes.
+/// Returns the public form of a key: the public members of its type (RFC 7517 section 4, RFC 7518
+/// section 6), with the `key_ops` of the public key. Unregistered members are left out, because
+/// they can be secret. Broken members, such as an `x5c` for another key, are left out, too. OpenSSL
+/// is used only to check certificates, within the budget.
 pub fn public_form(
     key: &Key,
     dates: Dates,
@@ -59,7 +59,7 @@ pub fn public_form(
     Ok(public)
 }
 
-/// Keeps the members that can be public, whether they are broken or not.
+/// Returns the members that can be public, including broken ones.
 fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'static> {
     let mut public = Members::default();
     for (name, value) in members.iter() {
@@ -124,8 +124,8 @@ pub fn public_operations_of<S: AsRef<str>>(operations: &[S]) -> Vec<String> {
     operations.into_iter().map(str::to_owned).collect()
 }
 
-/// What the public key can do of what the key pair does (RFC 7517 section 4.3). Agreement takes
-/// the private key, so that nothing is left of it.
+/// Returns the operations of the public key that match those of a key pair (RFC 7517 section 4.3).
+/// Key agreement requires the private key, so it has no match.
 fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let (mut public, mut seen) = (Vec::new(), HashSet::new());
     for operation in operations {
@@ -143,16 +143,16 @@ fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a s
     public
 }
 
-/// The part of a key that may be known before its set is opened: its public members and dates as
-/// they are, and [`WITHHELD`] where there is more. Of a shared secret, a key of an unknown kty and
-/// one that fails a check it is what tells them apart, and nothing else.
+/// Returns the members of a key for the public header of an encrypted set: the public members, the
+/// dates, and [`WITHHELD`] if there is a private part. For shared secrets, invalid keys and keys of
+/// unknown types, it returns only identifying members.
 pub fn known_part(key: &Key) -> Members<'static> {
     const NAMES: &[&str] = &["kty", "crv", "use", "alg", "kid", SUCCESSOR];
     let members = key.members().unwrap_or_default();
     let key_type = members.key_type();
     let public = match (public_form(key, Dates::Keep, &Budget::none()), key_type) {
         (Ok(public), _) => Some(public),
-        // An unknown curve of a known kty: which members are public is known.
+        // For an unknown curve of a known type, the public members are known.
         (Err(Unpublishable::Unsupported), Some(key_type)) => {
             Some(keep_public(key_type, &members, Dates::Keep))
         }

@@ -1,4 +1,4 @@
-//! Members that contradict each other: alg, kty, crv, use, key_ops, dates.
+//! Finds contradictions between members: alg, kty, crv, use, key_ops and dates.
 
 use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
 use crate::key::check::{Report, Rule, Values, excerpt};

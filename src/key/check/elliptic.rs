@@ -1,4 +1,4 @@
-//! EC and OKP keys: lengths, the point on its curve, the private part against the point.
+//! Checks EC and OKP keys: the lengths, the public point, and the private number.
 
 use crate::key::check::{Report, Rule, Values, excerpt};
 use crate::key::curve::{Curve, Form};
@@ -6,7 +6,7 @@ use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::openssl_key;
 
-/// Checks curve name, lengths and the public point, without OpenSSL.
+/// Checks the curve name, the lengths and the public point, without OpenSSL.
 pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, report: &mut Report) {
     let Some(name) = members.string("crv") else {
         return; // reported as missing or as a wrong type
@@ -64,8 +64,8 @@ pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, repo
     }
 }
 
-/// Whether a Montgomery u coordinate (little-endian) is 0 or 1, the low-order points that every
-/// implementation must expect (RFC 7748 section 7).
+/// Returns true if the u coordinate of a Montgomery curve (little-endian) is 0 or 1. These are the
+/// low-order points of RFC 7748 section 7.
 fn is_low_order(curve: &Curve, x: &[u8]) -> bool {
     matches!(curve.form, Form::Montgomery { .. })
         && x[0] <= 1

@@ -1,8 +1,8 @@
-//! What is wrong with a key: findings with a stable rule name each.
+//! Checks a key. Each finding has a stable rule name.
 //!
-//! The public part is checked without OpenSSL, for commands that only read; the private part
-//! and certificates are checked with it. [`Breaks`] says how much of the key an error makes
-//! unusable: the key itself, what it is for, or one member beside it.
+//! The public part is checked without OpenSSL, for commands that only read. OpenSSL checks the
+//! private part and the certificates. [`Breaks`] says which part of the key an error makes
+//! unusable.
 
 mod budget;
 mod certificate;
@@ -37,29 +37,29 @@ pub enum Breaks {
     Key,
 }
 
-/// The members that say what a key is for (RFC 7517 sections 4.2 to 4.4).
+/// The members that state the purpose of a key (RFC 7517 sections 4.2 to 4.4).
 pub const PURPOSE: &[&str] = &["use", "alg", "key_ops"];
 
-/// One thing that is wrong with a key.
+/// One fault of a key, or a note about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The rule that is broken; its severity is the finding's.
+    /// The broken rule, which also has the severity.
     pub rule: Rule,
-    /// The member that is broken, unless it is the key itself.
+    /// The broken member, or `None` if the key itself is broken.
     pub member: Option<&'static str>,
-    /// What exactly is wrong; never holds a value that may be secret.
+    /// The exact fault. It never contains a value that can be secret.
     pub message: String,
 }
 
-/// The octets of a key's base64url members, as far as they decode. Holds secrets.
+/// The decoded base64url members of a key, including secrets.
 type Values = HashMap<&'static str, Zeroizing<Vec<u8>>>;
 
-/// Findings in the order in which they are made.
+/// The findings so far, in order.
 #[derive(Default)]
 struct Report(Vec<Finding>);
 
 impl Finding {
-    /// A finding about the whole key, or about several keys.
+    /// Creates a finding about the key itself or about several keys.
     pub fn new(rule: Rule, message: impl Into<String>) -> Self {
         Finding {
             rule,
@@ -116,15 +116,15 @@ pub fn is_usable(findings: &[Finding]) -> bool {
     breaks(findings) < Breaks::Key
 }
 
-/// Returns every finding of a key that does not depend on the time: shape, public part, private part
-/// against public part, certificates, and members that contradict each other. The private part and the
-/// certificates are checked as far as the budget goes.
+/// Returns the findings of a key that do not depend on the time: its shape, public part, private
+/// part, certificates, and contradictions. The private part and the certificates are checked within
+/// the budget.
 pub fn findings(key: &Key, budget: &Budget) -> Vec<Finding> {
     budget.once(key.json(), || every_finding(key, budget))
 }
 
-/// Returns the findings of a key at a time, in seconds since 1970: also those about certificates that
-/// are not valid then.
+/// Returns the findings of a key at a time, including certificates that are not valid then. `now`
+/// is in seconds since 1970.
 pub fn findings_at(key: &Key, now: i64, budget: &Budget) -> Vec<Finding> {
     let mut report = Report(findings(key, budget));
     let members = key.members().unwrap_or_default();
@@ -161,8 +161,8 @@ pub fn broken_members(findings: &[Finding]) -> Vec<&'static str> {
     broken
 }
 
-/// Returns the findings that decide what of a key can be published: those about its public part,
-/// and about its certificates as far as the budget goes.
+/// Returns the findings that decide which members can be published: those about the public part and
+/// the certificates. Certificates are checked within the budget.
 pub fn published_findings(members: &Members, budget: &Budget) -> Vec<Finding> {
     let mut report = Report::default();
     public_part(members, &mut report);
@@ -179,8 +179,8 @@ pub fn new_fault(before: &Key, after: &Key, budget: &Budget) -> Option<Finding> 
     })
 }
 
-/// The findings about the shape and the public part, made without OpenSSL. They decide whether
-/// a key can be published.
+/// Returns the findings about the shape and the public part, without OpenSSL. They decide whether a
+/// key can be published.
 pub fn public_findings(key: &Key) -> Vec<Finding> {
     match key.members() {
         Ok(members) => public_findings_of(&members),
@@ -188,14 +188,14 @@ pub fn public_findings(key: &Key) -> Vec<Finding> {
     }
 }
 
-/// The same for members that have been read already.
+/// Returns the findings of [`public_findings`] for parsed members.
 pub fn public_findings_of(members: &Members) -> Vec<Finding> {
     let mut report = Report::default();
     public_part(members, &mut report);
     report.0
 }
 
-/// Returns the beginning of a foreign text, in quotes, so that the length of a message is bounded.
+/// Quotes at most 60 characters of a foreign text, so that messages stay short.
 pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
@@ -259,9 +259,9 @@ fn private_part(members: &Members, values: &Values, budget: &Budget, report: &mu
 /// The cost of deriving an ML-DSA public key from its seed, in microseconds.
 const AKP_COST: u64 = 300;
 
-/// An algorithm key pair: the lengths that its algorithm needs (RFC 9964, FIPS 204).
+/// Checks the lengths of an algorithm key pair (RFC 9964, FIPS 204).
 fn check_akp(members: &Members, values: &Values, report: &mut Report) {
-    // A wrong type has been found already.
+    // A wrong JSON type is reported by the shape check.
     if !members.has("alg") {
         report.add(Rule::MemberMissing, "an AKP key needs alg");
     }
@@ -284,7 +284,7 @@ fn check_akp(members: &Members, values: &Values, report: &mut Report) {
     }
 }
 
-/// Whether pub is what the seed makes. An OpenSSL that does not know ML-DSA cannot tell.
+/// Checks that `pub` is the public key of the seed. OpenSSL before 3.5 cannot check it.
 fn check_akp_private(members: &Members, values: &Values, report: &mut Report) {
     let (Some(set), Some(public), Some(seed)) =
         (ml_dsa::of(members), values.get("pub"), values.get("priv"))
@@ -301,7 +301,7 @@ fn check_akp_private(members: &Members, values: &Values, report: &mut Report) {
     }
 }
 
-/// Whether jwks knows the key's type and curve, so that it can be used and published.
+/// Returns true if jwks knows the type and the curve of a key.
 pub fn is_supported(members: &Members) -> bool {
     let Some(key_type) = members.key_type() else {
         return false;

@@ -1,4 +1,4 @@
-//! What a key is made of, by josekit; ML-DSA keys by OpenSSL.
+//! Generates the key material: with josekit, and with OpenSSL for ML-DSA.
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
@@ -14,7 +14,7 @@ use josekit::jwk::alg::ed::EdKeyPair;
 use josekit::jwk::alg::rsa::RsaKeyPair;
 use josekit::jwk::{Jwk, KeyPair as _};
 
-/// A kind of key, with its size.
+/// A kind of key and its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Material {
     Rsa { bits: u32 },
@@ -24,7 +24,7 @@ pub(super) enum Material {
 }
 
 impl Material {
-    /// The `kty` of the key.
+    /// Returns the `kty` of the key.
     pub fn kty(&self) -> &'static str {
         match self {
             Material::Rsa { .. } => "RSA",
@@ -34,7 +34,7 @@ impl Material {
         }
     }
 
-    /// The curve of the key, if it is on one.
+    /// Returns the curve of the key, if it is on one.
     pub fn curve(&self) -> Option<&'static Curve> {
         match self {
             Material::Curve(curve) => Some(curve),
@@ -42,11 +42,11 @@ impl Material {
         }
     }
 
-    /// Makes a key: its type and all of its parts.
+    /// Generates the members of a key: `kty`, public part and private part.
     pub fn generate(&self) -> Result<Members<'static>> {
         match *self {
             Material::Oct { bits } => generate_oct(bits),
-            // josekit's pairs come as DER: that is read as strictly as anybody's.
+            // josekit returns DER, which is parsed as strictly as foreign DER.
             Material::Rsa { bits } => {
                 read(RsaKeyPair::generate(bits), |pair| pair.to_raw_private_key())
             }
@@ -79,7 +79,7 @@ fn read<P>(
 }
 
 fn generate_oct(bits: u32) -> Result<Members<'static>> {
-    // The plan has refused more than 255 octets.
+    // The plan allows at most 255 bytes.
     let octets = (bits / 8).min(255) as u8;
     let jwk = Jwk::generate_oct_key(octets).map_err(not_generated)?;
     let k = jwk.key_value().unwrap_or_default();

@@ -1,5 +1,4 @@
-//! A certificate that a key signs for itself (RFC 5280), for tools that know keys by certificates
-//! only.
+//! Self-signed certificates (RFC 5280), for tools that only accept keys in certificates.
 
 use crate::error::{Error, Result};
 use crate::key::algorithm::{Algorithm, Use};
@@ -35,8 +34,8 @@ use x509_cert::spki::{
 };
 use x509_cert::time::Time;
 
-/// Makes a certificate for a private key, signed with that key and not for a CA. `subject` is in DER.
-/// The serial number is random and has 20 octets.
+/// Creates a self-signed certificate for a private key. It is not for a CA. `subject` is in DER.
+/// The serial number is random and has 20 bytes.
 ///
 /// Returns an error if the key cannot sign, if the dates are not in order, or if a date is after the
 /// year 9999.
@@ -46,7 +45,7 @@ pub fn self_signed(members: &Members, subject: &[u8], validity: Validity) -> Res
     let key = PKey::private_key_from_pkcs8(write::pkcs8(members)?.der()).map_err(not_signed)?;
     let mut serial = [0; 20];
     rand_bytes(&mut serial).map_err(not_signed)?;
-    // Positive, and of full length.
+    // The number must be positive and have its full length.
     serial[0] = serial[0] & 0x7f | 0x40;
     let profile = Profile {
         subject: Name::from_der(subject).map_err(not_built)?,
@@ -72,7 +71,7 @@ pub fn self_signed(members: &Members, subject: &[u8], validity: Validity) -> Res
     Certificate::parse(&der).ok_or_else(broken)
 }
 
-/// Whether a key can sign a certificate at all.
+/// Returns an error if a key cannot sign certificates.
 pub fn can_sign(members: &Members) -> bool {
     scheme(members).is_ok()
 }
@@ -85,7 +84,7 @@ fn not_built(error: impl std::fmt::Display) -> Error {
     Error::failed(format!("the certificate cannot be built: {error}"))
 }
 
-/// The properties that a self-signed certificate passes on to that of the key's successor.
+/// The properties of a self-signed certificate that the certificate of the next key has, too.
 #[derive(Clone, PartialEq)]
 pub struct Model {
     /// The subject, in DER.
@@ -109,7 +108,7 @@ impl Model {
         is_own.then_some(Model { subject, seconds })
     }
 
-    /// Makes the certificate of a successor, with the dates of [`validity_of`].
+    /// Creates the certificate of a successor, with the dates of [`validity_of`].
     pub fn certify(&self, members: &Members, now: i64) -> Result<Certificate> {
         let mut validity = validity_of(members, now, self.seconds);
         validity.not_after = validity.not_after.min(NEVER);
@@ -117,12 +116,12 @@ impl Model {
     }
 }
 
-/// The date of a certificate that does not expire: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
+/// The end of a certificate that does not expire: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
 const NEVER: i64 = 253_402_300_799;
 
-/// Returns the dates of a certificate for a key: from its `nbf`, or else from `now`, to its `exp`, or
-/// else for `seconds`. If the key has expired and has no `nbf`, the certificate begins at its `iat`. All
-/// times are in seconds since 1970.
+/// Returns the dates of a certificate for a key. It begins at `nbf` or else `now`, and ends at
+/// `exp` or else after `seconds`. If the key has expired and has no `nbf`, the certificate begins
+/// at `iat`. All times are in seconds since 1970.
 pub fn validity_of(members: &Members, now: i64, seconds: i64) -> Validity {
     let date = |name| members.seconds(name).ok().flatten();
     let exp = date("exp");
@@ -145,7 +144,7 @@ fn in_asn1(validity: Validity) -> Result<x509_cert::time::Validity> {
     let time = |seconds: i64| {
         let seconds = seconds.max(0).unsigned_abs();
         let time = GeneralizedTime::from_unix_duration(Duration::from_secs(seconds));
-        // The builder makes it a UTCTime until 2049 (RFC 5280 section 4.1.2.5).
+        // The builder encodes dates until 2049 as UTCTime (RFC 5280 section 4.1.2.5).
         time.map(Time::GeneralTime).map_err(|_| {
             Error::usage("the certificate would expire after the year 9999")
                 .hint("pass fewer --days")
@@ -155,9 +154,9 @@ fn in_asn1(validity: Validity) -> Result<x509_cert::time::Validity> {
     Ok(x509_cert::time::Validity::new(start, end))
 }
 
-/// How a key signs certificates.
+/// The signature scheme of a key for certificates.
 struct Scheme {
-    /// None for Ed25519 and Ed448, which digest for themselves (RFC 8410).
+    /// `None` for Ed25519 and Ed448, which include a digest (RFC 8410).
     digest: Option<MessageDigest>,
     is_pss: bool,
     algorithm: AlgorithmIdentifierOwned,
@@ -166,8 +165,8 @@ struct Scheme {
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
 
-/// A digest: OpenSSL's, its identifier (RFC 8017), those of a signature with RSA (RFC 8017) and
-/// with ECDSA (RFC 5758), and its length in octets.
+/// A digest in OpenSSL; the identifiers of the digest (RFC 8017), of RSA signatures (RFC 8017) and
+/// of ECDSA signatures (RFC 5758); and the length in bytes.
 type Sha2 = (fn() -> MessageDigest, [&'static str; 3], u8);
 
 const SHA256: Sha2 = (
@@ -261,8 +260,8 @@ fn identifier(oid: &str, parameters: Option<Any>) -> AlgorithmIdentifierOwned {
     }
 }
 
-/// RSASSA-PSS with one digest for the message and for the mask, and a salt of its length
-/// (RFC 7518 section 3.5, RFC 8017 appendix A.2.3).
+/// Returns the identifier of RSASSA-PSS with the same digest for message and mask, and a salt of
+/// that length (RFC 7518 section 3.5, RFC 8017 appendix A.2.3).
 fn pss(digest: &str, length: u8) -> der::Result<AlgorithmIdentifierOwned> {
     let hash = AlgorithmIdentifier {
         oid: ObjectIdentifier::new(digest)?,
@@ -295,7 +294,8 @@ fn sign(key: &PKey<Private>, scheme: &Scheme, octets: &[u8]) -> Result<Vec<u8>, 
     signer.sign_oneshot_to_vec(octets)
 }
 
-/// What the certificate allows: what `use`, or else `alg`, says, and else all that the key can do.
+/// Returns the key usage of the certificate from `use` or else `alg`. Without both, it is
+/// everything that the key can do.
 fn key_usage(members: &Members) -> KeyUsage {
     let by_alg = || {
         let algorithm = members.string("alg");
@@ -316,7 +316,7 @@ fn key_usage(members: &Members) -> KeyUsage {
     })
 }
 
-/// The subject, which is the issuer, too, and the extensions.
+/// The profile of the certificate: the subject, which is also the issuer, and the extensions.
 struct Profile {
     subject: Name,
     usage: KeyUsage,
@@ -353,7 +353,7 @@ impl BuilderProfile for Profile {
     }
 }
 
-/// The key pair as the builder sees it: OpenSSL has the private part.
+/// The key pair for the builder. OpenSSL holds the private part.
 struct Pair {
     spki: Vec<u8>,
     algorithm: AlgorithmIdentifierOwned,
