@@ -40,21 +40,32 @@ fn opened(sandbox: &Sandbox) -> (Opens, Vec<Value>) {
     (way, run.json()["keys"].as_array().expect("keys").clone())
 }
 
-/// A copy of the keystore's files, to come back to.
+/// A copy of the keystore's files and of their history, to come back to.
 fn files(store: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(store).expect("the keystore");
-    let file = |entry: std::io::Result<fs::DirEntry>| {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(store).expect("the keystore") {
         let entry = entry.expect("an entry");
         let name = entry.file_name().into_string().expect("a name");
-        (name, fs::read(entry.path()).expect("a file"))
-    };
-    entries.map(file).collect()
+        match entry.path().is_dir() {
+            true => {
+                let below = self::files(&entry.path()).into_iter();
+                files.extend(below.map(|(file, content)| (format!("{name}/{file}"), content)));
+            }
+            false => files.push((name, fs::read(entry.path()).expect("a file"))),
+        }
+    }
+    files.sort();
+    files
 }
 
 fn put_back(sandbox: &Sandbox, before: &[(String, Vec<u8>)]) {
     let store = sandbox.store();
-    for (name, _) in files(&store) {
-        fs::remove_file(store.join(name)).expect("removed");
+    for entry in fs::read_dir(&store).expect("the keystore") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => fs::remove_dir_all(path).expect("removed"),
+            false => fs::remove_file(path).expect("removed"),
+        }
     }
     for (name, content) in before {
         super::secret_file(sandbox, &format!("store/{name}"), content);

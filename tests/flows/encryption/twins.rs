@@ -108,7 +108,6 @@ fn without_a_passphrase_they_tell_the_same() {
         "thumbprint api --json",
         "thumbprint mac public",
         "thumbprint api nobody",
-        "log api",
     ] {
         alike(&sandbox, line);
     }
@@ -214,7 +213,10 @@ fn a_whole_set_goes_without_a_passphrase() {
         alike(&sandbox, &format!("delete {set} --yes --force --json")).ok();
     }
     let left = sandbox.shell("ls -A store twin").ok().stdout;
-    assert_eq!(left, "store:\n.lock\n.log\n\ntwin:\n.lock\n.log\n");
+    assert_eq!(
+        left,
+        "store:\n.history\n.lock\n.log\n\ntwin:\n.history\n.lock\n.log\n"
+    );
 }
 
 /// Runs a command line on both, on the twin with the passphrase, and compares what is in them.
