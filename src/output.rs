@@ -203,9 +203,10 @@ impl Output {
         }
         // Where there is a terminal's width to keep to, short columns keep theirs; the flexible one
         // and long ones share what is left.
-        let widths = match table.is_tty() {
-            true => table.column_max_content_widths(),
-            false => Vec::new(),
+        let widths = if table.is_tty() {
+            table.column_max_content_widths()
+        } else {
+            Vec::new()
         };
         for (i, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));

@@ -98,10 +98,7 @@ fn stored(plan: &Plan) -> KeySet<'static> {
 fn policy(private: Private, prune: bool) -> Policy<'static> {
     Policy {
         private,
-        prune: match prune {
-            true => Prune::All,
-            false => Prune::Nothing,
-        },
+        prune: if prune { Prune::All } else { Prune::Nothing },
         now: NOW,
         ..Policy::default()
     }

@@ -80,9 +80,10 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
     ctx.demand_encryption(&name)?;
     // A whole set can go without its passphrase; what the set would keep has to be written anew.
-    let read = match args.is_whole() {
-        true => ctx.look(&name),
-        false => ctx.load(&name),
+    let read = if args.is_whole() {
+        ctx.look(&name)
+    } else {
+        ctx.load(&name)
     };
     let document = match read {
         Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
@@ -132,9 +133,10 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
             }
             _ => true,
         });
-        match left.values().all(|copies| *copies == 0) {
-            true => Ok(()),
-            false => Err(changed_meanwhile(&name)),
+        if left.values().all(|copies| *copies == 0) {
+            Ok(())
+        } else {
+            Err(changed_meanwhile(&name))
         }
     })?;
     finish(ctx, SetLabel::local(name.as_str()), &keys, &signing, false)
@@ -209,9 +211,10 @@ fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> Stri
             .as_deref()
             .or(header.kty.as_deref())
             .unwrap_or("?");
-        let part = match holds_secret(key) {
-            true => "private part lost",
-            false => "public only",
+        let part = if holds_secret(key) {
+            "private part lost"
+        } else {
+            "public only"
         };
         let state = states[*i].map_or(String::new(), |state| format!("{}, ", state.name()));
         format!("{name} ({alg}, {state}{part})")
@@ -229,11 +232,13 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &str) -> Resul
         }
     };
     ctx.prompt.confirm(&ctx.out, &what)?;
-    ctx.store
-        .remove(name, |now| match now.is_none_or(|now| now == set) {
-            true => Ok(()),
-            false => Err(changed_meanwhile(name)),
-        })?;
+    ctx.store.remove(name, |now| {
+        if now.is_none_or(|now| now == set) {
+            Ok(())
+        } else {
+            Err(changed_meanwhile(name))
+        }
+    })?;
     finish(ctx, SetLabel::local(name.as_str()), &set.keys, &[], true)
 }
 

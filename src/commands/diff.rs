@@ -70,9 +70,10 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let (remote, there) = split_name(&args.remote);
     let server = args.connection.open(ctx, remote)?;
     // Only a server that signs gets private parts; other servers need no passphrase.
-    let document = match server.kind.rules.signs() {
-        true => ctx.load(&name)?,
-        false => ctx.look(&name)?,
+    let document = if server.kind.rules.signs() {
+        ctx.load(&name)?
+    } else {
+        ctx.look(&name)?
     };
     let local = document.parse()?;
     let there = set_name(&server, there, Some(name.as_str()))?;
@@ -121,12 +122,13 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
         ctx.out
             .status("the order differs, and with it the key that signs");
     }
-    match args.exit_code && (differs || plan.new_signer.is_some()) {
-        true => Err(Error::differs(format!(
+    if args.exit_code && (differs || plan.new_signer.is_some()) {
+        Err(Error::differs(format!(
             "set {name} differs from {there} on {}",
             server.name
-        ))),
-        false => Ok(()),
+        )))
+    } else {
+        Ok(())
     }
 }
 

@@ -112,9 +112,10 @@ pub fn run(ctx: &Context, args: &PullArgs) -> Result<()> {
         None => local_name(&server, &there)?,
     };
     let report = pull(ctx, args, &server, &there, &set)?;
-    match ctx.out.is_json() {
-        true => ctx.out.json(&report),
-        false => Ok(()),
+    if ctx.out.is_json() {
+        ctx.out.json(&report)
+    } else {
+        Ok(())
     }
 }
 
@@ -146,9 +147,10 @@ fn pull(
 ) -> Result<Report> {
     ctx.demand_encryption(name)?;
     // What is pruned is what the server does not have at all, in whichever form.
-    let form = match args.public && !args.prune {
-        true => Form::Public,
-        false => Form::Private,
+    let form = if args.public && !args.prune {
+        Form::Public
+    } else {
+        Form::Private
     };
     let there_are = server.load(there, form)?;
     let mut incoming = there_are.clone();
@@ -187,9 +189,10 @@ fn pull(
     }
     let (merged, lost) = ctx.change(name, IfMissing::Create, |set| {
         let (merged, now_lost) = taken(set)?;
-        match now_lost == lost && asked(&merged, &lost) == consent {
-            true => Ok((merged, now_lost)),
-            false => Err(changed_meanwhile(name)),
+        if now_lost == lost && asked(&merged, &lost) == consent {
+            Ok((merged, now_lost))
+        } else {
+            Err(changed_meanwhile(name))
         }
     })?;
     Record::of(ctx, SetLabel::remote(name.as_str(), &source))

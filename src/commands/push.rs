@@ -156,13 +156,15 @@ fn push_once(
     let policy = Policy {
         private,
         only: &args.kids,
-        prune: match args.prune {
-            true => Prune::All,
-            false => Prune::Nothing,
+        prune: if args.prune {
+            Prune::All
+        } else {
+            Prune::Nothing
         },
-        ed25519: match args.ed25519_as_eddsa {
-            true => Ed25519::AsEdDsa,
-            false => Ed25519::AsItIs,
+        ed25519: if args.ed25519_as_eddsa {
+            Ed25519::AsEdDsa
+        } else {
+            Ed25519::AsItIs
         },
         issuer: server.kind.rules.issuer_of(there),
         now: ctx.now,
@@ -199,16 +201,18 @@ fn push_once(
         after: &plan.set,
         source: Source::Keystore(name.as_str(), &local),
     };
-    let keyless = match args.force {
-        true => Keyless::Allow,
-        false => Keyless::Refuse("push a key that signs, or pass --force to do without"),
+    let keyless = if args.force {
+        Keyless::Allow
+    } else {
+        Keyless::Refuse("push a key that signs, or pass --force to do without")
     };
     if !changes {
         show_left_out(ctx, &plan);
         change.check_own(ctx, keyless)?;
-        let words = match is_empty {
-            true => format!("set {name} has no key to send"),
-            false => format!("{target} has all of set {name} already: nothing sent"),
+        let words = if is_empty {
+            format!("set {name} has no key to send")
+        } else {
+            format!("{target} has all of set {name} already: nothing sent")
         };
         ctx.out.status(words);
         return Ok(report);

@@ -91,16 +91,15 @@ pub struct RotateArgs {
 /// Runs `jwks rotate`.
 pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
     let schedules = schedules(ctx, args)?;
-    let names = match args.all {
-        true => every_set(ctx, args, &schedules)?,
-        false => {
-            let names = args.sets.iter().map(|name| SetName::new(name));
-            let mut names = names.collect::<Result<Vec<_>>>()?;
-            // A set that is named twice is rotated once.
-            let mut seen = BTreeSet::new();
-            names.retain(|name| seen.insert(name.to_string()));
-            names
-        }
+    let names = if args.all {
+        every_set(ctx, args, &schedules)?
+    } else {
+        let names = args.sets.iter().map(|name| SetName::new(name));
+        let mut names = names.collect::<Result<Vec<_>>>()?;
+        // A set that is named twice is rotated once.
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.to_string()));
+        names
     };
     if names.len() > 1 && !args.compromised.is_empty() {
         return Err(Error::usage("--compromised is about the keys of one set"));
@@ -134,9 +133,10 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
         }
         return Err(Error::of(kind, summary));
     }
-    match args.exit_code && reports.iter().any(Report::is_due) {
-        true => Err(Error::differs("a rotation is due")),
-        false => Ok(()),
+    if args.exit_code && reports.iter().any(Report::is_due) {
+        Err(Error::differs("a rotation is due"))
+    } else {
+        Ok(())
     }
 }
 
@@ -219,9 +219,10 @@ fn rotate_set(
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
     // A given passphrase decrypts the set even if there is nothing to do, which shows that it is right.
-    match args.dry_run || !ctx.demands_encryption() {
-        true => ctx.demand_encryption(name)?,
-        false => drop(ctx.protection(name)?),
+    if args.dry_run || !ctx.demands_encryption() {
+        ctx.demand_encryption(name)?
+    } else {
+        drop(ctx.protection(name)?)
     }
     let saved = saved_schedule(ctx, args, schedules, name)?;
     let options = args.schedule.over(saved.unwrap_or_default());

@@ -173,9 +173,10 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
         members::change(ctx, args, &name, &attributes)?
     } else {
         let given = read_keys(ctx, args, &documents, &attributes)?;
-        match args.replace {
-            true => return replace(ctx, args, &name, &given),
-            false => merge(ctx, args, &name, &given, &attributes)?,
+        if args.replace {
+            return replace(ctx, args, &name, &given);
+        } else {
+            merge(ctx, args, &name, &given, &attributes)?
         }
     };
     let whose = SetLabel::local(name.as_str());
@@ -222,9 +223,10 @@ fn merge(
         .store
         .change(name, IfMissing::Create, protection.as_ref(), |set| {
             let merged = set.adopt(given, &terms)?;
-            match (&merged.replaced, asked(&merged)) == (&expected.0, expected.1.clone()) {
-                true => Ok(merged),
-                false => Err(changed_meanwhile(name)),
+            if (&merged.replaced, asked(&merged)) == (&expected.0, expected.1.clone()) {
+                Ok(merged)
+            } else {
+                Err(changed_meanwhile(name))
             }
         })?;
     warn_of_differences(ctx, SOURCE, &merged);

@@ -40,12 +40,11 @@ pub fn refuse_foreign(directory: &Path, otherwise: &str) -> Result<()> {
     match fault(directory) {
         Some(Fault::Foreign(path, owner)) => {
             let owner = name(owner);
-            let message = match path == directory {
-                true => format!("{} belongs to {owner}", path.display()),
-                false => {
-                    let (path, directory) = (path.display(), directory.display());
-                    format!("{directory} lies below {path}, which belongs to {owner}")
-                }
+            let message = if path == directory {
+                format!("{} belongs to {owner}", path.display())
+            } else {
+                let (path, directory) = (path.display(), directory.display());
+                format!("{directory} lies below {path}, which belongs to {owner}")
             };
             let hint = format!("run `sudo -u '{owner}' jwks …`, or {otherwise}");
             Err(Error::refused(message).hint(hint))
@@ -103,9 +102,10 @@ fn judge(steps: &[Step], user: u32) -> Option<Fault> {
         const STICKY: u32 = 0o1000;
         // Many systems give each user a group of the same number, and a umask of 002 with it.
         let is_own_group = step.owner == user && step.group == user && user != 0;
-        let others = match is_own_group && !step.is_itself {
-            true => 0o002,
-            false => 0o022,
+        let others = if is_own_group && !step.is_itself {
+            0o002
+        } else {
+            0o022
         };
         let is_sticky = step.mode & STICKY != 0 && !step.is_itself;
         step.mode & others != 0 && !step.is_link && !is_sticky

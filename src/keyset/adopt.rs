@@ -309,13 +309,15 @@ pub(super) fn cross(
             || has_certificate && certificate::DESCRIBING.contains(&name);
         takes_a_place && broken.contains(&name)
     };
-    let crosses = |name: &str, value: &str| match is_guarded {
-        _ if is_broken(name) => false,
-        false => !(has_private && !brings && name == "key_ops"),
-        true => {
-            let is_attached = origin == Origin::Document && certificate::DESCRIBING.contains(&name);
-            is_attached || terms.takes(name, value) || !is_protected(name)
+    let crosses = |name: &str, value: &str| {
+        if is_broken(name) {
+            return false;
         }
+        if !is_guarded {
+            return !(has_private && !brings && name == "key_ops");
+        }
+        let is_attached = origin == Origin::Document && certificate::DESCRIBING.contains(&name);
+        is_attached || terms.takes(name, value) || !is_protected(name)
     };
     let mut result = overlaid(&ours, &theirs, crosses);
     let brings_private = !has_private && brings;

@@ -28,9 +28,10 @@ impl KeySet<'_> {
         let keys = server.keys.iter();
         let keys = keys.map(|key| with_local_kid(key, &local));
         let keys: Vec<_> = keys.collect();
-        match rules.order_decides() {
-            true => newest_last(self.with_signer_dated(keys, &index, now)),
-            false => keys,
+        if rules.order_decides() {
+            newest_last(self.with_signer_dated(keys, &index, now))
+        } else {
+            keys
         }
     }
 

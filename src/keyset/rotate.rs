@@ -276,9 +276,10 @@ impl Planner<'_, '_> {
     /// the server run out from now on.
     fn end(&mut self, position: usize, exp: i64) {
         let last = self.policy.now.saturating_add(self.policy.schedule.grace());
-        let exp = match self.signing_there.ours.contains(&position) {
-            true => exp.max(last),
-            false => exp,
+        let exp = if self.signing_there.ours.contains(&position) {
+            exp.max(last)
+        } else {
+            exp
         };
         if self.lines.headers[position].exp != Some(exp) {
             self.plan.ends.insert(position, exp);

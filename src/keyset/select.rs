@@ -48,9 +48,10 @@ impl Filter {
 impl KeySet<'_> {
     /// The positions of the keys that a filter admits. `now` is in seconds since 1970.
     pub fn filter(&self, filter: &Filter, now: i64) -> Vec<usize> {
-        match filter.is_empty() {
-            true => (0..self.keys.len()).collect(),
-            false => self.filter_by(filter, &lifecycle::states(self, now)),
+        if filter.is_empty() {
+            (0..self.keys.len()).collect()
+        } else {
+            self.filter_by(filter, &lifecycle::states(self, now))
         }
     }
 
@@ -104,9 +105,10 @@ impl KeySet<'_> {
             let thumbprint = |i: &usize| KeyName::of(&self.keys[*i]).thumbprint;
             let mut keys = found.iter().map(thumbprint);
             let first = keys.next().flatten();
-            match first.is_some() && keys.all(|key| key == first) {
-                true => Ok(found),
-                false => self.only(name, &found).map(|one| vec![one]),
+            if first.is_some() && keys.all(|key| key == first) {
+                Ok(found)
+            } else {
+                self.only(name, &found).map(|one| vec![one])
             }
         };
         names.iter().map(find).collect()
@@ -116,9 +118,10 @@ impl KeySet<'_> {
         let kids = self.with_kid(wanted);
         let is_own = |i: &usize| KeyName::of(&self.keys[*i]).thumbprint.as_deref() == Some(wanted);
         // If the kid is the key's own thumbprint, the other keys need no search.
-        match wanted.len() != THUMBPRINT_LENGTH || !kids.is_empty() && kids.iter().all(is_own) {
-            true => kids,
-            false => meant(kids, &self.with_thumbprint(wanted)),
+        if wanted.len() != THUMBPRINT_LENGTH || !kids.is_empty() && kids.iter().all(is_own) {
+            kids
+        } else {
+            meant(kids, &self.with_thumbprint(wanted))
         }
     }
 

@@ -86,9 +86,10 @@ impl Stored {
 /// large plain set need not be searched for that.
 fn is_encrypted(text: &str, path: &Path) -> bool {
     let is_named_so = path.extension().is_some_and(|extension| extension == "jwe");
-    match text.trim_start().starts_with('{') {
-        true => is_named_so && Envelope::is_in(text),
-        false => is_named_so || Envelope::is_in(text),
+    if text.trim_start().starts_with('{') {
+        is_named_so && Envelope::is_in(text)
+    } else {
+        is_named_so || Envelope::is_in(text)
     }
 }
 

@@ -361,9 +361,10 @@ impl Keystore {
 /// Renames the file of a set that was encrypted or decrypted, so that its suffix matches its content.
 fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
     fs::rename(old, new).map_err(|error| {
-        let what = match new.extension().is_some_and(|suffix| suffix == "jwe") {
-            true => "encrypted now",
-            false => "not encrypted any more",
+        let what = if new.extension().is_some_and(|suffix| suffix == "jwe") {
+            "encrypted now"
+        } else {
+            "not encrypted any more"
         };
         let message = format!("set {name} is {what}, but cannot rename {}", old.display());
         let hint = format!(

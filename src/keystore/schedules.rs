@@ -61,10 +61,11 @@ impl Keystore {
         }
         // A map of strings to JSON values is JSON.
         let text = serde_json::to_string_pretty(&after).unwrap_or_default() + "\n";
-        match text.len() <= LIMIT {
-            true => Ok(Some(text)),
-            false => Err(Error::refused("the schedules would be larger than 4 MiB")
-                .hint("run `jwks rotate SET --forget` to drop some")),
+        if text.len() <= LIMIT {
+            Ok(Some(text))
+        } else {
+            Err(Error::refused("the schedules would be larger than 4 MiB")
+                .hint("run `jwks rotate SET --forget` to drop some"))
         }
     }
 

@@ -134,11 +134,12 @@ fn check_name(name: &str) -> Result<()> {
     let is_fine = name.len() <= 128
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(inner);
-    match is_fine {
-        true => Ok(()),
-        false => Err(Error::usage(format!("{name:?} is no name for a remote")).hint(
+    if is_fine {
+        Ok(())
+    } else {
+        Err(Error::usage(format!("{name:?} is no name for a remote")).hint(
             "names start with a letter or digit, and go on with letters, digits, '.', '_' and '-'",
-        )),
+        ))
     }
 }
 
@@ -151,9 +152,10 @@ pub fn split_header(header: &str) -> Result<(&str, &str)> {
     let (name, value) = header.split_once(':').ok_or_else(malformed)?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     let is_value = |c: char| matches!(c, ' '..='~');
-    match !name.is_empty() && name.chars().all(is_name) && value.chars().all(is_value) {
-        true => Ok((name, value.trim())),
-        false => Err(malformed()),
+    if !name.is_empty() && name.chars().all(is_name) && value.chars().all(is_value) {
+        Ok((name, value.trim()))
+    } else {
+        Err(malformed())
     }
 }
 
@@ -192,11 +194,12 @@ fn check_variable(name: &str) -> Result<()> {
     let is_token = ["ory_pat_", "ory_apikey_", "sk_live_", "sk_test_"]
         .iter()
         .any(|beginning| name.starts_with(beginning));
-    match !is_token && name.starts_with(begins) && name.chars().all(is_name) && name.len() <= 64 {
-        true => Ok(()),
-        false => Err(
+    if !is_token && name.starts_with(begins) && name.chars().all(is_name) && name.len() <= 64 {
+        Ok(())
+    } else {
+        Err(
             Error::usage("--token-env takes the name of an environment variable")
                 .hint("a token itself never stands on a command line"),
-        ),
+        )
     }
 }

@@ -162,9 +162,10 @@ impl Remote {
 
     /// The kids of the keys that its settings name to sign with; none where it has no such settings.
     pub fn signature_kids(&self) -> Result<Vec<String>> {
-        match self.kind.can.contains(&Operation::NameSigner) {
-            true => self.server.signature_kids(),
-            false => Ok(Vec::new()),
+        if self.kind.can.contains(&Operation::NameSigner) {
+            self.server.signature_kids()
+        } else {
+            Ok(Vec::new())
         }
     }
 
@@ -245,9 +246,10 @@ impl Remote {
     /// conditional writes.
     fn refuse_changed(&self, set: &str, before: &KeySet) -> Result<()> {
         let now = self.get(set, Form::Private)?.unwrap_or_default();
-        match now.is_alike(before) {
-            true => Ok(()),
-            false => Err(self.overtaken(set)),
+        if now.is_alike(before) {
+            Ok(())
+        } else {
+            Err(self.overtaken(set))
         }
     }
 

@@ -125,9 +125,10 @@ impl Registry {
         self.change(|entries| {
             let before = entries.len();
             entries.retain(|entry| entry.name != name);
-            match entries.len() == before {
-                true => Err(missing(name, entries)),
-                false => Ok(()),
+            if entries.len() == before {
+                Err(missing(name, entries))
+            } else {
+                Ok(())
             }
         })
     }
@@ -159,9 +160,10 @@ impl Registry {
 fn missing(name: &str, entries: &[Entry]) -> Error {
     let error = Error::not_found(format!("no remote {name:?}"));
     let names: Vec<_> = entries.iter().map(|entry| &*entry.name).collect();
-    match names.is_empty() {
-        true => error.hint("there are none yet: jwks remote add NAME --kind KIND"),
-        false => error.hint(format!("remotes: {}", names.join(", "))),
+    if names.is_empty() {
+        error.hint("there are none yet: jwks remote add NAME --kind KIND")
+    } else {
+        error.hint(format!("remotes: {}", names.join(", ")))
     }
 }
 

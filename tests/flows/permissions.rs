@@ -222,9 +222,10 @@ fn a_link_in_the_place_of_the_temporary_file_is_swept() {
     let victim = sandbox.write("victim", "something dear");
     for hard in [false, true] {
         let planted = sandbox.store().join(".writing");
-        match hard {
-            false => symlink(&victim, planted).expect("a link"),
-            true => fs::hard_link(&victim, planted).expect("a hard link"),
+        if hard {
+            fs::hard_link(&victim, planted).expect("a hard link")
+        } else {
+            symlink(&victim, planted).expect("a link")
         }
         sandbox.ok(["create", "api"]);
         assert_eq!(

@@ -18,9 +18,10 @@ use crate::report::names::{SetLabel, count};
 /// look comes first.
 pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let whole = args.is_whole();
-    server.kind.require(match whole {
-        true => Operation::DeleteSet,
-        false => Operation::DeleteKey,
+    server.kind.require(if whole {
+        Operation::DeleteSet
+    } else {
+        Operation::DeleteKey
     })?;
     let name = &set_name(server, Some(&args.set), None)?;
     let whose = SetLabel::remote(name, &server.name);
@@ -56,21 +57,24 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     }
     let going = describe(&set, &states, &positions);
     let number = count(keys.len(), "key");
-    let what = match whole {
-        true => format!(
+    let what = if whole {
+        format!(
             "set {name} would be deleted on {} with {number}: {going}",
             server.name
-        ),
-        false => format!("set {name} on {} would lose {number}: {going}", server.name),
+        )
+    } else {
+        format!("set {name} on {} would lose {number}: {going}", server.name)
     };
-    let what = match signing.is_empty() {
-        true => what,
-        false => format!("{what}; {} from now on", sign(&signing)),
+    let what = if signing.is_empty() {
+        what
+    } else {
+        format!("{what}; {} from now on", sign(&signing))
     };
     ctx.prompt.confirm(&ctx.out, &what)?;
-    match whole {
-        true => server.delete_set(name, &set)?,
-        false => server.delete_keys(name, &set, &keys)?,
+    if whole {
+        server.delete_set(name, &set)?
+    } else {
+        server.delete_keys(name, &set, &keys)?
     }
     finish(ctx, whose, &keys, &signing, whole)
 }

@@ -123,12 +123,11 @@ pub(super) fn private_content(
 
 /// Keys as a JWK Set, or the one key there is as a JWK.
 fn json(args: &ExportArgs, name: &SetName, keys: &[&Members]) -> Result<Secret<String>> {
-    Ok(Secret::new(match args.is_one_jwk() {
-        true => one(name, keys)?.to_pretty_json(0) + "\n",
-        false => {
-            let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();
-            pretty_set(&keys)
-        }
+    Ok(Secret::new(if args.is_one_jwk() {
+        one(name, keys)?.to_pretty_json(0) + "\n"
+    } else {
+        let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();
+        pretty_set(&keys)
     }))
 }
 
@@ -155,9 +154,10 @@ fn in_json_form(
     json: &Secret<String>,
 ) -> Result<Secret<Vec<u8>>> {
     let json = json.expose();
-    let (variable, file) = match args.is_one_jwk() {
-        true => ("JWK", "jwk.json"),
-        false => ("JWKS", "jwks.json"),
+    let (variable, file) = if args.is_one_jwk() {
+        ("JWK", "jwk.json")
+    } else {
+        ("JWKS", "jwks.json")
     };
     let or = |default| args.name.as_deref().unwrap_or(default);
     let text = match args.to {
@@ -174,9 +174,10 @@ fn in_json_form(
 fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
     let iterations = args.iterations.get(ctx, "password");
     let password = args.new_password(ctx)?;
-    let content_type = match args.is_one_jwk() {
-        true => "jwk+json",
-        false => "jwk-set+json",
+    let content_type = if args.is_one_jwk() {
+        "jwk+json"
+    } else {
+        "jwk-set+json"
     };
     let mut header = Members::default();
     header.set_text("cty", content_type);

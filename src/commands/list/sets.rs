@@ -93,9 +93,10 @@ fn unreadable(rows: &[SetRow]) -> Result<()> {
     };
     let error = row.error.as_deref().unwrap_or_default();
     let number = count(unreadable.len(), "set");
-    let kind = match row.is_denied {
-        true => Kind::Failed,
-        false => Kind::Invalid,
+    let kind = if row.is_denied {
+        Kind::Failed
+    } else {
+        Kind::Invalid
     };
     let advice = row.advice.as_deref();
     let restore = "jwks leaves a damaged file as it is: restore it";

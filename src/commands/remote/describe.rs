@@ -25,9 +25,10 @@ pub fn location(entry: &Entry) -> String {
             name => format!("{} {value}", name.trim_start_matches('-')),
         })
         .collect();
-    match words.is_empty() {
-        true => "-".into(),
-        false => words.join(", "),
+    if words.is_empty() {
+        "-".into()
+    } else {
+        words.join(", ")
     }
 }
 

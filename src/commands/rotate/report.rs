@@ -252,20 +252,16 @@ pub(super) fn finish(ctx: &Context, reports: &[Report], is_all: bool) -> Result<
             format!(" before {}", time::format(next))
         })
     };
-    match is_all {
-        true if idle.is_empty() => {}
-        true => {
-            let sets = count(idle.len(), "set");
+    if !is_all {
+        for report in idle {
+            let set = &report.set;
             ctx.out
-                .status(format!("nothing to do in {sets}{}", next(&idle)));
+                .status(format!("{set}: nothing to do{}", next(&[report])));
         }
-        false => {
-            for report in idle {
-                let set = &report.set;
-                ctx.out
-                    .status(format!("{set}: nothing to do{}", next(&[report])));
-            }
-        }
+    } else if !idle.is_empty() {
+        let sets = count(idle.len(), "set");
+        ctx.out
+            .status(format!("nothing to do in {sets}{}", next(&idle)));
     }
     Ok(())
 }

@@ -84,9 +84,10 @@ impl<'a> Servers<'a> {
         Ok(Some(Server {
             found: find(&remote, &name),
             moves_kids: options.move_signature_kid,
-            ed25519: match options.ed25519_as_eddsa {
-                true => Ed25519::AsEdDsa,
-                false => Ed25519::AsItIs,
+            ed25519: if options.ed25519_as_eddsa {
+                Ed25519::AsEdDsa
+            } else {
+                Ed25519::AsItIs
             },
             remote,
             name,
@@ -142,9 +143,10 @@ impl Server {
 
     /// The kids that its settings name, each with the one that they are to name instead.
     fn kids(&self, ctx: &Context, found: &Found, local: &KeySet) -> Vec<(String, String)> {
-        match self.moves_kids {
-            true => successors(local, &found.named, ctx.now, &ctx.checks),
-            false => Vec::new(),
+        if self.moves_kids {
+            successors(local, &found.named, ctx.now, &ctx.checks)
+        } else {
+            Vec::new()
         }
     }
 
@@ -195,9 +197,10 @@ impl Server {
             source: Source::Keystore(name.as_str(), local),
         };
         let keyless = Keyless::Refuse("create a key that signs, or run `jwks push --force`");
-        match plan.changes() {
-            true => change.check(ctx, keyless),
-            false => change.check_own(ctx, keyless),
+        if plan.changes() {
+            change.check(ctx, keyless)
+        } else {
+            change.check_own(ctx, keyless)
         }
     }
 

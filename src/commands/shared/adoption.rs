@@ -29,9 +29,10 @@ impl AdoptionArgs {
 
     /// Returns whether to take the private parts that a publisher sends.
     pub fn private_parts(&self) -> PrivateParts {
-        match self.private {
-            true => PrivateParts::Take,
-            false => PrivateParts::LeaveOut,
+        if self.private {
+            PrivateParts::Take
+        } else {
+            PrivateParts::LeaveOut
         }
     }
 }
@@ -121,12 +122,11 @@ impl Consent {
 
     /// Asks the user to confirm the changes, if there are any.
     pub fn ask(&self, ctx: &Context, set: &str) -> Result<()> {
-        match self.parts.is_empty() {
-            true => Ok(()),
-            false => {
-                let what = format!("set {set} {}", self.parts.join("; "));
-                ctx.prompt.confirm(&ctx.out, &what)
-            }
+        if self.parts.is_empty() {
+            Ok(())
+        } else {
+            let what = format!("set {set} {}", self.parts.join("; "));
+            ctx.prompt.confirm(&ctx.out, &what)
         }
     }
 }

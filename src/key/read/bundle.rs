@@ -77,21 +77,21 @@ impl Bundle {
             }
             Err(error) => return Err(error.about(name)),
         }
-        match self.keys.len() + self.unusable_keys <= KEYS {
-            true => Ok(()),
-            false => {
-                let message = format!("it has more than {KEYS} keys");
-                Err(Error::invalid(message).hint("split it into several files"))
-            }
+        if self.keys.len() + self.unusable_keys <= KEYS {
+            Ok(())
+        } else {
+            let message = format!("it has more than {KEYS} keys");
+            Err(Error::invalid(message).hint("split it into several files"))
         }
     }
 
     /// Returns the contents if anything in them can be used; `nothing` describes a document that
     /// has no part at all.
     pub fn or_nothing(self, nothing: &str) -> Result<Self> {
-        match self.is_empty() {
-            true => Err(nothing_usable(nothing, self.left_out)),
-            false => Ok(self),
+        if self.is_empty() {
+            Err(nothing_usable(nothing, self.left_out))
+        } else {
+            Ok(self)
         }
     }
 
@@ -104,9 +104,10 @@ impl Bundle {
         aliases: Vec<String>,
     ) -> Result<Self> {
         if self.keys.is_empty() && named.is_empty() {
-            return match self.left_out.is_empty() {
-                true => Err(unknown(alias, aliases)),
-                false => self.or_nothing("nothing in the keystore can be used"),
+            return if self.left_out.is_empty() {
+                Err(unknown(alias, aliases))
+            } else {
+                self.or_nothing("nothing in the keystore can be used")
             };
         }
         if self.keys.is_empty() {
@@ -149,9 +150,10 @@ fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
     aliases.sort();
     aliases.dedup();
     let aliases: Vec<_> = aliases.iter().map(|alias| format!("{alias:?}")).collect();
-    let hint = match aliases.is_empty() {
-        true => "none of its keys has an alias; leave --alias out to take them all".into(),
-        false => format!("its aliases: {}", aliases.join(", ")),
+    let hint = if aliases.is_empty() {
+        "none of its keys has an alias; leave --alias out to take them all".into()
+    } else {
+        format!("its aliases: {}", aliases.join(", "))
     };
     Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
 }

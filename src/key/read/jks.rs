@@ -92,9 +92,10 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
             let certificate = match (is_x509, Certificate::parse(octets.sized()?)) {
                 (true, Some(certificate)) => certificate,
                 (is_x509, _) if is_wanted => {
-                    let error = Error::invalid(match is_x509 {
-                        true => "a certificate that does not parse",
-                        false => "a certificate that is not X.509",
+                    let error = Error::invalid(if is_x509 {
+                        "a certificate that does not parse"
+                    } else {
+                        "a certificate that is not X.509"
                     });
                     contents.take(&place, Part::Other, Err(error))?;
                     continue;

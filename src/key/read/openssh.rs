@@ -96,12 +96,13 @@ pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<
 /// The key, whose public part must be the one that stands beside it.
 fn same(members: Members<'static>, beside: &KeyData) -> Result<Members<'static>> {
     let public = public(beside)?;
-    match ["x", "y"]
+    if ["x", "y"]
         .iter()
         .all(|name| members.raw(name) == public.raw(name))
     {
-        true => Ok(members),
-        false => Err(mismatch()),
+        Ok(members)
+    } else {
+        Err(mismatch())
     }
 }
 

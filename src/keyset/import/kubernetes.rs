@@ -124,9 +124,10 @@ fn collect(mut document: Value, items: &mut Vec<Item>) -> Result<()> {
     };
     let manifest: Manifest = serde_json::from_value(document)
         .map_err(|error| Error::invalid("not a Kubernetes manifest").cause(error))?;
-    let (encoded, plain) = match is_secret {
-        true => (manifest.data, manifest.string_data),
-        false => (manifest.binary_data, manifest.data),
+    let (encoded, plain) = if is_secret {
+        (manifest.data, manifest.string_data)
+    } else {
+        (manifest.binary_data, manifest.data)
     };
     for (name, value) in encoded.into_iter().flatten() {
         items.push((name, text_of(value).and_then(decode)));

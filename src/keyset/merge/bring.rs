@@ -285,11 +285,12 @@ fn named_by_thumbprint(key: &Key) -> Result<Key<'static>> {
     match thumbprint(&members).filter(|_| !symmetric) {
         Some(thumbprint) => {
             let renamed = Key::from(members.clone().with_kid(&thumbprint));
-            match renamed == *key {
-                false => Ok(renamed),
-                true => Err(Error::refused(format!(
+            if renamed == *key {
+                Err(Error::refused(format!(
                     "another key has the kid {thumbprint:?}"
-                ))),
+                )))
+            } else {
+                Ok(renamed)
             }
         }
         None => Err(

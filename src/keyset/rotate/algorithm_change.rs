@@ -26,9 +26,10 @@ impl Planner<'_, '_> {
         let target = target.first().copied();
         let sources = self.sources(target, &others);
         if sources.is_empty() {
-            return match self.has_signer(target) {
-                true => Ok(BTreeSet::new()),
-                false => Err(self.nothing_to_move(alg, &others)),
+            return if self.has_signer(target) {
+                Ok(BTreeSet::new())
+            } else {
+                Err(self.nothing_to_move(alg, &others))
             };
         }
         let active = target.and_then(|target| self.lines.active(target));

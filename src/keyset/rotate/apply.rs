@@ -104,9 +104,10 @@ impl Plan {
         });
         for (key, planned) in new.into_iter().zip(&self.new) {
             set.keys.push(key.clone());
-            match planned.nbf.is_some_and(|nbf| nbf > now) {
-                true => changes.staged.push(key),
-                false => changes.activated.push(key),
+            if planned.nbf.is_some_and(|nbf| nbf > now) {
+                changes.staged.push(key)
+            } else {
+                changes.activated.push(key)
             }
         }
         Ok(changes)

@@ -154,11 +154,12 @@ impl<'s> Lines<'s> {
             }
         }
         if !self.states.iter().any(Option::is_some) {
-            return Err(match self.headers.is_empty() {
-                true => Error::refused("there is no key to be followed by another")
-                    .hint("make the first one: jwks create SET"),
-                false => Error::refused("no key has a private part that is without fault")
-                    .hint("who holds the private keys rotates them; jwks check tells of faults"),
+            return Err(if self.headers.is_empty() {
+                Error::refused("there is no key to be followed by another")
+                    .hint("make the first one: jwks create SET")
+            } else {
+                Error::refused("no key has a private part that is without fault")
+                    .hint("who holds the private keys rotates them; jwks check tells of faults")
             });
         }
         Ok(())

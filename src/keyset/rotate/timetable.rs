@@ -53,13 +53,13 @@ impl Planner<'_, '_> {
         }
         let first = pending.first().map(|(nbf, _)| *nbf);
         let due = self.due(active, first);
-        let needed = match is_unlike || self.policy.force || due.is_overdue {
-            true => Some(self.soon()),
-            false => due
-                .times
+        let needed = if is_unlike || self.policy.force || due.is_overdue {
+            Some(self.soon())
+        } else {
+            due.times
                 .iter()
                 .filter_map(|due| self.beginning(*due))
-                .min(),
+                .min()
         };
         let latest = needed.or(due.times.iter().copied().min());
         let latest = latest.unwrap_or(i64::MAX);

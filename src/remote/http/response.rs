@@ -35,9 +35,10 @@ impl Answer {
 
     /// The answer of a call that was carried out; an error for any other.
     pub fn success(self) -> Result<Answer> {
-        match self.is_success() {
-            true => Ok(self),
-            false => Err(self.error()),
+        if self.is_success() {
+            Ok(self)
+        } else {
+            Err(self.error())
         }
     }
 

@@ -155,9 +155,10 @@ impl Hydra {
             None => request,
         };
         let answer = self.client.send(&request)?;
-        match answer.is_success() {
-            true => Ok(answer),
-            false => Err(self.error(&answer)),
+        if answer.is_success() {
+            Ok(answer)
+        } else {
+            Err(self.error(&answer))
         }
     }
 
@@ -278,10 +279,12 @@ impl Server for Hydra {
     fn get(&self, set: &str, _: Form) -> Result<Option<KeySet<'static>>> {
         check_set(set)?;
         let answer = self.client.send(&self.request(Method::GET, &[set]))?;
-        match answer.is_success() {
-            true => answer.key_set().map(|keys| Some(self.joined(set, keys))),
-            false if is_missing(&answer) => Ok(None),
-            false => Err(self.error(&answer)),
+        if answer.is_success() {
+            answer.key_set().map(|keys| Some(self.joined(set, keys)))
+        } else if is_missing(&answer) {
+            Ok(None)
+        } else {
+            Err(self.error(&answer))
         }
     }
 

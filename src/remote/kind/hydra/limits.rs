@@ -48,11 +48,12 @@ pub fn fits_in_path(kid: &str) -> bool {
 pub fn check_set(set: &str) -> Result<()> {
     let is_id = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
     let is_dots = set.chars().all(|c| c == '.');
-    match set.len() <= LONGEST_ID && !is_dots && set.chars().all(is_id) {
-        true => Ok(()),
-        false => Err(
+    if set.len() <= LONGEST_ID && !is_dots && set.chars().all(is_id) {
+        Ok(())
+    } else {
+        Err(
             Error::usage(format!("invalid name for a set of Hydra: {set:?}"))
                 .hint("use letters, digits, \".\", \"_\", \":\" and \"-\", at most 255"),
-        ),
+        )
     }
 }

@@ -12,12 +12,13 @@ const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
 pub fn self_hosted(location: &Location, kind: &Kind) -> Result<Url> {
     let url = address(location, kind)?;
     let path = url.path().trim_end_matches('/');
-    match ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
-        false => Ok(url),
-        true => Err(Error::usage(format!(
+    if ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
+        Err(Error::usage(format!(
             "the address of a {} remote must not end with {path}",
             kind.name
-        ))),
+        )))
+    } else {
+        Ok(url)
     }
 }
 

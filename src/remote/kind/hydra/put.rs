@@ -18,18 +18,20 @@ use ureq::http::Method;
 impl Hydra {
     /// Returns the entries as which a key is stored.
     pub(super) fn entries(&self, key: &Key, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
-        let members = match has_certificate_members(key) {
-            true => self.members(),
-            false => MEMBERS,
+        let members = if has_certificate_members(key) {
+            self.members()
+        } else {
+            MEMBERS
         };
         let rules = ServerRules {
             members: Some(members),
             ..COMMON.rules
         };
         let form = rules.form(&key.members().unwrap_or_default());
-        match self.in_halves() {
-            true => split(form, bare_kids),
-            false => vec![Key::from(form)],
+        if self.in_halves() {
+            split(form, bare_kids)
+        } else {
+            vec![Key::from(form)]
         }
     }
 
