@@ -54,7 +54,7 @@ fn the_private_half_stays_in_any_order_of_blocks() {
             "--alg ML-DSA-44" => "priv",
             _ => "d",
         };
-        let orders: &[&str] = if has_certificate {
+        let orders: &[&str] = if *has_certificate {
             &[
                 "public.pem private.pem",
                 "private.pem public.pem",
