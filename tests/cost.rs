@@ -5,15 +5,16 @@
 use jwks::key::check::Budget;
 use jwks::key::step_counter;
 use jwks::key::summary::Header;
-use jwks::keyset::adopt::{Foreign, Terms};
+use jwks::keyset::adopt::Foreign;
 use jwks::keyset::import::{self, Options};
 use jwks::keyset::lifecycle;
-use jwks::keyset::merge::OnConflict;
 use jwks::keyset::public_header;
 use jwks::keyset::push::{self, Prune};
 use jwks::keyset::rotate::{self, Schedule, ServerState};
 use jwks::keyset::select::Filter;
 use jwks::keyset::server_rules::{ServerRules, Signing};
+use jwks::keyset::terms::OnConflict;
+use jwks::keyset::terms::Terms;
 use jwks::keyset::{KeySet, changes, check, timeline};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -8,11 +8,12 @@ use jwks::key::members::Members;
 use jwks::key::public::{Dates, is_key_pair, public_form};
 use jwks::key::summary::Header;
 use jwks::keyset::KeySet;
-use jwks::keyset::adopt::{Foreign, Origin, PrivateParts, Terms};
+use jwks::keyset::adopt::{Foreign, PrivateParts};
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::Merged;
 use jwks::keyset::push::{self, Plan, Policy, Private, Prune};
 use jwks::keyset::server_rules::{ServerRules, Signing};
+use jwks::keyset::terms::{Origin, Terms};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 

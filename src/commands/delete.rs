@@ -9,8 +9,8 @@ use crate::key::Key;
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::merge::KeyName;
 use crate::keyset::succession::{Succession, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
@@ -204,7 +204,7 @@ fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> Stri
     let key = |i: &usize| {
         let key = &set.keys[*i];
         let name = KeyName::of(key);
-        let name = name.handle().unwrap_or("(without kid)");
+        let name = name.shown();
         let header = Header::of(key);
         let alg = header
             .alg

@@ -4,7 +4,7 @@ use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::server::set_name;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{self, Item, KeyChange, Plan, Policy, Prune};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
@@ -93,11 +93,11 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
             .any(|gone| gone.thumbprint == key.thumbprint)
     };
     for (key, why) in plan.left_out.iter().filter(|(key, _)| !is_shown(key)) {
-        let key = key.handle().unwrap_or("(without kid)");
+        let key = key.shown();
         ctx.out.status(format!("not compared: {key}, {why}"));
     }
     for (key, why) in &plan.refused {
-        let key = key.handle().unwrap_or("(without kid)");
+        let key = key.shown();
         ctx.out.warn(format!("not compared: {key}: {why}"));
     }
     if held.keys.is_empty() {
@@ -133,7 +133,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
 }
 
 fn report(name: &SetName, remote: &str, there: &str, plan: &Plan) -> Report {
-    let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
+    let handle = |name: &KeyName| name.shown().to_owned();
     let added = plan
         .items
         .iter()

@@ -11,9 +11,12 @@ use crate::key::Key;
 use crate::key::check::Severity;
 use crate::key::public::{Dates, has_private_member, holds_secret};
 use crate::keyset::KeySet;
-use crate::keyset::adopt::{Foreign, Terms};
+use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
-use crate::keyset::merge::{KeyName, Merged, OnConflict};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
+use crate::keyset::terms::OnConflict;
+use crate::keyset::terms::Terms;
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use crate::remote::Remote;
@@ -281,7 +284,7 @@ fn report_of(
     });
     let removed = lost.iter().map(|key| {
         let name = KeyName::of(key);
-        name.handle().unwrap_or("(without kid)").to_owned()
+        name.shown().to_owned()
     });
     Report {
         set: name.to_string(),

@@ -8,7 +8,7 @@ use crate::commands::shared::server::{for_each_set, set_name, until_written};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{self, Ed25519, KeyChange, Plan, Policy, Private, Prune};
 use crate::keystore::SetName;
 use crate::remote::Remote;
@@ -260,7 +260,7 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
 
 fn show_left_out(ctx: &Context, plan: &Plan) {
     for (key, why) in &plan.left_out {
-        let key = key.handle().unwrap_or("(without kid)");
+        let key = key.shown();
         ctx.out.status(format!("  {key}: not sent, {why}"));
     }
 }

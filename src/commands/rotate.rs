@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::key::members::Members;
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::rotate::{self, Plan, Policy, Rotated, Template};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, Schedules, SetName, Stored};

@@ -5,7 +5,7 @@ use crate::key::members::same_value;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use std::collections::BTreeSet;
 
 /// The keys in which two sets differ, by name.

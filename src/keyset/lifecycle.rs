@@ -7,7 +7,7 @@ use crate::key::public::is_private;
 use crate::key::step_counter;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,81 +1,19 @@
 //! Bringing keys into a set: what is there already is updated, and what conflicts is decided.
 
-mod bring;
 mod existing;
+mod merger;
+mod update;
 
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::key_type::KeyType;
 use crate::key::public::holds_secret;
-use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::{Origin, Terms};
 use crate::keyset::index::{Apart, Entry, pair};
-pub(super) use bring::Merge;
+use crate::keyset::key_name::KeyName;
+use crate::keyset::terms::{OnConflict, Origin, Terms};
+pub(super) use merger::Merger;
 use std::collections::HashMap;
-
-/// What happens to a key whose kid another key of the set has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum OnConflict {
-    /// Change nothing
-    #[default]
-    Fail,
-    /// Keep the set's key
-    Skip,
-    /// Take the new key in its place
-    Replace,
-    /// Give the new key its thumbprint as kid
-    Rekey,
-}
-
-/// How a key is named in a report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyName {
-    /// Its kid, where it has one.
-    pub kid: Option<String>,
-    /// Its RFC 7638 thumbprint, where it has one.
-    pub thumbprint: Option<String>,
-    /// Whether it is a shared secret.
-    pub is_symmetric: bool,
-}
-
-impl KeyName {
-    /// The name of a key.
-    pub fn of(key: &Key) -> KeyName {
-        let members = key.members().unwrap_or_default();
-        let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
-        KeyName {
-            kid: members.string("kid").map(|kid| kid.into_owned()),
-            thumbprint: thumbprint(&members),
-            is_symmetric: key_type.is_some_and(KeyType::is_symmetric),
-        }
-    }
-
-    /// The thumbprint, where it may be written down: that of a secret which people made up would
-    /// help to guess it (RFC 7638 section 7).
-    pub fn public_thumbprint(&self) -> Option<&str> {
-        self.thumbprint.as_deref().filter(|_| !self.is_symmetric)
-    }
-
-    /// The kid, or else the [public thumbprint](KeyName::public_thumbprint), by which messages name the
-    /// key.
-    pub fn handle(&self) -> Option<&str> {
-        let kid = self.kid.as_deref().filter(|kid| !kid.is_empty());
-        kid.or(self.public_thumbprint())
-    }
-}
-
-impl From<&Key<'_>> for KeyName {
-    fn from(key: &Key) -> Self {
-        KeyName::of(key)
-    }
-}
-
-impl From<&KeyName> for KeyName {
-    fn from(name: &KeyName) -> Self {
-        name.clone()
-    }
-}
 
 /// A line of the set in which another key signs after a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,9 +57,9 @@ impl KeySet<'_> {
             on_conflict,
             ..Terms::default()
         };
-        let mut merge = Merge::into_set(self, &terms);
-        merge.bring_in_all(keys, Origin::Own)?;
-        let Merge { keys, merged, .. } = merge;
+        let mut merger = Merger::into_set(self, &terms);
+        merger.merge_document(keys, Origin::Own)?;
+        let Merger { keys, merged, .. } = merger;
         self.keys = keys;
         Ok(merged)
     }

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod import;
 pub mod index;
 pub mod issuer;
+pub mod key_name;
 pub mod key_pairs;
 pub mod lifecycle;
 pub mod merge;
@@ -23,6 +24,7 @@ pub mod rotate;
 pub mod select;
 pub mod server_rules;
 pub mod succession;
+pub mod terms;
 pub mod timeline;
 
 use crate::error::{Error, Result};

@@ -5,8 +5,8 @@ use crate::key::Key;
 use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::merge::KeyName;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The shortest beginning of a kid that stands for it, in characters.

@@ -7,8 +7,8 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Entry;
 use crate::keyset::issuer::Issuer;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::merge::KeyName;
 use std::collections::{HashMap, HashSet};
 
 /// How a kind of server keeps keys.

@@ -3,8 +3,8 @@
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State, can_sign};
-use crate::keyset::merge::KeyName;
 use std::collections::HashMap;
 
 /// The effect on signing if some keys are removed from a set.

@@ -16,7 +16,7 @@ use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::server_rules::ServerRules;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, Index, pair};
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::server_rules::ServerRules;
 use crate::remote::Remote;
 use crate::remote::http::Event;

@@ -3,7 +3,8 @@
 use crate::context::Context;
 use crate::key::Key;
 use crate::keyset::changes::Changes;
-use crate::keyset::merge::{KeyName, Merged};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
 use crate::keystore::log::{Change, Verb};
 use crate::remote::is_address;
 use crate::report::names::SetLabel;

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::key::Key;
 use crate::key::public::holds_secret;
 use crate::key::read::join::Note;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keystore::SetName;
 use crate::output::Output;
 use serde::Serialize;
@@ -82,7 +82,7 @@ pub fn list_names<S: AsRef<str>>(names: &[S]) -> String {
 pub fn loss_in_words(lost: &[Key]) -> String {
     let handle = |key: &Key| {
         let name = KeyName::of(key);
-        name.handle().unwrap_or("(without kid)").to_owned()
+        name.shown().to_owned()
     };
     let names: Vec<_> = lost.iter().map(handle).collect();
     let private = lost.iter().filter(|key| holds_secret(key)).count();

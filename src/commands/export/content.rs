@@ -10,7 +10,7 @@ use crate::key::members::Members;
 use crate::key::public::{Dates, holds_secret, public_form};
 use crate::key::write::{self, Document, openssh};
 use crate::keyset::KeySet;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
 use crate::report::names::note_left_out;

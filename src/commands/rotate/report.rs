@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::line_name;
-use crate::keyset::merge::KeyName;
 use crate::keyset::rotate::{Plan, Policy, Rotated};
 use crate::keystore::SetName;
 use crate::report::names::count;
@@ -228,9 +228,7 @@ impl Step {
 /// Whether a key is one that the rotation was to take out, or that an earlier one was.
 pub(super) fn is_compromised(key: &Key, policy: &Policy) -> bool {
     let name = KeyName::of(key);
-    let is_it =
-        |kid: &String| Some(kid) == name.kid.as_ref() || Some(kid) == name.thumbprint.as_ref();
-    policy.compromised.iter().any(is_it)
+    policy.compromised.iter().any(|named| name.is(named))
 }
 
 /// Prints the document, or a line where there was nothing to do.
@@ -272,7 +270,7 @@ fn date(seconds: Option<i64>) -> String {
 
 fn handle(key: &Key) -> String {
     let name = KeyName::of(key);
-    name.handle().unwrap_or("(without kid)").to_owned()
+    name.shown().to_owned()
 }
 
 /// The kid with the algorithm, or what stands for it.

@@ -12,7 +12,7 @@ use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{Ed25519, KeyChange, Plan, Policy, Private, Prune, plan, successors};
 use crate::keyset::rotate::ServerState;
 use crate::keystore::SetName;

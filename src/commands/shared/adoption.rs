@@ -3,8 +3,10 @@
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
-use crate::keyset::adopt::{Foreign, PrivateParts, check_takable};
-use crate::keyset::merge::{KeyName, Merged};
+use crate::keyset::adopt::{Foreign, PrivateParts};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
+use crate::keyset::terms::check_takable;
 use crate::report::names::{list_names, loss_in_words};
 use clap::Args;
 use serde::Serialize;
@@ -132,7 +134,7 @@ impl Consent {
 }
 
 fn handle(name: &KeyName) -> String {
-    name.handle().unwrap_or("(without kid)").to_owned()
+    name.shown().to_owned()
 }
 
 fn names(keys: &[KeyName]) -> String {

@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{Item, KeyChange, Plan};
 use crate::keystore::SetName;
 use crate::keystore::log::Verb;
@@ -101,7 +101,7 @@ impl Report {
 impl Refused {
     fn of((name, why): &(KeyName, String)) -> Refused {
         Refused {
-            kid: name.handle().unwrap_or("(without kid)").to_owned(),
+            kid: name.shown().to_owned(),
             reason: why.clone(),
         }
     }
@@ -148,13 +148,13 @@ pub fn record(ctx: &Context, whose: SetLabel, plan: &Plan) {
 
 /// The kids, or thumbprints, of keys.
 pub fn handles(names: &[KeyName]) -> Vec<String> {
-    let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
+    let handle = |name: &KeyName| name.shown().to_owned();
     names.iter().map(handle).collect()
 }
 
 /// What happens to a key on the server, in words.
 pub fn line(item: &Item) -> String {
-    let kid = item.name.handle().unwrap_or("(without kid)");
+    let kid = item.name.shown();
     let part = match (item.private, item.was_private) {
         (true, false) => "with its PRIVATE part",
         (true, true) => "private, as it is there",

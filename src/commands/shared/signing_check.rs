@@ -8,7 +8,7 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::issuer::{Issuer, Unfit, WithoutKey};
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::push::counterpart;
 use crate::remote::Remote;
 use crate::report::names::{list_names, shell_word};

@@ -6,8 +6,8 @@ use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::public::{Dates, Unpublishable, has_private_member, public_form};
 use crate::key::summary::Header;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::State;
-use crate::keyset::merge::KeyName;
 use crate::keyset::push::{Ed25519, Policy, Private};
 use crate::keyset::server_rules::ServerRules;
 
@@ -29,10 +29,7 @@ pub fn wanted(
     budget: &Budget,
 ) -> Selection {
     let name = KeyName::of(key);
-    let is_named = |wanted: &String| {
-        Some(wanted) == name.kid.as_ref() || Some(wanted) == name.thumbprint.as_ref()
-    };
-    if !policy.only.is_empty() && !policy.only.iter().any(is_named) {
+    if !policy.only.is_empty() && !policy.only.iter().any(|only| name.is(only)) {
         return Selection::NotNamed;
     }
     if state == Some(State::Expired) {

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::Origin;
 use crate::keyset::server_rules::ServerRules;
+use crate::keyset::terms::Origin;
 use crate::remote::http::{Client, Request, Retries, Traffic};
 use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
 use crate::remote::location::parse_address;

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
-use crate::keyset::adopt::Origin;
 use crate::keyset::server_rules::ServerRules;
+use crate::keyset::terms::Origin;
 use crate::remote::http::{Client, Request, Retries, Traffic, show};
 use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
 use crate::remote::location::{Location, parse_address, parse_setting};

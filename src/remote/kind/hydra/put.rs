@@ -5,7 +5,7 @@ use crate::key::Key;
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::identity;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::server_rules::ServerRules;
 use crate::remote::kind::Server as _;
 use crate::remote::kind::hydra::key_pairs::{bare_kids, split};

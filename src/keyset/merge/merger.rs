@@ -8,10 +8,12 @@ use crate::key::key_type::KeyType;
 use crate::key::public::has_private_member;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::{Origin, Terms, cross};
 use crate::keyset::index::{Apart, Entry, identity, pair};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
 use crate::keyset::merge::existing::ExistingKeys;
-use crate::keyset::merge::{KeyName, Merged, OnConflict};
+use crate::keyset::merge::update::update;
+use crate::keyset::terms::{OnConflict, Origin, Terms};
 use std::collections::{HashMap, HashSet};
 
 /// A merge of keys into a set.
@@ -21,7 +23,7 @@ use std::collections::{HashMap, HashSet};
 /// entry is lost. It is a conflict if a new key has the kid of another key of the set, or has the
 /// thumbprint of one as its kid. Two new keys can share a kid, because only their owner can correct
 /// that.
-pub struct Merge<'a, 't> {
+pub struct Merger<'a, 't> {
     pub keys: Vec<Key<'a>>,
     pub merged: Merged,
     terms: &'t Terms<'t>,
@@ -36,7 +38,7 @@ pub struct Merge<'a, 't> {
     budget: Budget,
 }
 
-impl<'a, 't> Merge<'a, 't> {
+impl<'a, 't> Merger<'a, 't> {
     /// Starts a merge. The set itself is not changed; the caller takes the keys from here.
     pub fn into_set(set: &KeySet<'a>, terms: &'t Terms<'t>) -> Self {
         let mut kids: HashMap<String, Vec<(String, usize)>> = HashMap::new();
@@ -52,7 +54,7 @@ impl<'a, 't> Merge<'a, 't> {
             }
             identities.entry(entry.identity).or_insert(position);
         }
-        Merge {
+        Merger {
             keys: set.keys.clone(),
             merged: Merged::default(),
             terms,
@@ -64,7 +66,7 @@ impl<'a, 't> Merge<'a, 't> {
     }
 
     /// Merges the keys of one document, in their order.
-    pub fn bring_in_all(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
+    pub fn merge_document(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
         let ours: Vec<_> = self.keys.iter().map(Entry::of).collect();
         let mut there = ExistingKeys::of(&self.keys, &ours);
         let theirs: Vec<_> = keys.iter().map(|key| there.entry_of(key)).collect();
@@ -83,7 +85,7 @@ impl<'a, 't> Merge<'a, 't> {
             }
             let is_bare = entry.kid.as_ref().is_none_or(|kid| *kid == entry.identity);
             let certificate = (origin == Origin::Document && is_bare).then(|| key.clone());
-            if let Some(position) = self.bring_in(key, &entry, same, &there, origin)? {
+            if let Some(position) = self.merge_key(key, &entry, same, &there, origin)? {
                 there.add(&entry, position);
                 certificates.extend(certificate.map(|key| (key, position)));
             }
@@ -119,7 +121,7 @@ impl<'a, 't> Merge<'a, 't> {
     }
 
     /// Merges one key, and returns its position; `None` if it was skipped.
-    fn bring_in(
+    fn merge_key(
         &mut self,
         mut key: Key<'static>,
         entry: &Entry,
@@ -147,7 +149,7 @@ impl<'a, 't> Merge<'a, 't> {
             }
         }
         if let Some(rival) = rivals.first().copied() {
-            return self.decide(key, &rivals, rival, there, origin);
+            return self.resolve_conflict(key, &rivals, rival, there, origin);
         }
         let Some(position) = same else {
             return Ok(Some(self.add(key, entry, there, origin)));
@@ -155,15 +157,15 @@ impl<'a, 't> Merge<'a, 't> {
         if contradicts(&self.keys[position], &key) {
             return Err(contradiction(&self.keys[position]));
         }
-        let crossing = cross(&self.keys[position], &key, origin, self.terms, &self.budget);
-        if !crossing.kept.is_empty() {
+        let update = update(&self.keys[position], &key, origin, self.terms, &self.budget);
+        if !update.kept.is_empty() {
             let name = KeyName::of(&self.keys[position]);
-            self.merged.differing.push((name, crossing.kept));
+            self.merged.differing.push((name, update.kept));
         }
-        match crossing.key {
+        match update.key {
             Some(new) => {
                 self.merged.updated.push(KeyName::of(&new));
-                if crossing.brings_private && origin.is_server() {
+                if update.brings_private && origin.is_server() {
                     self.merged.private.push(KeyName::of(&new));
                 }
                 self.keys[position] = new;
@@ -194,7 +196,7 @@ impl<'a, 't> Merge<'a, 't> {
     }
 
     /// Resolves a conflict between a new key and keys of the set.
-    fn decide(
+    fn resolve_conflict(
         &mut self,
         key: Key<'static>,
         rivals: &[usize],
@@ -222,7 +224,7 @@ impl<'a, 't> Merge<'a, 't> {
                 let key = named_by_thumbprint(&key)?;
                 let entry = Entry::of(&key);
                 let same = there.entries.get(&entry).copied();
-                self.bring_in(key, &entry, same, there, origin)
+                self.merge_key(key, &entry, same, there, origin)
             }
             OnConflict::Fail | OnConflict::Replace
                 if identity(&key) == identity(&self.keys[rival]) =>
@@ -261,7 +263,7 @@ impl<'a, 't> Merge<'a, 't> {
     /// Keeps a key of the set unchanged, and records the members that differ on the server.
     fn keep(&mut self, position: usize, key: &Key, origin: Origin) {
         let own = &self.keys[position];
-        let kept = cross(own, key, origin, &Terms::default(), &self.budget).kept;
+        let kept = update(own, key, origin, &Terms::default(), &self.budget).kept;
         self.merged.unchanged.push(KeyName::of(own));
         if !kept.is_empty() {
             self.merged.differing.push((KeyName::of(own), kept));
