@@ -5,7 +5,7 @@ mod escape;
 
 pub use escape::escape;
 
-use crate::error::{Error, Kind, Reason, Result};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Row, Table};
 use escape::{escape_json, escape_message};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -275,7 +275,7 @@ impl Output {
                 .filter(|line| !line.is_empty())
                 .collect();
             let object = json!({"error": {
-                "kind": Kind::Usage.name(), "message": message, "hint": more.join("; "),
+                "kind": ErrorKind::Usage.name(), "message": message, "hint": more.join("; "),
             }});
             return self.stderr(&escape_json(&object.to_string()));
         }

@@ -11,7 +11,7 @@ use jwks::keyset::KeySet;
 use jwks::keyset::adopt::{Foreign, PrivateParts};
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::Merged;
-use jwks::keyset::push::{self, Plan, Policy, Private, Prune};
+use jwks::keyset::push::{self, Policy, Private, Prune, PushPlan};
 use jwks::keyset::server_rules::{ServerRules, Signing};
 use jwks::keyset::terms::{Origin, Terms};
 use proptest::prelude::*;
@@ -91,7 +91,7 @@ fn has_private(set: &KeySet, wanted: &str) -> bool {
 }
 
 /// What the server holds after a push.
-fn stored(plan: &Plan) -> KeySet<'static> {
+fn stored(plan: &PushPlan) -> KeySet<'static> {
     let form = |key: &Key| Key::from(SERVER.form(&key.members().expect("an object")));
     KeySet::from(plan.set.keys.iter().map(form).collect::<Vec<_>>())
 }

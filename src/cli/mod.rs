@@ -9,7 +9,7 @@ use crate::commands::{
     remote, rotate, set, thumbprint,
 };
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::key::check::Budget;
 use crate::keystore::Keystore;
 use crate::output::Output;
@@ -253,10 +253,10 @@ fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
     let out = Output::new(json, false, false, Some(false));
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
         let _ = error.print();
-        return Kind::Usage.exit_code();
+        return crate::error::ErrorKind::Usage.exit_code();
     }
     out.usage_error(&error.render().to_string());
-    Kind::Usage.exit_code()
+    crate::error::ErrorKind::Usage.exit_code()
 }
 
 /// What the command is given, from the global flags.

@@ -4,7 +4,7 @@ mod remote;
 
 use crate::args::connection::RemoteArgs;
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::key::public::holds_secret;
 use crate::key::summary::Header;
@@ -86,7 +86,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         ctx.load(&name)
     };
     let document = match read {
-        Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
+        Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
             return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
         }
         document => document?,
@@ -170,7 +170,7 @@ fn chosen(
     for found in set.find_each(kids) {
         match found {
             Ok(found) => positions.extend(found),
-            Err(error) if args.if_exists && error.kind() == Kind::NotFound => {}
+            Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error.about(format!("set {name}"))),
         }
     }

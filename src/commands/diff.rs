@@ -5,7 +5,7 @@ use crate::commands::shared::server::set_name;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::key_name::KeyName;
-use crate::keyset::push::{self, Item, KeyChange, Plan, Policy, Prune};
+use crate::keyset::push::{self, Item, KeyChange, Policy, Prune, PushPlan};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
 use crate::remote::kind::{Form, Operation};
@@ -132,7 +132,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     }
 }
 
-fn report(name: &SetName, remote: &str, there: &str, plan: &Plan) -> Report {
+fn report(name: &SetName, remote: &str, there: &str, plan: &PushPlan) -> Report {
     let handle = |name: &KeyName| name.shown().to_owned();
     let added = plan
         .items

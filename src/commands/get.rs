@@ -4,7 +4,7 @@ use crate::args::connection::RemoteArgs;
 use crate::args::filter::FilterArgs;
 use crate::commands::shared::server::{name_there, set_name};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::key::public::{Dates, holds_secret};
 use crate::keyset::KeySet;
@@ -105,7 +105,7 @@ fn print(
     if let Some(kid) = kid {
         let found = set.find(kid).map_err(|error| {
             let is_public_reading = args.remote.remote.is_some() && !args.private;
-            if is_public_reading && error.kind() == Kind::NotFound {
+            if is_public_reading && error.kind() == ErrorKind::NotFound {
                 about(error)
                     .hint("a symmetric key is there with --private only; jwks list shows the keys")
             } else {

@@ -12,13 +12,13 @@ use crate::key::members::Members;
 use crate::key::public::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::rotate::{self, Plan, Policy, Rotated, Template};
+use crate::keyset::rotate::{self, Policy, Rotated, RotationPlan, Template};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, Schedules, SetName, Stored};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count, list_names};
 use clap::Args;
-use report::Report;
+use report::RotationReport;
 use server::Servers;
 use std::collections::BTreeSet;
 
@@ -110,7 +110,7 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
     let servers = Servers::new(ctx, args);
     let (mut reports, mut failures) = (Vec::new(), Vec::new());
     for name in &names {
-        let mut report = Report::new(name, args.dry_run);
+        let mut report = RotationReport::new(name, args.dry_run);
         if let Err(error) = rotate_set(ctx, args, &schedules, &servers, name, &mut report) {
             report.fail(&error);
             failures.push((name, error));
@@ -133,7 +133,7 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
         }
         return Err(Error::of(kind, summary));
     }
-    if args.exit_code && reports.iter().any(Report::is_due) {
+    if args.exit_code && reports.iter().any(RotationReport::is_due) {
         Err(Error::differs("a rotation is due"))
     } else {
         Ok(())
@@ -215,7 +215,7 @@ fn rotate_set(
     schedules: &Schedules,
     servers: &Servers,
     name: &SetName,
-    report: &mut Report,
+    report: &mut RotationReport,
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
     // A given passphrase decrypts the set even if there is nothing to do, which shows that it is right.
@@ -256,7 +256,7 @@ fn rotate_set(
                 report
                     .pushed
                     .as_ref()
-                    .map_or(Ok(()), push_report::Report::complete)
+                    .map_or(Ok(()), push_report::PushReport::complete)
             }
             None => Ok(()),
         };
@@ -288,16 +288,16 @@ fn rotate_set(
     report
         .pushed
         .as_ref()
-        .map_or(Ok(()), push_report::Report::complete)
+        .map_or(Ok(()), push_report::PushReport::complete)
 }
 
 /// Carries a plan out in one change of the set, and tells of it.
 fn change(
     ctx: &Context,
     name: &SetName,
-    plan: &Plan,
+    plan: &RotationPlan,
     policy: &Policy,
-    report: &mut Report,
+    report: &mut RotationReport,
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
     // The keys are made before the lock is taken, so that nobody waits for them.
@@ -320,7 +320,7 @@ fn change(
     Ok(())
 }
 
-fn generate(ctx: &Context, plan: &Plan) -> Result<Vec<(Template, Members<'static>)>> {
+fn generate(ctx: &Context, plan: &RotationPlan) -> Result<Vec<(Template, Members<'static>)>> {
     let is_slow = plan.new.iter().any(|new| new.template.is_slow());
     let progress = is_slow.then(|| ctx.out.progress(plan.new.len() as u64, "generating keys"));
     let mut made = Vec::new();
@@ -351,7 +351,7 @@ fn record(ctx: &Context, name: &SetName, rotated: &Rotated, policy: &Policy) {
         .append();
 }
 
-fn warn_of_unsound(ctx: &Context, name: &SetName, set: &KeySet, plan: &Plan) {
+fn warn_of_unsound(ctx: &Context, name: &SetName, set: &KeySet, plan: &RotationPlan) {
     let keys = plan.unsound.iter().map(|i| &set.keys[*i]);
     for key in keys.map(KeyName::of) {
         let kid = key.handle().unwrap_or("a key without a kid");

@@ -114,7 +114,7 @@ pub struct Unmarked {
 
 /// A push that has not happened.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct PushPlan {
     /// The local keys that the server shall hold, in their order.
     pub items: Vec<Item>,
     /// The local keys that it shall not hold, and why.
@@ -140,7 +140,7 @@ pub struct Plan {
     pub set: KeySet<'static>,
 }
 
-impl Plan {
+impl PushPlan {
     /// Whether there is anything to send.
     pub fn changes(&self) -> bool {
         let is_changed = |item: &Item| item.change != KeyChange::Same;
@@ -155,7 +155,7 @@ pub fn plan(
     rules: &ServerRules,
     policy: Policy,
     budget: &Budget,
-) -> Result<Plan> {
+) -> Result<PushPlan> {
     let headers: Vec<_> = local.keys.iter().map(Header::of).collect();
     let good: Vec<OnceCell<bool>> = vec![OnceCell::new(); headers.len()];
     let is_good = |i: usize| {
@@ -169,7 +169,7 @@ pub fn plan(
         (rules.refuses)(&members).is_none()
     };
     let states = lifecycle::states_of(&headers, policy.now, |i| is_good(i) && is_taken(i));
-    let mut plan = Plan::default();
+    let mut plan = PushPlan::default();
     let mut claimed = HashSet::new();
     let counterparts = counterparts(local, remote, rules);
     for (position, key) in local.keys.iter().enumerate() {
@@ -281,7 +281,7 @@ fn with_members_there(key: Key<'static>, there: &Key) -> Key<'static> {
     Key::from(members)
 }
 
-impl Plan {
+impl PushPlan {
     fn add(
         &mut self,
         local: &Key,

@@ -137,7 +137,7 @@ pub struct NewKey {
 
 /// A rotation that has not happened. Positions are those of the set that it was planned for.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct RotationPlan {
     /// The keys to be made.
     pub new: Vec<NewKey>,
     begins: BTreeMap<usize, i64>,
@@ -171,7 +171,7 @@ impl NewKey {
     }
 }
 
-impl Plan {
+impl RotationPlan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.new.is_empty()
@@ -203,7 +203,7 @@ impl Plan {
 struct Planner<'p, 's> {
     lines: Lines<'s>,
     policy: &'p Policy<'p>,
-    plan: Plan,
+    plan: RotationPlan,
     /// The keys that sign on the server before the next push.
     signing_there: ServerSigners,
     /// When the schedule has something to do for a line next.
@@ -214,14 +214,14 @@ struct Planner<'p, 's> {
 ///
 /// It is an error where a named key or line is not there, where no key of the set has its private
 /// part, where it is not clear which line is to move, or where no new key can be like the old one.
-pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
+pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
     policy.schedule.check()?;
     let mut compromised = BTreeSet::new();
     for found in set.find_each(policy.compromised) {
         compromised.extend(found?);
     }
     let mut headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-    let mut plan = Plan::default();
+    let mut plan = RotationPlan::default();
     let signing_there = policy.there.map(|there| {
         server_state::allow_for(there, set, &mut headers, &compromised, policy, &mut plan)
     });

@@ -15,14 +15,14 @@ pub(super) const OWN_LIMIT: u64 = 512 << 20;
 #[derive(Debug)]
 pub enum Stored {
     /// A JWK Set.
-    Plain(Document),
+    Plain(SetDocument),
     /// An encrypted one.
     Encrypted(Encrypted),
 }
 
 /// The text of a set, which may hold private keys.
 #[derive(Debug)]
-pub struct Document {
+pub struct SetDocument {
     pub(super) text: Secret<String>,
     /// Whether it is no more than the public part of an encrypted set.
     is_public_part: bool,
@@ -49,7 +49,7 @@ impl Stored {
         })?;
         let text = Secret::new(text);
         if !is_encrypted(text.expose(), &path) {
-            return Ok(Stored::Plain(Document {
+            return Ok(Stored::Plain(SetDocument {
                 text,
                 is_public_part: false,
                 is_open,
@@ -74,7 +74,7 @@ impl Stored {
 
     /// What can be known without a passphrase: all of a plain set, the public part of an encrypted
     /// one. `None` where that does not say it.
-    pub fn known(self) -> Option<Document> {
+    pub fn known(self) -> Option<SetDocument> {
         match self {
             Stored::Plain(document) => Some(document),
             Stored::Encrypted(encrypted) => encrypted.public_part(),
@@ -93,7 +93,7 @@ fn is_encrypted(text: &str, path: &Path) -> bool {
     }
 }
 
-impl Document {
+impl SetDocument {
     /// The set, borrowing from the text.
     pub fn parse(&self) -> Result<KeySet<'_>> {
         if self.is_public_part {
@@ -112,11 +112,11 @@ impl Document {
 impl Encrypted {
     /// The public part of the set, from the protected header; `None` where that does not have it. It is
     /// not authenticated before the set is opened.
-    pub fn public_part(&self) -> Option<Document> {
+    pub fn public_part(&self) -> Option<SetDocument> {
         let header = self.envelope.header();
         let part = header.raw(PUBLIC_PART)?;
         public_header::parse(part)?;
-        Some(Document {
+        Some(SetDocument {
             text: Secret::new(part.to_owned()),
             is_public_part: true,
             is_open: self.is_open,
@@ -131,12 +131,16 @@ impl Encrypted {
 
     /// Decrypts the set. A wrong passphrase and a damaged file are one error, which nobody can tell
     /// apart.
-    pub fn open(&self, passphrase: &Secret<String>, derived: &mut DerivedKeys) -> Result<Document> {
+    pub fn open(
+        &self,
+        passphrase: &Secret<String>,
+        derived: &mut DerivedKeys,
+    ) -> Result<SetDocument> {
         let damaged = || jwe::not_opened().about(self.path.display());
         let opened = jwe::open(&self.envelope, passphrase, derived)
             .map_err(|error| error.about(self.path.display()))?;
         let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged())?;
-        let document = Document {
+        let document = SetDocument {
             text: Secret::new(text.to_owned()),
             is_public_part: false,
             is_open: self.is_open,

@@ -9,11 +9,11 @@ mod name;
 mod protect;
 mod schedules;
 
-pub use document::{Document, Encrypted, Stored};
+pub use document::{Encrypted, SetDocument, Stored};
 pub use name::SetName;
 pub use schedules::Schedules;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::ownership::{self, Fault};
@@ -129,7 +129,7 @@ impl Keystore {
     }
 
     /// Decrypts a set. No key is derived twice.
-    pub fn open(&self, encrypted: &Encrypted, passphrase: &Secret<String>) -> Result<Document> {
+    pub fn open(&self, encrypted: &Encrypted, passphrase: &Secret<String>) -> Result<SetDocument> {
         encrypted.open(passphrase, &mut self.derived.borrow_mut())
     }
 
@@ -179,7 +179,7 @@ impl Keystore {
             (None, protection) => (None, protection.map_or(0, |new| new.iterations)),
             _ => return Err(protected_meanwhile(name)),
         };
-        let before = document.as_ref().map(Document::parse).transpose()?;
+        let before = document.as_ref().map(SetDocument::parse).transpose()?;
         let mut after = before.clone().unwrap_or_default();
         let result = change(&mut after)?;
         if before.as_ref() != Some(&after) {
@@ -203,7 +203,7 @@ impl Keystore {
         let stored = self.load(name)?;
         let path = stored.path().to_owned();
         let known = stored.known();
-        confirm(known.as_ref().map(Document::parse).transpose()?.as_ref())?;
+        confirm(known.as_ref().map(SetDocument::parse).transpose()?.as_ref())?;
         // Another set that gets this name later must not inherit the schedule.
         let schedules = self.schedules_with(name, None)?;
         // Removing a link would leave the keys in the file behind it.
@@ -269,7 +269,7 @@ impl Keystore {
         Lock::take(&self.directory, self.lock_wait).inspect_err(|error| {
             // Remove a new keystore on a file system without locks, but not one that another process has
             // locked.
-            if created.is_empty() || error.kind() == Kind::Refused {
+            if created.is_empty() || error.kind() == ErrorKind::Refused {
                 return;
             }
             let _ = fs::remove_file(self.directory.join(lock::FILE));

@@ -1,7 +1,7 @@
 //! A set becomes encrypted, gets another passphrase, or becomes plain again.
 
 use crate::error::Result;
-use crate::keystore::{Document, Keystore, Protection, SetName, Stored, protected_meanwhile};
+use crate::keystore::{Keystore, Protection, SetDocument, SetName, Stored, protected_meanwhile};
 use crate::secret::Secret;
 
 impl Keystore {
@@ -14,7 +14,7 @@ impl Keystore {
         after: Option<&Protection>,
     ) -> Result<()> {
         let _lock = self.lock()?;
-        let document: Document = match (self.load(name)?, before) {
+        let document: SetDocument = match (self.load(name)?, before) {
             (Stored::Plain(document), None) => document,
             (Stored::Encrypted(encrypted), Some(passphrase)) => {
                 self.open(&encrypted, passphrase)?

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::remote::http::Trust;
 use crate::remote::kind::url::URL;
-use crate::remote::kind::{Auth, KINDS, Kind};
+use crate::remote::kind::{Auth, KINDS, ServerKind};
 use crate::remote::location::{Location, sounds_secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -51,7 +51,7 @@ pub struct Entry {
 
 impl Entry {
     /// The kind of server.
-    pub fn kind(&self) -> Result<&'static Kind> {
+    pub fn kind(&self) -> Result<&'static ServerKind> {
         let found = KINDS.iter().find(|kind| kind.name == self.kind);
         found.copied().ok_or_else(|| {
             let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();

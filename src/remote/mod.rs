@@ -21,7 +21,7 @@ use crate::keyset::server_rules::ServerRules;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
 use http::{Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
-use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
+use kind::{Auth, Form, Generate, Listed, Operation, Server, ServerKind};
 use location::{Location, parse_secret_address};
 use read_back::Difference;
 use token::Token;
@@ -31,7 +31,7 @@ pub struct Remote {
     /// The remote's name, or the address that stands for it.
     pub name: String,
     /// What kind of server it is.
-    pub kind: &'static Kind,
+    pub kind: &'static ServerKind,
     /// Where its token came from, in words; `None` where it has none.
     pub token_source: Option<String>,
     /// Its address, for people's eyes.
@@ -320,7 +320,12 @@ fn is_unanswered(written: &Result<()>) -> bool {
     error.is_some_and(|error| error.is_because(Reason::Unanswered))
 }
 
-fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -> Result<Client> {
+fn client(
+    entry: &Entry,
+    kind: &ServerKind,
+    token: Option<&Token>,
+    options: Options,
+) -> Result<Client> {
     let mut headers = Vec::new();
     for header in &entry.headers {
         let (name, value) = split_header(header)?;

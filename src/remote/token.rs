@@ -4,7 +4,7 @@ use crate::credential;
 use crate::error::{Error, Result};
 use crate::remote::entry::Entry;
 use crate::remote::http::{Event, Notify};
-use crate::remote::kind::Kind;
+use crate::remote::kind::ServerKind;
 use crate::secret::Secret;
 use std::path::Path;
 use zeroize::Zeroize as _;
@@ -22,7 +22,7 @@ pub struct Token {
 /// the token does not inherit the environment variables in `secrets`.
 pub fn find(
     entry: &Entry,
-    kind: &Kind,
+    kind: &ServerKind,
     secrets: &[String],
     notify: &Notify,
 ) -> Result<Option<Token>> {
@@ -56,7 +56,7 @@ pub fn typed(secret: Secret<String>) -> Result<Token> {
 }
 
 /// There is no token where one is needed.
-pub fn missing(entry: &Entry, kind: &Kind) -> Error {
+pub fn missing(entry: &Entry, kind: &ServerKind) -> Error {
     let variables = match kind.token_variables {
         [] => String::new(),
         variables => format!("set {}, or ", variables.join(" or ")),

@@ -6,7 +6,7 @@ use crate::commands::delete::{
 use crate::commands::shared::server::{name_there, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
-use crate::error::{Kind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::keyset::succession::succession;
@@ -26,7 +26,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let name = &set_name(server, Some(&args.set), None)?;
     let whose = SetLabel::remote(name, &server.name);
     let set = match server.load(name, Form::Private) {
-        Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
+        Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
             return report(ctx, whose, Vec::new(), &[], false);
         }
         set => set?,

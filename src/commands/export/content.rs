@@ -2,7 +2,7 @@
 
 use crate::commands::export::{ExportArgs, To, certified, deployment, unexpired};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::jwe::{self, DerivedKeys};
 use crate::key::Key;
 use crate::key::check::{self, Budget};
@@ -62,7 +62,9 @@ pub(super) fn public_content(
             let keys: Vec<_> = keys.collect();
             for key in &keys {
                 check_private(key, &ctx.checks).map_err(|error| match error.kind() {
-                    Kind::Refused => error.hint("a certificate is signed with the private key"),
+                    ErrorKind::Refused => {
+                        error.hint("a certificate is signed with the private key")
+                    }
                     _ => error,
                 })?;
             }

@@ -3,7 +3,7 @@
 use crate::args::connection::split_name;
 use crate::args::schedule::ScheduleArgs;
 use crate::commands::rotate::RotateArgs;
-use crate::commands::rotate::report::Report;
+use crate::commands::rotate::report::RotationReport;
 use crate::commands::shared::push_report::{
     self, handles, line, record, signer_in_words, warn_of_unsent,
 };
@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::push::{Ed25519, KeyChange, Plan, Policy, Private, Prune, plan, successors};
+use crate::keyset::push::{Ed25519, KeyChange, Policy, Private, Prune, PushPlan, plan, successors};
 use crate::keyset::rotate::ServerState;
 use crate::keystore::SetName;
 use crate::remote::Remote;
@@ -119,7 +119,7 @@ impl Server {
         format!("{}:{}", self.remote.name, self.name)
     }
 
-    fn plan(&self, ctx: &Context, found: &Found, local: &KeySet) -> Result<Plan> {
+    fn plan(&self, ctx: &Context, found: &Found, local: &KeySet) -> Result<PushPlan> {
         let policy = Policy {
             private: Private::Signing,
             only: &[],
@@ -151,7 +151,12 @@ impl Server {
     }
 
     /// Says what would be sent.
-    pub(super) fn show(self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
+    pub(super) fn show(
+        self,
+        ctx: &Context,
+        name: &SetName,
+        report: &mut RotationReport,
+    ) -> Result<()> {
         let found = self.found.as_ref().map_err(|error| {
             // The error itself is told once, by the one who sends.
             Error::of(error.kind(), error.to_string())
@@ -169,7 +174,7 @@ impl Server {
                 "{target}: its settings would name {new} instead of {old}"
             ));
         }
-        report.pushed = Some(push_report::Report::of(
+        report.pushed = Some(push_report::PushReport::of(
             &plan,
             &self.remote,
             name,
@@ -185,7 +190,7 @@ impl Server {
         &self,
         ctx: &Context,
         found: &Found,
-        plan: &Plan,
+        plan: &PushPlan,
         name: &SetName,
         local: &KeySet,
     ) -> Result<()> {
@@ -206,7 +211,12 @@ impl Server {
 
     /// Sends the keys and members that the server lacks. If the server does not accept a key, the
     /// report keeps the error until everything else is done.
-    pub(super) fn send(self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
+    pub(super) fn send(
+        self,
+        ctx: &Context,
+        name: &SetName,
+        report: &mut RotationReport,
+    ) -> Result<()> {
         let target = self.target();
         let sent = self.try_to_send(ctx, name, report);
         sent.map_err(|error| {
@@ -221,7 +231,12 @@ impl Server {
         })
     }
 
-    fn try_to_send(mut self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
+    fn try_to_send(
+        mut self,
+        ctx: &Context,
+        name: &SetName,
+        report: &mut RotationReport,
+    ) -> Result<()> {
         // The rotation was planned with the set that was read before it, so the first try uses that
         // one. A repeated try reads the set again.
         let mut found = Some(std::mem::replace(&mut self.found, Err(Error::failed("")))?);
@@ -239,7 +254,7 @@ impl Server {
         ctx: &Context,
         name: &SetName,
         found: &Found,
-        report: &mut Report,
+        report: &mut RotationReport,
     ) -> Result<()> {
         let document = ctx.load(name)?;
         let local = document.parse()?;
@@ -262,7 +277,7 @@ impl Server {
         let signer = plan.new_signer.as_ref().and_then(KeyName::handle);
         let named = kids.iter().map(|(_, new)| new.as_str());
         report.signs_there(signer.into_iter().chain(named));
-        report.pushed = Some(push_report::Report::of(
+        report.pushed = Some(push_report::PushReport::of(
             &plan,
             &self.remote,
             name,
@@ -273,7 +288,7 @@ impl Server {
     }
 
     /// A line for each key that is another there.
-    fn tell(&self, ctx: &Context, plan: &Plan, verb: &str) {
+    fn tell(&self, ctx: &Context, plan: &PushPlan, verb: &str) {
         let target = self.target();
         for item in plan
             .items

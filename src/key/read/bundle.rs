@@ -1,6 +1,6 @@
 //! The contents of one document: keys, certificates, and the parts that were left out.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::certificate::Certificate;
 use crate::key::members::Members;
 
@@ -61,7 +61,7 @@ impl Bundle {
 
     /// Adds the contents of a part, or leaves the part out if jwks cannot use it.
     ///
-    /// Errors of another kind than [`Kind::Invalid`], such as a wrong password, are returned.
+    /// Errors of another kind than [`ErrorKind::Invalid`], such as a wrong password, are returned.
     pub fn take(&mut self, name: &str, part: Part, read: Result<Bundle>) -> Result<()> {
         match read {
             Ok(mut contents) => {
@@ -70,7 +70,7 @@ impl Bundle {
                     .extend(left_out.map(|error| error.about(name)));
                 self.extend(contents);
             }
-            Err(error) if error.kind() == Kind::Invalid => {
+            Err(error) if error.kind() == ErrorKind::Invalid => {
                 self.left_out.push(error.about(name));
                 self.lacks_private_key |= part == Part::PrivateKey;
                 self.unusable_keys += usize::from(part == Part::PrivateKey);

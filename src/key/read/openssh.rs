@@ -198,7 +198,7 @@ fn named(curve: &str) -> Result<&'static Curve> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::error::ErrorKind;
 
     /// An encrypted private key with this number of key-derivation rounds.
     fn encrypted(rounds: u32) -> Vec<u8> {
@@ -223,7 +223,7 @@ mod tests {
         let read = |rounds| read_private(&encrypted(rounds), &unlock).err();
         let kind = |rounds| read(rounds).map(|error| error.kind());
         // The passphrase is asked for, or the limit is exceeded before that.
-        assert_eq!(kind(112), Some(Kind::Denied));
-        assert_eq!(kind(111), Some(Kind::Invalid));
+        assert_eq!(kind(112), Some(ErrorKind::Denied));
+        assert_eq!(kind(111), Some(ErrorKind::Invalid));
     }
 }

@@ -1,7 +1,7 @@
 //! PEM (RFC 7468): one or several blocks, text around them allowed; and the encryption of
 //! RFC 1421 section 4.6.1.3 that OpenSSL's older forms have.
 
-use crate::error::Kind::Invalid;
+use crate::error::ErrorKind::Invalid;
 use crate::error::{Error, Result};
 use crate::key::read::bundle::{Bundle, Part};
 use crate::key::read::der::{self, Kind};

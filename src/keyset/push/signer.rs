@@ -7,11 +7,11 @@ use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::push::{Plan, Policy};
+use crate::keyset::push::{Policy, PushPlan};
 use crate::keyset::server_rules::{ServerRules, Signing};
 use std::collections::{HashMap, HashSet};
 
-impl Plan {
+impl PushPlan {
     /// Puts the key that will sign first: the active key of the line that signs now, or else our first
     /// active key. If the server signs its own tokens with the set, keys that it can sign with are
     /// preferred. If only some keys are sent, no other line takes over. If none of our keys is active, the

@@ -7,7 +7,7 @@ use crate::key::public::REVOKED;
 use crate::key::summary::{Header, SUCCESSOR};
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::rotate::{NewKey, Plan, Successor, Template};
+use crate::keyset::rotate::{NewKey, RotationPlan, Successor, Template};
 
 /// What a rotation changed.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl Rotated {
     }
 }
 
-impl Plan {
+impl RotationPlan {
     /// Carries the plan out on the set that it was made for. `make` makes the new keys, which get
     /// their thumbprint for a kid. `now` is in seconds since 1970. Where it fails the set is to be
     /// thrown away.

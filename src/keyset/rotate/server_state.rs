@@ -8,7 +8,7 @@ use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{can_sign, line, rank};
 use crate::keyset::push::counterparts;
-use crate::keyset::rotate::{Plan, Policy};
+use crate::keyset::rotate::{Policy, RotationPlan};
 use crate::keyset::server_rules::ServerRules;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -43,7 +43,7 @@ pub(super) fn allow_for(
     headers: &mut [Header],
     compromised: &BTreeSet<usize>,
     policy: &Policy,
-    plan: &mut Plan,
+    plan: &mut RotationPlan,
 ) -> ServerSigners {
     let names: Vec<_> = set.keys.iter().map(KeyName::of).collect();
     let is_out = |i: usize| compromised.contains(&i) || is_revoked(&set.keys[i]);

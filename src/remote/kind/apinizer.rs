@@ -11,7 +11,7 @@ use crate::keyset::KeySet;
 use crate::keyset::server_rules::{ServerRules, Signing};
 use crate::keyset::terms::Origin;
 use crate::remote::http::{Retries, Traffic};
-use crate::remote::kind::{Auth, Form, Generate, Kind, Listed, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Generate, Listed, Operation, Server, ServerKind, Sets};
 use crate::remote::location::{Location, parse_setting};
 use objects::{Apinizer, Object};
 use serde_json::json;
@@ -23,7 +23,7 @@ const MEMBERS: &[&str] = &[
 ];
 
 /// Apinizer.
-pub static APINIZER: Kind = Kind {
+pub static APINIZER: ServerKind = ServerKind {
     name: "apinizer",
     about: "Apinizer, a project; the token is a personal API token, or the secret of --client-id",
     settings: &["--url", "--project", "--client-id"],

@@ -9,7 +9,7 @@ use crate::keyset::import;
 use crate::keyset::server_rules::{ServerRules, Signing};
 use crate::keyset::terms::Origin;
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
-use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Operation, Server, ServerKind, Sets};
 use crate::remote::location::{Location, parse_address};
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -29,7 +29,7 @@ const KEY_IDS: &[&str] = &[
 ];
 
 /// What the two versions have in common.
-const COMMON: Kind = Kind {
+const COMMON: ServerKind = ServerKind {
     name: "authlete",
     about: "Authlete 3, a service",
     settings: &["--service-id", "--region", "--url"],
@@ -69,11 +69,11 @@ const COMMON: Kind = Kind {
 };
 
 /// Authlete 3.
-pub static AUTHLETE: Kind = COMMON;
+pub static AUTHLETE: ServerKind = COMMON;
 
 /// Authlete 2, whose credentials are a key and a secret: the service owner's, or those of the
 /// service itself, which only reads.
-pub static AUTHLETE_V2: Kind = Kind {
+pub static AUTHLETE_V2: ServerKind = ServerKind {
     name: "authlete-v2",
     about: "Authlete 2, a service; the token is KEY:SECRET of the service owner, or of the service to read only",
     settings: &["--service-id", "--url"],

@@ -5,11 +5,11 @@ use crate::keyset::KeySet;
 use crate::keyset::server_rules::ServerRules;
 use crate::keyset::terms::Origin;
 use crate::remote::http::{Client, Request, Retries, Traffic};
-use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Operation, Server, ServerKind, Sets};
 use crate::remote::location::parse_address;
 
 /// Clerk.
-pub static CLERK: Kind = Kind {
+pub static CLERK: ServerKind = ServerKind {
     name: "clerk",
     about: "Clerk, an instance; read only",
     settings: &["--url"],

@@ -17,7 +17,7 @@ use crate::keyset::KeySet;
 use crate::keyset::server_rules::{ServerRules, Signing};
 use crate::keyset::terms::Origin;
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic, Unanswered};
-use crate::remote::kind::{Auth, Form, Generate, Kind, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Generate, Operation, Server, ServerKind, Sets};
 use crate::secret::Secret;
 use answer::{Meaning, meaning};
 use issuer::{ISSUER, ISSUER_V1, order};
@@ -41,7 +41,7 @@ const SETS: &[&str] = &["admin", "keys"];
 const SETS_V1: &[&str] = &["keys"];
 
 /// What the three have in common.
-const COMMON: Kind = Kind {
+const COMMON: ServerKind = ServerKind {
     name: "hydra",
     about: "Ory Hydra 2.x, its admin address",
     settings: &["--url"],
@@ -76,10 +76,10 @@ const COMMON: Kind = Kind {
 };
 
 /// Ory Hydra 2.x.
-pub static HYDRA: Kind = COMMON;
+pub static HYDRA: ServerKind = COMMON;
 
 /// Ory Hydra 1.x, which keeps the two halves of a key pair apart.
-pub static HYDRA_V1: Kind = Kind {
+pub static HYDRA_V1: ServerKind = ServerKind {
     name: "hydra-v1",
     about: "Ory Hydra 1.x, its admin address",
     rules: ServerRules {
@@ -95,7 +95,7 @@ pub static HYDRA_V1: Kind = Kind {
 };
 
 /// Ory Network.
-pub static ORY: Kind = Kind {
+pub static ORY: ServerKind = ServerKind {
     name: "ory",
     about: "Ory Network, a project",
     settings: &["--project-slug", "--url"],
@@ -108,7 +108,7 @@ pub static ORY: Kind = Kind {
 
 struct Hydra {
     client: Client,
-    kind: &'static Kind,
+    kind: &'static ServerKind,
     /// The path of its sets.
     prefix: &'static [&'static str],
     /// The server's version, requested on first use; `None` if the server does not say.
@@ -123,7 +123,7 @@ impl Hydra {
     fn boxed(
         client: Client,
         token: Option<&Secret<String>>,
-        kind: &'static Kind,
+        kind: &'static ServerKind,
         prefix: &'static [&'static str],
     ) -> Box<dyn Server> {
         if let Some(token) = token {

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use std::fmt;
 
 /// Every kind, in the order in which they are shown.
-pub static KINDS: &[&Kind] = &[
+pub static KINDS: &[&ServerKind] = &[
     &hydra::HYDRA,
     &hydra::HYDRA_V1,
     &hydra::ORY,
@@ -87,7 +87,7 @@ pub enum Auth {
 }
 
 /// A kind of server: what it is called, what it needs, what it can do.
-pub struct Kind {
+pub struct ServerKind {
     /// The name in `--kind`.
     pub name: &'static str,
     /// What it is, in a few words.
@@ -121,7 +121,7 @@ pub struct Kind {
 /// Makes a server of a client, the place that is meant, and the token where there is one.
 pub type Open = fn(Client, &Location, Option<&Secret<String>>) -> Box<dyn Server>;
 
-impl Kind {
+impl ServerKind {
     /// Refuses what the kind cannot do.
     pub fn require(&self, operation: Operation) -> Result<()> {
         if self.can.contains(&operation) {
@@ -134,7 +134,7 @@ impl Kind {
     }
 }
 
-impl fmt::Debug for Kind {
+impl fmt::Debug for ServerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
@@ -181,7 +181,7 @@ pub struct Listed {
     pub kid: Option<String>,
 }
 
-/// A server of some kind. Whoever calls has asked [`Kind::require`] first; what a kind does not
+/// A server of some kind. Whoever calls has asked [`ServerKind::require`] first; what a kind does not
 /// do it need not define. Sets are JWK Sets with their keys in an order that means the same here
 /// and there.
 pub trait Server {

@@ -5,7 +5,7 @@ use crate::keyset::KeySet;
 use crate::keyset::server_rules::ServerRules;
 use crate::keyset::terms::Origin;
 use crate::remote::http::{Client, Request, Retries, Traffic, show};
-use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Operation, Server, ServerKind, Sets};
 use crate::remote::location::{Location, parse_address, parse_setting};
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 const MEDIA_TYPES: &str = "application/jwk-set+json, application/json";
 
 /// What the two have in common.
-const COMMON: Kind = Kind {
+const COMMON: ServerKind = ServerKind {
     name: "url",
     about: "a JWK Set at an address; read only",
     settings: &["--url"],
@@ -36,10 +36,10 @@ const COMMON: Kind = Kind {
 };
 
 /// A JWK Set at an address.
-pub static URL: Kind = COMMON;
+pub static URL: ServerKind = COMMON;
 
 /// The JWK Set of an issuer (OpenID Connect Discovery 1.0 section 4).
-pub static OIDC: Kind = Kind {
+pub static OIDC: ServerKind = ServerKind {
     name: "oidc",
     about: "the JWK Set of an OpenID Connect issuer; read only",
     settings: &["--issuer"],

@@ -1,6 +1,6 @@
 //! The objects of a project: the calls that list, export, create and delete them.
 
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::remote::http::{Answer, Client, Request, parse};

@@ -1,7 +1,7 @@
 //! The address of a Hydra: a self-hosted server, or a project of Ory Network.
 
 use crate::error::{Error, Result};
-use crate::remote::kind::hydra::{Kind, ORY};
+use crate::remote::kind::hydra::{ORY, ServerKind};
 use crate::remote::location::{Location, parse_address, parse_setting};
 use url::Url;
 
@@ -9,7 +9,7 @@ use url::Url;
 const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
 
 /// Returns the admin address of a self-hosted Hydra.
-pub fn self_hosted(location: &Location, kind: &Kind) -> Result<Url> {
+pub fn self_hosted(location: &Location, kind: &ServerKind) -> Result<Url> {
     let url = address(location, kind)?;
     let path = url.path().trim_end_matches('/');
     if ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
@@ -22,7 +22,7 @@ pub fn self_hosted(location: &Location, kind: &Kind) -> Result<Url> {
     }
 }
 
-fn address(location: &Location, kind: &Kind) -> Result<Url> {
+fn address(location: &Location, kind: &ServerKind) -> Result<Url> {
     match (&location.url, std::env::var(ADDRESS_VARIABLE)) {
         (None, Ok(address)) if !address.is_empty() => parse_address(&address),
         _ => parse_setting(location, kind.name),
