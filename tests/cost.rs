@@ -171,7 +171,7 @@ const SIGNER: ServerRules = ServerRules {
     ..ServerRules::FAITHFUL
 };
 
-fn rotation<'a>(there: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate::Policy<'a> {
+fn rotation<'a>(server: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate::Policy<'a> {
     rotate::Policy {
         schedule: Schedule {
             every: Some(1000),
@@ -186,7 +186,7 @@ fn rotation<'a>(there: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate:
         size: None,
         force: false,
         compromised: &[],
-        there,
+        server,
         keep_expired: false,
         now: NOW,
     }

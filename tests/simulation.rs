@@ -184,7 +184,7 @@ impl World {
             size: None,
             force: false,
             compromised: &[],
-            there: None,
+            server: None,
             keep_expired: false,
             now: self.now + self.clocks.rotator,
         }

@@ -148,7 +148,7 @@ impl ScheduleArgs {
             size: self.size,
             force: false,
             compromised: &[],
-            there: None,
+            server: None,
             keep_expired: false,
             now,
         }

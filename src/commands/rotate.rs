@@ -241,7 +241,7 @@ fn rotate_set(
     let policy = Policy {
         force: args.force,
         compromised: &args.compromised,
-        there: server.as_ref().and_then(|server| server.there()),
+        server: server.as_ref().and_then(|server| server.server_state()),
         keep_expired: server.is_some(),
         ..settled
     };

@@ -22,24 +22,33 @@ use crate::error::{Error, Result};
 use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
-use lines::Lines;
+use lines::{LineId, Lines};
 use server_state::ServerSigners;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A point in time, in seconds since 1970.
+type Time = i64;
+
+/// A length of time, in seconds.
+type Seconds = i64;
+
+/// The position of a key in the set.
+type Position = usize;
+
 /// How far the clocks of those who rotate, sign, publish and verify may be apart, in seconds. It is
 /// added to the publish delay and to the time for which a retired key is kept.
-pub const CLOCK_DIFFERENCE: i64 = 60;
+pub const CLOCK_DIFFERENCE: Seconds = 60;
 
 /// When keys follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// For how long a key signs, in seconds; where it is `None` no key is too old.
-    pub every: Option<i64>,
+    pub every: Option<Seconds>,
     /// For how long a key is published before it signs, in seconds: as long as verifiers keep a
     /// copy of the set.
-    pub publish_delay: i64,
+    pub publish_delay: Seconds,
     /// For how long a key is published after it has signed, in seconds: as long as a token lives.
-    pub retire_after: i64,
+    pub retire_after: Seconds,
     /// How many retired keys of a line get no end.
     pub keep: usize,
 }
@@ -64,7 +73,7 @@ impl Schedule {
     }
 
     /// From staging to signing, in seconds.
-    fn lead(&self) -> i64 {
+    fn lead(&self) -> Seconds {
         match self.publish_delay {
             // Who keeps no copy has seen the key as soon as it is there.
             0 => 0,
@@ -73,7 +82,7 @@ impl Schedule {
     }
 
     /// From the last signature to the key's end, in seconds.
-    fn grace(&self) -> i64 {
+    fn grace(&self) -> Seconds {
         self.retire_after.saturating_add(CLOCK_DIFFERENCE)
     }
 }
@@ -99,11 +108,11 @@ pub struct Policy<'a> {
     /// The keys that nobody may trust any more, by kid or thumbprint.
     pub compromised: &'a [String],
     /// What the server has of the set that is to be told of it.
-    pub there: Option<ServerState<'a>>,
+    pub server: Option<ServerState<'a>>,
     /// Whether expired and compromised keys stay for now, so that a server can be told of them.
     pub keep_expired: bool,
     /// The time, in seconds since 1970.
-    pub now: i64,
+    pub now: Time,
 }
 
 impl Policy<'_> {
@@ -118,7 +127,7 @@ impl Policy<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Successor {
     /// The kid of a key of the set.
-    ServerState(String),
+    Existing(String),
     /// The position among the new keys.
     New(usize),
 }
@@ -129,9 +138,9 @@ pub struct NewKey {
     /// What it is like.
     pub template: Template,
     /// When it signs, in seconds since 1970; at once where it is `None`.
-    pub nbf: Option<i64>,
+    pub nbf: Option<Time>,
     /// Its end, in seconds since 1970, where that is known.
-    exp: Option<i64>,
+    exp: Option<Time>,
     successor: Option<Successor>,
 }
 
@@ -140,20 +149,20 @@ pub struct NewKey {
 pub struct RotationPlan {
     /// The keys to be made.
     pub new: Vec<NewKey>,
-    begins: BTreeMap<usize, i64>,
-    ends: BTreeMap<usize, i64>,
-    successors: BTreeMap<usize, Option<Successor>>,
-    revoked: BTreeSet<usize>,
-    removed: BTreeSet<usize>,
+    begins: BTreeMap<Position, Time>,
+    ends: BTreeMap<Position, Time>,
+    successors: BTreeMap<Position, Option<Successor>>,
+    revoked: BTreeSet<Position>,
+    removed: BTreeSet<Position>,
     /// The private keys that fail their check, and are left as they are.
-    pub unsound: Vec<usize>,
+    pub unsound: Vec<Position>,
     /// The next moment at which the set changes by itself or a rotation has something to do, in
     /// seconds since 1970.
-    pub next_change: Option<i64>,
+    pub next_change: Option<Time>,
 }
 
 impl NewKey {
-    fn at_once(template: Template) -> NewKey {
+    fn signing_now(template: Template) -> NewKey {
         NewKey {
             template,
             nbf: None,
@@ -163,10 +172,10 @@ impl NewKey {
     }
 
     /// A key that signs from a time on, or at once where that has come.
-    fn from_then_on(template: Template, nbf: i64, now: i64) -> NewKey {
+    fn signing_from(template: Template, nbf: Time, now: Time) -> NewKey {
         NewKey {
             nbf: Some(nbf).filter(|nbf| *nbf > now),
-            ..NewKey::at_once(template)
+            ..NewKey::signing_now(template)
         }
     }
 }
@@ -183,18 +192,18 @@ impl RotationPlan {
     }
 
     /// The keys that get another end, each with it, in seconds since 1970.
-    pub fn ends(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+    pub fn ends(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
         let ends = self.ends.iter().map(|(position, exp)| (*position, *exp));
         ends.filter(|(position, _)| !self.removed.contains(position))
     }
 
     /// The keys that begin at another time, each with it, in seconds since 1970.
-    pub fn begins(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+    pub fn begins(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
         self.begins.iter().map(|(position, nbf)| (*position, *nbf))
     }
 
     /// The keys that go.
-    pub fn removed(&self) -> impl Iterator<Item = usize> + '_ {
+    pub fn removed(&self) -> impl Iterator<Item = Position> + '_ {
         self.removed.iter().copied()
     }
 }
@@ -205,9 +214,9 @@ struct Planner<'p, 's> {
     policy: &'p Policy<'p>,
     plan: RotationPlan,
     /// The keys that sign on the server before the next push.
-    signing_there: ServerSigners,
+    server_signers: ServerSigners,
     /// When the schedule has something to do for a line next.
-    due: Vec<i64>,
+    due: Vec<Time>,
 }
 
 /// Works out what a rotation would do.
@@ -222,8 +231,8 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
     }
     let mut headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let mut plan = RotationPlan::default();
-    let signing_there = policy.there.map(|there| {
-        server_state::allow_for(there, set, &mut headers, &compromised, policy, &mut plan)
+    let server_signers = policy.server.map(|there| {
+        server_state::adjust_dates(there, set, &mut headers, &compromised, policy, &mut plan)
     });
     let lines = Lines::of(set, headers, compromised, policy.now);
     lines.check(policy)?;
@@ -231,26 +240,26 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
         lines,
         policy,
         plan,
-        signing_there: signing_there.unwrap_or_default(),
+        server_signers: server_signers.unwrap_or_default(),
         due: Vec::new(),
     };
     planner.take_out_compromised();
     let moved = planner.move_lines()?;
-    for line in 0..planner.lines.all.len() {
-        if planner.lines.is_meant(line, policy) && !moved.contains(&line) {
-            planner.follow_the_calendar(line)?;
+    for line in planner.lines.ids() {
+        if planner.lines.is_selected(line, policy) && !moved.contains(&line) {
+            planner.schedule_line(line)?;
         }
     }
-    planner.publish_first();
+    planner.delay_until_published();
     planner.remove_expired();
-    planner.lead_past_removed();
+    planner.skip_removed_successors();
     planner.plan.next_change = planner.next_change();
     planner.plan.unsound = std::mem::take(&mut planner.lines.unsound);
     Ok(planner.plan)
 }
 
 impl Planner<'_, '_> {
-    fn next_change(&self) -> Option<i64> {
+    fn next_change(&self) -> Option<Time> {
         let headers = self.lines.headers.iter().enumerate();
         let kept = headers.filter(|(i, _)| !self.plan.removed.contains(i));
         let dates = kept.flat_map(|(i, header)| {
@@ -263,9 +272,9 @@ impl Planner<'_, '_> {
     }
 
     /// Delays new keys until they have been published, if the server signs with a key that is not ours.
-    fn publish_first(&mut self) {
-        let soon = self.soon();
-        if self.signing_there.by_other && soon > self.policy.now {
+    fn delay_until_published(&mut self) {
+        let soon = self.earliest_begin();
+        if self.server_signers.by_other && soon > self.policy.now {
             for new in &mut self.plan.new {
                 new.nbf.get_or_insert(soon);
             }
@@ -274,9 +283,9 @@ impl Planner<'_, '_> {
 
     /// Gives a key its end, where that is another than it has. The tokens of one that still signs on
     /// the server run out from now on.
-    fn end(&mut self, position: usize, exp: i64) {
+    fn set_end(&mut self, position: Position, exp: Time) {
         let last = self.policy.now.saturating_add(self.policy.schedule.grace());
-        let exp = if self.signing_there.ours.contains(&position) {
+        let exp = if self.server_signers.ours.contains(&position) {
             exp.max(last)
         } else {
             exp
@@ -288,21 +297,21 @@ impl Planner<'_, '_> {
 
     /// Gives a key an end that is late enough, whatever end it has. What has ended, and what nobody
     /// may trust any more, does not come back.
-    fn end_no_earlier(&mut self, position: usize, exp: i64) {
+    fn extend_end(&mut self, position: Position, exp: Time) {
         if self.lines.is_expired(position) || self.lines.compromised.contains(&position) {
             return;
         }
         let planned = self.plan.ends.get(&position).copied();
         let planned = planned.or(self.lines.headers[position].exp);
         if planned.is_none_or(|planned| planned < exp) {
-            self.end(position, exp);
+            self.set_end(position, exp);
         }
     }
 
     /// Names the successor of a key in another line.
-    fn succeed(&mut self, position: usize, successor: &Successor) {
+    fn set_successor(&mut self, position: Position, successor: &Successor) {
         let header = &self.lines.headers[position];
-        let is = |kid: Option<&str>| matches!(successor, Successor::ServerState(there) if kid == Some(there));
+        let is = |kid: Option<&str>| matches!(successor, Successor::Existing(there) if kid == Some(there));
         if is(header.kid.as_deref()) {
             // Nobody follows himself: the way leads back to where it came from.
             self.plan.successors.insert(position, None);
@@ -316,22 +325,22 @@ impl Planner<'_, '_> {
     }
 
     /// The keys that named one as their successor name another; which ones these are.
-    fn redirect(&mut self, from: usize, to: &Successor) -> Vec<usize> {
-        let leading = self.lines.led_to(from);
+    fn redirect(&mut self, from: Position, to: &Successor) -> Vec<Position> {
+        let leading = self.lines.predecessors(from);
         for position in &leading {
-            self.succeed(*position, to);
+            self.set_successor(*position, to);
         }
         leading
     }
 
-    fn make(&mut self, new: NewKey) -> Successor {
+    fn add_key(&mut self, new: NewKey) -> Successor {
         self.plan.new.push(new);
         Successor::New(self.plan.new.len() - 1)
     }
 
     /// Retired keys of a line beyond those that are kept get their end. `newer` is when those keys
     /// begin that take over from the active one, the newest first.
-    fn end_retired(&mut self, line: usize, newer: &[i64], keep: usize) {
+    fn end_retired(&mut self, line: LineId, newer: &[Time], keep: usize) {
         let (now, grace) = (self.policy.now, self.policy.schedule.grace());
         // The keys from the newest on, each with the beginning of the one that followed it.
         let mut begins: Vec<_> = newer.iter().copied().map(Some).collect();
@@ -359,7 +368,7 @@ impl Planner<'_, '_> {
                 .map(|last| last.saturating_add(grace))
                 .max(pushed_out)
                 .filter(|end| *end > now);
-            self.end(position, end.unwrap_or(now.saturating_add(grace)));
+            self.set_end(position, end.unwrap_or(now.saturating_add(grace)));
         }
     }
 }

@@ -106,7 +106,7 @@ fn find(remote: &Remote, name: &str) -> Result<Found> {
 
 impl Server {
     /// What a rotation has to know of it; `None` where it could not be reached.
-    pub(super) fn there(&self) -> Option<ServerState<'_>> {
+    pub(super) fn server_state(&self) -> Option<ServerState<'_>> {
         let found = self.found.as_ref().ok()?;
         Some(ServerState {
             set: &found.set,

@@ -7,7 +7,7 @@ use crate::key::public::REVOKED;
 use crate::key::summary::{Header, SUCCESSOR};
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::rotate::{NewKey, RotationPlan, Successor, Template};
+use crate::keyset::rotate::{NewKey, Position, RotationPlan, Successor, Template, Time};
 
 /// What a rotation changed.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl RotationPlan {
     pub fn apply(
         &self,
         set: &mut KeySet,
-        now: i64,
+        now: Time,
         mut make: impl FnMut(&Template) -> Result<Members<'static>>,
     ) -> Result<Rotated> {
         let mut changes = Rotated::default();
@@ -60,7 +60,7 @@ impl RotationPlan {
             new.push(made);
         }
         let kid = |successor: &Successor| match successor {
-            Successor::ServerState(kid) => kid.clone(),
+            Successor::Existing(kid) => kid.clone(),
             Successor::New(number) => new
                 .get(*number)
                 .and_then(|key| Header::of(key).kid)
@@ -115,20 +115,20 @@ impl RotationPlan {
 }
 
 /// A new key with its dates.
-fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Members<'static> {
+fn dated(mut members: Members<'static>, planned: &NewKey, now: Time) -> Members<'static> {
     members.set_number("iat", now);
     for (name, date) in [("nbf", planned.nbf), ("exp", planned.exp)] {
         if let Some(date) = date {
             members.set_number(name, date);
         }
     }
-    if let Some(Successor::ServerState(kid)) = &planned.successor {
+    if let Some(Successor::Existing(kid)) = &planned.successor {
         members.set_text(SUCCESSOR, kid);
     }
     members
 }
 
-fn edit(set: &mut KeySet, position: usize, change: impl FnOnce(&mut Members)) {
+fn edit(set: &mut KeySet, position: Position, change: impl FnOnce(&mut Members)) {
     let Some(key) = set.keys.get_mut(position) else {
         return;
     };

@@ -8,7 +8,7 @@ use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{can_sign, line, rank};
 use crate::keyset::push::counterparts;
-use crate::keyset::rotate::{Policy, RotationPlan};
+use crate::keyset::rotate::{Policy, Position, RotationPlan};
 use crate::keyset::server_rules::ServerRules;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -27,7 +27,7 @@ pub struct ServerState<'a> {
 #[derive(Debug, Default)]
 pub(super) struct ServerSigners {
     /// The positions of our keys with which it signs.
-    pub ours: BTreeSet<usize>,
+    pub ours: BTreeSet<Position>,
     /// True if it can sign with a key that is not ours.
     pub by_other: bool,
 }
@@ -37,17 +37,17 @@ pub(super) struct ServerSigners {
 /// A key that still signs there stays published for the life of a token. A key that is not published
 /// there yet does not sign before it has been published for long enough, if an earlier key or a key that
 /// is not ours can sign until then. Keys without their private part are unchanged.
-pub(super) fn allow_for(
+pub(super) fn adjust_dates(
     there: ServerState,
     set: &KeySet,
     headers: &mut [Header],
-    compromised: &BTreeSet<usize>,
+    compromised: &BTreeSet<Position>,
     policy: &Policy,
     plan: &mut RotationPlan,
 ) -> ServerSigners {
     let names: Vec<_> = set.keys.iter().map(KeyName::of).collect();
-    let is_out = |i: usize| compromised.contains(&i) || is_revoked(&set.keys[i]);
-    let is_trusted = |i: usize| {
+    let is_out = |i: Position| compromised.contains(&i) || is_revoked(&set.keys[i]);
+    let is_trusted = |i: Position| {
         let key = &set.keys[i];
         can_sign(key) && !is_out(i)
     };
@@ -56,7 +56,7 @@ pub(super) fn allow_for(
     let signers = there.rules.signers(there.set).into_iter();
     let signers = signers.filter_map(|key| KeyName::of(key).thumbprint);
     let signers: HashSet<String> = signers.chain(there.named.iter().cloned()).collect();
-    let signs = |position: &usize| {
+    let signs = |position: &Position| {
         let name = &names[*position];
         let mut handles = [&name.kid, &name.thumbprint].into_iter().flatten();
         is_trusted[*position] && handles.any(|handle| signers.contains(handle))
@@ -80,8 +80,8 @@ pub(super) fn allow_for(
                 .issuer
                 .is_none_or(|issuer| issuer.unfit(key).is_none());
             let thumbprint = KeyName::of(key).thumbprint;
-            let is_ours = |i: usize| is_trusted[i] && places[i] == Some(signer);
-            let is_bad = |i: usize| is_out(i) && names[i].thumbprint == thumbprint;
+            let is_ours = |i: Position| is_trusted[i] && places[i] == Some(signer);
+            let is_bad = |i: Position| is_out(i) && names[i].thumbprint == thumbprint;
             can_sign && !(0..names.len()).any(|i| is_ours(i) || is_bad(i))
         });
     let signing = ServerSigners { ours, by_other };
@@ -89,12 +89,12 @@ pub(super) fn allow_for(
     if soon == policy.now {
         return signing;
     }
-    let is_published = |i: usize| places[i].is_some();
+    let is_published = |i: Position| places[i].is_some();
     let lives = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
-    let can_sign = |i: &usize| is_published(*i) && is_trusted[*i] && lives(&headers[*i]);
-    let can_sign: BTreeSet<usize> = (0..headers.len()).filter(can_sign).collect();
+    let can_sign = |i: &Position| is_published(*i) && is_trusted[*i] && lives(&headers[*i]);
+    let can_sign: BTreeSet<Position> = (0..headers.len()).filter(can_sign).collect();
     // Of those, how many lead to each kid, and which is the first of each line.
-    let mut leading: HashMap<&str, usize> = HashMap::new();
+    let mut leading: HashMap<&str, Position> = HashMap::new();
     let mut first = HashMap::new();
     for i in &can_sign {
         let header = &headers[*i];
@@ -106,13 +106,13 @@ pub(super) fn allow_for(
             *first = *i;
         }
     }
-    let can_wait = |i: usize| {
+    let can_wait = |i: Position| {
         let header = &headers[i];
         let kid = header.kid.as_deref();
         // A key that names itself as its successor does not wait for itself.
         let own = can_sign.contains(&i) && kid.is_some() && header.successor.as_deref() == kid;
         let leading = kid.and_then(|kid| leading.get(kid)).copied();
-        let is_before = |first: &usize| rank(headers, *first) < rank(headers, i);
+        let is_before = |first: &Position| rank(headers, *first) < rank(headers, i);
         by_other
             || leading.unwrap_or_default() > usize::from(own)
             || first.get(&line(header)).is_some_and(is_before)

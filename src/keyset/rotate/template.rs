@@ -7,7 +7,7 @@ use crate::key::generate::{Plan, Request};
 use crate::key::members::Members;
 use crate::key::summary::{Header, size};
 use crate::key::write::self_signed::{Model, can_sign};
-use crate::keyset::rotate::Policy;
+use crate::keyset::rotate::{Policy, Time};
 use std::fmt;
 
 /// A key to be made, but for its dates.
@@ -125,7 +125,7 @@ impl Template {
 
     /// Gives a new key with dates a certificate like that of the key before it. Returns false if that key
     /// has a certificate and the new one gets none. `now` is in seconds since 1970.
-    pub(super) fn certify(&self, members: &mut Members, now: i64) -> bool {
+    pub(super) fn certify(&self, members: &mut Members, now: Time) -> bool {
         let made = match &self.certified {
             Certified::Uncalled => return true,
             Certified::Lacking => return false,
