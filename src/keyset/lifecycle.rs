@@ -316,6 +316,23 @@ mod tests {
         assert_eq!(states_at(&set, 0), "active active retired retired active");
     }
 
+    #[test]
+    fn a_successor_that_ends_when_it_begins_follows_nobody() {
+        let set = r#"{"keys":[
+            {"kty":"RSA","alg":"RS256","kid":"a","jwks_successor":"b"},
+            {"kty":"EC","alg":"ES256","kid":"b","nbf":10,"exp":10}]}"#;
+        assert_eq!(states_at(set, 10), "active expired");
+    }
+
+    #[test]
+    fn of_equal_kids_the_first_key_is_the_successor() {
+        let set = r#"{"keys":[
+            {"kty":"RSA","alg":"RS256","kid":"a","jwks_successor":"b"},
+            {"kty":"EC","alg":"ES256","kid":"b"},
+            {"kty":"EC","alg":"ES384","kid":"b","nbf":10}]}"#;
+        assert_eq!(states_at(set, 0), "retired active pending");
+    }
+
     /// The key of RFC 8037 with its private part, without it, and with a broken public part.
     fn key(kid: &str, part: &str, more: &str) -> String {
         let x = match part {
@@ -348,6 +365,16 @@ mod tests {
             let other_line = key("b", part, r#","alg":"EdDSA""#);
             assert_eq!(states_of_keys(&[successor, other_line], 10), "active -");
         }
+    }
+
+    #[test]
+    fn a_key_with_the_private_part_of_another_key_is_not_sent_to_sign() {
+        let wrong = key("b", "private", r#","iat":5"#).replace("nWGxne_9W", "AWGxne_9W");
+        let keys = [key("a", "private", r#","iat":1"#), wrong].join(",");
+        let json = format!(r#"{{"keys":[{keys}]}}"#);
+        let set = KeySet::parse(&json).unwrap();
+        let states = signing_states(&set, 10, &Budget::default());
+        assert_eq!(names(&states), "active retired");
     }
 
     #[test]

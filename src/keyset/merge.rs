@@ -159,6 +159,29 @@ mod tests {
         assert_eq!(set.keys[0].json(), private);
     }
 
+    /// The key of RFC 8037, and the same with the private part of another key.
+    const PRIVATE: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+    const WRONG: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"AWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+
+    #[test]
+    fn a_private_part_of_another_key_is_not_merged() {
+        let mut private = set(&[PRIVATE]);
+        assert!(take(&mut private, &[WRONG], OnConflict::Fail).is_err());
+        assert_eq!(private, set(&[PRIVATE]));
+        let public = PRIVATE.replace(r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A""#, "");
+        let mut taken = set(&[&public]);
+        let merged = take(&mut taken, &[WRONG], OnConflict::Fail).unwrap();
+        assert_eq!((merged.unchanged.len(), taken), (1, set(&[&public])));
+    }
+
+    #[test]
+    fn a_symmetric_key_is_not_named_by_its_thumbprint() {
+        let secret = r#"{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","kid":"a"}"#;
+        let mut taken = set(&[A]);
+        assert!(take(&mut taken, &[secret], OnConflict::Rekey).is_err());
+        assert_eq!(taken, set(&[A]));
+    }
+
     #[test]
     fn the_same_key_for_other_uses_makes_entries_of_its_own() {
         let entry = |more: &str| A.replace('}', &format!(",{more}}}"));

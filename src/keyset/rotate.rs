@@ -372,3 +372,221 @@ impl Planner<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    const NOW: Time = 1_800_000_000;
+    const HOUR: Seconds = 3600;
+
+    /// A key that can sign. Its dates are in seconds from now; an empty alg or successor is absent.
+    fn key(kid: &str, alg: &str, dates: &[(&str, Seconds)], successor: &str) -> String {
+        let texts = [("alg", alg), ("jwks_successor", successor)];
+        let texts = texts.iter().filter(|(_, text)| !text.is_empty());
+        let texts = texts.map(|(name, text)| format!(r#","{name}":"{text}""#));
+        let dates = dates
+            .iter()
+            .map(|(name, date)| format!(r#","{name}":{}"#, NOW + date));
+        let more: String = texts.chain(dates).collect();
+        format!(
+            r#"{{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","use":"sig","kid":"{kid}"{more}}}"#
+        )
+    }
+
+    fn policy() -> Policy<'static> {
+        Policy {
+            schedule: Schedule {
+                every: None,
+                publish_delay: HOUR,
+                retire_after: 0,
+                keep: 0,
+            },
+            lines: &[],
+            usage: None,
+            alg: None,
+            crv: None,
+            size: None,
+            force: false,
+            compromised: &[],
+            server: None,
+            keep_expired: false,
+            now: NOW,
+        }
+    }
+
+    fn planned(keys: &[String], policy: &Policy) -> Result<RotationPlan> {
+        let json = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+        plan(&KeySet::parse(&json).unwrap(), policy)
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn an_expired_or_compromised_key_gets_no_later_end() {
+        let keys = |exp: &[(&str, Seconds)]| {
+            [
+                key("a", "EdDSA", &[("iat", -9)], ""),
+                key("b", "EdDSA", &[("nbf", 10 * HOUR)], ""),
+                key("leads", "", exp, "b"),
+            ]
+        };
+        // The move drops b, so the key that leads to it is redirected.
+        let asked = Policy {
+            alg: Some("Ed25519"),
+            keep_expired: true,
+            ..policy()
+        };
+        let expired = planned(&keys(&[("exp", -1)]), &asked).unwrap();
+        assert_eq!(expired.ends.get(&2), None);
+        let compromised = &names(&["leads"]);
+        let asked = Policy {
+            compromised,
+            ..asked
+        };
+        let plan = planned(&keys(&[]), &asked).unwrap();
+        assert_eq!(plan.ends.get(&2), Some(&NOW));
+    }
+
+    #[test]
+    fn the_next_change_can_be_an_end_that_the_rotation_sets() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -200)], ""),
+            key("b", "EdDSA", &[("iat", -100)], ""),
+        ];
+        let plan = planned(&keys, &policy()).unwrap();
+        let end = NOW - 100 + 2 * CLOCK_DIFFERENCE;
+        assert_eq!(plan.ends.get(&0), Some(&end));
+        assert_eq!(plan.next_change, Some(end));
+    }
+
+    #[test]
+    fn no_key_names_itself_as_successor() {
+        let keys = [
+            key("same", "EdDSA", &[("iat", -200)], ""),
+            key("same", "Ed25519", &[("iat", -100)], ""),
+        ];
+        let lines = &names(&["EdDSA"]);
+        let asked = Policy {
+            alg: Some("Ed25519"),
+            lines,
+            ..policy()
+        };
+        let plan = planned(&keys, &asked).unwrap();
+        assert_eq!(plan.successors.get(&0), Some(&None));
+    }
+
+    #[test]
+    fn a_removed_key_is_not_reported_with_an_end() {
+        let keys = [
+            key("a", "", &[("iat", -9)], ""),
+            key("later-a", "", &[("nbf", 10 * HOUR)], ""),
+            key("b", "EdDSA", &[("iat", -9)], ""),
+            key("leads", "EdDSA", &[("nbf", 11 * HOUR)], "later-a"),
+            key("later-b", "EdDSA", &[("nbf", 12 * HOUR)], ""),
+        ];
+        let lines = &names(&["Ed25519", "EdDSA"]);
+        let asked = Policy {
+            alg: Some("Ed25519"),
+            lines,
+            ..policy()
+        };
+        let plan = planned(&keys, &asked).unwrap();
+        assert!(plan.ends.contains_key(&3) && plan.removed.contains(&3));
+        assert!(plan.ends().all(|(position, _)| position != 3));
+    }
+
+    #[test]
+    fn a_pending_key_that_ends_gets_a_successor() {
+        let begin = HOUR + CLOCK_DIFFERENCE;
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9)], ""),
+            key("b", "EdDSA", &[("nbf", begin), ("exp", begin + 60)], ""),
+        ];
+        let plan = planned(&keys, &policy()).unwrap();
+        let begins: Vec<_> = plan.new.iter().map(|new| new.nbf).collect();
+        assert_eq!(begins, [Some(NOW + 2 * begin)]);
+        let end = NOW + 2 * begin + CLOCK_DIFFERENCE;
+        assert_eq!(plan.ends.get(&1), Some(&end));
+    }
+
+    #[test]
+    fn a_line_that_waits_for_a_move_into_it_gets_no_key() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9), ("exp", -1)], ""),
+            key("awaited", "EdDSA", &[("nbf", 10 * HOUR)], ""),
+            key("b", "Ed25519", &[("iat", -9)], "awaited"),
+        ];
+        assert!(planned(&keys, &policy()).unwrap().new.is_empty());
+    }
+
+    #[test]
+    fn lines_that_moved_to_each_other_sign_again() {
+        let keys = [
+            key("a1", "EdDSA", &[("iat", -40)], ""),
+            key("a2", "EdDSA", &[("iat", -20)], "b1"),
+            key("b1", "Ed25519", &[("iat", -30)], ""),
+            key("b2", "Ed25519", &[("iat", -10)], "a1"),
+        ];
+        let plan = planned(&keys, &policy()).unwrap();
+        assert!(!plan.new.is_empty() && plan.new.iter().all(|new| new.nbf.is_none()));
+    }
+
+    #[test]
+    fn a_line_that_others_moved_to_signs_again() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9), ("exp", -1)], "gone"),
+            key("b", "Ed25519", &[("iat", -9)], "a"),
+        ];
+        let plan = planned(&keys, &policy()).unwrap();
+        assert_eq!(plan.new.len(), 1);
+        assert_eq!(plan.new[0].template.in_words(), "EdDSA");
+    }
+
+    #[test]
+    fn a_compromised_successor_is_not_waited_for() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9)], "b"),
+            key("b", "Ed25519", &[("nbf", 10 * HOUR)], ""),
+        ];
+        let compromised = &names(&["a", "b"]);
+        let asked = Policy {
+            compromised,
+            ..policy()
+        };
+        let new = planned(&keys, &asked).unwrap().new;
+        assert_eq!(new.len(), 1);
+        assert_eq!(
+            (new[0].nbf, new[0].exp, &new[0].successor),
+            (None, None, &None)
+        );
+    }
+
+    #[test]
+    fn a_pending_key_on_another_curve_than_the_requested_one_is_removed() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9)], ""),
+            key("b", "EdDSA", &[("nbf", 10 * HOUR)], ""),
+        ];
+        let asked = Policy {
+            crv: Some("Ed448"),
+            ..policy()
+        };
+        let plan = planned(&keys, &asked).unwrap();
+        assert!(plan.removed.contains(&1) && plan.new.len() == 1);
+    }
+
+    #[test]
+    fn a_line_without_keys_that_names_a_successor_does_not_move_again() {
+        let keys = [key("a", "EdDSA", &[("iat", -9), ("exp", -1)], "gone")];
+        let asked = Policy {
+            alg: Some("Ed25519"),
+            ..policy()
+        };
+        let error = planned(&keys, &asked).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+}
