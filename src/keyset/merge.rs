@@ -1,4 +1,4 @@
-//! Bringing keys into a set: what is there already is updated, and what conflicts is decided.
+//! Merges keys into a set: updates the keys that it has, and resolves conflicts.
 
 mod existing;
 mod merger;
@@ -26,18 +26,18 @@ pub struct NewSigner {
     pub before: Option<KeyName>,
 }
 
-/// What became of the keys that were brought in.
+/// The result of a merge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
     /// New keys.
     pub added: Vec<KeyName>,
-    /// Keys that were there and changed.
+    /// Keys of the set that changed.
     pub updated: Vec<KeyName>,
-    /// Keys that were there as they are.
+    /// Keys of the set that did not change.
     pub unchanged: Vec<KeyName>,
-    /// Keys that lost a conflict.
+    /// New keys that were skipped because of a conflict.
     pub skipped: Vec<KeyName>,
-    /// Keys of the set that a replacement threw out, as they were.
+    /// Keys of the set that a new key replaced.
     pub replaced: Vec<Key<'static>>,
     /// New keys that the set has under another kid as well.
     pub aliases: Vec<KeyName>,
@@ -64,8 +64,8 @@ impl KeySet<'_> {
         Ok(merged)
     }
 
-    /// The keys that would be lost if the set became another one: entries that are not in it, and
-    /// those that are without their private part.
+    /// Returns the keys that would be lost if another set replaced this one: entries that the other set
+    /// lacks, or has without their private part.
     pub fn lost_in(&self, other: &KeySet) -> Vec<Key<'static>> {
         let entries = |set: &KeySet| set.keys.iter().map(Entry::of).collect::<Vec<_>>();
         let (ours, theirs) = (entries(self), entries(other));
@@ -88,7 +88,7 @@ impl KeySet<'_> {
     }
 }
 
-/// Whether every private member of a key is in another, with the same value.
+/// Returns true if another key has every private member of a key, with the same value.
 fn keeps_secrets(key: &Key, other: &Key) -> bool {
     let (Ok(members), Ok(others)) = (key.members(), other.members()) else {
         return key == other;

@@ -1,10 +1,9 @@
-//! What a rotation makes of a set: planned first, over the dates of its keys and one clock, then
-//! applied in one go. The same set at the same time gives the same plan, and a set that was just
-//! rotated gives an empty one.
+//! Rotates the keys of a set: first plans all changes, then applies them. The same set at the same
+//! time gives the same plan, and the plan for a set that was just rotated is empty.
 //!
-//! In each line the active key is followed by a successor that is published before it signs; the
-//! outgoing key stays published until the last token that it signed has run out. Only keys with
-//! their private part count: the others are not ours to rotate, and are left as they are.
+//! In each line, the active key gets a successor that is published before it signs. The old key stays
+//! published until the last token that it signed has expired. Keys without a private part are
+//! unchanged, because somebody else rotates them.
 
 mod algorithm_change;
 mod apply;
@@ -35,129 +34,127 @@ type Seconds = i64;
 /// The position of a key in the set.
 type Position = usize;
 
-/// How far the clocks of those who rotate, sign, publish and verify may be apart, in seconds. It is
-/// added to the publish delay and to the time for which a retired key is kept.
+/// The largest difference between the clocks of the systems that rotate, sign, publish and verify. It
+/// is added to the publish delay and to the time for which a retired key is kept.
 pub const CLOCK_DIFFERENCE: Seconds = 60;
 
-/// When keys follow each other.
+/// The schedule of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// For how long a key signs, in seconds; where it is `None` no key is too old.
+    /// How long a key signs. `None` is without limit.
     pub every: Option<Seconds>,
-    /// For how long a key is published before it signs, in seconds: as long as verifiers keep a
-    /// copy of the set.
+    /// How long a key is published before it signs: at least as long as verifiers cache the set.
     pub publish_delay: Seconds,
-    /// For how long a key is published after it has signed, in seconds: as long as a token lives.
+    /// How long a key is published after it has signed: at least the lifetime of a token.
     pub retire_after: Seconds,
-    /// How many retired keys of a line get no end.
+    /// How many retired keys of each line are kept without an end.
     pub keep: usize,
 }
 
 impl Schedule {
-    /// Refuses a schedule that cannot be kept.
+    /// Returns an error if the schedule is contradictory.
     pub fn check(&self) -> Result<()> {
         if self.publish_delay < 0 || self.retire_after < 0 {
             return Err(Error::usage(
-                "a publish delay or retire-after is below zero",
+                "--publish-delay and --retire-after must not be negative",
             ));
         }
         match self.every {
-            Some(every) if every <= 0 => Err(Error::usage("a key cannot sign for no time at all")
-                .hint("--every is how long a key signs, such as 30d")),
-            Some(every) if every < self.publish_delay => Err(Error::usage(
-                "a key would be published for longer than it signs",
-            )
-            .hint("choose a longer --every or a shorter --publish-delay")),
+            Some(every) if every <= 0 => Err(Error::usage("--every must be longer than zero")
+                .hint("pass a duration such as 30d")),
+            Some(every) if every < self.publish_delay => {
+                Err(Error::usage("--publish-delay is longer than --every")
+                    .hint("choose a longer --every or a shorter --publish-delay"))
+            }
             _ => Ok(()),
         }
     }
 
-    /// From staging to signing, in seconds.
+    /// The time from staging a key until it signs.
     fn lead(&self) -> Seconds {
         match self.publish_delay {
-            // Who keeps no copy has seen the key as soon as it is there.
+            // Verifiers without a cache see the key at once.
             0 => 0,
             delay => delay.saturating_add(CLOCK_DIFFERENCE),
         }
     }
 
-    /// From the last signature to the key's end, in seconds.
+    /// The time from the last signature of a key until its end.
     fn grace(&self) -> Seconds {
         self.retire_after.saturating_add(CLOCK_DIFFERENCE)
     }
 }
 
-/// What a rotation is asked for.
+/// The options of a rotation.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy<'a> {
-    /// When keys follow each other.
+    /// The schedule.
     pub schedule: Schedule,
-    /// The lines that are meant, each by its algorithm, or by its curve or key type where it has
-    /// none; all where there is none.
+    /// The lines to rotate, each by its algorithm, or else by its curve or key type. If empty, all.
     pub lines: &'a [String],
-    /// The use of the lines that are meant.
+    /// The use of the lines to rotate.
     pub usage: Option<&'a str>,
-    /// The algorithm that the lines move to.
+    /// The algorithm to which the lines move.
     pub alg: Option<&'a str>,
     /// The curve of new keys.
     pub crv: Option<&'a str>,
     /// The size of new keys in bits.
     pub size: Option<u32>,
-    /// Whether every active key is due.
+    /// True if every active key gets a successor now.
     pub force: bool,
-    /// The keys that nobody may trust any more, by kid or thumbprint.
+    /// The compromised keys, by kid or thumbprint.
     pub compromised: &'a [String],
-    /// What the server has of the set that is to be told of it.
+    /// The state of the server that the result is pushed to.
     pub server: Option<ServerState<'a>>,
-    /// Whether expired and compromised keys stay for now, so that a server can be told of them.
+    /// True if expired and compromised keys stay in the set until a push has removed them from the
+    /// server.
     pub keep_expired: bool,
     /// The time, in seconds since 1970.
     pub now: Time,
 }
 
 impl Policy<'_> {
-    /// Whether a curve or size is asked for where this key is.
+    /// Returns true if the options give a curve or size for the line of this key.
     fn asks_for_material(&self, header: &Header) -> bool {
         let is_asked = self.crv.is_some() || self.size.is_some();
         is_asked && (self.alg.is_none() || self.alg == header.alg.as_deref())
     }
 }
 
-/// The key that another one names as its successor.
+/// A key that another key names as its successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Successor {
-    /// The kid of a key of the set.
+    /// A key of the set, by kid.
     Existing(String),
-    /// The position among the new keys.
+    /// A new key, by its position among the new keys.
     New(usize),
 }
 
-/// A key to be made.
+/// A key to generate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewKey {
-    /// What it is like.
+    /// Its type, size and certificate.
     pub template: Template,
-    /// When it signs, in seconds since 1970; at once where it is `None`.
+    /// The time from which it signs; `None` is at once.
     pub nbf: Option<Time>,
-    /// Its end, in seconds since 1970, where that is known.
+    /// Its end, if that is known.
     exp: Option<Time>,
     successor: Option<Successor>,
 }
 
-/// A rotation that has not happened. Positions are those of the set that it was planned for.
+/// The planned changes of a rotation. Positions are those of the set before the rotation.
 #[derive(Debug, Default)]
 pub struct RotationPlan {
-    /// The keys to be made.
+    /// The keys to generate.
     pub new: Vec<NewKey>,
     begins: BTreeMap<Position, Time>,
     ends: BTreeMap<Position, Time>,
     successors: BTreeMap<Position, Option<Successor>>,
     revoked: BTreeSet<Position>,
     removed: BTreeSet<Position>,
-    /// The private keys that fail their check, and are left as they are.
+    /// The private keys that are invalid, and therefore unchanged.
     pub unsound: Vec<Position>,
-    /// The next moment at which the set changes by itself or a rotation has something to do, in
-    /// seconds since 1970.
+    /// The next time at which a date changes the state of a key, or at which a rotation changes the set.
     pub next_change: Option<Time>,
 }
 
@@ -171,7 +168,7 @@ impl NewKey {
         }
     }
 
-    /// A key that signs from a time on, or at once where that has come.
+    /// Returns a key that signs from `nbf` on, or at once if that time has come.
     fn signing_from(template: Template, nbf: Time, now: Time) -> NewKey {
         NewKey {
             nbf: Some(nbf).filter(|nbf| *nbf > now),
@@ -181,7 +178,7 @@ impl NewKey {
 }
 
 impl RotationPlan {
-    /// Whether there is nothing to do.
+    /// Returns true if nothing changes.
     pub fn is_empty(&self) -> bool {
         self.new.is_empty()
             && self.begins.is_empty()
@@ -191,38 +188,38 @@ impl RotationPlan {
             && self.removed.is_empty()
     }
 
-    /// The keys that get another end, each with it, in seconds since 1970.
+    /// Returns the keys whose end changes, with the new end.
     pub fn ends(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
         let ends = self.ends.iter().map(|(position, exp)| (*position, *exp));
         ends.filter(|(position, _)| !self.removed.contains(position))
     }
 
-    /// The keys that begin at another time, each with it, in seconds since 1970.
+    /// Returns the keys whose beginning changes, with the new beginning.
     pub fn begins(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
         self.begins.iter().map(|(position, nbf)| (*position, *nbf))
     }
 
-    /// The keys that go.
+    /// Returns the keys that are removed.
     pub fn removed(&self) -> impl Iterator<Item = Position> + '_ {
         self.removed.iter().copied()
     }
 }
 
-/// A plan in the making.
+/// A plan and the state that its steps share.
 struct Planner<'p, 's> {
     lines: Lines<'s>,
     policy: &'p Policy<'p>,
     plan: RotationPlan,
     /// The keys that sign on the server before the next push.
     server_signers: ServerSigners,
-    /// When the schedule has something to do for a line next.
+    /// The next times at which a rotation changes a line.
     due: Vec<Time>,
 }
 
-/// Works out what a rotation would do.
+/// Plans a rotation.
 ///
-/// It is an error where a named key or line is not there, where no key of the set has its private
-/// part, where it is not clear which line is to move, or where no new key can be like the old one.
+/// Returns an error if a named key or line is not in the set, if no key of the set has its private
+/// part, if it is ambiguous which line moves, or if no key like the old one can be generated.
 pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
     policy.schedule.check()?;
     let mut compromised = BTreeSet::new();
@@ -281,8 +278,8 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Gives a key its end, where that is another than it has. The tokens of one that still signs on
-    /// the server run out from now on.
+    /// Sets the end of a key. A key that still signs on the server is kept for the lifetime of a token
+    /// from now.
     fn set_end(&mut self, position: Position, exp: Time) {
         let last = self.policy.now.saturating_add(self.policy.schedule.grace());
         let exp = if self.server_signers.ours.contains(&position) {
@@ -295,8 +292,8 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Gives a key an end that is late enough, whatever end it has. What has ended, and what nobody
-    /// may trust any more, does not come back.
+    /// Moves the end of a key to `exp` if it ends earlier or has no end. Expired and compromised keys are
+    /// unchanged.
     fn extend_end(&mut self, position: Position, exp: Time) {
         if self.lines.is_expired(position) || self.lines.compromised.contains(&position) {
             return;
@@ -308,12 +305,12 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Names the successor of a key in another line.
+    /// Records the successor of a key in another line.
     fn set_successor(&mut self, position: Position, successor: &Successor) {
         let header = &self.lines.headers[position];
         let is = |kid: Option<&str>| matches!(successor, Successor::Existing(there) if kid == Some(there));
         if is(header.kid.as_deref()) {
-            // Nobody follows himself: the way leads back to where it came from.
+            // A key cannot be its own successor.
             self.plan.successors.insert(position, None);
         } else if is(header.successor.as_deref()) {
             self.plan.successors.remove(&position);
@@ -324,7 +321,7 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// The keys that named one as their successor name another; which ones these are.
+    /// Gives another successor to the keys that name a key as theirs, and returns their positions.
     fn redirect(&mut self, from: Position, to: &Successor) -> Vec<Position> {
         let leading = self.lines.predecessors(from);
         for position in &leading {
@@ -338,11 +335,11 @@ impl Planner<'_, '_> {
         Successor::New(self.plan.new.len() - 1)
     }
 
-    /// Retired keys of a line beyond those that are kept get their end. `newer` is when those keys
-    /// begin that take over from the active one, the newest first.
+    /// Sets the end of the retired keys of a line, except those that the schedule keeps. `newer` are the
+    /// times at which the successors of the active key begin, the newest first.
     fn end_retired(&mut self, line: LineId, newer: &[Time], keep: usize) {
         let (now, grace) = (self.policy.now, self.policy.schedule.grace());
-        // The keys from the newest on, each with the beginning of the one that followed it.
+        // When the keys begin, the newest first.
         let mut begins: Vec<_> = newer.iter().copied().map(Some).collect();
         let mut retired = Vec::new();
         for position in self.lines.begun(line) {
@@ -351,7 +348,7 @@ impl Planner<'_, '_> {
                 retired.push((position, begins.len()));
             }
             let header = &self.lines.headers[position];
-            // Nobody knew of one that began at once.
+            // A key that began at once was not published before.
             let at_once = || header.iat.map(|iat| iat.saturating_add(CLOCK_DIFFERENCE));
             begins.push(header.nbf.or_else(at_once));
         }

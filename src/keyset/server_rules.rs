@@ -70,7 +70,7 @@ impl ServerRules {
         self.members.is_none_or(|members| members.contains(&name))
     }
 
-    /// What is left of a key there.
+    /// Returns the form in which the server keeps a key.
     pub fn form(&self, members: &Members) -> Members<'static> {
         let left = members.iter().filter(|(name, _)| self.keeps(name));
         let left = left.map(|(name, value)| (name.to_owned(), value.to_owned()));

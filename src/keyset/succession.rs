@@ -21,7 +21,7 @@ pub struct Succession {
 pub struct Takeover {
     /// The active key of the whole set.
     pub signer: KeyName,
-    /// The key that signs if the signer is not there.
+    /// The key that signs if the signer is removed.
     pub instead: KeyName,
 }
 

@@ -1,4 +1,4 @@
-//! The keys of a set that a document is merged into, by everything that the merge finds them by.
+//! Indexes the keys of a set for a merge.
 
 use crate::key::Key;
 use crate::key::public::holds_secret;

@@ -178,7 +178,7 @@ impl<'a, 't> Merger<'a, 't> {
         Ok(Some(position))
     }
 
-    /// The keys of the set that conflict with a new one: they have its kid, or its kid is their
+    /// Returns the keys of the set that conflict with a new key: they have its kid, or its kid is their
     /// thumbprint.
     fn rivals(&self, key: &Key, entry: &Entry, same: Option<usize>) -> Vec<usize> {
         let Some(kid) = KeyName::of(key).kid else {
@@ -230,7 +230,7 @@ impl<'a, 't> Merger<'a, 't> {
                 if identity(&key) == identity(&self.keys[rival]) =>
             {
                 Err(Error::refused(format!(
-                    "the key {kid:?} is in the set, and the input has it with a fault"
+                    "the input has an invalid copy of the key {kid:?}"
                 ))
                 .hint(
                     "pass --on-conflict skip to keep the set's key, or replace to take the input's",
@@ -295,10 +295,10 @@ fn named_by_thumbprint(key: &Key) -> Result<Key<'static>> {
                 Ok(renamed)
             }
         }
-        None => Err(
-            Error::refused("a key without a public thumbprint has a kid that is taken")
-                .hint("give it another kid: --kid"),
-        ),
+        None => Err(Error::refused(
+            "a key that cannot be named by its thumbprint has the kid of another key",
+        )
+        .hint("pass --kid to give it another kid")),
     }
 }
 

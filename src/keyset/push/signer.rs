@@ -29,7 +29,7 @@ impl PushPlan {
         });
         let signers: HashSet<_> = signers.map(|(key, _)| identity(key, rules)).collect();
         let keys = &mut self.set.keys;
-        // A line that has moved is followed into the other one.
+        // If the line has moved, its successor signs.
         let moved = now.and_then(|now| successor(local, now, rules));
         let in_its_line = |key: &Key| {
             let headers = moved.or(now).map(|now| (Header::of(now), Header::of(key)));
@@ -87,7 +87,7 @@ impl PushPlan {
     }
 }
 
-/// The key of another line that a key of ours names as its successor.
+/// Returns the key of another line that a local key names as its successor.
 fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, rules: &ServerRules) -> Option<&'s Key<'k>> {
     let ours = local
         .keys
@@ -99,15 +99,15 @@ fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, rules: &ServerRules) -> O
     key.filter(|key| !lifecycle::never_begins(&Header::of(key)))
 }
 
-/// The thumbprint of a key, and the kid that it has on the server.
+/// Returns the thumbprint of a key, and the kid that it has on the server.
 fn identity(key: &Key, rules: &ServerRules) -> (Option<String>, Option<String>) {
     let name = rules.name(key);
     (name.thumbprint, name.kid)
 }
 
-/// Which kids take the place of those that a server's settings name to sign with: each of ours that
-/// is not active any more is followed by the active key of its line, where there is one with a kid.
-/// Who follows a key that is not ours is for others to say. `now` is in seconds since 1970.
+/// Returns the kids that replace those in a server's settings. A local key that is no longer active is
+/// replaced by the active key of its line, if that has a kid. Keys that are not local are not replaced.
+/// `now` is in seconds since 1970.
 pub fn successors(
     local: &KeySet,
     named: &[String],

@@ -1,5 +1,5 @@
-//! A move to another algorithm: the keys of the old line name their successor in the new one, and
-//! the line ends when that one begins.
+//! Moves lines to another algorithm: the keys of the old line name their successor in the new line,
+//! and the old line ends when the successor begins.
 
 use crate::error::{Error, Result};
 use crate::keyset::rotate::lines::LineId;
@@ -8,8 +8,8 @@ use crate::keyset::rotate::{NewKey, Planner, Position, Successor, Time};
 use std::collections::BTreeSet;
 
 impl Planner<'_, '_> {
-    /// Moves the lines that are meant to the algorithm that was asked for. What comes back are the
-    /// lines that need no schedule of their own any more.
+    /// Moves the selected lines to the requested algorithm. Returns the lines that have moved and are no
+    /// longer scheduled.
     pub(super) fn move_lines(&mut self) -> Result<BTreeSet<LineId>> {
         let Some(alg) = self.policy.alg else {
             return Ok(BTreeSet::new());
@@ -45,8 +45,8 @@ impl Planner<'_, '_> {
         Ok(sources.into_iter().collect())
     }
 
-    /// The lines that are to move: those whose last key has no successor; or those that have lost
-    /// their keys, where nobody signs in the target either.
+    /// Returns the lines to move: those whose last key has no successor. If there are none and the target
+    /// has no signing key, returns the lines without keys that can sign.
     fn sources(&self, target: Option<LineId>, others: &[LineId]) -> Vec<LineId> {
         let meant = others
             .iter()
@@ -67,13 +67,13 @@ impl Planner<'_, '_> {
         meant.into_iter().filter(is_lost).collect()
     }
 
-    /// Whether somebody signs in a line, or is to.
+    /// Returns true if a line has an active or pending key.
     fn has_signer(&self, line: Option<LineId>) -> bool {
         line.is_some_and(|line| self.lines.active(line).is_some() || self.lines.has_pending(line))
     }
 
-    /// Whether a key only waits for one of these lines, in ascending order, to begin: moving them to its own calls that
-    /// off.
+    /// Returns true if the successor of a key is in one of these lines, which are in ascending order. If
+    /// these lines move to the line of the key, it needs no successor.
     fn waits_for(&self, position: Position, lines: &[LineId]) -> bool {
         let successor = self.lines.successor(position);
         let line = successor.and_then(|i| self.lines.line_of(i));
@@ -90,10 +90,10 @@ impl Planner<'_, '_> {
             Some((self.lines.name(*line), self.lines.name(next)))
         });
         match moving {
-            Some((line, next)) => Error::refused(format!("line {line} is on its way to {next}"))
-                .hint(format!("--line {next} takes it on to {alg}")),
+            Some((line, next)) => Error::refused(format!("line {line} already moves to {next}"))
+                .hint(format!("pass --line {next} to move it on to {alg}")),
             None => Error::not_found(format!("no line can move to {alg}"))
-                .hint("only keys for the same use can follow each other"),
+                .hint("a line moves only to an algorithm for the same use"),
         }
     }
 
@@ -101,12 +101,12 @@ impl Planner<'_, '_> {
         let lines = sources.iter().copied().chain(target);
         let names: Vec<_> = lines.map(|line| self.lines.name(line)).collect();
         let names = names.join(" and ");
-        Error::usage(format!("which line is to move to {alg}: there are {names}"))
+        Error::usage(format!("several lines can move to {alg}: {names}"))
             .hint("pass --line NAME to choose lines; it can be repeated")
     }
 
-    /// Who follows the lines, and from when on: the one that signs in the target already, one that
-    /// is soon to, or a new one.
+    /// Returns the successor of the lines and the time at which it begins: the active key of the target, a
+    /// pending key that begins in time, or a new key.
     fn successor(
         &mut self,
         template: Template,
@@ -157,8 +157,8 @@ impl Planner<'_, '_> {
         (new, begins)
     }
 
-    /// In a line that moves, each key that signs ends after the next one has begun, and the last one
-    /// after `last`, when it may sign no more.
+    /// Sets the ends of the keys of a line that moves: each ends after the next one has begun, and the last
+    /// one after `last`.
     pub(super) fn end_in_turn(
         &mut self,
         signing: Option<Position>,
@@ -175,8 +175,7 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// The keys of a line that sign before their successor begins name it; those that would never
-    /// sign go.
+    /// Records the successor of a line in its keys, and removes the keys that would begin after it.
     fn name_successor(&mut self, line: LineId, successor: &Successor, begins: Time) {
         let grace = self.policy.schedule.grace();
         let last = self.last_signature(begins);
@@ -196,7 +195,7 @@ impl Planner<'_, '_> {
                 self.extend_end(leading, end);
             }
         }
-        // Each of them names it, so that none takes over again when another one goes.
+        // Every key names the successor, so that no key signs again if another one is removed.
         let pending = sooner.iter().map(|(_, position)| *position);
         for position in self.lines.begun(line).into_iter().chain(pending) {
             self.set_successor(position, successor);
@@ -206,8 +205,8 @@ impl Planner<'_, '_> {
         self.end_retired(line, &[next], 0);
     }
 
-    /// A line that has moved stays so when the key is taken out that said it: the other ones say it,
-    /// too. Whether there is such a key.
+    /// Records the successor of a line in its other keys if the key that named it is compromised, so that
+    /// the line does not sign again. Returns true if it did.
     pub(super) fn keep_successor_of_line(&mut self, line: LineId) -> bool {
         let begun = self.lines.begun(line);
         let would_sign = begun.first().is_some_and(|i| !self.lines.has_successor(*i));

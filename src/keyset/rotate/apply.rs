@@ -1,4 +1,4 @@
-//! Carrying out a plan.
+//! Applies a plan to a set.
 
 use crate::error::Result;
 use crate::key::Key;
@@ -9,25 +9,25 @@ use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::rotate::{NewKey, Position, RotationPlan, Successor, Template, Time};
 
-/// What a rotation changed.
+/// The keys that a rotation changed.
 #[derive(Debug, Default)]
 pub struct Rotated {
-    /// New keys that are published and do not sign yet.
+    /// New keys that do not sign yet.
     pub staged: Vec<Key<'static>>,
     /// New keys that sign at once.
     pub activated: Vec<Key<'static>>,
-    /// Keys that begin later than they were to.
+    /// Keys whose beginning was moved to a later time.
     pub postponed: Vec<Key<'static>>,
-    /// Keys that were given another end.
+    /// Keys whose end was set.
     pub retired: Vec<Key<'static>>,
-    /// Keys that are gone.
+    /// Keys that were removed.
     pub removed: Vec<Key<'static>>,
     /// New keys without a certificate, although the keys before them have one.
     pub uncertified: Vec<Key<'static>>,
 }
 
 impl Rotated {
-    /// Whether nothing was changed.
+    /// Returns true if nothing changed.
     pub fn is_empty(&self) -> bool {
         self.staged.is_empty()
             && self.activated.is_empty()
@@ -38,9 +38,9 @@ impl Rotated {
 }
 
 impl RotationPlan {
-    /// Carries the plan out on the set that it was made for. `make` makes the new keys, which get
-    /// their thumbprint for a kid. `now` is in seconds since 1970. Where it fails the set is to be
-    /// thrown away.
+    /// Applies the plan to the set that it was made for. `make` generates the new keys, which get their
+    /// thumbprint as kid. `now` is in seconds since 1970. If this fails, the set is incomplete and must
+    /// be discarded.
     pub fn apply(
         &self,
         set: &mut KeySet,
@@ -114,7 +114,7 @@ impl RotationPlan {
     }
 }
 
-/// A new key with its dates.
+/// Returns a new key with its dates and successor.
 fn dated(mut members: Members<'static>, planned: &NewKey, now: Time) -> Members<'static> {
     members.set_number("iat", now);
     for (name, date) in [("nbf", planned.nbf), ("exp", planned.exp)] {

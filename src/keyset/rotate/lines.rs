@@ -1,4 +1,4 @@
-//! A set seen line by line, with what a rotation may count on.
+//! The lines of a set: their keys, states and successors, as a rotation needs them.
 
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -35,7 +35,7 @@ pub(super) struct Lines<'s> {
     line_of: Vec<LineId>,
     /// The keys of each line that are looked up often.
     marks: Vec<Marks>,
-    /// The keys that count and name a successor, by the successor's kid.
+    /// The keys that can sign and name a successor, by the successor's kid.
     leading: HashMap<String, Vec<Position>>,
     /// True for each line on a circle of successors; computed on first use.
     circles: OnceCell<Vec<bool>>,
@@ -43,16 +43,15 @@ pub(super) struct Lines<'s> {
     pub compromised: BTreeSet<Position>,
     /// The positions of the private keys that fail their check.
     pub unsound: Vec<Position>,
-    /// The state of each key that counts, among those that do.
+    /// The state of each key that can sign.
     states: Vec<Option<State>>,
-    /// The successor in another line of each key that counts, among those that do: nobody signs with
-    /// a public key.
+    /// The successor in another line of each key that can sign.
     successors: Vec<Option<Position>>,
     now: Time,
 }
 
 impl<'s> Lines<'s> {
-    /// `headers` are those of the set's keys, with the dates that count.
+    /// Groups the keys of a set into lines. `headers` are those of its keys, with adjusted dates.
     pub fn of(
         set: &'s KeySet<'s>,
         mut headers: Vec<Header<'s>>,
@@ -70,7 +69,7 @@ impl<'s> Lines<'s> {
             all[number].push(position);
             line_of.push(LineId(number));
         }
-        // Who follows within a line is a matter of dates.
+        // Within a line, the dates decide which key follows, so a successor in the same line is ignored.
         for line in &all {
             if line.iter().all(|i| headers[*i].successor.is_none()) {
                 continue;
@@ -135,11 +134,11 @@ impl<'s> Lines<'s> {
         }
     }
 
-    /// Refuses a set in which nothing can be rotated, and names of lines that it does not have.
+    /// Returns an error if nothing in the set can be rotated, or if it lacks a line that was named.
     pub fn check(&self, policy: &Policy) -> Result<()> {
         for name in policy.lines {
             let is_there = |name: &str| self.ids().any(|line| self.name(line) == name);
-            // A line that has moved is gone some day.
+            // The keys of a line that has moved are removed some day.
             let has_moved = policy.alg.is_some_and(is_there);
             if !is_there(name) && !has_moved {
                 let names: Vec<_> = self.ids().map(|line| self.name(line)).collect();
@@ -153,17 +152,17 @@ impl<'s> Lines<'s> {
                 .iter()
                 .any(|header| header.effective_use() == Some(usage));
             if !has_it && !matches!(usage, "sig" | "enc") {
-                return Err(Error::not_found(format!("no key is for use {usage:?}"))
-                    .hint("keys are for sig or enc, as a rule"));
+                return Err(Error::not_found(format!("no key has use {usage:?}"))
+                    .hint("pass --use sig or --use enc"));
             }
         }
         if !self.states.iter().any(Option::is_some) {
             return Err(if self.headers.is_empty() {
-                Error::refused("there is no key to be followed by another")
-                    .hint("make the first one: jwks create SET")
+                Error::refused("the set has no keys")
+                    .hint("run `jwks create SET` to create the first key")
             } else {
-                Error::refused("no key has a private part that is without fault")
-                    .hint("who holds the private keys rotates them; jwks check tells of faults")
+                Error::refused("no key has a valid private part")
+                    .hint("only the holder of the private keys can rotate them; run `jwks check` to see what is wrong")
             });
         }
         Ok(())
@@ -189,22 +188,22 @@ impl<'s> Lines<'s> {
         self.line_of.get(position).copied()
     }
 
-    /// What a line is called: its algorithm, or its curve or key type where it has none.
+    /// Returns the name of a line: its algorithm, or else its curve or key type.
     pub fn name(&self, line: LineId) -> &str {
         self.first_header(line).map_or("", line_name)
     }
 
-    /// The algorithm that the keys of a line name. A curve may have the same name: Ed25519.
+    /// Returns the `alg` of the keys of a line. A curve can have the same name: Ed25519.
     pub fn alg(&self, line: LineId) -> Option<&str> {
         self.first_header(line)?.alg.as_deref()
     }
 
-    /// What the keys of a line are for.
+    /// Returns the use of the keys of a line.
     pub fn usage(&self, line: LineId) -> Option<&str> {
         self.first_header(line)?.effective_use()
     }
 
-    /// Whether a rotation is about a line.
+    /// Returns true if the options select a line.
     pub fn is_selected(&self, line: LineId, policy: &Policy) -> bool {
         let name = self.name(line);
         let is_named = policy.lines.is_empty()
@@ -213,28 +212,28 @@ impl<'s> Lines<'s> {
         is_named && (policy.usage.is_none() || self.usage(line) == policy.usage)
     }
 
-    /// The state of a key that counts and is not compromised.
+    /// Returns the state of a key that can sign and is not compromised.
     pub fn state(&self, position: Position) -> Option<State> {
         self.states[position].filter(|_| !self.compromised.contains(&position))
     }
 
-    /// The same for compromised ones, too.
+    /// Returns the state of a key that can sign, even if it is compromised.
     pub fn state_before(&self, position: Position) -> Option<State> {
         self.states[position]
     }
 
-    /// The keys of a line in a state, in their order.
+    /// Returns the keys of a line in a state, in the set's order.
     pub fn in_state(&self, line: LineId, state: State) -> impl Iterator<Item = Position> + '_ {
         self.keys(line)
             .filter(move |i| self.state(*i) == Some(state))
     }
 
-    /// The key of a line that signs.
+    /// Returns the active key of a line.
     pub fn active(&self, line: LineId) -> Option<Position> {
         self.marks[line.0].active
     }
 
-    /// The key of a line that signed until now, and may be compromised.
+    /// Returns the active key of a line before this rotation, which can be compromised.
     pub fn signer_before(&self, line: LineId) -> Option<Position> {
         self.marks[line.0].signer_before
     }
@@ -244,7 +243,7 @@ impl<'s> Lines<'s> {
         self.marks[line.0].has_pending
     }
 
-    /// The pending keys of a line that will sign, each with its beginning, the first one first.
+    /// Returns the pending keys of a line that will sign, each with its beginning, in order.
     pub fn pending(&self, line: LineId) -> Vec<(Time, Position)> {
         let keys = self.in_state(line, State::Pending);
         let keys = keys.filter(|i| !lifecycle::never_begins(&self.headers[*i]));
@@ -255,7 +254,7 @@ impl<'s> Lines<'s> {
         pending
     }
 
-    /// The active and retired keys of a line, the newest first.
+    /// Returns the active and retired keys of a line, the newest first.
     pub fn begun(&self, line: LineId) -> Vec<Position> {
         let has_begun =
             |i: &Position| matches!(self.state(*i), Some(State::Active | State::Retired));
@@ -264,27 +263,27 @@ impl<'s> Lines<'s> {
         begun
     }
 
-    /// The newest key of a line that has begun, and may have expired or be compromised.
+    /// Returns the newest key of a line that has begun, even if it is expired or compromised.
     pub fn last_begun(&self, line: LineId) -> Option<Position> {
         self.marks[line.0].last_begun
     }
 
-    /// When a line ends because it moves to another: when the successor of its last key begins, or
-    /// that key itself where it would be too late to sign.
+    /// Returns the time at which a line ends because it moves to another: when the successor of its last
+    /// key begins, but not before that key.
     pub fn end_of_line(&self, line: LineId) -> Option<Time> {
         let last = self.last_to_sign(line)?;
         let begins = self.followed_from(last)?;
         Some(begins.max(self.headers[last].nbf.unwrap_or(begins)))
     }
 
-    /// When the successor begins that follows a key in another line.
+    /// Returns the time at which the successor of a key in another line begins.
     pub fn followed_from(&self, position: Position) -> Option<Time> {
         let successor = self.successor(position)?;
         let begins = self.headers[successor].nbf.unwrap_or(self.now);
         self.has_successor(position).then_some(begins)
     }
 
-    /// The successor in another line of the newest key of a line that is taken out.
+    /// Returns the successor in another line of the newest retired key of a line that is compromised.
     pub fn moved_to(&self, line: LineId) -> Option<Position> {
         let is_retired = |i: Position| self.states[i] == Some(State::Retired);
         let newest = self.newest(line, |i| self.compromised.contains(&i) && is_retired(i));
@@ -295,7 +294,7 @@ impl<'s> Lines<'s> {
         self.marks[line.0].last_to_sign
     }
 
-    /// The key of a line that is to sign last, where it names no successor that follows it.
+    /// Returns the key of a line that signs last, if it has no successor.
     pub fn without_successor(&self, line: LineId) -> Option<Position> {
         let last = self.last_to_sign(line);
         last.filter(|last| !self.has_successor(*last))
@@ -311,21 +310,21 @@ impl<'s> Lines<'s> {
         kid.map(str::to_owned)
     }
 
-    /// The key of another line that a key names as its successor, where that one has its private
-    /// part and begins some day.
+    /// Returns the key of another line that a key names as its successor, if that key can sign and
+    /// begins some day.
     pub fn successor(&self, position: Position) -> Option<Position> {
         self.successors[position]
     }
 
-    /// A key has no successor in another line any more.
+    /// Removes the successor of a key in another line.
     pub fn forget_successor(&mut self, position: Position) {
         self.headers[position].successor = None;
         self.successors[position] = None;
         self.circles.take();
     }
 
-    /// Whether a key names a successor that follows it: one that is there, or was until it was
-    /// compromised.
+    /// Returns true if a key names a successor in another line. A compromised successor counts only if it
+    /// has begun.
     pub fn has_successor(&self, position: Position) -> bool {
         self.successor(position).is_some_and(|i| {
             let has_begun = self.headers[i].nbf.is_none_or(|nbf| nbf <= self.now);
@@ -333,12 +332,12 @@ impl<'s> Lines<'s> {
         })
     }
 
-    /// The keys that name a key as their successor, among those that count.
+    /// Returns the keys that can sign and name a key as their successor.
     pub fn predecessors(&self, position: Position) -> Vec<Position> {
         let Some(kid) = self.headers[position].kid.as_deref() else {
             return Vec::new();
         };
-        // The move to a successor can have been called off.
+        // The successor can have been removed in the meantime.
         let names = |i: &Position| self.headers[*i].successor.as_deref() == Some(kid);
         let leading = self.leading.get(kid).into_iter().flatten().copied();
         leading.filter(names).collect()
@@ -355,7 +354,7 @@ impl<'s> Lines<'s> {
         positions
     }
 
-    /// Whether keys that are published lead into a line: whoever follows them looks for a key there.
+    /// Returns true if published keys name a key of a line as their successor.
     pub fn has_predecessors(&self, line: LineId) -> bool {
         let keys = self.one_of_each_kid(self.keys(line).collect());
         let leading = keys.into_iter().flat_map(|i| self.predecessors(i));
@@ -386,7 +385,7 @@ impl<'s> Lines<'s> {
     }
 }
 
-/// Whether a key has its private part, and is of a kind that is known.
+/// Returns true if a key has its private part, and its type and curve are supported.
 pub fn is_private(key: &Key) -> bool {
     let is_known = key.members().is_ok_and(|members| is_supported(&members));
     is_known && holds_secret(key)

@@ -7,7 +7,8 @@ use crate::keyset::rotate::{Planner, Position, Successor};
 use std::collections::HashMap;
 
 impl Planner<'_, '_> {
-    /// Compromised keys go; where a server is to be told of them first, they end now and say why.
+    /// Removes the compromised keys. If a push has to remove them from a server first, they expire now
+    /// and are marked as revoked.
     pub(super) fn take_out_compromised(&mut self) {
         let now = self.policy.now;
         for position in self.lines.compromised.clone() {
@@ -24,8 +25,7 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// A key that has not begun, and is not to, goes; where a server is to be told of it first, it
-    /// ends now.
+    /// Removes a pending key. If a push has to remove it from a server first, it expires now.
     pub(super) fn drop_pending(&mut self, position: Position) {
         self.plan.begins.remove(&position);
         if self.policy.keep_expired {
@@ -35,8 +35,7 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Expired keys of the lines that are meant go, but for those that fail their check: what these
-    /// are nobody knows.
+    /// Removes the expired keys of the selected lines, except invalid keys.
     pub(super) fn remove_expired(&mut self) {
         if self.policy.keep_expired {
             return;
@@ -51,15 +50,15 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// A line that has moved stays so when the key goes that it moved to: those who named it name the
-    /// one that signs in its line, or the one that it named.
+    /// Gives a new successor to the keys whose successor is removed: the active key of its line, or else
+    /// its own successor. So a line that has moved does not sign again.
     pub(super) fn skip_removed_successors(&mut self) {
         if self.plan.removed.is_empty() {
             return;
         }
         let headers = self.lines.headers.iter().enumerate();
         let kids = headers.filter_map(|(i, header)| Some((header.kid.as_deref()?.to_owned(), i)));
-        // Of several with the same kid the first one is meant.
+        // If several keys have the same kid, the first one is the successor.
         let positions: HashMap<_, _> = kids.rev().collect();
         let mut ends = HashMap::new();
         for leading in 0..self.lines.headers.len() {
@@ -119,7 +118,7 @@ impl Planner<'_, '_> {
         has_begun && self.plan.removed.contains(&position)
     }
 
-    /// Who follows those that a key which goes has followed.
+    /// Returns the key that replaces a removed key as successor.
     fn replacement_of(&self, position: Position) -> Option<Successor> {
         let line = self.lines.line_of(position)?;
         let active = self.lines.active(line);
@@ -131,7 +130,7 @@ impl Planner<'_, '_> {
             .or_else(last)
     }
 
-    /// The successor of a key after this rotation.
+    /// Returns the successor of a key after this rotation.
     fn planned_successor(&self, position: Position) -> Option<Successor> {
         match self.plan.successors.get(&position) {
             Some(planned) => planned.clone(),
@@ -142,8 +141,8 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Keys that name a compromised key of a line as their successor, where that one had begun, or
-    /// an expired one, name another.
+    /// Gives another successor to the keys whose successor in a line is expired, or is compromised and had
+    /// begun.
     pub(super) fn redirect_from_removed(&mut self, line: LineId, to: &Successor) {
         let gone = self.lines.keys(line).filter(|i| {
             let state = self.lines.state_before(*i);

@@ -1,5 +1,4 @@
-//! What a server that is told of a set has made of it so far: the key that it signs with, and those
-//! that its verifiers have seen.
+//! The keys that a server signs with and has published before the next push.
 
 use crate::key::Key;
 use crate::key::public::REVOKED;
@@ -12,7 +11,7 @@ use crate::keyset::rotate::{Policy, Position, RotationPlan};
 use crate::keyset::server_rules::ServerRules;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// What a server has of a set.
+/// The state of a set on a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerState<'a> {
     /// The keys of the set on the server.
@@ -93,7 +92,7 @@ pub(super) fn adjust_dates(
     let lives = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
     let can_sign = |i: &Position| is_published(*i) && is_trusted[*i] && lives(&headers[*i]);
     let can_sign: BTreeSet<Position> = (0..headers.len()).filter(can_sign).collect();
-    // Of those, how many lead to each kid, and which is the first of each line.
+    // The number of these keys that name each kid as their successor, and the first one of each line.
     let mut leading: HashMap<&str, Position> = HashMap::new();
     let mut first = HashMap::new();
     for i in &can_sign {
@@ -128,7 +127,7 @@ pub(super) fn adjust_dates(
     signing
 }
 
-/// Whether a key has been declared compromised.
+/// Returns true if a key is marked as compromised.
 pub(super) fn is_revoked(key: &Key) -> bool {
     key.members().is_ok_and(|members| members.has(REVOKED))
 }

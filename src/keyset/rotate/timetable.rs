@@ -1,4 +1,4 @@
-//! One line and its schedule: when the active key is followed, and by which one.
+//! Schedules one line: stages the successor of its active key, and sets the ends of retired keys.
 
 use crate::error::Result;
 use crate::keyset::lifecycle::{State, begin};
@@ -6,17 +6,16 @@ use crate::keyset::rotate::lines::LineId;
 use crate::keyset::rotate::template::Template;
 use crate::keyset::rotate::{CLOCK_DIFFERENCE, NewKey, Planner, Position, Successor, Time};
 
-/// When an active key is to be followed.
+/// The times at which an active key needs a successor.
 struct Due {
-    /// At each of these times, in seconds since 1970, or else some whole leads later.
+    /// The successor begins at one of these times, or whole leads later.
     times: Vec<Time>,
-    /// At once: it has signed for longer than anybody knows.
+    /// True if the successor is needed at once, because the age of the key is unknown.
     is_overdue: bool,
 }
 
 impl Planner<'_, '_> {
-    /// Stages the successor of a line's active key when that is due, and dates the keys that
-    /// retire.
+    /// Stages the successor of a line's active key if it is due, and sets the ends of the retired keys.
     pub(super) fn schedule_line(&mut self, line: LineId) -> Result<()> {
         let Some(active) = self.lines.active(line) else {
             return self.restart_line(line);
@@ -24,7 +23,7 @@ impl Planner<'_, '_> {
         let schedule = self.policy.schedule;
         let mut pending = self.lines.pending(line);
         let ends = self.lines.end_of_line(line);
-        // A key that moves to another line may have pending ones of its own line behind it.
+        // A key that moves to another line can be followed by pending keys of its own line.
         let moves = self.lines.followed_from(active);
         if let Some(moves) = moves.filter(|moves| pending.iter().all(|(nbf, _)| nbf >= moves)) {
             self.end_in_turn(Some(active), &[], moves);
@@ -46,7 +45,7 @@ impl Planner<'_, '_> {
             let fits = |(_, i): &(Time, Position)| wanted.fits(&keys[*i]);
             let (fit, unfit) = pending.into_iter().partition(fits);
             pending = fit;
-            // A key of the old size or curve would only have to be followed again.
+            // A key of the old size or curve would need another successor.
             let unfit: Vec<(Time, Position)> = unfit;
             for (_, position) in unfit {
                 self.drop_pending(position);
@@ -94,8 +93,8 @@ impl Planner<'_, '_> {
         self.stage_after_pending(&pending)
     }
 
-    /// Stages the successors of pending keys that have an end already and nobody behind them: it may
-    /// be too late for that when they sign.
+    /// Stages the successors of pending keys that have an end and no successor. When these keys sign, it
+    /// can be too late.
     fn stage_after_pending(&mut self, pending: &[(Time, Position)]) -> Result<()> {
         let nexts = pending.iter().skip(1).map(|(nbf, _)| Some(*nbf));
         let lead = self.policy.schedule.lead();
@@ -117,16 +116,16 @@ impl Planner<'_, '_> {
         Ok(())
     }
 
-    /// When a pending key takes over from a new one that signs at once, as it would have from the old
-    /// one: where it begins before the new one is due.
+    /// Returns the time at which the first pending key takes over from a new key that signs at once; `None`
+    /// if the new key needs a successor before that.
     fn takes_over(&self, first: Option<Time>) -> Option<Time> {
         let every = self.policy.schedule.every;
         let due = every.map(|every| self.policy.now.saturating_add(every));
         first.filter(|first| due.is_none_or(|due| *first <= due))
     }
 
-    /// When an active key is to be followed, by its age and by its end. `first` is when the first
-    /// pending key of its line begins.
+    /// Returns the times at which an active key needs a successor, because of its age and its end. `first`
+    /// is the beginning of the first pending key of its line.
     fn due(&self, active: Position, first: Option<Time>) -> Due {
         let header = &self.lines.headers[active];
         let schedule = self.policy.schedule;
@@ -134,7 +133,7 @@ impl Planner<'_, '_> {
         let by_age = schedule
             .every
             .and_then(|every| Some(begin?.saturating_add(every)));
-        // Its tokens outlive it unless the next one begins early enough.
+        // Tokens would outlive the key unless the successor begins early enough.
         let by_end = header
             .exp
             .filter(|exp| first.is_none_or(|first| first > *exp));
@@ -145,25 +144,25 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// When a key that is staged now may sign, in seconds since 1970.
+    /// Returns the earliest time at which a key that is staged now can sign.
     pub(super) fn earliest_begin(&self) -> Time {
         self.policy.now.saturating_add(self.policy.schedule.lead())
     }
 
-    /// Until when a key may sign that is followed from `begins` on by one that nobody knew: some
-    /// clock may be ahead.
+    /// Returns the time until which a key can sign whose successor begins at `begins`. Clocks can differ, so
+    /// a successor that begins at once overlaps with it.
     pub(super) fn last_signature(&self, begins: Time) -> Time {
         begins.max(self.policy.now.saturating_add(CLOCK_DIFFERENCE))
     }
 
-    /// When a successor is staged that is due at a time: two leads before, so that every rotation
-    /// within a lead gives it the same beginning.
+    /// Returns the time at which a successor is staged that is due at `due`: two leads before, so that all
+    /// rotations within a lead give it the same beginning.
     fn staging_time(&self, due: Time) -> Time {
         due.saturating_sub(self.policy.schedule.lead().saturating_mul(2))
     }
 
-    /// When a successor begins that is due at a time: then, or as many whole leads later as it takes
-    /// to have it published for one. `None` where it is too early to stage it.
+    /// Returns the time at which a successor that is due at `due` begins: then, or as many whole leads later
+    /// as it takes to publish it for one lead. Returns `None` if it is too early to stage it.
     fn begin_of_successor(&self, due: Time) -> Option<Time> {
         if self.policy.now < self.staging_time(due) {
             return None;
@@ -202,7 +201,7 @@ impl Planner<'_, '_> {
         let successor = self.lines.successor(last);
         let was_pending = |i: Position| self.lines.state_before(i) == Some(State::Pending);
         let next = match successor {
-            // It moves to another line later.
+            // The line moves to another line later.
             Some(i) if was_pending(i) && !self.lines.compromised.contains(&i) => headers[i].nbf,
             Some(i) if was_pending(i) => None,
             None if headers[last].successor.is_none() => None,
@@ -220,7 +219,7 @@ impl Planner<'_, '_> {
         let first = pending.first().map(|(nbf, _)| *nbf);
         let ends = self.lines.end_of_line(line);
         let ends = ends.filter(|ends| *ends > self.policy.now);
-        // Where the line ends, so does each of its keys.
+        // If the line ends, so does each of its keys.
         let first = match ends {
             Some(_) => first,
             None => self.takes_over(first),

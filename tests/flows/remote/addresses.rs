@@ -170,7 +170,7 @@ fn what_is_no_set_is_taken_for_none() {
     for (body, words) in [
         ("", "empty"),
         ("<html>swordfish-in-the-page</html>", "HTML"),
-        ("{\"error\":\"swordfish-in-the-page\"}", "no JWK Set"),
+        ("{\"error\":\"swordfish-in-the-page\"}", "not a JWK Set"),
         ("{\"keys\":[", "JSON"),
     ] {
         site.web.serve("/jwks.json", body);
