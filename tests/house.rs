@@ -338,54 +338,47 @@ fn module_of(file: &str) -> String {
     path.trim_end_matches("/mod").replace('/', "::")
 }
 
+/// Returns true if a path is a module or an item in it.
+fn is_within(path: &str, module: &str) -> bool {
+    let rest = path.strip_prefix(module);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
 /// The modules that a source names as `crate::a::b`: of each path, the longest that is a module.
-fn named_modules(code: &str, modules: &[String]) -> Vec<String> {
+fn named_modules<'a>(code: &str, modules: &'a [String]) -> Vec<&'a str> {
     let paths = code.split("crate::").skip(1).map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
         &rest[..end.unwrap_or(rest.len())]
     });
     let longest = paths.filter_map(|path| {
-        let is_prefix = |module: &&String| {
-            path.strip_prefix(module.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-        };
-        modules
-            .iter()
-            .filter(is_prefix)
-            .max_by_key(|module| module.len())
+        let around = modules.iter().filter(|module| is_within(path, module));
+        around.max_by_key(|module| module.len())
     });
-    longest.cloned().collect()
+    longest.map(String::as_str).collect()
 }
 
-/// Files that use each other are one subject in two places. A file and the folder of its name are one
-/// module, in which uses can go both ways.
+/// Files that use each other are one subject in two places. A file uses the files in the folder of its
+/// name, and they can use it.
 #[test]
 fn no_circle_of_files() {
     let sources = sources();
     let modules: Vec<String> = sources.iter().map(|(file, _)| module_of(file)).collect();
-    let mut uses: Vec<(String, Vec<String>)> = Vec::new();
-    for (file, code) in &sources {
-        let own = module_of(file);
-        let is_other = |module: &String| !own.starts_with(module.as_str());
-        let named = named_modules(code, &modules).into_iter();
-        uses.push((own.clone(), named.filter(is_other).collect()));
+    let mut uses: Vec<(&str, Vec<&str>)> = Vec::new();
+    for ((_, code), own) in sources.iter().zip(&modules) {
+        let named = named_modules(code, &modules);
+        let named = named.into_iter().filter(|module| !is_within(own, module));
+        let folder = modules.iter().map(String::as_str);
+        let folder = folder.filter(|module| module != own && is_within(module, own));
+        uses.push((own, named.chain(folder).collect()));
     }
-    // The circles below `key` are being broken.
-    uses.retain(|(module, _)| !module.starts_with("key::"));
-    // Files that use only files without a circle are in no circle.
+    // Files that use nothing in a circle, or that nothing in a circle uses, are in none.
     loop {
         let before = uses.len();
-        let left: Vec<String> = uses.iter().map(|(module, _)| module.clone()).collect();
-        uses.retain(|(_, named)| named.iter().any(|module| left.contains(module)));
-        if uses.len() == before {
-            break;
-        }
-    }
-    // So are files that only files without a circle use.
-    loop {
-        let before = uses.len();
-        let used: Vec<String> = uses.iter().flat_map(|(_, named)| named.clone()).collect();
-        uses.retain(|(module, _)| used.contains(module));
+        let left: Vec<&str> = uses.iter().map(|(module, _)| *module).collect();
+        let used: Vec<&str> = uses.iter().flat_map(|(_, named)| named.clone()).collect();
+        uses.retain(|(module, named)| {
+            used.contains(module) && named.iter().any(|module| left.contains(module))
+        });
         if uses.len() == before {
             break;
         }

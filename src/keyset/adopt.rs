@@ -7,7 +7,8 @@
 
 use crate::error::Result;
 use crate::key::Key;
-use crate::key::public::{Stripped, has_private_member, holds_secret, strip_private_part};
+use crate::key::parts::{has_private_member, holds_secret};
+use crate::key::public::{Stripped, strip_private_part};
 use crate::keyset::KeySet;
 use crate::keyset::index::identity;
 use crate::keyset::key_name::KeyName;

@@ -1,9 +1,9 @@
 //! Checks a whole set: each key, and the keys against each other.
 
 use crate::key::check::{self, Budget, Finding, Rule, excerpt};
+use crate::key::header::Header;
 use crate::key::key_type::KeyType;
-use crate::key::public::has_private_member;
-use crate::key::summary::Header;
+use crate::key::parts::has_private_member;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};

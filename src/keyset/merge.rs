@@ -7,7 +7,7 @@ mod update;
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::key_type::KeyType;
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, pair};
 use crate::keyset::key_name::KeyName;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::key::certificate;
 use crate::key::members::Members;
-use crate::key::public::DESCRIBING;
+use crate::key::parts::DESCRIBING;
 
 /// The source of foreign keys, which decides what they can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Indexes the keys of a set for a merge.
 
 use crate::key::Key;
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::keyset::index::Entry;
 use std::collections::{HashMap, HashSet};
 

@@ -5,7 +5,8 @@ use crate::key::certificate;
 use crate::key::check::{Budget, broken_members, findings, is_usable};
 use crate::key::key_type::KEY_TYPES;
 use crate::key::members::{Members, same_value};
-use crate::key::public::{DESCRIBING, is_private, is_protected, public_operations_of};
+use crate::key::parts::{DESCRIBING, is_private, is_protected};
+use crate::key::public::public_operations_of;
 use crate::keyset::terms::{Origin, Terms};
 
 /// What a foreign key changes in the same key of the set.

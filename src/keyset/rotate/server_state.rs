@@ -1,8 +1,8 @@
 //! The keys that a server signs with and has published before the next push.
 
 use crate::key::Key;
-use crate::key::public::REVOKED;
-use crate::key::summary::Header;
+use crate::key::header::Header;
+use crate::key::parts::REVOKED;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{can_sign, line, rank};
