@@ -1,4 +1,4 @@
-//! Reading the files that jwks keeps for itself: sets, schedules, the log, the remotes.
+//! Reads the files of jwks: sets, schedules, the log and the remotes.
 
 use crate::error::{Error, Result};
 use crate::files::{open_regular, others, parent};

@@ -1,4 +1,4 @@
-//! A set's file as it was read: plain, or encrypted and to be opened.
+//! The content of a set's file: a plain or an encrypted set.
 
 use crate::error::{Error, Result};
 use crate::files::kept::Kept;
@@ -11,27 +11,27 @@ use std::path::{Path, PathBuf};
 /// The largest file of a set that jwks reads and writes, in octets.
 pub(super) const OWN_LIMIT: u64 = 512 << 20;
 
-/// What a set's file holds.
+/// The content of a set's file.
 #[derive(Debug)]
 pub enum Stored {
     /// A JWK Set.
     Plain(SetDocument),
-    /// An encrypted one.
+    /// An encrypted JWK Set.
     Encrypted(Encrypted),
 }
 
-/// The text of a set, which may hold private keys.
+/// The text of a set, which can hold private keys.
 #[derive(Debug)]
 pub struct SetDocument {
     pub(super) text: Secret<String>,
-    /// Whether it is no more than the public part of an encrypted set.
+    /// True if this is only the public part of an encrypted set.
     is_public_part: bool,
-    /// Whether others than the owner can read or write the file.
+    /// True if users other than the owner can read or write the file.
     pub is_open: bool,
     pub(super) path: PathBuf,
 }
 
-/// A set that a passphrase encrypts.
+/// A set that is encrypted with a passphrase.
 #[derive(Debug)]
 pub struct Encrypted {
     envelope: Envelope,
@@ -40,7 +40,7 @@ pub struct Encrypted {
 }
 
 impl Stored {
-    /// Takes the octets of a file for what they are, whatever its name.
+    /// Detects from the content whether a file is encrypted, whatever its name.
     pub(super) fn read(kept: Kept, path: PathBuf) -> Result<Stored> {
         let is_open = kept.is_open;
         let text = String::from_utf8(kept.octets).map_err(|_| {
@@ -64,7 +64,7 @@ impl Stored {
         }))
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         match self {
             Stored::Plain(document) => &document.path,
@@ -72,8 +72,8 @@ impl Stored {
         }
     }
 
-    /// What can be known without a passphrase: all of a plain set, the public part of an encrypted
-    /// one. `None` where that does not say it.
+    /// Returns what can be read without a passphrase: a plain set, or the public part of an encrypted set.
+    /// Returns `None` if there is no public part.
     pub fn known(self) -> Option<SetDocument> {
         match self {
             Stored::Plain(document) => Some(document),
@@ -82,8 +82,8 @@ impl Stored {
     }
 }
 
-/// Whether a set is encrypted. The JSON forms are looked for where the file's name speaks of them: a
-/// large plain set need not be searched for that.
+/// Returns true if a set is encrypted. A JWE in a JSON form is detected only if the file name says that
+/// it is encrypted, because searching a large plain set is slow.
 fn is_encrypted(text: &str, path: &Path) -> bool {
     let is_named_so = path.extension().is_some_and(|extension| extension == "jwe");
     if text.trim_start().starts_with('{') {
@@ -94,7 +94,7 @@ fn is_encrypted(text: &str, path: &Path) -> bool {
 }
 
 impl SetDocument {
-    /// The set, borrowing from the text.
+    /// Parses the set. It borrows from the text.
     pub fn parse(&self) -> Result<KeySet<'_>> {
         if self.is_public_part {
             let part = public_header::parse(self.text.expose());
@@ -103,15 +103,15 @@ impl SetDocument {
         KeySet::parse(self.text.expose()).map_err(|error| error.about(self.path.display()))
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
 impl Encrypted {
-    /// The public part of the set, from the protected header; `None` where that does not have it. It is
-    /// not authenticated before the set is opened.
+    /// Returns the public part of the set from the protected header, if there is one. It is not
+    /// authenticated until the set is decrypted.
     pub fn public_part(&self) -> Option<SetDocument> {
         let header = self.envelope.header();
         let part = header.raw(PUBLIC_PART)?;
@@ -124,13 +124,12 @@ impl Encrypted {
         })
     }
 
-    /// How often the passphrase is hashed: the number of PBKDF2 iterations.
+    /// Returns the PBKDF2 iteration count.
     pub fn iterations(&self) -> u32 {
         self.envelope.iterations()
     }
 
-    /// Decrypts the set. A wrong passphrase and a damaged file are one error, which nobody can tell
-    /// apart.
+    /// Decrypts the set. A wrong passphrase and a damaged file are reported the same way.
     pub fn open(
         &self,
         passphrase: &Secret<String>,

@@ -1,14 +1,14 @@
-//! The names of sets: what is safe as a file name everywhere, and nothing else.
+//! The names of sets, which are safe as file names on every platform.
 
 use crate::error::{Error, Result};
 use std::fmt;
 
-/// A name of `[A-Za-z0-9][A-Za-z0-9._-]{0,127}` that is no device of Windows and does not end
-/// like a file of the keystore.
+/// The name of a set: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`, but not a Windows device name, and without a
+/// suffix of the keystore's files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SetName(String);
 
-/// The longest name, in characters.
+/// The maximum length of a name, in characters.
 const LONGEST: usize = 128;
 
 impl SetName {
@@ -45,7 +45,7 @@ impl SetName {
         Ok(SetName(name.to_owned()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
