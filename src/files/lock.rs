@@ -34,8 +34,9 @@ impl Lock {
                     let seconds = limit.as_secs();
                     let lock = path.display();
                     let message = format!("another jwks has held {lock} for {seconds} s");
-                    return Err(Error::refused(message)
-                        .hint("run it again when the other has ended, or wait longer: --lock-wait SECONDS"));
+                    return Err(Error::refused(message).hint(
+                        "run the command again later, or pass --lock-wait SECONDS to wait longer",
+                    ));
                 }
                 Err(TryLockError::Error(error)) => {
                     return Err(crate::files::cannot_lock(&path, error));

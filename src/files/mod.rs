@@ -175,7 +175,7 @@ pub fn open_to_append(path: &Path) -> io::Result<File> {
 fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = platform::careful(options).open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     Ok(file)
 }
@@ -205,7 +205,7 @@ pub fn write(
     match renamed {
         Ok(_) => {}
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::refused(format!("{} exists already", path.display())));
+            return Err(Error::refused(format!("{} already exists", path.display())));
         }
         Err(error) => return Err(failed("write", path, error.error)),
     }
@@ -228,7 +228,7 @@ fn begin(target: &Path, path: &Path, access: Access) -> Result<NamedTempFile> {
     let beside = |error| failed("write beside", target, error);
     let busy = || {
         Error::refused(format!("another jwks is writing {}", target.display()))
-            .hint("run it again when the other has ended")
+            .hint("run the command again when the other one has ended")
     };
     match sweep(path) {
         Ok(()) => {}
@@ -286,10 +286,10 @@ pub fn check_target(path: &Path) -> Result<()> {
             "{} is a symbolic link",
             path.display()
         ))
-        .hint("jwks writes through no link: name the file itself")),
+        .hint("jwks does not write through links; pass the file itself")),
         Ok(_) => Err(
-            Error::failed(format!("{} is no regular file", path.display()))
-                .hint("for a device or a pipe write to standard output: -o -"),
+            Error::failed(format!("{} is not a regular file", path.display()))
+                .hint("pass `-o -` to write to standard output"),
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(failed("look at", path, error)),

@@ -45,7 +45,7 @@ impl Stored {
         let is_open = kept.is_open;
         let text = String::from_utf8(kept.octets).map_err(|_| {
             Error::invalid(format!("{}: it is not UTF-8 text", path.display()))
-                .hint("the file is damaged; restore it, jwks leaves it as it is")
+                .hint("the file is damaged; restore it from a backup")
         })?;
         let text = Secret::new(text);
         if !is_encrypted(text.expose(), &path) {

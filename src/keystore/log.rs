@@ -168,7 +168,7 @@ fn append_lines(path: &Path, changes: &[Change]) -> io::Result<()> {
     // A second write for the rest could come between the lines of another writer.
     match file.write(&lines)? {
         written if written == lines.len() => Ok(()),
-        _ => Err(io::Error::other("a part of it was written only")),
+        _ => Err(io::Error::other("only a part was written")),
     }
 }
 

@@ -140,10 +140,10 @@ impl Keystore {
         let names: Vec<_> = names.iter().map(SetName::as_str).collect();
         match names.len() {
             0 => error.hint(format!(
-                "the keystore is empty; jwks create {name} makes the set"
+                "the keystore is empty; run `jwks create {name}` to create the set"
             )),
             1..=SHOWN => error.hint(format!("sets: {}", names.join(", "))),
-            _ => error.hint("jwks list shows the sets"),
+            _ => error.hint("run `jwks list` to see the sets"),
         }
     }
 
@@ -251,7 +251,7 @@ impl Keystore {
         if seen == (false, false) {
             return Ok(None);
         }
-        let message = format!("set {name} is there twice: {name}{PLAIN} and {name}{ENCRYPTED}");
+        let message = format!("set {name} has two files: {name}{PLAIN} and {name}{ENCRYPTED}");
         let directory = self.directory.display();
         Err(Error::refused(message)
             .names(format!("set {name}"))
@@ -320,7 +320,7 @@ impl Keystore {
             Some((passphrase, _)) if passphrase.expose().is_empty() => {
                 return Err(
                     Error::refused(format!("the passphrase of set {name} is empty")).hint(format!(
-                        "nothing was written; jwks passwd {name} gives it another one"
+                        "nothing was written; run `jwks passwd {name}` to change it"
                     )),
                 );
             }
@@ -364,7 +364,7 @@ fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
         let what = if new.extension().is_some_and(|suffix| suffix == "jwe") {
             "encrypted now"
         } else {
-            "not encrypted any more"
+            "no longer encrypted"
         };
         let message = format!("set {name} is {what}, but cannot rename {}", old.display());
         let hint = format!(
@@ -389,7 +389,7 @@ fn too_large(name: &SetName, what: &str) -> Error {
 fn protected_meanwhile(name: &SetName) -> Error {
     Error::refused(format!("set {name} was encrypted or decrypted meanwhile"))
         .names(format!("set {name}"))
-        .hint("nothing was changed; run it again")
+        .hint("nothing was changed; run the command again")
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl Keystore {
         };
         let damaged = |error: String| {
             Error::invalid(format!(
-                "{}: not a file of schedules: {error}",
+                "{}: invalid schedule file: {error}",
                 path.display()
             ))
             .hint("correct the file, or remove it and run `jwks rotate SET --save` for each set")

@@ -55,7 +55,7 @@ impl Entry {
         let found = KINDS.iter().find(|kind| kind.name == self.kind);
         found.copied().ok_or_else(|| {
             let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
-            Error::usage(format!("there is no kind of remote {:?}", self.kind))
+            Error::usage(format!("unknown kind of remote {:?}", self.kind))
                 .hint(format!("kinds: {}", names.join(", ")))
         })
     }
@@ -137,9 +137,8 @@ fn check_name(name: &str) -> Result<()> {
     if is_fine {
         Ok(())
     } else {
-        Err(Error::usage(format!("{name:?} is no name for a remote")).hint(
-            "names start with a letter or digit, and go on with letters, digits, '.', '_' and '-'",
-        ))
+        Err(Error::usage(format!("invalid remote name {name:?}"))
+            .hint("use letters, digits, '.', '_' and '-', and start with a letter or digit"))
     }
 }
 
@@ -173,14 +172,14 @@ fn check_header(header: &str) -> Result<()> {
     let (name, value) = split_header(header)?;
     let name = name.to_ascii_lowercase();
     if OWN.contains(&&*name) {
-        return Err(Error::usage(format!("the header {name} is jwks's own")));
+        return Err(Error::usage(format!("the header {name} is set by jwks")));
     }
     if sounds_secret(&name) && !value.contains(TOKEN) {
         return Err(Error::usage(format!(
             "the header {name} would put a secret into the remote's entry"
         ))
         .hint(format!(
-            "write {TOKEN} for it, and say with --token-env, --token-file or --token-command where it is"
+            "write {TOKEN} in its place, and pass --token-env, --token-file or --token-command"
         )));
     }
     Ok(())
@@ -199,7 +198,7 @@ fn check_variable(name: &str) -> Result<()> {
     } else {
         Err(
             Error::usage("--token-env takes the name of an environment variable")
-                .hint("a token itself never stands on a command line"),
+                .hint("pass the name of the variable, not the token"),
         )
     }
 }

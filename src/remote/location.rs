@@ -54,7 +54,7 @@ impl Location {
     pub fn required<'p>(name: &str, value: &'p Option<String>, kind: &str) -> Result<&'p str> {
         value
             .as_deref()
-            .ok_or_else(|| Error::usage(format!("{kind} needs {name}")))
+            .ok_or_else(|| Error::usage(format!("{kind} requires {name}")))
     }
 }
 
@@ -63,7 +63,7 @@ pub fn parse_address(address: &str) -> Result<Url> {
     let refuse = |why: &str| {
         // What is wrong may be a password: the address is not repeated.
         Err(Error::usage(format!("the address {why}"))
-            .hint("addresses are like https://host:port/path"))
+            .hint("use an address such as https://host:port/path"))
     };
     let Ok(mut url) = Url::parse(address) else {
         return refuse("cannot be read");
@@ -72,7 +72,7 @@ pub fn parse_address(address: &str) -> Result<Url> {
         return refuse("is neither http:// nor https://");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("carries a user name or password");
+        return refuse("contains a user name or password");
     }
     if has_secret_query(&url) {
         return Err(Error::usage("the query of the address holds a secret").hint(

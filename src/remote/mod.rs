@@ -294,11 +294,11 @@ impl Remote {
         let what = match has {
             0 if !after.keys.is_empty() && restored().is_some() => {
                 format!(
-                    "{set} on {} was lost by it, and is put back as it was",
+                    "the failed write deleted {set} on {}, but it is restored",
                     self.name
                 )
             }
-            0 => format!("{set} on {} was lost by it", self.name),
+            0 => format!("the failed write deleted {set} on {}", self.name),
             _ => format!("{set} on {} had {had} keys and has {has} now", self.name),
         };
         let advice = error.advice().unwrap_or("run the same command again");
@@ -308,10 +308,10 @@ impl Remote {
 
     fn not_as_written(&self, what: &str) -> Error {
         Error::remote(format!(
-            "{} accepted the change, and holds something else: {what}",
+            "{} accepted the change, but has something else: {what}",
             self.name
         ))
-        .hint("look at what it holds: jwks get SET --remote, jwks diff; then run the command again")
+        .hint("run `jwks diff` to see what it has, then run the command again")
     }
 }
 

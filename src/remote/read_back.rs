@@ -126,7 +126,8 @@ impl Remote {
     ) -> Result<Option<Difference>> {
         let unread = |error: Error| {
             let error = Error::remote(format!("cannot read back what was written: {error}"));
-            error.hint("the server may hold the change already: look before you repeat it")
+            error
+                .hint("the server may have made the change: check before you run the command again")
         };
         let now = self.get(set, Form::Private).map_err(unread)?;
         let now = now.unwrap_or_default();

@@ -52,8 +52,8 @@ impl Registry {
     /// The configuration directory.
     pub fn directory(&self) -> Result<&Path> {
         self.directory.as_deref().ok_or_else(|| {
-            Error::usage("there is no home directory to keep remotes in")
-                .hint("set HOME; or write the address in place of a name")
+            Error::usage("no home directory for remotes")
+                .hint("set HOME, or pass an address instead of a name")
         })
     }
 
@@ -104,11 +104,11 @@ impl Registry {
             match entries.iter_mut().find(|other| other.name == entry.name) {
                 Some(other) if replace => *other = entry,
                 Some(other) => {
-                    return Err(Error::refused(format!(
-                        "there is a remote {} already",
-                        other.name
-                    ))
-                    .hint("--force replaces it; jwks remote show tells what it is"));
+                    return Err(
+                        Error::refused(format!("remote {} already exists", other.name)).hint(
+                            "pass --force to replace it, or run `jwks remote show` to see it",
+                        ),
+                    );
                 }
                 None => entries.push(entry),
             }
@@ -161,7 +161,7 @@ fn missing(name: &str, entries: &[Entry]) -> Error {
     let error = Error::not_found(format!("no remote {name:?}"));
     let names: Vec<_> = entries.iter().map(|entry| &*entry.name).collect();
     if names.is_empty() {
-        error.hint("there are none yet: jwks remote add NAME --kind KIND")
+        error.hint("run `jwks remote add NAME --kind KIND` to add one")
     } else {
         error.hint(format!("remotes: {}", names.join(", ")))
     }
@@ -174,6 +174,6 @@ fn read(path: &Path) -> Result<Document> {
     serde_json::from_slice(&kept.octets).map_err(|error| {
         Error::invalid(format!("{} cannot be read", path.display()))
             .cause(error)
-            .hint("the file is damaged; mend or remove it, jwks leaves it as it is")
+            .hint("the file is damaged; correct or remove it")
     })
 }

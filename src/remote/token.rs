@@ -66,7 +66,7 @@ pub fn missing(entry: &Entry, kind: &ServerKind) -> Error {
         entry.name, kind.name
     ))
     .hint(format!(
-        "{variables}add the remote with --token-env VAR, --token-file FILE or --token-command CMD; a terminal is asked for it"
+        "{variables}add the remote with --token-env VAR, --token-file FILE or --token-command CMD; on a terminal, jwks asks for it"
     ))
 }
 
@@ -104,18 +104,18 @@ fn from_command(command: &str, secrets: &[String]) -> Result<Secret<String>> {
 fn text(octets: Secret<Vec<u8>>, source: &str) -> Result<Secret<String>> {
     match std::str::from_utf8(octets.expose()) {
         Ok(text) => Ok(Secret::new(text.trim().to_owned())),
-        _ => Err(Error::denied(format!("what {source} holds is no token"))),
+        _ => Err(Error::denied(format!("{source} does not hold a token"))),
     }
 }
 
 fn usable(mut secret: Secret<String>, source: String) -> Result<Token> {
     if secret.expose().is_empty() {
-        return Err(Error::denied(format!("no token: {source} holds none")));
+        return Err(Error::denied(format!("no token: {source} is empty")));
     }
     if !secret.expose().chars().all(|c| matches!(c, ' '..='~')) {
         secret.expose_mut().zeroize();
         return Err(Error::denied(format!(
-            "the token of {source} has characters that no header can carry"
+            "the token in {source} has characters that are not allowed in a header"
         )));
     }
     Ok(Token { secret, source })

@@ -195,17 +195,17 @@ impl Client {
         }
         if !is_private || self.options.allow_insecure_http {
             let message = format!(
-                "{} is not https: whoever is on the way can read and change what it says",
+                "{} is not https: others on the network can read and change its answers",
                 self.show(url)
             );
             (self.options.notify)(Event::Warning(&message));
             return Ok(());
         }
         Err(Error::refused(format!(
-            "private keys and tokens do not go over plain http to {}",
+            "private keys and tokens are not sent over plain http to {}",
             self.show(url)
         ))
-        .hint("use https; or insist with --allow-insecure-http where the way there is private"))
+        .hint("use https, or pass --allow-insecure-http if the network is private"))
     }
 
     /// Makes a call, and repeats it while that makes sense.
@@ -338,7 +338,7 @@ impl Client {
         let retry_after = retry_after(response.headers(), now);
         if let Some(encoding) = encoding {
             return Err(Error::remote(format!(
-                "the answer to {call} is packed ({encoding}), which was not asked for"
+                "the answer to {call} has the content encoding {encoding}, which was not requested"
             )));
         }
         let mut body = Secret::new(Vec::new());

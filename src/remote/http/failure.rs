@@ -25,7 +25,7 @@ impl Failure<'_> {
         if self.may_have_changed {
             error
                 .because(Reason::Unanswered)
-                .hint("the server may have made the change: look before you repeat it")
+                .hint("the server may have made the change: check before you run the command again")
         } else {
             error.hint(self.advice())
         }

@@ -19,8 +19,8 @@ pub fn proxy(url: &Url) -> Result<Option<Proxy>> {
     };
     let proxy = build(&address).ok_or_else(|| {
         // It may hold a password: it is not repeated.
-        Error::usage("the proxy that the environment names cannot be used")
-            .hint("a proxy is like http://host:port; SOCKS is not spoken")
+        Error::usage("the proxy in the environment is invalid")
+            .hint("use a proxy such as http://host:port; SOCKS is not supported")
     })?;
     let address = url.as_str().parse().unwrap_or_default();
     Ok(Some(proxy).filter(|proxy| !proxy.is_no_proxy(&address)))

@@ -50,20 +50,18 @@ impl Answer {
         };
         let message = format!("{} answered {}{words}", self.call, self.status);
         match (self.status, self.retry_after) {
-            (401, _) => Error::denied(message).hint(
-                "is the token right, and not expired? jwks remote show tells where it comes from",
-            ),
-            (403, _) => Error::denied(message).hint("the token does not give this right"),
-            (404, _) => Error::remote(message).hint("is the address right?"),
+            (401, _) => Error::denied(message)
+                .hint("check that the token is valid; `jwks remote show` prints its source"),
+            (403, _) => Error::denied(message).hint("the token lacks the permission"),
+            (404, _) => Error::remote(message).hint("check the address"),
             (429, Some(wait)) => Error::remote(message).hint(format!(
-                "the server asks to wait {} s; run it again then",
+                "the server asks to wait {} s; run the command again then",
                 wait.as_secs()
             )),
-            (502..=504, _) if self.call.starts_with("POST ") => Error::remote(message)
-                .hint("the server may have carried it out: look before you repeat it"),
-            (500.., _) => {
-                Error::remote(message).hint("run it again later; the server is in trouble")
-            }
+            (502..=504, _) if self.call.starts_with("POST ") => Error::remote(message).hint(
+                "the server may have made the change: check before you run the command again",
+            ),
+            (500.., _) => Error::remote(message).hint("run the command again later"),
             _ => Error::remote(message),
         }
     }
@@ -77,7 +75,7 @@ impl Answer {
     pub fn key_set(&self) -> Result<KeySet<'static>> {
         import::read_set(self.body.expose()).map_err(|error| {
             Error::remote(format!("the answer to {}: {error}", self.call))
-                .hint("is this the right address, and the right kind of server?")
+                .hint("check the address and the kind of server")
         })
     }
 
@@ -89,7 +87,7 @@ impl Answer {
             _ => "is something else",
         };
         Error::remote(format!("{} is not {wanted}: it {what}", self.call))
-            .hint("is this the right address, and the right kind of server?")
+            .hint("check the address and the kind of server")
     }
 }
 

@@ -57,7 +57,7 @@ impl Trust {
             })
             .map_err(|error| {
                 let (cert, key) = (cert.display(), key.display());
-                Error::invalid(format!("{cert} and {key} do not go together")).cause(error)
+                Error::invalid(format!("{cert} and {key} do not match")).cause(error)
             })?;
         let private = PrivateKey::from_pem(pem.expose());
         let private = private.map_err(|error| {
@@ -74,11 +74,7 @@ fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
         RootCertStore::empty()
             .add(der(authority))
             .map_err(|error| {
-                Error::invalid(format!(
-                    "{} is no certificate of an authority",
-                    file.display()
-                ))
-                .cause(error)
+                Error::invalid(format!("{} is not a CA certificate", file.display())).cause(error)
             })?;
     }
     Ok(authorities)

@@ -94,7 +94,7 @@ impl Issuer {
                 "{call} describes the issuer {said:?}, not {:?}",
                 self.issuer
             ))
-            .hint("the issuer must be the same to the letter, a slash at its end included"));
+            .hint("the issuer must match exactly, including a slash at its end"));
         }
         let address = discovery.jwks_uri.unwrap_or_default();
         let address = parse_address(&address)
@@ -102,7 +102,7 @@ impl Issuer {
         if self.client.is_https() && address.scheme() != "https" {
             let address = show(&address);
             return Err(Error::remote(format!(
-                "{call} names the jwks_uri {address}: https never becomes http"
+                "{call} names the jwks_uri {address}, which is not https"
             )));
         }
         read(&self.client, Request::address(address))
