@@ -405,13 +405,13 @@ proptest! {
             || (!compromised.is_empty() && keys.iter().any(|key| key.successor.is_some()));
         let again = Policy { force: false, compromised: &[], ..asked };
         let looks = if asked.alg.is_some() || leads_nowhere { 2 } else { 1 };
-        if looks == 2 && asked.there.is_some() {
+        if looks == 2 && asked.server.is_some() {
             return Ok(());
         }
         // The server has been told of it meanwhile.
         let published = set.clone();
         let there = ServerState { set: &published, rules: &ServerRules::FAITHFUL, named: &signing };
-        let again = Policy { server: asked.there.map(|_| there), ..again };
+        let again = Policy { server: asked.server.map(|_| there), ..again };
         for look in 1..=looks {
             // Where all that could be rotated is gone there is nothing to be asked for any more.
             let Ok(plan) = rotate::plan(&set, &again) else {
