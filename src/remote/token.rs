@@ -1,4 +1,4 @@
-//! Where tokens come from: the environment, a file, a command. Never an argument, never an entry.
+//! Reads tokens from the environment, a file or a command, never from an argument or an entry.
 
 use crate::credential;
 use crate::error::{Error, Result};
@@ -9,16 +9,16 @@ use crate::secret::Secret;
 use std::path::Path;
 use zeroize::Zeroize as _;
 
-/// A token and where it came from, in words.
+/// A token and its source.
 #[derive(Debug)]
 pub struct Token {
-    /// The token itself.
+    /// The token.
     pub secret: Secret<String>,
-    /// Where it came from.
+    /// The source, for messages.
     pub source: String,
 }
 
-/// Returns the token of a remote, or `None` if nothing says where one is. A command that prints
+/// Returns the token of a remote, or `None` if it has no source. A command that prints
 /// the token does not inherit the environment variables in `secrets`.
 pub fn find(
     entry: &Entry,
@@ -50,12 +50,12 @@ pub fn find(
     Ok(None)
 }
 
-/// A token that somebody typed.
+/// Returns a token that the user typed.
 pub fn typed(secret: Secret<String>) -> Result<Token> {
     usable(secret, "the prompt".into())
 }
 
-/// There is no token where one is needed.
+/// Returns the error for a missing token.
 pub fn missing(entry: &Entry, kind: &ServerKind) -> Error {
     let variables = match kind.token_variables {
         [] => String::new(),

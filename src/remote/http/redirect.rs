@@ -1,5 +1,5 @@
-//! Which redirects are followed: those of calls that read and carry no token, never from https to
-//! http.
+//! Decides which redirects are followed: only those of calls that read and have no token, and none from
+//! https to http.
 
 use crate::error::{Error, Result};
 use crate::remote::http::request::Request;
@@ -18,8 +18,8 @@ fn has_no_host(location: &str) -> bool {
     })
 }
 
-/// Where a redirect leads; an error where it must not be followed. `clean` takes secrets out of what
-/// is said.
+/// Returns the target of a redirect, or an error if it must not be followed. `clean` removes secrets from
+/// messages.
 pub fn redirected(
     request: &Request,
     from: &Url,

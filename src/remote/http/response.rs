@@ -1,4 +1,4 @@
-//! What a server answers, and what its words mean.
+//! The answer to a call, and the errors that it means.
 
 use crate::error::{Error, Result};
 use crate::key::strict_json::check_size;
@@ -9,31 +9,31 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The most characters of a server's own words in a message.
+/// The maximum number of characters of a server's own message.
 const LONGEST_WORDS: usize = 400;
 
-/// An answer, read to its end.
+/// A complete answer.
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The body, which may hold private keys.
+    /// The body, which can hold private keys.
     pub body: Secret<Vec<u8>>,
-    /// What the server says is wrong, where it says so, without secrets of ours.
+    /// The server's error message, if there is one, without our secrets.
     pub words: Option<String>,
     /// How long the server asks to wait.
     pub retry_after: Option<Duration>,
     pub(super) location: Option<String>,
-    /// The call that it answers: method and address.
+    /// The call: method and address.
     pub call: String,
 }
 
 impl Answer {
-    /// Whether the call was carried out.
+    /// Returns true if the status is a success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// The answer of a call that was carried out; an error for any other.
+    /// Returns the answer if the status is a success, or else an error.
     pub fn success(self) -> Result<Answer> {
         if self.is_success() {
             Ok(self)
@@ -42,7 +42,7 @@ impl Answer {
         }
     }
 
-    /// What an answer means that is not the one hoped for.
+    /// Returns the error for an unsuccessful answer.
     pub fn error(&self) -> Error {
         let words = match &self.words {
             Some(words) => format!(": {words}"),
@@ -66,12 +66,12 @@ impl Answer {
         }
     }
 
-    /// The body as the JSON that it should be.
+    /// Parses the body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         parse(self.body.expose()).ok_or_else(|| self.unlike("the JSON it should be"))
     }
 
-    /// The body as a JWK Set: strict JSON, its keys not looked into.
+    /// Parses the body as a JWK Set. The JSON must be strict; the keys are not parsed.
     pub fn key_set(&self) -> Result<KeySet<'static>> {
         import::read_set(self.body.expose()).map_err(|error| {
             Error::remote(format!("the answer to {}: {error}", self.call))
@@ -79,7 +79,7 @@ impl Answer {
         })
     }
 
-    /// The answer is not what the call should give.
+    /// Returns the error for an answer of another form than `wanted`.
     pub fn unlike(&self, wanted: &str) -> Error {
         let what = match self.body.expose().trim_ascii_start() {
             [] => "is empty",
@@ -99,7 +99,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
-/// What a server says is wrong, all of it, in whichever of the usual forms it says so.
+/// Returns the error message of a server, which can have any of the usual forms.
 pub(super) fn words(body: &[u8]) -> Option<String> {
     let Some(value) = parse::<Value>(body) else {
         let text = std::str::from_utf8(body).ok()?.trim();
@@ -117,7 +117,7 @@ pub(super) fn words(body: &[u8]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// The members of an error object that are meant for people, each once.
+/// Returns the readable members of an error object, without duplicates.
 fn collect(error: &Value, parts: &mut Vec<String>) {
     const MEMBERS: &[&str] = &[
         "error",
@@ -140,8 +140,7 @@ fn collect(error: &Value, parts: &mut Vec<String>) {
     }
 }
 
-/// The beginning of a server's words, where there are many. Secrets are taken out before: half of
-/// one would not be found.
+/// Shortens a server's message. Secrets must be removed before, because half of one would not be found.
 pub(super) fn shorten(text: String) -> String {
     match text.char_indices().nth(LONGEST_WORDS) {
         Some((end, _)) => format!("{}…", &text[..end]),

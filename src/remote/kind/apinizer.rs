@@ -1,4 +1,4 @@
-//! Apinizer: the set is the list of a project's JWK objects, each of which holds one key.
+//! Apinizer: the set is the list of a project's JWK objects, which have one key each.
 
 mod generate;
 mod objects;
@@ -17,12 +17,12 @@ use objects::{Apinizer, Object};
 use serde_json::json;
 use std::collections::HashMap;
 
-/// The members that are relied upon.
+/// The members that Apinizer is known to keep.
 const MEMBERS: &[&str] = &[
     "kty", "kid", "use", "alg", "crv", "x", "y", "n", "e", "k", "d", "p", "q", "dp", "dq", "qi",
 ];
 
-/// Apinizer.
+/// The kind of Apinizer servers.
 pub static APINIZER: ServerKind = ServerKind {
     name: "apinizer",
     about: "Apinizer, a project; the token is a personal API token, or the secret of --client-id",
@@ -59,7 +59,7 @@ pub static APINIZER: ServerKind = ServerKind {
     open: |client, location, token| Box::new(Apinizer::new(client, location, token)),
 };
 
-/// Why Apinizer does not take a key.
+/// Returns why Apinizer does not accept a key, or `None` if it does.
 fn refuses(members: &Members) -> Option<String> {
     let kty = members.string("kty").unwrap_or_default();
     let known = matches!(&*kty, "RSA" | "EC" | "oct" | "OKP");
@@ -69,7 +69,7 @@ fn refuses(members: &Members) -> Option<String> {
     (!members.has("kid")).then(|| "Apinizer wants a kid".into())
 }
 
-/// A name for the object of a key: its kid where that will do, else its thumbprint.
+/// Returns a name for the object of a key: its kid if that is a valid name, or else its thumbprint.
 fn object_name(key: &Key) -> String {
     let members = key.members().unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -80,7 +80,7 @@ fn object_name(key: &Key) -> String {
     kid.or_else(|| thumbprint(&members)).unwrap_or_default()
 }
 
-/// Refuses a change that would take a key along which only shares an object with another.
+/// Returns an error if a change would delete a key only because it shares an object with another key.
 fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) -> Result<()> {
     let changes = |object: &Object| {
         let same = |key: &Key| APINIZER.rules.differences(&object.key, key).is_empty();
@@ -92,7 +92,7 @@ fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) ->
         *keys += 1;
         *changed |= changes(object);
     }
-    // Where everything goes nothing is taken along.
+    // If all keys are deleted, no key is deleted only because of another one.
     let shared = shared.iter().filter(|_| !after.keys.is_empty());
     let mut shared = shared.filter(|(_, (keys, changed))| *keys > 1 && *changed);
     match shared.next() {
@@ -104,7 +104,7 @@ fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) ->
     }
 }
 
-/// Whether two keys have one kid.
+/// Returns true if two keys have the same kid.
 fn share_a_kid(one: &Key, other: &Key) -> bool {
     let kid = |key: &Key| {
         let members = key.members().unwrap_or_default();
@@ -167,7 +167,7 @@ impl Server for Apinizer {
             }
         }
         refuse_shared_objects(&objects, before, after)?;
-        // What is new comes first, what goes goes last: a failure between leaves more keys, not
+        // New keys are added before old ones are deleted, so that a failure in between leaves more keys, not
         // fewer.
         for key in created {
             self.create(&object_name(key), key)?;
@@ -177,7 +177,7 @@ impl Server for Apinizer {
         }
         for object in &objects {
             let stays = after.keys.iter().any(|key| share_a_kid(&object.key, key));
-            // What came in between is not ours to delete.
+            // A key that somebody else added in the meantime stays.
             if !stays && before.keys.contains(&object.key) {
                 self.delete(&object.name)?;
             }

@@ -1,4 +1,4 @@
-//! Authlete 3 and 2: the one set of a service. It is written as part of the whole service.
+//! Authlete 3 and 2: the single set of a service, which is written as part of the whole service.
 
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use ureq::http::Method;
 use url::Url;
 
-/// The members of a service that name the kid of a key which is in use.
+/// The members of a service that hold the kid of a key in use.
 const KEY_IDS: &[&str] = &[
     "accessTokenSignatureKeyId",
     "idTokenSignatureKeyId",
@@ -28,7 +28,7 @@ const KEY_IDS: &[&str] = &[
     "federationSignatureKeyId",
 ];
 
-/// What the two versions have in common.
+/// The properties that both versions share.
 const COMMON: ServerKind = ServerKind {
     name: "authlete",
     about: "Authlete 3, a service",
@@ -71,8 +71,8 @@ const COMMON: ServerKind = ServerKind {
 /// Authlete 3.
 pub static AUTHLETE: ServerKind = COMMON;
 
-/// Authlete 2, whose credentials are a key and a secret: the service owner's, or those of the
-/// service itself, which only reads.
+/// Authlete 2. Its credentials are a key and a secret, either of the service owner, or of the service,
+/// which can only read.
 pub static AUTHLETE_V2: ServerKind = ServerKind {
     name: "authlete-v2",
     about: "Authlete 2, a service; the token is KEY:SECRET of the service owner, or of the service to read only",
@@ -174,8 +174,8 @@ impl Authlete {
         Service::of(self.client.send(&Request::get(path))?.success()?)
     }
 
-    /// Puts a set into the service, where it is still what it was. Where the service names the first
-    /// kid of a pair, it names the second one then.
+    /// Writes a set to the service, if the set is still `before`. In the settings of the service, replaces
+    /// the first kid of each pair by the second one.
     fn rewrite(&self, before: &KeySet, after: &KeySet, kids: &[(String, String)]) -> Result<()> {
         let service = self.service()?;
         let now = service.key_set()?;
@@ -211,7 +211,7 @@ fn meanwhile() -> Error {
         .hint("run the command again")
 }
 
-/// The keys of a set on one line, with the members of the set that they take the place in.
+/// Returns the keys of a set on one line, with the other members of the set that they replace.
 fn compact(now: &KeySet, after: &KeySet) -> String {
     let keys: Vec<&str> = after.keys.iter().map(Key::json).collect();
     let members = now.members();
@@ -220,7 +220,7 @@ fn compact(now: &KeySet, after: &KeySet) -> String {
     format!(r#"{{{members}"keys":[{}]}}"#, keys.join(","))
 }
 
-/// A service as it came, every member of it.
+/// A service with all of its members.
 struct Service {
     text: Secret<String>,
     call: String,
@@ -232,7 +232,7 @@ impl Service {
         let Ok(members) = Members::parse(text) else {
             return Err(answer.unlike("the service it should be"));
         };
-        // A token without full access sees four members. To write those back would empty the
+        // A token without full access sees four members. Writing only these back would empty the
         // service.
         if !members.has("issuer") {
             return Err(Error::denied(format!(
@@ -248,11 +248,11 @@ impl Service {
     }
 
     fn members(&self) -> Members<'_> {
-        // It has been read once.
+        // The service has been read once.
         Members::parse(self.text.expose()).unwrap_or_default()
     }
 
-    /// The set, which is JSON in a string as a rule, and an object in some places.
+    /// Returns the set, which is usually JSON in a string, and an object in some answers.
     fn key_set(&self) -> Result<KeySet<'static>> {
         let members = self.members();
         let json = match (members.text("jwks"), members.raw("jwks")) {
@@ -273,7 +273,7 @@ impl Service {
     }
 }
 
-/// Refuses to take away a key, or its private part, that the service is set to use.
+/// Returns an error if a change removes a key, or its private part, that the settings use.
 fn refuse_loss(members: &Members, before: &KeySet, after: &KeySet) -> Result<()> {
     let private = |set: &KeySet, kid: &str| {
         let positions = set.with_kid(kid);

@@ -1,4 +1,4 @@
-//! Ory Hydra's admin API: 2.x, 1.x, and Ory Network, which speaks it behind a gateway.
+//! The admin API of Ory Hydra 2.x and 1.x, and of Ory Network, which has it behind a gateway.
 
 mod answer;
 mod issuer;
@@ -40,7 +40,7 @@ const MEMBERS: &[&str] = &[
 const SETS: &[&str] = &["admin", "keys"];
 const SETS_V1: &[&str] = &["keys"];
 
-/// What the three have in common.
+/// The properties that all three share.
 const COMMON: ServerKind = ServerKind {
     name: "hydra",
     about: "Ory Hydra 2.x, its admin address",
@@ -78,7 +78,7 @@ const COMMON: ServerKind = ServerKind {
 /// Ory Hydra 2.x.
 pub static HYDRA: ServerKind = COMMON;
 
-/// Ory Hydra 1.x, which keeps the two halves of a key pair apart.
+/// Ory Hydra 1.x, which stores the two halves of a key pair as separate entries.
 pub static HYDRA_V1: ServerKind = ServerKind {
     name: "hydra-v1",
     about: "Ory Hydra 1.x, its admin address",
@@ -109,7 +109,7 @@ pub static ORY: ServerKind = ServerKind {
 struct Hydra {
     client: Client,
     kind: &'static ServerKind,
-    /// The path of its sets.
+    /// The path of the sets.
     prefix: &'static [&'static str],
     /// The server's version, requested on first use; `None` if the server does not say.
     version: OnceCell<Option<Version>>,
@@ -139,7 +139,7 @@ impl Hydra {
         })
     }
 
-    /// 1.x keeps each key pair as two entries.
+    /// Returns true if the server stores each key pair as two entries, as 1.x does.
     fn in_halves(&self) -> bool {
         self.prefix == SETS_V1
     }
@@ -187,7 +187,7 @@ impl Hydra {
         }
     }
 
-    /// Refuses to let a key sign before its time: Hydra signs with the first private key.
+    /// Returns an error if a pending key would be the first private key, with which Hydra signs.
     fn refuse_pending_signer(&self, keys: &[Key]) -> Result<()> {
         let signer = keys.iter().find(|key| is_key_pair(key));
         let now = self.client.options().now;
@@ -359,7 +359,7 @@ impl Server for Hydra {
         if entries.iter().all(fits_path) {
             return self.put_alone(set, &entries);
         }
-        // A key that no path can name is put with the whole set, and comes first there, too.
+        // A key whose kid cannot be in a path is written with the whole set, and comes first there, too.
         let others = before.with(key).without(std::slice::from_ref(key)).keys;
         let others = others.iter().flat_map(|key| self.entries(key, &bare));
         let others: Vec<_> = others.collect();
@@ -379,7 +379,7 @@ impl Server for Hydra {
         check_set(set)?;
         let bare = key_pairs::bare_kids(before);
         let is_odd = |key: &Key| !self.entries(key, &bare).iter().all(fits_path);
-        // A key that no path can name is removed by putting the rest of the set.
+        // A key whose kid cannot be in a path is deleted by writing the rest of the set.
         if keys.iter().any(is_odd) {
             return self.put_set(set, before, &before.without(keys));
         }

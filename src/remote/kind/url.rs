@@ -1,4 +1,4 @@
-//! A JWK Set at an address, and the one that an OpenID Connect issuer names.
+//! A JWK Set at an address, and the JWK Set of an OpenID Connect issuer.
 
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
@@ -9,10 +9,10 @@ use crate::remote::kind::{Auth, Form, Operation, Server, ServerKind, Sets};
 use crate::remote::location::{Location, parse_address, parse_setting};
 use serde::Deserialize;
 
-/// What is asked for where JWK Sets are published (RFC 7517 section 8.5.2).
+/// The `Accept` header for published JWK Sets (RFC 7517 section 8.5.2).
 const MEDIA_TYPES: &str = "application/jwk-set+json, application/json";
 
-/// What the two have in common.
+/// The properties that both kinds share.
 const COMMON: ServerKind = ServerKind {
     name: "url",
     about: "a JWK Set at an address; read only",
@@ -73,7 +73,7 @@ struct Issuer {
     issuer: String,
 }
 
-/// What is read of an issuer's description.
+/// The members that are read from an issuer's discovery document.
 #[derive(Deserialize)]
 struct Discovery {
     issuer: Option<String>,
@@ -86,7 +86,7 @@ impl Issuer {
         let answer = self.client.send(&request)?.success()?;
         let discovery: Discovery = answer.json()?;
         let call = &answer.call;
-        // Another issuer's keys must not pass for this one's.
+        // The keys of another issuer must not be accepted as those of this one.
         let said = discovery.issuer.unwrap_or_default();
         if said != self.issuer {
             let said = self.client.clean(said);
