@@ -68,7 +68,7 @@ impl Answer {
 
     /// Parses the body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        parse(self.body.expose()).ok_or_else(|| self.unlike("the JSON it should be"))
+        parse(self.body.expose()).ok_or_else(|| self.unlike("JSON"))
     }
 
     /// Parses the body as a JWK Set. The JSON must be strict; the keys are not parsed.
@@ -86,8 +86,11 @@ impl Answer {
             [b'<', ..] => "is HTML or XML",
             _ => "is something else",
         };
-        Error::remote(format!("{} is not {wanted}: it {what}", self.call))
-            .hint("check the address and the kind of server")
+        Error::remote(format!(
+            "the answer to {} is not {wanted}: it {what}",
+            self.call
+        ))
+        .hint("check the address and the kind of server")
     }
 }
 

@@ -64,9 +64,9 @@ fn refuses(members: &Members) -> Option<String> {
     let kty = members.string("kty").unwrap_or_default();
     let known = matches!(&*kty, "RSA" | "EC" | "oct" | "OKP");
     if !known {
-        return Some(format!("Apinizer does not know the kty {kty}"));
+        return Some(format!("Apinizer does not support the kty {kty}"));
     }
-    (!members.has("kid")).then(|| "Apinizer wants a kid".into())
+    (!members.has("kid")).then(|| "Apinizer requires a kid".into())
 }
 
 /// Returns a name for the object of a key: its kid if that is a valid name, or else its thumbprint.
@@ -98,7 +98,7 @@ fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) ->
     match shared.next() {
         None => Ok(()),
         Some((name, (keys, _))) => Err(Error::refused(format!(
-            "the object {name} holds {keys} keys, which go only together"
+            "the object {name} holds {keys} keys, which can only be deleted together"
         ))
         .hint("delete the whole set, or split that object in Apinizer")),
     }
@@ -141,8 +141,8 @@ impl Server for Apinizer {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if !name.chars().all(is_plain) {
             return Err(
-                Error::usage(format!("{name:?} is no name for an object of Apinizer"))
-                    .hint("names are of letters, digits, '.', '_' and '-'"),
+                Error::usage(format!("invalid name for an object of Apinizer: {name:?}"))
+                    .hint("use letters, digits, '.', '_' and '-'"),
             );
         }
         if let Some(url) = &key.from_url {

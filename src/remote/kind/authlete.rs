@@ -105,15 +105,12 @@ fn region(location: &Location) -> Result<Url> {
             parse_address(&format!("https://{region}.authlete.com"))
         }
         (None, Some(region)) => {
-            Err(Error::usage(format!("there is no region {region:?}"))
-                .hint("regions: us, jp, eu, br"))
+            Err(Error::usage(format!("unknown region {region:?}")).hint("regions: us, jp, eu, br"))
         }
         (None, None) => {
-            Err(Error::usage("authlete needs --region or --url").hint("regions: us, jp, eu, br"))
+            Err(Error::usage("authlete requires --region or --url").hint("regions: us, jp, eu, br"))
         }
-        (Some(_), Some(_)) => Err(Error::usage(
-            "--region and --url both say where Authlete is",
-        )),
+        (Some(_), Some(_)) => Err(Error::usage("--region and --url cannot be used together")),
     }
 }
 
@@ -166,8 +163,8 @@ impl Authlete {
             Version::V2 { is_owner: true } => ["api", "service", "get", &self.service],
             Version::V2 { is_owner: false } => {
                 return Err(
-                    Error::denied("the service's own key and secret do not write its set")
-                        .hint("the token must be the service owner's key and secret: KEY:SECRET"),
+                    Error::denied("the service's own key and secret cannot write its set")
+                        .hint("use the service owner's key and secret as the token: KEY:SECRET"),
                 );
             }
         };
@@ -230,13 +227,13 @@ impl Service {
     fn of(answer: Answer) -> Result<Service> {
         let text = std::str::from_utf8(answer.body.expose()).unwrap_or_default();
         let Ok(members) = Members::parse(text) else {
-            return Err(answer.unlike("the service it should be"));
+            return Err(answer.unlike("a service"));
         };
         // A token without full access sees four members. Writing only these back would empty the
         // service.
         if !members.has("issuer") {
             return Err(Error::denied(format!(
-                "{}: the token sees a part of the service only, which must not be written back",
+                "{}: the token shows only a part of the service, which must not be written back",
                 answer.call
             ))
             .hint("use a token with full access to the service"));
@@ -292,9 +289,9 @@ fn refuse_loss(members: &Members, before: &KeySet, after: &KeySet) -> Result<()>
             (false, false) => continue,
         };
         return Err(Error::refused(format!(
-            "the service uses the key {kid:?} as its {field}: the {lost} would be gone"
+            "the service uses the key {kid:?} as its {field}: the {lost} would be lost"
         ))
-        .hint("set that field of the service to another key first; jwks rotate does with --move-signature-kid"));
+        .hint("set that field of the service to another key first, or pass --move-signature-kid to jwks rotate"));
     }
     Ok(())
 }

@@ -199,9 +199,9 @@ impl Hydra {
         };
         let kid = header.kid.unwrap_or_default();
         Err(Error::refused(format!(
-            "Hydra would sign with the key {kid:?} at once, and its nbf is ahead"
+            "Hydra would sign with the key {kid:?} at once, but its nbf is in the future"
         ))
-        .hint("put its public form there until then; jwks push does so"))
+        .hint("run `jwks push`, which sends only its public form until then"))
     }
 
     /// Reads a set, with the halves of key pairs joined.
@@ -292,8 +292,9 @@ impl Server for Hydra {
         check_set(set)?;
         if key.kty.is_some() || key.crv.is_some() || key.size.is_some() || key.from_url.is_some() {
             return Err(
-                Error::usage("Hydra generates keys by --alg, --use and --kid alone")
-                    .hint("make another key here and send it: jwks create, jwks push"),
+                Error::usage("Hydra generates keys only from --alg, --use and --kid").hint(
+                    "run `jwks create` and `jwks push` to create another key here and send it",
+                ),
             );
         }
         let halves = if self.in_halves() { PRIVATE.len() } else { 0 };
@@ -306,10 +307,8 @@ impl Server for Hydra {
         body.set_text("kid", &key.kid);
         let taken = || {
             let (kid, name) = (&key.kid, self.client.name());
-            Error::refused(format!(
-                "the kid {kid:?} is taken there, in set {set} on {name}"
-            ))
-            .hint("pass another one with --kid")
+            Error::refused(format!("set {set} on {name} already has the kid {kid:?}"))
+                .hint("pass --kid to choose another one")
         };
         if self.find(set, &key.kid)?.is_some() {
             return Err(taken());
@@ -332,7 +331,7 @@ impl Server for Hydra {
             Meaning::UnknownAlgorithm => {
                 let alg = key.alg.as_deref().unwrap_or("ES256");
                 error.hint(format!(
-                    "this version of Hydra does not generate {alg} keys; pass --alg RS256, which every version knows"
+                    "this version of Hydra does not generate {alg} keys; pass --alg RS256, which every version supports"
                 ))
             }
             Meaning::Taken => taken(),

@@ -98,7 +98,7 @@ impl Issuer {
         }
         let address = discovery.jwks_uri.unwrap_or_default();
         let address = parse_address(&address)
-            .map_err(|_| Error::remote(format!("{call} names no usable jwks_uri")))?;
+            .map_err(|_| Error::remote(format!("the answer to {call} has no valid jwks_uri")))?;
         if self.client.is_https() && address.scheme() != "https" {
             let address = show(&address);
             return Err(Error::remote(format!(

@@ -242,7 +242,7 @@ fn an_issuer_without_a_set_is_an_error() {
         "https://user:word@host/",
     ] {
         site.web.jwks_uri("/tenant", address);
-        let run = site.fails(6, "get --remote issuer", "no usable jwks_uri");
+        let run = site.fails(6, "get --remote issuer", "no valid jwks_uri");
         assert!(!run.stderr.contains("word@"), "{run:#?}");
     }
     site.web.without_jwks_uri("/tenant");

@@ -66,7 +66,11 @@ fn public_reading_goes_from_http_to_https_and_never_back() {
         let down = Tls::in_front_of(&down.address(), &authority, Certificate::Valid);
         name_server(&sandbox, "url", &down.address(), &trust);
         let run = sandbox.run(["get", "--remote", "prod"]).fails(6);
-        assert!(run.stderr.contains("redirects from https to http are not followed"), "{run:#?}");
+        assert!(
+            run.stderr
+                .contains("redirects from https to http are not followed"),
+            "{run:#?}"
+        );
         assert_eq!(target.calls().len(), 0, "{status}");
     }
 }

@@ -1,4 +1,4 @@
-//! How keys are put on a Hydra: the whole set in one call, or one key by itself.
+//! Writes keys to a Hydra: the whole set in one call, or one key by itself.
 
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -43,7 +43,7 @@ impl Hydra {
             let kid = Header::of(entry).kid.unwrap_or_default();
             if !kids.insert(kid.clone()) {
                 return Err(Error::refused(format!(
-                    "the kid {kid:?} would stand for two keys there"
+                    "the server would have two keys with the kid {kid:?}"
                 ))
                 .hint("give one of the two another kid"));
             }
