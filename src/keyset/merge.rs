@@ -168,6 +168,10 @@ mod tests {
         let mut private = set(&[PRIVATE]);
         assert!(take(&mut private, &[WRONG], OnConflict::Fail).is_err());
         assert_eq!(private, set(&[PRIVATE]));
+    }
+
+    #[test]
+    fn a_private_part_of_another_key_does_not_spoil_a_public_key() {
         let public = PRIVATE.replace(r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A""#, "");
         let mut taken = set(&[&public]);
         let merged = take(&mut taken, &[WRONG], OnConflict::Fail).unwrap();

@@ -422,29 +422,31 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    #[test]
-    fn an_expired_or_compromised_key_gets_no_later_end() {
-        let keys = |exp: &[(&str, Seconds)]| {
-            [
-                key("a", "EdDSA", &[("iat", -9)], ""),
-                key("b", "EdDSA", &[("nbf", 10 * HOUR)], ""),
-                key("leads", "", exp, "b"),
-            ]
-        };
-        // The move drops b, so the key that leads to it is redirected.
+    /// A move drops the pending key b, so the key that leads to it is redirected.
+    fn move_past_a_pending_key(exp: &[(&str, Seconds)], compromised: &[String]) -> RotationPlan {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9)], ""),
+            key("b", "EdDSA", &[("nbf", 10 * HOUR)], ""),
+            key("leads", "", exp, "b"),
+        ];
         let asked = Policy {
             alg: Some("Ed25519"),
             keep_expired: true,
+            compromised,
             ..policy()
         };
-        let expired = planned(&keys(&[("exp", -1)]), &asked).unwrap();
-        assert_eq!(expired.ends.get(&2), None);
-        let compromised = &names(&["leads"]);
-        let asked = Policy {
-            compromised,
-            ..asked
-        };
-        let plan = planned(&keys(&[]), &asked).unwrap();
+        planned(&keys, &asked).unwrap()
+    }
+
+    #[test]
+    fn an_expired_key_gets_no_later_end() {
+        let plan = move_past_a_pending_key(&[("exp", -1)], &[]);
+        assert_eq!(plan.ends.get(&2), None);
+    }
+
+    #[test]
+    fn a_compromised_key_gets_no_later_end() {
+        let plan = move_past_a_pending_key(&[], &names(&["leads"]));
         assert_eq!(plan.ends.get(&2), Some(&NOW));
     }
 
