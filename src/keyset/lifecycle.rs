@@ -14,13 +14,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// The state of a key in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum State {
-    /// nbf is ahead: published, so that verifiers have it before it signs
+    /// Published before it signs; nbf is in the future
     Pending,
-    /// The newest key of its line whose nbf has come: it signs
+    /// Signs; the newest key of its line whose nbf has passed
     Active,
-    /// Older than the active one: published until exp
+    /// No longer signs; published until exp
     Retired,
-    /// exp has come: never exported
+    /// exp has passed; never exported
     Expired,
 }
 
