@@ -177,16 +177,22 @@ pub fn plan(
             Some(State::Active) => here[position],
             _ => states[position],
         };
-        let there = counterparts[position];
+        let counterpart = counterparts[position];
         match wanted(key, state, rules, policy, budget) {
             Selection::Key(wanted) => {
-                claimed.extend(there);
+                claimed.extend(counterpart);
                 plan.unmarked
                     .extend(unmarked(key, state, rules, policy, budget));
-                plan.add(key, wanted, there.map(|i| &remote.keys[i]), rules, budget);
+                plan.add(
+                    key,
+                    wanted,
+                    counterpart.map(|i| &remote.keys[i]),
+                    rules,
+                    budget,
+                );
             }
             Selection::Expired => {
-                let why = match there {
+                let why = match counterpart {
                     None => "expired",
                     Some(_) if policy.prune != Prune::Nothing => {
                         "expired, and deleted on the server"
@@ -194,23 +200,23 @@ pub fn plan(
                     Some(_) => "expired, but still on the server; pass --prune to delete it",
                 };
                 plan.left_out.push((KeyName::of(key), why));
-                match there {
+                match counterpart {
                     Some(position) if policy.prune != Prune::Nothing => {
                         claimed.insert(position);
                         plan.lose(&remote.keys[position]);
                     }
-                    there => plan.keep(there, remote, &mut claimed),
+                    counterpart => plan.keep(counterpart, remote, &mut claimed),
                 }
             }
             // A key that this push does not send stays on the server.
-            Selection::NotNamed => plan.keep(there, remote, &mut claimed),
+            Selection::NotNamed => plan.keep(counterpart, remote, &mut claimed),
             Selection::LeftOut(why) => {
                 plan.left_out.push((KeyName::of(key), why));
-                plan.keep(there, remote, &mut claimed);
+                plan.keep(counterpart, remote, &mut claimed);
             }
             Selection::Refused(why) => {
                 plan.refused.push((KeyName::of(key), why));
-                plan.keep(there, remote, &mut claimed);
+                plan.keep(counterpart, remote, &mut claimed);
             }
         }
     }
@@ -274,8 +280,8 @@ fn has_good_secret(key: &Key, budget: &Budget) -> bool {
 
 /// Returns the key with the server's members that are neither private nor registered, because others
 /// can need them. A key without a kid gets the kid that it has on the server.
-fn with_members_there(key: Key<'static>, there: &Key) -> Key<'static> {
-    let (Ok(mut members), Ok(others)) = (key.members(), there.members()) else {
+fn with_unknown_members_of(key: Key<'static>, counterpart: &Key) -> Key<'static> {
+    let (Ok(mut members), Ok(others)) = (key.members(), counterpart.members()) else {
         return key;
     };
     for (name, value) in others.iter() {
@@ -292,23 +298,23 @@ impl PushPlan {
         &mut self,
         local: &Key,
         wanted: Key<'static>,
-        there: Option<&Key>,
+        counterpart: Option<&Key>,
         rules: &ServerRules,
         budget: &Budget,
     ) {
         let header = Header::of(local);
-        let was_private = there.is_some_and(has_private_member);
-        let wanted = match there {
+        let was_private = counterpart.is_some_and(has_private_member);
+        let wanted = match counterpart {
             // The only copy of a valid private part is not deleted.
-            Some(there) if was_private && !has_good_secret(local, budget) => {
-                there.clone().into_owned()
+            Some(counterpart) if was_private && !has_good_secret(local, budget) => {
+                counterpart.clone().into_owned()
             }
-            Some(there) => with_members_there(wanted, there),
+            Some(counterpart) => with_unknown_members_of(wanted, counterpart),
             None => wanted,
         };
-        let change = match there {
+        let change = match counterpart {
             None => KeyChange::Add,
-            Some(there) => match rules.differences(&wanted, there) {
+            Some(counterpart) => match rules.differences(&wanted, counterpart) {
                 members if members.is_empty() => KeyChange::Same,
                 members => KeyChange::Change(members),
             },
@@ -316,9 +322,9 @@ impl PushPlan {
         let private = has_private_member(&wanted);
         let is_stripped = was_private && !private;
         let only_strips = is_stripped
-            && there.is_some_and(|there| {
-                let whole = with_members_there(with_private_part(local, budget), there);
-                rules.differences(&whole, there).is_empty()
+            && counterpart.is_some_and(|counterpart| {
+                let whole = with_unknown_members_of(with_private_part(local, budget), counterpart);
+                rules.differences(&whole, counterpart).is_empty()
             });
         self.items.push(Item {
             name: KeyName::of(local),
@@ -331,13 +337,13 @@ impl PushPlan {
         self.set.keys.push(wanted);
     }
 
-    fn lose(&mut self, there: &Key) {
-        self.gone.push(KeyName::of(there));
-        self.gone_private += usize::from(has_private_member(there));
+    fn lose(&mut self, counterpart: &Key) {
+        self.gone.push(KeyName::of(counterpart));
+        self.gone_private += usize::from(has_private_member(counterpart));
     }
 
-    fn keep(&mut self, there: Option<usize>, remote: &KeySet, claimed: &mut HashSet<usize>) {
-        if let Some(position) = there
+    fn keep(&mut self, counterpart: Option<usize>, remote: &KeySet, claimed: &mut HashSet<usize>) {
+        if let Some(position) = counterpart
             && claimed.insert(position)
         {
             self.set

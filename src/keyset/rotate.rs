@@ -228,8 +228,8 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
     }
     let mut headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let mut plan = RotationPlan::default();
-    let server_signers = policy.server.map(|there| {
-        server_state::adjust_dates(there, set, &mut headers, &compromised, policy, &mut plan)
+    let server_signers = policy.server.map(|server| {
+        server_state::adjust_dates(server, set, &mut headers, &compromised, policy, &mut plan)
     });
     let lines = Lines::of(set, headers, compromised, policy.now);
     lines.check(policy)?;
@@ -308,7 +308,8 @@ impl Planner<'_, '_> {
     /// Records the successor of a key in another line.
     fn set_successor(&mut self, position: Position, successor: &Successor) {
         let header = &self.lines.headers[position];
-        let is = |kid: Option<&str>| matches!(successor, Successor::Existing(there) if kid == Some(there));
+        let is =
+            |kid: Option<&str>| matches!(successor, Successor::Existing(own) if kid == Some(own));
         if is(header.kid.as_deref()) {
             // A key cannot be its own successor.
             self.plan.successors.insert(position, None);

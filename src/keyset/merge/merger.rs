@@ -68,16 +68,16 @@ impl<'a, 't> Merger<'a, 't> {
     /// Merges the keys of one document, in their order.
     pub fn merge_document(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
         let ours: Vec<_> = self.keys.iter().map(Entry::of).collect();
-        let mut there = ExistingKeys::of(&self.keys, &ours);
-        let theirs: Vec<_> = keys.iter().map(|key| there.entry_of(key)).collect();
+        let mut existing = ExistingKeys::of(&self.keys, &ours);
+        let theirs: Vec<_> = keys.iter().map(|key| existing.entry_of(key)).collect();
         let pairs = pair(&ours, &theirs, Apart::Absent);
         let mut taken: HashSet<_> = pairs.iter().flatten().copied().collect();
         let mut certificates = Vec::new();
         for ((key, entry), same) in keys.into_iter().zip(theirs).zip(pairs) {
-            let mut same = same.or_else(|| there.entries.get(&entry).copied());
+            let mut same = same.or_else(|| existing.entries.get(&entry).copied());
             // A server cannot add an entry for another alg or use of a key whose private part is here.
             if origin.is_server() && same.is_none() {
-                same = there.private_of(&entry);
+                same = existing.private_of(&entry);
                 if let Some(own) = same.filter(|own| !taken.insert(*own)) {
                     self.keep(own, &key, origin);
                     continue;
@@ -85,8 +85,8 @@ impl<'a, 't> Merger<'a, 't> {
             }
             let is_bare = entry.kid.as_ref().is_none_or(|kid| *kid == entry.identity);
             let certificate = (origin == Origin::Document && is_bare).then(|| key.clone());
-            if let Some(position) = self.merge_key(key, &entry, same, &there, origin)? {
-                there.add(&entry, position);
+            if let Some(position) = self.merge_key(key, &entry, same, &existing, origin)? {
+                existing.add(&entry, position);
                 certificates.extend(certificate.map(|key| (key, position)));
             }
         }
@@ -126,7 +126,7 @@ impl<'a, 't> Merger<'a, 't> {
         mut key: Key<'static>,
         entry: &Entry,
         same: Option<usize>,
-        there: &ExistingKeys,
+        existing: &ExistingKeys,
         origin: Origin,
     ) -> Result<Option<usize>> {
         let mut rivals = self.rivals(&key, entry, same);
@@ -149,10 +149,10 @@ impl<'a, 't> Merger<'a, 't> {
             }
         }
         if let Some(rival) = rivals.first().copied() {
-            return self.resolve_conflict(key, &rivals, rival, there, origin);
+            return self.resolve_conflict(key, &rivals, rival, existing, origin);
         }
         let Some(position) = same else {
-            return Ok(Some(self.add(key, entry, there, origin)));
+            return Ok(Some(self.add(key, entry, existing, origin)));
         };
         if contradicts(&self.keys[position], &key) {
             return Err(contradiction(&self.keys[position]));
@@ -201,7 +201,7 @@ impl<'a, 't> Merger<'a, 't> {
         key: Key<'static>,
         rivals: &[usize],
         rival: usize,
-        there: &ExistingKeys,
+        existing: &ExistingKeys,
         origin: Origin,
     ) -> Result<Option<usize>> {
         let kid = KeyName::of(&key).kid.unwrap_or_default();
@@ -223,8 +223,8 @@ impl<'a, 't> Merger<'a, 't> {
             OnConflict::Rekey => {
                 let key = named_by_thumbprint(&key)?;
                 let entry = Entry::of(&key);
-                let same = there.entries.get(&entry).copied();
-                self.merge_key(key, &entry, same, there, origin)
+                let same = existing.entries.get(&entry).copied();
+                self.merge_key(key, &entry, same, existing, origin)
             }
             OnConflict::Fail | OnConflict::Replace
                 if identity(&key) == identity(&self.keys[rival]) =>
@@ -244,11 +244,11 @@ impl<'a, 't> Merger<'a, 't> {
         &mut self,
         key: Key<'static>,
         entry: &Entry,
-        there: &ExistingKeys,
+        existing: &ExistingKeys,
         origin: Origin,
     ) -> usize {
         let name = KeyName::of(&key);
-        let known = there.known.get(&entry.identity);
+        let known = existing.known.get(&entry.identity);
         if known.is_some_and(|kid| *kid != entry.kid) {
             self.merged.aliases.push(name.clone());
         }

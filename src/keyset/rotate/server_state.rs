@@ -37,7 +37,7 @@ pub(super) struct ServerSigners {
 /// there yet does not sign before it has been published for long enough, if an earlier key or a key that
 /// is not ours can sign until then. Keys without their private part are unchanged.
 pub(super) fn adjust_dates(
-    there: ServerState,
+    server: ServerState,
     set: &KeySet,
     headers: &mut [Header],
     compromised: &BTreeSet<Position>,
@@ -52,9 +52,9 @@ pub(super) fn adjust_dates(
     };
     let is_trusted: Vec<_> = (0..names.len()).map(is_trusted).collect();
     let end = policy.now.saturating_add(policy.schedule.grace());
-    let signers = there.rules.signers(there.set).into_iter();
+    let signers = server.rules.signers(server.set).into_iter();
     let signers = signers.filter_map(|key| KeyName::of(key).thumbprint);
-    let signers: HashSet<String> = signers.chain(there.named.iter().cloned()).collect();
+    let signers: HashSet<String> = signers.chain(server.named.iter().cloned()).collect();
     let signs = |position: &Position| {
         let name = &names[*position];
         let mut handles = [&name.kid, &name.thumbprint].into_iter().flatten();
@@ -68,13 +68,13 @@ pub(super) fn adjust_dates(
         }
     }
     // For verifiers, the same key under another kid is another key.
-    let places = counterparts(set, there.set, there.rules);
-    let by_other = there
+    let places = counterparts(set, server.set, server.rules);
+    let by_other = server
         .rules
-        .signer_position(there.set)
+        .signer_position(server.set)
         .is_some_and(|signer| {
-            let key = &there.set.keys[signer];
-            let can_sign = there
+            let key = &server.set.keys[signer];
+            let can_sign = server
                 .rules
                 .issuer
                 .is_none_or(|issuer| issuer.unfit(key).is_none());
