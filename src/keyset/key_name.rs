@@ -19,7 +19,7 @@ impl KeyName {
     /// The name of a key.
     pub fn of(key: &Key) -> KeyName {
         let members = key.members().unwrap_or_default();
-        let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+        let key_type = members.key_type();
         KeyName {
             kid: members.string("kid").map(|kid| kid.into_owned()),
             thumbprint: thumbprint(&members),

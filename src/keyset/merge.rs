@@ -93,7 +93,7 @@ fn keeps_secrets(key: &Key, other: &Key) -> bool {
     let (Ok(members), Ok(others)) = (key.members(), other.members()) else {
         return key == other;
     };
-    match members.string("kty").and_then(|kty| KeyType::named(&kty)) {
+    match members.key_type() {
         Some(key_type) => key_type
             .private
             .iter()

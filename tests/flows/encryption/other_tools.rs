@@ -33,7 +33,7 @@ fn latchset_jose_opens_what_jwks_writes() {
             assert_ne!(
                 run.code,
                 Some(0),
-                "{p2c}: it opens more than the README says"
+                "{p2c}: it opens more than the guide says"
             )
         }
     }
@@ -71,7 +71,7 @@ fn npm_jose_opens_what_jwks_writes() {
             assert_ne!(
                 run.code,
                 Some(0),
-                "{p2c}: it opens more than the README says"
+                "{p2c}: it opens more than the guide says"
             )
         }
     }
@@ -102,7 +102,7 @@ fn jwcrypto_opens_what_jwks_writes() {
             assert_ne!(
                 run.code,
                 Some(0),
-                "{p2c}: it opens more than the README says"
+                "{p2c}: it opens more than the guide says"
             )
         }
     }
