@@ -18,7 +18,7 @@ use crate::keyset::server_rules::ServerRules;
 use crate::keyset::terms::{Origin, Terms};
 use std::collections::HashSet;
 
-/// Whether to take the private parts that a publisher sends.
+/// Whether the private parts that a publisher sends are taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PrivateParts {
     /// Leave them out.
@@ -43,22 +43,23 @@ pub struct Foreign {
 }
 
 impl Foreign {
-    /// The keys of a JWK or JWK Set that the user gave.
+    /// Makes a document from a JWK or JWK Set that the user gave.
     pub fn of_jwks(set: KeySet<'static>) -> Foreign {
         Foreign::new(set, Origin::Jwks)
     }
 
-    /// The keys of documents in other formats that the user gave, with their certificates attached.
+    /// Makes a document from documents in other formats that the user gave, with certificates attached.
     pub fn of_documents(set: KeySet<'static>) -> Foreign {
         Foreign::new(set, Origin::Document)
     }
 
-    /// The keys of an address.
+    /// Makes a document from the keys at an address.
     pub fn of_address(set: KeySet<'static>, private: PrivateParts) -> Foreign {
         Foreign::new(set, Origin::Publisher).with_private_parts(private)
     }
 
-    /// The keys of a remote. `origin` says whether its kind publishes keys or signs with them.
+    /// Makes a document from the keys of a remote. `origin` is [`Origin::Publisher`] or
+    /// [`Origin::Signer`], depending on its kind.
     pub fn of_server(
         set: KeySet<'static>,
         origin: Origin,
@@ -117,7 +118,7 @@ impl Foreign {
         self.origin.is_server()
     }
 
-    /// The keys, without the private parts and members that the origin cannot bring in.
+    /// Returns the keys, without the private parts and members that the origin cannot bring in.
     pub fn set(&self) -> &KeySet<'static> {
         &self.set
     }

@@ -16,7 +16,7 @@ pub struct KeyName {
 }
 
 impl KeyName {
-    /// The name of a key.
+    /// Returns the name of a key.
     pub fn of(key: &Key) -> KeyName {
         let members = key.members().unwrap_or_default();
         let key_type = members.key_type();

@@ -27,7 +27,7 @@ impl Origin {
     }
 }
 
-/// What happens to a key whose kid another key of the set has.
+/// The resolution of a conflict: a new key has the kid of another key of the set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnConflict {
     /// Change nothing
@@ -44,7 +44,7 @@ pub enum OnConflict {
 /// The user's choices for taking keys in.
 #[derive(Clone, Copy, Default)]
 pub struct Terms<'a> {
-    /// What happens to a key if another key has its kid.
+    /// The resolution of conflicts.
     pub on_conflict: OnConflict,
     /// The protected members that keys of the set take anyway (`--take`).
     pub take: &'a [String],

@@ -32,7 +32,7 @@ pub struct Entry {
     /// The shell command that prints the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_command: Option<String>,
-    /// Headers for each call, `NAME:VALUE`; `{token}` in a value stands for the token.
+    /// Headers for each call, as `NAME:VALUE`. `{token}` in a value is replaced by the token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,
     /// A PEM file with the certificate authorities to trust instead of the platform's.

@@ -9,7 +9,7 @@ use crate::key::parts::{DESCRIBING, is_private, is_protected};
 use crate::key::public::public_operations_of;
 use crate::keyset::terms::{Origin, Terms};
 
-/// What a foreign key changes in the same key of the set.
+/// The changes that a foreign key makes to the same key of the set.
 #[derive(Default)]
 pub(super) struct Update {
     /// The changed key; `None` if nothing changes.
