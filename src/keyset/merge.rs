@@ -6,7 +6,6 @@ mod update;
 
 use crate::error::Result;
 use crate::key::Key;
-use crate::key::key_type::KeyType;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, pair};
