@@ -337,7 +337,10 @@ fn an_export_replaces_no_fifo_socket_device_or_directory() {
         for options in ["", " --force", " --private", " --private --force"] {
             let run = in_time(&sandbox, &format!("export api -o {target}{options}"));
             assert_eq!(run.code, Some(1), "{target}{options}: {run:#?}");
-            assert!(run.stderr.contains("not a regular file"), "{target}: {run:#?}");
+            assert!(
+                run.stderr.contains("not a regular file"),
+                "{target}: {run:#?}"
+            );
             let now = fs::symlink_metadata(&path).expect("the target").file_type();
             assert_eq!(now, kind, "{target}{options}");
             assert!(now.is_dir() || now.is_fifo() || now.is_socket() || now.is_char_device());
