@@ -5,11 +5,11 @@ mod remote;
 use crate::args::connection::RemoteArgs;
 use crate::commands::shared::loss::describe;
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::merge::KeyName;
 use crate::keyset::succession::{Succession, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
@@ -89,12 +89,13 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     }
     ctx.demand_encryption(&name)?;
     // A whole set can go without its passphrase; what the set would keep has to be written anew.
-    let read = match args.is_whole() {
-        true => ctx.look(&name),
-        false => ctx.load(&name),
+    let read = if args.is_whole() {
+        ctx.look(&name)
+    } else {
+        ctx.load(&name)
     };
     let document = match read {
-        Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
+        Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
             if args.purge && ctx.store.histories()?.contains(&name) {
                 ctx.store.forget(&name)?;
             }
@@ -144,9 +145,10 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
             }
             _ => true,
         });
-        match left.values().all(|copies| *copies == 0) {
-            true => Ok(()),
-            false => Err(changed_meanwhile(&name)),
+        if left.values().all(|copies| *copies == 0) {
+            Ok(())
+        } else {
+            Err(changed_meanwhile(&name))
         }
     })?;
     finish(ctx, SetLabel::local(name.as_str()), &keys, &signing, false)
@@ -180,7 +182,7 @@ fn chosen(
     for found in set.find_each(kids) {
         match found {
             Ok(found) => positions.extend(found),
-            Err(error) if args.if_exists && error.kind() == Kind::NotFound => {}
+            Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error.about(format!("set {name}"))),
         }
     }
@@ -218,11 +220,13 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &str) -> Resul
         }
     };
     ctx.prompt.confirm(&ctx.out, &what)?;
-    ctx.store
-        .remove(name, |now| match now.is_none_or(|now| now == set) {
-            true => Ok(()),
-            false => Err(changed_meanwhile(name)),
-        })?;
+    ctx.store.remove(name, |now| {
+        if now.is_none_or(|now| now == set) {
+            Ok(())
+        } else {
+            Err(changed_meanwhile(name))
+        }
+    })?;
     finish(ctx, SetLabel::local(name.as_str()), &set.keys, &[], true)
 }
 

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 
 impl Keystore {
-    /// Writes a set, encrypted where there is a passphrase and a number of iterations.
+    /// Writes a set, encrypted if there is a protection.
     pub(super) fn write(
         &self,
         name: &SetName,
@@ -34,7 +34,7 @@ impl Keystore {
             Some((passphrase, _)) if passphrase.expose().is_empty() => {
                 return Err(
                     Error::refused(format!("the passphrase of set {name} is empty")).hint(format!(
-                        "nothing was written; jwks passwd {name} gives it another one"
+                        "nothing was written; run `jwks passwd {name}` to change it"
                     )),
                 );
             }
@@ -78,8 +78,8 @@ impl Keystore {
         suffix: &str,
         past: Past,
     ) -> Result<()> {
-        // The name follows the content: at every moment there is one file, which is read for what
-        // it holds.
+        // The file is renamed after it is written. At every moment there is one file, and its content
+        // decides how it is read.
         let right = self.path(name, suffix);
         let before = self.file(name)?;
         let becomes_encrypted = suffix == ENCRYPTED && before.as_ref() != Some(&right);
@@ -110,9 +110,10 @@ impl Keystore {
 /// Renames the file of a set that was encrypted or decrypted, so that its suffix matches its content.
 fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
     fs::rename(old, new).map_err(|error| {
-        let what = match new.extension().is_some_and(|suffix| suffix == "jwe") {
-            true => "encrypted now",
-            false => "not encrypted any more",
+        let what = if new.extension().is_some_and(|suffix| suffix == "jwe") {
+            "encrypted now"
+        } else {
+            "no longer encrypted"
         };
         let message = format!("set {name} is {what}, but cannot rename {}", old.display());
         let hint = format!(
@@ -125,7 +126,7 @@ fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
     files::flush_directory_of(new, "wrote")
 }
 
-/// A set that would exceed a limit of reading.
+/// Returns the error for a set that is too large to be read again.
 fn too_large(name: &SetName, what: &str) -> Error {
     Error::refused(format!(
         "set {name} would {what}, and could not be read again"

@@ -5,12 +5,12 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::keyset::KeySet;
 use crate::keyset::changes::{Changes, is_alike};
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
-use crate::keyset::merge::KeyName;
 use crate::keyset::succession::succession;
 use crate::keystore::history::{Content, History, Version};
 use crate::keystore::log::Verb;
-use crate::keystore::{Document, SetName, Stored};
+use crate::keystore::{SetDocument, SetName, Stored};
 use crate::report::log_entry::Record;
 use crate::report::names::{
     JsonKeyName, SetLabel, changed_meanwhile, count, json_names, list_names,
@@ -96,7 +96,7 @@ pub fn go_back(
 }
 
 /// What can be known of a set or a version; asks for the passphrase if the file does not tell.
-fn look(ctx: &Context, name: &SetName, stored: Option<Stored>) -> Result<Option<Document>> {
+fn look(ctx: &Context, name: &SetName, stored: Option<Stored>) -> Result<Option<SetDocument>> {
     Ok(match stored {
         None => None,
         Some(Stored::Plain(document)) => Some(document),
@@ -107,8 +107,8 @@ fn look(ctx: &Context, name: &SetName, stored: Option<Stored>) -> Result<Option<
     })
 }
 
-fn parse(document: &Option<Document>) -> Result<KeySet<'_>> {
-    let set = document.as_ref().map(Document::parse).transpose()?;
+fn parse(document: &Option<SetDocument>) -> Result<KeySet<'_>> {
+    let set = document.as_ref().map(SetDocument::parse).transpose()?;
     Ok(set.unwrap_or_default())
 }
 

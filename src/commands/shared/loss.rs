@@ -3,8 +3,8 @@
 use crate::key::header::Header;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::State;
-use crate::keyset::merge::KeyName;
 use crate::report::names::list_names;
 
 /// Describes the keys at `positions`: kid, algorithm, state, and whether a private part is lost.
@@ -12,16 +12,17 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
     let key = |i: &usize| {
         let key = &set.keys[*i];
         let name = KeyName::of(key);
-        let name = name.handle().unwrap_or("(without kid)");
+        let name = name.shown();
         let header = Header::of(key);
         let alg = header
             .alg
             .as_deref()
             .or(header.kty.as_deref())
             .unwrap_or("?");
-        let part = match holds_secret(key) {
-            true => "private part lost",
-            false => "public only",
+        let part = if holds_secret(key) {
+            "private part lost"
+        } else {
+            "public only"
         };
         let state = states[*i].map_or(String::new(), |state| format!("{}, ", state.name()));
         format!("{name} ({alg}, {state}{part})")

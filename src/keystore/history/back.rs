@@ -5,7 +5,7 @@ use crate::files;
 use crate::files::kept::{self, Kept, Links};
 use crate::keyset::KeySet;
 use crate::keystore::history::{Content, Past, Version};
-use crate::keystore::{Document, ENCRYPTED, Keystore, PLAIN, SetName, Stored};
+use crate::keystore::{ENCRYPTED, Keystore, PLAIN, SetDocument, SetName, Stored};
 use crate::secret::Secret;
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ impl Keystore {
         let present = self.read(name)?;
         let path = present.as_ref().map(|stored| stored.path().to_owned());
         let known = present.and_then(Stored::known);
-        let known = known.as_ref().map(Document::parse).transpose()?;
+        let known = known.as_ref().map(SetDocument::parse).transpose()?;
         check(self.history(name)?.last(), known.as_ref())?;
         let kept = match (version.content, path) {
             (Content::NoSet, Some(path)) => return self.take_away(name, &path),

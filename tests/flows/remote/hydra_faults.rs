@@ -13,7 +13,7 @@ fn a_generated_kid_that_is_taken_is_a_conflict() {
         let before = site.hydra.keys("api");
         let refused = site.run(create).fails(4);
         assert!(
-            refused.stderr.contains("the kid \"taken\" is taken there"),
+            refused.stderr.contains("already has the kid \"taken\""),
             "{refused:#?}"
         );
         assert_eq!(site.hydra.keys("api"), before);
@@ -53,7 +53,7 @@ fn a_write_that_was_forgotten_is_noticed() {
         ] {
             let run = site.run(line).fails(6);
             assert!(
-                run.stderr.contains("holds something else"),
+                run.stderr.contains("has something else"),
                 "{line}: {run:#?}"
             );
             assert!(!run.stderr.contains("sent set"), "{line}: {run:#?}");
