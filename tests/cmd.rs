@@ -21,9 +21,10 @@ fn make_private(store: &Path) {
     set_mode(store, 0o700);
     for entry in fs::read_dir(store).expect("the fixture") {
         let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => make_private(&path),
-            false => set_mode(&path, 0o600),
+        if path.is_dir() {
+            make_private(&path);
+        } else {
+            set_mode(&path, 0o600);
         }
     }
 }

@@ -74,17 +74,13 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
         });
     }
     let is_changed = outcome.set_created || outcome.changes != Default::default();
-    match is_changed {
-        true => {
-            let time = time::format(time);
-            ctx.out.status(format!("restored set {name} of {time}"));
-            outcome.report(ctx, &name);
-        }
-        false => {
-            let time = time::format(time);
-            ctx.out
-                .status(format!("set {name} is what it was at {time}"));
-        }
+    let time = time::format(time);
+    if is_changed {
+        ctx.out.status(format!("restored set {name} of {time}"));
+        outcome.report(ctx, &name);
+    } else {
+        ctx.out
+            .status(format!("set {name} is what it was at {time}"));
     }
     Ok(())
 }
@@ -110,10 +106,13 @@ fn find<'a>(
             let is_present = ctx.store.is_present(name, version)?;
             Ok((!is_present).then_some(version))
         }
-        None if since.is_some_and(|since| since <= time) => match ctx.store.contains(name)? {
-            true => Ok(None),
-            false => missing(format!("there was no set {name} at {shown}")),
-        },
+        None if since.is_some_and(|since| since <= time) => {
+            if ctx.store.contains(name)? {
+                Ok(None)
+            } else {
+                missing(format!("there was no set {name} at {shown}"))
+            }
+        }
         None => missing(format!("no version of set {name} from {shown}")),
     }
 }
@@ -128,8 +127,9 @@ fn times(history: &History) -> String {
         from => time::format(from),
     });
     let since: Vec<_> = since.collect();
-    match since.is_empty() {
-        true => "it has no earlier versions".to_owned(),
-        false => format!("versions: {}", list_names(&since)),
+    if since.is_empty() {
+        "it has no earlier versions".to_owned()
+    } else {
+        format!("versions: {}", list_names(&since))
     }
 }

@@ -108,8 +108,9 @@ fn describe_change(ctx: &Context, name: &SetName, version: &Version) -> Result<S
     let done: Vec<_> = done
         .map(|(verb, keys)| format!("{verb} {}", list_names(keys)))
         .collect();
-    Ok(match done.is_empty() {
-        true => time,
-        false => format!("{time}: {}", done.join(", ")),
+    Ok(if done.is_empty() {
+        time
+    } else {
+        format!("{time}: {}", done.join(", "))
     })
 }

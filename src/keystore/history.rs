@@ -286,9 +286,10 @@ impl Kept<'_> {
         let dropped = self.store.drop_history(self.name);
         // Who wants no history is not kept from a change by one that cannot be removed.
         let keeping = &self.store.keeping;
-        match keeping.seconds.get() == 0 && !keeping.purges.get() {
-            true => self.store.note(dropped),
-            false => dropped?,
+        if keeping.seconds.get() == 0 && !keeping.purges.get() {
+            self.store.note(dropped);
+        } else {
+            dropped?;
         }
         Ok(())
     }

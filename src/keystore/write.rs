@@ -83,9 +83,10 @@ impl Keystore {
         let right = self.path(name, suffix);
         let before = self.file(name)?;
         let becomes_encrypted = suffix == ENCRYPTED && before.as_ref() != Some(&right);
-        let past = match becomes_encrypted && self.has_plain_version(name, before.as_deref())? {
-            true => Past::Drop,
-            false => past,
+        let past = if becomes_encrypted && self.has_plain_version(name, before.as_deref())? {
+            Past::Drop
+        } else {
+            past
         };
         let kept = self.keep(name, before.as_deref(), None, past)?;
         let path = before.unwrap_or_else(|| right.clone());

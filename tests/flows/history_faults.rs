@@ -46,14 +46,13 @@ fn kill_at_each_call(line: &str) {
         let is_new = set(&sandbox) != old;
         sandbox.ok(["undo", "api", "--yes"]);
         let undone = set(&sandbox);
-        match is_new {
-            true => assert_eq!(undone, old, "{line}: killed at {call:?}"),
-            false => {
-                // What is undone is the change before.
-                let keys = &undone.expect("a set")["keys"];
-                let number = keys.as_array().map(Vec::len);
-                assert_eq!(number, Some(1), "{line}: killed at {call:?}");
-            }
+        if is_new {
+            assert_eq!(undone, old, "{line}: killed at {call:?}");
+        } else {
+            // What is undone is the change before.
+            let keys = &undone.expect("a set")["keys"];
+            let number = keys.as_array().map(Vec::len);
+            assert_eq!(number, Some(1), "{line}: killed at {call:?}");
         }
         new += usize::from(is_new);
         let left = sandbox.shell("find store -name .writing").ok().stdout;

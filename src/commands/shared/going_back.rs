@@ -78,9 +78,10 @@ pub fn go_back(
     confirm(ctx, name, &present, &changes, why)?;
     ctx.store.bring_back(name, version, |last, now| {
         let is_same = now.is_none_or(|now| *now == present);
-        match last == history.last() && is_same {
-            true => Ok(()),
-            false => Err(changed_meanwhile(name)),
+        if last == history.last() && is_same {
+            Ok(())
+        } else {
+            Err(changed_meanwhile(name))
         }
     })?;
     Record::of(ctx, SetLabel::local(name.as_str()))
@@ -174,9 +175,10 @@ impl Outcome {
             .store
             .history(name)
             .is_ok_and(|history| history.last() > 0);
-        ctx.out.status(match is_kept {
-            true => format!("run `jwks undo {name}` to take this back"),
-            false => "no history is left: this cannot be undone".to_owned(),
+        ctx.out.status(if is_kept {
+            format!("run `jwks undo {name}` to take this back")
+        } else {
+            "no history is left: this cannot be undone".to_owned()
         });
     }
 }

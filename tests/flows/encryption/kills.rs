@@ -46,12 +46,11 @@ fn files(store: &Path) -> Vec<(String, Vec<u8>)> {
     for entry in fs::read_dir(store).expect("the keystore") {
         let entry = entry.expect("an entry");
         let name = entry.file_name().into_string().expect("a name");
-        match entry.path().is_dir() {
-            true => {
-                let below = self::files(&entry.path()).into_iter();
-                files.extend(below.map(|(file, content)| (format!("{name}/{file}"), content)));
-            }
-            false => files.push((name, fs::read(entry.path()).expect("a file"))),
+        if entry.path().is_dir() {
+            let below = self::files(&entry.path()).into_iter();
+            files.extend(below.map(|(file, content)| (format!("{name}/{file}"), content)));
+        } else {
+            files.push((name, fs::read(entry.path()).expect("a file")));
         }
     }
     files.sort();
@@ -62,9 +61,10 @@ fn put_back(sandbox: &Sandbox, before: &[(String, Vec<u8>)]) {
     let store = sandbox.store();
     for entry in fs::read_dir(&store).expect("the keystore") {
         let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => fs::remove_dir_all(path).expect("removed"),
-            false => fs::remove_file(path).expect("removed"),
+        if path.is_dir() {
+            fs::remove_dir_all(path).expect("removed");
+        } else {
+            fs::remove_file(path).expect("removed");
         }
     }
     for (name, content) in before {
