@@ -106,11 +106,13 @@ impl Keystore {
     /// Adds changes to the log, all of them in one write, so that two writers do not mix. The
     /// file is made where need be. Where there is no keystore, none is made for a log.
     pub fn append(&self, changes: &[Change]) -> Result<()> {
-        if changes.is_empty() || !self.directory.is_dir() {
+        let path = self.directory.join(LOG);
+        let is_there = self.directory.try_exists();
+        let is_there = is_there.map_err(|error| files::failed("write", &path, error))?;
+        if changes.is_empty() || !is_there {
             return Ok(());
         }
         self.refuse_foreign()?;
-        let path = self.directory.join(LOG);
         append_lines(&path, changes).map_err(|error| files::failed("write", &path, error))
     }
 
