@@ -29,7 +29,7 @@ pub enum OnConflict {
 }
 
 /// How a key is named in a report.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyName {
     /// Its kid, where it has one.
     pub kid: Option<String>,

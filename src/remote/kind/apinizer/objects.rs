@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::key::Key;
-use crate::keyset::KeySet;
+use crate::key::strict_json::MOST_FOREIGN_KEYS;
+use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use crate::remote::http::{Answer, Client, Request, parse};
 use crate::remote::kind::apinizer::APINIZER;
 use crate::remote::kind::{Form, Listed};
@@ -40,7 +41,7 @@ impl From<Failure> for Error {
 pub struct Apinizer {
     client: Client,
     project: String,
-    /// SetLabel secret is exchanged for a token; without it the secret is the token.
+    /// The client whose secret is exchanged for a token; without it, the secret is the token.
     client_id: Option<String>,
     secret: Option<Secret<String>>,
     has_token: Cell<bool>,
@@ -221,9 +222,10 @@ impl Apinizer {
         self.call(&request)?.key_set()
     }
 
-    /// Every object with its key.
+    /// Every object with its key. They take no more than one document of another server may.
     pub fn objects(&self, form: Form) -> Result<Vec<Object>> {
         let mut objects = Vec::new();
+        let mut size = 0;
         for Listed {
             name, kind, kid, ..
         } in self.list()?
@@ -238,7 +240,15 @@ impl Apinizer {
             }
             for key in keys {
                 let name = name.clone();
+                size += key.json().len();
                 objects.push(Object { name, key });
+            }
+            if size > FOREIGN_LIMIT || objects.len() > MOST_FOREIGN_KEYS {
+                let limit = FOREIGN_LIMIT >> 20;
+                return Err(Error::remote(format!(
+                    "project {} has more than {MOST_FOREIGN_KEYS} keys, or {limit} MiB of them",
+                    self.project
+                )));
             }
         }
         Ok(objects)
