@@ -1,5 +1,9 @@
-//! `jwks man`: the manual, generated from the command definitions.
+//! `jwks man`: the manual. The pages of commands are generated from their definitions, the guides are
+//! files.
 
+pub mod guides;
+
+use self::guides::{GUIDES, guide};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::RULES;
@@ -10,7 +14,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 const EXAMPLES: &str = "\
 Examples:
   $ jwks man
-  $ jwks man create | head -n 5";
+  $ jwks man create | head -n 5
+  $ jwks man rotation | head -n 5";
 
 /// The day of the version's release; a page names no day on which it was generated, so that the
 /// same source gives the same page.
@@ -21,12 +26,13 @@ const PROGRAM: &str = "jwks";
 
 /// Print a manual page
 ///
-/// The page of a command below another is named with a dash: remote-add.
+/// The page of a command below another is named with a dash: remote-add. The guides are rotation,
+/// servers, formats, pipelines, json, security and contributing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ManArgs {
-    /// The command whose page to print; without it the program's own
-    #[arg(value_name = "COMMAND")]
+    /// The command or guide whose page to print; without it the program's own
+    #[arg(value_name = "PAGE")]
     command: Option<String>,
 }
 
@@ -44,6 +50,9 @@ pub const EXIT_CODES: &str = "  0  done, also when there was nothing to do
 
 /// Runs `jwks man`; `program` is the definition of the whole command line.
 pub fn run(ctx: &Context, args: &ManArgs, program: clap::Command) -> Result<()> {
+    if let Some(page) = args.command.as_deref().and_then(guide) {
+        return ctx.out.octets(page.as_bytes());
+    }
     let wanted = match &args.command {
         Some(command) => format!("jwks-{command}"),
         None => PROGRAM.into(),
@@ -52,6 +61,7 @@ pub fn run(ctx: &Context, args: &ManArgs, program: clap::Command) -> Result<()> 
     let names: Vec<_> = pages
         .iter()
         .filter_map(|(name, _)| name.strip_prefix("jwks-"))
+        .chain(GUIDES.iter().map(|(name, _)| *name))
         .collect();
     match pages.iter().find(|(name, _)| *name == wanted) {
         Some((_, page)) => ctx.out.octets(page),
