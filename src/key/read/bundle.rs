@@ -150,7 +150,7 @@ fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
     aliases.dedup();
     let aliases: Vec<_> = aliases.iter().map(|alias| format!("{alias:?}")).collect();
     let hint = match aliases.is_empty() {
-        true => "none of its keys has an alias; leave --alias out to take them all".into(),
+        true => "no key has an alias; omit --alias to read all keys".into(),
         false => format!("its aliases: {}", aliases.join(", ")),
     };
     Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
