@@ -5,7 +5,7 @@ mod escape;
 
 pub use escape::escape;
 
-use crate::error::{Error, Kind, Reason, Result};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Row, Table};
 use escape::{escape_json, escape_message};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -203,9 +203,10 @@ impl Output {
         }
         // Where there is a terminal's width to keep to, short columns keep theirs; the flexible one
         // and long ones share what is left.
-        let widths = match table.is_tty() {
-            true => table.column_max_content_widths(),
-            false => Vec::new(),
+        let widths = if table.is_tty() {
+            table.column_max_content_widths()
+        } else {
+            Vec::new()
         };
         for (i, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));
@@ -274,7 +275,7 @@ impl Output {
                 .filter(|line| !line.is_empty())
                 .collect();
             let object = json!({"error": {
-                "kind": Kind::Usage.name(), "message": message, "hint": more.join("; "),
+                "kind": ErrorKind::Usage.name(), "message": message, "hint": more.join("; "),
             }});
             return self.stderr(&escape_json(&object.to_string()));
         }

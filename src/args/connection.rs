@@ -85,9 +85,10 @@ impl ConnectionArgs {
 
     /// The server with a name, or at an address.
     pub fn open(&self, ctx: &Context, name: &str) -> Result<Remote> {
-        let entry = match is_address(name) {
-            true => entry_of_address(name)?,
-            false => ctx.remote(name)?,
+        let entry = if is_address(name) {
+            entry_of_address(name)?
+        } else {
+            ctx.remote(name)?
         };
         let options = self.options(ctx);
         let token = find_token(ctx, &entry, &options.notify)?;

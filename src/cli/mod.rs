@@ -9,7 +9,7 @@ use crate::commands::{
     remote, rotate, set, thumbprint,
 };
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::key::check::Budget;
 use crate::keystore::Keystore;
 use crate::output::Output;
@@ -253,10 +253,10 @@ fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
     let out = Output::new(json, false, false, Some(false));
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
         let _ = error.print();
-        return Kind::Usage.exit_code();
+        return crate::error::ErrorKind::Usage.exit_code();
     }
     out.usage_error(&error.render().to_string());
-    Kind::Usage.exit_code()
+    crate::error::ErrorKind::Usage.exit_code()
 }
 
 /// What the command is given, from the global flags.
@@ -283,9 +283,10 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
             global.passphrase_command.clone(),
             secrets,
         ),
-        require_encrypted: match global.require_encrypted {
-            true => Some("--require-encrypted"),
-            false => Some(REQUIRE_ENCRYPTED).filter(|variable| is_on(variable)),
+        require_encrypted: if global.require_encrypted {
+            Some("--require-encrypted")
+        } else {
+            Some(REQUIRE_ENCRYPTED).filter(|variable| is_on(variable))
         },
         done: RefCell::default(),
         remotes,

@@ -72,7 +72,7 @@ pub fn with_target<T>(
         return Err(Error::not_found(format!(
             "neither a set of {directory} nor a file: {target:?}"
         ))
-        .hint("jwks list shows the sets"));
+        .hint("run `jwks list` to see the sets"));
     }
     source.password.refuse_twice([target])?;
     let document = document::read(target, || source.connection.options(ctx))?;

@@ -81,9 +81,10 @@ impl Listing<'_> {
     /// Says so where there is no key to show; whether that is so.
     pub(super) fn says_none(&self, ctx: &Context) -> bool {
         if self.positions.is_empty() {
-            let none = match self.set.keys.is_empty() {
-                true => "no keys",
-                false => "no such keys",
+            let none = if self.set.keys.is_empty() {
+                "no keys"
+            } else {
+                "no such keys"
             };
             ctx.out.status(format!("{none} in set {}", self.name));
         }
@@ -149,9 +150,10 @@ fn key_row(key: Summary, state: Option<State>) -> KeyRow {
 fn key_cells(ctx: &Context, key: &Summary, state: Option<State>) -> Vec<(String, Tone)> {
     let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     let (shown, tone) = state_cell(key, state);
-    let kind = match key.private || !key.supported {
-        true => key.kind(),
-        false => format!("{} public", key.kind()),
+    let kind = if key.private || !key.supported {
+        key.kind()
+    } else {
+        format!("{} public", key.kind())
     };
     let next = [key.nbf, key.exp]
         .into_iter()

@@ -126,9 +126,10 @@ pub fn read_keys(
     };
     let given: Vec<_> = given.into_iter().map(with_checked).collect();
     let is_empty = given.iter().all(|document| document.set().keys.is_empty());
-    match is_empty && !was_empty {
-        true => Err(Error::invalid("no key is left to put into the set")),
-        false => Ok(given),
+    if is_empty && !was_empty {
+        Err(Error::invalid("no key is left to put into the set"))
+    } else {
+        Ok(given)
     }
 }
 

@@ -73,12 +73,13 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
         // A kid, say, must not pass for the name of the set and take all of it along.
         (Some(name), Sets::One) => {
             let only = remote.sets()?.pop().unwrap_or_default();
-            match name == only || name == remote.name {
-                true => Ok(only),
-                false => Err(
+            if name == only || name == remote.name {
+                Ok(only)
+            } else {
+                Err(
                     Error::not_found(format!("no set {name} on {}", remote.name))
                         .hint(format!("it has one set only: {only}")),
-                ),
+                )
             }
         }
         (None, Sets::One) => remote

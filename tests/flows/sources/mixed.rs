@@ -187,7 +187,7 @@ fn a_block_that_cannot_be_used_spoils_no_other() {
             block("SOMETHING ELSE", "MAA="),
             "(SOMETHING ELSE): not a key",
         ),
-        (block("PKCS7", "MAA="), "(PKCS7): a PKCS#7 bundle"),
+        (block("PKCS7", "MAA="), "(PKCS7): PKCS#7 bundles"),
         (block("X509 CRL", "MAA="), "(X509 CRL): not a key"),
         (
             block("PUBLIC KEY", "MAA="),
@@ -200,7 +200,7 @@ fn a_block_that_cannot_be_used_spoils_no_other() {
         (block("PRIVATE KEY", "M!A="), "(PRIVATE KEY): it is damaged"),
         (
             block("DSA PRIVATE KEY", "MAA="),
-            "(DSA PRIVATE KEY): a DSA key",
+            "(DSA PRIVATE KEY): DSA keys",
         ),
         // X25519 is known, brainpoolP256r1 is not.
         (
