@@ -28,7 +28,7 @@ fn a_kid_that_looks_like_an_option_can_be_asked_for() {
         sandbox.ok(command);
     }
     let run = sandbox.run(["get", "api", "--privat"]).fails(3);
-    assert!(run.stderr.contains("no option either"), "{run:#?}");
+    assert!(run.stderr.contains("not an option"), "{run:#?}");
 }
 
 #[test]
