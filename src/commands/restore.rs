@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks create api
   $ jwks delete api --yes --force --now +1h
-  $ jwks restore api@+30m --now +2h";
+  $ jwks restore api@-90m --now +2h";
 
 /// Restore a set as it was at a time
 ///
