@@ -35,13 +35,13 @@ impl Attributes {
             && Algorithm::named(alg).is_none()
         {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
-            return Err(Error::usage(format!("there is no alg {alg:?}"))
+            return Err(Error::usage(format!("unknown algorithm {alg:?}"))
                 .hint(format!("algorithms: {}", names.join(", "))));
         }
         if let Some(usage) = &self.usage
             && !matches!(usage.as_str(), "sig" | "enc")
         {
-            return Err(Error::usage(format!("there is no use {usage:?}")).hint("uses: sig, enc"));
+            return Err(Error::usage(format!("unknown use {usage:?}")).hint("uses: sig, enc"));
         }
         check_operations(&self.key_ops)
     }
@@ -83,12 +83,12 @@ pub fn check_operations(operations: &[String]) -> Result<()> {
     let registered = OPERATIONS.concat();
     for (i, operation) in operations.iter().enumerate() {
         if !registered.contains(&operation.as_str()) {
-            return Err(Error::usage(format!("there is no operation {operation:?}"))
+            return Err(Error::usage(format!("unknown operation {operation:?}"))
                 .hint(format!("operations: {}", registered.join(", "))));
         }
         if operations[..i].contains(operation) {
             return Err(Error::usage(format!(
-                "the operation {operation} stands twice"
+                "the operation {operation} is given twice"
             )));
         }
     }
