@@ -19,17 +19,27 @@ use std::time::Duration;
 #[command(next_help_heading = "Remote options")]
 pub struct ConnectionArgs {
     /// The time limit for name resolution, and for connecting
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 10
+    )]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     connect_timeout: u64,
 
     /// The time limit for a whole call
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 30
+    )]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
 
-    /// Let private keys and tokens go over plain http to other machines
-    #[arg(long)]
+    /// Send private keys and tokens over plain http, even to other machines
+    #[arg(long, hide_short_help = true)]
     allow_insecure_http: bool,
 }
 
@@ -37,7 +47,7 @@ pub struct ConnectionArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Remote options")]
 pub struct RemoteArgs {
-    /// A server instead of the keystore: the name of a remote, or an address to read from
+    /// Use a server instead of the keystore: a remote, or an address to read
     #[arg(long, value_name = "REMOTE")]
     pub remote: Option<String>,
 
@@ -56,11 +66,11 @@ impl RemoteArgs {
         let Some(name) = self.remote.as_deref() else {
             return Ok(None);
         };
+        check_scheme(name)?;
         if let (remote, Some(set)) = split_name(name) {
             return Err(
-                Error::usage("--remote takes the name of the remote alone").hint(format!(
-                    "the set stands where it always does: {set} --remote {remote}"
-                )),
+                Error::usage("--remote takes the name of a remote, without a set")
+                    .hint(format!("write the set first: {set} --remote {remote}")),
             );
         }
         self.connection.open(ctx, name).map(Some)
@@ -85,6 +95,7 @@ impl ConnectionArgs {
 
     /// The server with a name, or at an address.
     pub fn open(&self, ctx: &Context, name: &str) -> Result<Remote> {
+        check_scheme(name)?;
         let entry = match is_address(name) {
             true => entry_of_address(name)?,
             false => ctx.remote(name)?,
@@ -93,6 +104,26 @@ impl ConnectionArgs {
         let token = find_token(ctx, &entry, &options.notify)?;
         Remote::open(&entry, token, options)
     }
+}
+
+/// Refuses an address without its scheme, which is no name of a remote.
+fn check_scheme(name: &str) -> Result<()> {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let has_port = name.split_once(':').is_some_and(|(_, port)| is_port(port));
+    if is_address(name) || !(name.contains('/') || has_port) {
+        return Ok(());
+    }
+    let scheme = match name.starts_with("127.") || name.starts_with("localhost") {
+        true => "http",
+        false => "https",
+    };
+    let error = Error::usage(format!(
+        "{name:?} is neither the name of a remote nor an address"
+    ));
+    Err(match name.contains("://") {
+        true => error.hint("an address begins with https:// or http://"),
+        false => error.hint(format!("did you mean {scheme}://{name}?")),
+    })
 }
 
 /// The token of a remote; asked for where one is needed and nothing says where it is.

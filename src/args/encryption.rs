@@ -9,8 +9,9 @@ use clap::Args;
 /// How often a passphrase is hashed.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct IterationsArgs {
-    /// The number of PBKDF2 iterations: more iterations make guessing slower, but other tools may refuse
-    /// to open the file [default: 600000]
+    /// The PBKDF2 iteration count [default: 600000]
+    ///
+    /// More iterations make guessing slower, but other tools may refuse to open the file.
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(i64::from(LEAST_ITERATIONS)..=i64::from(MOST_ITERATIONS)))]
     p2c: Option<u32>,
@@ -38,7 +39,9 @@ impl IterationsArgs {
 /// Whether a set that is made now is encrypted.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct EncryptArgs {
-    /// Encrypt a new set with a passphrase; for an existing set, run `jwks passwd`
+    /// Encrypt a new set with a passphrase
+    ///
+    /// For an existing set, run `jwks passwd`.
     #[arg(long, conflicts_with = "remote")]
     encrypt: bool,
 

@@ -10,8 +10,9 @@ use std::cell::OnceCell;
 /// Where the password of a file comes from.
 #[derive(Clone, Debug, Args)]
 pub struct PasswordArgs {
-    /// Read the password of the imported or exported file from the first line of FILE; - is standard
-    /// input
+    /// Read the password of a key file from FILE
+    ///
+    /// The password of the imported or exported file is the first line of FILE. - is standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<String>,
 }

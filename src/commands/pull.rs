@@ -34,7 +34,7 @@ Examples:
 /// In the log: the keystore's set was changed after a server's.
 const PULLED: &str = "pulled";
 
-/// Take a server's set into the keystore
+/// Take a set from a server into the keystore
 ///
 /// Keys are merged by thumbprint. A key of the set keeps its private part and every member that the
 /// server does not have. If its private part is in the set, it also keeps its kid, alg, use, key_ops,
@@ -65,7 +65,7 @@ pub struct PullArgs {
     #[command(flatten)]
     adoption: AdoptionArgs,
 
-    /// What to do when another key of the set has the same kid
+    /// What to do if another key has the same kid
     #[arg(long, value_name = "WHAT", default_value = "fail")]
     on_conflict: OnConflict,
 

@@ -36,11 +36,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PushArgs {
-    /// The set; not with --all
+    /// The set
     #[arg(value_name = "SET", required_unless_present = "all")]
     set: Option<String>,
 
-    /// The remote, and the name of the set there if it differs
+    /// The remote, and the name of the set there
     #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
     remote: Option<String>,
 
@@ -58,11 +58,11 @@ pub struct PushArgs {
     #[arg(allow_hyphen_values = true)]
     kids: Vec<String>,
 
-    /// Send no private part
+    /// Send no private keys
     #[arg(long, conflicts_with = "private_all")]
     public: bool,
 
-    /// Send every private part, including those of pending and retired keys
+    /// Send all private keys, even of pending and retired keys
     #[arg(long)]
     private_all: bool,
 
@@ -70,11 +70,13 @@ pub struct PushArgs {
     #[arg(long)]
     prune: bool,
 
-    /// Send keys with alg Ed25519 as EdDSA, the only name that Hydra accepts
+    /// Send alg Ed25519 as EdDSA, the only name Hydra accepts
     #[arg(long)]
     ed25519_as_eddsa: bool,
 
-    /// Send the set even if Hydra 1.x would have no private key left to sign its tokens
+    /// Send the set even if Hydra 1.x could no longer sign
+    ///
+    /// Without a private key, Hydra 1.x cannot sign its tokens.
     #[arg(short, long)]
     force: bool,
 
@@ -219,7 +221,8 @@ fn push_once(
         ctx.out.status("nothing sent: this was a dry run");
         return Ok(report);
     }
-    ctx.prompt.confirm(&ctx.out, &in_words(&target, &plan))?;
+    let question = in_words(&target, &plan, ctx.prompt.asks());
+    ctx.prompt.confirm(&ctx.out, &question)?;
     server.put_set(there, &before, &plan.set)?;
     record(ctx, SetLabel::remote(name.as_str(), &target), &plan);
     ctx.out.status(format!("sent set {name} to {target}"));
@@ -261,7 +264,12 @@ fn show_left_out(ctx: &Context, plan: &Plan) {
     }
 }
 
-fn in_words(target: &str, plan: &Plan) -> String {
+/// Says what a push would change. A brief text does not name the keys: they were shown before.
+fn in_words(target: &str, plan: &Plan, is_brief: bool) -> String {
+    let names = |names: &[String]| match is_brief {
+        true => String::new(),
+        false => format!(": {}", list_names(names)),
+    };
     let changed = plan
         .items
         .iter()
@@ -270,13 +278,13 @@ fn in_words(target: &str, plan: &Plan) -> String {
     let mut parts = Vec::new();
     if !changed.is_empty() {
         let keys = count(changed.len(), "key");
-        parts.push(format!("would get {keys}: {}", list_names(&changed)));
+        parts.push(format!("would get {keys}{}", names(&changed)));
     }
     if !plan.gone.is_empty() {
         let (keys, private) = (count(plan.gone.len(), "key"), plan.gone_private);
-        let names = list_names(&handles(&plan.gone));
+        let names = names(&handles(&plan.gone));
         parts.push(format!(
-            "would lose {keys}, {private} of them private: {names}"
+            "would lose {keys}, {private} of them private{names}"
         ));
     }
     parts.extend(signer_in_words(plan).filter(|_| plan.new_signer.is_some()));

@@ -32,10 +32,10 @@ Examples:
   $ jwks remote add gateway --kind apinizer --url https://apinizer.example --project orders --token-command 'pass apinizer'
   $ jwks remote add issuer --kind oidc --issuer https://issuer.example";
 
-/// Name servers that hold key sets
+/// Manage the named servers that hold key sets
 ///
-/// A remote says where a server is, what kind it is, and where its token comes from. The token
-/// itself is never kept.
+/// A remote is a server with a name: its address, its kind, and where its token comes from. The token
+/// itself is never stored.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RemoteArgs {
@@ -54,9 +54,9 @@ enum RemoteCommand {
 
 /// Add a remote
 ///
-/// The token comes from an environment variable, a file or a command; without any of them from the
-/// variable in which the service's own clients look (CLERK_SECRET_KEY, CLERK_BEARER_AUTH,
-/// AUTHLETE_BEARER, ORY_ACCESS_TOKEN), or else a terminal is asked.
+/// The token comes from an environment variable, a file or a command. By default, it comes from the
+/// variable that the service's own clients read (CLERK_SECRET_KEY, CLERK_BEARER_AUTH, AUTHLETE_BEARER,
+/// ORY_ACCESS_TOKEN). If there is none, jwks asks for it on the terminal.
 #[derive(Debug, Args)]
 #[command(after_help = ADD_EXAMPLES)]
 struct AddArgs {
@@ -69,8 +69,10 @@ struct AddArgs {
     #[arg(value_parser = PossibleValuesParser::new(KINDS.iter().map(|kind| kind.name)))]
     kind: String,
 
-    /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set; {token} if the whole
-    /// address is a secret, such as a presigned one
+    /// The address of the server, or of a JWK Set
+    ///
+    /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set. Write {token} if the whole
+    /// address is a secret, such as a presigned one.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
 
@@ -78,7 +80,7 @@ struct AddArgs {
     #[arg(long, value_name = "SLUG")]
     project_slug: Option<String>,
 
-    /// The id of an Authlete service; for Authlete 2 its API key
+    /// The ID of an Authlete service (Authlete 2: its API key)
     #[arg(long, value_name = "ID")]
     service_id: Option<String>,
 
@@ -90,11 +92,13 @@ struct AddArgs {
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
 
-    /// Apinizer's client whose secret is exchanged for tokens; the secret comes as a token does
+    /// The Apinizer client whose secret is exchanged for tokens
+    ///
+    /// The secret comes from the same sources as a token.
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
 
-    /// The issuer whose keys are meant
+    /// The issuer of the keys
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     issuer: Option<String>,
 
@@ -110,24 +114,27 @@ struct AddArgs {
     #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     token_command: Option<String>,
 
-    /// A header for each call; {token} in its value stands for the token, which then goes nowhere
-    /// else; can be repeated
+    /// A header for each call; can be repeated
+    ///
+    /// {token} in the value stands for the token. The token is then sent only there.
     #[arg(long = "header", value_name = "NAME:VALUE")]
     headers: Vec<String>,
 
-    /// The authorities to trust instead of the platform's, as PEM
+    /// The certificate authorities to trust, as PEM
+    ///
+    /// They replace those of the platform.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     cacert: Option<PathBuf>,
 
-    /// The client's certificate for mutual TLS, as PEM
+    /// The client certificate for mutual TLS, as PEM
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     cert: Option<PathBuf>,
 
-    /// The private key of the client's certificate, as PEM
+    /// The private key of the client certificate, as PEM
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     key: Option<PathBuf>,
 
-    /// Replace a remote of the same name
+    /// Replace a remote with the same name
     #[arg(short, long)]
     force: bool,
 }
@@ -145,7 +152,7 @@ struct ShowArgs {
     remote: String,
 }
 
-/// Make one harmless call, and tell what answered and what the kind can do
+/// Test a remote with one harmless call
 #[derive(Debug, Args)]
 struct TestArgs {
     /// The remote, or an address
@@ -156,7 +163,7 @@ struct TestArgs {
     connection: ConnectionArgs,
 }
 
-/// Remove a remote; the server is not touched
+/// Remove a remote; its server is left alone
 #[derive(Debug, Args)]
 #[command(visible_alias = "rm")]
 struct RemoveArgs {

@@ -47,24 +47,27 @@ pub struct RotateArgs {
     #[arg(value_name = "SET", id = "sets", required_unless_present = "all")]
     sets: Vec<String>,
 
-    /// Rotate every set with a saved schedule; with --every also those without
+    /// Rotate all sets with a saved schedule
+    ///
+    /// With --every, sets without a schedule are rotated, too.
     #[arg(long, conflicts_with = "sets")]
     all: bool,
 
-    /// Save these options as the set's schedule, so that the next run needs none
+    /// Save these options as the schedule of the set
     #[arg(long)]
     save: bool,
 
-    /// Drop the set's schedule, and rotate nothing
+    /// Delete the schedule of the set, and rotate nothing
     #[arg(long, conflicts_with_all = ["save", "force", "compromised", "dry_run"])]
     forget: bool,
 
-    /// Stage a new key now, whatever the schedule
+    /// Stage a new key now, regardless of the schedule
     #[arg(short, long)]
     force: bool,
 
-    /// Take this key out at once; if it signs, a new key signs from now on. Can be
-    /// repeated
+    /// Remove this key at once; can be repeated
+    ///
+    /// If the key signs, a new key signs immediately.
     #[arg(
         long,
         value_name = "KID",
@@ -73,7 +76,7 @@ pub struct RotateArgs {
     )]
     compromised: Vec<String>,
 
-    /// Show what would be done, without doing it
+    /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
 

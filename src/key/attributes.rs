@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::members::Members;
+use crate::nearest::nearest;
 
 /// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`; what is `None` or empty is left alone.
 #[derive(Clone, Debug, Default)]
@@ -35,13 +36,16 @@ impl Attributes {
             && Algorithm::named(alg).is_none()
         {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
-            return Err(Error::usage(format!("there is no alg {alg:?}"))
-                .hint(format!("algorithms: {}", names.join(", "))));
+            let hint = match nearest(alg, names.iter().copied()) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("algorithms: {}", names.join(", ")),
+            };
+            return Err(Error::usage(format!("unknown algorithm {alg:?}")).hint(hint));
         }
         if let Some(usage) = &self.usage
             && !matches!(usage.as_str(), "sig" | "enc")
         {
-            return Err(Error::usage(format!("there is no use {usage:?}")).hint("uses: sig, enc"));
+            return Err(Error::usage(format!("unknown use {usage:?}")).hint("uses: sig, enc"));
         }
         check_operations(&self.key_ops)
     }
@@ -82,12 +86,12 @@ pub fn check_operations(operations: &[String]) -> Result<()> {
     let registered = OPERATIONS.concat();
     for (i, operation) in operations.iter().enumerate() {
         if !registered.contains(&operation.as_str()) {
-            return Err(Error::usage(format!("there is no operation {operation:?}"))
+            return Err(Error::usage(format!("unknown operation {operation:?}"))
                 .hint(format!("operations: {}", registered.join(", "))));
         }
         if operations[..i].contains(operation) {
             return Err(Error::usage(format!(
-                "the operation {operation} stands twice"
+                "the operation {operation} is given twice"
             )));
         }
     }

@@ -8,6 +8,7 @@ use crate::key::curve::{CURVES, Curve};
 use crate::key::members::Members;
 use crate::key::rsa::MODULUS_BITS;
 use crate::key::thumbprint::thumbprint;
+use crate::nearest::nearest;
 use material::Material;
 
 /// The default RSA modulus in bits.
@@ -151,10 +152,12 @@ fn algorithm(name: &str) -> Result<&'static Algorithm> {
         let names: Vec<_> = Algorithm::created()
             .map(|algorithm| algorithm.name)
             .collect();
-        let meant = names.iter().find(|other| other.eq_ignore_ascii_case(name));
-        let error = Error::usage(format!("no keys are made for alg {name:?}"));
-        match meant {
-            Some(meant) => error.hint(format!("the name is written {meant}")),
+        let error = match Algorithm::named(name) {
+            Some(_) => Error::usage(format!("jwks does not generate keys for algorithm {name}")),
+            None => Error::usage(format!("unknown algorithm {name:?}")),
+        };
+        match nearest(name, names.iter().copied()) {
+            Some(meant) => error.hint(format!("did you mean {meant}?")),
             None => error.hint(format!("algorithms: {}", names.join(", "))),
         }
     })
@@ -162,9 +165,9 @@ fn algorithm(name: &str) -> Result<&'static Algorithm> {
 
 fn curve(name: &str) -> Result<&'static Curve> {
     Curve::named(name).ok_or_else(|| {
-        let error = Error::usage(format!("there is no crv {name:?}"));
+        let error = Error::usage(format!("unknown curve {name:?}"));
         match Curve::meant_by(name) {
-            Some(meant) => error.hint(format!("the name is written {}", meant.name)),
+            Some(meant) => error.hint(format!("did you mean {}?", meant.name)),
             None => {
                 let names: Vec<_> = CURVES.iter().map(|curve| curve.name).collect();
                 error.hint(format!("curves: {}", names.join(", ")))
@@ -247,7 +250,7 @@ fn material_without_algorithm(crv: Option<&'static Curve>, request: &Request) ->
         }
         ("EC", Some(curve), _) | ("OKP", _, Some(curve)) => Material::Curve(curve),
         _ => {
-            return Err(Error::usage(format!("no keys are made for kty {kty:?}"))
+            return Err(Error::usage(format!("unknown key type {kty:?}"))
                 .hint("key types: RSA, EC, OKP, oct"));
         }
     };

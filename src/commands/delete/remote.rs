@@ -58,16 +58,16 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let number = count(keys.len(), "key");
     let what = match whole {
         true => format!(
-            "set {name} would be deleted on {} with {number}: {going}",
+            "set {name} would be deleted on {} with {number}",
             server.name
         ),
-        false => format!("set {name} on {} would lose {number}: {going}", server.name),
+        false => format!("set {name} on {} would lose {number}", server.name),
     };
     let what = match signing.is_empty() {
         true => what,
-        false => format!("{what}; {} from now on", sign(&signing)),
+        false => format!("{what}, and {} from now on", sign(&signing)),
     };
-    ctx.prompt.confirm(&ctx.out, &what)?;
+    ctx.prompt.confirm_all(&ctx.out, &what, &going)?;
     match whole {
         true => server.delete_set(name, &set)?,
         false => server.delete_keys(name, &set, &keys)?,
