@@ -3,8 +3,8 @@
 //! steps that the library counts, and no clock.
 
 use jwks::key::check::Budget;
+use jwks::key::header::Header;
 use jwks::key::step_counter;
-use jwks::key::summary::Header;
 use jwks::keyset::adopt::{Foreign, Terms};
 use jwks::keyset::import::{self, Options};
 use jwks::keyset::lifecycle;

@@ -333,3 +333,59 @@ fn no_command_uses_another() {
         }
     }
 }
+
+/// The module path of a source file, such as `keyset::push::selection`.
+fn module_of(file: &str) -> String {
+    let path = file.trim_start_matches("src/").trim_end_matches(".rs");
+    path.trim_end_matches("/mod").replace('/', "::")
+}
+
+/// Returns true if a path is a module or an item in it.
+fn is_within(path: &str, module: &str) -> bool {
+    let rest = path.strip_prefix(module);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// The modules that a source names as `crate::a::b`: of each path, the longest that is a module.
+fn named_modules<'a>(code: &str, modules: &'a [String]) -> Vec<&'a str> {
+    let paths = code.split("crate::").skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
+        &rest[..end.unwrap_or(rest.len())]
+    });
+    let longest = paths.filter_map(|path| {
+        let around = modules.iter().filter(|module| is_within(path, module));
+        around.max_by_key(|module| module.len())
+    });
+    longest.map(String::as_str).collect()
+}
+
+/// Files that use each other are one subject in two places. A file uses the files in the folder of its
+/// name, and they can use it.
+#[test]
+fn no_circle_of_files() {
+    let sources = sources();
+    let modules: Vec<String> = sources.iter().map(|(file, _)| module_of(file)).collect();
+    let mut uses: Vec<(&str, Vec<&str>)> = Vec::new();
+    for ((_, code), own) in sources.iter().zip(&modules) {
+        let named = named_modules(code, &modules);
+        let named = named.into_iter().filter(|module| !is_within(own, module));
+        let folder = modules.iter().map(String::as_str);
+        let folder = folder.filter(|module| module != own && is_within(module, own));
+        uses.push((own, named.chain(folder).collect()));
+    }
+    // Files that use nothing in a circle, or that nothing in a circle uses, are in none.
+    loop {
+        let before = uses.len();
+        let left: Vec<&str> = uses.iter().map(|(module, _)| *module).collect();
+        let used: Vec<&str> = uses.iter().flat_map(|(_, named)| named.clone()).collect();
+        uses.retain(|(module, named)| {
+            used.contains(module) && named.iter().any(|module| left.contains(module))
+        });
+        if uses.len() == before {
+            break;
+        }
+    }
+    // The sets' own circle is still to be opened.
+    uses.retain(|(module, _)| !module.starts_with("keyset::"));
+    assert!(uses.is_empty(), "these files use each other: {uses:#?}");
+}

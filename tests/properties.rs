@@ -3,13 +3,13 @@
 use jwks::key::algorithm::Algorithm;
 use jwks::key::check::{self, Budget, Severity};
 use jwks::key::generate::{Plan, Request};
+use jwks::key::header::Header;
 use jwks::key::key_type::KEY_TYPES;
 use jwks::key::members::Members;
 use jwks::key::public::{Dates, Unpublishable, public_form};
 use jwks::key::read::document_password::DocumentPassword;
 use jwks::key::read::pem;
 use jwks::key::strict_json;
-use jwks::key::summary::Header;
 use jwks::key::thumbprint::thumbprint;
 use jwks::key::write;
 use jwks::key::{Key, base64url};

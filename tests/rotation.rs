@@ -2,7 +2,7 @@
 
 use jwks::key::Key;
 use jwks::key::generate::{Plan as Wish, Request};
-use jwks::key::summary::Header;
+use jwks::key::header::Header;
 use jwks::key::thumbprint::thumbprint;
 use jwks::keyset::KeySet;
 use jwks::keyset::rotate::{self, Policy, Rotated, Schedule, ServerState};

@@ -4,9 +4,10 @@
 use jwks::key::Key;
 use jwks::key::check::Budget;
 use jwks::key::generate::{Plan as Wish, Request};
+use jwks::key::header::Header;
 use jwks::key::members::Members;
-use jwks::key::public::{Dates, is_key_pair, public_form};
-use jwks::key::summary::Header;
+use jwks::key::parts::is_key_pair;
+use jwks::key::public::{Dates, public_form};
 use jwks::keyset::KeySet;
 use jwks::keyset::adopt::{Foreign, Origin, PrivateParts, Terms};
 use jwks::keyset::lifecycle::{self, State};

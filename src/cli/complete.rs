@@ -6,8 +6,8 @@
 use crate::cli::{Cli, configuration_directory, store_directory};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
+use crate::key::header::Header;
 use crate::key::key_type::KEY_TYPES;
-use crate::key::summary::Header;
 use crate::keyset::lifecycle;
 use crate::keystore::{Document, Keystore, SetName};
 use crate::remote::registry::Registry;

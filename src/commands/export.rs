@@ -10,7 +10,7 @@ use crate::args::encryption::IterationsArgs;
 use crate::args::password::PasswordArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::SetName;

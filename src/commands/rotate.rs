@@ -9,7 +9,7 @@ use crate::commands::shared::push_report;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::members::Members;
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::merge::KeyName;
 use crate::keyset::rotate::{self, Plan, Policy, Rotated, Template};

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::key::attributes::Attributes;
 use crate::key::members::Members;
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::{Foreign, Terms};
 use crate::keyset::changes::is_alike;

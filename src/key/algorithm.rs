@@ -1,7 +1,6 @@
 //! The algorithms of JOSE and the keys that each one takes (RFC 7518, 8037, 8812, 9864, 9964).
 
 use crate::key::curve::Curve;
-use crate::key::summary::Header;
 
 /// What a key is for: the registered values of `use` (RFC 7517 section 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,10 +144,9 @@ impl Algorithm {
     }
 
     /// Returns the name of the first signature algorithm that fits this `kty` and `crv`.
-    pub fn signing_with(header: &Header) -> Option<&'static str> {
-        let kty = header.kty.as_deref()?;
+    pub fn signing_with(kty: &str, crv: Option<&str>) -> Option<&'static str> {
         let mut signing = ALGORITHMS.iter().filter(|alg| alg.usage == Use::Sig);
-        let first = signing.find(|alg| alg.takes_key(kty, header.crv.as_deref()));
+        let first = signing.find(|alg| alg.takes_key(kty, crv));
         first.map(|algorithm| algorithm.name)
     }
 

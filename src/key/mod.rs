@@ -9,10 +9,12 @@ pub mod certificate;
 pub mod check;
 pub mod curve;
 pub mod generate;
+pub mod header;
 pub mod key_type;
 pub mod members;
 pub mod ml_dsa;
 pub mod openssl_key;
+pub mod parts;
 pub mod public;
 pub mod read;
 mod rsa;
@@ -37,16 +39,16 @@ impl<'a> Key<'a> {
     /// Takes the JSON text of one value. The text must be valid JSON; it need not be a usable
     /// key, nor an object.
     ///
-    /// What only jwks itself may say ([`WITHHELD`](public::WITHHELD)) is left out: a document of
+    /// What only jwks itself may say ([`WITHHELD`](parts::WITHHELD)) is left out: a document of
     /// others could pass a public key off as a private one with it.
     pub(crate) fn from_json(json: impl Into<Cow<'a, str>>) -> Self {
-        Key(json.into()).without(&[public::WITHHELD])
+        Key(json.into()).without(&[parts::WITHHELD])
     }
 
-    /// Removes the members that only jwks sets ([`public::OWN`]) from a foreign key: with them, a document
+    /// Removes the members that only jwks sets ([`parts::OWN`]) from a foreign key: with them, a document
     /// could retire a key, or make a public key pass for a private one.
     pub(crate) fn without_own_members(self) -> Self {
-        self.without(public::OWN)
+        self.without(parts::OWN)
     }
 
     fn without(self, names: &[&str]) -> Self {

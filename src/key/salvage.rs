@@ -3,7 +3,7 @@
 use crate::key::Key;
 use crate::key::check::{Budget, PURPOSE, broken_members, findings};
 use crate::key::members::Members;
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 
 /// A key without its broken members, as far as removing them is safe.
 pub struct Sound {

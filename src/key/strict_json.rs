@@ -3,8 +3,8 @@
 
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::members::quoted;
-use crate::key::summary::Header;
 use std::borrow::Cow;
 use std::collections::HashSet;
 

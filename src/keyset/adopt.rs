@@ -11,10 +11,8 @@ use crate::key::certificate;
 use crate::key::check::{Budget, broken_members, findings, is_usable};
 use crate::key::key_type::KEY_TYPES;
 use crate::key::members::{Members, same_value};
-use crate::key::public::{
-    DESCRIBING, Stripped, has_private_member, holds_secret, is_private, is_protected,
-    public_operations_of, strip_private_part,
-};
+use crate::key::parts::{DESCRIBING, has_private_member, holds_secret, is_private, is_protected};
+use crate::key::public::{Stripped, public_operations_of, strip_private_part};
 use crate::keyset::KeySet;
 use crate::keyset::index::identity;
 use crate::keyset::lifecycle::active_keys;

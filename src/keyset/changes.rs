@@ -1,8 +1,8 @@
 //! What makes another set of a set, key by key.
 
 use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::members::same_value;
-use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::merge::KeyName;

@@ -1,9 +1,9 @@
 //! Every finding of a set: those of its keys, and those of its keys among each other.
 
 use crate::key::check::{self, Budget, Finding, Rule, excerpt};
+use crate::key::header::Header;
 use crate::key::key_type::KeyType;
-use crate::key::public::has_private_member;
-use crate::key::summary::Header;
+use crate::key::parts::has_private_member;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};

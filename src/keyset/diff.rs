@@ -1,7 +1,7 @@
 //! Prepares a server's set for a comparison: dates that an export leaves out are not a difference.
 
 use crate::key::Key;
-use crate::key::public::DATES;
+use crate::key::parts::DATES;
 use crate::keyset::KeySet;
 use crate::keyset::push::counterparts;
 use crate::keyset::server_rules::ServerRules;

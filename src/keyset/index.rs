@@ -2,8 +2,8 @@
 //! looked up by hash, so the work grows linearly with the number of keys.
 
 use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::step_counter;
-use crate::key::summary::Header;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use std::collections::{BTreeSet, HashMap, VecDeque};

@@ -2,8 +2,8 @@
 
 use crate::key::Key;
 use crate::key::algorithm::Algorithm;
+use crate::key::header::Header;
 use crate::key::key_type::KeyType;
-use crate::key::summary::Header;
 
 /// The rules of a server that signs its own tokens with some of its sets.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 //! `public:KID`.
 
 use crate::key::Key;
-use crate::key::public::has_private_member;
-use crate::key::summary::Header;
+use crate::key::header::Header;
+use crate::key::parts::has_private_member;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use std::collections::HashMap;

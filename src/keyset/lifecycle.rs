@@ -3,9 +3,9 @@
 
 use crate::key::Key;
 use crate::key::check::{Budget, findings, is_supported, may_sign, public_findings_of};
-use crate::key::public::is_private;
+use crate::key::header::Header;
+use crate::key::parts::is_private;
 use crate::key::step_counter;
-use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::merge::KeyName;
 use std::cmp::Reverse;

@@ -6,7 +6,7 @@ mod existing;
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::key_type::KeyType;
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::{Origin, Terms};

@@ -3,8 +3,9 @@
 
 use crate::key::Key;
 use crate::key::members::Members;
-use crate::key::public::{WITHHELD, known_part};
-use crate::key::summary::SUCCESSOR;
+use crate::key::parts::SUCCESSOR;
+use crate::key::parts::WITHHELD;
+use crate::key::public::known_part;
 use crate::keyset::KeySet;
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,9 +1,9 @@
 //! Prepares a server's keys for a pull, and finds the keys that only one side has.
 
 use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::members::same_value;
-use crate::key::public::{holds_secret, is_key_pair};
-use crate::key::summary::Header;
+use crate::key::parts::{holds_secret, is_key_pair};
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, Index, identity, pair};
 use crate::keyset::lifecycle;

@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::algorithm::Algorithm;
 use crate::key::check::{Budget, findings, may_sign};
-use crate::key::public::{has_private_member, is_key_pair, is_registered};
-use crate::key::summary::Header;
+use crate::key::header::Header;
+use crate::key::parts::{has_private_member, is_key_pair, is_registered};
 use crate::keyset::KeySet;
 use crate::keyset::index::Entry;
 use crate::keyset::issuer::Issuer;
@@ -255,7 +255,11 @@ fn unmarked(
         name: KeyName::of(key),
         alg: match rules.issuer {
             Some(issuer) => issuer.alg_for(key),
-            None => Algorithm::signing_with(&Header::of(key)),
+            None => {
+                let header = Header::of(key);
+                let kty = header.kty.as_deref();
+                kty.and_then(|kty| Algorithm::signing_with(kty, header.crv.as_deref()))
+            }
         },
     })
 }

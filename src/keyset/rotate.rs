@@ -19,7 +19,7 @@ pub use server_state::ServerState;
 pub use template::Template;
 
 use crate::error::{Error, Result};
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
 use lines::Lines;

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};

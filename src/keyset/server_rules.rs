@@ -1,9 +1,9 @@
 //! How a kind of server stores keys and picks the one that signs.
 
 use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::members::{Members, same_value};
-use crate::key::public::is_key_pair;
-use crate::key::summary::Header;
+use crate::key::parts::is_key_pair;
 use crate::keyset::KeySet;
 use crate::keyset::index::Entry;
 use crate::keyset::issuer::Issuer;

@@ -1,7 +1,7 @@
 //! Finds the keys that take over signing when keys are removed or added.
 
 use crate::key::Key;
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State, can_sign};
 use crate::keyset::merge::KeyName;

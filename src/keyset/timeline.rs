@@ -134,7 +134,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::summary::Header;
+    use crate::key::header::Header;
     use crate::keyset::KeySet;
 
     const NOW: i64 = 1_780_000_000;

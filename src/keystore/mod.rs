@@ -19,7 +19,7 @@ use crate::files::lock::Lock;
 use crate::files::ownership::{self, Fault};
 use crate::files::{self, Access, Existing, kept, lock};
 use crate::jwe::{self, DerivedKeys};
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::keyset::public_header;
 use crate::keyset::{KeySet, MOST_KEYS};
 use crate::secret::Secret;

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::Error;
 use crate::key::Key;
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::key::read::join::Note;
 use crate::keyset::merge::KeyName;
 use crate::keystore::SetName;

@@ -6,7 +6,7 @@ use crate::args::password::PasswordArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::import;
 use crate::keystore::SetName;

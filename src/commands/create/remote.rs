@@ -6,7 +6,7 @@ use crate::commands::shared::signing_check::check_generated;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::public::is_key_pair;
+use crate::key::parts::is_key_pair;
 use crate::keyset::import::check_kid;
 use crate::keystore::log::Verb;
 use crate::remote::Remote;

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::files::ownership;
 use crate::files::{self, Access, Existing};
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::keyset::FOREIGN_LIMIT;
 use crate::keyset::import::{self, Form, Imported};
 use crate::secret::Secret;

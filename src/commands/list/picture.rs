@@ -3,7 +3,7 @@
 use crate::commands::list::keys::{Listing, NO_STATE, state_cell};
 use crate::error::{Error, Result};
 use crate::key::check::Budget;
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::keyset::lifecycle::can_sign;
 use crate::keyset::timeline::lives;
 use crate::keyset::timeline::{Phase, Stretch, Window};

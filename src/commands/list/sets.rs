@@ -4,7 +4,7 @@ use crate::args::schedule::next_rotation;
 use crate::commands::list::Format;
 use crate::context::Context;
 use crate::error::{Error, Kind, Reason, Result};
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::{Schedules, SetName, Stored};
 use crate::output::{Narrow, Tone};

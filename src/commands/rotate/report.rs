@@ -4,7 +4,7 @@ use crate::commands::shared::push_report;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::line_name;
 use crate::keyset::merge::KeyName;

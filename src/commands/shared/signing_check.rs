@@ -3,8 +3,8 @@
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::public::is_key_pair;
-use crate::key::summary::Header;
+use crate::key::header::Header;
+use crate::key::parts::is_key_pair;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::issuer::{Issuer, Unfit, WithoutKey};

@@ -4,7 +4,7 @@ use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
 use crate::key::check::{Report, Rule, Values, excerpt};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
-use crate::key::public::has_private_part;
+use crate::key::parts::has_private_part;
 
 /// Checks the members of one key against each other.
 pub fn check(members: &Members, values: &Values, report: &mut Report) {

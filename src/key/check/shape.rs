@@ -4,7 +4,7 @@ use crate::key::base64url::{self, Fault};
 use crate::key::check::{Report, Rule, Values, excerpt};
 use crate::key::key_type::{KEY_TYPES, KeyType};
 use crate::key::members::{Members, is_date};
-use crate::key::public::WITHHELD;
+use crate::key::parts::WITHHELD;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;

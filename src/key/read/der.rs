@@ -7,10 +7,12 @@ use crate::key::curve::Curve;
 use crate::key::members::Members;
 use crate::key::ml_dsa::ParameterSet;
 use crate::key::openssl_key::{self, Point};
+use crate::key::read::asn1::children;
+use crate::key::read::elliptic::{elliptic, elliptic_private, mismatch};
 use crate::key::read::pkcs8::PrivateKeyInfo;
 use pkcs1::{RsaPrivateKey, RsaPssParamsOwned, RsaPublicKeyRef};
 use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
-use pkcs8::der::{Decode, Reader, SliceReader, Tag};
+use pkcs8::der::{Decode, Tag};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use sec1::EcPrivateKey;
 
@@ -82,18 +84,6 @@ pub fn kind(der: &[u8]) -> Option<Kind> {
         },
         _ => return None,
     })
-}
-
-pub(super) fn children<'a>(outer: &AnyRef<'a>) -> Option<Vec<AnyRef<'a>>> {
-    if outer.header().tag() != Tag::Sequence {
-        return None;
-    }
-    let mut reader = SliceReader::new(outer.value()).ok()?;
-    let mut children = Vec::new();
-    while !reader.is_finished() {
-        children.push(AnyRef::decode(&mut reader).ok()?);
-    }
-    Some(children)
 }
 
 fn children_tags(outer: &AnyRef) -> Vec<Tag> {
@@ -253,10 +243,6 @@ fn pkcs8(key: &PrivateKeyInfo) -> Result<Members<'static>> {
     key.okp(curve)
 }
 
-pub(super) fn mismatch() -> Error {
-    Error::invalid("a private key whose public part belongs to another key")
-}
-
 fn spki(key: &SubjectPublicKeyInfoRef) -> Result<Members<'static>> {
     let oid = key.algorithm.oid;
     let octets = bits(&key.subject_public_key)?;
@@ -367,27 +353,4 @@ fn sec1(der: &[u8], outside: Option<&'static Curve>) -> Result<Members<'static>>
         }
     }
     Ok(members)
-}
-
-pub(super) fn elliptic_private(curve: &'static Curve, d: &[u8]) -> Result<Members<'static>> {
-    let public = openssl_key::public_from_private(curve, d)?;
-    Ok(elliptic(curve, &public, Some(d)))
-}
-
-pub(super) fn elliptic(
-    curve: &'static Curve,
-    public: &Point,
-    d: Option<&[u8]>,
-) -> Members<'static> {
-    let mut members = Members::default();
-    members.set_text("kty", curve.kty);
-    members.set_text("crv", curve.name);
-    members.set_text("x", &encode(&public.x));
-    if let Some(y) = &public.y {
-        members.set_text("y", &encode(y));
-    }
-    if let Some(d) = d {
-        members.set_text("d", &encode(d));
-    }
-    members
 }

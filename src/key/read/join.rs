@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::certificate::{self, Certificate};
 use crate::key::members::Members;
-use crate::key::public::is_private;
+use crate::key::parts::is_private;
 use crate::key::read::bundle::Bundle;
 use crate::key::thumbprint::thumbprint;
 use std::collections::HashSet;

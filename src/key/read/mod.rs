@@ -2,9 +2,11 @@
 //!
 //! Strict parsers in Rust take foreign DER apart. OpenSSL gets only numbers, points and certificates.
 
+mod asn1;
 pub mod bundle;
 pub mod der;
 pub mod document_password;
+mod elliptic;
 pub mod encryption;
 pub mod jks;
 pub mod join;

@@ -5,7 +5,7 @@ use crate::key::Key;
 use crate::key::certificate;
 use crate::key::check::{Budget, is_usable, public_findings};
 use crate::key::key_type::KeyType;
-use crate::key::public::has_private_member;
+use crate::key::parts::has_private_member;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::{Origin, Terms, cross};

@@ -1,7 +1,7 @@
 //! The keys of a set that a document is merged into, by everything that the merge finds them by.
 
 use crate::key::Key;
-use crate::key::public::holds_secret;
+use crate::key::parts::holds_secret;
 use crate::keyset::index::Entry;
 use std::collections::{HashMap, HashSet};
 

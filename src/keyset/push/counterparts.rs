@@ -1,7 +1,7 @@
 //! Pairs local keys with the keys of a server.
 
 use crate::key::Key;
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, Index, pair};
 use crate::keyset::server_rules::ServerRules;

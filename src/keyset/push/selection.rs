@@ -2,10 +2,11 @@
 
 use crate::key::Key;
 use crate::key::check::{Breaks, Budget, breaks, broken_members, findings};
+use crate::key::header::Header;
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
-use crate::key::public::{Dates, Unpublishable, has_private_member, public_form};
-use crate::key::summary::Header;
+use crate::key::parts::has_private_member;
+use crate::key::public::{Dates, Unpublishable, public_form};
 use crate::keyset::lifecycle::State;
 use crate::keyset::merge::KeyName;
 use crate::keyset::push::{Ed25519, Policy, Private};

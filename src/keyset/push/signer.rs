@@ -2,8 +2,8 @@
 
 use crate::key::Key;
 use crate::key::check::Budget;
-use crate::key::public::is_key_pair;
-use crate::key::summary::Header;
+use crate::key::header::Header;
+use crate::key::parts::is_key_pair;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::merge::KeyName;

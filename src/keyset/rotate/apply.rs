@@ -2,9 +2,10 @@
 
 use crate::error::Result;
 use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::members::Members;
-use crate::key::public::REVOKED;
-use crate::key::summary::{Header, SUCCESSOR};
+use crate::key::parts::REVOKED;
+use crate::key::parts::SUCCESSOR;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::rotate::{NewKey, Plan, Successor, Template};

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::check::{is_supported, may_sign, public_findings};
-use crate::key::public::holds_secret;
-use crate::key::summary::Header;
+use crate::key::header::Header;
+use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State, can_sign, line, line_name, rank, states_of};
 use crate::keyset::rotate::Policy;

@@ -2,8 +2,8 @@
 //! that its verifiers have seen.
 
 use crate::key::Key;
-use crate::key::public::REVOKED;
-use crate::key::summary::Header;
+use crate::key::header::Header;
+use crate::key::parts::REVOKED;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{can_sign, line, rank};
 use crate::keyset::merge::KeyName;

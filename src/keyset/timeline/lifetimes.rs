@@ -1,6 +1,6 @@
 //! The phases of each key of a set over time, computed line by line from date to date.
 
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::keyset::lifecycle;
 use crate::keyset::timeline::{Life, Phase, Stretch};
 use std::collections::{BTreeSet, HashMap};

@@ -3,7 +3,7 @@
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::members::{Members, quoted};
-use crate::key::public::has_private_member;
+use crate::key::parts::has_private_member;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
 use crate::keyset::import;

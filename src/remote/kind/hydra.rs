@@ -10,9 +10,9 @@ mod version;
 
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::members::Members;
-use crate::key::public::is_key_pair;
-use crate::key::summary::Header;
+use crate::key::parts::is_key_pair;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Origin;
 use crate::keyset::server_rules::{ServerRules, Signing};

@@ -2,7 +2,8 @@
 #![no_main]
 
 use jwks::key::check::Budget;
-use jwks::key::public::{Dates, holds_secret, known_part};
+use jwks::key::parts::holds_secret;
+use jwks::key::public::{Dates, known_part};
 use jwks::key::summary::Summary;
 use jwks::keyset::{KeySet, check, lifecycle};
 use jwks::keyset::public_header;

@@ -1,10 +1,10 @@
 //! Hydra 1.x keeps the two halves of a key pair as two entries.
 
 use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
-use crate::key::public::{has_private_member, is_key_pair};
-use crate::key::summary::Header;
+use crate::key::parts::{has_private_member, is_key_pair};
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use std::collections::{HashMap, HashSet};

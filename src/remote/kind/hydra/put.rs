@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::summary::Header;
+use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::identity;
 use crate::keyset::merge::KeyName;
