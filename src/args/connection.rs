@@ -1,4 +1,4 @@
-//! The options of commands that call servers, and the connection that they describe.
+//! The options of commands that call servers, and the connections that they open.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use serde_json::json;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The options of every command that may speak to a server.
+/// The options of every command that can call a server.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Remote options")]
 pub struct ConnectionArgs {
@@ -43,7 +43,7 @@ pub struct ConnectionArgs {
     allow_insecure_http: bool,
 }
 
-/// The options of the verbs that work on the keystore and on servers.
+/// The options of commands that work on the keystore or on a server.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Remote options")]
 pub struct RemoteArgs {
@@ -56,12 +56,12 @@ pub struct RemoteArgs {
 }
 
 impl RemoteArgs {
-    /// The conditions of calls to an address.
+    /// Returns the options for calls to an address.
     pub fn options(&self, ctx: &Context) -> Options {
         self.connection.options(ctx)
     }
 
-    /// The server that was named; `None` where the keystore is meant.
+    /// Opens the server that --remote names; `None` without --remote.
     pub fn open(&self, ctx: &Context) -> Result<Option<Remote>> {
         let Some(name) = self.remote.as_deref() else {
             return Ok(None);
@@ -78,8 +78,8 @@ impl RemoteArgs {
 }
 
 impl ConnectionArgs {
-    /// The conditions of this command's calls. From here on an interruption says what a server
-    /// may hold already.
+    /// Returns the options for the calls of this command. If the command is interrupted during a call, a
+    /// message says what the server may hold already.
     pub fn options(&self, ctx: &Context) -> Options {
         let watch = Watch::default();
         answer_interruptions(ctx.out, watch.clone());
@@ -93,7 +93,7 @@ impl ConnectionArgs {
         }
     }
 
-    /// The server with a name, or at an address.
+    /// Opens the server with this name, or at this address.
     pub fn open(&self, ctx: &Context, name: &str) -> Result<Remote> {
         check_scheme(name)?;
         let entry = match is_address(name) {
@@ -126,7 +126,7 @@ fn check_scheme(name: &str) -> Result<()> {
     })
 }
 
-/// The token of a remote; asked for where one is needed and nothing says where it is.
+/// Returns the token of a remote. Asks for it if the remote needs one and has no source for it.
 fn find_token(ctx: &Context, entry: &Entry, notify: &Notify) -> Result<Option<Token>> {
     let kind = entry.kind()?;
     let secrets = match entry.token_command {
@@ -163,14 +163,14 @@ fn notify(out: Output) -> Notify {
     })
 }
 
-/// An interruption says what a server may hold already.
+/// Prints a message if the command is interrupted during a call to a server.
 fn answer_interruptions(out: Output, watch: Watch) {
     interrupt::last_words(move || {
         if let Some(call) = watch.under_way() {
             let error = Error::remote(format!("interrupted after {call} began"));
-            out.error(&error.hint(
-                "the server may hold the change already: jwks list SET --remote or jwks diff tells",
-            ));
+            out.error(
+                &error.hint("the server may hold the change already: run `jwks diff` to see"),
+            );
         }
     });
 }

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::key::algorithm::ALGORITHMS;
+use crate::key::header::Header;
 use crate::key::key_type::KEY_TYPES;
-use crate::key::summary::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
 use crate::keyset::select::Filter;

@@ -169,7 +169,7 @@ impl Page {
         let args = command.get_arguments().filter(|arg| is_own(arg));
         let (places, options): (Vec<_>, Vec<_>) = args.partition(|arg| arg.is_positional());
         for option in options {
-            let _ = write!(words, " [{}]", long_form(option).replace(' ', "\\ "));
+            let _ = write!(words, " [{}]", long_form(option).replace(' ', "\\~"));
         }
         for place in places {
             let _ = match place.is_required_set() {
@@ -180,7 +180,9 @@ impl Page {
         if command.has_subcommands() {
             words.push_str(" \\fICOMMAND\\fR");
         }
+        self.line(".nh");
         self.fill(&words);
+        self.line(".hy");
     }
 
     /// Adds the arguments and options, in their groups; those of every command stand last.
