@@ -1,6 +1,8 @@
 //! `completions/` and `man/` are generated from the command definitions and committed. A file
 //! that differs is drift: `JWKS_UPDATE=1 cargo test --test generated` writes them anew.
 
+#[path = "support/manual.rs"]
+mod manual;
 mod support;
 
 use std::collections::BTreeSet;
@@ -53,10 +55,22 @@ fn the_completion_scripts_are_up_to_date() {
     assert_eq!(names_in(&at_top("completions")), expected);
 }
 
+/// The guides: manual pages that are generated from Markdown.
+const GUIDES: &[&str] = &[
+    "rotation",
+    "servers",
+    "formats",
+    "pipelines",
+    "json",
+    "security",
+    "contributing",
+];
+
 #[test]
 fn the_manual_is_up_to_date() {
     let sandbox = Sandbox::new();
-    let mut expected = BTreeSet::new();
+    // The picture is checked with the example that makes it.
+    let mut expected = BTreeSet::from(["timeline.svg".to_owned()]);
     let below = REMOTE_COMMANDS
         .iter()
         .map(|below| format!("remote-{below}"));
@@ -70,14 +84,54 @@ fn the_manual_is_up_to_date() {
         check(&at_top("man").join(&file), &page);
         expected.insert(file);
     }
+    // The program knows no page that this test does not.
+    let pages = sandbox.run(["man", "none"]).fails(3).stderr;
+    let number = expected.len() + GUIDES.len() - 1;
+    assert_eq!(pages.matches(", ").count() + 2, number, "{pages}");
+    for guide in GUIDES {
+        expected.insert(format!("jwks-{guide}.7"));
+        expected.insert(format!("jwks-{guide}.7.md"));
+    }
     assert_eq!(names_in(&at_top("man")), expected);
-    // The program knows no command that this test does not.
-    let commands = sandbox.run(["man", "none"]).fails(3).stderr;
-    assert_eq!(
-        commands.matches(", ").count() + 2,
-        expected.len(),
-        "{commands}"
-    );
+}
+
+#[test]
+fn the_guides_are_up_to_date() {
+    let program = fs::read_to_string(at_top("man/jwks.1")).expect("the page");
+    let title = program
+        .lines()
+        .find_map(|line| line.strip_prefix(".TH JWKS 1 "));
+    let title = title.expect("the title of the page");
+    for guide in GUIDES {
+        let file = format!("man/jwks-{guide}.7");
+        let source = fs::read_to_string(at_top(&format!("{file}.md"))).expect("the source");
+        check(&at_top(&file), &manual::page(&source, title));
+    }
+}
+
+/// `jwks man` prints the guides. It has them from the time when it was built.
+#[test]
+fn the_program_prints_the_guides() {
+    let sandbox = Sandbox::new();
+    for guide in GUIDES {
+        let page = fs::read_to_string(at_top(&format!("man/jwks-{guide}.7"))).expect("the page");
+        assert_eq!(sandbox.ok(["man", guide]), page);
+        assert_eq!(sandbox.ok(["man", &format!("jwks-{guide}")]), page);
+    }
+}
+
+#[test]
+fn mandoc_accepts_the_guides() {
+    if !support::has_tool("mandoc") {
+        return;
+    }
+    for guide in GUIDES {
+        let mut mandoc = std::process::Command::new("mandoc");
+        mandoc.args(["-T", "lint"]);
+        mandoc.arg(at_top(&format!("man/jwks-{guide}.7")));
+        let found = support::finish(&mut mandoc);
+        assert_eq!(found.stdout, "");
+    }
 }
 
 /// The pages have the sections of man-pages(7), and mandoc finds nothing to say.

@@ -23,10 +23,10 @@ pub struct CertificateArgs {
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
 
-    /// The validity of the certificate in days [default: 365]
+    /// The validity of the certificate [default: 365]
     ///
-    /// It counts from the key's nbf, or from now. If the key has an exp, the certificate expires with the
-    /// key, and --days is ignored.
+    /// The number of days from the key's nbf, or from now. If the key has an exp, the certificate expires
+    /// with the key, and --days is ignored.
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: Option<u32>,

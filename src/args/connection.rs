@@ -47,7 +47,9 @@ pub struct ConnectionArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Remote options")]
 pub struct RemoteArgs {
-    /// Use a server instead of the keystore: a remote, or an address to read
+    /// Use this server instead of the keystore
+    ///
+    /// The name of a remote, or an address to read from.
     #[arg(long, value_name = "REMOTE")]
     pub remote: Option<String>,
 

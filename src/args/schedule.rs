@@ -25,16 +25,18 @@ pub struct ScheduleArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<String>,
 
-    /// How long to publish a key before it signs [default: 1h]
+    /// Time between publication and use [default: 1h]
     ///
-    /// The cache lifetime of the verifiers. A longer delay applies only to keys that are staged later.
+    /// How long a key is published before it signs: the cache lifetime of the verifiers. A longer delay
+    /// applies only to keys that are staged later.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     publish_delay: Option<String>,
 
-    /// How long to publish a key after it signed [default: 24h]
+    /// Time from retirement to removal [default: 24h]
     ///
-    /// The lifetime of a token. Shorten it only after the tokens with a longer lifetime have expired.
+    /// How long a key is published after it signed: the lifetime of a token. Shorten it only after the
+    /// tokens with a longer lifetime have expired.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     retire_after: Option<String>,
@@ -84,14 +86,14 @@ pub struct ScheduleArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push: Option<String>,
 
-    /// Let the remote's settings name the signing key (Authlete)
+    /// Update the signature key in Authlete's settings
     ///
     /// If the settings name a key that no longer signs, they are changed to the key that does.
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub move_signature_kid: bool,
 
-    /// Send alg Ed25519 as EdDSA, the only name Hydra accepts
+    /// Send alg Ed25519 as EdDSA, as Hydra expects it
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ed25519_as_eddsa: bool,

@@ -2,6 +2,7 @@
 
 use super::{Cli, Command, When, store_directory};
 use crate::commands::man::GLOBAL_OPTIONS;
+use crate::commands::man::guides::guide;
 use crate::error::{Error, Kind};
 use crate::keystore::{Keystore, SetName};
 use crate::output::Output;
@@ -55,9 +56,12 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("man", &["manual", "docs"]),
 ];
 
-/// Turns `jwks help COMMAND` into `jwks COMMAND --help`.
+/// Turns `jwks help COMMAND` into `jwks COMMAND --help`, and `jwks help GUIDE` into `jwks man GUIDE`.
 pub fn without_help_command(arguments: &[OsString]) -> Cow<'_, [OsString]> {
     match arguments {
+        [program, help, word] if help == "help" && word.to_str().and_then(guide).is_some() => {
+            Cow::Owned(vec![program.clone(), "man".into(), word.clone()])
+        }
         [program, help, words @ ..] if help == "help" => {
             let words = words.iter().cloned();
             let program = std::iter::once(program.clone());

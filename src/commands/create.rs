@@ -65,14 +65,14 @@ pub struct CreateArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// The algorithm, such as RS256 or EdDSA [default: ES256]
+    /// The algorithm, such as EdDSA [default: ES256]
     ///
     /// The algorithm decides the key type, and the curve or size. Among others, there are ES256, RS256,
     /// PS256, EdDSA, ML-DSA-65, HS256, ECDH-ES and RSA-OAEP-256.
     #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
-    /// The key type, if --alg is not given: RSA, EC, OKP, oct
+    /// The key type, without --alg: RSA, EC, OKP or oct
     #[arg(long, value_name = "KTY")]
     kty: Option<String>,
 
@@ -102,12 +102,14 @@ pub struct CreateArgs {
     #[arg(long, value_name = "SOURCE", default_value = "thumbprint")]
     kid_from: KidFrom,
 
-    /// The number of keys; only the last one is active
+    /// How many keys; only the last one is active
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
 
-    /// When the key becomes valid; the format is that of --exp
+    /// When the key becomes valid, such as +1h
+    ///
+    /// The format is that of --exp.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     nbf: Option<String>,
 

@@ -1,8 +1,11 @@
-//! `jwks man`: the manual, generated from the command definitions.
+//! `jwks man`: the manual. The pages of commands are generated from their definitions, the guides are
+//! files.
 
+pub mod guides;
 mod page;
 mod tables;
 
+use self::guides::{GUIDES, guide};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use clap::Args;
@@ -13,7 +16,8 @@ use std::process::{Command, Stdio};
 const EXAMPLES: &str = "\
 Examples:
   $ jwks man
-  $ jwks man create | head -n 5";
+  $ jwks man create | head -n 5
+  $ jwks man rotation | head -n 5";
 
 /// The heading of the options that every command has. Only the program's own page describes them.
 pub const GLOBAL_OPTIONS: &str = "Global options";
@@ -24,17 +28,21 @@ const PROGRAM: &str = "jwks";
 /// Show a manual page
 ///
 /// On a terminal, the page is shown as man(1) shows it. Otherwise, its roff source is printed. The page
-/// of a command below another has a dash in its name, such as remote-add.
+/// of a command below another has a dash in its name, such as remote-add. The guides are rotation,
+/// servers, formats, pipelines, json, security and contributing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ManArgs {
-    /// The command [default: the page of jwks itself]
-    #[arg(value_name = "COMMAND")]
+    /// The command or guide [default: the page of jwks itself]
+    #[arg(value_name = "PAGE")]
     command: Option<String>,
 }
 
 /// Runs `jwks man`; `program` is the definition of the whole command line.
 pub fn run(ctx: &Context, args: &ManArgs, program: clap::Command) -> Result<()> {
+    if let Some(page) = args.command.as_deref().and_then(guide) {
+        return show(ctx, page);
+    }
     let wanted = match &args.command {
         Some(command) => format!("jwks-{command}"),
         None => PROGRAM.into(),
@@ -43,6 +51,7 @@ pub fn run(ctx: &Context, args: &ManArgs, program: clap::Command) -> Result<()> 
     let names: Vec<_> = pages
         .iter()
         .filter_map(|(name, _)| name.strip_prefix("jwks-"))
+        .chain(GUIDES.iter().map(|(name, _)| *name))
         .collect();
     match pages.iter().find(|(name, _)| *name == wanted) {
         Some((_, page)) => show(ctx, page),

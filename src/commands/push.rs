@@ -70,7 +70,7 @@ pub struct PushArgs {
     #[arg(long)]
     prune: bool,
 
-    /// Send alg Ed25519 as EdDSA, the only name Hydra accepts
+    /// Send alg Ed25519 as EdDSA, as Hydra expects it
     #[arg(long)]
     ed25519_as_eddsa: bool,
 

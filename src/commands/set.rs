@@ -70,7 +70,7 @@ pub struct SetArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<String>,
 
-    /// The format of the input [default: detected]
+    /// The input format [default: detected]
     #[arg(long, value_name = "FORM")]
     from: Option<Form>,
 
@@ -125,7 +125,7 @@ pub struct SetArgs {
     #[command(flatten)]
     adoption: AdoptionArgs,
 
-    /// Replace the whole set; shows first what would be lost
+    /// Replace the whole set; shows the losses first
     #[arg(long)]
     replace: bool,
 
@@ -140,7 +140,7 @@ pub struct SetArgs {
     /// Set the keys even if Hydra 1.x could no longer sign
     ///
     /// Without a private key, Hydra 1.x cannot sign its tokens.
-    #[arg(short, long, requires = "remote")]
+    #[arg(short, long, hide_short_help = true, requires = "remote")]
     force: bool,
 
     #[command(flatten)]

@@ -62,6 +62,7 @@ fn help_is_a_command_too() {
         ("help create", "create --help"),
         ("help remote add", "remote add --help"),
         ("help rm", "delete --help"),
+        ("help rotation", "man rotation"),
     ] {
         assert_eq!(sandbox.ok(one.split(' ')), sandbox.ok(other.split(' ')));
     }

@@ -1,4 +1,4 @@
-//! The README's examples for pipelines do what they say: each is taken out of it and run.
+//! The examples of the guide for pipelines do what they say: each is taken out of it and run.
 
 use crate::servers::hydra::{Hydra, Version};
 use crate::support::{JWKS, Run, Sandbox, finish, has_tool};
@@ -8,19 +8,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use yaml_rust2::{Yaml, YamlLoader};
 
-const README: &str = include_str!("../../README.md");
+const GUIDE: &str = include_str!("../../man/jwks-pipelines.7.md");
 
 /// Stands for kubectl, over objects that are files.
 const KUBECTL: &str = include_str!("pipelines/kubectl");
 
-/// The README's blocks of one language which have some words in them.
+/// The guide's block of one language that has some words in it.
 #[track_caller]
 fn block(language: &str, words: &str) -> &'static str {
     let open = format!("\n```{language}\n");
-    let blocks = README.split(&open).skip(1);
+    let blocks = GUIDE.split(&open).skip(1);
     let blocks = blocks.map(|rest| rest.split("\n```").next().unwrap_or_default());
     let mut found = blocks.filter(|block| block.contains(words));
-    let block = found.next().expect("a block of the README");
+    let block = found.next().expect("a block of the guide");
     assert!(found.next().is_none(), "two blocks with {words:?}");
     block
 }
@@ -222,7 +222,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Made as the README says.
+    /// Made as the guide says.
     fn new() -> Self {
         let sandbox = Sandbox::new();
         sandbox.ok(["create", "tokens", "--kid", "first", "--now", "2026-01-05"]);

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 /// same source gives the same page.
 const RELEASED: &str = "2026-11-21";
 
-/// The longest line of text in a page, in characters.
+/// The longest line of text in a page, in octets.
 const LONGEST_LINE: usize = 78;
 
 /// Returns the page of a command in roff. `name` is the name of the page, `commands` are the commands of
@@ -123,7 +123,7 @@ impl Page {
     fn fill(&mut self, text: &str) {
         let mut line = String::new();
         for word in text.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + word.chars().count() >= LONGEST_LINE {
+            if !line.is_empty() && line.len() + word.len() >= LONGEST_LINE {
                 self.line(&std::mem::take(&mut line));
             }
             match line.is_empty() {

@@ -32,7 +32,7 @@ fn latchset_jose_opens_what_jwks_writes() {
             false => assert_ne!(
                 run.code,
                 Some(0),
-                "{p2c}: it opens more than the README says"
+                "{p2c}: it opens more than the guide says"
             ),
         }
     }
@@ -69,7 +69,7 @@ fn npm_jose_opens_what_jwks_writes() {
             false => assert_ne!(
                 run.code,
                 Some(0),
-                "{p2c}: it opens more than the README says"
+                "{p2c}: it opens more than the guide says"
             ),
         }
     }
@@ -99,7 +99,7 @@ fn jwcrypto_opens_what_jwks_writes() {
             false => assert_ne!(
                 run.code,
                 Some(0),
-                "{p2c}: it opens more than the README says"
+                "{p2c}: it opens more than the guide says"
             ),
         }
     }
