@@ -21,6 +21,9 @@ const LONGEST_CELL: usize = 64 << 10;
 /// The widest content, in columns of a terminal, for which a table column keeps its full width.
 const SHORT: u16 = 24;
 
+/// The width up to which the first column is kept whole: that of a thumbprint.
+const KEPT: usize = 43;
+
 /// The space between two columns.
 const GAP: usize = 2;
 
@@ -95,7 +98,8 @@ impl Output {
                 let cells = rows
                     .iter()
                     .map(|row| columns(&shorten(&row[i].0, LONGEST_CELL)));
-                cells.chain([header[i].len()]).max().unwrap_or_default()
+                let widest = cells.chain([header[i].len()]).max().unwrap_or_default();
+                if i == 0 { widest.min(KEPT) } else { widest }
             };
             let total: usize = (0..header.len()).map(|i| width(i) + GAP).sum();
             if total - GAP <= self.width() {

@@ -23,6 +23,9 @@ pub(super) fn page(command: &Command, name: &str, commands: &[String]) -> String
     page.line(&format!(
         ".TH {title} 1 {RELEASED} \"jwks {version}\" \"jwks manual\""
     ));
+    // Options are not to be hyphenated, nor their lines stretched.
+    page.line(".ad l");
+    page.line(".nh");
     page.section("NAME");
     page.fill(&format!(
         "{} \\- {}",
@@ -180,9 +183,7 @@ impl Page {
         if command.has_subcommands() {
             words.push_str(" \\fICOMMAND\\fR");
         }
-        self.line(".nh");
         self.fill(&words);
-        self.line(".hy");
     }
 
     /// Adds the arguments and options, in their groups; those of every command stand last.
