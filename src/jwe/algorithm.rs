@@ -1,4 +1,4 @@
-//! The algorithms of encrypted documents: how a passphrase becomes a key, and what that encrypts.
+//! The algorithms of encrypted documents: key derivation and content encryption.
 
 use josekit::jwe::JweContentEncryption;
 use josekit::jwe::alg::aeskw::AeskwJweAlgorithm;
@@ -6,15 +6,15 @@ use josekit::jwe::enc::aescbc_hmac::AescbcHmacJweEncryption;
 use josekit::jwe::enc::aesgcm::AesgcmJweEncryption;
 use openssl::hash::MessageDigest;
 
-/// A key that is derived from a passphrase wraps the content's key (RFC 7518 section 4.8).
+/// A key-derivation algorithm. The derived key wraps the content key (RFC 7518 section 4.8).
 pub(super) struct Derivation {
     /// `alg`.
     pub name: &'static str,
     /// The hash of PBKDF2's HMAC.
     pub digest: fn() -> MessageDigest,
-    /// How the content's key is wrapped.
+    /// The key wrap of the content key.
     pub wrap: AeskwJweAlgorithm,
-    /// The length of the derived key in octets.
+    /// The length of the derived key in bytes.
     pub octets: usize,
 }
 
@@ -40,7 +40,7 @@ const DERIVATIONS: &[Derivation] = &[
 ];
 
 impl Derivation {
-    /// What jwks writes.
+    /// The algorithm that jwks uses to encrypt.
     pub const OURS: &Derivation = &DERIVATIONS[2];
 
     pub fn named(name: &str) -> Option<&'static Derivation> {
@@ -58,19 +58,19 @@ impl Derivation {
     }
 }
 
-/// How content is encrypted and authenticated (RFC 7518 section 5).
+/// A content encryption algorithm (RFC 7518 section 5).
 pub(super) struct Encryption {
     /// `enc`.
     pub name: &'static str,
     /// The cipher.
     pub cipher: Cipher,
-    /// The length of the authentication tag in octets.
+    /// The length of the authentication tag in bytes.
     pub tag_octets: usize,
-    /// The octets of which a ciphertext has a multiple.
+    /// The block size of the ciphertext in bytes.
     pub block_octets: usize,
 }
 
-/// A cipher of one of the two families.
+/// The implementation in josekit.
 #[derive(Clone, Copy)]
 pub(super) enum Cipher {
     Cbc(AescbcHmacJweEncryption),
@@ -105,7 +105,7 @@ const ENCRYPTIONS: &[Encryption] = &[
 ];
 
 impl Encryption {
-    /// What jwks writes.
+    /// The algorithm that jwks uses to encrypt.
     pub const OURS: &Encryption = &ENCRYPTIONS[5];
 
     pub fn named(name: &str) -> Option<&'static Encryption> {
@@ -122,7 +122,7 @@ impl Encryption {
         names.join(", ")
     }
 
-    /// The implementation.
+    /// Returns the implementation.
     pub fn content(&self) -> &dyn JweContentEncryption {
         match &self.cipher {
             Cipher::Cbc(cipher) => &**cipher,
@@ -130,12 +130,12 @@ impl Encryption {
         }
     }
 
-    /// The length of the content's key in octets.
+    /// Returns the length of the content key in bytes.
     pub fn key_octets(&self) -> usize {
         self.content().key_len()
     }
 
-    /// The length of the initialization vector in octets.
+    /// Returns the length of the initialization vector in bytes.
     pub fn iv_octets(&self) -> usize {
         self.content().iv_len()
     }

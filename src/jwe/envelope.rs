@@ -1,8 +1,8 @@
-//! The envelope of an encrypted document: everything that is checked before any cryptography.
+//! The parts of an encrypted document, checked before any cryptography.
 //!
-//! A JWE (RFC 7516) in compact, flattened or general form with one recipient, for a passphrase (RFC
-//! 7518 section 4.8). Whatever counts is in the protected header. Each part has the very length that
-//! the algorithms ask for, so that nothing short, long, slow or compressed reaches them.
+//! A document is a JWE (RFC 7516) in compact, flattened or general form with one recipient,
+//! encrypted with a passphrase (RFC 7518 section 4.8). All parameters must be in the protected
+//! header, and each part must have the length that the algorithms require.
 
 use crate::error::{Error, Result};
 use crate::jwe::algorithm::{Derivation, Encryption};
@@ -10,18 +10,18 @@ use crate::key::base64url;
 use crate::key::members::Members;
 use crate::key::strict_json;
 
-/// The least number of PBKDF2 iterations (RFC 7518 section 4.8.1.2).
+/// The smallest PBKDF2 iteration count (RFC 7518 section 4.8.1.2).
 pub const LEAST_ITERATIONS: u32 = 1_000;
 
-/// The largest number of PBKDF2 iterations, about half a second of work.
+/// The largest PBKDF2 iteration count, about half a second of work.
 pub const MOST_ITERATIONS: u32 = 1_000_000;
 
-/// The length of a salt in octets (RFC 7518 section 4.8.1.1 gives the least).
+/// The allowed salt lengths in bytes. RFC 7518 section 4.8.1.1 sets the minimum.
 const SALT: std::ops::RangeInclusive<usize> = 8..=1024;
 
-/// An encrypted document whose parts have been checked, and not yet opened.
+/// An encrypted document whose parts have been checked but not decrypted.
 pub struct Envelope {
-    /// The protected header as it came, in base64url; it is authenticated with the content.
+    /// The original protected header in base64url, which is authenticated with the content.
     pub(super) protected: String,
     header: String,
     pub(super) derivation: &'static Derivation,
@@ -38,19 +38,19 @@ pub struct Envelope {
 type Parts<'a> = [std::borrow::Cow<'a, str>; 5];
 
 impl Envelope {
-    /// Whether a document looks like one, whatever is wrong with it.
+    /// Returns true if a document looks like an encrypted document, valid or not.
     pub fn is_in(document: &str) -> bool {
         let text = document.trim();
         if text.starts_with('{') {
-            // A set may have a member of that name, too.
+            // A set can have a member of that name, too.
             return Members::parse(text)
                 .is_ok_and(|members| members.has("ciphertext") && !members.has("keys"));
         }
-        // A header begins with a brace and a quotation mark or a blank; the rest is base64url.
+        // This is the base64url of a brace and a quotation mark or space.
         (text.starts_with("ey") || text.starts_with("ew")) && text.contains('.')
     }
 
-    /// Reads and checks an encrypted document; blanks around it are left out of account.
+    /// Parses and checks an encrypted document. Whitespace around it is ignored.
     pub fn parse(document: &str) -> Result<Envelope> {
         let text = document.trim();
         let parts = match text.starts_with('{') {
@@ -60,13 +60,13 @@ impl Envelope {
         checked(&parts)
     }
 
-    /// The members of the protected header.
+    /// Returns the members of the protected header.
     pub fn header(&self) -> Members<'_> {
-        // It was read before; what cannot be read again has no members.
+        // The header was parsed before, so this does not fail.
         Members::parse(&self.header).unwrap_or_default()
     }
 
-    /// The number of PBKDF2 iterations.
+    /// Returns the PBKDF2 iteration count.
     pub fn iterations(&self) -> u32 {
         self.iterations
     }
@@ -86,7 +86,7 @@ fn compact(text: &str) -> Result<Parts<'_>> {
     Ok(parts.map(Into::into))
 }
 
-/// Takes the parts out of the JSON forms (RFC 7516 section 7.2).
+/// Returns the parts of the JSON forms (RFC 7516 section 7.2).
 fn json(text: &str) -> Result<Parts<'static>> {
     check_strict(text)?;
     let document = Members::parse(text).map_err(|_| unfit("no JSON object"))?;
@@ -117,7 +117,7 @@ fn check_strict(json: &str) -> Result<()> {
     strict_json::check(json).map_err(|error| unfit(error.to_string()))
 }
 
-/// The one recipient of the general form, or the document itself in the flattened form.
+/// Returns the one recipient of the general form, or the document itself in the flattened form.
 fn recipient<'a>(document: &Members<'a>) -> Result<Members<'a>> {
     let Some(recipients) = document.raw("recipients") else {
         return Ok(document.clone());
@@ -188,7 +188,7 @@ fn checked(parts: &Parts) -> Result<Envelope> {
 
 impl Envelope {
     fn check_lengths(&self) -> Result<()> {
-        // AES Key Wrap adds eight octets (RFC 3394 section 2.2.1).
+        // AES Key Wrap adds eight bytes (RFC 3394 section 2.2.1).
         let encrypted_key = self.encryption.key_octets() + 8;
         for (what, part, octets) in [
             ("encrypted key", &self.encrypted_key, encrypted_key),
@@ -235,12 +235,122 @@ fn iterations(header: &Members) -> Result<u32> {
 }
 
 impl std::fmt::Debug for Envelope {
-    /// Shows the algorithms; the header may hold names, the rest says nothing.
+    /// Shows only the algorithms, because the header can contain names.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Envelope")
             .field("alg", &self.derivation.name)
             .field("enc", &self.encryption.name)
             .field("p2c", &self.iterations)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str =
+        r#"{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2s":"AAAAAAAAAAA","p2c":1000}"#;
+    const CBC: &str =
+        r#"{"alg":"PBES2-HS256+A128KW","enc":"A128CBC-HS256","p2s":"AAAAAAAAAAA","p2c":1000}"#;
+
+    /// The compact form with zeros of these lengths as key, initialization vector, ciphertext and tag.
+    fn compact_form(header: &str, lengths: [usize; 4]) -> String {
+        let parts = lengths.map(|length| base64url::encode(vec![0; length]));
+        format!("{}.{}", base64url::encode(header), parts.join("."))
+    }
+
+    fn refusal(document: &str) -> String {
+        let error = Envelope::parse(document).err();
+        error.map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_header_has_bounds() {
+        let lengths = [24, 12, 1, 16];
+        let long_salt = base64url::encode(vec![0; 1025]);
+        for (from, to, why) in [
+            ("1000", "1000", ""),
+            ("1000", "1000000", ""),
+            ("1000", "999", "p2c"),
+            ("1000", "1000001", "p2c"),
+            ("1000", "\"1000\"", "p2c"),
+            ("AAAAAAAAAAA", "AAAAAAAAAA", "p2s"),
+            ("AAAAAAAAAAA", &*long_salt, "p2s"),
+            ("\"p2s\"", "\"other\"", "p2s"),
+            ("{", r#"{"crit":["exp"],"#, "crit"),
+            ("{", r#"{"zip":"DEF","#, "zip"),
+            ("PBES2-HS256+A128KW", "A128KW", "alg"),
+            ("A128GCM", "none", "enc"),
+        ] {
+            let refusal = refusal(&compact_form(&HEADER.replacen(from, to, 1), lengths));
+            assert!(refusal.contains(why), "{to}: {refusal}");
+            assert_eq!(refusal.is_empty(), why.is_empty(), "{to}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn every_part_has_the_length_of_its_algorithm() {
+        for (header, good) in [(HEADER, [24, 12, 1, 16]), (CBC, [40, 16, 16, 16])] {
+            assert_eq!(refusal(&compact_form(header, good)), "");
+            let parts = [
+                "encrypted key",
+                "initialization vector",
+                "ciphertext",
+                "tag",
+            ];
+            for (i, part) in parts.into_iter().enumerate() {
+                let mut lengths = good;
+                lengths[i] -= 1;
+                let refusal = refusal(&compact_form(header, lengths));
+                assert!(refusal.contains(part), "{part}: {refusal}");
+            }
+            let [key, iv, ciphertext, tag] = good;
+            let long = refusal(&compact_form(header, [key, iv, ciphertext, tag + 1]));
+            assert!(long.contains("tag"), "{long}");
+        }
+        let odd = refusal(&compact_form(CBC, [40, 16, 17, 16]));
+        assert!(odd.contains("ciphertext"), "{odd}");
+    }
+
+    #[test]
+    fn nothing_counts_that_is_not_protected() {
+        let compact = compact_form(HEADER, [24, 12, 1, 16]);
+        let parts: Vec<_> = compact.split('.').collect();
+        let [protected, key, iv, ciphertext, tag] = parts[..] else {
+            panic!("five parts");
+        };
+        let document = |more: &str| {
+            format!(
+                r#"{{"protected":"{protected}","iv":"{iv}","ciphertext":"{ciphertext}","tag":"{tag}",{more}}}"#
+            )
+        };
+        let key = format!(r#""encrypted_key":"{key}""#);
+        for (more, why) in [
+            (key.clone(), ""),
+            (format!(r#"{key},"unprotected":{{}},"header":{{}}"#), ""),
+            (format!(r#""recipients":[{{{key}}}]"#), ""),
+            (format!(r#"{key},"aad":"AA""#), "aad"),
+            (format!(r#"{key},"unprotected":{{"p2c":1}}"#), "unprotected"),
+            (format!(r#"{key},"header":{{"p2c":1}}"#), "header"),
+            (
+                format!(r#""recipients":[{{{key},"header":{{"p2c":1}}}}]"#),
+                "header",
+            ),
+            (format!(r#"{key},"recipients":[{{{key}}}]"#), "two forms"),
+            (
+                format!(r#""header":{{}},"recipients":[{{{key}}}]"#),
+                "two forms",
+            ),
+            (
+                format!(r#""recipients":[{{{key}}},{{{key}}}]"#),
+                "recipient",
+            ),
+            (r#""recipients":[]"#.to_owned(), "recipient"),
+        ] {
+            let refusal = refusal(&document(&more));
+            assert!(refusal.contains(why), "{more}: {refusal}");
+            assert_eq!(refusal.is_empty(), why.is_empty(), "{more}: {refusal}");
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Documents that a passphrase encrypts: JWE with PBES2 (RFC 7516, RFC 7518 section 4.8), as RFC 7517
-//! section 7 has it for keys and sets.
+//! Encryption of keys and sets with a passphrase: JWE with PBES2 (RFC 7516, RFC 7517 section 7, RFC
+//! 7518 section 4.8).
 
 mod algorithm;
 mod envelope;
@@ -16,21 +16,21 @@ use openssl::pkcs5::pbkdf2_hmac;
 use openssl::rand::rand_bytes;
 use std::fmt;
 
-/// The number of PBKDF2 iterations where nobody says otherwise.
+/// The default PBKDF2 iteration count.
 pub const ITERATIONS: u32 = 600_000;
 
-/// Below so many iterations a passphrase is guessed too quickly.
+/// The iteration count below which a passphrase is too easy to guess.
 pub const WEAK_ITERATIONS: u32 = 100_000;
 
-/// The length of the salts that jwks makes, in octets.
+/// The length of new salts in bytes.
 const SALT_OCTETS: usize = 16;
 
-/// What a wrong passphrase and a damaged document have in common: nobody can tell them apart.
+/// Returns the error for a wrong passphrase or a damaged document, which look the same.
 pub fn not_opened() -> Error {
     Error::denied("wrong passphrase, or the encrypted document is damaged")
 }
 
-/// Keys that were derived in this run, so that none is derived twice.
+/// A cache of the keys derived in this run.
 #[derive(Default)]
 pub struct DerivedKeys(Vec<Derived>);
 
@@ -49,7 +49,7 @@ impl fmt::Debug for DerivedKeys {
 }
 
 impl DerivedKeys {
-    /// The key that wraps the content's key (RFC 7518 section 4.8.1).
+    /// Derives the key that wraps the content key (RFC 7518 section 4.8.1).
     fn derive(
         &mut self,
         derivation: &'static Derivation,
@@ -88,7 +88,7 @@ impl DerivedKeys {
     }
 }
 
-/// Opens a document. It is [`not_opened`] for a wrong passphrase and a damaged document.
+/// Decrypts a document. Returns [`not_opened`] for a wrong passphrase or a damaged document.
 pub fn open(
     envelope: &Envelope,
     passphrase: &Secret<String>,
@@ -119,9 +119,9 @@ pub fn open(
     opened.map(Secret::new).map_err(|_| not_opened())
 }
 
-/// Encrypts a document in the compact form with PBES2-HS512+A256KW and A256GCM, with a salt, key and
-/// initialization vector of its own. `header` has the members of the protected header beside the
-/// algorithms. What comes out has been opened again.
+/// Encrypts a document in the compact form with PBES2-HS512+A256KW and A256GCM. The salt, the
+/// content key and the initialization vector are random. `header` has additional members of the
+/// protected header. The result is decrypted again as a test.
 pub fn seal(
     document: &[u8],
     passphrase: &Secret<String>,

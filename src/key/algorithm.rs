@@ -1,8 +1,9 @@
-//! The algorithms of JOSE and the keys that each one takes (RFC 7518, 8037, 8812, 9864, 9964).
+//! The registered JOSE algorithms and the keys that each one requires (RFC 7518, 8037, 8812, 9864,
+//! 9964).
 
 use crate::key::curve::Curve;
 
-/// What a key is for: the registered values of `use` (RFC 7517 section 4.2).
+/// The purpose of a key: the registered values of `use` (RFC 7517 section 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
     /// Signatures and message authentication codes.
@@ -12,7 +13,7 @@ pub enum Use {
 }
 
 impl Use {
-    /// The value of the `use` member.
+    /// Returns the value of the `use` member.
     pub fn name(self) -> &'static str {
         match self {
             Use::Sig => "sig",
@@ -21,18 +22,18 @@ impl Use {
     }
 }
 
-/// Which keys an algorithm takes.
+/// The keys that an algorithm requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
     /// An RSA key of 2048 bits or more.
     Rsa,
     /// A key on one of these curves; the first is the default.
     Curves(&'static [&'static str]),
-    /// A symmetric key of at least so many bits.
+    /// A symmetric key of at least this many bits.
     OctAtLeast(u32),
-    /// A symmetric key of exactly so many bits.
+    /// A symmetric key of exactly this many bits.
     OctExactly(u32),
-    /// An algorithm key pair (RFC 9964) of the algorithm's own name.
+    /// An algorithm key pair (RFC 9964) whose `alg` is this algorithm.
     Akp,
 }
 
@@ -41,17 +42,17 @@ pub enum Takes {
 pub struct Algorithm {
     /// The `alg` value.
     pub name: &'static str,
-    /// What its keys are for.
+    /// The purpose of its keys.
     pub usage: Use,
-    /// Which keys it takes.
+    /// The keys that it requires.
     pub takes: Takes,
-    /// The `key_ops` values that make sense with it (RFC 7517 section 4.3).
+    /// The `key_ops` values that fit it (RFC 7517 section 4.3).
     pub operations: &'static [&'static str],
-    /// Whether `create` generates keys for it.
+    /// True if `create` generates keys for it.
     pub created: bool,
 }
 
-/// The registered operations, those that belong together in one group (RFC 7517 section 4.3).
+/// The registered `key_ops` values, in groups of related operations (RFC 7517 section 4.3).
 pub const OPERATIONS: &[&[&str]] = &[
     &["sign", "verify"],
     &["encrypt", "decrypt", "wrapKey", "unwrapKey"],
@@ -63,7 +64,7 @@ const WRAP: &[&str] = &["wrapKey", "unwrapKey", "encrypt", "decrypt"];
 const AGREE: &[&str] = &["deriveKey", "deriveBits"];
 const AGREEMENT_CURVES: &[&str] = &["P-256", "P-384", "P-521", "X25519", "X448"];
 
-/// Every algorithm that jwks knows, in the order in which they are offered.
+/// Every algorithm that jwks knows, in display order.
 pub static ALGORITHMS: &[Algorithm] = &[
     sig("RS256", Takes::Rsa),
     sig("RS384", Takes::Rsa),
@@ -131,14 +132,14 @@ const fn enc(name: &'static str, takes: Takes, operations: &'static [&'static st
     }
 }
 
-/// Marks an algorithm that keys may name although `create` makes none for it.
+/// Marks an algorithm that existing keys can use but `create` does not offer.
 const fn known(mut algorithm: Algorithm) -> Algorithm {
     algorithm.created = false;
     algorithm
 }
 
 impl Algorithm {
-    /// The algorithm with this registered name, case-sensitive.
+    /// Finds the algorithm with this registered name. Case matters.
     pub fn named(name: &str) -> Option<&'static Algorithm> {
         ALGORITHMS.iter().find(|algorithm| algorithm.name == name)
     }
@@ -150,12 +151,12 @@ impl Algorithm {
         first.map(|algorithm| algorithm.name)
     }
 
-    /// The algorithms that `create` makes keys for.
+    /// Returns the algorithms that `create` offers.
     pub fn created() -> impl Iterator<Item = &'static Algorithm> {
         ALGORITHMS.iter().filter(|algorithm| algorithm.created)
     }
 
-    /// The `kty` values of the keys it takes.
+    /// Returns the `kty` values of the keys that the algorithm requires.
     pub fn key_types(&self) -> Vec<&'static str> {
         match self.takes {
             Takes::Rsa => vec!["RSA"],
@@ -173,17 +174,19 @@ impl Algorithm {
         }
     }
 
-    /// Returns true if the algorithm fits this `kty` and `crv`. Key sizes are not compared.
+    /// Returns true if the algorithm fits this `kty` and `crv`. Key sizes are not checked.
     pub fn takes_key(&self, kty: &str, crv: Option<&str>) -> bool {
         match self.takes {
             Takes::Curves(names) => crv.is_some_and(|crv| {
                 names.contains(&crv) && Curve::named(crv).is_some_and(|curve| curve.kty == kty)
             }),
-            _ => self.key_types().contains(&kty),
+            Takes::Rsa | Takes::OctAtLeast(_) | Takes::OctExactly(_) | Takes::Akp => {
+                self.key_types().contains(&kty)
+            }
         }
     }
 
-    /// The keys it takes, in words: `EC or OKP keys on P-256, P-384, …`.
+    /// Describes the keys that the algorithm requires, such as `EC or OKP keys on P-256, P-384, …`.
     pub fn takes_in_words(&self) -> String {
         match self.takes {
             Takes::Rsa => "RSA keys".into(),

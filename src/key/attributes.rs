@@ -1,11 +1,11 @@
-//! Members that describe a key without being part of it, given from outside.
+//! Members that describe a key, as options of the command line set them.
 
 use crate::error::{Error, Result};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::members::Members;
 use crate::nearest::nearest;
 
-/// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`; what is `None` or empty is left alone.
+/// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`. `None` and empty values change nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Attributes {
     /// `alg`.
@@ -21,7 +21,7 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Whether nothing is given.
+    /// Returns true if no value is set.
     pub fn is_empty(&self) -> bool {
         self.alg.is_none()
             && self.usage.is_none()
@@ -30,7 +30,7 @@ impl Attributes {
             && self.exp.is_none()
     }
 
-    /// Refuses an algorithm, a use or operations that are not registered.
+    /// Returns an error for an algorithm, use or operation that is not registered.
     pub fn check(&self) -> Result<()> {
         if let Some(alg) = &self.alg
             && Algorithm::named(alg).is_none()
@@ -59,7 +59,7 @@ impl Attributes {
         });
     }
 
-    /// Sets the members, whatever they were.
+    /// Sets the members and overwrites existing values.
     pub fn overwrite(&self, members: &mut Members) {
         self.apply(members, |_, _| true);
     }
@@ -81,7 +81,8 @@ impl Attributes {
     }
 }
 
-/// Refuses operations that are not registered (RFC 7517 section 4.3) or stand twice.
+/// Returns an error for operations that are not registered (RFC 7517 section 4.3) or are given
+/// twice.
 pub fn check_operations(operations: &[String]) -> Result<()> {
     let registered = OPERATIONS.concat();
     for (i, operation) in operations.iter().enumerate() {

@@ -1,10 +1,10 @@
-//! Base64url without padding (RFC 7515 section 2), and what exactly is wrong where it is not.
+//! Base64url without padding (RFC 7515 section 2), with a precise reason for invalid text.
 
 use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, Engine as _};
 
-/// Reads what [`URL_SAFE_NO_PAD`] reads, and also texts whose last symbol has bits to spare set.
+/// A decoder like [`URL_SAFE_NO_PAD`] that ignores the unused bits of the last character.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -12,7 +12,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-/// How a text fails to be base64url without padding.
+/// The reason why a text is not base64url without padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It ends in `=`.
@@ -25,18 +25,18 @@ pub enum Fault {
     TrailingBits,
 }
 
-/// Encodes octets.
+/// Encodes bytes as base64url without padding.
 pub fn encode(octets: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(octets)
 }
 
-/// Decodes a text that must be canonical base64url without padding.
+/// Decodes canonical base64url without padding.
 pub fn decode(text: &str) -> Result<Vec<u8>, Fault> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| fault(text))
 }
 
-/// Decodes a text although its last character has stray bits, so that the octets can be
-/// examined further; `None` where there are no octets to speak of.
+/// Decodes base64url and ignores the unused bits of the last character, so that other checks can
+/// read the bytes. Returns `None` for other faults.
 pub fn decode_lenient(text: &str) -> Option<Vec<u8>> {
     LENIENT.decode(text).ok()
 }

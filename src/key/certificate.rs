@@ -1,5 +1,5 @@
-//! X.509 certificates: the public key inside, and the digests that JWKs carry; and requests for
-//! certificates.
+//! X.509 certificates and certification requests: the public keys in them, and the JWK members that
+//! describe them.
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 /// Seconds in a day.
 const DAY: i64 = 86_400;
 
-/// When a certificate is valid, in seconds since 1970: from `not_before` to `not_after`, both included
-/// (RFC 5280 section 4.1.2.5).
+/// The validity of a certificate in seconds since 1970, both ends included (RFC 5280 section
+/// 4.1.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// The first second.
@@ -26,7 +26,7 @@ pub struct Validity {
     pub not_after: i64,
 }
 
-/// A certificate that parsed.
+/// A parsed certificate.
 #[derive(Clone)]
 pub struct Certificate {
     x509: X509,
@@ -34,7 +34,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Reads a certificate in DER, from the first octet to the last.
+    /// Parses a certificate in DER. Returns `None` if there are other bytes after it.
     pub fn parse(der: &[u8]) -> Option<Self> {
         if der::kind(der) != Some(der::Kind::Certificate) {
             return None;
@@ -46,7 +46,8 @@ impl Certificate {
         })
     }
 
-    /// The certificates of a key's `x5c`, leaf first; none where it has none or they do not parse.
+    /// Returns the certificates in the `x5c` of a key, leaf first. Returns none if one of them does
+    /// not parse.
     pub fn chain_of(members: &Members) -> Vec<Self> {
         let chain = members.texts("x5c").ok().flatten().unwrap_or_default();
         let parsed = chain.iter().map(|text| {
@@ -56,23 +57,23 @@ impl Certificate {
         parsed.collect::<Option<_>>().unwrap_or_default()
     }
 
-    /// The certificate as OpenSSL knows it.
+    /// Returns the certificate as an OpenSSL object.
     pub(super) fn x509(&self) -> &X509 {
         &self.x509
     }
 
-    /// The certificate as PEM, with its label.
+    /// Encodes the certificate as PEM.
     pub fn to_pem(&self) -> String {
         let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
         pem::encode_config(&Pem::new("CERTIFICATE", self.der.as_slice()), config)
     }
 
-    /// The certificate as it came.
+    /// Returns the original DER.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// Whom it is for, such as `CN=api, O=Example`, as the certificate itself says.
+    /// Returns the subject, such as `CN=api, O=Example`.
     pub fn subject(&self) -> String {
         let entry = |entry: &openssl::x509::X509NameEntryRef| {
             let name = entry.object().nid().short_name().unwrap_or("OID");
@@ -86,7 +87,7 @@ impl Certificate {
         }
     }
 
-    /// When it is valid; `None` if its dates do not parse.
+    /// Returns the validity, or `None` if the dates do not parse.
     pub fn validity(&self) -> Option<Validity> {
         let epoch = Asn1Time::from_unix(0).ok()?;
         let seconds = |time| {
@@ -99,7 +100,7 @@ impl Certificate {
         })
     }
 
-    /// The public key as JWK members.
+    /// Returns the public key as JWK members.
     pub fn public_key(&self) -> Result<Members<'static>> {
         let key = self
             .x509
@@ -111,7 +112,7 @@ impl Certificate {
         der::read(&key)
     }
 
-    /// Whether this certificate's subject is the issuer of the other.
+    /// Returns true if this certificate can be the issuer of the other.
     pub fn issued(&self, other: &Certificate) -> bool {
         self.x509.issued(&other.x509) == X509VerifyResult::OK
     }
@@ -125,24 +126,24 @@ impl Certificate {
             && key.and_then(|key| self.x509.verify(&key)).unwrap_or(false)
     }
 
-    /// The certificate as an element of `x5c`: base64, not base64url (RFC 7517 section 4.7).
+    /// Encodes the certificate for `x5c`: base64, not base64url (RFC 7517 section 4.7).
     pub fn to_x5c(&self) -> String {
         STANDARD.encode(&self.der)
     }
 
-    /// The SHA-1 digest, 20 octets, of `x5t`.
+    /// Returns the SHA-1 digest for `x5t`, 20 bytes.
     pub fn sha1(&self) -> Vec<u8> {
         Sha1::digest(&self.der).to_vec()
     }
 
-    /// The SHA-256 digest, 32 octets, of `x5t#S256`.
+    /// Returns the SHA-256 digest for `x5t#S256`, 32 bytes.
     pub fn sha256(&self) -> Vec<u8> {
         Sha256::digest(&self.der).to_vec()
     }
 }
 
-/// The members that describe the certificate of a key (RFC 7517 sections 4.7 to 4.9). They describe
-/// one certificate, so they change together: only through [`attach`] and [`take_over`].
+/// The members that describe the certificate of a key (RFC 7517 sections 4.7 to 4.9). All three
+/// describe one certificate, so only [`attach`] and [`take_over`] change them.
 pub const DESCRIBING: &[&str] = &[CHAIN, SHA1, SHA256];
 
 const CHAIN: &str = "x5c";
@@ -218,13 +219,13 @@ pub fn remove_wrong_digests(members: &mut Members) {
 /// The encoding of the digest in `x5t` or `x5t#S256`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigestForm {
-    /// Base64url of the octets, as RFC 7517 requires.
+    /// Base64url of the bytes, as RFC 7517 requires.
     Base64url,
     /// Hexadecimal digits (WSO2), or base64url of those digits (older tenants of Auth0, ADAL).
     Hexadecimal,
 }
 
-/// Reads the digest in `x5t` or `x5t#S256`, which has `length` octets.
+/// Reads the digest in `x5t` or `x5t#S256`, which has `length` bytes.
 pub fn read_digest(text: &str, length: usize) -> Option<(Vec<u8>, DigestForm)> {
     let decoded = base64url::decode(text).ok();
     let in_base64url = decoded.clone().filter(|digest| digest.len() == length);
@@ -248,7 +249,7 @@ fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     octets.filter(|_| rest.is_empty())
 }
 
-/// Computes the digests that the key has anew from its `x5c`; removes them if that fails.
+/// Recomputes the digests of a key from its `x5c`. Removes them if that fails.
 fn renew_digests(members: &mut Members, names: &[&'static str]) {
     for name in names
         .iter()
@@ -272,8 +273,8 @@ fn digest_of_leaf(members: &Members, name: &str) -> Option<String> {
     })
 }
 
-/// Reads the public key of a certification request (RFC 2986) that is signed with the private
-/// one.
+/// Reads the public key of a certification request (RFC 2986). Returns an error if the request is
+/// not signed with its own key.
 pub fn read_request(der: &[u8]) -> Result<Members<'static>> {
     let broken = || Error::invalid("a certification request that does not parse");
     let request = X509Req::from_der(der).map_err(|error| broken().cause(error))?;

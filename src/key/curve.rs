@@ -1,9 +1,13 @@
-//! The elliptic curves that JOSE registers, with the arithmetic of their public points.
+//! The elliptic curves that JOSE registers, and the equations of their points.
 //!
-//! Public points are checked here, without OpenSSL, so that commands which only read a set do
-//! not pay for its start.
+//! Public points are checked here without OpenSSL, because commands that only read a set should not
+//! wait for its start.
 
+use josekit::jwk::alg::{ec::EcCurve, ecx::EcxCurve, ed::EdCurve};
 use num_bigint::BigUint;
+use openssl::nid::Nid;
+use openssl::pkey::Id;
+use pkcs8::der::asn1::ObjectIdentifier;
 use std::sync::LazyLock;
 
 /// An elliptic curve with a registered JOSE name.
@@ -13,14 +17,47 @@ pub struct Curve {
     pub name: &'static str,
     /// The `kty` that the curve belongs to: `EC` or `OKP`.
     pub kty: &'static str,
-    /// The length in octets of a coordinate, of `x` and of `d`.
+    /// The length of `x`, `y` and `d` in bytes.
     pub octets: usize,
-    /// The key size in bits as people name it.
+    /// The key size in bits, as documented for the curve.
     pub bits: u32,
-    /// The equation of a curve in short Weierstrass form; `None` for OKP curves.
-    pub weierstrass: Option<&'static LazyLock<Weierstrass>>,
-    /// Names other standards give the curve; not to be used as `crv`.
+    /// The object identifier: of the named curve for EC keys (RFC 5480 section 2.1.1.1, SEC 2), of the
+    /// algorithm for OKP keys (RFC 8410 section 3).
+    pub oid: ObjectIdentifier,
+    /// The form of the curve, with its names in OpenSSL and josekit.
+    pub form: Form,
+    /// The time that OpenSSL takes to compute a public key, in microseconds on a machine of 2024.
+    pub cost: u64,
+    /// Names of the curve in other standards, which are not valid as `crv`.
     pub aliases: &'static [&'static str],
+}
+
+/// The form of a curve. It decides what its keys can do and how they are made.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// A curve of EC keys.
+    Weierstrass {
+        /// The curve in OpenSSL.
+        nid: Nid,
+        /// The curve in josekit.
+        generator: EcCurve,
+        /// The equation of its points.
+        equation: &'static LazyLock<Weierstrass>,
+    },
+    /// A curve of OKP keys that sign (RFC 8032).
+    Edwards {
+        /// The curve in OpenSSL.
+        id: Id,
+        /// The curve in josekit.
+        generator: EdCurve,
+    },
+    /// A curve of OKP keys for key agreement (RFC 7748).
+    Montgomery {
+        /// The curve in OpenSSL.
+        id: Id,
+        /// The curve in josekit.
+        generator: EcxCurve,
+    },
 }
 
 /// y² = x³ + ax + b over the integers modulo p (SEC 2, RFC 7518 section 6.2.1.1, RFC 8812).
@@ -33,9 +70,9 @@ pub struct Weierstrass {
 }
 
 impl Weierstrass {
-    /// From hexadecimal p, b and order; `a` is p - 3 or 0.
+    /// Creates the equation from p, b and the order in hexadecimal. `a` is p - 3 or 0.
     fn new(p: &str, a_is_minus_3: bool, b: &str, order: &str) -> Self {
-        // The three are constants of this file, and a test parses every one.
+        // The numbers are constants of this file, and a test parses all of them.
         let number = |hex: &str| BigUint::parse_bytes(hex.as_bytes(), 16).expect("a hex constant");
         let p = number(p);
         let a = if a_is_minus_3 {
@@ -51,8 +88,8 @@ impl Weierstrass {
         }
     }
 
-    /// Whether the point with these big-endian coordinates satisfies the equation, with both
-    /// coordinates below p.
+    /// Returns true if the point with these big-endian coordinates is on the curve and both
+    /// coordinates are below p.
     pub fn contains(&self, x: &[u8], y: &[u8]) -> bool {
         let (x, y) = (BigUint::from_bytes_be(x), BigUint::from_bytes_be(y));
         if x >= self.p || y >= self.p {
@@ -62,7 +99,7 @@ impl Weierstrass {
         (&y * &y) % &self.p == right % &self.p
     }
 
-    /// Whether a big-endian private scalar lies in 1 … order - 1.
+    /// Returns true if a big-endian private number is between 1 and the order minus 1.
     pub fn is_private_scalar(&self, d: &[u8]) -> bool {
         let d = BigUint::from_bytes_be(d);
         d != BigUint::default() && d < self.order
@@ -107,56 +144,143 @@ static SECP256K1: LazyLock<Weierstrass> = LazyLock::new(|| {
 
 /// Every curve that jwks knows: RFC 7518 section 6.2.1.1, RFC 8037 section 2, RFC 8812 section 3.
 pub static CURVES: &[Curve] = &[
-    ec("P-256", 32, 256, &P256, &["secp256r1", "prime256v1"]),
-    ec("P-384", 48, 384, &P384, &["secp384r1"]),
-    ec("P-521", 66, 521, &P521, &["secp521r1", "P-512"]),
-    ec("secp256k1", 32, 256, &SECP256K1, &["P-256K", "K-256"]),
-    okp("Ed25519", 32, 255, &["ed25519"]),
-    okp("Ed448", 57, 448, &["ed448"]),
-    okp("X25519", 32, 255, &["x25519", "curve25519", "Curve25519"]),
-    okp("X448", 56, 448, &["x448", "curve448", "Curve448"]),
+    Curve {
+        name: "P-256",
+        kty: "EC",
+        octets: 32,
+        bits: 256,
+        oid: ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
+        form: Form::Weierstrass {
+            nid: Nid::X9_62_PRIME256V1,
+            generator: EcCurve::P256,
+            equation: &P256,
+        },
+        cost: 50,
+        aliases: &["secp256r1", "prime256v1"],
+    },
+    Curve {
+        name: "P-384",
+        kty: "EC",
+        octets: 48,
+        bits: 384,
+        oid: ObjectIdentifier::new_unwrap("1.3.132.0.34"),
+        form: Form::Weierstrass {
+            nid: Nid::SECP384R1,
+            generator: EcCurve::P384,
+            equation: &P384,
+        },
+        cost: 700,
+        aliases: &["secp384r1"],
+    },
+    Curve {
+        name: "P-521",
+        kty: "EC",
+        octets: 66,
+        bits: 521,
+        oid: ObjectIdentifier::new_unwrap("1.3.132.0.35"),
+        form: Form::Weierstrass {
+            nid: Nid::SECP521R1,
+            generator: EcCurve::P521,
+            equation: &P521,
+        },
+        cost: 1600,
+        aliases: &["secp521r1", "P-512"],
+    },
+    Curve {
+        name: "secp256k1",
+        kty: "EC",
+        octets: 32,
+        bits: 256,
+        oid: ObjectIdentifier::new_unwrap("1.3.132.0.10"),
+        form: Form::Weierstrass {
+            nid: Nid::SECP256K1,
+            generator: EcCurve::Secp256k1,
+            equation: &SECP256K1,
+        },
+        cost: 350,
+        aliases: &["P-256K", "K-256"],
+    },
+    Curve {
+        name: "Ed25519",
+        kty: "OKP",
+        octets: 32,
+        bits: 255,
+        oid: ObjectIdentifier::new_unwrap("1.3.101.112"),
+        form: Form::Edwards {
+            id: Id::ED25519,
+            generator: EdCurve::Ed25519,
+        },
+        cost: 50,
+        aliases: &["ed25519"],
+    },
+    Curve {
+        name: "Ed448",
+        kty: "OKP",
+        octets: 57,
+        bits: 448,
+        oid: ObjectIdentifier::new_unwrap("1.3.101.113"),
+        form: Form::Edwards {
+            id: Id::ED448,
+            generator: EdCurve::Ed448,
+        },
+        cost: 180,
+        aliases: &["ed448"],
+    },
+    Curve {
+        name: "X25519",
+        kty: "OKP",
+        octets: 32,
+        bits: 255,
+        oid: ObjectIdentifier::new_unwrap("1.3.101.110"),
+        form: Form::Montgomery {
+            id: Id::X25519,
+            generator: EcxCurve::X25519,
+        },
+        cost: 50,
+        aliases: &["x25519", "curve25519", "Curve25519"],
+    },
+    Curve {
+        name: "X448",
+        kty: "OKP",
+        octets: 56,
+        bits: 448,
+        oid: ObjectIdentifier::new_unwrap("1.3.101.111"),
+        form: Form::Montgomery {
+            id: Id::X448,
+            generator: EcxCurve::X448,
+        },
+        cost: 180,
+        aliases: &["x448", "curve448", "Curve448"],
+    },
 ];
 
-const fn ec(
-    name: &'static str,
-    octets: usize,
-    bits: u32,
-    equation: &'static LazyLock<Weierstrass>,
-    aliases: &'static [&'static str],
-) -> Curve {
-    Curve {
-        name,
-        kty: "EC",
-        octets,
-        bits,
-        weierstrass: Some(equation),
-        aliases,
-    }
-}
-
-const fn okp(
-    name: &'static str,
-    octets: usize,
-    bits: u32,
-    aliases: &'static [&'static str],
-) -> Curve {
-    Curve {
-        name,
-        kty: "OKP",
-        octets,
-        bits,
-        weierstrass: None,
-        aliases,
-    }
-}
-
 impl Curve {
-    /// The curve with this registered name, case-sensitive.
+    /// Finds the curve with this registered name. Case matters.
     pub fn named(name: &str) -> Option<&'static Curve> {
         CURVES.iter().find(|curve| curve.name == name)
     }
 
-    /// The curve that this name means although it is not the registered one.
+    /// Finds the curve of EC keys with this object identifier.
+    pub(super) fn ec_of_oid(oid: &ObjectIdentifier) -> Option<&'static Curve> {
+        let mut curves = CURVES.iter().filter(|curve| curve.kty == "EC");
+        curves.find(|curve| curve.oid == *oid)
+    }
+
+    /// Finds the curve of OKP keys with this object identifier.
+    pub(super) fn okp_of_oid(oid: &ObjectIdentifier) -> Option<&'static Curve> {
+        let mut curves = CURVES.iter().filter(|curve| curve.kty == "OKP");
+        curves.find(|curve| curve.oid == *oid)
+    }
+
+    /// Returns the equation of an EC curve, or `None` for OKP curves.
+    pub fn equation(&self) -> Option<&'static Weierstrass> {
+        match self.form {
+            Form::Weierstrass { equation, .. } => Some(equation),
+            Form::Edwards { .. } | Form::Montgomery { .. } => None,
+        }
+    }
+
+    /// Finds the curve that an unregistered name or spelling refers to.
     pub fn meant_by(name: &str) -> Option<&'static Curve> {
         CURVES
             .iter()
@@ -180,15 +304,11 @@ mod tests {
     fn the_curves_agree_with_openssl() {
         use openssl::bn::{BigNum, BigNumContext};
         use openssl::ec::{EcGroup, EcKey};
-        use openssl::nid::Nid;
-        for (name, nid) in [
-            ("P-256", Nid::X9_62_PRIME256V1),
-            ("P-384", Nid::SECP384R1),
-            ("P-521", Nid::SECP521R1),
-            ("secp256k1", Nid::SECP256K1),
-        ] {
-            let curve = Curve::named(name).unwrap();
-            let equation = curve.weierstrass.unwrap();
+        for curve in CURVES {
+            let name = curve.name;
+            let Form::Weierstrass { nid, equation, .. } = curve.form else {
+                continue;
+            };
             let group = EcGroup::from_curve_name(nid).unwrap();
             let mut ctx = BigNumContext::new().unwrap();
             let mut order = BigNum::new().unwrap();

@@ -1,10 +1,10 @@
-//! New keys: a request is checked against the algorithm first.
+//! Generates new keys.
 
 mod material;
 
 use crate::error::{Error, Result};
 use crate::key::algorithm::{Algorithm, Takes, Use};
-use crate::key::curve::{CURVES, Curve};
+use crate::key::curve::{CURVES, Curve, Form};
 use crate::key::members::Members;
 use crate::key::rsa::MODULUS_BITS;
 use crate::key::thumbprint::thumbprint;
@@ -14,11 +14,10 @@ use material::Material;
 /// The default RSA modulus in bits.
 const RSA_BITS: u32 = 2048;
 
-/// The sizes in bits of a symmetric key without an algorithm; the upper end is what josekit
-/// generates.
+/// The sizes in bits of a symmetric key without an algorithm. josekit generates no larger keys.
 const OCT_BITS: std::ops::RangeInclusive<u32> = 128..=2040;
 
-/// What `create` is asked for; what is `None` follows from the rest.
+/// The options of `create`. The others decide the values of those that are `None`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request<'a> {
     /// The algorithm's name.
@@ -33,7 +32,7 @@ pub struct Request<'a> {
     pub usage: Option<&'a str>,
 }
 
-/// A key to be generated, all of it decided.
+/// The complete description of a key to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The value of `alg`, if the key gets one.
@@ -44,8 +43,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Decides what a request leaves open; a contradiction is a usage error that says what would
-    /// fit. A request for nothing in particular is an ES256 key, or ECDH-ES for use enc.
+    /// Chooses the values that a request leaves open. The default is an ES256 key, or an ECDH-ES
+    /// key for use `enc`. Returns a usage error if the options contradict each other.
     pub fn new(request: Request) -> Result<Plan> {
         let mut alg = request.alg.map(algorithm).transpose()?;
         let crv = request.crv.map(curve).transpose()?;
@@ -61,7 +60,7 @@ impl Plan {
             None => material_without_algorithm(crv, &request)?,
         };
         if let (None, Material::Curve(curve)) = (alg, material)
-            && matches!(curve.name, "Ed25519" | "Ed448")
+            && matches!(curve.form, Form::Edwards { .. })
         {
             // More verifiers know the older, less specific name (RFC 9864 section 2.2).
             alg = Algorithm::named("EdDSA");
@@ -74,25 +73,17 @@ impl Plan {
         })
     }
 
-    /// The `kty` of the key.
+    /// Returns the `kty` of the key.
     pub fn kty(&self) -> &'static str {
-        match self.material {
-            Material::Rsa { .. } => "RSA",
-            Material::Curve(curve) => curve.kty,
-            Material::Oct { .. } => "oct",
-            Material::MlDsa(_) => "AKP",
-        }
+        self.material.kty()
     }
 
-    /// The curve of the key, where it is on one.
+    /// Returns the `crv` of the key, if it is on a curve.
     pub fn crv(&self) -> Option<&'static str> {
-        match self.material {
-            Material::Curve(curve) => Some(curve.name),
-            _ => None,
-        }
+        self.material.curve().map(|curve| curve.name)
     }
 
-    /// The size in bits of an RSA or symmetric key.
+    /// Returns the size in bits of an RSA or symmetric key.
     pub fn bits(&self) -> Option<u32> {
         match self.material {
             Material::Rsa { bits } | Material::Oct { bits } => Some(bits),
@@ -100,7 +91,7 @@ impl Plan {
         }
     }
 
-    /// The key in words: `RSA, 2048 bits`.
+    /// Describes the key, such as `RSA, 2048 bits`.
     pub fn in_words(&self) -> String {
         match self.material {
             Material::Rsa { bits } => format!("RSA, {bits} bits"),
@@ -110,13 +101,13 @@ impl Plan {
         }
     }
 
-    /// Whether generating the key takes long enough to show that something is going on.
+    /// Returns true if generating the key takes so long that a progress display helps.
     pub fn is_slow(&self) -> bool {
         matches!(self.material, Material::Rsa { bits } if bits >= 4096)
     }
 
-    /// Generates a key whose thumbprint is fit for a kid: one in 64 begins with a dash, and a kid
-    /// that looks like an option is a nuisance on every command line.
+    /// Generates a key whose thumbprint does not begin with a dash. One in 64 does, and a kid that
+    /// looks like an option is hard to use on a command line.
     pub fn generate_for_a_thumbprint(&self) -> Result<Members<'static>> {
         loop {
             let members = self.generate()?;
@@ -126,7 +117,7 @@ impl Plan {
         }
     }
 
-    /// Generates a key: kty, use and alg in front, then the key itself, private part included.
+    /// Generates a key with its private part. `kty`, `use` and `alg` come first.
     pub fn generate(&self) -> Result<Members<'static>> {
         let generated = self.material.generate()?;
         let mut members = Members::default();
@@ -266,19 +257,14 @@ fn material_without_algorithm(crv: Option<&'static Curve>, request: &Request) ->
     Ok(material)
 }
 
-/// Refuses what was asked for beside a material that does not go with it.
+/// Returns an error if an option contradicts the chosen material.
 fn check_against(
     material: Material,
     crv: Option<&Curve>,
     request: &Request,
     misfit: impl Fn(String) -> Error,
 ) -> Result<()> {
-    let (kty, curve) = match material {
-        Material::Rsa { .. } => ("RSA", None),
-        Material::Oct { .. } => ("oct", None),
-        Material::Curve(curve) => (curve.kty, Some(curve)),
-        Material::MlDsa(_) => ("AKP", None),
-    };
+    let (kty, curve) = (material.kty(), material.curve());
     if let Some(asked) = request.kty.filter(|asked| *asked != kty) {
         return Err(misfit(format!("--kty {asked}")));
     }
@@ -288,7 +274,7 @@ fn check_against(
     let fits = |size: &u32| match material {
         Material::Curve(curve) => *size == curve.bits,
         Material::MlDsa(_) => false,
-        _ => true,
+        Material::Rsa { .. } | Material::Oct { .. } => true,
     };
     if let Some(size) = request.size.filter(|size| !fits(size)) {
         return Err(misfit(format!("--size {size}")));

@@ -3,6 +3,7 @@
 use crate::key::Key;
 use crate::key::algorithm::Algorithm;
 use crate::key::base64url;
+use crate::key::key_type::Kty;
 use crate::key::members::{Members, Text, is_date};
 use crate::key::parts::{SUCCESSOR, WITHHELD};
 use crate::key::rsa::bit_length;
@@ -10,18 +11,18 @@ use crate::key::step_counter;
 use serde::Deserialize;
 use std::borrow::Cow;
 
-/// The members by which keys are told apart, read in one pass and nothing else kept.
+/// The members that identify a key and decide its state, read in one pass.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Header<'a> {
-    /// `kid`, where it is a string.
+    /// `kid`, if it is a string.
     pub kid: Option<Cow<'a, str>>,
-    /// `kty`, where it is a string.
+    /// `kty`, if it is a string.
     pub kty: Option<Cow<'a, str>>,
-    /// `crv`, where it is a string.
+    /// `crv`, if it is a string.
     pub crv: Option<Cow<'a, str>>,
-    /// `alg`, where it is a string.
+    /// `alg`, if it is a string.
     pub alg: Option<Cow<'a, str>>,
-    /// `use`, where it is a string.
+    /// `use`, if it is a string.
     pub usage: Option<Cow<'a, str>>,
     /// `iat` in seconds since 1970.
     pub iat: Option<i64>,
@@ -29,7 +30,7 @@ pub struct Header<'a> {
     pub nbf: Option<i64>,
     /// `exp` in seconds since 1970.
     pub exp: Option<i64>,
-    /// [`SUCCESSOR`], where it is a string.
+    /// [`SUCCESSOR`], if it is a string.
     pub successor: Option<Cow<'a, str>>,
 }
 
@@ -53,7 +54,7 @@ struct Quick<'a> {
 }
 
 impl Quick<'_> {
-    /// Whether a date is outside of the years that calendars have.
+    /// Returns true if a date is after the year 9999.
     fn has_odd_date(&self) -> bool {
         let dates = [self.iat, self.nbf, self.exp];
         dates.into_iter().flatten().any(|date| !is_date(date))
@@ -61,12 +62,12 @@ impl Quick<'_> {
 }
 
 impl<'a> Header<'a> {
-    /// Reads the header of a key; what is missing or of another type is `None`.
+    /// Reads the header of a key. Members that are missing or have a wrong type are `None`.
     pub fn of(key: &'a Key) -> Header<'a> {
         step_counter::count();
         let seconds = |value: Option<f64>| value.map(|value| value.floor() as i64);
         let text = |value: Option<Text<'a>>| value.map(|text| text.0);
-        // An array would be taken for the members in their order.
+        // serde would read the elements of an array as the members.
         if !key.json().starts_with('{') {
             return Header::default();
         }
@@ -83,7 +84,7 @@ impl<'a> Header<'a> {
                 exp: seconds(quick.exp),
                 successor: text(quick.successor),
             },
-            // Something is of a wrong type: take what is not.
+            // A member has a wrong type: read the others one by one.
             Err(_) => Header::slowly(&key.members().unwrap_or_default()),
         }
     }
@@ -108,7 +109,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// What the key is for: `use`, or else what its algorithm is for.
+    /// Returns the purpose of the key: `use`, or the purpose of `alg` if there is no `use`.
     pub fn effective_use(&self) -> Option<&str> {
         let by_alg = || {
             let algorithm = Algorithm::named(self.alg.as_deref()?)?;
@@ -118,15 +119,15 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The bits of an RSA modulus or of a symmetric key.
+/// Returns the size in bits of an RSA modulus or a symmetric key.
 pub fn size(members: &Members) -> Option<u32> {
     let octets = |name| base64url::decode_lenient(&members.string(name)?);
-    match members.string("kty")?.as_ref() {
-        "RSA" => Some(bit_length(&octets("n")?)),
-        "oct" => match octets("k") {
+    match members.kty()? {
+        Kty::Rsa => Some(bit_length(&octets("n")?)),
+        Kty::Oct => match octets("k") {
             Some(k) => Some(k.len() as u32 * 8),
             None => members.raw(WITHHELD)?.parse().ok(),
         },
-        _ => None,
+        Kty::Ec | Kty::Okp | Kty::Akp => None,
     }
 }

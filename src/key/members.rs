@@ -1,8 +1,8 @@
-//! The members of a JSON object in their order, each value as the text that it came as.
+//! The members of a JSON object in their order, with the original text of each value.
 //!
-//! Nothing that is not changed on purpose ever changes: unknown members, their order, and
-//! numbers to the last digit survive.
+//! Unknown members, the order of members, and all digits of numbers are preserved.
 
+use crate::key::key_type::{KeyType, Kty};
 use crate::key::step_counter;
 use crate::secret::wipe;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -13,32 +13,32 @@ use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::mem;
 
-/// An object's members: name and JSON text of the value. Values may be secret, so there is no
-/// `Debug`.
+/// The names and the JSON texts of the members of an object. There is no `Debug`, because values
+/// can be secret.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-/// Why a text is no object that can be worked with.
+/// The reason why a text is not a usable JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// It is another kind of JSON value, or no JSON.
+    /// It is another JSON value, or no JSON.
     NotAnObject,
-    /// A member name stands twice (RFC 7517 section 4: names must be unique).
+    /// A member name appears twice, which RFC 7517 section 4 forbids.
     Duplicate(String),
     /// A member name cannot be decoded, for example because of half a surrogate pair.
     Undecodable,
 }
 
-/// A member's value is of another JSON type than was asked for.
+/// The error for a member whose value has another JSON type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongType;
 
-/// A string borrowed from the text where it has no escapes.
+/// A string that borrows from the JSON text if it has no escapes.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 impl<'a> Members<'a> {
-    /// Reads one JSON object.
+    /// Parses one JSON object.
     pub fn parse(json: &'a str) -> Result<Self, Malformed> {
         step_counter::count();
         if !json.trim_start().starts_with('{') {
@@ -52,9 +52,9 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The first name that stands twice.
+    /// Returns the first name that appears twice.
     fn first_duplicate(&self) -> Option<&str> {
-        // Objects are small as a rule; only a large one is worth a hash table.
+        // Most objects are small and need no hash table.
         if self.0.len() <= 32 {
             let names = self.0.iter().enumerate();
             return names
@@ -66,12 +66,12 @@ impl<'a> Members<'a> {
         self.names().find(|name| !seen.insert(*name))
     }
 
-    /// The names in their order.
+    /// Returns the names in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| &**name)
     }
 
-    /// Names and JSON texts in their order.
+    /// Returns the names and JSON texts in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
@@ -81,32 +81,42 @@ impl<'a> Members<'a> {
         self.raw(name).is_some_and(|raw| raw != "null")
     }
 
-    /// The JSON text of a member, which may be `null`.
+    /// Returns the JSON text of a member, which can be `null`.
     pub fn raw(&self, name: &str) -> Option<&str> {
         self.iter()
             .find(|(other, _)| *other == name)
             .map(|(_, value)| value)
     }
 
-    /// The value of a string member; `None` if it is missing or `null`.
+    /// Returns the value of a string member, or `None` if it is missing or `null`.
     pub fn text(&self, name: &str) -> Result<Option<Cow<'_, str>>, WrongType> {
         self.typed::<Text>(name)
             .map(|value| value.map(|text| text.0))
     }
 
-    /// The value of a string member; `None` also where it is of another type.
+    /// Returns the value of a string member, or `None` if it is missing or has another type.
     pub fn string(&self, name: &str) -> Option<Cow<'_, str>> {
         self.text(name).ok().flatten()
     }
 
-    /// The value of a member that is an array of strings.
+    /// Returns the type of the key, or `None` if `kty` is missing or not registered.
+    pub fn key_type(&self) -> Option<&'static KeyType> {
+        KeyType::named(&self.string("kty")?)
+    }
+
+    /// Returns the value of `kty`, or `None` if it is missing or not registered.
+    pub fn kty(&self) -> Option<Kty> {
+        self.key_type().map(|key_type| key_type.kty)
+    }
+
+    /// Returns the value of a member that is an array of strings.
     pub fn texts(&self, name: &str) -> Result<Option<Vec<Cow<'_, str>>>, WrongType> {
         let texts = self.typed::<Vec<Text>>(name)?;
         Ok(texts.map(|texts| texts.into_iter().map(|text| text.0).collect()))
     }
 
-    /// The value of a member that is a time in seconds since 1970 (RFC 7519 section 2,
-    /// NumericDate); fractions are cut.
+    /// Returns the value of a member that is a NumericDate, in seconds since 1970 (RFC 7519 section
+    /// 2). Fractions are cut off.
     pub fn seconds(&self, name: &str) -> Result<Option<i64>, WrongType> {
         match self.typed::<f64>(name)? {
             Some(seconds) if !is_date(seconds) => Err(WrongType),
@@ -120,7 +130,7 @@ impl<'a> Members<'a> {
         raw.map(parse).transpose()
     }
 
-    /// Sets a member to a JSON text, in its place where it exists, else at the end.
+    /// Sets a member to a JSON text: in place if it exists, otherwise at the end.
     pub fn set_raw(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         let (name, value) = (name.into(), value.into());
         match self.0.iter_mut().find(|(other, _)| *other == name) {
@@ -163,7 +173,7 @@ impl<'a> Members<'a> {
         self.set_raw(name, value.to_string());
     }
 
-    /// The same with a kid, behind the kty where there was none.
+    /// Sets `kid`. A new `kid` is placed after `kty`.
     pub fn with_kid(mut self, kid: &str) -> Self {
         let place = self.0.iter().position(|(name, _)| name == "kty");
         if let (None, Some(place)) = (self.raw("kid"), place) {
@@ -178,20 +188,20 @@ impl<'a> Members<'a> {
         self.0.retain(|(other, _)| other != name);
     }
 
-    /// The object on one line; values keep the text that they came as.
+    /// Formats the object on one line. Values keep their original text.
     pub fn to_json(&self) -> String {
         let mut json = String::from("{");
         for (i, (name, value)) in self.iter().enumerate() {
             let comma = if i == 0 { "" } else { "," };
-            // Writing to a String does not fail.
+            // Writing to a String never fails.
             let _ = write!(json, "{comma}{}:{value}", quoted(name));
         }
         json.push('}');
         json
     }
 
-    /// The object with one member a line, the whole indented by so many spaces but for its
-    /// first line.
+    /// Formats the object with one member per line. All lines but the first are indented by
+    /// `indent` spaces.
     pub fn to_pretty_json(&self, indent: usize) -> String {
         if self.0.is_empty() {
             return "{}".into();
@@ -199,14 +209,14 @@ impl<'a> Members<'a> {
         let mut json = String::from("{");
         for (i, (name, value)) in self.iter().enumerate() {
             let comma = if i == 0 { "" } else { "," };
-            // Writing to a String does not fail.
+            // Writing to a String never fails.
             let _ = write!(json, "{comma}\n{:indent$}  {}: {value}", "", quoted(name));
         }
         let _ = write!(json, "\n{:indent$}}}", "");
         json
     }
 
-    /// The same, borrowing from nothing.
+    /// Converts the members to ones that own their texts.
     pub fn into_owned(mut self) -> Members<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         let members = mem::take(&mut self.0).into_iter();
@@ -219,7 +229,7 @@ impl<'a> Members<'a> {
 }
 
 impl Drop for Members<'_> {
-    /// Copies of values that are its own leave nothing behind.
+    /// Wipes the values that the members own.
     fn drop(&mut self) {
         for (_, value) in &mut self.0 {
             if let Cow::Owned(value) = value {
@@ -240,7 +250,7 @@ impl Serialize for Members<'_> {
     }
 }
 
-/// Whether a number of seconds since 1970 is before the year 10000, where calendars end.
+/// Returns true if a number of seconds since 1970 is before the year 10000.
 pub fn is_date(seconds: f64) -> bool {
     seconds.abs() < 253_402_300_800.0
 }
@@ -288,13 +298,13 @@ pub fn same_value(one: &str, other: &str) -> bool {
     }
 }
 
-/// A string as JSON text.
+/// Formats a string as JSON text.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    /// Reads the members of an object, duplicates included.
+    /// Reads the members of an object, including duplicates.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
         impl<'de> Visitor<'de> for Object {
@@ -317,7 +327,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 }
 
 impl<'a, N: Into<Cow<'a, str>>> FromIterator<(N, String)> for Members<'a> {
-    /// From names and JSON texts.
+    /// Collects names and JSON texts.
     fn from_iter<I: IntoIterator<Item = (N, String)>>(members: I) -> Self {
         let members = members.into_iter();
         Members(

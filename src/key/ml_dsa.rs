@@ -1,8 +1,9 @@
-//! ML-DSA (FIPS 204) as JWK (RFC 9964) and in DER (RFC 9881): the private key is a seed, from which
-//! OpenSSL makes the rest.
+//! ML-DSA keys (FIPS 204) as JWK (RFC 9964) and in DER (RFC 9881). The private key is a seed, from
+//! which OpenSSL computes the rest.
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::secret::Secret;
 use openssl::pkey::PKey;
@@ -12,7 +13,7 @@ use pkcs8::der::{Decode, Encode, ErrorKind, Reader, SliceReader, TagMode, TagNum
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use pkcs8::{PrivateKeyInfo, PrivateKeyInfoRef};
 
-/// The length of a seed in octets (FIPS 204 section 5.1, RFC 9964 section 3).
+/// The length of a seed in bytes (FIPS 204 section 5.1, RFC 9964 section 3).
 pub const SEED_OCTETS: usize = 32;
 
 /// A parameter set of ML-DSA.
@@ -20,7 +21,7 @@ pub const SEED_OCTETS: usize = 32;
 pub struct ParameterSet {
     /// The `alg` of its keys.
     pub alg: &'static str,
-    /// The length of a public key in octets (FIPS 204 section 4).
+    /// The length of a public key in bytes (FIPS 204 section 4).
     pub public_octets: usize,
     /// Its object identifier (RFC 9881 section 2).
     oid: ObjectIdentifier,
@@ -45,7 +46,7 @@ pub static PARAMETER_SETS: &[ParameterSet] = &[
     },
 ];
 
-/// Makes a key for an algorithm: kty, alg and both parts.
+/// Generates a key for an algorithm, with `kty`, `alg`, `pub` and `priv`.
 pub(crate) fn generate(alg: &str) -> Result<Members<'static>> {
     let set = ParameterSet::named(alg);
     let set = set.ok_or_else(|| Error::usage(format!("{alg} is none of ML-DSA")))?;
@@ -56,12 +57,12 @@ pub(crate) fn generate(alg: &str) -> Result<Members<'static>> {
 }
 
 impl ParameterSet {
-    /// The parameter set of an algorithm.
+    /// Finds the parameter set of an algorithm.
     pub fn named(alg: &str) -> Option<&'static ParameterSet> {
         PARAMETER_SETS.iter().find(|set| set.alg == alg)
     }
 
-    /// The parameter set with this object identifier.
+    /// Finds the parameter set with this object identifier.
     pub(crate) fn of_oid(oid: &ObjectIdentifier) -> Option<&'static ParameterSet> {
         PARAMETER_SETS.iter().find(|set| set.oid == *oid)
     }
@@ -73,8 +74,8 @@ impl ParameterSet {
         }
     }
 
-    /// The public key of a seed, in octets. It is an error where OpenSSL does not know ML-DSA: that
-    /// takes 3.5.
+    /// Computes the public key of a seed. Returns an error if OpenSSL is older than 3.5, because it
+    /// lacks ML-DSA.
     pub fn public_of(&self, seed: &[u8]) -> Result<Vec<u8>> {
         let document = Secret::new(self.pkcs8(seed)?);
         let spki = PKey::private_key_from_pkcs8(document.expose())
@@ -92,7 +93,7 @@ impl ParameterSet {
             .ok_or_else(|| Error::failed("OpenSSL gives a public key of another kind"))
     }
 
-    /// The private key as PKCS#8 with the seed alone (RFC 9881 section 6).
+    /// Encodes the private key as PKCS#8 with only the seed (RFC 9881 section 6).
     pub(crate) fn pkcs8(&self, seed: &[u8]) -> Result<Vec<u8>> {
         let encode = || {
             let seed = ContextSpecificRef {
@@ -109,7 +110,7 @@ impl ParameterSet {
             .map_err(|_: pkcs8::der::Error| Error::failed("the key cannot be written as PKCS#8"))
     }
 
-    /// The public key as SubjectPublicKeyInfo (RFC 9881 section 4).
+    /// Encodes the public key as SubjectPublicKeyInfo (RFC 9881 section 4).
     pub(crate) fn spki(&self, public: &[u8]) -> Result<Vec<u8>> {
         let encode = || {
             let key = SubjectPublicKeyInfoRef {
@@ -121,8 +122,8 @@ impl ParameterSet {
         encode().map_err(|_: pkcs8::der::Error| Error::failed("the public key cannot be written"))
     }
 
-    /// Reads the private key of a PKCS#8 document: a seed, or seed and expanded key. The expanded key
-    /// alone has no JWK form.
+    /// Reads the private key of a PKCS#8 document: a seed, or a seed and the expanded key. An
+    /// expanded key without its seed has no JWK form.
     pub(crate) fn read_private(&self, octets: &[u8]) -> Result<Members<'static>> {
         if <&OctetStringRef>::from_der(octets).is_ok() {
             return Err(Error::invalid(format!(
@@ -137,7 +138,7 @@ impl ParameterSet {
         self.private(seed)
     }
 
-    /// The JWK of a public key.
+    /// Returns the members of a public key.
     pub(crate) fn public(&self, octets: &[u8]) -> Members<'static> {
         let mut members = Members::default();
         members.set_text("kty", "AKP");
@@ -157,7 +158,7 @@ impl ParameterSet {
     }
 }
 
-/// `[0] IMPLICIT OCTET STRING`, from the first octet to the last.
+/// Reads `[0] IMPLICIT OCTET STRING` with nothing after it.
 fn seed_alone(octets: &[u8]) -> Result<&[u8], pkcs8::der::Error> {
     let mut reader = SliceReader::new(octets)?;
     let seed = reader.context_specific::<&OctetStringRef>(TagNumber(0), TagMode::Implicit)?;
@@ -166,8 +167,8 @@ fn seed_alone(octets: &[u8]) -> Result<&[u8], pkcs8::der::Error> {
     Ok(seed.as_bytes())
 }
 
-/// A sequence of the seed and the expanded key. That the two belong together is not looked at: the
-/// seed is the key.
+/// Reads a sequence of the seed and the expanded key. The expanded key is ignored, because it
+/// follows from the seed.
 fn seed_of_both(octets: &[u8]) -> Result<&[u8], pkcs8::der::Error> {
     let mut reader = SliceReader::new(octets)?;
     let seed = reader.sequence(|inner| {
@@ -179,11 +180,11 @@ fn seed_of_both(octets: &[u8]) -> Result<&[u8], pkcs8::der::Error> {
     Ok(seed.as_bytes())
 }
 
-/// The parameter set of a JWK.
+/// Returns the parameter set of a JWK.
 pub(crate) fn of(members: &Members) -> Option<&'static ParameterSet> {
     let alg = members
         .string("alg")
-        .filter(|_| members.string("kty").as_deref() == Some("AKP"));
+        .filter(|_| members.kty() == Some(Kty::Akp));
     ParameterSet::named(&alg?)
 }
 

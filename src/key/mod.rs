@@ -1,6 +1,6 @@
-//! A JSON Web Key as it came, and everything that can be said of one key without a keystore.
+//! One JSON Web Key: its text, its checks, and its conversion to and from other formats.
 //!
-//! Nothing here touches a file, the environment, a clock or a terminal.
+//! This module uses no files, environment variables, clock or terminal.
 
 pub mod algorithm;
 pub mod attributes;
@@ -31,28 +31,28 @@ use std::borrow::Cow;
 use std::fmt;
 use std::mem;
 
-/// One element of a JWK Set's `keys` array, kept as the JSON text that it came as.
+/// One element of the `keys` array of a JWK Set, kept as its original JSON text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key<'a>(Cow<'a, str>);
 
 impl<'a> Key<'a> {
-    /// Takes the JSON text of one value. The text must be valid JSON; it need not be a usable
-    /// key, nor an object.
+    /// Creates a key from the JSON text of one value. The text must be valid JSON, but the value
+    /// can be an unusable key or no object at all.
     ///
-    /// What only jwks itself may say ([`WITHHELD`](parts::WITHHELD)) is left out: a document of
-    /// others could pass a public key off as a private one with it.
+    /// [`WITHHELD`](parts::WITHHELD) is removed. Otherwise, a foreign document could make a public
+    /// key look private.
     pub(crate) fn from_json(json: impl Into<Cow<'a, str>>) -> Self {
         Key(json.into()).without(&[parts::WITHHELD])
     }
 
-    /// Removes the members that only jwks sets ([`parts::OWN`]) from a foreign key: with them, a document
-    /// could retire a key, or make a public key pass for a private one.
+    /// Removes the members that only jwks sets ([`parts::OWN`]) from a foreign key. With them, a
+    /// foreign document could retire a key or make a public key look private.
     pub(crate) fn without_own_members(self) -> Self {
         self.without(parts::OWN)
     }
 
     fn without(self, names: &[&str]) -> Self {
-        // A name may be written with escapes.
+        // A name can be written with escapes.
         let may_have = |name: &&str| self.0.contains(*name) || self.0.contains("\\u");
         if !names.iter().any(may_have) {
             return self;
@@ -65,30 +65,30 @@ impl<'a> Key<'a> {
         without.unwrap_or(self)
     }
 
-    /// Takes the JSON text of a key from the public part of an encrypted set, where something may be
-    /// withheld.
+    /// Creates a key from the public header of an encrypted set, where
+    /// [`WITHHELD`](parts::WITHHELD) can stand for the private part.
     pub(crate) fn of_public_part(json: impl Into<Cow<'a, str>>) -> Self {
         Key(json.into())
     }
 
-    /// The text as it came, secrets included.
+    /// Returns the original JSON text, including secrets.
     pub fn json(&self) -> &str {
         &self.0
     }
 
-    /// The key's members.
+    /// Parses the members of the key.
     pub fn members(&self) -> Result<Members<'_>, Malformed> {
         Members::parse(&self.0)
     }
 
-    /// The same key, borrowing from nothing.
+    /// Converts the key to one that owns its text.
     pub fn into_owned(mut self) -> Key<'static> {
         Key(Cow::Owned(mem::take(&mut self.0).into_owned()))
     }
 }
 
 impl Drop for Key<'_> {
-    /// A copy that is the key's own leaves nothing behind.
+    /// Wipes the text if the key owns it.
     fn drop(&mut self) {
         if let Cow::Owned(json) = &mut self.0 {
             wipe(json);
@@ -103,7 +103,7 @@ impl From<Members<'_>> for Key<'static> {
 }
 
 impl fmt::Debug for Key<'_> {
-    /// Shows no more than the kid and kty: everything else may be secret.
+    /// Shows only `kid` and `kty`, because other members can be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let members = self.members().unwrap_or_default();
         f.debug_struct("Key")

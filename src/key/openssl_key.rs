@@ -1,18 +1,18 @@
-//! Keys as OpenSSL knows them, made from numbers that have been checked.
+//! OpenSSL keys and points, created from numbers that have been checked.
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
-use crate::key::curve::Curve;
+use crate::key::curve::{Curve, Form};
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use openssl::bn::{BigNum, BigNumContext, BigNumContextRef};
 use openssl::ec::{EcGroup, EcKey, EcPoint, EcPointRef};
 use openssl::error::ErrorStack;
-use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::Rsa;
 
-/// The public key of a curve: `x`, and `y` for EC keys. Big-endian coordinates of full length
-/// for EC keys, the octets of RFC 8032 and RFC 7748 for OKP keys.
+/// The public key on a curve. EC keys have big-endian coordinates of full length. OKP keys have the
+/// encoding of RFC 8032 or RFC 7748.
 pub struct Point {
     /// The x coordinate, or the whole public key of an OKP curve.
     pub x: Vec<u8>,
@@ -27,16 +27,9 @@ enum Group {
 }
 
 fn group(curve: &Curve) -> Result<Group, ErrorStack> {
-    let named = |nid| EcGroup::from_curve_name(nid).map(Group::Ec);
-    Ok(match curve.name {
-        "P-256" => named(Nid::X9_62_PRIME256V1)?,
-        "P-384" => named(Nid::SECP384R1)?,
-        "P-521" => named(Nid::SECP521R1)?,
-        "secp256k1" => named(Nid::SECP256K1)?,
-        "Ed25519" => Group::Okp(Id::ED25519),
-        "Ed448" => Group::Okp(Id::ED448),
-        "X25519" => Group::Okp(Id::X25519),
-        _ => Group::Okp(Id::X448),
+    Ok(match curve.form {
+        Form::Weierstrass { nid, .. } => Group::Ec(EcGroup::from_curve_name(nid)?),
+        Form::Edwards { id, .. } | Form::Montgomery { id, .. } => Group::Okp(id),
     })
 }
 
@@ -44,14 +37,14 @@ fn openssl_failed(error: ErrorStack) -> Error {
     Error::failed("OpenSSL cannot compute with the key").cause(error)
 }
 
-/// Computes the public key of a private one; `d` has the curve's full length.
+/// Computes the public key of a private key. `d` must have the full length of the curve.
 pub fn public_from_private(curve: &Curve, d: &[u8]) -> Result<Point> {
     if d.len() != curve.octets {
         let (found, needed) = (d.len(), curve.octets);
         let message = format!("the private key has {found} octets, not {needed}");
         return Err(Error::invalid(message));
     }
-    if let Some(equation) = curve.weierstrass
+    if let Some(equation) = curve.equation()
         && !equation.is_private_scalar(d)
     {
         return Err(Error::invalid(format!(
@@ -91,7 +84,7 @@ fn affine(
     })
 }
 
-/// Reads an EC point in any of the forms of SEC 1 section 2.3.4, compressed ones included.
+/// Reads an EC point in any form of SEC 1 section 2.3.4, including compressed points.
 pub fn point_from_octets(curve: &Curve, octets: &[u8]) -> Result<Point> {
     let off_curve = || Error::invalid(format!("the public key is no point on {}", curve.name));
     let Ok(Group::Ec(group)) = group(curve) else {
@@ -105,7 +98,7 @@ pub fn point_from_octets(curve: &Curve, octets: &[u8]) -> Result<Point> {
     read().map_err(|_: ErrorStack| off_curve())
 }
 
-/// The public key of a JWK whose public part has been checked.
+/// Creates the OpenSSL key of a JWK whose public part has been checked.
 pub fn public_key(members: &Members) -> Result<PKey<Public>> {
     let number = |name: &str| {
         let text = members.string(name).unwrap_or_default();
@@ -113,24 +106,27 @@ pub fn public_key(members: &Members) -> Result<PKey<Public>> {
             .map_err(|_| Error::invalid(format!("the member {name} is missing or no base64url")))
     };
     let curve = members.string("crv").and_then(|crv| Curve::named(&crv));
-    match (members.string("kty").as_deref(), curve) {
-        (Some("RSA"), _) => {
+    match (members.kty(), curve) {
+        (Some(Kty::Rsa), _) => {
             let (n, e) = (number("n")?, number("e")?);
             rsa_public(&n, &e).map_err(openssl_failed)
         }
-        (Some("EC"), Some(curve)) => {
+        (Some(Kty::Ec), Some(curve)) => {
             let mut octets = vec![4];
             octets.extend(number("x")?);
             octets.extend(number("y")?);
             ec_public(curve, &octets).map_err(openssl_failed)
         }
-        (Some("OKP"), Some(curve)) => match group(curve) {
+        (Some(Kty::Okp), Some(curve)) => match group(curve) {
             Ok(Group::Okp(id)) => {
                 PKey::public_key_from_raw_bytes(&number("x")?, id).map_err(openssl_failed)
             }
-            _ => Err(Error::invalid("the curve is of another kty")),
+            Ok(Group::Ec(_)) => Err(Error::invalid("the curve is of another kty")),
+            Err(error) => Err(openssl_failed(error)),
         },
-        _ => Err(Error::invalid("the key has no public form")),
+        (Some(Kty::Ec | Kty::Okp), None) | (Some(Kty::Oct | Kty::Akp) | None, _) => {
+            Err(Error::invalid("the key has no public form"))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The public form of a key, built from the members that are known to be public.
+//! The public form of a key: an allow-list of members.
 
 use crate::key::Key;
 use crate::key::certificate;
@@ -9,37 +9,37 @@ use crate::key::members::Members;
 use crate::key::parts::{DATES, SUCCESSOR, TEXTS, WITHHELD, has_private_member, holds_secret};
 use std::collections::HashSet;
 
-/// Why a key has no public form.
+/// The reason why a key has no public form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unpublishable {
     /// It is a shared secret.
     Symmetric,
-    /// Its kty or curve is not known.
+    /// Its key type or curve is unknown.
     Unsupported,
     /// The key itself breaks a rule whose severity is error.
     Invalid,
 }
 
-/// What the public form carries beside the key itself.
+/// Whether the public form has dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dates {
-    /// `iat`, `nbf` and `exp` stay.
+    /// Keep `iat`, `nbf` and `exp`.
     Keep,
-    /// They are left out.
+    /// Leave the dates out.
     Drop,
 }
 
-/// The public form of a key: an allow-list for each kty (RFC 7517 section 4, RFC 7518 section 6),
-/// with `key_ops` turned to the operations of the public key. Members that are not registered
-/// are left out, because they may be secret. Broken members are left out, too, such as an `x5c` for
-/// another key. OpenSSL is used only for the certificates, which are checked as far as the budget goes.
+/// Returns the public form of a key: the public members of its type (RFC 7517 section 4, RFC 7518
+/// section 6), with the `key_ops` of the public key. Unregistered members are left out, because
+/// they can be secret. Broken members, such as an `x5c` for another key, are left out, too. OpenSSL
+/// is used only to check certificates, within the budget.
 pub fn public_form(
     key: &Key,
     dates: Dates,
     budget: &Budget,
 ) -> Result<Members<'static>, Unpublishable> {
     let members = key.members().map_err(|_| Unpublishable::Invalid)?;
-    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = members.key_type();
     if key_type.is_some_and(KeyType::is_symmetric) {
         return Err(Unpublishable::Symmetric);
     }
@@ -59,27 +59,24 @@ pub fn public_form(
     Ok(public)
 }
 
+/// Returns the members that can be public, including broken ones.
 fn keep_public(key_type: &KeyType, members: &Members, dates: Dates) -> Members<'static> {
     let mut public = Members::default();
     for (name, value) in members.iter() {
-        if key_type.public.contains(&name) || TEXTS.contains(&name) {
-            if members.string(name).is_some() {
-                public.set_raw(name.to_owned(), value.to_owned());
-            }
-        } else if DATES.contains(&name) {
-            if dates == Dates::Keep && members.has(name) {
-                public.set_raw(name.to_owned(), value.to_owned());
-            }
-        } else if name == "x5c" {
-            if members.texts(name).is_ok_and(|chain| chain.is_some()) {
-                public.set_raw(name.to_owned(), value.to_owned());
-            }
-        } else if name == "key_ops" {
+        if name == "key_ops" {
             let operations = members.texts(name).ok().flatten().unwrap_or_default();
             let operations = public_operations(operations.iter().map(|op| &**op));
             if !operations.is_empty() {
                 public.set_texts("key_ops", &operations);
             }
+            continue;
+        }
+        let is_public = key_type.public.contains(&name)
+            || TEXTS.contains(&name)
+            || name == "x5c"
+            || (dates == Dates::Keep && DATES.contains(&name));
+        if is_public && members.has(name) {
+            public.set_raw(name.to_owned(), value.to_owned());
         }
     }
     public
@@ -101,7 +98,7 @@ pub fn strip_private_part(key: &Key) -> Stripped {
     let Ok(mut members) = key.members() else {
         return Stripped::Unchanged;
     };
-    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = members.key_type();
     if key_type.is_some_and(KeyType::is_symmetric) {
         return Stripped::Nothing;
     }
@@ -127,8 +124,8 @@ pub fn public_operations_of<S: AsRef<str>>(operations: &[S]) -> Vec<String> {
     operations.into_iter().map(str::to_owned).collect()
 }
 
-/// What the public key can do of what the key pair does (RFC 7517 section 4.3). Agreement takes
-/// the private key, so that nothing is left of it.
+/// Returns the operations of the public key that match those of a key pair (RFC 7517 section 4.3).
+/// Key agreement requires the private key, so it has no match.
 fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let (mut public, mut seen) = (Vec::new(), HashSet::new());
     for operation in operations {
@@ -146,16 +143,16 @@ fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a s
     public
 }
 
-/// The part of a key that may be known before its set is opened: its public members and dates as
-/// they are, and [`WITHHELD`] where there is more. Of a shared secret, a key of an unknown kty and
-/// one that fails a check it is what tells them apart, and nothing else.
+/// Returns the members of a key for the public header of an encrypted set: the public members, the
+/// dates, and [`WITHHELD`] if there is a private part. For shared secrets, invalid keys and keys of
+/// unknown types, it returns only identifying members.
 pub fn known_part(key: &Key) -> Members<'static> {
     const NAMES: &[&str] = &["kty", "crv", "use", "alg", "kid", SUCCESSOR];
     let members = key.members().unwrap_or_default();
-    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = members.key_type();
     let public = match (public_form(key, Dates::Keep, &Budget::none()), key_type) {
         (Ok(public), _) => Some(public),
-        // An unknown curve of a known kty: which members are public is known.
+        // For an unknown curve of a known type, the public members are known.
         (Err(Unpublishable::Unsupported), Some(key_type)) => {
             Some(keep_public(key_type, &members, Dates::Keep))
         }
@@ -189,6 +186,55 @@ pub fn known_part(key: &Key) -> Members<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ED25519: &str =
+        r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+
+    fn published(members: &str) -> Result<String, Unpublishable> {
+        let key = Key::from_json(format!("{{{members}}}"));
+        let form = public_form(&key, Dates::Keep, &Budget::default())?;
+        Ok(form.to_json().trim_matches(['{', '}']).to_owned())
+    }
+
+    #[test]
+    fn broken_and_unknown_members_are_not_published() {
+        for member in [
+            r#""kid":7"#,
+            r#""use":["sig"]"#,
+            r#""alg":{}"#,
+            r#""key_ops":"verify""#,
+            r#""x5u":1"#,
+            r#""x5t":[]"#,
+            r#""x5c":"MAA=""#,
+            r#""x5c":[]"#,
+            r#""x5c":["?"]"#,
+            r#""x5c":["MAA="]"#,
+            r#""exp":"2030-01-01""#,
+            r#""kid":null"#,
+            r#""exp":null"#,
+            r#""x5c":null"#,
+            r#""note":"secret""#,
+            r#""k":"AAAA""#,
+        ] {
+            let form = published(&format!("{ED25519},{member}"));
+            assert_eq!(form.as_deref(), Ok(ED25519), "{member}");
+        }
+    }
+
+    #[test]
+    fn a_key_on_an_unknown_curve_is_not_published() {
+        for (crv, why) in [
+            ("brainpoolP256r1", Unpublishable::Unsupported),
+            ("secp256r1", Unpublishable::Invalid),
+        ] {
+            let members = format!(r#""kty":"EC","crv":"{crv}","x":"AAAA","y":"AAAA""#);
+            assert_eq!(published(&members), Err(why), "{crv}");
+        }
+        assert_eq!(
+            published(r#""kty":"new","pub":"AAAA""#),
+            Err(Unpublishable::Unsupported)
+        );
+    }
 
     #[test]
     fn operations_become_those_of_the_public_key() {

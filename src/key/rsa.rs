@@ -1,19 +1,20 @@
-//! RSA numbers: the relations between the private ones and the public ones, and the primes
-//! recovered where they are left out. All numbers are big-endian.
+//! The relations between the numbers of an RSA key, and the recovery of missing primes. All numbers
+//! are big-endian.
 //!
-//! OpenSSL's big numbers do the arithmetic, which is a thousand times quicker than its own check
-//! of a key, for that tests the primes again.
+//! The arithmetic uses OpenSSL's big numbers. OpenSSL's own key check is a thousand times slower,
+//! because it tests the primes again.
 
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::error::ErrorStack;
 
-/// The smallest and largest modulus in bits: RFC 7518 section 3.3, and what OpenSSL computes with.
+/// The range of modulus sizes in bits: the minimum of RFC 7518 section 3.3 and the maximum of
+/// OpenSSL.
 pub const MODULUS_BITS: std::ops::RangeInclusive<u32> = 2048..=16384;
 
-/// The members of RFC 7518 section 6.3.2 that come together or not at all, beside `d`.
+/// The members besides `d` that must all be present or all be absent (RFC 7518 section 6.3.2).
 pub const CRT: [&str; 5] = ["p", "q", "dp", "dq", "qi"];
 
-/// The length in bits of a big-endian unsigned integer.
+/// Returns the length in bits of a big-endian unsigned integer.
 pub fn bit_length(octets: &[u8]) -> u32 {
     match octets.iter().position(|octet| *octet != 0) {
         Some(start) => {
@@ -24,15 +25,15 @@ pub fn bit_length(octets: &[u8]) -> u32 {
     }
 }
 
-/// The first relation of RFC 8017 section 3.2 that does not hold, in words; the last numbers are
-/// those of [`CRT`].
+/// Describes the first relation of RFC 8017 section 3.2 that does not hold. `crt` has the numbers
+/// of [`CRT`].
 pub fn find_mismatch(
     n: &[u8],
     e: &[u8],
     d: &[u8],
     [p, q, dp, dq, qi]: [&Vec<u8>; 5],
 ) -> Result<Option<&'static str>, ErrorStack> {
-    // Numbers longer than the modulus are wrong anyway, and only cost time.
+    // Longer numbers are wrong and would cost time.
     if [d, p, q, dp, dq, qi]
         .iter()
         .any(|number| number.len() > n.len())
@@ -81,11 +82,11 @@ fn one_less(number: &BigNumRef) -> Result<BigNum, ErrorStack> {
     Ok(less)
 }
 
-/// The numbers p, q, dp, dq and qi, big-endian, in the order of [`CRT`].
+/// The numbers p, q, dp, dq and qi in the order of [`CRT`], big-endian.
 pub type Crt = [Vec<u8>; 5];
 
-/// Recovers the primes of `n` from `e` and `d` and with them the numbers that a JWK may leave
-/// out (NIST SP 800-56B appendix C.1). `None` where `d` does not invert `e`. All numbers are
+/// Computes the primes of `n` from `e` and `d`, and the other numbers that a JWK can leave out
+/// (NIST SP 800-56B appendix C.1). Returns `None` if `d` does not invert `e`. All numbers are
 /// big-endian.
 pub fn recover(n: &[u8], e: &[u8], d: &[u8]) -> Result<Option<Crt>, ErrorStack> {
     if d.len() > n.len() {
@@ -113,7 +114,7 @@ pub fn recover(n: &[u8], e: &[u8], d: &[u8]) -> Result<Option<Crt>, ErrorStack> 
     Ok(mismatch.is_none().then_some(crt))
 }
 
-/// The exponent `dp` of a prime: d modulo one less than it. All numbers are big-endian.
+/// Computes `d` modulo the prime minus one, such as `dp`. All numbers are big-endian.
 pub fn exponent(d: &[u8], prime: &[u8]) -> Result<Vec<u8>, ErrorStack> {
     let order = one_less(BigNum::from_slice(prime)?.as_ref())?;
     let mut exponent = BigNum::new()?;
@@ -142,7 +143,7 @@ fn find_prime(
     let mut odd = BigNum::new()?;
     odd.rshift(&multiple, twos)?;
     let last = one_less(n)?;
-    // Each base finds the primes with a chance of one half or better.
+    // Each base finds the primes with a probability of at least one half.
     for base in [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53] {
         let mut power = BigNum::new()?;
         power.mod_exp(BigNum::from_u32(base)?.as_ref(), &odd, n, ctx)?;
@@ -163,7 +164,7 @@ fn find_prime(
             power = square;
         }
         if !is_one {
-            // The base to the power d·e - 1 is not 1: no other base would tell more.
+            // The base to the power d·e - 1 is not 1, so `d` does not invert `e`.
             return Ok(None);
         }
     }

@@ -5,7 +5,7 @@ use crate::key::check::{Budget, PURPOSE, broken_members, findings};
 use crate::key::members::Members;
 use crate::key::parts::holds_secret;
 
-/// A key without its broken members, as far as removing them is safe.
+/// A key without the broken members that can be removed safely.
 pub struct Sound {
     /// The key without these members.
     pub key: Key<'static>,
@@ -18,7 +18,7 @@ pub struct Sound {
     pub kept: Vec<&'static str>,
 }
 
-/// Removes the broken members of a key. Certificates are checked as far as the budget goes.
+/// Removes the broken members of a key. Certificates are checked within the budget.
 pub fn sound(key: Key<'static>, budget: &Budget) -> Sound {
     let Ok(mut members) = key.members().map(Members::into_owned) else {
         return Sound {

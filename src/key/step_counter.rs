@@ -1,5 +1,5 @@
-//! Counts the work over many keys, so that a test can show that it grows linearly. A release build
-//! counts nothing.
+//! Counts work, so that tests can show that it grows linearly with the number of keys. Release
+//! builds count nothing.
 
 use std::cell::Cell;
 
@@ -7,14 +7,14 @@ thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Counts one step: reading one key, or comparing two.
+/// Counts one step: parsing a key, or comparing two.
 pub(crate) fn count() {
     if cfg!(debug_assertions) {
         STEPS.with(|steps| steps.set(steps.get() + 1));
     }
 }
 
-/// Returns how many steps this thread has made.
+/// Returns the number of steps of this thread.
 pub fn counted() -> u64 {
     STEPS.with(Cell::get)
 }

@@ -1,5 +1,5 @@
-//! Checks of foreign JSON beyond its syntax: no object has a name twice, and depth and length are
-//! bounded, because a parsed document can take a hundred times the memory of its text.
+//! Checks foreign JSON beyond its syntax: duplicate names, depth and number of values. A parsed
+//! document can take a hundred times the memory of its text.
 
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -11,27 +11,28 @@ use std::collections::HashSet;
 /// The deepest nesting of foreign JSON.
 const DEPTH: usize = 64;
 
-/// The most names and values of a foreign document: several times what 10,000 keys with certificates
-/// take.
+/// The largest number of names and values in a foreign document, several times that of 10,000 keys
+/// with certificates.
 const ITEMS: usize = 500_000;
 
-/// The most keys of one document.
+/// The largest number of keys in one document.
 const KEYS: usize = 10_000;
 
-/// The longest kid of a foreign key, in octets.
+/// The longest kid of a foreign key, in bytes.
 const KID: usize = 64 << 10;
 
-/// Refuses JSON text that is too deep, too long, or has a name twice in an object. Invalid JSON can pass
-/// this check.
+/// Returns an error for JSON text that is too deep, too long, or has duplicate names. Invalid JSON
+/// can pass this check.
 pub fn check(json: &str) -> Result<()> {
     check_size(json)?;
     check_names(json)
 }
 
-/// Refuses JSON text that nests deeper than 64, or has more than 500,000 names and values.
+/// Returns an error for JSON text that is nested deeper than 64 levels, or has more than 500,000
+/// names and values.
 ///
-/// It reads the text once, allocates nothing, and must run before the text is parsed. Invalid JSON can
-/// pass this check.
+/// It reads the text once, allocates nothing, and must run before the text is parsed. Invalid JSON
+/// can pass this check.
 pub fn check_size(json: &str) -> Result<()> {
     let mut depth = 0_usize;
     for (number, token) in Tokens::of(json).enumerate() {
@@ -43,7 +44,7 @@ pub fn check_size(json: &str) -> Result<()> {
         if depth > DEPTH {
             return Err(unfit(format!("it nests deeper than {DEPTH}")));
         }
-        // The end of an array or object counts, too; ordinary documents stay far below the limit.
+        // Ends of arrays and objects count, too, which makes no difference for ordinary documents.
         if number >= ITEMS {
             return Err(unfit(format!("it has more than {ITEMS} names and values")));
         }
@@ -51,7 +52,8 @@ pub fn check_size(json: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses JSON text in which an object has a name twice. Its size must have been checked.
+/// Returns an error for JSON text in which an object has duplicate names. The size must have been
+/// checked.
 pub fn check_names(json: &str) -> Result<()> {
     let mut open: Vec<HashSet<Cow<str>>> = Vec::new();
     for token in Tokens::of(json) {
@@ -73,8 +75,8 @@ pub fn check_names(json: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses more than 10,000 keys, and a kid of more than 64 KiB: a kid is shown, logged and
-/// completed in many places.
+/// Returns an error for more than 10,000 keys, or a kid of more than 64 KiB, because kids are
+/// displayed and logged in many places.
 pub fn check_keys(keys: &[Key]) -> Result<()> {
     if keys.len() > KEYS {
         let found = keys.len();
@@ -94,8 +96,8 @@ fn unfit(why: String) -> Error {
     Error::invalid(format!("not strict JSON: {why}"))
 }
 
-/// Decodes the name between two quotes. A name that cannot be decoded, such as half a surrogate pair, is
-/// returned as it is written.
+/// Decodes the name between two quotes. A name that cannot be decoded, such as half a surrogate
+/// pair, is returned unchanged.
 fn decoded(name: &str) -> Cow<'_, str> {
     match name.contains('\\') {
         true => serde_json::from_str(&format!("\"{name}\"")).unwrap_or(Cow::Borrowed(name)),
@@ -112,13 +114,13 @@ enum Kind {
 enum Token<'a> {
     Begin,
     End,
-    /// A member's name, without its quotes.
+    /// The name of a member, without quotes.
     Name(&'a str),
-    /// A string, number, truth value or null.
+    /// A string, number, boolean or null.
     Value,
 }
 
-/// An iterator over the tokens of a JSON text that count.
+/// An iterator over the names, values and brackets of a JSON text.
 struct Tokens<'a> {
     json: &'a str,
     position: usize,
@@ -137,7 +139,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Steps over a string and returns what is between its quotes.
+    /// Skips a string and returns the text between its quotes.
     fn string(&mut self) -> &'a str {
         let start = self.position + 1;
         let octets = self.json.as_bytes();
@@ -147,7 +149,7 @@ impl<'a> Tokens<'a> {
         }
         let end = end.min(octets.len());
         self.position = (end + 1).min(octets.len());
-        // The text can end within a character after an escape.
+        // After an escape, the end can be inside a character.
         self.json.get(start..end).unwrap_or_default()
     }
 

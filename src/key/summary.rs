@@ -1,4 +1,4 @@
-//! The facts of a key that listings, selection and lifecycle need.
+//! The facts of one key that listings show.
 
 use crate::key::Key;
 use crate::key::check::{self, Budget};
@@ -8,7 +8,7 @@ use crate::key::parts::holds_secret;
 use crate::key::thumbprint::thumbprint;
 use std::borrow::Cow;
 
-/// What a listing shows of one key.
+/// The facts of one key in a listing.
 #[derive(Clone, Debug)]
 pub struct Summary {
     /// `kid`.
@@ -17,7 +17,7 @@ pub struct Summary {
     pub kty: Option<String>,
     /// `crv`.
     pub crv: Option<String>,
-    /// Bits of an RSA modulus or a symmetric key.
+    /// The size in bits of an RSA modulus or a symmetric key.
     pub size: Option<u32>,
     /// `alg`.
     pub alg: Option<String>,
@@ -25,7 +25,7 @@ pub struct Summary {
     pub usage: Option<String>,
     /// `key_ops`.
     pub key_ops: Option<Vec<String>>,
-    /// Whether a private or symmetric part is there.
+    /// True if the key has a private part.
     pub private: bool,
     /// The RFC 7638 thumbprint of a usable key.
     pub thumbprint: Option<String>,
@@ -37,13 +37,13 @@ pub struct Summary {
     pub exp: Option<i64>,
     /// The names of the rules that make the key unusable.
     pub invalid: Vec<&'static str>,
-    /// Whether jwks knows its kty and curve.
+    /// True if jwks knows the key type and curve.
     pub supported: bool,
 }
 
 impl Summary {
-    /// Summarizes one key. OpenSSL is used only to check a private part or a certificate, as far as the
-    /// budget goes.
+    /// Summarizes one key. OpenSSL is used only to check a private part or certificates, within the
+    /// budget.
     pub fn of(key: &Key, budget: &Budget) -> Summary {
         let members = key.members().unwrap_or_default();
         let header = Header::of(key);
@@ -72,7 +72,7 @@ impl Summary {
         }
     }
 
-    /// The key in a few letters: `RSA 2048`, `P-256`, `oct 256`.
+    /// Returns a short description, such as `RSA 2048`, `P-256` or `oct 256`.
     pub fn kind(&self) -> String {
         let kty = self.kty.as_deref().unwrap_or("?");
         match (&self.crv, self.size) {

@@ -1,5 +1,5 @@
-//! Keys out as DER: PKCS#8, SubjectPublicKeyInfo, PKCS#1, SEC1; and PEM around it. Below it the forms
-//! that hold more than a key: encrypted PKCS#8, PKCS#12, OpenSSH.
+//! Writes keys as DER and PEM: PKCS#8, SubjectPublicKeyInfo, PKCS#1 and SEC1. The submodules write
+//! encrypted PKCS#8, PKCS#12, OpenSSH and certificates.
 
 pub mod distinguished_name;
 mod encrypted;
@@ -12,6 +12,8 @@ pub use pkcs12::{check_pkcs12, pkcs12};
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
+use crate::key::curve::{Curve, Form};
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::ml_dsa;
 use crate::key::openssl_key::public_key;
@@ -22,9 +24,9 @@ use josekit::jwk::alg::{ec::EcKeyPair, ecx::EcxKeyPair, ed::EdKeyPair, rsa::RsaK
 use openssl::error::ErrorStack;
 use pem::{EncodeConfig, LineEnding, Pem};
 
-/// The DER of a key and the PEM label that goes with it (RFC 7468).
+/// The DER of a key and its PEM label (RFC 7468).
 pub struct Document {
-    /// The label between BEGIN and the dashes.
+    /// The PEM label, such as `PRIVATE KEY`.
     pub label: &'static str,
     der: Secret<Vec<u8>>,
 }
@@ -37,19 +39,19 @@ impl Document {
         }
     }
 
-    /// The octets, secret where the key is.
+    /// Returns the DER, which is secret if the key is private.
     pub fn der(&self) -> &[u8] {
         self.der.expose()
     }
 
-    /// The octets as PEM, with lines of 64 characters.
+    /// Encodes the document as PEM, with lines of 64 characters.
     pub fn to_pem(&self) -> String {
         let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
         pem::encode_config(&Pem::new(self.label, self.der()), config)
     }
 }
 
-/// The public key as SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
+/// Writes the public key as SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
 pub fn spki(members: &Members) -> Result<Document> {
     if let Some(set) = ml_dsa::of(members) {
         let der = set.spki(&number(members, "pub")?)?;
@@ -61,7 +63,7 @@ pub fn spki(members: &Members) -> Result<Document> {
     Ok(Document::new("PUBLIC KEY", der))
 }
 
-/// The private key as PKCS#8 (RFC 5958, version 1).
+/// Writes the private key as PKCS#8 (RFC 5958, version 1).
 pub fn pkcs8(members: &Members) -> Result<Document> {
     if let Some(set) = ml_dsa::of(members) {
         let seed = Secret::new(number(members, "priv")?);
@@ -69,15 +71,19 @@ pub fn pkcs8(members: &Members) -> Result<Document> {
         return Ok(Document::new("PRIVATE KEY", der));
     }
     let jwk = to_jwk(members)?;
-    // josekit's own DER of an EC key is SEC1; its PEM is PKCS#8 for every kty.
-    let pem = match (jwk.key_type(), jwk.curve()) {
-        ("RSA", _) => RsaKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
-        ("EC", _) => EcKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
-        ("OKP", Some("X25519" | "X448")) => {
+    // josekit writes EC keys as SEC1 in DER, but as PKCS#8 in PEM.
+    let curve = members.string("crv").and_then(|crv| Curve::named(&crv));
+    let pem = match (members.kty(), curve.map(|curve| curve.form)) {
+        (Some(Kty::Rsa), _) => RsaKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
+        (Some(Kty::Ec), _) => EcKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
+        (Some(Kty::Okp), Some(Form::Montgomery { .. })) => {
             EcxKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key())
         }
-        ("OKP", _) => EdKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key()),
-        (kty, _) => return Err(no_form(kty, "PKCS#8")),
+        (Some(Kty::Okp), Some(Form::Edwards { .. })) => {
+            EdKeyPair::from_jwk(&jwk).map(|pair| pair.to_pem_private_key())
+        }
+        (Some(Kty::Okp), Some(Form::Weierstrass { .. }) | None)
+        | (Some(Kty::Oct | Kty::Akp) | None, _) => return Err(no_form(members, "PKCS#8")),
     };
     let pem = Secret::new(pem.map_err(not_written)?);
     let der = pem::parse(pem.expose())
@@ -85,11 +91,10 @@ pub fn pkcs8(members: &Members) -> Result<Document> {
     Ok(Document::new("PRIVATE KEY", der.into_contents()))
 }
 
-/// The RSA key as PKCS#1 (RFC 8017 appendix A.1).
+/// Writes the RSA key as PKCS#1 (RFC 8017 appendix A.1).
 pub fn pkcs1(members: &Members, private: bool) -> Result<Document> {
-    let kty = members.string("kty").unwrap_or_default();
-    if kty != "RSA" {
-        return Err(no_form(&kty, "PKCS#1"));
+    if members.kty() != Some(Kty::Rsa) {
+        return Err(no_form(members, "PKCS#1"));
     }
     if private {
         let pair = RsaKeyPair::from_jwk(&to_jwk(members)?).map_err(not_written)?;
@@ -104,23 +109,23 @@ pub fn pkcs1(members: &Members, private: bool) -> Result<Document> {
     ))
 }
 
-/// The EC private key as SEC1 (RFC 5915).
+/// Writes the EC private key as SEC1 (RFC 5915).
 pub fn sec1(members: &Members) -> Result<Document> {
-    let kty = members.string("kty").unwrap_or_default();
-    if kty != "EC" {
-        return Err(no_form(&kty, "SEC1"));
+    if members.kty() != Some(Kty::Ec) {
+        return Err(no_form(members, "SEC1"));
     }
     let pair = EcKeyPair::from_jwk(&to_jwk(members)?).map_err(not_written)?;
     Ok(Document::new("EC PRIVATE KEY", pair.to_raw_private_key()))
 }
 
-/// The octets of a member.
+/// Decodes a base64url member.
 fn number(members: &Members, name: &str) -> Result<Vec<u8>> {
     let text = members.string(name).unwrap_or_default();
     base64url::decode(&text).map_err(|_| Error::invalid(format!("{name} is no base64url")))
 }
 
-fn no_form(kty: &str, form: &str) -> Error {
+fn no_form(members: &Members, form: &str) -> Error {
+    let kty = members.string("kty").unwrap_or_default();
     Error::usage(format!("{kty} keys have no {form} form")).hint("use --to jwk or --to jwks")
 }
 
@@ -132,8 +137,7 @@ fn not_written(error: josekit::JoseError) -> Error {
     Error::failed("the private key cannot be written").cause(error)
 }
 
-/// The key as josekit takes it: the members of the key itself, the ones that RSA may leave out
-/// computed.
+/// Converts a key for josekit. RSA numbers that the key leaves out are computed.
 fn to_jwk(members: &Members) -> Result<Jwk> {
     let mut map = serde_json::Map::new();
     for name in [
@@ -143,7 +147,7 @@ fn to_jwk(members: &Members) -> Result<Jwk> {
             map.insert(name.into(), value.into_owned().into());
         }
     }
-    if members.string("kty").as_deref() == Some("RSA") && !members.has("dp") {
+    if members.kty() == Some(Kty::Rsa) && !members.has("dp") {
         let number = |name| number(members, name);
         let recovered = rsa::recover(&number("n")?, &number("e")?, &number("d")?);
         let recovered = recovered.map_err(openssl_failed)?;

@@ -43,7 +43,7 @@ impl KeyName {
     /// The name of a key.
     pub fn of(key: &Key) -> KeyName {
         let members = key.members().unwrap_or_default();
-        let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+        let key_type = members.key_type();
         KeyName {
             kid: members.string("kid").map(|kid| kid.into_owned()),
             thumbprint: thumbprint(&members),
@@ -155,7 +155,7 @@ fn keeps_secrets(key: &Key, other: &Key) -> bool {
     let (Ok(members), Ok(others)) = (key.members(), other.members()) else {
         return key == other;
     };
-    match members.string("kty").and_then(|kty| KeyType::named(&kty)) {
+    match members.key_type() {
         Some(key_type) => key_type
             .private
             .iter()

@@ -86,8 +86,9 @@ pub(super) fn private_content(
     positions: &[usize],
 ) -> Result<Secret<Vec<u8>>> {
     let keys: Vec<&Key> = positions.iter().map(|i| &set.keys[*i]).collect();
+    let json = || in_json_form(ctx, args, name, &private_json(args, name, set, &keys)?);
     if args.to.is_json() {
-        return in_json_form(ctx, args, name, &private_json(args, name, set, &keys)?);
+        return json();
     }
     let members: Vec<_> = keys.iter().map(|key| key.members()).collect();
     // A key that is no object fails its check.
@@ -117,8 +118,8 @@ pub(super) fn private_content(
         }
         To::X509 => Err(Error::usage("a certificate holds no private key")
             .hint("leave --private out; --to pkcs12 has both in one file")),
-        // The others are JSON, and out already.
-        _ => join_pem(&members, pkcs8),
+        To::Pem => join_pem(&members, pkcs8),
+        To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes | To::Jwe => json(),
     }
 }
 

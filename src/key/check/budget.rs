@@ -1,23 +1,23 @@
-//! Bounds the work of the checks of one run. A document can hold thousands of private keys and
-//! certificates, and OpenSSL takes long to check each of them.
+//! Limits the work of all checks in one run. A document can have thousands of private keys and
+//! certificates, and OpenSSL is slow to check each of them.
 
 use crate::key::check::Finding;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-/// The work of one run, in microseconds on a machine of 2024: 20,000 key pairs on P-256, 5,500 on
-/// Ed448, or 500 RSA keys of 2048 bits without their primes.
+/// The work of one run, in microseconds on a machine of 2024. It is enough for 20,000 key pairs on
+/// P-256, 5,500 on Ed448, or 500 RSA keys of 2048 bits without primes.
 const WORK: u64 = 1_000_000;
 
-/// The work that checks of private keys and certificates can still do in one run.
+/// The remaining work for checks of private keys and certificates in one run.
 ///
-/// Keys beyond it are reported as unchecked. If the same key is checked again, it costs nothing and has
-/// the same findings.
+/// When the budget is spent, keys are reported as unchecked. A key that is checked again costs
+/// nothing and has the same findings.
 #[derive(Debug)]
 pub struct Budget {
     left: Cell<u64>,
-    /// The findings of keys whose check has a cost, by the SHA-256 digest of the key's text.
+    /// The findings of keys whose check has a cost, by the SHA-256 digest of the JSON text.
     known: RefCell<HashMap<[u8; 32], Vec<Finding>>>,
 }
 
@@ -31,7 +31,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// An empty budget, with which only checks without a cost are made.
+    /// Creates an empty budget, which allows only checks without a cost.
     pub fn none() -> Self {
         Budget {
             left: Cell::new(0),
@@ -39,7 +39,8 @@ impl Budget {
         }
     }
 
-    /// Subtracts a cost in microseconds. Returns false, and subtracts nothing, if less than that is left.
+    /// Subtracts a cost in microseconds. Returns false and subtracts nothing if the budget is too
+    /// small.
     pub(super) fn spend(&self, cost: u64) -> bool {
         let left = self.left.get().checked_sub(cost);
         if let Some(left) = left {
@@ -48,7 +49,7 @@ impl Budget {
         left.is_some()
     }
 
-    /// Returns the cached findings of a key's text, or calls `check`.
+    /// Returns the cached findings for a JSON text, or calls `check`.
     pub(super) fn once(&self, text: &str, check: impl FnOnce() -> Vec<Finding>) -> Vec<Finding> {
         let digest = Sha256::digest(text).into();
         if let Some(known) = self.known.borrow().get(&digest) {

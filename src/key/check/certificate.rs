@@ -1,4 +1,4 @@
-//! x5c, x5t and x5t#S256 (RFC 7517 sections 4.7 to 4.9). Nothing is ever fetched.
+//! Checks `x5c`, `x5t` and `x5t#S256` (RFC 7517 sections 4.7 to 4.9). `x5u` is never fetched.
 
 use crate::key::certificate::{Certificate, DigestForm, Validity, read_digest};
 use crate::key::check::{Budget, Report, Rule};
@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-/// The cost of a certificate and of the public key in it, in microseconds.
+/// The cost of parsing a certificate and its public key, in microseconds.
 const COST: u64 = 75;
 
 const UNCHECKED: &str = "too many certificates to check them all";
@@ -48,7 +48,7 @@ fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Optio
     }
     let mut certificates = Vec::new();
     for (i, text) in chain.iter().enumerate() {
-        // What is not base64 has been reported with the form of x5c.
+        // Invalid base64 is reported by the shape check.
         let der = STANDARD.decode(text.as_bytes()).ok()?;
         match Certificate::parse(&der) {
             Some(certificate) => certificates.push(certificate),
@@ -69,8 +69,8 @@ fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Optio
     Some(leaf)
 }
 
-/// Checks that each certificate is valid now and as long as the key. Before the key's `nbf` and after
-/// its `exp`, no certificate is needed. `now` is in seconds since 1970.
+/// Checks that each certificate is valid now and until the key expires. Certificates are not needed
+/// before `nbf` and after `exp` of the key. `now` is in seconds since 1970.
 pub fn check_dates(members: &Members, now: i64, budget: &Budget, report: &mut Report) {
     let date = |name| members.seconds(name).ok().flatten();
     let (nbf, exp) = (date("nbf"), date("exp"));

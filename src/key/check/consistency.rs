@@ -1,4 +1,4 @@
-//! Members that contradict each other: alg, kty, crv, use, key_ops, dates.
+//! Finds contradictions between members: alg, kty, crv, use, key_ops and dates.
 
 use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
 use crate::key::check::{Report, Rule, Values, excerpt};
@@ -98,7 +98,7 @@ fn check_symmetric_size(algorithm: &Algorithm, values: &Values, report: &mut Rep
     let fits = match algorithm.takes {
         Takes::OctAtLeast(least) => bits >= least as usize,
         Takes::OctExactly(exactly) => bits == exactly as usize,
-        _ => true,
+        Takes::Rsa | Takes::Curves(_) | Takes::Akp => true,
     };
     if !fits {
         let takes = algorithm.takes_in_words();
@@ -131,7 +131,7 @@ fn check_operations(
         let message = format!("{first} and {other} are unrelated operations");
         report.add(Rule::KeyOpsUnrelated, message);
     }
-    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = members.key_type();
     let is_public = key_type
         .is_some_and(|key_type| !has_private_part(key_type, members) && !key_type.is_symmetric());
     let private_only = |op: &&&str| matches!(**op, "sign" | "decrypt" | "unwrapKey");

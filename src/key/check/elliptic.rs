@@ -1,12 +1,12 @@
-//! EC and OKP keys: lengths, the point on its curve, the private part against the point.
+//! Checks EC and OKP keys: the lengths, the public point, and the private number.
 
 use crate::key::check::{Report, Rule, Values, excerpt};
-use crate::key::curve::Curve;
+use crate::key::curve::{Curve, Form};
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::openssl_key;
 
-/// Checks curve name, lengths and the public point, without OpenSSL.
+/// Checks the curve name, the lengths and the public point, without OpenSSL.
 pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, report: &mut Report) {
     let Some(name) = members.string("crv") else {
         return; // reported as missing or as a wrong type
@@ -52,7 +52,7 @@ pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, repo
     if !full_length {
         return;
     }
-    match (curve.weierstrass, values.get("x"), values.get("y")) {
+    match (curve.equation(), values.get("x"), values.get("y")) {
         (Some(equation), Some(x), Some(y)) if !equation.contains(x, y) => {
             let message = format!("the point x, y does not lie on {}", curve.name);
             report.add(Rule::PointNotOnCurve, message);
@@ -64,10 +64,12 @@ pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, repo
     }
 }
 
-/// Whether a Montgomery u coordinate (little-endian) is 0 or 1, the low-order points that every
-/// implementation must expect (RFC 7748 section 7).
+/// Returns true if the u coordinate of a Montgomery curve (little-endian) is 0 or 1. These are the
+/// low-order points of RFC 7748 section 7.
 fn is_low_order(curve: &Curve, x: &[u8]) -> bool {
-    curve.name.starts_with('X') && x[0] <= 1 && x[1..].iter().all(|octet| *octet == 0)
+    matches!(curve.form, Form::Montgomery { .. })
+        && x[0] <= 1
+        && x[1..].iter().all(|octet| *octet == 0)
 }
 
 /// Returns the cost of [`check_private`] in microseconds.
@@ -75,13 +77,8 @@ pub fn private_cost(members: &Members, values: &Values) -> u64 {
     if !values.contains_key("d") {
         return 0;
     }
-    match members.string("crv").as_deref() {
-        Some("P-256" | "Ed25519" | "X25519") => 50,
-        Some("Ed448" | "X448") => 180,
-        Some("secp256k1") => 350,
-        Some("P-384") => 700,
-        _ => 1600,
-    }
+    let curve = members.string("crv").and_then(|crv| Curve::named(&crv));
+    curve.map_or(0, |curve| curve.cost)
 }
 
 /// Checks that `d` is in range and that its public key is `x` (and `y`).
@@ -90,7 +87,7 @@ pub fn check_private(members: &Members, values: &Values, report: &mut Report) {
     let (Some(curve), Some(d), Some(x)) = (curve, values.get("d"), values.get("x")) else {
         return;
     };
-    if let Some(equation) = curve.weierstrass
+    if let Some(equation) = curve.equation()
         && !equation.is_private_scalar(d)
     {
         let message = format!("d is not between 1 and the order of {}", curve.name);

@@ -1,8 +1,8 @@
-//! What is wrong with a key: findings with a stable rule name each.
+//! Checks a key. Each finding has a stable rule name.
 //!
-//! The public part is checked without OpenSSL, for commands that only read; the private part
-//! and certificates are checked with it. [`Breaks`] says how much of the key an error makes
-//! unusable: the key itself, what it is for, or one member beside it.
+//! The public part is checked without OpenSSL, for commands that only read. OpenSSL checks the
+//! private part and the certificates. [`Breaks`] says which part of the key an error makes
+//! unusable.
 
 mod budget;
 mod certificate;
@@ -16,7 +16,8 @@ pub use budget::Budget;
 pub use rule::{RULES, Rule, Severity};
 
 use crate::key::Key;
-use crate::key::key_type::KeyType;
+use crate::key::curve::Curve;
+use crate::key::key_type::Kty;
 use crate::key::members::{Malformed, Members};
 use crate::key::ml_dsa::{self, SEED_OCTETS};
 use std::collections::HashMap;
@@ -36,29 +37,29 @@ pub enum Breaks {
     Key,
 }
 
-/// The members that say what a key is for (RFC 7517 sections 4.2 to 4.4).
+/// The members that state the purpose of a key (RFC 7517 sections 4.2 to 4.4).
 pub const PURPOSE: &[&str] = &["use", "alg", "key_ops"];
 
-/// One thing that is wrong with a key.
+/// One fault of a key, or a note about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The rule that is broken; its severity is the finding's.
+    /// The broken rule, which also has the severity.
     pub rule: Rule,
-    /// The member that is broken, unless it is the key itself.
+    /// The broken member, or `None` if the key itself is broken.
     pub member: Option<&'static str>,
-    /// What exactly is wrong; never holds a value that may be secret.
+    /// The exact fault. It never contains a value that can be secret.
     pub message: String,
 }
 
-/// The octets of a key's base64url members, as far as they decode. Holds secrets.
+/// The decoded base64url members of a key, including secrets.
 type Values = HashMap<&'static str, Zeroizing<Vec<u8>>>;
 
-/// Findings in the order in which they are made.
+/// The findings so far, in order.
 #[derive(Default)]
 struct Report(Vec<Finding>);
 
 impl Finding {
-    /// A finding about the whole key, or about several keys.
+    /// Creates a finding about the key itself or about several keys.
     pub fn new(rule: Rule, message: impl Into<String>) -> Self {
         Finding {
             rule,
@@ -115,15 +116,15 @@ pub fn is_usable(findings: &[Finding]) -> bool {
     breaks(findings) < Breaks::Key
 }
 
-/// Returns every finding of a key that does not depend on the time: shape, public part, private part
-/// against public part, certificates, and members that contradict each other. The private part and the
-/// certificates are checked as far as the budget goes.
+/// Returns the findings of a key that do not depend on the time: its shape, public part, private
+/// part, certificates, and contradictions. The private part and the certificates are checked within
+/// the budget.
 pub fn findings(key: &Key, budget: &Budget) -> Vec<Finding> {
     budget.once(key.json(), || every_finding(key, budget))
 }
 
-/// Returns the findings of a key at a time, in seconds since 1970: also those about certificates that
-/// are not valid then.
+/// Returns the findings of a key at a time, including certificates that are not valid then. `now`
+/// is in seconds since 1970.
 pub fn findings_at(key: &Key, now: i64, budget: &Budget) -> Vec<Finding> {
     let mut report = Report(findings(key, budget));
     let members = key.members().unwrap_or_default();
@@ -160,8 +161,8 @@ pub fn broken_members(findings: &[Finding]) -> Vec<&'static str> {
     broken
 }
 
-/// Returns the findings that decide what of a key can be published: those about its public part,
-/// and about its certificates as far as the budget goes.
+/// Returns the findings that decide which members can be published: those about the public part and
+/// the certificates. Certificates are checked within the budget.
 pub fn published_findings(members: &Members, budget: &Budget) -> Vec<Finding> {
     let mut report = Report::default();
     public_part(members, &mut report);
@@ -178,8 +179,8 @@ pub fn new_fault(before: &Key, after: &Key, budget: &Budget) -> Option<Finding> 
     })
 }
 
-/// The findings about the shape and the public part, made without OpenSSL. They decide whether
-/// a key can be published.
+/// Returns the findings about the shape and the public part, without OpenSSL. They decide whether a
+/// key can be published.
 pub fn public_findings(key: &Key) -> Vec<Finding> {
     match key.members() {
         Ok(members) => public_findings_of(&members),
@@ -187,14 +188,14 @@ pub fn public_findings(key: &Key) -> Vec<Finding> {
     }
 }
 
-/// The same for members that have been read already.
+/// Returns the findings of [`public_findings`] for parsed members.
 pub fn public_findings_of(members: &Members) -> Vec<Finding> {
     let mut report = Report::default();
     public_part(members, &mut report);
     report.0
 }
 
-/// Returns the beginning of a foreign text, in quotes, so that the length of a message is bounded.
+/// Quotes at most 60 characters of a foreign text, so that messages stay short.
 pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
@@ -224,41 +225,43 @@ fn public_part(members: &Members, report: &mut Report) -> Values {
         return Values::new();
     };
     let values = shape::check_members(key_type, members, report);
-    match key_type.name {
-        "RSA" => rsa::check_public(&values, report),
-        "EC" | "OKP" => elliptic::check_public(key_type, members, &values, report),
-        "AKP" => check_akp(members, &values, report),
-        _ => {}
+    match key_type.kty {
+        Kty::Rsa => rsa::check_public(&values, report),
+        Kty::Ec | Kty::Okp => elliptic::check_public(key_type, members, &values, report),
+        Kty::Akp => check_akp(members, &values, report),
+        Kty::Oct => {}
     }
     values
 }
 
 fn private_part(members: &Members, values: &Values, budget: &Budget, report: &mut Report) {
-    let kty = members.string("kty");
-    let cost = match kty.as_deref() {
-        Some("RSA") => rsa::private_cost(values),
-        Some("EC" | "OKP") => elliptic::private_cost(members, values),
-        Some("AKP") if values.contains_key("priv") => AKP_COST,
-        _ => 0,
+    let Some(kty) = members.kty() else {
+        return;
+    };
+    let cost = match kty {
+        Kty::Rsa => rsa::private_cost(values),
+        Kty::Ec | Kty::Okp => elliptic::private_cost(members, values),
+        Kty::Akp if values.contains_key("priv") => AKP_COST,
+        Kty::Akp | Kty::Oct => 0,
     };
     if !budget.spend(cost) {
         let message = "too many private keys to check them all";
         return report.add(Rule::PrivateUnchecked, message);
     }
-    match kty.as_deref() {
-        Some("RSA") => rsa::check_private(values, report),
-        Some("EC" | "OKP") => elliptic::check_private(members, values, report),
-        Some("AKP") => check_akp_private(members, values, report),
-        _ => {}
+    match kty {
+        Kty::Rsa => rsa::check_private(values, report),
+        Kty::Ec | Kty::Okp => elliptic::check_private(members, values, report),
+        Kty::Akp => check_akp_private(members, values, report),
+        Kty::Oct => {}
     }
 }
 
 /// The cost of deriving an ML-DSA public key from its seed, in microseconds.
 const AKP_COST: u64 = 300;
 
-/// An algorithm key pair: the lengths that its algorithm needs (RFC 9964, FIPS 204).
+/// Checks the lengths of an algorithm key pair (RFC 9964, FIPS 204).
 fn check_akp(members: &Members, values: &Values, report: &mut Report) {
-    // A wrong type has been found already.
+    // A wrong JSON type is reported by the shape check.
     if !members.has("alg") {
         report.add(Rule::MemberMissing, "an AKP key needs alg");
     }
@@ -281,7 +284,7 @@ fn check_akp(members: &Members, values: &Values, report: &mut Report) {
     }
 }
 
-/// Whether pub is what the seed makes. An OpenSSL that does not know ML-DSA cannot tell.
+/// Checks that `pub` is the public key of the seed. OpenSSL before 3.5 cannot check it.
 fn check_akp_private(members: &Members, values: &Values, report: &mut Report) {
     let (Some(set), Some(public), Some(seed)) =
         (ml_dsa::of(members), values.get("pub"), values.get("priv"))
@@ -298,13 +301,101 @@ fn check_akp_private(members: &Members, values: &Values, report: &mut Report) {
     }
 }
 
-/// Whether jwks knows the key's type and curve, so that it can be used and published.
+/// Returns true if jwks knows the type and the curve of a key.
 pub fn is_supported(members: &Members) -> bool {
-    let Some(key_type) = members.string("kty").and_then(|kty| KeyType::named(&kty)) else {
+    let Some(key_type) = members.key_type() else {
         return false;
     };
     !key_type.public.contains(&"crv")
         || members
             .string("crv")
-            .is_some_and(|crv| crate::key::curve::Curve::named(&crv).is_some())
+            .is_some_and(|crv| Curve::named(&crv).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::base64url::encode;
+
+    fn rules(members: &str) -> Vec<Rule> {
+        let key = Key::from_json(format!("{{{members}}}"));
+        let findings = findings(&key, &Budget::none());
+        findings.iter().map(|finding| finding.rule).collect()
+    }
+
+    #[test]
+    fn contradictions_are_found() {
+        const ED25519: &str =
+            r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+        for (members, expected) in [
+            (
+                r#""alg":"EdDSA","key_ops":["verify"],"nbf":1,"exp":2"#,
+                None,
+            ),
+            (r#""alg":"none""#, Some(Rule::AlgNone)),
+            (r#""alg":"new""#, Some(Rule::AlgUnknown)),
+            (r#""alg":"ES256""#, Some(Rule::AlgKty)),
+            (r#""alg":"Ed448""#, Some(Rule::AlgCrv)),
+            (r#""alg":"EdDSA","use":"enc""#, Some(Rule::AlgUse)),
+            (
+                r#""alg":"EdDSA","key_ops":["encrypt"]"#,
+                Some(Rule::AlgKeyOps),
+            ),
+            (r#""use":"new""#, Some(Rule::UseUnknown)),
+            (
+                r#""use":"sig","key_ops":["encrypt"]"#,
+                Some(Rule::UseKeyOps),
+            ),
+            (r#""use":"enc","key_ops":["verify"]"#, Some(Rule::UseKeyOps)),
+            (r#""key_ops":["new"]"#, Some(Rule::KeyOpsUnknown)),
+            (
+                r#""key_ops":["verify","encrypt"]"#,
+                Some(Rule::KeyOpsUnrelated),
+            ),
+            (r#""key_ops":["sign"]"#, Some(Rule::KeyOpsPrivate)),
+            (r#""kid":"""#, Some(Rule::KidEmpty)),
+            (r#""x5u":"http://example.com""#, Some(Rule::X5uNotHttps)),
+            (r#""nbf":2,"exp":1"#, Some(Rule::DatesOrder)),
+            (r#""nbf":2,"exp":2"#, Some(Rule::DatesOrder)),
+            (r#""kid":"a","k\u0069d":"a""#, Some(Rule::MemberDuplicate)),
+            (
+                r#""d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A""#,
+                Some(Rule::PrivateUnchecked),
+            ),
+        ] {
+            let expected = Vec::from_iter(expected);
+            assert_eq!(
+                rules(&format!("{ED25519},{members}")),
+                expected,
+                "{members}"
+            );
+        }
+    }
+
+    #[test]
+    fn rsa_keys_are_complete() {
+        let n = encode(vec![255; 256]);
+        let rsa = |members: &str| rules(&format!(r#""kty":"RSA","n":"{n}","e":"AQAB"{members}"#));
+        assert_eq!(rsa(""), []);
+        assert_eq!(rsa(r#","alg":"RSA1_5""#), [Rule::AlgDeprecated]);
+        assert_eq!(
+            rsa(r#","d":"Aw","p":"Aw","q":"Aw""#),
+            [Rule::RsaCrtMissing, Rule::PrivateUnchecked]
+        );
+        assert_eq!(rsa(r#","d":"Aw","p":"Aw""#), [Rule::RsaPrivateIncomplete]);
+        assert_eq!(rsa(r#","p":"Aw","q":"Aw""#), [Rule::RsaPrivateIncomplete]);
+    }
+
+    #[test]
+    fn algorithm_key_pairs_have_the_lengths_of_their_algorithm() {
+        let akp = |public: usize, seed: usize| {
+            let [public, seed] = [public, seed].map(|length| encode(vec![1; length]));
+            rules(&format!(
+                r#""kty":"AKP","alg":"ML-DSA-44","pub":"{public}","priv":"{seed}""#
+            ))
+        };
+        assert_eq!(akp(1312, 32), [Rule::PrivateUnchecked]);
+        assert_eq!(akp(1311, 32), [Rule::AkpLength]);
+        assert_eq!(akp(1312, 33), [Rule::PrivateLength]);
+    }
 }

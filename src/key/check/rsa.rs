@@ -1,13 +1,12 @@
-//! RSA keys: modulus and exponent, octet by octet and without OpenSSL; the private numbers
-//! against them.
+//! Checks RSA keys: modulus and exponent without OpenSSL, and the private numbers with it.
 
 use crate::key::check::{Report, Rule, Values};
 use crate::key::rsa;
 
-/// The largest public exponent in bits: longer ones only serve to make verifiers slow.
+/// The largest public exponent in bits. Longer ones make verifiers slow.
 const EXPONENT_BITS: u32 = 256;
 
-/// Checks modulus and exponent.
+/// Checks the modulus, the exponent, and which private numbers are present.
 pub fn check_public(values: &Values, report: &mut Report) {
     if let Some(n) = values.get("n") {
         let bits = rsa::bit_length(n);
@@ -96,7 +95,7 @@ pub fn private_cost(values: &Values) -> u64 {
     }
 }
 
-/// p, q, dp, dq and qi, where all are there.
+/// Returns p, q, dp, dq and qi if all are present.
 fn crt_of(values: &Values) -> Option<[&Vec<u8>; 5]> {
     let [p, q, dp, dq, qi] = rsa::CRT.map(|name| values.get(name));
     Some([p?, q?, dp?, dq?, qi?])

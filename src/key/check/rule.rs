@@ -1,21 +1,22 @@
-//! The rules: a stable name, a severity and one sentence each. The man page lists this table.
+//! The rules. Each has a stable name, a severity and a one-sentence description. The man page lists
+//! this table.
 
 use std::fmt;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Worth knowing.
+    /// Information.
     Note,
-    /// Members that contradict each other, or a key that some tools refuse.
+    /// Members contradict each other, or some tools reject the key.
     Warning,
-    /// The key breaks a MUST of the specifications. [`Breaks`](crate::key::check::Breaks) says which part of it can
-    /// still be used.
+    /// The key breaks a MUST of a specification. [`Breaks`](crate::key::check::Breaks) says which
+    /// part can still be used.
     Error,
 }
 
 impl Severity {
-    /// The severity's name in output and JSON.
+    /// Returns the name of the severity in output and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Severity::Note => "note",
@@ -27,27 +28,27 @@ impl Severity {
 
 macro_rules! rules {
     ($($variant:ident $name:literal $severity:ident $text:literal)*) => {
-        /// What a finding is about.
+        /// The rules that a finding can report.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Rule {
             $(#[doc = $text] $variant,)*
         }
 
-        /// Every rule, in the order of the manual.
+        /// Every rule, in the order of the man page.
         pub static RULES: &[Rule] = &[$(Rule::$variant),*];
 
         impl Rule {
-            /// The rule's stable name.
+            /// Returns the stable name of the rule.
             pub fn name(self) -> &'static str {
                 match self { $(Rule::$variant => $name,)* }
             }
 
-            /// How much a breach of the rule matters.
+            /// Returns the severity of a finding of this rule.
             pub fn severity(self) -> Severity {
                 match self { $(Rule::$variant => Severity::$severity,)* }
             }
 
-            /// What breaks the rule, in one sentence.
+            /// Describes in one sentence what breaks the rule.
             pub fn text(self) -> &'static str {
                 match self { $(Rule::$variant => $text,)* }
             }

@@ -1,8 +1,8 @@
-//! JSON types, required members, and the form of base64url values.
+//! Checks JSON types, required members, and base64url values.
 
 use crate::key::base64url::{self, Fault};
 use crate::key::check::{Report, Rule, Values, excerpt};
-use crate::key::key_type::{KEY_TYPES, KeyType};
+use crate::key::key_type::{KEY_TYPES, KeyType, Kty};
 use crate::key::members::{Members, is_date};
 use crate::key::parts::WITHHELD;
 use base64::Engine as _;
@@ -10,15 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// The members that describe a key and whose value is a number of seconds (RFC 7519 section 4.1,
-/// registered for keys by OpenID Federation).
+/// The members whose value is a number of seconds (RFC 7519 section 4.1, registered for keys by
+/// OpenID Federation).
 const DATES: &[&str] = &["iat", "nbf", "exp"];
 
-/// Checks the JSON types of the members that every kty shares. A member that is `null` counts as
-/// absent.
+/// Checks the JSON types of the members that keys of every type share. A member that is `null`
+/// counts as absent.
 pub fn check_types(members: &Members, report: &mut Report) {
     // For an algorithm key pair, alg is part of the key and its thumbprint (RFC 9964 section 6).
-    let has_alg_in_key = members.string("kty").as_deref() == Some("AKP");
+    let has_alg_in_key = members.kty() == Some(Kty::Akp);
     for name in ["kty", "crv", "alg", "use", "kid", "x5u", "x5t", "x5t#S256"] {
         if members.text(name).is_ok() {
             continue;
@@ -70,7 +70,7 @@ fn check_operations(members: &Members, report: &mut Report) {
     }
 }
 
-/// Checks that x5c is an array of base64 texts, without looking at what they hold.
+/// Checks that `x5c` is an array of base64 strings, without parsing the certificates.
 fn check_x5c_form(members: &Members, report: &mut Report) {
     let chain = members.texts("x5c").ok().flatten().unwrap_or_default();
     if chain.is_empty() {
@@ -87,7 +87,7 @@ fn check_x5c_form(members: &Members, report: &mut Report) {
     }
 }
 
-/// The key's registered type; where there is none, the finding that says why.
+/// Returns the type of a key, or reports why there is none.
 pub fn key_type(members: &Members, report: &mut Report) -> Option<&'static KeyType> {
     let Ok(kty) = members.text("kty") else {
         return None; // reported as a wrong type
@@ -116,8 +116,8 @@ pub fn key_type(members: &Members, report: &mut Report) -> Option<&'static KeyTy
     key_type
 }
 
-/// Checks that the members of the type are there and well-formed and that no others stray in;
-/// returns the octets of those that decode.
+/// Checks that the members of the key type are present and well-formed, and that there are no
+/// members of other types. Returns the decoded values.
 pub fn check_members(key_type: &KeyType, members: &Members, report: &mut Report) -> Values {
     let mut values = Values::new();
     let required_private = match key_type.is_symmetric() && !members.has(WITHHELD) {
@@ -138,7 +138,7 @@ pub fn check_members(key_type: &KeyType, members: &Members, report: &mut Report)
             values.insert(name, octets.into());
         }
     }
-    if key_type.name == "RSA" && members.has("oth") {
+    if key_type.kty == Kty::Rsa && members.has("oth") {
         report.add(Rule::RsaMultiPrime, "oth is there: more than two primes");
     }
     let foreign =
@@ -184,7 +184,7 @@ fn check_value(
             base64url::decode_lenient(&text)?
         }
     };
-    if key_type.name == "RSA" && octets.first() == Some(&0) {
+    if key_type.kty == Kty::Rsa && octets.first() == Some(&0) {
         let message = format!("{name} has leading zero octets");
         report.add(Rule::UintLeadingZero, message);
     }

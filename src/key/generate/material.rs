@@ -1,20 +1,20 @@
-//! What a key is made of, by josekit; ML-DSA keys by OpenSSL.
+//! Generates the key material: with josekit, and with OpenSSL for ML-DSA.
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
-use crate::key::curve::Curve;
+use crate::key::curve::{Curve, Form};
 use crate::key::members::Members;
 use crate::key::ml_dsa;
 use crate::key::read::der;
 use crate::secret::Secret;
 use josekit::JoseError;
-use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
-use josekit::jwk::alg::ecx::{EcxCurve, EcxKeyPair};
-use josekit::jwk::alg::ed::{EdCurve, EdKeyPair};
+use josekit::jwk::alg::ec::EcKeyPair;
+use josekit::jwk::alg::ecx::EcxKeyPair;
+use josekit::jwk::alg::ed::EdKeyPair;
 use josekit::jwk::alg::rsa::RsaKeyPair;
 use josekit::jwk::{Jwk, KeyPair as _};
 
-/// A kind of key, with its size.
+/// A kind of key and its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Material {
     Rsa { bits: u32 },
@@ -24,11 +24,29 @@ pub(super) enum Material {
 }
 
 impl Material {
-    /// Makes a key: its type and all of its parts.
+    /// Returns the `kty` of the key.
+    pub fn kty(&self) -> &'static str {
+        match self {
+            Material::Rsa { .. } => "RSA",
+            Material::Curve(curve) => curve.kty,
+            Material::Oct { .. } => "oct",
+            Material::MlDsa(_) => "AKP",
+        }
+    }
+
+    /// Returns the curve of the key, if it is on one.
+    pub fn curve(&self) -> Option<&'static Curve> {
+        match self {
+            Material::Curve(curve) => Some(curve),
+            Material::Rsa { .. } | Material::Oct { .. } | Material::MlDsa(_) => None,
+        }
+    }
+
+    /// Generates the members of a key: `kty`, public part and private part.
     pub fn generate(&self) -> Result<Members<'static>> {
         match *self {
             Material::Oct { bits } => generate_oct(bits),
-            // josekit's pairs come as DER: that is read as strictly as anybody's.
+            // josekit returns DER, which is parsed as strictly as foreign DER.
             Material::Rsa { bits } => {
                 read(RsaKeyPair::generate(bits), |pair| pair.to_raw_private_key())
             }
@@ -39,22 +57,16 @@ impl Material {
 }
 
 fn generate_on(curve: &Curve) -> Result<Members<'static>> {
-    let ec = |curve| read(EcKeyPair::generate(curve), |pair| pair.to_raw_private_key());
-    let ed = |curve| read(EdKeyPair::generate(curve), |pair| pair.to_der_private_key());
-    let ecx = |curve| {
-        read(EcxKeyPair::generate(curve), |pair| {
+    match curve.form {
+        Form::Weierstrass { generator, .. } => read(EcKeyPair::generate(generator), |pair| {
+            pair.to_raw_private_key()
+        }),
+        Form::Edwards { generator, .. } => read(EdKeyPair::generate(generator), |pair| {
             pair.to_der_private_key()
-        })
-    };
-    match curve.name {
-        "P-256" => ec(EcCurve::P256),
-        "P-384" => ec(EcCurve::P384),
-        "P-521" => ec(EcCurve::P521),
-        "secp256k1" => ec(EcCurve::Secp256k1),
-        "Ed25519" => ed(EdCurve::Ed25519),
-        "Ed448" => ed(EdCurve::Ed448),
-        "X25519" => ecx(EcxCurve::X25519),
-        _ => ecx(EcxCurve::X448),
+        }),
+        Form::Montgomery { generator, .. } => read(EcxKeyPair::generate(generator), |pair| {
+            pair.to_der_private_key()
+        }),
     }
 }
 
@@ -67,7 +79,7 @@ fn read<P>(
 }
 
 fn generate_oct(bits: u32) -> Result<Members<'static>> {
-    // The plan has refused more than 255 octets.
+    // The plan allows at most 255 bytes.
     let octets = (bits / 8).min(255) as u8;
     let jwk = Jwk::generate_oct_key(octets).map_err(not_generated)?;
     let k = jwk.key_value().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The structure of ASN.1 values.
+//! The elements of ASN.1 values.
 
 use pkcs8::der::asn1::AnyRef;
 use pkcs8::der::{Decode as _, Reader as _, SliceReader, Tag};

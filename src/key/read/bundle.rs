@@ -1,19 +1,19 @@
-//! The contents of one document: keys, certificates, and the parts that were left out.
+//! The keys and certificates of one document, and the parts that were left out.
 
 use crate::error::{Error, Kind, Result};
 use crate::key::certificate::Certificate;
 use crate::key::members::Members;
 
-/// The most keys of one document, unusable private keys included. The public key of each private one is computed,
-/// which takes more than a millisecond on P-521.
+/// The largest number of keys in one document, including unusable private keys. Computing the
+/// public key of a private key takes more than a millisecond on P-521.
 const KEYS: usize = 500;
 
-/// Keys and certificates of one document, in its order.
+/// The keys and certificates of one document, in order.
 #[derive(Default)]
 pub struct Bundle {
     /// The keys.
     pub keys: Vec<Members<'static>>,
-    /// The certificates: of keys, and of those who issued them.
+    /// The certificates of keys and of their issuers.
     pub certificates: Vec<Certificate>,
     /// True if only one alias of the document was requested, so that certificates can be without a key.
     pub is_part: bool,
@@ -22,7 +22,7 @@ pub struct Bundle {
     /// True if a private key was left out. The public key of its certificate must then not be imported
     /// instead.
     pub lacks_private_key: bool,
-    /// How many private keys were left out.
+    /// The number of private keys that were left out.
     unusable_keys: usize,
 }
 
@@ -45,12 +45,12 @@ pub enum Part {
 }
 
 impl Bundle {
-    /// Returns true if there is nothing that a key could come from.
+    /// Returns true if there is no key and no certificate.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.certificates.is_empty()
     }
 
-    /// Takes in what another document holds.
+    /// Adds the contents of another document.
     pub fn extend(&mut self, other: Bundle) {
         self.keys.extend(other.keys);
         self.certificates.extend(other.certificates);
@@ -61,7 +61,7 @@ impl Bundle {
 
     /// Adds the contents of a part, or leaves the part out if jwks cannot use it.
     ///
-    /// Errors of another kind than [`Kind::Invalid`], such as a wrong password, are returned.
+    /// Returns errors that are not [`Kind::Invalid`], such as a wrong password.
     pub fn take(&mut self, name: &str, part: Part, read: Result<Bundle>) -> Result<()> {
         match read {
             Ok(mut contents) => {
@@ -86,8 +86,8 @@ impl Bundle {
         }
     }
 
-    /// Returns the contents if anything in them can be used; `nothing` describes a document that
-    /// has no part at all.
+    /// Returns the contents, or an error if nothing in them can be used. `nothing` is the message
+    /// for a document without parts.
     pub fn or_nothing(self, nothing: &str) -> Result<Self> {
         match self.is_empty() {
             true => Err(nothing_usable(nothing, self.left_out)),
@@ -95,8 +95,8 @@ impl Bundle {
         }
     }
 
-    /// What a keystore holds under one alias: of `self`, the alias's keys and all certificates, or
-    /// where it has no key the certificates that it names. `aliases` are all there are.
+    /// Returns the contents of one alias of a keystore: its keys and all certificates, or only the
+    /// certificates in `named` if it has no key. `aliases` are all aliases of the keystore.
     pub fn of_alias(
         mut self,
         alias: &str,
@@ -117,8 +117,8 @@ impl Bundle {
     }
 }
 
-/// Returns the error for a document in which nothing can be used. It names the parts that were found and
-/// says why none of them is a key.
+/// Returns the error for a document in which nothing can be used. It names each part and says why
+/// it was left out.
 pub fn nothing_usable(nothing: &str, mut left_out: Vec<Error>) -> Error {
     const SHOWN: usize = 5;
     const HINT: &str =

@@ -1,5 +1,5 @@
-//! One key or certificate in DER: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017), SEC1 (RFC 5915),
-//! SubjectPublicKeyInfo (RFC 5280), X.509. The kind is recognised by structure.
+//! Reads one key in DER: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017), SEC1 (RFC 5915) or
+//! SubjectPublicKeyInfo (RFC 5280). The kind is detected from the structure.
 
 use crate::error::{Error, Result};
 use crate::key::base64url::encode;
@@ -16,7 +16,7 @@ use pkcs8::der::{Decode, Tag};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use sec1::EcPrivateKey;
 
-/// What a DER document is, by its structure.
+/// The kind of a DER document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// PKCS#8 PrivateKeyInfo, version 1 or 2.
@@ -46,7 +46,7 @@ impl Kind {
         matches!(self, Pkcs8 | EncryptedPkcs8 | Pkcs1Private | Sec1 | Pkcs12)
     }
 
-    /// The kind in words, with its article.
+    /// Returns the name of the kind, with its article.
     pub fn in_words(self) -> &'static str {
         match self {
             Kind::Pkcs8 => "a PKCS#8 private key",
@@ -62,8 +62,7 @@ impl Kind {
     }
 }
 
-/// Recognises a document; `None` where it is not strict DER from its first octet to its last, or
-/// none of the kinds.
+/// Detects the kind of a document. Returns `None` if it is not strict DER or none of the kinds.
 pub fn kind(der: &[u8]) -> Option<Kind> {
     let outer = AnyRef::from_der(der).ok()?;
     let children = children(&outer)?;
@@ -91,10 +90,10 @@ fn children_tags(outer: &AnyRef) -> Vec<Tag> {
     children.iter().map(|child| child.header().tag()).collect()
 }
 
-/// Reads a key that stands by itself and is not encrypted; what is none says so.
+/// Reads an unencrypted key. Returns an error for other documents, which names their kind.
 pub fn read(der: &[u8]) -> Result<Members<'static>> {
     let Some(kind) = kind(der) else {
-        // BER, which some writers of keystores prefer, has lengths that only the end tells.
+        // Some writers of keystores use BER, which allows an indefinite length.
         if der.starts_with(&[0x30, 0x80]) {
             return Err(Error::invalid("it is in BER, of which jwks reads DER only")
                 .hint("a keystore: openssl pkcs12 -in FILE -nodes | jwks set SET -"));
@@ -130,7 +129,7 @@ fn is_signed_data(der: &[u8]) -> bool {
     first.is_some_and(|first| first.decode_as::<ObjectIdentifier>() == Ok(SIGNED_DATA))
 }
 
-/// An error of the DER parsers, for the cause of an [`Error`].
+/// An error of the DER parsers, as the cause of an [`Error`].
 #[derive(Debug)]
 struct DerError(pkcs8::der::Error);
 
@@ -150,23 +149,7 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
-/// The curves of keys whose algorithm identifier is the curve itself (RFC 8410 section 3).
-const OKP: &[(ObjectIdentifier, &str)] = &[
-    (ObjectIdentifier::new_unwrap("1.3.101.110"), "X25519"),
-    (ObjectIdentifier::new_unwrap("1.3.101.111"), "X448"),
-    (ObjectIdentifier::new_unwrap("1.3.101.112"), "Ed25519"),
-    (ObjectIdentifier::new_unwrap("1.3.101.113"), "Ed448"),
-];
-
-/// The named curves of EC keys that have a JOSE name (RFC 5480 section 2.1.1.1, SEC 2).
-const NAMED_CURVES: &[(ObjectIdentifier, &str)] = &[
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), "P-256"),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), "P-384"),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), "P-521"),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.10"), "secp256k1"),
-];
-
-/// The hashes of RSA-PSS parameters that have an `alg` (RFC 8017 appendix A.2.3).
+/// The hashes in RSA-PSS parameters and their `alg` (RFC 8017 appendix A.2.3).
 const PSS_HASHES: &[(ObjectIdentifier, &str)] = &[
     (
         ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1"),
@@ -182,23 +165,8 @@ const PSS_HASHES: &[(ObjectIdentifier, &str)] = &[
     ),
 ];
 
-fn lookup(
-    table: &[(ObjectIdentifier, &'static str)],
-    oid: &ObjectIdentifier,
-) -> Option<&'static str> {
-    table
-        .iter()
-        .find(|(other, _)| other == oid)
-        .map(|(_, name)| *name)
-}
-
-fn okp_curve(oid: &ObjectIdentifier) -> Option<&'static Curve> {
-    lookup(OKP, oid).and_then(Curve::named)
-}
-
 fn named_curve(oid: &ObjectIdentifier) -> Result<&'static Curve> {
-    let curve = lookup(NAMED_CURVES, oid).and_then(Curve::named);
-    curve.ok_or_else(|| {
+    Curve::ec_of_oid(oid).ok_or_else(|| {
         Error::invalid(format!(
             "an EC key on the curve {oid}, which JOSE has no name for"
         ))
@@ -239,7 +207,7 @@ fn pkcs8(key: &PrivateKeyInfo) -> Result<Members<'static>> {
     if let Some(set) = ParameterSet::of_oid(&oid) {
         return set.read_private(key.octets);
     }
-    let curve = okp_curve(&oid).ok_or_else(|| no_jwk_form(&oid))?;
+    let curve = Curve::okp_of_oid(&oid).ok_or_else(|| no_jwk_form(&oid))?;
     key.okp(curve)
 }
 
@@ -262,7 +230,7 @@ fn spki(key: &SubjectPublicKeyInfoRef) -> Result<Members<'static>> {
     if let Some(set) = ParameterSet::of_oid(&oid) {
         return Ok(set.public(octets));
     }
-    let curve = okp_curve(&oid).ok_or_else(|| no_jwk_form(&oid))?;
+    let curve = Curve::okp_of_oid(&oid).ok_or_else(|| no_jwk_form(&oid))?;
     let point = Point {
         x: octets.to_vec(),
         y: None,
@@ -275,8 +243,8 @@ fn bits<'a>(bits: &BitStringRef<'a>) -> Result<&'a [u8]> {
     octets.ok_or_else(|| Error::invalid("a public key of a broken number of bits"))
 }
 
-/// Names the algorithm where the parameters of an RSA-PSS key pin its hash (RFC 4055 section
-/// 3.1); such a key signs nothing else.
+/// Sets `alg` if the parameters of an RSA-PSS key fix its hash, because the key then fits only that
+/// algorithm (RFC 4055 section 3.1).
 fn set_pss_algorithm(algorithm: &AlgorithmIdentifierRef, members: &mut Members) {
     let parameters = algorithm.parameters.filter(|_| algorithm.oid == RSA_PSS);
     if let Some(alg) = parameters.and_then(pss_algorithm) {
@@ -286,7 +254,9 @@ fn set_pss_algorithm(algorithm: &AlgorithmIdentifierRef, members: &mut Members) 
 
 fn pss_algorithm(parameters: AnyRef) -> Option<&'static str> {
     let parameters = parameters.decode_as::<RsaPssParamsOwned>().ok()?;
-    lookup(PSS_HASHES, &parameters.hash.oid)
+    let mut hashes = PSS_HASHES.iter();
+    let (_, alg) = hashes.find(|(oid, _)| *oid == parameters.hash.oid)?;
+    Some(alg)
 }
 
 fn rsa_private(der: &[u8]) -> Result<Members<'static>> {
@@ -324,7 +294,7 @@ fn rsa(n: &UintRef, e: &UintRef) -> Members<'static> {
     members
 }
 
-/// Reads a SEC1 key; its curve may stand outside (PKCS#8) or inside.
+/// Reads a SEC1 key. The curve can be in the key or outside of it, as in PKCS#8.
 fn sec1(der: &[u8], outside: Option<&'static Curve>) -> Result<Members<'static>> {
     let key = EcPrivateKey::from_der(der).map_err(broken("a SEC1 EC private key"))?;
     let inside = key
@@ -340,7 +310,7 @@ fn sec1(der: &[u8], outside: Option<&'static Curve>) -> Result<Members<'static>>
         (outside, inside) => outside.or(inside),
     };
     let curve = curve.ok_or_else(|| Error::invalid("an EC private key that names no curve"))?;
-    // Some writers leave leading zero octets out, some put one too many.
+    // Some writers omit leading zero bytes, others add one.
     let d = key.private_key;
     let start = d.iter().position(|octet| *octet != 0).unwrap_or(d.len());
     let mut padded = vec![0; curve.octets.saturating_sub(d.len() - start)];

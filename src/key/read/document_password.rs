@@ -1,18 +1,17 @@
-//! The password of one document: asked for where it is needed and once at most, and what a
-//! document may make its derivation cost.
+//! The password of one document, and a limit for the cost of key derivation.
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::cell::{Cell, OnceCell};
 
-/// How many iterations of SHA-256 one document may ask for, in all its parts together: a second
-/// or two. Files of today ask for 2,048 to 1,000,000 a part.
+/// The largest number of SHA-256 iterations for all parts of one document, which take one or two
+/// seconds. Current tools use 2,048 to 1,000,000 per part.
 const ITERATIONS: u64 = 10_000_000;
 
-/// How a password is got, from a file or a person.
+/// A function that reads a password from a file or a terminal.
 pub type Ask<'a> = &'a dyn Fn() -> Result<Secret<String>>;
 
-/// The password of one document, and what is left of the work that it may cost.
+/// The password of one document, and the remaining iterations for it.
 pub struct DocumentPassword<'a> {
     ask: Ask<'a>,
     password: OnceCell<Secret<String>>,
@@ -20,7 +19,8 @@ pub struct DocumentPassword<'a> {
 }
 
 impl<'a> DocumentPassword<'a> {
-    /// `ask` is called once at most, when a part of the document turns out to be protected.
+    /// Creates a password that is read only if a part of the document is encrypted. `ask` is called
+    /// at most once.
     pub fn new(ask: Ask<'a>) -> Self {
         DocumentPassword {
             ask,
@@ -29,7 +29,7 @@ impl<'a> DocumentPassword<'a> {
         }
     }
 
-    /// The password.
+    /// Returns the password.
     pub fn password(&self) -> Result<&str> {
         if let Some(password) = self.password.get() {
             return Ok(password.expose());
@@ -38,8 +38,8 @@ impl<'a> DocumentPassword<'a> {
         Ok(self.password.get_or_init(|| asked).expose())
     }
 
-    /// Takes the cost of a derivation, in iterations of SHA-256, off what the document may cost;
-    /// comes before the derivation, and before the password is asked for.
+    /// Subtracts the cost of a derivation, in SHA-256 iterations. Call it before the derivation and
+    /// before the password is read.
     pub fn spend(&self, iterations: u64) -> Result<()> {
         match self.left.get().checked_sub(iterations) {
             Some(left) => {
@@ -54,8 +54,8 @@ impl<'a> DocumentPassword<'a> {
     }
 }
 
-/// A wrong password and a damaged file cannot be told apart, and are not. Where nothing but
-/// encryption protects a file, damage may still decrypt to a key, which the key's check then finds.
+/// Returns the error for a wrong password or a damaged file, which look the same. If a file has no
+/// integrity check, a damaged file can decrypt to a key. The check of that key finds the damage.
 pub fn denied() -> Error {
     Error::denied("the password is wrong, or the file is damaged")
 }

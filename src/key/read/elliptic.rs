@@ -1,4 +1,4 @@
-//! The members of keys on a curve, from the numbers of their encodings.
+//! Creates the members of keys on a curve.
 
 use crate::error::{Error, Result};
 use crate::key::base64url::encode;
@@ -6,13 +6,13 @@ use crate::key::curve::Curve;
 use crate::key::members::Members;
 use crate::key::openssl_key::{self, Point};
 
-/// Returns the members of a private key, whose public key is computed.
+/// Creates the members of a private key and computes its public key.
 pub(super) fn elliptic_private(curve: &'static Curve, d: &[u8]) -> Result<Members<'static>> {
     let public = openssl_key::public_from_private(curve, d)?;
     Ok(elliptic(curve, &public, Some(d)))
 }
 
-/// Returns the members of a key: its public point and, if given, its private number.
+/// Creates the members of a key from its public point and its private number, if there is one.
 pub(super) fn elliptic(
     curve: &'static Curve,
     public: &Point,

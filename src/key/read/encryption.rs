@@ -1,5 +1,5 @@
-//! Password-based encryption of PKCS#8 keys and of the parts of a PKCS#12 keystore: PBES2
-//! (RFC 8018 section 6.2) and the schemes of RFC 7292 appendix C.
+//! Decrypts PKCS#8 keys and parts of PKCS#12 keystores with a password: PBES2 (RFC 8018 section
+//! 6.2) and the schemes of RFC 7292 appendix C.
 
 use crate::error::{Error, Result};
 use crate::key::members::Members;
@@ -17,7 +17,7 @@ use pkcs12::kdf::{Pkcs12KeyType, derive_key};
 use pkcs12::pbe_params::{EncryptedPrivateKeyInfo, Pkcs12PbeParams};
 use sha1::Sha1;
 
-/// The largest memory for scrypt, in octets.
+/// The largest memory for scrypt, in bytes.
 const SCRYPT_MEMORY: u64 = 256 << 20;
 
 /// Reads a PKCS#8 EncryptedPrivateKeyInfo (RFC 5958 section 3).
@@ -29,7 +29,7 @@ pub fn encrypted_pkcs8(document: &[u8], unlock: &DocumentPassword) -> Result<Mem
     }
 }
 
-/// The octets of the PrivateKeyInfo in an EncryptedPrivateKeyInfo.
+/// Decrypts the PrivateKeyInfo in an EncryptedPrivateKeyInfo.
 pub fn pkcs8_octets(document: &[u8], unlock: &DocumentPassword) -> Result<Secret<Vec<u8>>> {
     let encrypted = EncryptedPrivateKeyInfo::from_der(document)
         .map_err(|_| Error::invalid("an encrypted PKCS#8 key that does not parse"))?;
@@ -37,7 +37,7 @@ pub fn pkcs8_octets(document: &[u8], unlock: &DocumentPassword) -> Result<Secret
     decrypt(algorithm, encrypted.encrypted_data.as_bytes(), unlock)
 }
 
-/// Decrypts what a password protects. Whatever comes out wrong is a wrong password or damage.
+/// Decrypts a ciphertext with the password. A failure means a wrong password or a damaged file.
 pub fn decrypt(
     algorithm: AlgorithmIdentifierRef,
     ciphertext: &[u8],
@@ -73,7 +73,7 @@ fn unsupported(oid: ObjectIdentifier) -> Error {
     )
 }
 
-/// Iterations as a document gives them: at least one.
+/// Converts an iteration count, which must be at least one.
 pub fn positive(iterations: impl TryInto<u64>) -> Result<u64> {
     match iterations.try_into() {
         Ok(count @ 1..) => Ok(count),
@@ -107,8 +107,8 @@ fn pbes2(
     }
 }
 
-/// The cost of PBKDF2 in iterations of SHA-256; the longer hashes take twice as long, and a key that is
-/// longer than its hash takes all iterations again.
+/// Returns the cost of PBKDF2 in SHA-256 iterations. Longer hashes cost twice as much. A key that
+/// is longer than its hash needs all iterations again.
 fn pbkdf2_cost(pbkdf2: &Pbkdf2Params, key_octets: usize) -> Result<u64> {
     let (each, hash_octets) = match pbkdf2.prf {
         Pbkdf2Prf::HmacWithSha1 => (1, 20),
@@ -120,8 +120,8 @@ fn pbkdf2_cost(pbkdf2: &Pbkdf2Params, key_octets: usize) -> Result<u64> {
     Ok(positive(pbkdf2.iteration_count)?.saturating_mul(each * blocks))
 }
 
-/// The cost of scrypt in iterations of SHA-256: as many as it fills and reads blocks of 64 octets.
-/// Its memory is 128·N·r octets, and 128·r·p beside that (RFC 7914 section 6).
+/// Returns the cost of scrypt in SHA-256 iterations: the number of 64-byte blocks that it writes
+/// and reads. It needs 128·N·r + 128·r·p bytes of memory (RFC 7914 section 6).
 fn scrypt_cost(scrypt: &ScryptParams) -> Result<u64> {
     let r = u64::from(scrypt.block_size);
     let (n, p) = (scrypt.cost_parameter, u64::from(scrypt.parallelization));
@@ -138,7 +138,7 @@ fn scrypt_cost(scrypt: &ScryptParams) -> Result<u64> {
     Ok((2 * n * r).saturating_mul(p))
 }
 
-/// The schemes of RFC 7292 appendix C, all of them with SHA-1.
+/// Decrypts with a scheme of RFC 7292 appendix C. All of them use SHA-1.
 fn pbes1<C: BlockCipherDecrypt + KeyInit>(
     algorithm: &AlgorithmIdentifierRef,
     key_octets: usize,
@@ -149,7 +149,8 @@ fn pbes1<C: BlockCipherDecrypt + KeyInit>(
         .parameters
         .and_then(|any| any.decode_as::<Pkcs12PbeParams>().ok())
         .ok_or_else(|| Error::invalid("its encryption has parameters that jwks does not read"))?;
-    // One round of iterations for each 20 octets of the key, and one for the initialisation vector.
+    // All iterations are needed for every 20 bytes of the key, and once for the initialization
+    // vector.
     let rounds = key_octets.div_ceil(20) as u64 + 1;
     unlock.spend(positive(parameters.iterations)?.saturating_mul(rounds))?;
     let password = bmp(unlock.password()?);
@@ -174,7 +175,7 @@ fn pbes1<C: BlockCipherDecrypt + KeyInit>(
     Ok(content)
 }
 
-/// A password as RFC 7292 appendix B.1 wants it: UTF-16, big-endian, with a zero at its end.
+/// Encodes a password as big-endian UTF-16 with a trailing zero (RFC 7292 appendix B.1).
 pub fn bmp(password: &str) -> Secret<Vec<u8>> {
     let units = password.encode_utf16().chain([0]);
     Secret::new(units.flat_map(u16::to_be_bytes).collect())

@@ -1,5 +1,5 @@
-//! Java's old keystores, JKS: private keys with their chains and trusted certificates under
-//! aliases. No standard describes them; the JDK's own reader does.
+//! Reads JKS, Java's old keystore format: private keys with their chains, and trusted certificates,
+//! each with an alias. There is no standard; this follows the JDK.
 
 use crate::error::{Error, Result};
 use crate::key::certificate::Certificate;
@@ -13,31 +13,31 @@ use pkcs8::der::asn1::ObjectIdentifier;
 use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use sha1::{Digest as _, Sha1};
 
-/// What a JKS keystore begins with.
+/// The first bytes of a JKS keystore.
 pub const MAGIC: [u8; 4] = [0xfe, 0xed, 0xfe, 0xed];
 
-/// What its relative JCEKS begins with, which is not read: its keys are protected otherwise, and
-/// its shared secrets are serialised objects of Java.
+/// The first bytes of a JCEKS keystore. JCEKS is not supported: it encrypts keys differently, and
+/// its shared secrets are serialized Java objects.
 pub const JCEKS_MAGIC: [u8; 4] = [0xce, 0xce, 0xce, 0xce];
 
-/// What stands between the password and the keystore in the digest of both.
+/// The bytes between the password and the keystore in the integrity digest.
 const WHITENER: &[u8] = b"Mighty Aphrodite";
 
-/// Sun's own way to encrypt a private key.
+/// The algorithm with which Sun's JDK encrypts private keys.
 const KEY_PROTECTOR: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.42.2.17.1.1");
 
 /// The tags of entries.
 const PRIVATE_KEY: u32 = 1;
 const TRUSTED_CERTIFICATE: u32 = 2;
 
-/// The length of SHA-1, in octets.
+/// The length of a SHA-1 digest in bytes.
 const DIGEST: usize = 20;
 
 const TO_PKCS12: &str =
     "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype pkcs12";
 
-/// Reads a keystore: all of its keys, or those of one alias; and all certificates, which the
-/// keys' chains are made of. One password protects the keystore and its keys.
+/// Reads all certificates of a keystore, and all its keys or those of one alias. The keystore and
+/// its keys must have the same password.
 pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> Result<Bundle> {
     if document.starts_with(&JCEKS_MAGIC) {
         return Err(Error::invalid("a JCEKS keystore, which jwks does not read").hint(TO_PKCS12));
@@ -63,7 +63,7 @@ fn broken() -> Error {
     Error::invalid("a JKS keystore that does not parse")
 }
 
-/// Reads what follows the version.
+/// Reads the entries after the version.
 fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) -> Result<Bundle> {
     let mut contents = Bundle::default();
     let mut named = Vec::new();
@@ -87,7 +87,7 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
             _ => return Err(broken()),
         };
         for _ in 0..certificates {
-            // Version 1 knows of no other certificates.
+            // Version 1 has only X.509 certificates.
             let is_x509 = version == 1 || octets.text()? == "X.509";
             let certificate = match (is_x509, Certificate::parse(octets.sized()?)) {
                 (true, Some(certificate)) => certificate,
@@ -117,8 +117,8 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
     contents.or_nothing("a JKS keystore without a key")
 }
 
-/// Decrypts a private key. The keystore is whole and its password right, so what protects a key
-/// that does not decrypt is another password.
+/// Decrypts a private key. The integrity of the keystore has been verified, so a failure means that
+/// the key has another password.
 fn private_key(protected: &[u8], keyed: &Sha1) -> Result<Members<'static>> {
     let protected = EncryptedPrivateKeyInfo::from_der(protected).map_err(|_| broken())?;
     let scheme = protected.encryption_algorithm.oid;
@@ -136,8 +136,9 @@ fn private_key(protected: &[u8], keyed: &Sha1) -> Result<Members<'static>> {
     }
 }
 
-/// Undoes Sun's key protector: a salt, the ciphertext and a digest of the plaintext. Each block of
-/// the keystream is the digest of the one before, the first that of the salt.
+/// Decrypts the format of Sun's key protector: a salt, the ciphertext and a digest of the
+/// plaintext. Each block of the key stream is the digest of the previous block, and the first is
+/// the digest of the salt.
 fn decrypt(protected: &[u8], keyed: &Sha1) -> Option<Secret<Vec<u8>>> {
     let (salt, rest) = protected.split_first_chunk::<DIGEST>()?;
     let (ciphertext, digest) = rest.split_last_chunk::<DIGEST>()?;
@@ -152,7 +153,8 @@ fn decrypt(protected: &[u8], keyed: &Sha1) -> Option<Secret<Vec<u8>>> {
     (sha1(keyed, plaintext.expose()) == *digest).then_some(plaintext)
 }
 
-/// SHA-1 that has taken in the password, in UTF-16 and big-endian: every digest here begins so.
+/// Starts a SHA-1 digest with the password in big-endian UTF-16, as every digest of the format
+/// does.
 fn keyed(password: &str) -> Sha1 {
     let mut keyed = Sha1::new();
     for unit in password.encode_utf16() {
@@ -165,7 +167,7 @@ fn sha1(keyed: &Sha1, octets: &[u8]) -> [u8; DIGEST] {
     keyed.clone().chain_update(octets).finalize().into()
 }
 
-/// What is left of a keystore. Each length is held against it before anything else is done.
+/// The unread rest of a keystore. Every length is checked against it first.
 struct Octets<'a>(&'a [u8]);
 
 impl<'a> Octets<'a> {
@@ -185,20 +187,20 @@ impl<'a> Octets<'a> {
         Ok(u32::from_be_bytes(self.array()?))
     }
 
-    /// Octets after their length.
+    /// Reads bytes with a length prefix.
     fn sized(&mut self) -> Result<&'a [u8]> {
         let count = usize::try_from(self.number()?).map_err(|_| broken())?;
         self.take(count)
     }
 
-    /// Text after its length in octets.
+    /// Reads text with a length prefix in bytes.
     fn text(&mut self) -> Result<String> {
         let count = u16::from_be_bytes(self.array()?);
         modified_utf8(self.take(count.into())?).ok_or_else(broken)
     }
 }
 
-/// Java's modified UTF-8: the units of UTF-16 one by one, in one to three octets, and zero in two.
+/// Decodes Java's modified UTF-8: one to three bytes per UTF-16 unit, and two bytes for zero.
 fn modified_utf8(octets: &[u8]) -> Option<String> {
     let mut units = Vec::new();
     let mut octets = octets.iter();

@@ -1,4 +1,4 @@
-//! Joins keys and their certificates across all documents that are read together.
+//! Matches keys with their certificates across all documents that are read together.
 
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -9,10 +9,11 @@ use crate::key::read::bundle::Bundle;
 use crate::key::thumbprint::thumbprint;
 use std::collections::HashSet;
 
-/// The most certificates that are read together, because each is compared with each other.
+/// The largest number of certificates that are read together. Each one is compared with every
+/// other.
 const CERTIFICATES: usize = 300;
 
-/// The most certificates in one chain.
+/// The largest number of certificates in one chain.
 const CHAIN: usize = 10;
 
 /// A part that was left out of the document at this position, and the reason.
@@ -27,11 +28,11 @@ pub struct Joined {
     pub certified: HashSet<usize>,
 }
 
-/// Gives each key its certificate and chain, which are found by public key and issuer in all documents.
-/// `jwks` are the keys that came as JWK; those that have an `x5c` keep it.
+/// Attaches to each key its certificate and chain, found by public key and issuer in all documents.
+/// `jwks` are the keys that were read as JWK; they keep an existing `x5c`.
 ///
-/// Of the other certificates, each one that issued no other gives its public key. If its document has a
-/// private key, or certifies one, the certificate is left out with a note instead.
+/// Each other certificate that issued none becomes a public key. If its document has or certifies a
+/// private key, the certificate is left out with a note instead.
 pub fn join<'k>(
     documents: &mut [Bundle],
     jwks: impl Iterator<Item = &'k mut Key<'static>>,
@@ -125,7 +126,7 @@ pub fn join<'k>(
     Ok(Joined { notes, certified })
 }
 
-/// Removes duplicate certificates and keys, and public keys whose private key is there, too.
+/// Removes duplicate certificates and keys, and public keys whose private key is also present.
 fn drop_doubles(documents: &mut [Bundle]) {
     let mut certificates = HashSet::new();
     let keys = documents.iter().flat_map(|document| &document.keys);
@@ -145,7 +146,7 @@ fn drop_doubles(documents: &mut [Bundle]) {
     }
 }
 
-/// Returns true if a certificate is the first one of a key's `x5c`.
+/// Returns true if a certificate is the first one in the `x5c` of a key.
 fn has_leaf(key: &Members, certificate: &Certificate) -> bool {
     let chain = Certificate::chain_of(key);
     chain
@@ -195,8 +196,7 @@ impl<'a> Chains<'a> {
         free.find(|i| !self.issuers.contains(&Some(*i))).or(first)
     }
 
-    /// Returns the positions of a certificate and its chain, up to the last certificate whose issuer is
-    /// there.
+    /// Returns the positions of a certificate and its chain, up to the last issuer that is present.
     fn take(&mut self, leaf: usize) -> Vec<usize> {
         let mut chain = vec![leaf];
         self.is_taken[leaf] = true;

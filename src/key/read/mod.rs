@@ -1,6 +1,6 @@
-//! Reads keys in other forms than JWK: PEM, DER, PKCS#12, JKS and OpenSSH.
+//! Reads keys in formats other than JWK: PEM, DER, PKCS#12, JKS and OpenSSH.
 //!
-//! Strict parsers in Rust take foreign DER apart. OpenSSL gets only numbers, points and certificates.
+//! Strict parsers in Rust parse foreign DER. OpenSSL reads only numbers, points and certificates.
 
 mod asn1;
 pub mod bundle;

@@ -1,4 +1,4 @@
-//! OpenSSH's own forms: private keys (PROTOCOL.key), and public keys a line each as in
+//! Reads OpenSSH keys: private key files (PROTOCOL.key), and public keys one per line as in
 //! `authorized_keys` (RFC 4253 section 6.6).
 
 use crate::error::{Error, Result};
@@ -15,17 +15,17 @@ use ssh_key::private::{KeypairData, RsaKeypair};
 use ssh_key::public::KeyData;
 use ssh_key::{EcdsaCurve, Kdf, Mpint, PrivateKey};
 
-/// How the lines of public keys begin.
+/// The prefixes of lines with public keys.
 const ALGORITHMS: &[&str] = &["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
 
-/// How PuTTY's own form begins, which is told how to become OpenSSH's.
+/// The prefix of PuTTY's format, for an error that explains how to convert it.
 pub const PUTTY: &str = "PuTTY-User-Key-File-";
 
-/// The cost of one round of OpenSSH's key derivation, in iterations of SHA-256: about 11 ms. A document
-/// can take 222 rounds in all. ssh-keygen uses 16 or 24 by default.
+/// The cost of one round of OpenSSH's key derivation in SHA-256 iterations, about 11 ms. One
+/// document can use 222 rounds. ssh-keygen uses 16 or 24 by default.
 const ROUND: u64 = 45_000;
 
-/// Whether a text looks like public keys of OpenSSH.
+/// Returns true if a text looks like OpenSSH public keys.
 pub fn is_public(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim_start);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
@@ -60,7 +60,7 @@ fn read_line(line: &str) -> Result<Members<'static>> {
     public(entry.public_key().key_data())
 }
 
-/// Reads what stands in a block of OPENSSH PRIVATE KEY.
+/// Reads the content of an OPENSSH PRIVATE KEY block.
 pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
     let broken = |error: ssh_key::Error| {
         Error::invalid("an OpenSSH private key that does not parse").cause(error)
@@ -93,7 +93,7 @@ pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<
     }
 }
 
-/// The key, whose public part must be the one that stands beside it.
+/// Reads a private key. Its public part must match the public key in the file.
 fn same(members: Members<'static>, beside: &KeyData) -> Result<Members<'static>> {
     let public = public(beside)?;
     match ["x", "y"]
@@ -150,7 +150,7 @@ fn number(number: &Mpint) -> Result<&[u8]> {
     octets.ok_or_else(|| Error::invalid("an RSA key with a negative number"))
 }
 
-/// OpenSSH leaves the exponents out that follow from d.
+/// Reads an RSA key. OpenSSH omits the exponents that follow from d, so they are computed.
 fn rsa(pair: &RsaKeypair) -> Result<Members<'static>> {
     let mut members = public(&KeyData::Rsa(pair.public().clone()))?;
     let private = pair.private();

@@ -1,5 +1,5 @@
-//! PEM (RFC 7468): one or several blocks, text around them allowed; and the encryption of
-//! RFC 1421 section 4.6.1.3 that OpenSSL's older forms have.
+//! Reads PEM (RFC 7468) with one or several blocks and text around them, including OpenSSL's old
+//! encryption (RFC 1421 section 4.6.1.3).
 
 use crate::error::Kind::Invalid;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use openssl::hash::MessageDigest;
 use openssl::pkcs5::bytes_to_key;
 use openssl::symm::{self, Cipher};
 
-/// How a block begins; a file with this in it is PEM.
+/// The beginning of a block. A file that contains it is PEM.
 pub const MARKER: &str = "-----BEGIN ";
 
 /// Reads every key and certificate of a PEM file. A block that jwks cannot use is left out, so the
@@ -60,7 +60,7 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
     })?;
     let label = block.tag();
     let expected = match label {
-        // Curve parameters, which the key that follows repeats.
+        // The key in the next block repeats these curve parameters.
         "EC PARAMETERS" => return Ok(Bundle::default()),
         "PRIVATE KEY" => Kind::Pkcs8,
         "ENCRYPTED PRIVATE KEY" => Kind::EncryptedPkcs8,
@@ -101,8 +101,8 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
     }
 }
 
-/// Decrypts a block with the headers Proc-Type and DEK-Info. Its key is one MD5 of the password
-/// and the first 8 octets of the initialisation vector, and more where that is too short.
+/// Decrypts a block with the headers Proc-Type and DEK-Info. Its key is the MD5 digest of the
+/// password and the first 8 bytes of the initialization vector, extended by further digests.
 fn decrypt(block: &pem::Pem, unlock: &DocumentPassword) -> Result<Secret<Vec<u8>>> {
     let information = block.headers().get("DEK-Info").unwrap_or_default();
     let (name, iv) = information.split_once(',').unwrap_or((information, ""));

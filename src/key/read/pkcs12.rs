@@ -1,4 +1,4 @@
-//! PKCS#12 keystores (RFC 7292): private keys, shared secrets and certificates under aliases.
+//! Reads PKCS#12 keystores (RFC 7292): private keys, shared secrets and certificates with aliases.
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
@@ -32,8 +32,7 @@ const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1135
 const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
 const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
 
-/// Reads a keystore: all of its keys, or those of one alias; and all certificates, which the
-/// keys' chains are made of.
+/// Reads all certificates of a keystore, and all its keys or those of one alias.
 pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> Result<Bundle> {
     let pfx = Pfx::from_der(document).map_err(|_| broken())?;
     let safe = match pfx.auth_safe.content_type {
@@ -55,7 +54,7 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> 
     for (i, part) in parts.iter().enumerate() {
         match open(part, unlock) {
             Ok(more) => bags.extend(more),
-            // Its content is not known, so it can hold a private key.
+            // Its content is unknown, so it can have a private key.
             Err(error) => {
                 let name = format!("part {} of the keystore", i + 1);
                 contents.take(&name, Part::PrivateKey, Err(error))?;
@@ -69,11 +68,11 @@ fn broken() -> Error {
     Error::invalid("a PKCS#12 keystore that does not parse")
 }
 
-/// Holds the keystore against its message authentication code (RFC 7292 section 5.1, step 3).
+/// Verifies the message authentication code of the keystore (RFC 7292 section 5.1, step 3).
 fn verify(mac: &MacData, content: &[u8], unlock: &DocumentPassword) -> Result<()> {
     use sha1::Sha1;
     use sha2::{Sha224, Sha256, Sha384, Sha512};
-    // The longer hashes take twice as long as SHA-256.
+    // The longer hashes cost twice as much as SHA-256.
     unlock.spend(positive(mac.iterations)?.saturating_mul(2))?;
     let algorithm = mac.mac.algorithm.oid.to_string();
     let (derive, digest): (MacKey, _) = match algorithm.as_str() {
@@ -103,7 +102,7 @@ fn verify(mac: &MacData, content: &[u8], unlock: &DocumentPassword) -> Result<()
     }
 }
 
-/// Derives the key of a message authentication code from a password.
+/// A function that derives the key of a message authentication code from a password.
 type MacKey = fn(&MacData, &str) -> Secret<Vec<u8>>;
 
 fn mac_key<D: Digest + FixedOutputReset + BlockSizeUser>(
@@ -122,7 +121,7 @@ fn mac_key<D: Digest + FixedOutputReset + BlockSizeUser>(
     Secret::new(key)
 }
 
-/// The bags of one part of the keystore, decrypted where it is encrypted.
+/// Returns the bags of one part of the keystore, decrypted if necessary.
 fn open(content: &ContentInfo, unlock: &DocumentPassword) -> Result<SafeContents> {
     match content.content_type {
         DATA => {
@@ -208,7 +207,7 @@ fn collect(
     contents.or_nothing("a PKCS#12 keystore without a key")
 }
 
-/// The bag's friendlyName (RFC 2985 section 5.5.1), which Java calls the alias.
+/// Returns the friendlyName of a bag (RFC 2985 section 5.5.1), which Java calls the alias.
 fn friendly_name(bag: &SafeBag) -> Option<String> {
     let mut attributes = bag.bag_attributes.as_ref()?.iter();
     let name = attributes.find(|attribute| attribute.oid == FRIENDLY_NAME)?;
@@ -222,7 +221,7 @@ fn certificate(bag: &[u8]) -> Result<Certificate> {
     certificate.ok_or_else(|| Error::invalid("a certificate that does not parse"))
 }
 
-/// A shared secret as Java writes it: the octets of the key in an encrypted PKCS#8 structure.
+/// Reads a shared secret as Java writes it: the bytes of the key in an encrypted PKCS#8 structure.
 fn secret(bag: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
     let read = |bag: &[u8]| -> asn1::Result<OctetString> {
         let mut reader = SliceReader::new(AnyRef::from_der(bag)?.value())?;

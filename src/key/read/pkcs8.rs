@@ -1,4 +1,4 @@
-//! PKCS#8 private keys (RFC 5958), and the deviations of known writers.
+//! Reads PKCS#8 private keys (RFC 5958), including known deviations.
 //!
 //! - ring 0.14 to 0.16 tagged the public key `[1]` EXPLICIT, where the standard says IMPLICIT.
 //! - Some writers add a public key to version 1, or omit it in version 2.
@@ -15,9 +15,9 @@ use pkcs8::der::asn1::{AnyRef, BitStringRef, OctetStringRef};
 use pkcs8::der::{Decode as _, Tag, Tagged as _};
 use pkcs8::spki::AlgorithmIdentifierRef;
 
-/// What a PKCS#8 document holds.
+/// The contents of a PKCS#8 document.
 pub struct PrivateKeyInfo<'a> {
-    /// The algorithm that the key is for.
+    /// The algorithm of the key.
     pub algorithm: AlgorithmIdentifierRef<'a>,
     /// The private key, in the encoding of its algorithm.
     pub octets: &'a [u8],
@@ -51,7 +51,7 @@ impl<'a> PrivateKeyInfo<'a> {
                     }
                     key.public = Some(public_key(field).ok_or_else(broken)?);
                 }
-                // Attributes and extensions of the structure.
+                // Attributes and extensions are ignored.
                 Tag::ContextSpecific { .. } => {}
                 _ => return Err(broken()),
             }
@@ -59,7 +59,7 @@ impl<'a> PrivateKeyInfo<'a> {
         Ok(key)
     }
 
-    /// Reads a key on a curve that has an algorithm identifier of its own (RFC 8410).
+    /// Reads a key on a curve with its own algorithm identifier (RFC 8410).
     pub fn okp(&self, curve: &'static Curve) -> Result<Members<'static>> {
         let d = match self.octets.len() == curve.octets {
             true => self.octets,
@@ -84,7 +84,7 @@ impl<'a> PrivateKeyInfo<'a> {
     }
 }
 
-/// Returns the octets of the public key in the field `[1]`, with an implicit or explicit tag.
+/// Returns the public key in the field `[1]`, with an implicit or explicit tag.
 fn public_key<'a>(field: &AnyRef<'a>) -> Option<&'a [u8]> {
     if field.tag().is_constructed() {
         return BitStringRef::from_der(field.value()).ok()?.as_bytes();

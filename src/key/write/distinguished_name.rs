@@ -1,9 +1,9 @@
-//! The subject of a certificate as people write it: `CN=api, O=Example` (RFC 4514).
+//! The subject of a certificate as text, such as `CN=api, O=Example` (RFC 4514).
 
 use crate::error::{Error, Result};
 use openssl::x509::{X509Name, X509NameBuilder};
 
-/// The attributes that a subject may have: the name in the text, and OpenSSL's.
+/// The attributes of a subject: the name in the text, and the name in OpenSSL.
 const ATTRIBUTES: &[(&str, &str)] = &[
     ("CN", "CN"),
     ("O", "O"),
@@ -18,16 +18,16 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("EMAILADDRESS", "emailAddress"),
 ];
 
-/// Characters that stand for themselves only behind a backslash.
+/// The characters that need a backslash.
 const SPECIAL: &[char] = &['"', '+', ',', ';', '<', '>', '\\'];
 
 /// The subject of a certificate.
 pub struct DistinguishedName(X509Name);
 
 impl DistinguishedName {
-    /// Reads `CN=api, O=Example`, the most specific attribute first. A backslash goes before each of
-    /// `"+,;<>\`, before a `#` or blank at the beginning of a value and a blank at its end; blanks
-    /// around attributes are of no account.
+    /// Parses a subject such as `CN=api, O=Example`, with the most specific attribute first. A
+    /// backslash escapes each of `"+,;<>\`, a `#` or space at the beginning of a value, and a space
+    /// at its end. Spaces around attributes are ignored.
     pub fn parse(text: &str) -> Result<Self> {
         let mut attributes = Vec::new();
         for part in split(text)? {
@@ -36,19 +36,19 @@ impl DistinguishedName {
         Self::of(&attributes)
     }
 
-    /// A subject with nothing but a common name.
+    /// Creates a subject with only a common name.
     pub fn common_name(name: &str) -> Result<Self> {
         Self::of(&[("CN", name.to_owned())])
     }
 
-    /// The subject in DER.
+    /// Encodes the subject in DER.
     pub fn to_der(&self) -> Result<Vec<u8>> {
         self.0.to_der().map_err(not_written)
     }
 
     fn of(attributes: &[(&'static str, String)]) -> Result<Self> {
         let mut name = X509NameBuilder::new().map_err(not_written)?;
-        // The text begins with the last one (RFC 4514 section 2.1).
+        // The text is in reverse order (RFC 4514 section 2.1).
         for (attribute, value) in attributes.iter().rev() {
             if name.append_entry_by_text(attribute, value).is_err() {
                 return Err(Error::usage(format!("{attribute} does not take {value:?}"))
@@ -69,10 +69,10 @@ fn malformed(what: impl std::fmt::Display) -> Error {
     )
 }
 
-/// One character of the text, and whether a backslash made it stand for itself.
+/// A character of the text, and true if it was escaped.
 type Character = (char, bool);
 
-/// The parts between the commas, escapes resolved.
+/// Splits the text at commas and resolves escapes.
 fn split(text: &str) -> Result<Vec<Vec<Character>>> {
     let mut parts = vec![Vec::new()];
     let mut rest = text.chars();
@@ -124,7 +124,7 @@ fn attribute(part: &[Character]) -> Result<(&'static str, String)> {
     }
 }
 
-/// Without the blanks at both ends, but for those behind a backslash.
+/// Trims unescaped spaces at both ends.
 fn trim(mut part: &[Character]) -> &[Character] {
     while let [(' ', false), rest @ ..] | [rest @ .., (' ', false)] = part {
         part = rest;

@@ -1,4 +1,4 @@
-//! Private keys out under a password: encrypted PKCS#8 (RFC 5958 section 3).
+//! Writes private keys as encrypted PKCS#8 (RFC 5958 section 3).
 
 use crate::error::{Error, Result};
 use crate::key::members::Members;
@@ -9,11 +9,11 @@ use ::pkcs8::der::Decode as _;
 use ::pkcs8::pkcs5::pbes2::Parameters;
 use openssl::rand::rand_bytes;
 
-/// The iterations of PBKDF2 with HMAC-SHA256: what OWASP asks for since 2023.
+/// The iteration count of PBKDF2 with HMAC-SHA256, as OWASP recommends since 2023.
 const ITERATIONS: u32 = 600_000;
 
-/// The private key as EncryptedPrivateKeyInfo: PBES2 with AES-256-CBC and PBKDF2 with
-/// HMAC-SHA256, which every OpenSSL since 1.0.0 reads.
+/// Writes the private key as EncryptedPrivateKeyInfo: PBES2 with AES-256-CBC and PBKDF2 with
+/// HMAC-SHA256. OpenSSL 1.0.0 and later can read it.
 pub fn encrypted_pkcs8(members: &Members, password: &Secret<String>) -> Result<Document> {
     let plain = pkcs8(members)?;
     let mut salt = [0; 16];

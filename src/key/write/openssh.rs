@@ -1,5 +1,5 @@
-//! Keys out as OpenSSH has them: the line of `authorized_keys` (RFC 4253 section 6.6) and the file
-//! of a private key (PROTOCOL.key of OpenSSH).
+//! Writes OpenSSH keys: a line of `authorized_keys` (RFC 4253 section 6.6) or a private key file
+//! (PROTOCOL.key of OpenSSH).
 
 use crate::error::{Error, Result};
 use crate::key::base64url;
@@ -13,16 +13,16 @@ use ssh_key::private::{
 use ssh_key::public::{EcdsaPublicKey, Ed25519PublicKey, KeyData, RsaPublicKey};
 use ssh_key::{Cipher, Kdf, LineEnding, Mpint, PrivateKey, PublicKey};
 
-/// The rounds of bcrypt: what ssh-keygen takes since OpenSSH 9.4.
+/// The rounds of bcrypt, the default of ssh-keygen since OpenSSH 9.4.
 const ROUNDS: u32 = 24;
 
-/// The public key as one line, with its end.
+/// Writes the public key as one line, including the newline.
 pub fn public_line(members: &Members, comment: &str) -> Result<String> {
     let key = PublicKey::new(public(members)?, comment);
     Ok(key.to_openssh().map_err(not_written)? + "\n")
 }
 
-/// The private key as the text of its file; under a password with aes256-ctr and bcrypt.
+/// Writes the private key file. A password encrypts it with aes256-ctr and bcrypt.
 pub fn private_file(
     members: &Members,
     comment: &str,
@@ -59,14 +59,14 @@ fn not_known(members: &Members) -> Error {
         .hint("OpenSSH has RSA keys and keys on P-256, P-384, P-521 and Ed25519")
 }
 
-/// The value of a member that has a fixed length.
+/// Decodes a member of a fixed length.
 fn exactly<const N: usize>(members: &Members, name: &str) -> Result<[u8; N]> {
     let octets = Secret::new(octets(members, name)?);
     let exact = octets.expose().as_slice().try_into();
     exact.map_err(|_| Error::invalid(format!("the member {name} has not {N} octets")))
 }
 
-/// The pair of an RSA key; what the key leaves out of its private numbers is computed.
+/// Creates the RSA key pair. Private numbers that the key leaves out are computed.
 fn rsa_pair(members: &Members, public: RsaPublicKey) -> Result<RsaKeypair> {
     let jwk = to_jwk(members)?;
     let number = |name: &str| {
@@ -103,7 +103,7 @@ fn public(members: &Members) -> Result<KeyData> {
             let mut point = vec![4];
             point.extend(octets(members, "x")?);
             point.extend(octets(members, "y")?);
-            // The length of the point says which of the three curves it is on.
+            // The length of the point identifies the curve.
             KeyData::Ecdsa(EcdsaPublicKey::from_sec1_bytes(&point).map_err(not_written)?)
         }
         ("OKP", "Ed25519") => KeyData::Ed25519(Ed25519PublicKey(exactly(members, "x")?)),

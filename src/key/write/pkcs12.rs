@@ -1,7 +1,8 @@
-//! A private key and its certificates as PKCS#12 (RFC 7292).
+//! Writes a private key and its certificates as PKCS#12 (RFC 7292).
 
 use crate::error::{Error, Result};
 use crate::key::certificate::Certificate;
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::write::{Document, openssl_failed, pkcs8};
 use crate::secret::Secret;
@@ -11,17 +12,17 @@ use openssl::pkcs12::Pkcs12;
 use openssl::pkey::PKey;
 use openssl::stack::Stack;
 
-/// The iterations for the key, for the certificates and for the MAC. .NET has a limit of 600,000 for
-/// all of them together.
+/// The iteration count for each of the key, the certificates and the MAC. .NET allows 600,000 in
+/// total.
 const ITERATIONS: u32 = 100_000;
 
-/// The longest alias, in octets.
+/// The longest alias in bytes.
 const ALIAS_LIMIT: usize = 255;
 
-/// Whether a key can go into a PKCS#12 file under an alias.
+/// Returns an error if a key cannot be written to a PKCS#12 file with this alias.
 pub fn check_pkcs12(members: &Members, alias: &str) -> Result<()> {
-    let kty = members.string("kty").unwrap_or_default();
-    if !matches!(&*kty, "RSA" | "EC" | "OKP") {
+    if !matches!(members.kty(), Some(Kty::Rsa | Kty::Ec | Kty::Okp)) {
+        let kty = members.string("kty").unwrap_or_default();
         return Err(
             Error::usage(format!("no PKCS#12 files are made of {kty} keys"))
                 .hint("use --to jwk or --to jwks"),
@@ -36,9 +37,9 @@ pub fn check_pkcs12(members: &Members, alias: &str) -> Result<()> {
     Ok(())
 }
 
-/// The private key and its chain, leaf first, in one PKCS#12 file under a password: PBES2 with
-/// AES-256-CBC and PBKDF2 with HMAC-SHA256, the MAC with SHA-256. That is what OpenSSL 3 writes, and
-/// what OpenSSL 1.1, Java from 8u301 and Windows from 10 (1709) read.
+/// Writes a private key and its chain, leaf first, to a PKCS#12 file with a password. It uses PBES2
+/// with AES-256-CBC and PBKDF2 with HMAC-SHA256, and a MAC with SHA-256, as OpenSSL 3 does. OpenSSL
+/// 1.1, Java 8u301 and Windows 10 (1709) and later can read it.
 pub fn pkcs12(
     members: &Members,
     chain: &[Certificate],

@@ -1,9 +1,10 @@
-//! A certificate that a key signs for itself (RFC 5280), for tools that know keys by certificates
-//! only.
+//! Self-signed certificates (RFC 5280), for tools that only accept keys in certificates.
 
 use crate::error::{Error, Result};
 use crate::key::algorithm::{Algorithm, Use};
 use crate::key::certificate::{Certificate, Validity};
+use crate::key::curve::{Curve, Form};
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::write;
 use openssl::error::ErrorStack;
@@ -33,8 +34,8 @@ use x509_cert::spki::{
 };
 use x509_cert::time::Time;
 
-/// Makes a certificate for a private key, signed with that key and not for a CA. `subject` is in DER.
-/// The serial number is random and has 20 octets.
+/// Creates a self-signed certificate for a private key. It is not for a CA. `subject` is in DER.
+/// The serial number is random and has 20 bytes.
 ///
 /// Returns an error if the key cannot sign, if the dates are not in order, or if a date is after the
 /// year 9999.
@@ -44,7 +45,7 @@ pub fn self_signed(members: &Members, subject: &[u8], validity: Validity) -> Res
     let key = PKey::private_key_from_pkcs8(write::pkcs8(members)?.der()).map_err(not_signed)?;
     let mut serial = [0; 20];
     rand_bytes(&mut serial).map_err(not_signed)?;
-    // Positive, and of full length.
+    // The number must be positive and have its full length.
     serial[0] = serial[0] & 0x7f | 0x40;
     let profile = Profile {
         subject: Name::from_der(subject).map_err(not_built)?,
@@ -70,7 +71,7 @@ pub fn self_signed(members: &Members, subject: &[u8], validity: Validity) -> Res
     Certificate::parse(&der).ok_or_else(broken)
 }
 
-/// Whether a key can sign a certificate at all.
+/// Returns an error if a key cannot sign certificates.
 pub fn can_sign(members: &Members) -> bool {
     scheme(members).is_ok()
 }
@@ -83,7 +84,7 @@ fn not_built(error: impl std::fmt::Display) -> Error {
     Error::failed(format!("the certificate cannot be built: {error}"))
 }
 
-/// The properties that a self-signed certificate passes on to that of the key's successor.
+/// The properties of a self-signed certificate that the certificate of the next key has, too.
 #[derive(Clone, PartialEq)]
 pub struct Model {
     /// The subject, in DER.
@@ -107,7 +108,7 @@ impl Model {
         is_own.then_some(Model { subject, seconds })
     }
 
-    /// Makes the certificate of a successor, with the dates of [`validity_of`].
+    /// Creates the certificate of a successor, with the dates of [`validity_of`].
     pub fn certify(&self, members: &Members, now: i64) -> Result<Certificate> {
         let mut validity = validity_of(members, now, self.seconds);
         validity.not_after = validity.not_after.min(NEVER);
@@ -115,12 +116,12 @@ impl Model {
     }
 }
 
-/// The date of a certificate that does not expire: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
+/// The end of a certificate that does not expire: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
 const NEVER: i64 = 253_402_300_799;
 
-/// Returns the dates of a certificate for a key: from its `nbf`, or else from `now`, to its `exp`, or
-/// else for `seconds`. If the key has expired and has no `nbf`, the certificate begins at its `iat`. All
-/// times are in seconds since 1970.
+/// Returns the dates of a certificate for a key. It begins at `nbf` or else `now`, and ends at
+/// `exp` or else after `seconds`. If the key has expired and has no `nbf`, the certificate begins
+/// at `iat`. All times are in seconds since 1970.
 pub fn validity_of(members: &Members, now: i64, seconds: i64) -> Validity {
     let date = |name| members.seconds(name).ok().flatten();
     let exp = date("exp");
@@ -143,7 +144,7 @@ fn in_asn1(validity: Validity) -> Result<x509_cert::time::Validity> {
     let time = |seconds: i64| {
         let seconds = seconds.max(0).unsigned_abs();
         let time = GeneralizedTime::from_unix_duration(Duration::from_secs(seconds));
-        // The builder makes it a UTCTime until 2049 (RFC 5280 section 4.1.2.5).
+        // The builder encodes dates until 2049 as UTCTime (RFC 5280 section 4.1.2.5).
         time.map(Time::GeneralTime).map_err(|_| {
             Error::usage("the certificate would expire after the year 9999")
                 .hint("pass fewer --days")
@@ -153,9 +154,9 @@ fn in_asn1(validity: Validity) -> Result<x509_cert::time::Validity> {
     Ok(x509_cert::time::Validity::new(start, end))
 }
 
-/// How a key signs certificates.
+/// The signature scheme of a key for certificates.
 struct Scheme {
-    /// None for Ed25519 and Ed448, which digest for themselves (RFC 8410).
+    /// `None` for Ed25519 and Ed448, which include a digest (RFC 8410).
     digest: Option<MessageDigest>,
     is_pss: bool,
     algorithm: AlgorithmIdentifierOwned,
@@ -164,8 +165,8 @@ struct Scheme {
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
 
-/// A digest: OpenSSL's, its identifier (RFC 8017), those of a signature with RSA (RFC 8017) and
-/// with ECDSA (RFC 5758), and its length in octets.
+/// A digest in OpenSSL; the identifiers of the digest (RFC 8017), of RSA signatures (RFC 8017) and
+/// of ECDSA signatures (RFC 5758); and the length in bytes.
 type Sha2 = (fn() -> MessageDigest, [&'static str; 3], u8);
 
 const SHA256: Sha2 = (
@@ -199,8 +200,9 @@ const SHA512: Sha2 = (
 fn scheme(members: &Members) -> Result<Scheme> {
     let text = |name| members.string(name).unwrap_or_default();
     let (kty, crv, alg) = (text("kty"), text("crv"), text("alg"));
-    let (sha2, is_pss) = match (&*kty, &*crv) {
-        ("RSA", _) => {
+    let curve = Curve::named(&crv);
+    let (sha2, is_pss) = match (members.kty(), curve.map(|curve| (curve, curve.form))) {
+        (Some(Kty::Rsa), _) => {
             let sha2 = match alg.rsplit(['S', '-']).next() {
                 Some("384") => SHA384,
                 Some("512") => SHA512,
@@ -208,18 +210,30 @@ fn scheme(members: &Members) -> Result<Scheme> {
             };
             (sha2, alg.starts_with("PS"))
         }
-        ("EC", "P-384") => (SHA384, false),
-        ("EC", "P-521") => (SHA512, false),
-        ("EC", _) => (SHA256, false),
-        ("OKP", "Ed25519") => return Ok(without_digest("1.3.101.112")),
-        ("OKP", "Ed448") => return Ok(without_digest("1.3.101.113")),
-        ("OKP", _) => {
+        (Some(Kty::Ec), Some((curve, Form::Weierstrass { .. }))) => match curve.bits {
+            ..=256 => (SHA256, false),
+            257..=384 => (SHA384, false),
+            385.. => (SHA512, false),
+        },
+        (Some(Kty::Okp), Some((curve, Form::Edwards { .. }))) => {
+            // The key and its signatures have one identifier (RFC 8410 section 3).
+            let algorithm = AlgorithmIdentifier {
+                oid: curve.oid,
+                parameters: None,
+            };
+            return Ok(Scheme {
+                digest: None,
+                is_pss: false,
+                algorithm,
+            });
+        }
+        (Some(Kty::Ec | Kty::Okp), _) => {
             return Err(
                 Error::usage(format!("a key on {crv} cannot sign a certificate"))
                     .hint("X25519 and X448 agree on keys, and sign nothing"),
             );
         }
-        _ => {
+        (Some(Kty::Oct | Kty::Akp) | None, _) => {
             return Err(
                 Error::usage(format!("no certificates are made for {kty} keys"))
                     .hint("certificates are for RSA and EC keys, Ed25519 and Ed448"),
@@ -227,9 +241,9 @@ fn scheme(members: &Members) -> Result<Scheme> {
         }
     };
     let (digest, identifiers, length) = sha2;
-    let algorithm = match &*kty {
+    let algorithm = match members.kty() {
         _ if is_pss => pss(identifiers[0], length).map_err(not_built)?,
-        "RSA" => identifier(identifiers[1], Some(Any::null())),
+        Some(Kty::Rsa) => identifier(identifiers[1], Some(Any::null())),
         _ => identifier(identifiers[2], None),
     };
     Ok(Scheme {
@@ -246,16 +260,8 @@ fn identifier(oid: &str, parameters: Option<Any>) -> AlgorithmIdentifierOwned {
     }
 }
 
-fn without_digest(oid: &str) -> Scheme {
-    Scheme {
-        digest: None,
-        is_pss: false,
-        algorithm: identifier(oid, None),
-    }
-}
-
-/// RSASSA-PSS with one digest for the message and for the mask, and a salt of its length
-/// (RFC 7518 section 3.5, RFC 8017 appendix A.2.3).
+/// Returns the identifier of RSASSA-PSS with the same digest for message and mask, and a salt of
+/// that length (RFC 7518 section 3.5, RFC 8017 appendix A.2.3).
 fn pss(digest: &str, length: u8) -> der::Result<AlgorithmIdentifierOwned> {
     let hash = AlgorithmIdentifier {
         oid: ObjectIdentifier::new(digest)?,
@@ -288,7 +294,8 @@ fn sign(key: &PKey<Private>, scheme: &Scheme, octets: &[u8]) -> Result<Vec<u8>, 
     signer.sign_oneshot_to_vec(octets)
 }
 
-/// What the certificate allows: what `use`, or else `alg`, says, and else all that the key can do.
+/// Returns the key usage of the certificate from `use` or else `alg`. Without both, it is
+/// everything that the key can do.
 fn key_usage(members: &Members) -> KeyUsage {
     let by_alg = || {
         let algorithm = members.string("alg");
@@ -297,10 +304,10 @@ fn key_usage(members: &Members) -> KeyUsage {
     };
     let usage = members.string("use");
     let usage = usage.as_deref().or_else(by_alg);
-    let encryption = match members.string("kty").as_deref() {
-        Some("RSA") => Some(KeyUsages::KeyEncipherment),
-        Some("EC") => Some(KeyUsages::KeyAgreement),
-        _ => None,
+    let encryption = match members.kty() {
+        Some(Kty::Rsa) => Some(KeyUsages::KeyEncipherment),
+        Some(Kty::Ec) => Some(KeyUsages::KeyAgreement),
+        Some(Kty::Okp | Kty::Oct | Kty::Akp) | None => None,
     };
     KeyUsage(match (encryption, usage) {
         (Some(encryption), Some(usage)) if usage == Use::Enc.name() => encryption.into(),
@@ -309,7 +316,7 @@ fn key_usage(members: &Members) -> KeyUsage {
     })
 }
 
-/// The subject, which is the issuer, too, and the extensions.
+/// The profile of the certificate: the subject, which is also the issuer, and the extensions.
 struct Profile {
     subject: Name,
     usage: KeyUsage,
@@ -346,7 +353,7 @@ impl BuilderProfile for Profile {
     }
 }
 
-/// The key pair as the builder sees it: OpenSSL has the private part.
+/// The key pair for the builder. OpenSSL holds the private part.
 struct Pair {
     spki: Vec<u8>,
     algorithm: AlgorithmIdentifierOwned,

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::certificate;
 use crate::key::check::{Budget, is_usable, public_findings};
-use crate::key::key_type::KeyType;
+use crate::key::key_type::Kty;
 use crate::key::parts::has_private_member;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
@@ -281,7 +281,7 @@ fn with_certificate(own: &Key, certified: &Key) -> Option<Key<'static>> {
 /// thumbprint of a weak secret would help to guess it (RFC 7638 section 7).
 fn named_by_thumbprint(key: &Key) -> Result<Key<'static>> {
     let members = key.members().unwrap_or_default();
-    let symmetric = members.string("kty").is_some_and(|kty| kty == "oct");
+    let symmetric = members.kty() == Some(Kty::Oct);
     match thumbprint(&members).filter(|_| !symmetric) {
         Some(thumbprint) => {
             let renamed = Key::from(members.clone().with_kid(&thumbprint));
@@ -305,7 +305,7 @@ fn contradicts(own: &Key, new: &Key) -> bool {
         own.members().unwrap_or_default(),
         new.members().unwrap_or_default(),
     );
-    let key_type = own.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = own.key_type();
     key_type.is_some_and(|key_type| {
         key_type
             .private

@@ -3,7 +3,6 @@
 use crate::key::Key;
 use crate::key::check::{Breaks, Budget, breaks, broken_members, findings};
 use crate::key::header::Header;
-use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::parts::has_private_member;
 use crate::key::public::{Dates, Unpublishable, public_form};
@@ -101,7 +100,7 @@ pub fn with_private_part(key: &Key, budget: &Budget) -> Key<'static> {
 fn private_form(key: &Key, mut form: Members<'static>, broken: &[&str]) -> Members<'static> {
     const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
     let members = key.members().unwrap_or_default();
-    let key_type = members.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = members.key_type();
     let private = key_type.map_or(&[][..], |key_type| key_type.private);
     for (name, value) in members.iter() {
         let is_wanted = private.contains(&name) || DESCRIBING.contains(&name);

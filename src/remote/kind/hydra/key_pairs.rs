@@ -2,7 +2,6 @@
 
 use crate::key::Key;
 use crate::key::header::Header;
-use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::parts::{has_private_member, is_key_pair};
 use crate::key::thumbprint::thumbprint;
@@ -15,7 +14,7 @@ pub use crate::keyset::key_pairs::{PRIVATE, PUBLIC};
 /// came there in one piece, and stays so; a symmetric key has no halves.
 pub fn split(key: Members<'static>, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
     let kid = key.string("kid").unwrap_or_default().into_owned();
-    let key_type = key.string("kty").and_then(|kty| KeyType::named(&kty));
+    let key_type = key.key_type();
     let Some(key_type) = key_type.filter(|key_type| !key_type.is_symmetric()) else {
         return vec![Key::from(key)];
     };
