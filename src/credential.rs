@@ -39,8 +39,8 @@ pub fn standard_input() -> Result<io::StdinLock<'static>> {
 
 /// Two want to read standard input.
 pub fn only_once() -> Error {
-    Error::usage("standard input can be read once only")
-        .hint("give the passphrase, the password and the keys each in a place of its own")
+    Error::usage("standard input can be read only once")
+        .hint("give the passphrase, the password and the keys in different places")
 }
 
 /// The value of an environment variable; `None` where it is not set or empty.
@@ -50,7 +50,7 @@ pub fn variable(name: &str) -> Result<Option<Secret<String>>> {
         Ok(value) => Ok(Some(Secret::new(value))),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(Error::invalid(format!(
-            "what the variable {name} holds is not UTF-8 text"
+            "the variable {name} is not UTF-8 text"
         ))),
     }
 }
@@ -132,8 +132,6 @@ fn read(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
     read.map_err(|error| Error::failed(format!("cannot read {name}")).cause(error))?;
     match octets.expose().len() as u64 <= LONGEST {
         true => Ok(octets),
-        false => Err(Error::invalid(format!(
-            "{name} is longer than a secret can be"
-        ))),
+        false => Err(Error::invalid(format!("{name} is too long for a secret"))),
     }
 }

@@ -79,7 +79,7 @@ impl Prompt {
     pub fn new_secret(&self, what: &str) -> Result<Secret<String>> {
         if !self.can_ask() {
             return Err(Error::usage(format!("no {what} was given"))
-                .hint("without a terminal give it in a file or on standard input"));
+                .hint("without a terminal, pass it in a file or on standard input"));
         }
         let ask = |prompt: String| {
             let typed = while_asking(|| rpassword::prompt_password(prompt)).map(Secret::new);

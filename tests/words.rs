@@ -135,7 +135,7 @@ fn arguments<'c>(code: &'c str, found: &mut Vec<String>) -> &'c str {
                 }
                 let lines: Vec<_> = literal.lines().map(str::trim_start).collect();
                 let literal = lines.concat();
-                if literal.contains(' ') {
+                if literal.trim().contains(' ') && literal.contains(char::is_alphabetic) {
                     found.push(literal);
                 }
             }

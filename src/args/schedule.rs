@@ -180,10 +180,10 @@ pub fn saved(schedules: &Schedules, name: &SetName) -> Result<Option<ScheduleArg
     };
     let read = ScheduleArgs::deserialize(schedule);
     read.map(Some).map_err(|error| {
-        Error::invalid(format!("the schedule of set {name} is none"))
+        Error::invalid(format!("the saved schedule of set {name} is invalid"))
             .cause(error)
             .hint(format!(
-                "jwks rotate {name} --forget drops it; save it again then"
+                "run `jwks rotate {name} --forget`, and save the schedule again"
             ))
     })
 }

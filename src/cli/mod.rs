@@ -301,13 +301,13 @@ pub fn store_directory(named: Option<PathBuf>) -> Result<PathBuf> {
     };
     if let Some(directory) = named.or_else(in_environment) {
         if directory.as_os_str().is_empty() {
-            return Err(Error::usage("--store names no directory"));
+            return Err(Error::usage("--store is empty"));
         }
         return Ok(directory);
     }
     match ProjectDirs::from("", "", "jwks") {
         Some(directories) => Ok(directories.data_dir().to_owned()),
-        None => Err(Error::usage("there is no home directory to keep sets in")
-            .hint("name a keystore: --store DIR or JWKS_STORE")),
+        None => Err(Error::usage("there is no home directory for the keystore")
+            .hint("choose a keystore with --store DIR or JWKS_STORE")),
     }
 }

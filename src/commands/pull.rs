@@ -125,8 +125,7 @@ fn local_name(server: &Remote, there: &str) -> Result<SetName> {
         Sets::Named => there,
         Sets::One => &server.name,
     };
-    SetName::new(name)
-        .map_err(|error| error.hint("name the set to take it into: jwks pull REMOTE SET"))
+    SetName::new(name).map_err(|error| error.hint("name the set: jwks pull REMOTE SET"))
 }
 
 /// Pulls every set, goes on after a failure, and tells of each.
@@ -253,8 +252,9 @@ fn flag_invalid(ctx: &Context, incoming: &KeySet) {
     }
     if errors.len() > SHOWN {
         let more = errors.len() - SHOWN;
-        ctx.out
-            .warn(format!("and {more} errors more: jwks check shows them"));
+        ctx.out.warn(format!(
+            "and {more} more errors; run `jwks check` to see them"
+        ));
     }
 }
 

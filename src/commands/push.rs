@@ -106,7 +106,7 @@ pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
     if server.kind.sets == Sets::One {
         let name = server.kind.name;
         return Err(Error::usage(format!(
-            "{name} has one set: several would each take the place of the one before"
+            "{name} has a single set: each set would replace the one before"
         ))
         .hint("push one set: jwks push SET REMOTE"));
     }
@@ -180,9 +180,9 @@ fn push_once(
     {
         let kid = other.handle().unwrap_or("without a kid");
         return Err(Error::refused(format!(
-            "{target} was changed meanwhile: the key {kid:?} would go away, too"
+            "{target} was changed meanwhile: the key {kid:?} would be deleted, too"
         ))
-        .hint("run the command again to see what it would do now"));
+        .hint("run the command again to see the new plan"));
     }
     *shown = Some(plan.gone.clone());
     warn_of_unsent(ctx, name, &plan);
@@ -236,9 +236,8 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
         ctx.out.status(format!("  {}", line(item)));
     }
     for kid in handles(&plan.kept) {
-        ctx.out.status(format!(
-            "  {kid}: only there, stays (--prune takes it away)"
-        ));
+        ctx.out
+            .status(format!("  {kid}: only there, stays (--prune deletes it)"));
     }
     // An expired key is told of below.
     let is_here = |name: &&KeyName| plan.left_out.iter().any(|(other, _)| other == *name);
@@ -249,7 +248,7 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
         .cloned()
         .collect();
     for kid in handles(&gone) {
-        ctx.out.status(format!("  {kid}: only there, GOES AWAY"));
+        ctx.out.status(format!("  {kid}: only there, DELETED"));
     }
     if let Some(words) = signer_in_words(plan) {
         ctx.out.status(format!("  {words}"));

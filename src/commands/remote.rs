@@ -211,7 +211,7 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
         .flatten()
     {
         if !file.exists() {
-            ctx.out.warn(format!("there is no file {}", file.display()));
+            ctx.out.warn(format!("no file {}", file.display()));
         }
     }
     warn_of_plain_http(ctx, &entry)?;
@@ -220,7 +220,7 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
     let name = &args.name;
     ctx.did(format!("added remote {name}"));
     ctx.out.status(format!(
-        "added remote {name}; jwks remote test {name} asks whether it answers"
+        "added remote {name}; run `jwks remote test {name}` to test it"
     ));
     match ctx.out.is_json() {
         true => ctx.out.json(&described(&ctx.remotes.find(name)?)?),
@@ -245,7 +245,7 @@ fn warn_of_plain_http(ctx: &Context, entry: &Entry) -> Result<()> {
     let (kind, base) = (entry.kind()?, entry.base()?);
     if kind.traffic == Traffic::Private && base.scheme() == "http" && !is_loopback(&base) {
         ctx.out.warn(
-            "it is not https: private keys and tokens go there only with --allow-insecure-http",
+            "the address is not https: private keys and tokens are sent there only with --allow-insecure-http",
         );
     }
     Ok(())
@@ -258,10 +258,10 @@ fn refuse_keystore_directory(ctx: &Context) -> Result<()> {
     match real(directory) == real(ctx.store.directory()) {
         false => Ok(()),
         true => Err(Error::usage(format!(
-            "{} is the keystore, and remotes are kept there too",
+            "{} is the keystore, and also the directory of remotes",
             directory.display()
         ))
-        .hint("keep the keystore in another directory: --store DIR or JWKS_STORE")),
+        .hint("choose another keystore with --store DIR or JWKS_STORE")),
     }
 }
 
@@ -274,7 +274,7 @@ fn list(ctx: &Context) -> Result<()> {
     }
     if entries.is_empty() {
         ctx.out
-            .status("no remotes; jwks remote add NAME --kind KIND makes one");
+            .status("no remotes; run `jwks remote add NAME --kind KIND` to add one");
         return Ok(());
     }
     let row = |entry: &Entry| {

@@ -106,7 +106,7 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
         }
     };
     if names.len() > 1 && !args.compromised.is_empty() {
-        return Err(Error::usage("--compromised is about the keys of one set"));
+        return Err(Error::usage("--compromised requires a single SET"));
     }
     if args.forget {
         return forget(ctx, &names, &schedules);
@@ -192,7 +192,7 @@ fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<
     });
     if names.is_empty() {
         ctx.out
-            .status("no set has a schedule: jwks rotate SET --every 30d --save gives it one");
+            .status("no set has a schedule; run `jwks rotate SET --every 30d --save` to save one");
     }
     Ok(names)
 }
@@ -236,7 +236,7 @@ fn rotate_set(
     if schedule.every.is_none() && !is_asked {
         return Err(Error::usage(format!("set {name} has no schedule"))
             .names(format!("set {name}"))
-            .hint("--every 30d says how long a key signs; --save keeps that for the next time"));
+            .hint("pass --every 30d, and --save to keep it as the schedule"));
     }
     let server = servers.look(&options, name)?;
     let settled = options.policy(schedule, ctx.now);
@@ -358,7 +358,7 @@ fn warn_of_unsound(ctx: &Context, name: &SetName, set: &KeySet, plan: &Plan) {
     for key in keys.map(KeyName::of) {
         let kid = key.handle().unwrap_or("a key without a kid");
         ctx.out.warn(format!(
-            "{name}: {kid} fails its check and is left as it is: jwks check {name}"
+            "{name}: {kid} fails its check and is left alone; run `jwks check {name}`"
         ));
     }
 }

@@ -133,7 +133,7 @@ impl KeySet<'_> {
                     wanted if wanted.chars().count() < SHORTEST_PREFIX => {
                         "give at least the first four characters of a kid; jwks list SET shows the keys"
                     }
-                    _ => "jwks list SET shows the keys of a set",
+                    _ => "run `jwks list SET` to see the keys of a set",
                 };
                 Err(Error::not_found(format!("no key {wanted:?}")).hint(hint))
             }

@@ -70,9 +70,9 @@ pub fn with_target<T>(
     if !is_path && !Path::new(target).exists() {
         let directory = ctx.store.directory().display();
         return Err(Error::not_found(format!(
-            "neither a set of {directory} nor a file: {target:?}"
+            "{target:?} is neither a set of {directory} nor a file"
         ))
-        .hint("jwks list shows the sets"));
+        .hint("run `jwks list` to see the sets"));
     }
     source.password.refuse_twice([target])?;
     let document = document::read(target, || source.connection.options(ctx))?;

@@ -1,6 +1,7 @@
 //! One manual page in roff, laid out as man-pages(7) has it.
 
 use super::GLOBAL_OPTIONS;
+use super::guides::GUIDES;
 use super::tables::{ENVIRONMENT, EXIT_CODES, FILES, RELATED};
 use crate::key::check::RULES;
 use clap::{Arg, Command};
@@ -10,7 +11,7 @@ use std::fmt::Write as _;
 /// same source gives the same page.
 const RELEASED: &str = "2026-11-21";
 
-/// The longest line of text in a page, in octets.
+/// The longest line of text in a page, in octets of roff.
 const LONGEST_LINE: usize = 78;
 
 /// Returns the page of a command in roff. `name` is the name of the page, `commands` are the commands of
@@ -100,10 +101,13 @@ fn see_also(name: &str, commands: &[String]) -> String {
     if own.is_some() {
         names.insert(0, "jwks".into());
     }
-    let names = names
-        .iter()
-        .map(|name| format!("\\fB{}\\fR(1)", roff(name)));
-    names.collect::<Vec<_>>().join(", ")
+    let reference = |name: &str, section: u8| format!("\\fB{}\\fR({section})", roff(name));
+    let mut names: Vec<_> = names.iter().map(|name| reference(name, 1)).collect();
+    if own.is_none() {
+        let guides = GUIDES.iter().map(|(guide, _)| format!("jwks-{guide}"));
+        names.extend(guides.map(|guide| reference(&guide, 7)));
+    }
+    names.join(", ")
 }
 
 /// A page that grows.
@@ -126,7 +130,7 @@ impl Page {
     fn fill(&mut self, text: &str) {
         let mut line = String::new();
         for word in text.split_whitespace() {
-            if !line.is_empty() && line.len() + word.len() >= LONGEST_LINE {
+            if !line.is_empty() && width(&line) + width(word) >= LONGEST_LINE {
                 self.line(&std::mem::take(&mut line));
             }
             match line.is_empty() {
@@ -303,6 +307,12 @@ fn value(arg: &Arg) -> String {
             .is_some_and(|range| range.max_values() > 1);
     let more = if several { "…" } else { "" };
     format!("\\fI{}\\fR{more}", names.join(" "))
+}
+
+/// The octets of a line. A character beyond ASCII becomes an escape such as `\\[u2026]`.
+fn width(line: &str) -> usize {
+    let octets = |c: char| if c.is_ascii() { 1 } else { "\\[u2026]".len() };
+    line.chars().map(octets).sum()
 }
 
 /// Escapes text for roff.

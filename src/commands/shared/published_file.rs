@@ -10,7 +10,7 @@ pub fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
     match is_within(path, ctx.store.directory()) {
         true => Err(
             Error::refused(format!("{} is in the keystore", path.display()))
-                .hint("choose a file elsewhere; jwks set puts keys into sets"),
+                .hint("choose another directory; to import keys, run `jwks set`"),
         ),
         false => Ok(()),
     }

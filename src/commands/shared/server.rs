@@ -77,7 +77,7 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
                 true => Ok(only),
                 false => Err(
                     Error::not_found(format!("no set {name} on {}", remote.name))
-                        .hint(format!("it has one set only: {only}")),
+                        .hint(format!("it has a single set: {only}")),
                 ),
             }
         }
@@ -87,9 +87,8 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
             .ok_or_else(|| Error::not_found(format!("{} has no set", remote.name))),
         (None, Sets::Named) => here.map(str::to_owned).ok_or_else(|| {
             let name = &remote.name;
-            Error::usage(format!("{} has sets by name: which one?", remote.kind.name)).hint(
-                format!("jwks get SET --remote {name}, jwks pull {name}:SET"),
-            )
+            Error::usage(format!("{} has several sets: which one?", remote.kind.name))
+                .hint(format!("write SET --remote {name}, or {name}:SET"))
         }),
     }
 }
