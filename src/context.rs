@@ -1,11 +1,11 @@
 //! What every command is given.
 
-use crate::error::{Error, Kind, Reason, Result};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::files::ownership::{self, Fault};
 use crate::jwe::WEAK_ITERATIONS;
 use crate::key::check::Budget;
 use crate::keyset::KeySet;
-use crate::keystore::{Document, Encrypted, IfMissing, Keystore, Protection, SetName, Stored};
+use crate::keystore::{Encrypted, IfMissing, Keystore, Protection, SetDocument, SetName, Stored};
 use crate::output::Output;
 use crate::passphrase::{Passphrase, Passphrases};
 use crate::prompt::Prompt;
@@ -43,19 +43,19 @@ pub struct Context {
 impl Context {
     /// Reads a set with all that is in it, and warns where others have access to its file. An encrypted
     /// one takes its passphrase.
-    pub fn load(&self, name: &SetName) -> Result<Document> {
+    pub fn load(&self, name: &SetName) -> Result<SetDocument> {
         self.whole(name, self.store.load(name)?)
     }
 
     /// The same for a set that need not be there.
-    pub fn read(&self, name: &SetName) -> Result<Option<Document>> {
+    pub fn read(&self, name: &SetName) -> Result<Option<SetDocument>> {
         let stored = self.store.read(name)?;
         stored.map(|stored| self.whole(name, stored)).transpose()
     }
 
     /// Reads what can be known of a set without its passphrase: the public part of an encrypted one.
     /// Where the file does not tell that, it is opened.
-    pub fn look(&self, name: &SetName) -> Result<Document> {
+    pub fn look(&self, name: &SetName) -> Result<SetDocument> {
         let stored = self.store.load(name)?;
         if let Stored::Encrypted(encrypted) = &stored
             && let Some(known) = encrypted.public_part()
@@ -66,7 +66,7 @@ impl Context {
         self.whole(name, stored)
     }
 
-    fn whole(&self, name: &SetName, stored: Stored) -> Result<Document> {
+    fn whole(&self, name: &SetName, stored: Stored) -> Result<SetDocument> {
         let document = match stored {
             Stored::Plain(document) => {
                 self.accept_plain(&[name.as_str()])?;
@@ -80,7 +80,7 @@ impl Context {
 
     /// Opens an encrypted set with the passphrase that was given, one that was typed before, or one
     /// that is asked for now.
-    pub fn open(&self, name: &SetName, encrypted: &Encrypted) -> Result<(Document, Passphrase)> {
+    pub fn open(&self, name: &SetName, encrypted: &Encrypted) -> Result<(SetDocument, Passphrase)> {
         let try_with = |passphrase: Passphrase| {
             let document = self.store.open(encrypted, &passphrase)?;
             Ok((document, passphrase))
@@ -88,7 +88,7 @@ impl Context {
         let opened = match self.passphrases.given(&self.out)? {
             Some(given) => try_with(given),
             None => {
-                let is_wrong = |error: &Error| error.kind() == Kind::Denied;
+                let is_wrong = |error: &Error| error.kind() == ErrorKind::Denied;
                 let mut tried = self.passphrases.typed().into_iter().map(try_with);
                 match tried.find(|tried| !tried.as_ref().is_err_and(is_wrong)) {
                     Some(told) => told,
@@ -262,7 +262,7 @@ impl Context {
         }
     }
 
-    fn warn_if_open(&self, document: &Document) {
+    fn warn_if_open(&self, document: &SetDocument) {
         self.warn_open_directory();
         if document.is_open {
             self.warn_open(&[document.path().display().to_string()]);

@@ -31,16 +31,17 @@ pub struct Content {
 /// Standard input, which only one can have.
 pub fn standard_input() -> Result<io::StdinLock<'static>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
-    match TAKEN.swap(true, Ordering::Relaxed) {
-        false => Ok(io::stdin().lock()),
-        true => Err(only_once()),
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        Err(only_once())
+    } else {
+        Ok(io::stdin().lock())
     }
 }
 
 /// Two want to read standard input.
 pub fn only_once() -> Error {
-    Error::usage("standard input can be read only once")
-        .hint("give the passphrase, the password and the keys in different places")
+    Error::usage("standard input can be read once only")
+        .hint("give the passphrase, the password and the keys each in a place of its own")
 }
 
 /// The value of an environment variable; `None` where it is not set or empty.
@@ -50,7 +51,7 @@ pub fn variable(name: &str) -> Result<Option<Secret<String>>> {
         Ok(value) => Ok(Some(Secret::new(value))),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(Error::invalid(format!(
-            "the variable {name} is not UTF-8 text"
+            "what the variable {name} holds is not UTF-8 text"
         ))),
     }
 }
@@ -82,9 +83,10 @@ pub fn file(path: &Path) -> Result<Content> {
 /// `secrets`, so that one secret never reaches the program that fetches another.
 pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
     let failed = |why: String| Error::failed(format!("the command {command:?} {why}"));
-    let (shell, flag) = match cfg!(windows) {
-        true => ("cmd", "/C"),
-        false => ("sh", "-c"),
+    let (shell, flag) = if cfg!(windows) {
+        ("cmd", "/C")
+    } else {
+        ("sh", "-c")
     };
     let mut shell = Command::new(shell);
     shell.args([flag, command]);
@@ -130,8 +132,11 @@ fn read(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
     let mut octets = Secret::new(Vec::new());
     let read = source.take(LONGEST + 1).read_to_end(octets.expose_mut());
     read.map_err(|error| Error::failed(format!("cannot read {name}")).cause(error))?;
-    match octets.expose().len() as u64 <= LONGEST {
-        true => Ok(octets),
-        false => Err(Error::invalid(format!("{name} is too long for a secret"))),
+    if octets.expose().len() as u64 <= LONGEST {
+        Ok(octets)
+    } else {
+        Err(Error::invalid(format!(
+            "{name} is longer than a secret can be"
+        )))
     }
 }

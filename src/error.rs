@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What kind of failure an [`Error`] is; each kind has one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The file system or the cryptography failed.
     Failed,
     /// The command line asks for something that makes no sense.
@@ -23,32 +23,32 @@ pub enum Kind {
     Differs,
 }
 
-impl Kind {
+impl ErrorKind {
     /// The process exit code of this kind.
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Failed => 1,
-            Kind::Usage => 2,
-            Kind::NotFound => 3,
-            Kind::Refused => 4,
-            Kind::Invalid => 5,
-            Kind::Remote => 6,
-            Kind::Denied => 7,
-            Kind::Differs => 8,
+            ErrorKind::Failed => 1,
+            ErrorKind::Usage => 2,
+            ErrorKind::NotFound => 3,
+            ErrorKind::Refused => 4,
+            ErrorKind::Invalid => 5,
+            ErrorKind::Remote => 6,
+            ErrorKind::Denied => 7,
+            ErrorKind::Differs => 8,
         }
     }
 
     /// The kind's name in `{"error":{"kind":…}}`.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Failed => "failed",
-            Kind::Usage => "usage",
-            Kind::NotFound => "not_found",
-            Kind::Refused => "refused",
-            Kind::Invalid => "invalid",
-            Kind::Remote => "remote",
-            Kind::Denied => "denied",
-            Kind::Differs => "differs",
+            ErrorKind::Failed => "failed",
+            ErrorKind::Usage => "usage",
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::Refused => "refused",
+            ErrorKind::Invalid => "invalid",
+            ErrorKind::Remote => "remote",
+            ErrorKind::Denied => "denied",
+            ErrorKind::Differs => "differs",
         }
     }
 }
@@ -69,7 +69,7 @@ pub enum Reason {
 /// A failure with its kind, a message, advice, and the cause below it.
 #[derive(Debug)]
 pub struct Error {
-    kind: Kind,
+    kind: ErrorKind,
     reason: Option<Reason>,
     message: String,
     hint: Option<String>,
@@ -83,7 +83,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// A failure of a kind that something else decided.
-    pub fn of(kind: Kind, message: impl Into<String>) -> Self {
+    pub fn of(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error {
             kind,
             reason: None,
@@ -96,42 +96,42 @@ impl Error {
 
     /// The file system or the cryptography failed: exit 1.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self::of(Kind::Failed, message)
+        Self::of(ErrorKind::Failed, message)
     }
 
     /// The command line makes no sense: exit 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::of(Kind::Usage, message)
+        Self::of(ErrorKind::Usage, message)
     }
 
     /// Something that was named is not there: exit 3.
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self::of(Kind::NotFound, message)
+        Self::of(ErrorKind::NotFound, message)
     }
 
     /// Refused so that nothing is lost: exit 4.
     pub fn refused(message: impl Into<String>) -> Self {
-        Self::of(Kind::Refused, message)
+        Self::of(ErrorKind::Refused, message)
     }
 
     /// Input that does not parse or fails a check: exit 5.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self::of(Kind::Invalid, message)
+        Self::of(ErrorKind::Invalid, message)
     }
 
     /// The network, a server, or an unexpected answer: exit 6.
     pub fn remote(message: impl Into<String>) -> Self {
-        Self::of(Kind::Remote, message)
+        Self::of(ErrorKind::Remote, message)
     }
 
     /// A token, password or passphrase is refused, or there is none: exit 7.
     pub fn denied(message: impl Into<String>) -> Self {
-        Self::of(Kind::Denied, message)
+        Self::of(ErrorKind::Denied, message)
     }
 
     /// What was compared is not the same: exit 8.
     pub fn differs(message: impl Into<String>) -> Self {
-        Self::of(Kind::Differs, message)
+        Self::of(ErrorKind::Differs, message)
     }
 
     /// Adds what to do next.
@@ -170,7 +170,7 @@ impl Error {
     }
 
     /// The kind, which decides the exit code.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 

@@ -7,7 +7,7 @@ mod table;
 pub use escape::escape;
 pub use table::Narrow;
 
-use crate::error::{Error, Kind, Reason, Result};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use comfy_table::{Color, Table};
 use escape::{escape_json, escape_message};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -237,7 +237,7 @@ impl Output {
                 .filter(|line| !line.is_empty())
                 .collect();
             let object = json!({"error": {
-                "kind": Kind::Usage.name(), "message": message, "hint": more.join("; "),
+                "kind": ErrorKind::Usage.name(), "message": message, "hint": more.join("; "),
             }});
             return self.stderr(&escape_json(&object.to_string()));
         }
@@ -245,9 +245,10 @@ impl Output {
         let lines: Vec<_> = plain.lines().map(escape_message).collect();
         let escaped = lines.join("\n");
         // The colored form cannot be escaped, so it is for harmless arguments only.
-        match self.error_color && escaped == plain {
-            true => self.stderr(colored.trim_end()),
-            false => self.stderr(&escaped),
+        if self.error_color && escaped == plain {
+            self.stderr(colored.trim_end());
+        } else {
+            self.stderr(&escaped);
         }
     }
 
@@ -287,9 +288,10 @@ impl Output {
 
     /// A word in a style, if standard error has colors.
     fn styled(&self, word: &str, style: &str) -> String {
-        match self.error_color {
-            true => format!("{style}{word}{RESET}"),
-            false => word.to_owned(),
+        if self.error_color {
+            format!("{style}{word}{RESET}")
+        } else {
+            word.to_owned()
         }
     }
 

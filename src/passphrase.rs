@@ -131,9 +131,10 @@ impl Passphrases {
 }
 
 fn not_empty(passphrase: Passphrase, what: &str) -> Result<Passphrase> {
-    match passphrase.expose().is_empty() {
-        true => Err(Error::usage(format!("the passphrase of {what} is empty"))),
-        false => Ok(passphrase),
+    if passphrase.expose().is_empty() {
+        Err(Error::usage(format!("the passphrase of {what} is empty")))
+    } else {
+        Ok(passphrase)
     }
 }
 

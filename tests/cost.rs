@@ -5,15 +5,16 @@
 use jwks::key::check::Budget;
 use jwks::key::header::Header;
 use jwks::key::step_counter;
-use jwks::keyset::adopt::{Foreign, Terms};
+use jwks::keyset::adopt::Foreign;
 use jwks::keyset::import::{self, Options};
 use jwks::keyset::lifecycle;
-use jwks::keyset::merge::OnConflict;
 use jwks::keyset::public_header;
 use jwks::keyset::push::{self, Prune};
 use jwks::keyset::rotate::{self, Schedule, ServerState};
 use jwks::keyset::select::Filter;
 use jwks::keyset::server_rules::{ServerRules, Signing};
+use jwks::keyset::terms::OnConflict;
+use jwks::keyset::terms::Terms;
 use jwks::keyset::{KeySet, changes, check, timeline};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -170,7 +171,7 @@ const SIGNER: ServerRules = ServerRules {
     ..ServerRules::FAITHFUL
 };
 
-fn rotation<'a>(there: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate::Policy<'a> {
+fn rotation<'a>(server: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate::Policy<'a> {
     rotate::Policy {
         schedule: Schedule {
             every: Some(1000),
@@ -185,7 +186,7 @@ fn rotation<'a>(there: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate:
         size: None,
         force: false,
         compromised: &[],
-        there,
+        server,
         keep_expired: false,
         now: NOW,
     }

@@ -13,9 +13,10 @@ use jwks::key::strict_json;
 use jwks::key::thumbprint::thumbprint;
 use jwks::key::write;
 use jwks::key::{Key, base64url};
-use jwks::keyset::adopt::{Foreign, Terms};
+use jwks::keyset::adopt::Foreign;
 use jwks::keyset::lifecycle::{self, State};
-use jwks::keyset::merge::OnConflict;
+use jwks::keyset::terms::OnConflict;
+use jwks::keyset::terms::Terms;
 use jwks::keyset::timeline::{self, Phase, Window};
 use jwks::keyset::{KeySet, import};
 use jwks::secret::Secret;
@@ -26,9 +27,10 @@ use std::path::{Path, PathBuf};
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => files(&path, found),
-            false => found.push(path),
+        if path.is_dir() {
+            files(&path, found)
+        } else {
+            found.push(path)
         }
     }
 }
@@ -299,9 +301,10 @@ proptest! {
             let made: Vec<_> = headers.iter().filter(|header| is_made(header)).cloned().collect();
             let mut states = lifecycle::states_of(&made, moment, |_| true).into_iter();
             for (header, life) in headers.iter().zip(&lives) {
-                let state = match is_made(header) {
-                    true => states.next().expect("a state for each"),
-                    false => Some(State::Expired),
+                let state = if is_made(header) {
+                    states.next().expect("a state for each")
+                } else {
+                    Some(State::Expired)
                 };
                 let expected = match state {
                     Some(State::Pending) | None => Some(Phase::Published),

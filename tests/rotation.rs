@@ -32,7 +32,7 @@ fn policy(schedule: Schedule, now: i64) -> Policy<'static> {
         size: None,
         force: false,
         compromised: &[],
-        there: None,
+        server: None,
         keep_expired: false,
         now,
     }
@@ -367,7 +367,7 @@ proptest! {
             force: asked.force,
             alg: asked.alg,
             compromised: &compromised,
-            there: asked.there.as_ref().map(|_| there),
+            server: asked.there.as_ref().map(|_| there),
             keep_expired: asked.there.is_some(),
             ..policy(asked.schedule, BEGINNING)
         };
@@ -405,13 +405,13 @@ proptest! {
             || (!compromised.is_empty() && keys.iter().any(|key| key.successor.is_some()));
         let again = Policy { force: false, compromised: &[], ..asked };
         let looks = if asked.alg.is_some() || leads_nowhere { 2 } else { 1 };
-        if looks == 2 && asked.there.is_some() {
+        if looks == 2 && asked.server.is_some() {
             return Ok(());
         }
         // The server has been told of it meanwhile.
         let published = set.clone();
         let there = ServerState { set: &published, rules: &ServerRules::FAITHFUL, named: &signing };
-        let again = Policy { there: asked.there.map(|_| there), ..again };
+        let again = Policy { server: asked.server.map(|_| there), ..again };
         for look in 1..=looks {
             // Where all that could be rotated is gone there is nothing to be asked for any more.
             let Ok(plan) = rotate::plan(&set, &again) else {

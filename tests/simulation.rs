@@ -10,7 +10,7 @@
 //! - what was just rotated needs no rotation, nor does it before the next change that was promised;
 //! - the number of keys stays bounded, and retired ones are kept as was asked.
 
-use jwks::error::Kind;
+use jwks::error::ErrorKind;
 use jwks::key::Key;
 use jwks::key::generate::{Plan as Wish, Request};
 use jwks::key::header::Header;
@@ -184,7 +184,7 @@ impl World {
             size: None,
             force: false,
             compromised: &[],
-            there: None,
+            server: None,
             keep_expired: false,
             now: self.now + self.clocks.rotator,
         }
@@ -382,7 +382,7 @@ impl World {
                         self.rotate(policy);
                     }
                     // It is on its way to another one.
-                    Err(error) => assert_eq!(error.kind(), Kind::Refused, "{error}"),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Refused, "{error}"),
                 }
             }
             Event::Curve(crv) => {

@@ -9,11 +9,12 @@ use jwks::key::members::Members;
 use jwks::key::parts::is_key_pair;
 use jwks::key::public::{Dates, public_form};
 use jwks::keyset::KeySet;
-use jwks::keyset::adopt::{Foreign, Origin, PrivateParts, Terms};
+use jwks::keyset::adopt::{Foreign, PrivateParts};
 use jwks::keyset::lifecycle::{self, State};
 use jwks::keyset::merge::Merged;
-use jwks::keyset::push::{self, Plan, Policy, Private, Prune};
+use jwks::keyset::push::{self, Policy, Private, Prune, PushPlan};
 use jwks::keyset::server_rules::{ServerRules, Signing};
+use jwks::keyset::terms::{Origin, Terms};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -91,7 +92,7 @@ fn has_private(set: &KeySet, wanted: &str) -> bool {
 }
 
 /// What the server holds after a push.
-fn stored(plan: &Plan) -> KeySet<'static> {
+fn stored(plan: &PushPlan) -> KeySet<'static> {
     let form = |key: &Key| Key::from(SERVER.form(&key.members().expect("an object")));
     KeySet::from(plan.set.keys.iter().map(form).collect::<Vec<_>>())
 }
@@ -99,10 +100,7 @@ fn stored(plan: &Plan) -> KeySet<'static> {
 fn policy(private: Private, prune: bool) -> Policy<'static> {
     Policy {
         private,
-        prune: match prune {
-            true => Prune::All,
-            false => Prune::Nothing,
-        },
+        prune: if prune { Prune::All } else { Prune::Nothing },
         now: NOW,
         ..Policy::default()
     }

@@ -140,9 +140,10 @@ mod generated {
             assert_eq!(key["alg"], hash.replace("sha", "PS"), "{name}");
         }
         let entries = expected.get("entries").and_then(Value::as_u64);
-        let count = match name.ends_with("two-private-keys.pem") {
-            true => 2,
-            false => entries.unwrap_or(1) as usize,
+        let count = if name.ends_with("two-private-keys.pem") {
+            2
+        } else {
+            entries.unwrap_or(1) as usize
         };
         assert_eq!(rows.len(), count, "{name}");
         assert_eq!(sandbox.run(["check", "v"]).code, Some(0), "{name}");

@@ -98,9 +98,10 @@ impl ConnectionArgs {
     /// Opens the server with this name, or at this address.
     pub fn open(&self, ctx: &Context, name: &str) -> Result<Remote> {
         check_scheme(name)?;
-        let entry = match is_address(name) {
-            true => entry_of_address(name)?,
-            false => ctx.remote(name)?,
+        let entry = if is_address(name) {
+            entry_of_address(name)?
+        } else {
+            ctx.remote(name)?
         };
         let options = self.options(ctx);
         let token = find_token(ctx, &entry, &options.notify)?;
@@ -115,17 +116,15 @@ fn check_scheme(name: &str) -> Result<()> {
     if is_address(name) || !(name.contains('/') || has_port) {
         return Ok(());
     }
-    let scheme = match name.starts_with("127.") || name.starts_with("localhost") {
-        true => "http",
-        false => "https",
-    };
     let error = Error::usage(format!(
         "{name:?} is neither the name of a remote nor an address"
     ));
-    Err(match name.contains("://") {
-        true => error.hint("an address begins with https:// or http://"),
-        false => error.hint(format!("did you mean {scheme}://{name}?")),
-    })
+    if name.contains("://") {
+        return Err(error.hint("an address begins with https:// or http://"));
+    }
+    let is_here = name.starts_with("127.") || name.starts_with("localhost");
+    let scheme = if is_here { "http" } else { "https" };
+    Err(error.hint(format!("did you mean {scheme}://{name}?")))
 }
 
 /// Returns the token of a remote. Asks for it if the remote needs one and has no source for it.

@@ -52,9 +52,10 @@ pub struct EncryptArgs {
 impl EncryptArgs {
     /// Refuses --p2c without --encrypt.
     pub fn check(self) -> Result<()> {
-        match self.iterations.p2c.is_some() && !self.encrypt {
-            true => Err(Error::usage("--p2c requires --encrypt")),
-            false => Ok(()),
+        if self.iterations.p2c.is_some() && !self.encrypt {
+            Err(Error::usage("--p2c requires --encrypt"))
+        } else {
+            Ok(())
         }
     }
 

@@ -108,9 +108,10 @@ impl ScheduleArgs {
             publish_delay: own.publish_delay.or(saved.publish_delay),
             retire_after: own.retire_after.or(saved.retire_after),
             keep: own.keep.or(saved.keep),
-            line: match own.line.is_empty() {
-                true => saved.line,
-                false => own.line,
+            line: if own.line.is_empty() {
+                saved.line
+            } else {
+                own.line
             },
             usage: own.usage.or(saved.usage),
             alg: own.alg.or(saved.alg),
@@ -160,7 +161,7 @@ impl ScheduleArgs {
             size: self.size,
             force: false,
             compromised: &[],
-            there: None,
+            server: None,
             keep_expired: false,
             now,
         }
@@ -198,8 +199,9 @@ pub fn next_rotation(
 ) -> Result<Option<i64>> {
     let options = saved(schedules, name)?.unwrap_or_default();
     let plan = plan(set, &options.policy(options.schedule()?, now))?;
-    Ok(match plan.is_empty() {
-        true => plan.next_change,
-        false => Some(now),
+    Ok(if plan.is_empty() {
+        plan.next_change
+    } else {
+        Some(now)
     })
 }

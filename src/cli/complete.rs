@@ -9,7 +9,7 @@ use crate::key::curve::CURVES;
 use crate::key::header::Header;
 use crate::key::key_type::KEY_TYPES;
 use crate::keyset::lifecycle;
-use crate::keystore::{Document, Keystore, SetName};
+use crate::keystore::{Keystore, SetDocument, SetName};
 use crate::remote::registry::Registry;
 use crate::report::names::is_plain;
 use clap::{Arg, ArgMatches, CommandFactory as _};
@@ -214,7 +214,7 @@ fn offer_kids(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
 }
 
 /// The set that stands on the command line.
-fn named_set() -> Option<Document> {
+fn named_set() -> Option<SetDocument> {
     let matches = matches();
     let keystore = keystore(&matches)?;
     let (_, command) = matches.subcommand()?;

@@ -265,9 +265,10 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
             global.passphrase_command.clone(),
             secrets,
         ),
-        require_encrypted: match global.require_encrypted {
-            true => Some("--require-encrypted"),
-            false => Some(REQUIRE_ENCRYPTED).filter(|variable| is_on(variable)),
+        require_encrypted: if global.require_encrypted {
+            Some("--require-encrypted")
+        } else {
+            Some(REQUIRE_ENCRYPTED).filter(|variable| is_on(variable))
         },
         done: RefCell::default(),
         remotes,

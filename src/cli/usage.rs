@@ -3,7 +3,7 @@
 use super::{Cli, Command, When, store_directory};
 use crate::commands::man::GLOBAL_OPTIONS;
 use crate::commands::man::guides::guide;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::keystore::{Keystore, SetName};
 use crate::output::Output;
 use clap::builder::Styles;
@@ -151,7 +151,7 @@ pub fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
                     &arrange(text.ansi().to_string()),
                 ),
             }
-            return Kind::Usage.exit_code();
+            return crate::error::ErrorKind::Usage.exit_code();
         }
     };
     match result {

@@ -17,8 +17,8 @@ use crate::key::public::{Dates, public_form};
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::import::check_kid;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
-use crate::keyset::merge::KeyName;
 use crate::keyset::succession::{Takeover, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
@@ -215,9 +215,10 @@ fn warn_of_born_retired(ctx: &Context, number: u32, nbf: Option<i64>) {
             1 => ("key", "is"),
             _ => ("keys", "are"),
         };
-        let (becomes, when) = match nbf.is_some_and(|nbf| nbf > ctx.now) {
-            true => ("becomes active at --nbf", "then"),
-            false => ("is active", "from the start"),
+        let (becomes, when) = if nbf.is_some_and(|nbf| nbf > ctx.now) {
+            ("becomes active at --nbf", "then")
+        } else {
+            ("is active", "from the start")
         };
         ctx.out.warn(format!(
             "only the last of the {number} keys {becomes}; the other {others} {keys} {verb} retired {when}"
@@ -303,9 +304,10 @@ fn generate(
     });
     let mut keys = Vec::new();
     for _ in 0..args.count {
-        let mut members = match args.kid.is_none() && args.kid_from == KidFrom::Thumbprint {
-            true => plan.generate_for_a_thumbprint()?,
-            false => plan.generate()?,
+        let mut members = if args.kid.is_none() && args.kid_from == KidFrom::Thumbprint {
+            plan.generate_for_a_thumbprint()?
+        } else {
+            plan.generate()?
         };
         if !args.key_ops.is_empty() {
             members.set_texts("key_ops", &args.key_ops);

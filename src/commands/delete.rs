@@ -4,13 +4,13 @@ mod remote;
 
 use crate::args::connection::RemoteArgs;
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::merge::KeyName;
 use crate::keyset::succession::{Succession, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
@@ -81,12 +81,13 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
     ctx.demand_encryption(&name)?;
     // A whole set can go without its passphrase; what the set would keep has to be written anew.
-    let read = match args.is_whole() {
-        true => ctx.look(&name),
-        false => ctx.load(&name),
+    let read = if args.is_whole() {
+        ctx.look(&name)
+    } else {
+        ctx.load(&name)
     };
     let document = match read {
-        Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
+        Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
             return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
         }
         document => document?,
@@ -132,9 +133,10 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
             }
             _ => true,
         });
-        match left.values().all(|copies| *copies == 0) {
-            true => Ok(()),
-            false => Err(changed_meanwhile(&name)),
+        if left.values().all(|copies| *copies == 0) {
+            Ok(())
+        } else {
+            Err(changed_meanwhile(&name))
         }
     })?;
     finish(ctx, SetLabel::local(name.as_str()), &keys, &signing, false)
@@ -180,7 +182,7 @@ fn chosen(
     for found in set.find_each(kids) {
         match found {
             Ok(found) => positions.extend(found),
-            Err(error) if args.if_exists && error.kind() == Kind::NotFound => {}
+            Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error.about(format!("set {name}"))),
         }
     }
@@ -217,16 +219,17 @@ fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> Vec<
     let key = |i: &usize| {
         let key = &set.keys[*i];
         let name = KeyName::of(key);
-        let name = name.handle().unwrap_or("(without kid)");
+        let name = name.shown();
         let header = Header::of(key);
         let alg = header
             .alg
             .as_deref()
             .or(header.kty.as_deref())
             .unwrap_or("?");
-        let part = match holds_secret(key) {
-            true => "private part lost",
-            false => "public only",
+        let part = if holds_secret(key) {
+            "private part lost"
+        } else {
+            "public only"
         };
         let state = states[*i].map_or(String::new(), |state| format!("{}, ", state.name()));
         format!("{name} ({alg}, {state}{part})")
@@ -244,11 +247,13 @@ fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &[String]) -> 
         number => format!("set {name} would be deleted with {}", count(number, "key")),
     };
     ctx.prompt.confirm_all(&ctx.out, &what, going)?;
-    ctx.store
-        .remove(name, |now| match now.is_none_or(|now| now == set) {
-            true => Ok(()),
-            false => Err(changed_meanwhile(name)),
-        })?;
+    ctx.store.remove(name, |now| {
+        if now.is_none_or(|now| now == set) {
+            Ok(())
+        } else {
+            Err(changed_meanwhile(name))
+        }
+    })?;
     finish(ctx, SetLabel::local(name.as_str()), &set.keys, &[], true)
 }
 

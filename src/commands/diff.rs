@@ -4,8 +4,8 @@ use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::server::set_name;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keyset::merge::KeyName;
-use crate::keyset::push::{self, Item, KeyChange, Plan, Policy, Prune};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::push::{self, Item, KeyChange, Policy, Prune, PushPlan};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
 use crate::remote::kind::{Form, Operation};
@@ -70,9 +70,10 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let (remote, there) = split_name(&args.remote);
     let server = args.connection.open(ctx, remote)?;
     // Only a server that signs gets private parts; other servers need no passphrase.
-    let document = match server.kind.rules.signs() {
-        true => ctx.load(&name)?,
-        false => ctx.look(&name)?,
+    let document = if server.kind.rules.signs() {
+        ctx.load(&name)?
+    } else {
+        ctx.look(&name)?
     };
     let local = document.parse()?;
     let there = set_name(&server, there, Some(name.as_str()))?;
@@ -92,11 +93,11 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
             .any(|gone| gone.thumbprint == key.thumbprint)
     };
     for (key, why) in plan.left_out.iter().filter(|(key, _)| !is_shown(key)) {
-        let key = key.handle().unwrap_or("(without kid)");
+        let key = key.shown();
         ctx.out.status(format!("not compared: {key}, {why}"));
     }
     for (key, why) in &plan.refused {
-        let key = key.handle().unwrap_or("(without kid)");
+        let key = key.shown();
         ctx.out.warn(format!("not compared: {key}: {why}"));
     }
     if held.keys.is_empty() {
@@ -121,17 +122,18 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
         ctx.out
             .status("the order differs, and with it the key that signs");
     }
-    match args.exit_code && (differs || plan.new_signer.is_some()) {
-        true => Err(Error::differs(format!(
+    if args.exit_code && (differs || plan.new_signer.is_some()) {
+        Err(Error::differs(format!(
             "set {name} differs from {there} on {}",
             server.name
-        ))),
-        false => Ok(()),
+        )))
+    } else {
+        Ok(())
     }
 }
 
-fn report(name: &SetName, remote: &str, there: &str, plan: &Plan) -> Report {
-    let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
+fn report(name: &SetName, remote: &str, there: &str, plan: &PushPlan) -> Report {
+    let handle = |name: &KeyName| name.shown().to_owned();
     let added = plan
         .items
         .iter()

@@ -163,9 +163,10 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
     args.check()?;
     // A certificate is signed with the private key; all else that is public needs no passphrase.
-    let document = match args.private || args.to == To::X509 {
-        true => ctx.load(&name)?,
-        false => ctx.look(&name)?,
+    let document = if args.private || args.to == To::X509 {
+        ctx.load(&name)?
+    } else {
+        ctx.look(&name)?
     };
     let set = document.parse()?;
     let positions = match &args.kid {
@@ -184,9 +185,10 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
             .hint("pass --private to export it for a backup"));
     }
     output_file::check(ctx, args)?;
-    let content = match args.private {
-        true => private_content(ctx, args, &name, &set, &positions)?,
-        false => public_content(ctx, args, &name, &set, &positions)?,
+    let content = if args.private {
+        private_content(ctx, args, &name, &set, &positions)?
+    } else {
+        public_content(ctx, args, &name, &set, &positions)?
     };
     if output_file::is_unchanged(ctx, args, &content) {
         return Ok(());

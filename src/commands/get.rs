@@ -4,7 +4,7 @@ use crate::args::connection::RemoteArgs;
 use crate::args::filter::FilterArgs;
 use crate::commands::shared::server::{name_there, set_name};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::key::parts::holds_secret;
 use crate::key::public::Dates;
@@ -70,9 +70,10 @@ impl GetArgs {
 pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
     if let Some(remote) = args.remote.open(ctx)? {
         let name = set_name(&remote, args.set.as_deref(), None)?;
-        let form = match args.private {
-            true => Form::Private,
-            false => Form::Public,
+        let form = if args.private {
+            Form::Private
+        } else {
+            Form::Public
         };
         let set = remote.load(&name, form)?;
         let states = remote.kind.rules.states(&set, ctx.now);
@@ -83,9 +84,10 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
         return print(ctx, args, kid.as_deref(), whose, &set, positions);
     }
     let name = SetName::new(args.set.as_deref().unwrap_or_default())?;
-    let document = match args.private {
-        true => ctx.load(&name)?,
-        false => ctx.look(&name)?,
+    let document = if args.private {
+        ctx.load(&name)?
+    } else {
+        ctx.look(&name)?
     };
     let set = document.parse()?;
     let positions = set.filter(&args.filter.filter_for(&set)?, ctx.now);
@@ -113,10 +115,10 @@ fn print(
     if let Some(kid) = kid {
         let found = set.find(kid).map_err(|error| {
             let is_public_reading = args.remote.remote.is_some() && !args.private;
-            match is_public_reading && error.kind() == Kind::NotFound {
-                true => about(error)
-                    .hint("pass --private for a symmetric key; `jwks list` shows the keys"),
-                false => about(error),
+            if is_public_reading && error.kind() == ErrorKind::NotFound {
+                about(error).hint("pass --private for a symmetric key; `jwks list` shows the keys")
+            } else {
+                about(error)
             }
         })?;
         positions.retain(|position| *position == found);

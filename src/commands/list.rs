@@ -113,9 +113,10 @@ impl ListArgs {
 
 /// Runs `jwks list`.
 pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
-    let format = match ctx.out.is_json() {
-        true => Format::Json,
-        false => args.format.unwrap_or(Format::Table),
+    let format = if ctx.out.is_json() {
+        Format::Json
+    } else {
+        args.format.unwrap_or(Format::Table)
     };
     args.check(ctx)?;
     let remote = args.remote.open(ctx)?;
@@ -164,12 +165,13 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
 
 /// Returns whether a server stores the dates of keys.
 fn dates_of(remote: &Remote) -> Dated {
-    match ["nbf", "exp"]
+    if ["nbf", "exp"]
         .iter()
         .all(|name| remote.kind.rules.keeps(name))
     {
-        true => Dated::Yes,
-        false => Dated::No,
+        Dated::Yes
+    } else {
+        Dated::No
     }
 }
 

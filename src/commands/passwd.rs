@@ -70,7 +70,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         }
         for (name, old) in names.iter().zip(&openers) {
             ctx.store.protect(name, old.as_deref(), None)?;
-            let status = format!("set {name} is not encrypted any more");
+            let status = format!("set {name} is no longer encrypted");
             ctx.out.status(&status);
             ctx.did(status);
         }

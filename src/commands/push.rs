@@ -2,14 +2,14 @@
 
 use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::push_report::{
-    Report, handles, line, record, signer_in_words, warn_of_unsent,
+    PushReport, handles, line, record, signer_in_words, warn_of_unsent,
 };
 use crate::commands::shared::server::{for_each_set, set_name, until_written};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keyset::merge::KeyName;
-use crate::keyset::push::{self, Ed25519, KeyChange, Plan, Policy, Private, Prune};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::push::{self, Ed25519, KeyChange, Policy, Private, Prune, PushPlan};
 use crate::keystore::SetName;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
@@ -123,7 +123,7 @@ fn push(
     server: &Remote,
     name: &SetName,
     there: &str,
-) -> Result<Report> {
+) -> Result<PushReport> {
     server.kind.require(Operation::SetSet)?;
     // If somebody replaced the encrypted set with a plain one, its keys must not reach the server.
     ctx.demand_encryption(name)?;
@@ -143,7 +143,7 @@ fn push_once(
     name: &SetName,
     there: &str,
     shown: &mut Option<Vec<KeyName>>,
-) -> Result<Report> {
+) -> Result<PushReport> {
     let document = ctx.load(name)?;
     let local = document.parse()?;
     for found in local.find_each(&args.kids) {
@@ -158,13 +158,15 @@ fn push_once(
     let policy = Policy {
         private,
         only: &args.kids,
-        prune: match args.prune {
-            true => Prune::All,
-            false => Prune::Nothing,
+        prune: if args.prune {
+            Prune::All
+        } else {
+            Prune::Nothing
         },
-        ed25519: match args.ed25519_as_eddsa {
-            true => Ed25519::AsEdDsa,
-            false => Ed25519::AsItIs,
+        ed25519: if args.ed25519_as_eddsa {
+            Ed25519::AsEdDsa
+        } else {
+            Ed25519::AsItIs
         },
         issuer: server.kind.rules.issuer_of(there),
         now: ctx.now,
@@ -187,7 +189,7 @@ fn push_once(
     *shown = Some(plan.gone.clone());
     warn_of_unsent(ctx, name, &plan);
     let changes = plan.changes();
-    let report = Report::of(&plan, server, name, there, args.dry_run);
+    let report = PushReport::of(&plan, server, name, there, args.dry_run);
     let is_empty = plan.items.is_empty() && plan.gone.is_empty() && !local.keys.is_empty();
     if is_empty && args.all.is_none() {
         show_left_out(ctx, &plan);
@@ -201,16 +203,18 @@ fn push_once(
         after: &plan.set,
         source: Source::Keystore(name.as_str(), &local),
     };
-    let keyless = match args.force {
-        true => Keyless::Allow,
-        false => Keyless::Refuse("push a key that signs, or pass --force to do without"),
+    let keyless = if args.force {
+        Keyless::Allow
+    } else {
+        Keyless::Refuse("push a key that signs, or pass --force to do without")
     };
     if !changes {
         show_left_out(ctx, &plan);
         change.check_own(ctx, keyless)?;
-        let words = match is_empty {
-            true => format!("set {name} has no key to send"),
-            false => format!("{target} has all of set {name} already: nothing sent"),
+        let words = if is_empty {
+            format!("set {name} has no key to send")
+        } else {
+            format!("{target} has all of set {name} already: nothing sent")
         };
         ctx.out.status(words);
         return Ok(report);
@@ -230,7 +234,7 @@ fn push_once(
 }
 
 /// What would happen to each key, one a line on standard error.
-fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
+fn show(ctx: &Context, name: &SetName, target: &str, plan: &PushPlan) {
     ctx.out.status(format!("set {name} to {target}:"));
     for item in &plan.items {
         ctx.out.status(format!("  {}", line(item)));
@@ -256,18 +260,21 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &Plan) {
     show_left_out(ctx, plan);
 }
 
-fn show_left_out(ctx: &Context, plan: &Plan) {
+fn show_left_out(ctx: &Context, plan: &PushPlan) {
     for (key, why) in &plan.left_out {
-        let key = key.handle().unwrap_or("(without kid)");
+        let key = key.shown();
         ctx.out.status(format!("  {key}: not sent, {why}"));
     }
 }
 
 /// Says what a push would change. A brief text does not name the keys: they were shown before.
-fn in_words(target: &str, plan: &Plan, is_brief: bool) -> String {
-    let names = |names: &[String]| match is_brief {
-        true => String::new(),
-        false => format!(": {}", list_names(names)),
+fn in_words(target: &str, plan: &PushPlan, is_brief: bool) -> String {
+    let names = |names: &[String]| {
+        if is_brief {
+            String::new()
+        } else {
+            format!(": {}", list_names(names))
+        }
     };
     let changed = plan
         .items

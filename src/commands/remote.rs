@@ -222,9 +222,10 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
     ctx.out.status(format!(
         "added remote {name}; run `jwks remote test {name}` to test it"
     ));
-    match ctx.out.is_json() {
-        true => ctx.out.json(&described(&ctx.remotes.find(name)?)?),
-        false => Ok(()),
+    if ctx.out.is_json() {
+        ctx.out.json(&described(&ctx.remotes.find(name)?)?)
+    } else {
+        Ok(())
     }
 }
 
@@ -255,13 +256,14 @@ fn warn_of_plain_http(ctx: &Context, entry: &Entry) -> Result<()> {
 fn refuse_keystore_directory(ctx: &Context) -> Result<()> {
     let directory = ctx.remotes.directory()?;
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    match real(directory) == real(ctx.store.directory()) {
-        false => Ok(()),
-        true => Err(Error::usage(format!(
+    if real(directory) == real(ctx.store.directory()) {
+        Err(Error::usage(format!(
             "{} is the keystore, and also the directory of remotes",
             directory.display()
         ))
-        .hint("choose another keystore with --store DIR or JWKS_STORE")),
+        .hint("choose another keystore with --store DIR or JWKS_STORE"))
+    } else {
+        Ok(())
     }
 }
 
@@ -376,8 +378,9 @@ fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     ctx.remotes.remove(&args.remote)?;
     ctx.did(format!("removed remote {}", args.remote));
     ctx.out.status(format!("removed remote {}", args.remote));
-    match ctx.out.is_json() {
-        true => ctx.out.json(&json!({ "removed": args.remote })),
-        false => Ok(()),
+    if ctx.out.is_json() {
+        ctx.out.json(&json!({ "removed": args.remote }))
+    } else {
+        Ok(())
     }
 }

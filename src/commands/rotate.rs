@@ -11,14 +11,14 @@ use crate::error::{Error, Result};
 use crate::key::members::Members;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
-use crate::keyset::merge::KeyName;
-use crate::keyset::rotate::{self, Plan, Policy, Rotated, Template};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::rotate::{self, Policy, Rotated, RotationPlan, Template};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, Schedules, SetName, Stored};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count, list_names};
 use clap::Args;
-use report::Report;
+use report::RotationReport;
 use server::Servers;
 use std::collections::BTreeSet;
 
@@ -94,16 +94,15 @@ pub struct RotateArgs {
 /// Runs `jwks rotate`.
 pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
     let schedules = schedules(ctx, args)?;
-    let names = match args.all {
-        true => every_set(ctx, args, &schedules)?,
-        false => {
-            let names = args.sets.iter().map(|name| SetName::new(name));
-            let mut names = names.collect::<Result<Vec<_>>>()?;
-            // A set that is named twice is rotated once.
-            let mut seen = BTreeSet::new();
-            names.retain(|name| seen.insert(name.to_string()));
-            names
-        }
+    let names = if args.all {
+        every_set(ctx, args, &schedules)?
+    } else {
+        let names = args.sets.iter().map(|name| SetName::new(name));
+        let mut names = names.collect::<Result<Vec<_>>>()?;
+        // A set that is named twice is rotated once.
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.to_string()));
+        names
     };
     if names.len() > 1 && !args.compromised.is_empty() {
         return Err(Error::usage("--compromised requires a single SET"));
@@ -114,7 +113,7 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
     let servers = Servers::new(ctx, args);
     let (mut reports, mut failures) = (Vec::new(), Vec::new());
     for name in &names {
-        let mut report = Report::new(name, args.dry_run);
+        let mut report = RotationReport::new(name, args.dry_run);
         if let Err(error) = rotate_set(ctx, args, &schedules, &servers, name, &mut report) {
             report.fail(&error);
             failures.push((name, error));
@@ -137,9 +136,10 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
         }
         return Err(Error::of(kind, summary));
     }
-    match args.exit_code && reports.iter().any(Report::is_due) {
-        true => Err(Error::differs("a rotation is due")),
-        false => Ok(()),
+    if args.exit_code && reports.iter().any(RotationReport::is_due) {
+        Err(Error::differs("a rotation is due"))
+    } else {
+        Ok(())
     }
 }
 
@@ -218,13 +218,14 @@ fn rotate_set(
     schedules: &Schedules,
     servers: &Servers,
     name: &SetName,
-    report: &mut Report,
+    report: &mut RotationReport,
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
     // A given passphrase decrypts the set even if there is nothing to do, which shows that it is right.
-    match args.dry_run || !ctx.demands_encryption() {
-        true => ctx.demand_encryption(name)?,
-        false => drop(ctx.protection(name)?),
+    if args.dry_run || !ctx.demands_encryption() {
+        ctx.demand_encryption(name)?
+    } else {
+        drop(ctx.protection(name)?)
     }
     let saved = saved_schedule(ctx, args, schedules, name)?;
     let options = args.schedule.over(saved.unwrap_or_default());
@@ -243,7 +244,7 @@ fn rotate_set(
     let policy = Policy {
         force: args.force,
         compromised: &args.compromised,
-        there: server.as_ref().and_then(|server| server.there()),
+        server: server.as_ref().and_then(|server| server.server_state()),
         keep_expired: server.is_some(),
         ..settled
     };
@@ -258,7 +259,7 @@ fn rotate_set(
                 report
                     .pushed
                     .as_ref()
-                    .map_or(Ok(()), push_report::Report::complete)
+                    .map_or(Ok(()), push_report::PushReport::complete)
             }
             None => Ok(()),
         };
@@ -290,16 +291,16 @@ fn rotate_set(
     report
         .pushed
         .as_ref()
-        .map_or(Ok(()), push_report::Report::complete)
+        .map_or(Ok(()), push_report::PushReport::complete)
 }
 
 /// Carries a plan out in one change of the set, and tells of it.
 fn change(
     ctx: &Context,
     name: &SetName,
-    plan: &Plan,
+    plan: &RotationPlan,
     policy: &Policy,
-    report: &mut Report,
+    report: &mut RotationReport,
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
     // The keys are made before the lock is taken, so that nobody waits for them.
@@ -322,7 +323,7 @@ fn change(
     Ok(())
 }
 
-fn generate(ctx: &Context, plan: &Plan) -> Result<Vec<(Template, Members<'static>)>> {
+fn generate(ctx: &Context, plan: &RotationPlan) -> Result<Vec<(Template, Members<'static>)>> {
     let is_slow = plan.new.iter().any(|new| new.template.is_slow());
     let progress = is_slow.then(|| ctx.out.progress(plan.new.len() as u64, "generating keys"));
     let mut made = Vec::new();
@@ -353,7 +354,7 @@ fn record(ctx: &Context, name: &SetName, rotated: &Rotated, policy: &Policy) {
         .append();
 }
 
-fn warn_of_unsound(ctx: &Context, name: &SetName, set: &KeySet, plan: &Plan) {
+fn warn_of_unsound(ctx: &Context, name: &SetName, set: &KeySet, plan: &RotationPlan) {
     let keys = plan.unsound.iter().map(|i| &set.keys[*i]);
     for key in keys.map(KeyName::of) {
         let kid = key.handle().unwrap_or("a key without a kid");

@@ -16,11 +16,14 @@ use crate::key::attributes::Attributes;
 use crate::key::members::Members;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::{Foreign, Terms};
+use crate::keyset::adopt::Foreign;
 use crate::keyset::changes::is_alike;
 use crate::keyset::import::Form;
 use crate::keyset::index::Index;
-use crate::keyset::merge::{KeyName, Merged, OnConflict};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
+use crate::keyset::terms::OnConflict;
+use crate::keyset::terms::Terms;
 use crate::keystore::{IfMissing, SetName};
 use crate::report::log_entry::Record;
 use crate::report::names::{JsonKeyName, SetLabel, changed_meanwhile, json_names};
@@ -187,9 +190,10 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
         members::change(ctx, args, &name, &attributes)?
     } else {
         let given = read_keys(ctx, args, &documents, &attributes)?;
-        match args.replace {
-            true => return replace(ctx, args, &name, &given),
-            false => merge(ctx, args, &name, &given, &attributes)?,
+        if args.replace {
+            return replace(ctx, args, &name, &given);
+        } else {
+            merge(ctx, args, &name, &given, &attributes)?
         }
     };
     let whose = SetLabel::local(name.as_str());
@@ -236,9 +240,10 @@ fn merge(
         .store
         .change(name, IfMissing::Create, protection.as_ref(), |set| {
             let merged = set.adopt(given, &terms)?;
-            match (&merged.replaced, asked(&merged)) == (&expected.0, expected.1.clone()) {
-                true => Ok(merged),
-                false => Err(changed_meanwhile(name)),
+            if (&merged.replaced, asked(&merged)) == (&expected.0, expected.1.clone()) {
+                Ok(merged)
+            } else {
+                Err(changed_meanwhile(name))
             }
         })?;
     warn_of_differences(ctx, SOURCE, &merged);

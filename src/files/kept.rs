@@ -1,4 +1,4 @@
-//! Reading the files that jwks keeps for itself: sets, schedules, the log, the remotes.
+//! Reads the files of jwks: sets, schedules, the log and the remotes.
 
 use crate::error::{Error, Result};
 use crate::files::{open_regular, others, parent};
@@ -49,12 +49,13 @@ pub fn read(path: &Path, links: Links, limit: u64) -> Result<Option<Kept>> {
 
 /// Opens a file as [`read`] does.
 pub fn open(path: &Path, links: Links) -> Result<Option<File>> {
-    let real = match path.is_symlink() {
-        true => match target(path, links) {
+    let real = if path.is_symlink() {
+        match target(path, links) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             real => real.map_err(|error| crate::files::failed("read", path, error))?,
-        },
-        false => Some(path.to_owned()),
+        }
+    } else {
+        Some(path.to_owned())
     };
     let Some(real) = real else {
         let message = format!("{} is a symbolic link out of its directory", path.display());

@@ -1,5 +1,5 @@
-//! The one lock of a directory: held by one writer over reading, changing and writing, never over a
-//! prompt. The kernel releases it when its process ends, however it ends.
+//! The lock of a directory. A writer holds it while it reads, changes and writes files, but not during a
+//! prompt. The kernel releases it when the process ends.
 
 use crate::error::{Error, Result};
 use std::fs::{File, TryLockError};
@@ -31,7 +31,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a directory, waiting no longer than `limit`.
+    /// Takes the lock of a directory. Waits at most `limit`.
     pub fn take(directory: &Path, limit: Duration) -> Result<Lock> {
         let path = directory.join(FILE);
         let file = crate::files::open_lock(&path)
@@ -56,8 +56,9 @@ impl Lock {
                     let seconds = limit.as_secs();
                     let lock = path.display();
                     let message = format!("another jwks has held {lock} for {seconds} s");
-                    return Err(Error::refused(message)
-                        .hint("run it again when the other has ended, or wait longer: --lock-wait SECONDS"));
+                    return Err(Error::refused(message).hint(
+                        "run the command again later, or pass --lock-wait SECONDS to wait longer",
+                    ));
                 }
                 Err(TryLockError::Error(error)) => {
                     return Err(crate::files::cannot_lock(&path, error));

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all, private from their first moment.
+//! Writes files atomically, with private permissions from the beginning.
 
 pub mod kept;
 pub mod lock;
@@ -10,16 +10,16 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// Who may read a new file.
+/// Who can read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Its owner alone: 0600.
+    /// Only the owner: 0600.
     Private,
-    /// Whom the umask admits: at most 0644.
+    /// Everyone that the umask admits: at most 0644.
     Shared,
 }
 
-/// What happens to a file that is there already.
+/// What happens to an existing file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
     /// It is replaced.
@@ -53,17 +53,17 @@ mod unix {
         DirBuilder::new().mode(0o700).create(path)
     }
 
-    /// The permission bits of group and others.
+    /// Returns the permission bits of group and others.
     pub fn others(metadata: &Metadata) -> u32 {
         metadata.mode() & 0o077
     }
 
-    /// Whether it is a named or unnamed pipe.
+    /// Returns true for a named or unnamed pipe.
     pub fn is_fifo(metadata: &Metadata) -> bool {
         metadata.file_type().is_fifo()
     }
 
-    /// Whether an open file is the one that lies at a path.
+    /// Returns true if an open file is the file at a path.
     pub fn is_at(file: &File, path: &Path) -> bool {
         let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
         match (file.metadata(), std::fs::symlink_metadata(path)) {
@@ -79,7 +79,7 @@ mod other {
     use std::io;
     use std::path::Path;
 
-    /// Elsewhere than on Unix a new file inherits its directory's access list.
+    /// On other systems, a new file inherits the access list of its directory.
     pub fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
         options
     }
@@ -100,7 +100,7 @@ mod other {
         false
     }
 
-    /// Elsewhere than on Unix an open file cannot be removed.
+    /// On other systems, an open file cannot be removed.
     pub fn is_at(_: &File, _: &Path) -> bool {
         true
     }
@@ -114,8 +114,8 @@ use unix as platform;
 use platform::is_at;
 pub use platform::{is_fifo, others};
 
-/// Creates a directory and those above it that are missing, each with mode 0700 and flushed into
-/// the directory above it. Returns those that were created, the uppermost first.
+/// Creates a directory and its missing parents, each with mode 0700, and flushes the parent of each.
+/// Returns the created directories, the uppermost first.
 pub fn create_private_directory(path: &Path) -> Result<Vec<PathBuf>> {
     let mut missing: Vec<&Path> = path.ancestors().take_while(|path| !path.is_dir()).collect();
     missing.retain(|path| !path.as_os_str().is_empty());
@@ -152,20 +152,20 @@ fn cannot_lock(path: &Path, error: io::Error) -> Error {
         .hint("use a directory on a file system that has locks, such as a local disk")
 }
 
-/// Opens a file for reading, at once whatever it is.
+/// Opens a file for reading, without waiting for a FIFO's other end.
 pub fn open_to_read(path: &Path) -> io::Result<File> {
     platform::without_waiting(OpenOptions::new().read(true)).open(path)
 }
 
-/// Opens a lock file, creating it private where need be.
+/// Opens a lock file. Creates it with private permissions if it does not exist.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
     open_regular(options, path)
 }
 
-/// Opens a file to read its end and to write behind it, creating it private where need be. A link
-/// is not followed; what is no regular file is refused.
+/// Opens a file for reading and appending. Creates it with private permissions if it does not exist.
+/// Returns an error for links and everything else that is not a regular file.
 pub fn open_to_append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let options = options.read(true).append(true).create(true);
@@ -175,15 +175,15 @@ pub fn open_to_append(path: &Path) -> io::Result<File> {
 fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = platform::careful(options).open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     Ok(file)
 }
 
-/// Writes a file in one step: a temporary file in the same directory, flushed, renamed, the
-/// directory flushed. A target that is a link, a device or a directory is refused. What a killed
-/// process left under the temporary file's name is swept. The inner result is an error if the file
-/// is in place and its directory cannot be flushed.
+/// Writes a file atomically: writes and flushes a temporary file in the same directory, renames it, and
+/// flushes the directory. Returns an error if the target is a link, a device or a directory. Removes a
+/// temporary file that a killed process left. The inner result is an error if the file is written but
+/// its directory cannot be flushed.
 pub fn write(
     path: &Path,
     content: &[u8],
@@ -205,7 +205,7 @@ pub fn write(
     match renamed {
         Ok(_) => {}
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::refused(format!("{} exists already", path.display())));
+            return Err(Error::refused(format!("{} already exists", path.display())));
         }
         Err(error) => return Err(failed("write", path, error.error)),
     }
@@ -228,7 +228,7 @@ fn begin(target: &Path, path: &Path, access: Access) -> Result<NamedTempFile> {
     let beside = |error| failed("write beside", target, error);
     let busy = || {
         Error::refused(format!("another jwks is writing {}", target.display()))
-            .hint("run it again when the other has ended")
+            .hint("run the command again when the other one has ended")
     };
     match sweep(path) {
         Ok(()) => {}
@@ -255,8 +255,7 @@ fn begin(target: &Path, path: &Path, access: Access) -> Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Removes what a killed process left, or what somebody planted there; a file that is locked
-/// stays.
+/// Removes a temporary file that a killed process left or that somebody planted. A locked file stays.
 fn sweep(path: &Path) -> Result<(), TryLockError> {
     let is_file = fs::symlink_metadata(path).map(|metadata| metadata.is_file());
     if is_file.map_err(TryLockError::Error)? {
@@ -287,17 +286,17 @@ pub fn check_target(path: &Path) -> Result<()> {
             "{} is a symbolic link",
             path.display()
         ))
-        .hint("jwks writes through no link: name the file itself")),
+        .hint("jwks does not write through links; pass the file itself")),
         Ok(_) => Err(
-            Error::failed(format!("{} is no regular file", path.display()))
-                .hint("for a device or a pipe write to standard output: -o -"),
+            Error::failed(format!("{} is not a regular file", path.display()))
+                .hint("pass `-o -` to write to standard output"),
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(failed("look at", path, error)),
     }
 }
 
-/// The directory of a file; the current one where the path names none.
+/// Returns the directory of a file, which is the current directory if the path has none.
 pub fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),
@@ -311,7 +310,7 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Elsewhere than on Unix a directory cannot be flushed.
+/// On other systems, a directory cannot be flushed.
 #[cfg(not(unix))]
 pub fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())

@@ -1,25 +1,25 @@
-//! Who owns a directory, and who can write to it or replace it.
+//! Checks who owns a directory, and who can write to it or replace it.
 //!
-//! A directory is only as safe as the directories above it: whoever can rename one of those can
-//! put another directory in its place.
+//! A directory is only as safe as its parents: a user who can rename a parent can put another directory
+//! in its place.
 
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// Why a directory is not safe for files that only this user may change.
+/// The reason why a directory is not safe for files that only this user can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This directory belongs to another user. It is the directory itself or one above it.
+    /// The directory or one of its parents, given here, belongs to another user.
     Foreign(PathBuf, u32),
-    /// Other users can write to this directory. It is the directory itself or one above it.
+    /// Other users can write to the directory or one of its parents, given here.
     Open(PathBuf),
 }
 
-/// A directory, or a link to one, on the way to the directory that is judged.
+/// A directory, or a link to one, on the path of the directory that is checked.
 #[derive(Clone, Debug)]
 struct Step {
     path: PathBuf,
-    /// True for the directory itself, false for one above it.
+    /// True for the directory itself, false for a parent.
     is_itself: bool,
     is_link: bool,
     owner: u32,
@@ -34,18 +34,17 @@ pub fn fault(directory: &Path) -> Option<Fault> {
     judge(&platform::steps(directory), user)
 }
 
-/// Refuses a directory that belongs to another user, or lies below one that does. `otherwise` says
-/// what to do instead of running jwks as that user.
+/// Returns an error if a directory or one of its parents belongs to another user. `otherwise` is the hint
+/// for what to do instead of running jwks as that user.
 pub fn refuse_foreign(directory: &Path, otherwise: &str) -> Result<()> {
     match fault(directory) {
         Some(Fault::Foreign(path, owner)) => {
             let owner = name(owner);
-            let message = match path == directory {
-                true => format!("{} belongs to {owner}", path.display()),
-                false => {
-                    let (path, directory) = (path.display(), directory.display());
-                    format!("{directory} lies below {path}, which belongs to {owner}")
-                }
+            let message = if path == directory {
+                format!("{} belongs to {owner}", path.display())
+            } else {
+                let (path, directory) = (path.display(), directory.display());
+                format!("{directory} lies below {path}, which belongs to {owner}")
             };
             let hint = format!("run `sudo -u '{owner}' jwks …`, or {otherwise}");
             Err(Error::refused(message).hint(hint))
@@ -65,7 +64,7 @@ pub fn is_replaceable(directory: &Path) -> bool {
     judge(itself.as_slice(), platform::user()).is_some()
 }
 
-/// Returns the hint for a file that this user may not read or write.
+/// Returns the hint for a file that this user cannot read or write.
 pub fn way_in(path: &Path) -> String {
     let shown = path.display();
     match platform::owner(path) {
@@ -90,7 +89,7 @@ pub fn name(user: u32) -> String {
     name.unwrap_or_else(|| format!("#{number}"))
 }
 
-/// Judges the steps to a directory as `user` sees them.
+/// Returns the first fault on the path to a directory, from the point of view of `user`.
 fn judge(steps: &[Step], user: u32) -> Option<Fault> {
     let is_foreign = |step: &&Step| {
         let is_roots = step.owner == 0 && !step.is_itself;
@@ -103,9 +102,10 @@ fn judge(steps: &[Step], user: u32) -> Option<Fault> {
         const STICKY: u32 = 0o1000;
         // Many systems give each user a group of the same number, and a umask of 002 with it.
         let is_own_group = step.owner == user && step.group == user && user != 0;
-        let others = match is_own_group && !step.is_itself {
-            true => 0o002,
-            false => 0o022,
+        let others = if is_own_group && !step.is_itself {
+            0o002
+        } else {
+            0o022
         };
         let is_sticky = step.mode & STICKY != 0 && !step.is_itself;
         step.mode & others != 0 && !step.is_link && !is_sticky
@@ -121,17 +121,17 @@ mod platform {
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
-    /// The user whose files this process creates.
+    /// Returns the user who owns files that this process creates.
     pub fn user() -> u32 {
         rustix::process::geteuid().as_raw()
     }
 
-    /// The owner of a file; `None` if its metadata cannot be read.
+    /// Returns the owner of a file; `None` if its metadata cannot be read.
     pub fn owner(path: &Path) -> Option<u32> {
         Some(fs::symlink_metadata(path).ok()?.uid())
     }
 
-    /// The directory and those above it, both along the path and along the resolved path.
+    /// Returns the directory and its parents, along the path and along the resolved path.
     pub fn steps(directory: &Path) -> Vec<Step> {
         let named = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         let real = named.ancestors().find_map(|path| path.canonicalize().ok());

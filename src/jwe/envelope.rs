@@ -53,9 +53,10 @@ impl Envelope {
     /// Parses and checks an encrypted document. Whitespace around it is ignored.
     pub fn parse(document: &str) -> Result<Envelope> {
         let text = document.trim();
-        let parts = match text.starts_with('{') {
-            true => json(text)?,
-            false => compact(text)?,
+        let parts = if text.starts_with('{') {
+            json(text)?
+        } else {
+            compact(text)?
         };
         checked(&parts)
     }

@@ -81,9 +81,10 @@ impl Certificate {
             format!("{name}={}", value.as_deref().unwrap_or("?"))
         };
         let entries: Vec<_> = self.x509.subject_name().entries().map(entry).collect();
-        match entries.is_empty() {
-            true => "nobody (its subject is empty)".into(),
-            false => entries.join(", "),
+        if entries.is_empty() {
+            "nobody (its subject is empty)".into()
+        } else {
+            entries.join(", ")
         }
     }
 

@@ -249,9 +249,10 @@ fn material_without_algorithm(crv: Option<&'static Curve>, request: &Request) ->
         let error = Error::usage(format!("--kty {kty} does not go with {what}"));
         let names = CURVES.iter().filter(|curve| curve.kty == kty);
         let names: Vec<_> = names.map(|curve| curve.name).collect();
-        match names.is_empty() {
-            true => error.hint(format!("--kty {kty} takes --size")),
-            false => error.hint(format!("--kty {kty} takes --crv {}", names.join(", "))),
+        if names.is_empty() {
+            error.hint(format!("--kty {kty} takes --size"))
+        } else {
+            error.hint(format!("--kty {kty} takes --crv {}", names.join(", ")))
         }
     })?;
     Ok(material)

@@ -110,9 +110,10 @@ pub fn strip_private_part(key: &Key) -> Stripped {
     }
     let operations = members.texts("key_ops").ok().flatten();
     if let Some(operations) = operations.map(|operations| public_operations_of(&operations)) {
-        match operations.is_empty() {
-            true => members.remove("key_ops"),
-            false => members.set_texts("key_ops", &operations),
+        if operations.is_empty() {
+            members.remove("key_ops")
+        } else {
+            members.set_texts("key_ops", &operations)
         }
     }
     Stripped::Public(Key::from(members))

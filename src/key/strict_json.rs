@@ -99,9 +99,10 @@ fn unfit(why: String) -> Error {
 /// Decodes the name between two quotes. A name that cannot be decoded, such as half a surrogate
 /// pair, is returned unchanged.
 fn decoded(name: &str) -> Cow<'_, str> {
-    match name.contains('\\') {
-        true => serde_json::from_str(&format!("\"{name}\"")).unwrap_or(Cow::Borrowed(name)),
-        false => Cow::Borrowed(name),
+    if name.contains('\\') {
+        serde_json::from_str(&format!("\"{name}\"")).unwrap_or(Cow::Borrowed(name))
+    } else {
+        Cow::Borrowed(name)
     }
 }
 

@@ -1,28 +1,28 @@
-//! What makes another set of a set, key by key.
+//! The changes from one set to another, key by key.
 
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::members::same_value;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use std::collections::BTreeSet;
 
-/// The keys in which two sets differ, by name.
+/// The names of the keys that differ between two sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Keys that only the second one has.
+    /// Keys that only the second set has.
     pub added: Vec<KeyName>,
-    /// Keys that it has with other members, under their names there.
+    /// Keys whose members differ, with their names in the second set.
     pub updated: Vec<KeyName>,
-    /// Keys that only the first one has.
+    /// Keys that only the first set has.
     pub removed: Vec<KeyName>,
 }
 
 impl KeySet<'_> {
-    /// The changes that make another set of this one. A key is the same as another by its
-    /// thumbprint; of several copies each stands for the one under its kid. The order counts for
-    /// nothing. `alike` tells whether a key of this set and one of the other have the same members.
+    /// Returns the changes from this set to another. Keys are matched by thumbprint, and copies of a
+    /// key also by kid. The order is ignored. `alike` returns true if a key of this set and a key of
+    /// the other set have the same members.
     pub fn changes_to(&self, after: &KeySet, alike: impl Fn(&Key, &Key) -> bool) -> Changes {
         let mut changes = Changes::default();
         let mut index = Index::of(self);

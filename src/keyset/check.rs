@@ -1,4 +1,4 @@
-//! Every finding of a set: those of its keys, and those of its keys among each other.
+//! Checks a whole set: each key, and the keys against each other.
 
 use crate::key::check::{self, Budget, Finding, Rule, excerpt};
 use crate::key::header::Header;
@@ -10,7 +10,7 @@ use crate::keyset::lifecycle::{self, State};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-/// A finding and the key that it is about.
+/// A finding and the key that it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     /// The position of the key in the set, from 0.
@@ -21,17 +21,17 @@ pub struct Located {
     pub finding: Finding,
 }
 
-/// The keys with the same kid.
+/// The keys with one kid.
 #[derive(Default)]
 struct Holders {
-    /// The first one, and its kty.
+    /// The first key, and its kty.
     first: Option<(usize, Rc<str>)>,
-    /// The first one of each kty.
+    /// The first key of each kty.
     by_kty: HashMap<Rc<str>, usize>,
 }
 
-/// Checks every key, and the keys against each other. `now` is in seconds since 1970; a set
-/// meant for publication must not hold private or symmetric keys.
+/// Checks every key, and the keys against each other. A set that is meant for publication must not
+/// have private or symmetric keys. `now` is in seconds since 1970.
 pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) -> Vec<Located> {
     let mut located = Vec::new();
     let mut kids: HashMap<Rc<str>, Holders> = HashMap::new();
@@ -83,7 +83,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
             }
         }
         if header.exp.is_some_and(|exp| exp <= now) {
-            add(Rule::KeyExpired, "exp has come".into());
+            add(Rule::KeyExpired, "the key has expired".into());
         }
         if for_publication && has_private_member(key) {
             match KeyType::named(&kty) {
@@ -91,7 +91,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
                     let message = "a symmetric key has no public form";
                     add(Rule::SymmetricPublished, message.into());
                 }
-                _ => add(Rule::PrivatePublished, "a private member is there".into()),
+                _ => add(Rule::PrivatePublished, "it has a private member".into()),
             }
         }
     }
@@ -116,7 +116,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
     located
 }
 
-/// What the dates of the keys say about each other.
+/// Checks the dates and successors of the keys against each other.
 fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
     let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
     let states = lifecycle::states(set, now);
@@ -142,7 +142,7 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
         let successor = header.successor.as_deref();
         let is_of_its_line = || kids.contains(&(successor, lifecycle::line(header)));
         if successor.is_some() && successors[index].is_none() && !is_of_its_line() {
-            let message = "the key that is to follow it is not in the set, or never does";
+            let message = "its successor is not in the set or never becomes active";
             add(index, Rule::SuccessorMissing, message);
         }
     }
@@ -155,7 +155,7 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
                 .iter()
                 .all(|i| matches!(states[*i], Some(State::Pending | State::Expired)))
         {
-            add(*last, Rule::LineUnsigned, "no key of its line signs now");
+            add(*last, Rule::LineUnsigned, "no key of its line is active");
         }
         let mut begins = HashMap::new();
         for index in line {

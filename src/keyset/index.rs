@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 #[derive(Debug, Default)]
 pub struct Index(HashMap<String, Copies>);
 
-/// The positions of the same key.
+/// The positions of one key.
 #[derive(Debug, Default)]
 struct Copies {
     all: BTreeSet<usize>,
@@ -30,7 +30,7 @@ fn kid_of(key: &Key) -> Option<String> {
 }
 
 impl Index {
-    /// The index of a set.
+    /// Indexes a set.
     pub fn of(set: &KeySet) -> Index {
         let mut index = Index::default();
         for (position, key) in set.keys.iter().enumerate() {
@@ -42,7 +42,7 @@ impl Index {
         index
     }
 
-    /// Takes the key at a position out again.
+    /// Removes the key at a position.
     pub fn remove(&mut self, position: usize, key: &Key) {
         let Some(copies) = self.0.get_mut(&identity(key)) else {
             return;
@@ -53,7 +53,7 @@ impl Index {
         }
     }
 
-    /// The positions of the same key, under whatever kids.
+    /// Returns the positions of a key, under any kid.
     pub fn copies_of(&self, key: &Key) -> Vec<usize> {
         let copies = self.0.get(&identity(key));
         let copies = copies.into_iter().flat_map(|copies| &copies.all);
@@ -65,12 +65,12 @@ impl Index {
         self.first(key).is_some()
     }
 
-    /// Returns the first position of the same key, under any kid.
+    /// Returns the first position of a key, under any kid.
     pub fn first(&self, key: &Key) -> Option<usize> {
         self.0.get(&identity(key))?.all.first().copied()
     }
 
-    /// Returns the first position of the same key under one of these kids; `None` stands for no kid.
+    /// Returns the first position of a key under one of these kids; `None` means without a kid.
     pub fn first_under<const N: usize>(&self, key: &Key, kids: [Option<&str>; N]) -> Option<usize> {
         let copies = self.0.get(&identity(key))?;
         let first = |kid: Option<&str>| copies.by_kid.get(&kid.map(str::to_owned))?.first();
@@ -104,7 +104,7 @@ pub enum Apart {
 }
 
 impl Entry {
-    /// The entry of a key.
+    /// Returns the entry of a key.
     pub fn of(key: &Key) -> Entry {
         let header = Header::of(key);
         let owned = |text: Option<std::borrow::Cow<str>>| text.map(|text| text.into_owned());
@@ -159,7 +159,7 @@ const WAYS: &[(Apart, [How; 3])] = &[
     (Apart::SameKey, [How::Any, How::Any, How::Any]),
 ];
 
-/// The fields that an entry must share with an entry of the other side under a rule.
+/// Returns the fields that an entry must share with an entry of the other side under a rule.
 fn sign<'e>(entry: &'e Entry, how: &[How; 3], is_ours: bool) -> (&'e str, [Field<'e>; 3]) {
     let [kid, alg, usage] = entry.fields();
     let field = |how: How, value: Option<&'e str>| match how {

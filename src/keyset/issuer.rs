@@ -83,7 +83,7 @@ impl Unfit {
         match self {
             Unfit::Symmetric => "it is symmetric".into(),
             Unfit::NoAlg => "it has no alg".into(),
-            Unfit::OldName => "its alg is Ed25519, which the server knows as EdDSA only".into(),
+            Unfit::OldName => "its alg is Ed25519, which the server supports only as EdDSA".into(),
             Unfit::Alg(alg) => format!("its alg is {alg:?}"),
             Unfit::Misfit(alg) => format!("its alg {alg} does not fit the key"),
         }

@@ -1,5 +1,5 @@
-//! The state of each key, derived from its dates and a clock (`iat`, `nbf` and `exp`, which
-//! OpenID Federation 1.0 registers for keys; seconds since 1970).
+//! The state of each key, which follows from its dates and the time. The dates are `iat`, `nbf` and
+//! `exp` in seconds since 1970, as registered for keys by OpenID Federation 1.0.
 
 use crate::key::Key;
 use crate::key::check::{Budget, findings, is_supported, may_sign, public_findings_of};
@@ -7,25 +7,25 @@ use crate::key::header::Header;
 use crate::key::parts::is_private;
 use crate::key::step_counter;
 use crate::keyset::KeySet;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Where a key stands in its life.
+/// The state of a key in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum State {
-    /// nbf is ahead: published, so that verifiers have it before it signs
+    /// Published before it signs; nbf is in the future
     Pending,
-    /// The newest key of its line whose nbf has come: it signs
+    /// Signs; the newest key of its line whose nbf has passed
     Active,
-    /// Older than the active one: published until exp
+    /// No longer signs; published until exp
     Retired,
-    /// exp has come: never exported
+    /// exp has passed; never exported
     Expired,
 }
 
 impl State {
-    /// The state's name in output and on the command line.
+    /// Returns the name in output and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             State::Pending => "pending",
@@ -36,7 +36,7 @@ impl State {
     }
 }
 
-/// What keys of one line share: use and alg, or the kind of key where they name no alg.
+/// The fields that the keys of a line share: use and alg, or use, kty and crv if they have no alg.
 pub(super) type Line<'h> = (Option<&'h str>, &'h str, &'h str);
 
 pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
@@ -59,13 +59,13 @@ pub(super) fn line_in_words(header: &Header) -> String {
     words.join(" ")
 }
 
-/// What people call a key's line: its algorithm, or its curve or key type where it has none.
+/// Returns the short name of a key's line: its algorithm, or else its curve, or else its key type.
 pub fn line_name<'h>(header: &'h Header) -> &'h str {
     let name = header.alg.as_deref().or(header.crv.as_deref());
     name.or(header.kty.as_deref()).unwrap_or_default()
 }
 
-/// The state of every key of a set, in the set's order. `now` is in seconds since 1970.
+/// Returns the state of each key of a set. `now` is in seconds since 1970.
 ///
 /// Of the keys of a line that [can sign](can_sign) and have begun, the one that began last is active; then
 /// the one with the newest `iat`; then the last in the set. If it names a successor in another line, it
@@ -153,19 +153,20 @@ pub fn states_of(
     states
 }
 
-/// When a key began, or will begin, to sign, in seconds since 1970; `None` is the beginning of time.
+/// Returns the time from which a key can sign, in seconds since 1970; `None` is before every date.
 pub(super) fn begin(header: &Header) -> Option<i64> {
     header.nbf.or(header.iat)
 }
 
-/// The order of the keys of a line: the greatest that has begun is active.
+/// Returns the rank of a key in its line. Of the keys that have begun, the one with the highest rank is
+/// active.
 pub(super) fn rank(headers: &[Header], position: usize) -> (Option<i64>, Option<i64>, usize) {
     step_counter::count();
     let header = &headers[position];
     (begin(header), header.iat, position)
 }
 
-/// Whether a key was given up before its time: it ends before it begins.
+/// Returns true if a key ends before it begins, because it was withdrawn while pending.
 pub(super) fn never_begins(header: &Header) -> bool {
     matches!((header.nbf, header.exp), (Some(nbf), Some(exp)) if exp <= nbf)
 }
@@ -232,7 +233,7 @@ pub(super) fn on_circles(next: &[Option<usize>]) -> Vec<bool> {
     is_on_circle
 }
 
-/// The next moment at which a key changes its state by itself, in seconds since 1970.
+/// Returns the next time at which a date changes the state of a key, in seconds since 1970.
 pub fn next_change(headers: &[Header], now: i64) -> Option<i64> {
     let dates = headers.iter().flat_map(|header| [header.nbf, header.exp]);
     dates.flatten().filter(|date| *date > now).min()
@@ -316,6 +317,23 @@ mod tests {
         assert_eq!(states_at(&set, 0), "active active retired retired active");
     }
 
+    #[test]
+    fn a_successor_that_ends_when_it_begins_follows_nobody() {
+        let set = r#"{"keys":[
+            {"kty":"RSA","alg":"RS256","kid":"a","jwks_successor":"b"},
+            {"kty":"EC","alg":"ES256","kid":"b","nbf":10,"exp":10}]}"#;
+        assert_eq!(states_at(set, 10), "active expired");
+    }
+
+    #[test]
+    fn of_equal_kids_the_first_key_is_the_successor() {
+        let set = r#"{"keys":[
+            {"kty":"RSA","alg":"RS256","kid":"a","jwks_successor":"b"},
+            {"kty":"EC","alg":"ES256","kid":"b"},
+            {"kty":"EC","alg":"ES384","kid":"b","nbf":10}]}"#;
+        assert_eq!(states_at(set, 0), "retired active pending");
+    }
+
     /// The key of RFC 8037 with its private part, without it, and with a broken public part.
     fn key(kid: &str, part: &str, more: &str) -> String {
         let x = match part {
@@ -348,6 +366,16 @@ mod tests {
             let other_line = key("b", part, r#","alg":"EdDSA""#);
             assert_eq!(states_of_keys(&[successor, other_line], 10), "active -");
         }
+    }
+
+    #[test]
+    fn a_key_with_the_private_part_of_another_key_is_not_sent_to_sign() {
+        let wrong = key("b", "private", r#","iat":5"#).replace("nWGxne_9W", "AWGxne_9W");
+        let keys = [key("a", "private", r#","iat":1"#), wrong].join(",");
+        let json = format!(r#"{{"keys":[{keys}]}}"#);
+        let set = KeySet::parse(&json).unwrap();
+        let states = signing_states(&set, 10, &Budget::default());
+        assert_eq!(names(&states), "active retired");
     }
 
     #[test]

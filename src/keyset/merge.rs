@@ -1,81 +1,18 @@
-//! Bringing keys into a set: what is there already is updated, and what conflicts is decided.
+//! Merges keys into a set: updates the keys that it has, and resolves conflicts.
 
-mod bring;
 mod existing;
+mod merger;
+mod update;
 
 use crate::error::Result;
 use crate::key::Key;
-use crate::key::key_type::KeyType;
 use crate::key::parts::holds_secret;
-use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::{Origin, Terms};
 use crate::keyset::index::{Apart, Entry, pair};
-pub(super) use bring::Merge;
+use crate::keyset::key_name::KeyName;
+use crate::keyset::terms::{OnConflict, Origin, Terms};
+pub(super) use merger::Merger;
 use std::collections::HashMap;
-
-/// What happens to a key whose kid another key of the set has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum OnConflict {
-    /// Change nothing
-    #[default]
-    Fail,
-    /// Keep the set's key
-    Skip,
-    /// Take the new key in its place
-    Replace,
-    /// Give the new key its thumbprint as kid
-    Rekey,
-}
-
-/// How a key is named in a report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyName {
-    /// Its kid, where it has one.
-    pub kid: Option<String>,
-    /// Its RFC 7638 thumbprint, where it has one.
-    pub thumbprint: Option<String>,
-    /// Whether it is a shared secret.
-    pub is_symmetric: bool,
-}
-
-impl KeyName {
-    /// The name of a key.
-    pub fn of(key: &Key) -> KeyName {
-        let members = key.members().unwrap_or_default();
-        let key_type = members.key_type();
-        KeyName {
-            kid: members.string("kid").map(|kid| kid.into_owned()),
-            thumbprint: thumbprint(&members),
-            is_symmetric: key_type.is_some_and(KeyType::is_symmetric),
-        }
-    }
-
-    /// The thumbprint, where it may be written down: that of a secret which people made up would
-    /// help to guess it (RFC 7638 section 7).
-    pub fn public_thumbprint(&self) -> Option<&str> {
-        self.thumbprint.as_deref().filter(|_| !self.is_symmetric)
-    }
-
-    /// The kid, or else the [public thumbprint](KeyName::public_thumbprint), by which messages name the
-    /// key.
-    pub fn handle(&self) -> Option<&str> {
-        let kid = self.kid.as_deref().filter(|kid| !kid.is_empty());
-        kid.or(self.public_thumbprint())
-    }
-}
-
-impl From<&Key<'_>> for KeyName {
-    fn from(key: &Key) -> Self {
-        KeyName::of(key)
-    }
-}
-
-impl From<&KeyName> for KeyName {
-    fn from(name: &KeyName) -> Self {
-        name.clone()
-    }
-}
 
 /// A line of the set in which another key signs after a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,18 +25,18 @@ pub struct NewSigner {
     pub before: Option<KeyName>,
 }
 
-/// What became of the keys that were brought in.
+/// The result of a merge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
     /// New keys.
     pub added: Vec<KeyName>,
-    /// Keys that were there and changed.
+    /// Keys of the set that changed.
     pub updated: Vec<KeyName>,
-    /// Keys that were there as they are.
+    /// Keys of the set that did not change.
     pub unchanged: Vec<KeyName>,
-    /// Keys that lost a conflict.
+    /// New keys that were skipped because of a conflict.
     pub skipped: Vec<KeyName>,
-    /// Keys of the set that a replacement threw out, as they were.
+    /// Keys of the set that a new key replaced.
     pub replaced: Vec<Key<'static>>,
     /// New keys that the set has under another kid as well.
     pub aliases: Vec<KeyName>,
@@ -119,15 +56,15 @@ impl KeySet<'_> {
             on_conflict,
             ..Terms::default()
         };
-        let mut merge = Merge::into_set(self, &terms);
-        merge.bring_in_all(keys, Origin::Own)?;
-        let Merge { keys, merged, .. } = merge;
+        let mut merger = Merger::into_set(self, &terms);
+        merger.merge_document(keys, Origin::Own)?;
+        let Merger { keys, merged, .. } = merger;
         self.keys = keys;
         Ok(merged)
     }
 
-    /// The keys that would be lost if the set became another one: entries that are not in it, and
-    /// those that are without their private part.
+    /// Returns the keys that would be lost if another set replaced this one: entries that the other set
+    /// lacks, or has without their private part.
     pub fn lost_in(&self, other: &KeySet) -> Vec<Key<'static>> {
         let entries = |set: &KeySet| set.keys.iter().map(Entry::of).collect::<Vec<_>>();
         let (ours, theirs) = (entries(self), entries(other));
@@ -150,7 +87,7 @@ impl KeySet<'_> {
     }
 }
 
-/// Whether every private member of a key is in another, with the same value.
+/// Returns true if another key has every private member of a key, with the same value.
 fn keeps_secrets(key: &Key, other: &Key) -> bool {
     let (Ok(members), Ok(others)) = (key.members(), other.members()) else {
         return key == other;
@@ -219,6 +156,33 @@ mod tests {
         let public = r#"{"kty":"OKP","crv":"Ed25519","x":"QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQA","key_ops":["verify"]}"#;
         take(&mut set, &[public], OnConflict::Fail).unwrap();
         assert_eq!(set.keys[0].json(), private);
+    }
+
+    /// The key of RFC 8037, and the same with the private part of another key.
+    const PRIVATE: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+    const WRONG: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"AWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+
+    #[test]
+    fn a_private_part_of_another_key_is_not_merged() {
+        let mut private = set(&[PRIVATE]);
+        assert!(take(&mut private, &[WRONG], OnConflict::Fail).is_err());
+        assert_eq!(private, set(&[PRIVATE]));
+    }
+
+    #[test]
+    fn a_private_part_of_another_key_does_not_spoil_a_public_key() {
+        let public = PRIVATE.replace(r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A""#, "");
+        let mut taken = set(&[&public]);
+        let merged = take(&mut taken, &[WRONG], OnConflict::Fail).unwrap();
+        assert_eq!((merged.unchanged.len(), taken), (1, set(&[&public])));
+    }
+
+    #[test]
+    fn a_symmetric_key_is_not_named_by_its_thumbprint() {
+        let secret = r#"{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","kid":"a"}"#;
+        let mut taken = set(&[A]);
+        assert!(take(&mut taken, &[secret], OnConflict::Rekey).is_err());
+        assert_eq!(taken, set(&[A]));
     }
 
     #[test]

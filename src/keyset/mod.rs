@@ -1,9 +1,8 @@
-//! A JWK Set as it came (RFC 7517 section 5), and everything that can be said of a whole set
-//! without a keystore.
+//! A JWK Set (RFC 7517 section 5) and the operations on whole sets.
 //!
-//! Keys and members of the set stay the texts that they came as, borrowed from the document, so
-//! that a set of 100,000 keys costs little more than its file. Nothing here touches a file, the
-//! environment, a clock or a terminal.
+//! Keys and members keep their original JSON text, borrowed from the document, so that a set of
+//! 100,000 keys takes little more memory than its file. Nothing here uses a file, the environment,
+//! a clock or a terminal.
 
 pub mod adopt;
 pub mod changes;
@@ -12,6 +11,7 @@ pub mod diff;
 pub mod import;
 pub mod index;
 pub mod issuer;
+pub mod key_name;
 pub mod key_pairs;
 pub mod lifecycle;
 pub mod merge;
@@ -23,6 +23,7 @@ pub mod rotate;
 pub mod select;
 pub mod server_rules;
 pub mod succession;
+pub mod terms;
 pub mod timeline;
 
 use crate::error::{Error, Result};
@@ -34,10 +35,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-/// A member of the set beside `keys`: its name and the JSON text of its value.
+/// A member of the set other than `keys`: its name and the JSON text of its value.
 pub type SetMember<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// Keys in their order, and the set's other members around them.
+/// A JWK Set: its keys in order, and its other members.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KeySet<'a> {
     before: Vec<SetMember<'a>>,
@@ -46,15 +47,15 @@ pub struct KeySet<'a> {
     after: Vec<SetMember<'a>>,
 }
 
-/// The largest set of a foreign document, in octets.
+/// The maximum size of a foreign JWK Set, in octets.
 pub const FOREIGN_LIMIT: usize = 16 << 20;
 
-/// The most keys of a set. A file of many small keys takes many times its size in memory.
+/// The maximum number of keys in a set. Small keys take many times their size in memory.
 pub const MOST_KEYS: usize = 1 << 17;
 
 impl<'a> KeySet<'a> {
-    /// Reads a JWK Set. Keys are told apart and not looked into: one that is unusable does not
-    /// spoil the others. What is no JWK Set is an error that says what it looks like instead.
+    /// Reads a JWK Set without parsing its keys, so that an unusable key does not affect the others.
+    /// Returns an error that says what the text is if it is not a JWK Set.
     pub fn parse(json: &'a str) -> Result<Self> {
         let json = json.strip_prefix('\u{feff}').unwrap_or(json);
         let document: Document =
@@ -62,22 +63,22 @@ impl<'a> KeySet<'a> {
         match document {
             Document::Set(set) => Ok(set),
             Document::Duplicate(name) => Err(Error::invalid(format!(
-                "the member {} stands twice in the set",
+                "the member {} is duplicated in the set",
                 quoted(&name)
             ))),
             Document::TooManyKeys => Err(Error::invalid(format!(
                 "the set has more than {MOST_KEYS} keys"
             ))),
-            Document::Other(what) => Err(Error::invalid(format!("no JWK Set: {what}"))),
+            Document::Other(what) => Err(Error::invalid(format!("not a JWK Set: {what}"))),
         }
     }
 
-    /// The set's members beside `keys`.
+    /// Returns the members of the set other than `keys`.
     pub fn members(&self) -> impl Iterator<Item = &SetMember<'a>> {
         self.before.iter().chain(&self.after)
     }
 
-    /// Adds the members of another set that this one does not have.
+    /// Adds the members of another set that this set lacks.
     pub fn add_members(&mut self, other: &KeySet) {
         let own = self.members().map(|(name, _)| name.to_string());
         let mut known: HashSet<String> = own.collect();
@@ -90,7 +91,7 @@ impl<'a> KeySet<'a> {
         }
     }
 
-    /// The document: one line for each member of the set and one for each new key; keys that
+    /// Returns the JSON document: one line for each member of the set and for each new key. Keys that
     /// came from a document keep their text.
     pub fn to_json(&self) -> String {
         let size: usize = self.keys.iter().map(|key| key.json().len() + 6).sum();
@@ -114,7 +115,7 @@ impl<'a> KeySet<'a> {
         json
     }
 
-    /// The same set, borrowing from nothing.
+    /// Returns the set as an owned value.
     pub fn into_owned(self) -> KeySet<'static> {
         let owned = |members: Vec<SetMember>| {
             let members = members.into_iter();
@@ -132,7 +133,7 @@ impl<'a> KeySet<'a> {
 }
 
 impl<'a> From<Vec<Key<'a>>> for KeySet<'a> {
-    /// A set of keys and nothing else.
+    /// Makes a set that has only keys.
     fn from(keys: Vec<Key<'a>>) -> Self {
         KeySet {
             keys,
@@ -149,7 +150,7 @@ fn push_member(json: &mut String, name: &str, value: &str) {
 }
 
 impl fmt::Debug for KeySet<'_> {
-    /// Shows the keys' own redacted form; members of the set may be secret.
+    /// Prints only the redacted form of the keys, because members of the set can be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeySet")
             .field("keys", &self.keys)
@@ -157,7 +158,7 @@ impl fmt::Debug for KeySet<'_> {
     }
 }
 
-/// What a JSON document turned out to be.
+/// The result of reading a JSON document as a JWK Set.
 enum Document<'a> {
     Set(KeySet<'a>),
     Duplicate(String),
@@ -214,13 +215,13 @@ fn read_set<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Document<'de>, A::Err
             Document::Set(set)
         }
         (None, Some(Keys::TooMany)) => Document::TooManyKeys,
-        (None, Some(Keys::Other)) => Document::Other("its keys member is no array"),
+        (None, Some(Keys::Other)) => Document::Other("its keys member is not an array"),
         (None, None) if is_key => Document::Other("it is a single JWK"),
         (None, None) => Document::Other("it has no keys member"),
     })
 }
 
-/// The value of `keys`.
+/// The value of the `keys` member.
 enum Keys<'a> {
     Array(Vec<&'a RawValue>),
     TooMany,
@@ -285,7 +286,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
     }
 }
 
-/// Says what a document that is no JSON object looks like.
+/// Returns an error that says what a text looks like that is not a JSON object.
 fn unlike_json(text: &str, error: serde_json::Error) -> Error {
     let start = text.trim_start();
     let looks_like = if start.is_empty() {
@@ -297,11 +298,11 @@ fn unlike_json(text: &str, error: serde_json::Error) -> Error {
     } else if start.starts_with("eyJ") && start.contains('.') {
         "it is a JWT or JWE"
     } else if error.is_data() {
-        "it is JSON, and no object with keys"
+        "it is JSON, but not an object"
     } else {
-        return Error::invalid("no JSON").cause(error);
+        return Error::invalid("not JSON").cause(error);
     };
-    Error::invalid(format!("no JWK Set: {looks_like}"))
+    Error::invalid(format!("not a JWK Set: {looks_like}"))
 }
 
 #[cfg(test)]
@@ -335,19 +336,19 @@ mod tests {
     fn what_is_no_set_is_named() {
         for (json, said) in [
             ("", "empty"),
-            ("null", "no object"),
-            ("[]", "no object"),
+            ("null", "not an object"),
+            ("[]", "not an object"),
             ("{}", "no keys member"),
             (r#"{"kty":"EC"}"#, "single JWK"),
-            (r#"{"keys":null}"#, "no array"),
-            (r#"{"keys":"[]"}"#, "no array"),
-            (r#"{"keys":{"kty":"EC"}}"#, "no array"),
-            (r#"{"keys":[],"k\u0065ys":[]}"#, "stands twice"),
-            (r#"{"a":1,"keys":[],"a":1}"#, "stands twice"),
+            (r#"{"keys":null}"#, "not an array"),
+            (r#"{"keys":"[]"}"#, "not an array"),
+            (r#"{"keys":{"kty":"EC"}}"#, "not an array"),
+            (r#"{"keys":[],"k\u0065ys":[]}"#, "is duplicated"),
+            (r#"{"a":1,"keys":[],"a":1}"#, "is duplicated"),
             ("<html>", "HTML"),
             ("eyJhbGciOiJub25lIn0.e30.", "JWT"),
-            (r#"{"keys":[]} x"#, "no JSON"),
-            (r#"{"keys":[],}"#, "no JSON"),
+            (r#"{"keys":[]} x"#, "not JSON"),
+            (r#"{"keys":[],}"#, "not JSON"),
         ] {
             let error = KeySet::parse(json).unwrap_err().to_string();
             assert!(error.contains(said), "{json}: {error}");

@@ -1,5 +1,5 @@
-//! What an encrypted set tells before it is opened: the public part of its keys, in the protected
-//! header (RFC 7516 section 4.3 allows members of one's own).
+//! The public keys of an encrypted set, which its protected header carries so that they can be read
+//! without the passphrase (RFC 7516 section 4.3 allows private header members).
 
 use crate::key::Key;
 use crate::key::members::Members;
@@ -10,13 +10,13 @@ use crate::keyset::KeySet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The media type of what is encrypted, without `application/` (RFC 7517 section 8.5.2).
+/// The media type of the encrypted content, without `application/` (RFC 7517 section 8.5.2).
 pub const CONTENT_TYPE: &str = "jwk-set+json";
 
 /// The member of the protected header that holds the public part of the set.
 pub const PUBLIC_PART: &str = "jwks";
 
-/// The members of the protected header for a set: its content type and its public part.
+/// Returns the members of the protected header for a set: its content type and its public part.
 pub fn header(set: &KeySet) -> Members<'static> {
     let keys: Vec<_> = set
         .keys
@@ -29,7 +29,7 @@ pub fn header(set: &KeySet) -> Members<'static> {
     header
 }
 
-/// Reads the public part in a header; `None` where it is no JWK Set.
+/// Reads the public part of a header. Returns `None` if it is not a JWK Set.
 pub fn parse(part: &str) -> Option<KeySet<'_>> {
     KeySet::parse(part).ok()?;
     let part: Part = serde_json::from_str(part).ok()?;
@@ -44,14 +44,14 @@ struct Part<'a> {
     keys: Vec<&'a RawValue>,
 }
 
-/// The members by which keys are told apart and lines go on: a public part has them all. What else it
-/// tells may differ from one version of jwks to the next.
+/// The members that identify keys and decide which one signs. The public part must have all of them;
+/// other members can differ between versions of jwks.
 const DECISIVE: &[&str] = &[
     "kty", "kid", "alg", "use", "iat", "nbf", "exp", SUCCESSOR, WITHHELD,
 ];
 
-/// Whether the public part in a header is that of the set: of the same keys in the same order, each
-/// with the members that decide and with none that the key does not have.
+/// Returns true if the public part of a header matches the set: the same keys in the same order, each
+/// with the deciding members and without members that the key lacks.
 pub fn is_public_part(public: &KeySet, set: &KeySet) -> bool {
     let is_part = |(part, key): (&Key, &Key)| {
         let (part, known) = (part.members().unwrap_or_default(), known_part(key));

@@ -1,27 +1,27 @@
-//! The public form of a set: what leaves without `--private`.
+//! The public form of a set, which commands print without `--private`.
 
 use crate::key::check::Budget;
 use crate::key::members::Members;
 use crate::key::public::{Dates, Unpublishable, public_form};
 use crate::keyset::KeySet;
 
-/// The public keys of a set, and how many keys have no public form.
+/// The public keys of a set, and the numbers of keys that were left out.
 #[derive(Default)]
 pub struct Published {
     /// The public keys, in the set's order.
     pub keys: Vec<Members<'static>>,
-    /// Shared secrets.
+    /// The number of symmetric keys.
     pub symmetric: usize,
-    /// Keys of a kty or curve that is not known.
+    /// The number of keys with an unknown kty or curve.
     pub unsupported: usize,
-    /// Keys whose key material is broken, and not only a member that describes it.
+    /// The number of keys whose key material is invalid.
     pub invalid: usize,
-    /// Keys whose `exp` has come, where those are left out.
+    /// The number of expired keys, if those are left out.
     pub expired: usize,
 }
 
 impl Published {
-    /// What was left out, in words; `None` where nothing was.
+    /// Returns a description of the keys that were left out, or `None` if there are none.
     pub fn left_out(&self) -> Option<String> {
         let counts = [
             (self.symmetric, "symmetric"),
@@ -37,7 +37,7 @@ impl Published {
     }
 }
 
-/// Keys as a JWK Set document with one member a line.
+/// Returns the keys as a JWK Set document with one member per line.
 pub fn pretty_set(keys: &[Members]) -> String {
     if keys.is_empty() {
         return "{\n  \"keys\": []\n}\n".into();
@@ -50,7 +50,7 @@ pub fn pretty_set(keys: &[Members]) -> String {
 }
 
 impl KeySet<'_> {
-    /// The public forms of the keys at these positions.
+    /// Returns the public forms of the keys at these positions.
     pub fn publish(&self, positions: &[usize], dates: Dates, budget: &Budget) -> Published {
         let mut published = Published::default();
         for key in positions.iter().filter_map(|i| self.keys.get(*i)) {

@@ -11,12 +11,12 @@ use crate::keyset::server_rules::ServerRules;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// The identity of a key, and its kid.
+/// The thumbprint or text of a key, and its kid.
 type Name = (String, Option<String>);
 
 impl KeySet<'_> {
-    /// Returns the keys of a server in local form: with the kids that they have here, and ordered so that
-    /// the key that signs there is the newest.
+    /// Returns the keys of a server in local form: with their local kids, and ordered so that the key
+    /// that signs there is the newest.
     pub(super) fn in_local_form(
         &self,
         server: &KeySet,
@@ -28,13 +28,14 @@ impl KeySet<'_> {
         let keys = server.keys.iter();
         let keys = keys.map(|key| with_local_kid(key, &local));
         let keys: Vec<_> = keys.collect();
-        match rules.order_decides() {
-            true => newest_last(self.with_signer_dated(keys, &index, now)),
-            false => keys,
+        if rules.order_decides() {
+            newest_last(self.with_signer_dated(keys, &index, now))
+        } else {
+            keys
         }
     }
 
-    /// The kid of each key here, by what the key is and the kid that it has on a server.
+    /// Returns the kid of each local key, by the identity of the key and the kid that it has on the server.
     fn kids_there(&self, rules: &ServerRules) -> HashMap<Name, String> {
         let mut kids = HashMap::new();
         for key in &self.keys {
@@ -98,8 +99,8 @@ impl KeySet<'_> {
 }
 
 impl KeySet<'_> {
-    /// The keys, with the date of its arrival for the one that signs there, where it is new here and
-    /// others of its line have dates: else it would pass for older than those.
+    /// Sets `iat` of the server's signing key to now if the key is new here and other keys of its line
+    /// have dates. Without a date it would count as older than those.
     fn with_signer_dated(
         &self,
         mut keys: Vec<Key<'static>>,
@@ -124,8 +125,8 @@ impl KeySet<'_> {
     }
 }
 
-/// Keys that are given newest first, newest last within their line, as they are kept here: so the
-/// one that signs there is the active one. The line of the first one stays the first.
+/// Reverses the order of the keys in each line, from newest first on the server to newest last here,
+/// so that the key that signs there is active. The lines keep their order.
 fn newest_last(keys: Vec<Key<'static>>) -> Vec<Key<'static>> {
     let mut lines: Vec<Vec<Key<'static>>> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();

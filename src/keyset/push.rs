@@ -1,4 +1,4 @@
-//! What a push would make of a server's set: worked out beforehand, shown, then sent as it is.
+//! Plans a push: the server's set afterwards, and the change to each key.
 
 mod counterparts;
 mod selection;
@@ -13,8 +13,8 @@ use crate::key::parts::{has_private_member, is_key_pair, is_registered};
 use crate::keyset::KeySet;
 use crate::keyset::index::Entry;
 use crate::keyset::issuer::Issuer;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State, can_sign};
-use crate::keyset::merge::KeyName;
 use crate::keyset::server_rules::ServerRules;
 pub use counterparts::counterpart;
 pub(super) use counterparts::counterparts;
@@ -26,16 +26,16 @@ use std::collections::{HashMap, HashSet};
 /// Which private parts are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Private {
-    /// Those of the active signing keys, to a server that signs.
+    /// The private parts of the active signing keys, if the server signs.
     #[default]
     Signing,
     /// None.
     None,
-    /// Every one.
+    /// All of them.
     All,
 }
 
-/// Which keys of the server go away.
+/// Which keys of the server are deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Prune {
     /// None.
@@ -57,15 +57,15 @@ pub enum Ed25519 {
     AsEdDsa,
 }
 
-/// What is to be sent.
+/// The options of a push.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Policy<'a> {
-    /// Which private parts go along.
+    /// Which private parts are sent.
     pub private: Private,
-    /// The keys to send, by kid or thumbprint; all where there is none. Symmetric keys are sent
-    /// only where they are named.
+    /// The keys to send, by kid or thumbprint. If empty, all. Symmetric keys are sent only if they are
+    /// named.
     pub only: &'a [String],
-    /// Which keys go away.
+    /// Which keys of the server are deleted.
     pub prune: Prune,
     /// The `alg` with which keys for Ed25519 are sent.
     pub ed25519: Ed25519,
@@ -75,31 +75,31 @@ pub struct Policy<'a> {
     pub now: i64,
 }
 
-/// What a push does with a key.
+/// The change that a push makes to a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyChange {
-    /// The server does not have it.
+    /// The server gets the key.
     Add,
-    /// The server has it with other values for these members.
+    /// The server gets other values for these members.
     Change(Vec<String>),
-    /// The server has it as it is.
+    /// Nothing changes.
     Same,
 }
 
-/// A local key that the server shall hold.
+/// A local key that the server has after the push.
 #[derive(Debug)]
 pub struct Item {
     /// Its name.
     pub name: KeyName,
     /// Its algorithm, or else its type.
     pub alg: String,
-    /// Whether its private part is there afterwards.
+    /// True if the server has its private part after the push.
     pub private: bool,
-    /// Whether the server has its private part now.
+    /// True if the server has its private part now.
     pub was_private: bool,
-    /// Whether nothing changes but that the server's copy of the private part goes.
+    /// True if the only change is that the server loses the private part.
     pub only_strips: bool,
-    /// What happens to it.
+    /// The change to the key.
     pub change: KeyChange,
 }
 
@@ -112,22 +112,22 @@ pub struct Unmarked {
     pub alg: Option<&'static str>,
 }
 
-/// A push that has not happened.
+/// The planned changes of a push.
 #[derive(Debug, Default)]
-pub struct Plan {
-    /// The local keys that the server shall hold, in their order.
+pub struct PushPlan {
+    /// The local keys that the server has after the push, in order.
     pub items: Vec<Item>,
-    /// The local keys that it shall not hold, and why.
+    /// The local keys that are not sent, and why.
     pub left_out: Vec<(KeyName, &'static str)>,
     /// The local keys that the server does not accept, and why.
     pub refused: Vec<(KeyName, String)>,
     /// The active key pairs that are sent public only because they have neither `use` nor `alg`.
     pub unmarked: Vec<Unmarked>,
-    /// Keys of the server alone that stay.
+    /// The keys that only the server has, and that stay.
     pub kept: Vec<KeyName>,
-    /// Keys of the server that go away.
+    /// The keys of the server that are deleted.
     pub gone: Vec<KeyName>,
-    /// How many of those have a private part there.
+    /// The number of deleted keys that have a private part on the server.
     pub gone_private: usize,
     /// The key that signs afterwards, if the order of the keys decides it.
     pub signer: Option<KeyName>,
@@ -136,26 +136,26 @@ pub struct Plan {
     pub new_signer: Option<KeyName>,
     /// The kid under which the same key signs now, if that changes.
     pub old_kid: Option<String>,
-    /// The server's set afterwards.
+    /// The server's set after the push.
     pub set: KeySet<'static>,
 }
 
-impl Plan {
-    /// Whether there is anything to send.
+impl PushPlan {
+    /// Returns true if there is anything to send.
     pub fn changes(&self) -> bool {
         let is_changed = |item: &Item| item.change != KeyChange::Same;
         self.new_signer.is_some() || !self.gone.is_empty() || self.items.iter().any(is_changed)
     }
 }
 
-/// Works out what a push would do. It is an error where a kid would stand for two keys.
+/// Plans a push. Returns an error if two keys on the server would have the same kid.
 pub fn plan(
     local: &KeySet,
     remote: &KeySet,
     rules: &ServerRules,
     policy: Policy,
     budget: &Budget,
-) -> Result<Plan> {
+) -> Result<PushPlan> {
     let headers: Vec<_> = local.keys.iter().map(Header::of).collect();
     let good: Vec<OnceCell<bool>> = vec![OnceCell::new(); headers.len()];
     let is_good = |i: usize| {
@@ -169,7 +169,7 @@ pub fn plan(
         (rules.refuses)(&members).is_none()
     };
     let states = lifecycle::states_of(&headers, policy.now, |i| is_good(i) && is_taken(i));
-    let mut plan = Plan::default();
+    let mut plan = PushPlan::default();
     let mut claimed = HashSet::new();
     let counterparts = counterparts(local, remote, rules);
     for (position, key) in local.keys.iter().enumerate() {
@@ -177,38 +177,46 @@ pub fn plan(
             Some(State::Active) => here[position],
             _ => states[position],
         };
-        let there = counterparts[position];
+        let counterpart = counterparts[position];
         match wanted(key, state, rules, policy, budget) {
             Selection::Key(wanted) => {
-                claimed.extend(there);
+                claimed.extend(counterpart);
                 plan.unmarked
                     .extend(unmarked(key, state, rules, policy, budget));
-                plan.add(key, wanted, there.map(|i| &remote.keys[i]), rules, budget);
+                plan.add(
+                    key,
+                    wanted,
+                    counterpart.map(|i| &remote.keys[i]),
+                    rules,
+                    budget,
+                );
             }
             Selection::Expired => {
-                let why = match there {
+                let why = match counterpart {
                     None => "expired",
-                    Some(_) if policy.prune != Prune::Nothing => "expired, and taken away there",
-                    Some(_) => "expired, and still there: --prune takes it away",
+                    Some(_) if policy.prune != Prune::Nothing => {
+                        "expired, and deleted on the server"
+                    }
+                    Some(_) => "expired, but still on the server; pass --prune to delete it",
                 };
                 plan.left_out.push((KeyName::of(key), why));
-                match there {
+                match counterpart {
                     Some(position) if policy.prune != Prune::Nothing => {
                         claimed.insert(position);
                         plan.lose(&remote.keys[position]);
                     }
-                    there => plan.keep(there, remote, &mut claimed),
+                    counterpart => plan.keep(counterpart, remote, &mut claimed),
                 }
             }
-            // What is left out here is not for this push to take away there.
-            Selection::NotNamed => plan.keep(there, remote, &mut claimed),
+            // A key that this push does not send stays on the server.
+            Selection::NotNamed => plan.keep(counterpart, remote, &mut claimed),
             Selection::LeftOut(why) => {
                 plan.left_out.push((KeyName::of(key), why));
-                plan.keep(there, remote, &mut claimed);
+                plan.keep(counterpart, remote, &mut claimed);
             }
             Selection::Refused(why) => {
                 plan.refused.push((KeyName::of(key), why));
-                plan.keep(there, remote, &mut claimed);
+                plan.keep(counterpart, remote, &mut claimed);
             }
         }
     }
@@ -264,16 +272,16 @@ fn unmarked(
     })
 }
 
-/// Whether a key has a private or symmetric part of its own that is without fault.
+/// Returns true if a key has a valid private or symmetric part.
 fn has_good_secret(key: &Key, budget: &Budget) -> bool {
     let is_symmetric = Header::of(key).kty.as_deref() == Some("oct");
     (is_key_pair(key) || is_symmetric) && may_sign(&findings(key, budget))
 }
 
-/// The key with those members that the server has and that are neither private nor registered: they
-/// may be there for others. A key without a kid has the one that it has there.
-fn with_members_there(key: Key<'static>, there: &Key) -> Key<'static> {
-    let (Ok(mut members), Ok(others)) = (key.members(), there.members()) else {
+/// Returns the key with the server's members that are neither private nor registered, because others
+/// can need them. A key without a kid gets the kid that it has on the server.
+fn with_unknown_members_of(key: Key<'static>, counterpart: &Key) -> Key<'static> {
+    let (Ok(mut members), Ok(others)) = (key.members(), counterpart.members()) else {
         return key;
     };
     for (name, value) in others.iter() {
@@ -285,28 +293,28 @@ fn with_members_there(key: Key<'static>, there: &Key) -> Key<'static> {
     Key::from(members)
 }
 
-impl Plan {
+impl PushPlan {
     fn add(
         &mut self,
         local: &Key,
         wanted: Key<'static>,
-        there: Option<&Key>,
+        counterpart: Option<&Key>,
         rules: &ServerRules,
         budget: &Budget,
     ) {
         let header = Header::of(local);
-        let was_private = there.is_some_and(has_private_member);
-        let wanted = match there {
-            // A good private part that is nowhere else is not taken away.
-            Some(there) if was_private && !has_good_secret(local, budget) => {
-                there.clone().into_owned()
+        let was_private = counterpart.is_some_and(has_private_member);
+        let wanted = match counterpart {
+            // The only copy of a valid private part is not deleted.
+            Some(counterpart) if was_private && !has_good_secret(local, budget) => {
+                counterpart.clone().into_owned()
             }
-            Some(there) => with_members_there(wanted, there),
+            Some(counterpart) => with_unknown_members_of(wanted, counterpart),
             None => wanted,
         };
-        let change = match there {
+        let change = match counterpart {
             None => KeyChange::Add,
-            Some(there) => match rules.differences(&wanted, there) {
+            Some(counterpart) => match rules.differences(&wanted, counterpart) {
                 members if members.is_empty() => KeyChange::Same,
                 members => KeyChange::Change(members),
             },
@@ -314,9 +322,9 @@ impl Plan {
         let private = has_private_member(&wanted);
         let is_stripped = was_private && !private;
         let only_strips = is_stripped
-            && there.is_some_and(|there| {
-                let whole = with_members_there(with_private_part(local, budget), there);
-                rules.differences(&whole, there).is_empty()
+            && counterpart.is_some_and(|counterpart| {
+                let whole = with_unknown_members_of(with_private_part(local, budget), counterpart);
+                rules.differences(&whole, counterpart).is_empty()
             });
         self.items.push(Item {
             name: KeyName::of(local),
@@ -329,13 +337,13 @@ impl Plan {
         self.set.keys.push(wanted);
     }
 
-    fn lose(&mut self, there: &Key) {
-        self.gone.push(KeyName::of(there));
-        self.gone_private += usize::from(has_private_member(there));
+    fn lose(&mut self, counterpart: &Key) {
+        self.gone.push(KeyName::of(counterpart));
+        self.gone_private += usize::from(has_private_member(counterpart));
     }
 
-    fn keep(&mut self, there: Option<usize>, remote: &KeySet, claimed: &mut HashSet<usize>) {
-        if let Some(position) = there
+    fn keep(&mut self, counterpart: Option<usize>, remote: &KeySet, claimed: &mut HashSet<usize>) {
+        if let Some(position) = counterpart
             && claimed.insert(position)
         {
             self.set
@@ -345,7 +353,7 @@ impl Plan {
     }
 }
 
-/// Refuses a set in which a kid would stand for two keys of the server.
+/// Returns an error if two keys on the server would have the same kid.
 pub fn refuse_shared_kids(set: &KeySet, rules: &ServerRules) -> Result<()> {
     let mut kids = HashMap::new();
     for key in &set.keys {
@@ -359,9 +367,9 @@ pub fn refuse_shared_kids(set: &KeySet, rules: &ServerRules) -> Result<()> {
             let [one, other] =
                 [&other, &name].map(|name| name.public_thumbprint().unwrap_or("none"));
             return Err(Error::refused(format!(
-                "the kid {kid:?} would stand for two keys of the server, with the public thumbprints {one} and {other}"
+                "the server would have two keys with the kid {kid:?}, with the thumbprints {one} and {other}"
             ))
-            .hint("--prune takes the server's own keys away; or give the local key another kid"));
+            .hint("pass --prune to delete the server's own keys, or give the local key another kid"));
         }
     }
     Ok(())

@@ -1,10 +1,9 @@
-//! What a rotation makes of a set: planned first, over the dates of its keys and one clock, then
-//! applied in one go. The same set at the same time gives the same plan, and a set that was just
-//! rotated gives an empty one.
+//! Rotates the keys of a set: first plans all changes, then applies them. The same set at the same
+//! time gives the same plan, and the plan for a set that was just rotated is empty.
 //!
-//! In each line the active key is followed by a successor that is published before it signs; the
-//! outgoing key stays published until the last token that it signed has run out. Only keys with
-//! their private part count: the others are not ours to rotate, and are left as they are.
+//! In each line, the active key gets a successor that is published before it signs. The old key stays
+//! published until the last token that it signed has expired. Keys without a private part are
+//! unchanged, because somebody else rotates them.
 
 mod algorithm_change;
 mod apply;
@@ -22,138 +21,145 @@ use crate::error::{Error, Result};
 use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
-use lines::Lines;
+use lines::{LineId, Lines};
 use server_state::ServerSigners;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How far the clocks of those who rotate, sign, publish and verify may be apart, in seconds. It is
-/// added to the publish delay and to the time for which a retired key is kept.
-pub const CLOCK_DIFFERENCE: i64 = 60;
+/// A point in time, in seconds since 1970.
+type Time = i64;
 
-/// When keys follow each other.
+/// A length of time, in seconds.
+type Seconds = i64;
+
+/// The position of a key in the set.
+type Position = usize;
+
+/// The largest difference between the clocks of the systems that rotate, sign, publish and verify. It
+/// is added to the publish delay and to the time for which a retired key is kept.
+pub const CLOCK_DIFFERENCE: Seconds = 60;
+
+/// The schedule of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// For how long a key signs, in seconds; where it is `None` no key is too old.
-    pub every: Option<i64>,
-    /// For how long a key is published before it signs, in seconds: as long as verifiers keep a
-    /// copy of the set.
-    pub publish_delay: i64,
-    /// For how long a key is published after it has signed, in seconds: as long as a token lives.
-    pub retire_after: i64,
-    /// How many retired keys of a line get no end.
+    /// How long a key signs. `None` is without limit.
+    pub every: Option<Seconds>,
+    /// How long a key is published before it signs: at least as long as verifiers cache the set.
+    pub publish_delay: Seconds,
+    /// How long a key is published after it has signed: at least the lifetime of a token.
+    pub retire_after: Seconds,
+    /// How many retired keys of each line are kept without an end.
     pub keep: usize,
 }
 
 impl Schedule {
-    /// Refuses a schedule that cannot be kept.
+    /// Returns an error if the schedule is contradictory.
     pub fn check(&self) -> Result<()> {
         if self.publish_delay < 0 || self.retire_after < 0 {
             return Err(Error::usage(
-                "a publish delay or retire-after is below zero",
+                "--publish-delay and --retire-after must not be negative",
             ));
         }
         match self.every {
-            Some(every) if every <= 0 => Err(Error::usage("a key cannot sign for no time at all")
-                .hint("--every is how long a key signs, such as 30d")),
-            Some(every) if every < self.publish_delay => Err(Error::usage(
-                "a key would be published for longer than it signs",
-            )
-            .hint("choose a longer --every or a shorter --publish-delay")),
+            Some(every) if every <= 0 => Err(Error::usage("--every must be longer than zero")
+                .hint("pass a duration such as 30d")),
+            Some(every) if every < self.publish_delay => {
+                Err(Error::usage("--publish-delay is longer than --every")
+                    .hint("choose a longer --every or a shorter --publish-delay"))
+            }
             _ => Ok(()),
         }
     }
 
-    /// From staging to signing, in seconds.
-    fn lead(&self) -> i64 {
+    /// The time from staging a key until it signs.
+    fn lead(&self) -> Seconds {
         match self.publish_delay {
-            // Who keeps no copy has seen the key as soon as it is there.
+            // Verifiers without a cache see the key at once.
             0 => 0,
             delay => delay.saturating_add(CLOCK_DIFFERENCE),
         }
     }
 
-    /// From the last signature to the key's end, in seconds.
-    fn grace(&self) -> i64 {
+    /// The time from the last signature of a key until its end.
+    fn grace(&self) -> Seconds {
         self.retire_after.saturating_add(CLOCK_DIFFERENCE)
     }
 }
 
-/// What a rotation is asked for.
+/// The options of a rotation.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy<'a> {
-    /// When keys follow each other.
+    /// The schedule.
     pub schedule: Schedule,
-    /// The lines that are meant, each by its algorithm, or by its curve or key type where it has
-    /// none; all where there is none.
+    /// The lines to rotate, each by its algorithm, or else by its curve or key type. If empty, all.
     pub lines: &'a [String],
-    /// The use of the lines that are meant.
+    /// The use of the lines to rotate.
     pub usage: Option<&'a str>,
-    /// The algorithm that the lines move to.
+    /// The algorithm to which the lines move.
     pub alg: Option<&'a str>,
     /// The curve of new keys.
     pub crv: Option<&'a str>,
     /// The size of new keys in bits.
     pub size: Option<u32>,
-    /// Whether every active key is due.
+    /// True if every active key gets a successor now.
     pub force: bool,
-    /// The keys that nobody may trust any more, by kid or thumbprint.
+    /// The compromised keys, by kid or thumbprint.
     pub compromised: &'a [String],
-    /// What the server has of the set that is to be told of it.
-    pub there: Option<ServerState<'a>>,
-    /// Whether expired and compromised keys stay for now, so that a server can be told of them.
+    /// The state of the server that the result is pushed to.
+    pub server: Option<ServerState<'a>>,
+    /// True if expired and compromised keys stay in the set until a push has removed them from the
+    /// server.
     pub keep_expired: bool,
     /// The time, in seconds since 1970.
-    pub now: i64,
+    pub now: Time,
 }
 
 impl Policy<'_> {
-    /// Whether a curve or size is asked for where this key is.
+    /// Returns true if the options give a curve or size for the line of this key.
     fn asks_for_material(&self, header: &Header) -> bool {
         let is_asked = self.crv.is_some() || self.size.is_some();
         is_asked && (self.alg.is_none() || self.alg == header.alg.as_deref())
     }
 }
 
-/// The key that another one names as its successor.
+/// A key that another key names as its successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Successor {
-    /// The kid of a key of the set.
-    ServerState(String),
-    /// The position among the new keys.
+    /// A key of the set, by kid.
+    Existing(String),
+    /// A new key, by its position among the new keys.
     New(usize),
 }
 
-/// A key to be made.
+/// A key to generate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewKey {
-    /// What it is like.
+    /// Its type, size and certificate.
     pub template: Template,
-    /// When it signs, in seconds since 1970; at once where it is `None`.
-    pub nbf: Option<i64>,
-    /// Its end, in seconds since 1970, where that is known.
-    exp: Option<i64>,
+    /// The time from which it signs; `None` is at once.
+    pub nbf: Option<Time>,
+    /// Its end, if that is known.
+    exp: Option<Time>,
     successor: Option<Successor>,
 }
 
-/// A rotation that has not happened. Positions are those of the set that it was planned for.
+/// The planned changes of a rotation. Positions are those of the set before the rotation.
 #[derive(Debug, Default)]
-pub struct Plan {
-    /// The keys to be made.
+pub struct RotationPlan {
+    /// The keys to generate.
     pub new: Vec<NewKey>,
-    begins: BTreeMap<usize, i64>,
-    ends: BTreeMap<usize, i64>,
-    successors: BTreeMap<usize, Option<Successor>>,
-    revoked: BTreeSet<usize>,
-    removed: BTreeSet<usize>,
-    /// The private keys that fail their check, and are left as they are.
-    pub unsound: Vec<usize>,
-    /// The next moment at which the set changes by itself or a rotation has something to do, in
-    /// seconds since 1970.
-    pub next_change: Option<i64>,
+    begins: BTreeMap<Position, Time>,
+    ends: BTreeMap<Position, Time>,
+    successors: BTreeMap<Position, Option<Successor>>,
+    revoked: BTreeSet<Position>,
+    removed: BTreeSet<Position>,
+    /// The private keys that are invalid, and therefore unchanged.
+    pub unsound: Vec<Position>,
+    /// The next time at which a date changes the state of a key, or at which a rotation changes the set.
+    pub next_change: Option<Time>,
 }
 
 impl NewKey {
-    fn at_once(template: Template) -> NewKey {
+    fn signing_now(template: Template) -> NewKey {
         NewKey {
             template,
             nbf: None,
@@ -162,17 +168,17 @@ impl NewKey {
         }
     }
 
-    /// A key that signs from a time on, or at once where that has come.
-    fn from_then_on(template: Template, nbf: i64, now: i64) -> NewKey {
+    /// Returns a key that signs from `nbf` on, or at once if that time has come.
+    fn signing_from(template: Template, nbf: Time, now: Time) -> NewKey {
         NewKey {
             nbf: Some(nbf).filter(|nbf| *nbf > now),
-            ..NewKey::at_once(template)
+            ..NewKey::signing_now(template)
         }
     }
 }
 
-impl Plan {
-    /// Whether there is nothing to do.
+impl RotationPlan {
+    /// Returns true if nothing changes.
     pub fn is_empty(&self) -> bool {
         self.new.is_empty()
             && self.begins.is_empty()
@@ -182,48 +188,48 @@ impl Plan {
             && self.removed.is_empty()
     }
 
-    /// The keys that get another end, each with it, in seconds since 1970.
-    pub fn ends(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+    /// Returns the keys whose end changes, with the new end.
+    pub fn ends(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
         let ends = self.ends.iter().map(|(position, exp)| (*position, *exp));
         ends.filter(|(position, _)| !self.removed.contains(position))
     }
 
-    /// The keys that begin at another time, each with it, in seconds since 1970.
-    pub fn begins(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+    /// Returns the keys whose beginning changes, with the new beginning.
+    pub fn begins(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
         self.begins.iter().map(|(position, nbf)| (*position, *nbf))
     }
 
-    /// The keys that go.
-    pub fn removed(&self) -> impl Iterator<Item = usize> + '_ {
+    /// Returns the keys that are removed.
+    pub fn removed(&self) -> impl Iterator<Item = Position> + '_ {
         self.removed.iter().copied()
     }
 }
 
-/// A plan in the making.
+/// A plan and the state that its steps share.
 struct Planner<'p, 's> {
     lines: Lines<'s>,
     policy: &'p Policy<'p>,
-    plan: Plan,
+    plan: RotationPlan,
     /// The keys that sign on the server before the next push.
-    signing_there: ServerSigners,
-    /// When the schedule has something to do for a line next.
-    due: Vec<i64>,
+    server_signers: ServerSigners,
+    /// The next times at which a rotation changes a line.
+    due: Vec<Time>,
 }
 
-/// Works out what a rotation would do.
+/// Plans a rotation.
 ///
-/// It is an error where a named key or line is not there, where no key of the set has its private
-/// part, where it is not clear which line is to move, or where no new key can be like the old one.
-pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
+/// Returns an error if a named key or line is not in the set, if no key of the set has its private
+/// part, if it is ambiguous which line moves, or if no key like the old one can be generated.
+pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
     policy.schedule.check()?;
     let mut compromised = BTreeSet::new();
     for found in set.find_each(policy.compromised) {
         compromised.extend(found?);
     }
     let mut headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-    let mut plan = Plan::default();
-    let signing_there = policy.there.map(|there| {
-        server_state::allow_for(there, set, &mut headers, &compromised, policy, &mut plan)
+    let mut plan = RotationPlan::default();
+    let server_signers = policy.server.map(|server| {
+        server_state::adjust_dates(server, set, &mut headers, &compromised, policy, &mut plan)
     });
     let lines = Lines::of(set, headers, compromised, policy.now);
     lines.check(policy)?;
@@ -231,26 +237,26 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<Plan> {
         lines,
         policy,
         plan,
-        signing_there: signing_there.unwrap_or_default(),
+        server_signers: server_signers.unwrap_or_default(),
         due: Vec::new(),
     };
     planner.take_out_compromised();
     let moved = planner.move_lines()?;
-    for line in 0..planner.lines.all.len() {
-        if planner.lines.is_meant(line, policy) && !moved.contains(&line) {
-            planner.follow_the_calendar(line)?;
+    for line in planner.lines.ids() {
+        if planner.lines.is_selected(line, policy) && !moved.contains(&line) {
+            planner.schedule_line(line)?;
         }
     }
-    planner.publish_first();
+    planner.delay_until_published();
     planner.remove_expired();
-    planner.lead_past_removed();
+    planner.skip_removed_successors();
     planner.plan.next_change = planner.next_change();
     planner.plan.unsound = std::mem::take(&mut planner.lines.unsound);
     Ok(planner.plan)
 }
 
 impl Planner<'_, '_> {
-    fn next_change(&self) -> Option<i64> {
+    fn next_change(&self) -> Option<Time> {
         let headers = self.lines.headers.iter().enumerate();
         let kept = headers.filter(|(i, _)| !self.plan.removed.contains(i));
         let dates = kept.flat_map(|(i, header)| {
@@ -263,47 +269,49 @@ impl Planner<'_, '_> {
     }
 
     /// Delays new keys until they have been published, if the server signs with a key that is not ours.
-    fn publish_first(&mut self) {
-        let soon = self.soon();
-        if self.signing_there.by_other && soon > self.policy.now {
+    fn delay_until_published(&mut self) {
+        let soon = self.earliest_begin();
+        if self.server_signers.by_other && soon > self.policy.now {
             for new in &mut self.plan.new {
                 new.nbf.get_or_insert(soon);
             }
         }
     }
 
-    /// Gives a key its end, where that is another than it has. The tokens of one that still signs on
-    /// the server run out from now on.
-    fn end(&mut self, position: usize, exp: i64) {
+    /// Sets the end of a key. A key that still signs on the server is kept for the lifetime of a token
+    /// from now.
+    fn set_end(&mut self, position: Position, exp: Time) {
         let last = self.policy.now.saturating_add(self.policy.schedule.grace());
-        let exp = match self.signing_there.ours.contains(&position) {
-            true => exp.max(last),
-            false => exp,
+        let exp = if self.server_signers.ours.contains(&position) {
+            exp.max(last)
+        } else {
+            exp
         };
         if self.lines.headers[position].exp != Some(exp) {
             self.plan.ends.insert(position, exp);
         }
     }
 
-    /// Gives a key an end that is late enough, whatever end it has. What has ended, and what nobody
-    /// may trust any more, does not come back.
-    fn end_no_earlier(&mut self, position: usize, exp: i64) {
+    /// Moves the end of a key to `exp` if it ends earlier or has no end. Expired and compromised keys are
+    /// unchanged.
+    fn extend_end(&mut self, position: Position, exp: Time) {
         if self.lines.is_expired(position) || self.lines.compromised.contains(&position) {
             return;
         }
         let planned = self.plan.ends.get(&position).copied();
         let planned = planned.or(self.lines.headers[position].exp);
         if planned.is_none_or(|planned| planned < exp) {
-            self.end(position, exp);
+            self.set_end(position, exp);
         }
     }
 
-    /// Names the successor of a key in another line.
-    fn succeed(&mut self, position: usize, successor: &Successor) {
+    /// Records the successor of a key in another line.
+    fn set_successor(&mut self, position: Position, successor: &Successor) {
         let header = &self.lines.headers[position];
-        let is = |kid: Option<&str>| matches!(successor, Successor::ServerState(there) if kid == Some(there));
+        let is =
+            |kid: Option<&str>| matches!(successor, Successor::Existing(own) if kid == Some(own));
         if is(header.kid.as_deref()) {
-            // Nobody follows himself: the way leads back to where it came from.
+            // A key cannot be its own successor.
             self.plan.successors.insert(position, None);
         } else if is(header.successor.as_deref()) {
             self.plan.successors.remove(&position);
@@ -314,25 +322,25 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// The keys that named one as their successor name another; which ones these are.
-    fn redirect(&mut self, from: usize, to: &Successor) -> Vec<usize> {
-        let leading = self.lines.led_to(from);
+    /// Gives another successor to the keys that name a key as theirs, and returns their positions.
+    fn redirect(&mut self, from: Position, to: &Successor) -> Vec<Position> {
+        let leading = self.lines.predecessors(from);
         for position in &leading {
-            self.succeed(*position, to);
+            self.set_successor(*position, to);
         }
         leading
     }
 
-    fn make(&mut self, new: NewKey) -> Successor {
+    fn add_key(&mut self, new: NewKey) -> Successor {
         self.plan.new.push(new);
         Successor::New(self.plan.new.len() - 1)
     }
 
-    /// Retired keys of a line beyond those that are kept get their end. `newer` is when those keys
-    /// begin that take over from the active one, the newest first.
-    fn end_retired(&mut self, line: usize, newer: &[i64], keep: usize) {
+    /// Sets the end of the retired keys of a line, except those that the schedule keeps. `newer` are the
+    /// times at which the successors of the active key begin, the newest first.
+    fn end_retired(&mut self, line: LineId, newer: &[Time], keep: usize) {
         let (now, grace) = (self.policy.now, self.policy.schedule.grace());
-        // The keys from the newest on, each with the beginning of the one that followed it.
+        // When the keys begin, the newest first.
         let mut begins: Vec<_> = newer.iter().copied().map(Some).collect();
         let mut retired = Vec::new();
         for position in self.lines.begun(line) {
@@ -341,7 +349,7 @@ impl Planner<'_, '_> {
                 retired.push((position, begins.len()));
             }
             let header = &self.lines.headers[position];
-            // Nobody knew of one that began at once.
+            // A key that began at once was not published before.
             let at_once = || header.iat.map(|iat| iat.saturating_add(CLOCK_DIFFERENCE));
             begins.push(header.nbf.or_else(at_once));
         }
@@ -358,7 +366,227 @@ impl Planner<'_, '_> {
                 .map(|last| last.saturating_add(grace))
                 .max(pushed_out)
                 .filter(|end| *end > now);
-            self.end(position, end.unwrap_or(now.saturating_add(grace)));
+            self.set_end(position, end.unwrap_or(now.saturating_add(grace)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    const NOW: Time = 1_800_000_000;
+    const HOUR: Seconds = 3600;
+
+    /// A key that can sign. Its dates are in seconds from now; an empty alg or successor is absent.
+    fn key(kid: &str, alg: &str, dates: &[(&str, Seconds)], successor: &str) -> String {
+        let texts = [("alg", alg), ("jwks_successor", successor)];
+        let texts = texts.iter().filter(|(_, text)| !text.is_empty());
+        let texts = texts.map(|(name, text)| format!(r#","{name}":"{text}""#));
+        let dates = dates
+            .iter()
+            .map(|(name, date)| format!(r#","{name}":{}"#, NOW + date));
+        let more: String = texts.chain(dates).collect();
+        format!(
+            r#"{{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","use":"sig","kid":"{kid}"{more}}}"#
+        )
+    }
+
+    fn policy() -> Policy<'static> {
+        Policy {
+            schedule: Schedule {
+                every: None,
+                publish_delay: HOUR,
+                retire_after: 0,
+                keep: 0,
+            },
+            lines: &[],
+            usage: None,
+            alg: None,
+            crv: None,
+            size: None,
+            force: false,
+            compromised: &[],
+            server: None,
+            keep_expired: false,
+            now: NOW,
+        }
+    }
+
+    fn planned(keys: &[String], policy: &Policy) -> Result<RotationPlan> {
+        let json = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+        plan(&KeySet::parse(&json).unwrap(), policy)
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// A move drops the pending key b, so the key that leads to it is redirected.
+    fn move_past_a_pending_key(exp: &[(&str, Seconds)], compromised: &[String]) -> RotationPlan {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9)], ""),
+            key("b", "EdDSA", &[("nbf", 10 * HOUR)], ""),
+            key("leads", "", exp, "b"),
+        ];
+        let asked = Policy {
+            alg: Some("Ed25519"),
+            keep_expired: true,
+            compromised,
+            ..policy()
+        };
+        planned(&keys, &asked).unwrap()
+    }
+
+    #[test]
+    fn an_expired_key_gets_no_later_end() {
+        let plan = move_past_a_pending_key(&[("exp", -1)], &[]);
+        assert_eq!(plan.ends.get(&2), None);
+    }
+
+    #[test]
+    fn a_compromised_key_gets_no_later_end() {
+        let plan = move_past_a_pending_key(&[], &names(&["leads"]));
+        assert_eq!(plan.ends.get(&2), Some(&NOW));
+    }
+
+    #[test]
+    fn the_next_change_can_be_an_end_that_the_rotation_sets() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -200)], ""),
+            key("b", "EdDSA", &[("iat", -100)], ""),
+        ];
+        let plan = planned(&keys, &policy()).unwrap();
+        let end = NOW - 100 + 2 * CLOCK_DIFFERENCE;
+        assert_eq!(plan.ends.get(&0), Some(&end));
+        assert_eq!(plan.next_change, Some(end));
+    }
+
+    #[test]
+    fn no_key_names_itself_as_successor() {
+        let keys = [
+            key("same", "EdDSA", &[("iat", -200)], ""),
+            key("same", "Ed25519", &[("iat", -100)], ""),
+        ];
+        let lines = &names(&["EdDSA"]);
+        let asked = Policy {
+            alg: Some("Ed25519"),
+            lines,
+            ..policy()
+        };
+        let plan = planned(&keys, &asked).unwrap();
+        assert_eq!(plan.successors.get(&0), Some(&None));
+    }
+
+    #[test]
+    fn a_removed_key_is_not_reported_with_an_end() {
+        let keys = [
+            key("a", "", &[("iat", -9)], ""),
+            key("later-a", "", &[("nbf", 10 * HOUR)], ""),
+            key("b", "EdDSA", &[("iat", -9)], ""),
+            key("leads", "EdDSA", &[("nbf", 11 * HOUR)], "later-a"),
+            key("later-b", "EdDSA", &[("nbf", 12 * HOUR)], ""),
+        ];
+        let lines = &names(&["Ed25519", "EdDSA"]);
+        let asked = Policy {
+            alg: Some("Ed25519"),
+            lines,
+            ..policy()
+        };
+        let plan = planned(&keys, &asked).unwrap();
+        assert!(plan.ends.contains_key(&3) && plan.removed.contains(&3));
+        assert!(plan.ends().all(|(position, _)| position != 3));
+    }
+
+    #[test]
+    fn a_pending_key_that_ends_gets_a_successor() {
+        let begin = HOUR + CLOCK_DIFFERENCE;
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9)], ""),
+            key("b", "EdDSA", &[("nbf", begin), ("exp", begin + 60)], ""),
+        ];
+        let plan = planned(&keys, &policy()).unwrap();
+        let begins: Vec<_> = plan.new.iter().map(|new| new.nbf).collect();
+        assert_eq!(begins, [Some(NOW + 2 * begin)]);
+        let end = NOW + 2 * begin + CLOCK_DIFFERENCE;
+        assert_eq!(plan.ends.get(&1), Some(&end));
+    }
+
+    #[test]
+    fn a_line_that_waits_for_a_move_into_it_gets_no_key() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9), ("exp", -1)], ""),
+            key("awaited", "EdDSA", &[("nbf", 10 * HOUR)], ""),
+            key("b", "Ed25519", &[("iat", -9)], "awaited"),
+        ];
+        assert!(planned(&keys, &policy()).unwrap().new.is_empty());
+    }
+
+    #[test]
+    fn lines_that_moved_to_each_other_sign_again() {
+        let keys = [
+            key("a1", "EdDSA", &[("iat", -40)], ""),
+            key("a2", "EdDSA", &[("iat", -20)], "b1"),
+            key("b1", "Ed25519", &[("iat", -30)], ""),
+            key("b2", "Ed25519", &[("iat", -10)], "a1"),
+        ];
+        let plan = planned(&keys, &policy()).unwrap();
+        assert!(!plan.new.is_empty() && plan.new.iter().all(|new| new.nbf.is_none()));
+    }
+
+    #[test]
+    fn a_line_that_others_moved_to_signs_again() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9), ("exp", -1)], "gone"),
+            key("b", "Ed25519", &[("iat", -9)], "a"),
+        ];
+        let plan = planned(&keys, &policy()).unwrap();
+        assert_eq!(plan.new.len(), 1);
+        assert_eq!(plan.new[0].template.in_words(), "EdDSA");
+    }
+
+    #[test]
+    fn a_compromised_successor_is_not_waited_for() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9)], "b"),
+            key("b", "Ed25519", &[("nbf", 10 * HOUR)], ""),
+        ];
+        let compromised = &names(&["a", "b"]);
+        let asked = Policy {
+            compromised,
+            ..policy()
+        };
+        let new = planned(&keys, &asked).unwrap().new;
+        assert_eq!(new.len(), 1);
+        assert_eq!(
+            (new[0].nbf, new[0].exp, &new[0].successor),
+            (None, None, &None)
+        );
+    }
+
+    #[test]
+    fn a_pending_key_on_another_curve_than_the_requested_one_is_removed() {
+        let keys = [
+            key("a", "EdDSA", &[("iat", -9)], ""),
+            key("b", "EdDSA", &[("nbf", 10 * HOUR)], ""),
+        ];
+        let asked = Policy {
+            crv: Some("Ed448"),
+            ..policy()
+        };
+        let plan = planned(&keys, &asked).unwrap();
+        assert!(plan.removed.contains(&1) && plan.new.len() == 1);
+    }
+
+    #[test]
+    fn a_line_without_keys_that_names_a_successor_does_not_move_again() {
+        let keys = [key("a", "EdDSA", &[("iat", -9), ("exp", -1)], "gone")];
+        let asked = Policy {
+            alg: Some("Ed25519"),
+            ..policy()
+        };
+        let error = planned(&keys, &asked).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
     }
 }

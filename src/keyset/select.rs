@@ -1,30 +1,30 @@
-//! Finding keys: by kid, by thumbprint, by the beginning of a kid, by what they are.
+//! Finds keys by kid, prefix of a kid, thumbprint or properties.
 
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::merge::KeyName;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// The shortest beginning of a kid that stands for it, in characters.
+/// The minimum length of a kid prefix, in characters.
 const SHORTEST_PREFIX: usize = 4;
 
 /// The length of a SHA-256 thumbprint as base64url, in characters.
 const THUMBPRINT_LENGTH: usize = 43;
 
-/// What a key must be like; what is `None` does not matter.
+/// A filter for keys. A field that is `None` admits every key.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// The value of `use`, or what the algorithm is for where `use` is missing.
+    /// The value of `use`, or the use of the algorithm if `use` is absent.
     pub usage: Option<String>,
     /// The value of `alg`.
     pub alg: Option<String>,
     /// The value of `kty`.
     pub kty: Option<String>,
-    /// The state at the moment of asking.
+    /// The current state.
     pub state: Option<State>,
 }
 
@@ -39,22 +39,23 @@ impl Filter {
             && self.state.is_none_or(|asked| state == Some(asked))
     }
 
-    /// Whether it admits every key.
+    /// Returns true if the filter admits every key.
     pub fn is_empty(&self) -> bool {
         self.usage.is_none() && self.alg.is_none() && self.kty.is_none() && self.state.is_none()
     }
 }
 
 impl KeySet<'_> {
-    /// The positions of the keys that a filter admits. `now` is in seconds since 1970.
+    /// Returns the positions of the keys that a filter admits. `now` is in seconds since 1970.
     pub fn filter(&self, filter: &Filter, now: i64) -> Vec<usize> {
-        match filter.is_empty() {
-            true => (0..self.keys.len()).collect(),
-            false => self.filter_by(filter, &lifecycle::states(self, now)),
+        if filter.is_empty() {
+            (0..self.keys.len()).collect()
+        } else {
+            self.filter_by(filter, &lifecycle::states(self, now))
         }
     }
 
-    /// The same where the states of the keys are known, in their order.
+    /// Returns the positions of the keys that a filter admits, given the state of each key.
     pub fn filter_by(&self, filter: &Filter, states: &[Option<State>]) -> Vec<usize> {
         if filter.is_empty() {
             return (0..self.keys.len()).collect();
@@ -65,8 +66,8 @@ impl KeySet<'_> {
             .collect()
     }
 
-    /// The position of the one key that a text means: a whole kid, a thumbprint, or the
-    /// beginning of a kid, in this order. It is an error when there is none or more than one.
+    /// Returns the position of the key with this kid, thumbprint or kid prefix, tried in this order.
+    /// Returns an error if no key matches, or more than one.
     pub fn find(&self, wanted: &str) -> Result<usize> {
         let mut found = self.named(wanted);
         if found.is_empty() && wanted.chars().count() >= SHORTEST_PREFIX {
@@ -79,8 +80,8 @@ impl KeySet<'_> {
         self.only(wanted, &found)
     }
 
-    /// The same without the beginnings of kids: for changes, where the same words must not mean
-    /// another key the second time.
+    /// Returns the position of the key with this kid or thumbprint. Changes accept no prefixes, because
+    /// a prefix can match another key the second time.
     pub fn find_exactly(&self, wanted: &str) -> Result<usize> {
         self.only(wanted, &self.named(wanted))
     }
@@ -104,9 +105,10 @@ impl KeySet<'_> {
             let thumbprint = |i: &usize| KeyName::of(&self.keys[*i]).thumbprint;
             let mut keys = found.iter().map(thumbprint);
             let first = keys.next().flatten();
-            match first.is_some() && keys.all(|key| key == first) {
-                true => Ok(found),
-                false => self.only(name, &found).map(|one| vec![one]),
+            if first.is_some() && keys.all(|key| key == first) {
+                Ok(found)
+            } else {
+                self.only(name, &found).map(|one| vec![one])
             }
         };
         names.iter().map(find).collect()
@@ -116,9 +118,10 @@ impl KeySet<'_> {
         let kids = self.with_kid(wanted);
         let is_own = |i: &usize| KeyName::of(&self.keys[*i]).thumbprint.as_deref() == Some(wanted);
         // If the kid is the key's own thumbprint, the other keys need no search.
-        match wanted.len() != THUMBPRINT_LENGTH || !kids.is_empty() && kids.iter().all(is_own) {
-            true => kids,
-            false => meant(kids, &self.with_thumbprint(wanted)),
+        if wanted.len() != THUMBPRINT_LENGTH || !kids.is_empty() && kids.iter().all(is_own) {
+            kids
+        } else {
+            meant(kids, &self.with_thumbprint(wanted))
         }
     }
 
@@ -127,13 +130,11 @@ impl KeySet<'_> {
             [one] => Ok(*one),
             [] => {
                 let hint = match wanted {
-                    wanted if wanted.starts_with('-') => {
-                        "it is no option either: --help shows those"
-                    }
+                    wanted if wanted.starts_with('-') => "it is not an option; --help lists them",
                     wanted if wanted.chars().count() < SHORTEST_PREFIX => {
-                        "give at least the first four characters of a kid; jwks list SET shows the keys"
+                        "a kid prefix needs at least four characters; run `jwks list SET` to see the keys"
                     }
-                    _ => "run `jwks list SET` to see the keys of a set",
+                    _ => "run `jwks list SET` to see the keys",
                 };
                 Err(Error::not_found(format!("no key {wanted:?}")).hint(hint))
             }
@@ -141,14 +142,14 @@ impl KeySet<'_> {
         }
     }
 
-    /// The positions of the keys with exactly this kid.
+    /// Returns the positions of the keys with this kid.
     pub fn with_kid(&self, wanted: &str) -> Vec<usize> {
         self.positions(|key| {
             may_contain(key, wanted) && Header::of(key).kid.as_deref() == Some(wanted)
         })
     }
 
-    /// The positions of the keys with this thumbprint.
+    /// Returns the positions of the keys with this thumbprint.
     pub fn with_thumbprint(&self, wanted: &str) -> Vec<usize> {
         if wanted.len() != THUMBPRINT_LENGTH {
             return Vec::new();
@@ -180,7 +181,7 @@ impl KeySet<'_> {
         if found.len() > SHOWN {
             names.push(format!("and {} more", found.len() - SHOWN));
         }
-        Error::refused(format!("{wanted:?} stands for {} keys", found.len()))
+        Error::refused(format!("{wanted:?} matches {} keys", found.len()))
             .hint(format!("candidates: {}", names.join(", ")))
     }
 }
@@ -196,7 +197,7 @@ fn meant(kids: Vec<usize>, thumbprints: &[usize]) -> Vec<usize> {
     all.into_iter().collect()
 }
 
-/// Whether a key's text can hold a string: either as it is, or behind an escape.
+/// Returns false if the JSON text of a key cannot contain a string, not even escaped.
 fn may_contain(key: &Key, text: &str) -> bool {
     key.json().contains(text) || key.json().contains('\\')
 }

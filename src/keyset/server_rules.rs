@@ -7,8 +7,8 @@ use crate::key::parts::is_key_pair;
 use crate::keyset::KeySet;
 use crate::keyset::index::Entry;
 use crate::keyset::issuer::Issuer;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::merge::KeyName;
 use std::collections::{HashMap, HashSet};
 
 /// How a kind of server keeps keys.
@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 pub struct ServerRules {
     /// The members that the server keeps; `None` if it keeps all.
     pub members: Option<&'static [&'static str]>,
-    /// The kid of a key there, from its kid and kty here.
+    /// Returns the kid of a key on the server, from its local kid and kty.
     pub kid: fn(&str, Option<&str>) -> String,
     /// How the server picks its signing key.
     pub signing: Signing,
@@ -70,7 +70,7 @@ impl ServerRules {
         self.members.is_none_or(|members| members.contains(&name))
     }
 
-    /// What is left of a key there.
+    /// Returns the form in which the server keeps a key.
     pub fn form(&self, members: &Members) -> Members<'static> {
         let left = members.iter().filter(|(name, _)| self.keeps(name));
         let left = left.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -104,7 +104,7 @@ impl ServerRules {
         }
     }
 
-    /// Returns the position of the key that signs there, if the order decides it. That can be a
+    /// Returns the position of the key with which the server signs, if the order decides it. That can be a
     /// symmetric key.
     pub fn signer_position(&self, set: &KeySet) -> Option<usize> {
         match self.signing {
@@ -114,7 +114,7 @@ impl ServerRules {
         }
     }
 
-    /// The key of a set that signs there, if the order decides it.
+    /// Returns the key with which the server signs, if the order decides it.
     pub fn signer<'s, 'k>(&self, set: &'s KeySet<'k>) -> Option<&'s Key<'k>> {
         self.signer_position(set)
             .map(|position| &set.keys[position])
@@ -128,7 +128,7 @@ impl ServerRules {
         }
     }
 
-    /// Returns the keys of a set that can sign there. If the order decides, that is one key; otherwise it
+    /// Returns the keys of a set with which the server can sign. If the order decides, that is one key; otherwise it
     /// is every key pair that is not for encryption.
     pub fn signers<'s, 'k>(&self, set: &'s KeySet<'k>) -> Vec<&'s Key<'k>> {
         if self.order_decides() {
@@ -140,7 +140,7 @@ impl ServerRules {
         keys.filter(|_| self.signs()).collect()
     }
 
-    /// Returns the states of the keys of a set there. On a server that only publishes keys, they follow
+    /// Returns the states of the keys of a set on the server. On a server that only publishes keys, they follow
     /// from the dates alone. If the order decides which key signs, only that one is an active signing key.
     pub fn states(&self, set: &KeySet, now: i64) -> Vec<Option<State>> {
         if !self.signs() {
@@ -168,13 +168,13 @@ impl ServerRules {
         states
     }
 
-    /// The members in which two keys would differ there, by value and not by text.
+    /// Returns the members in which two keys would differ on the server, compared by value.
     pub fn differences(&self, one: &Key, other: &Key) -> Vec<String> {
         let (one, other) = (
             self.form(&one.members().unwrap_or_default()),
             self.form(&other.members().unwrap_or_default()),
         );
-        // Where there are many, a look for each would take the square of their number.
+        // The map avoids quadratic work for keys with many members.
         let theirs: HashMap<&str, &str> = other.iter().collect();
         let mut names: Vec<String> = Vec::new();
         let mut seen = HashSet::new();

@@ -3,8 +3,8 @@
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State, can_sign};
-use crate::keyset::merge::KeyName;
 use std::collections::HashMap;
 
 /// The effect on signing if some keys are removed from a set.
@@ -21,7 +21,7 @@ pub struct Succession {
 pub struct Takeover {
     /// The active key of the whole set.
     pub signer: KeyName,
-    /// The key that signs if the signer is not there.
+    /// The key that signs if the signer is removed.
     pub instead: KeyName,
 }
 

@@ -1,11 +1,11 @@
-//! When each key of a set is published, signs and is retired, and the window of time that shows
-//! it. Times are in seconds since 1970.
+//! The periods in which each key of a set is published, signs and is retired, and the time window of
+//! a timeline. Times are in seconds since 1970.
 
 mod lifetimes;
 
 pub use lifetimes::lives;
 
-/// What a key is there for during a part of its life.
+/// The role of a key during a part of its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Pending: verifiers have it before it signs.
@@ -27,39 +27,39 @@ impl Phase {
     }
 }
 
-/// A part of a key's life, from a moment on and up to another.
+/// A part of a key's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
-    /// What the key is there for.
+    /// The role of the key.
     pub phase: Phase,
-    /// When it begins, in seconds since 1970; `None` where no date says so.
+    /// The start, in seconds since 1970; `None` if no date gives one.
     pub from: Option<i64>,
-    /// When it has ended, in seconds since 1970; `None` where no date ends it.
+    /// The end, in seconds since 1970; `None` if no date gives one.
     pub to: Option<i64>,
 }
 
 /// The life of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Life {
-    /// What it shares with the keys of its line, in words: `sig ES256`.
+    /// The name of its line, such as `sig ES256`.
     pub line: String,
-    /// Its phases, one after the other; none where it expired before it was made.
+    /// Its phases in order; empty if it expired before it was made.
     pub phases: Vec<Stretch>,
 }
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// Dates farther from now than this, about a hundred years, are never waited for.
+/// Dates farther from now than this, about a hundred years, are not shown.
 const HORIZON: i64 = 36_525 * DAY;
 
-/// How many times as far as the dates before it a date may lie and still be shown.
+/// The largest factor between the distances of two successive dates from now that are both shown.
 const FAR: i64 = 30;
 
-/// So many dates are shown wherever they lie.
+/// The number of nearest dates that are always shown.
 const NEAR: usize = 3;
 
-/// A part of time that is shown, in seconds since 1970; it is never empty.
+/// The time window of a timeline, in seconds since 1970. It is never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The left edge.
@@ -69,12 +69,12 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window that shows some lives, and `now`.
+    /// Returns the window that shows the lives and `now`.
     ///
-    /// It reaches from the first date to the last one, with a margin, and over an hour at least. With
-    /// more than three dates, one that lies more than 30 times as far from now as the next nearer
-    /// one is outside, with all beyond it: the others would be too close together to be told apart.
-    /// So is what lies more than a hundred years away. Without any date it is the month around now.
+    /// The window spans all dates with a margin, and at least an hour. Dates more than a hundred years
+    /// from now are outside. If there are more than three dates, so is a date that is more than 30 times
+    /// as far from now as the next nearer one, with all dates beyond it; otherwise the nearer dates
+    /// could not be distinguished. Without dates, the window is the month around now.
     pub fn of<'l>(lives: impl IntoIterator<Item = &'l Life>, now: i64) -> Window {
         let phases = lives.into_iter().flat_map(|life| &life.phases);
         let dates = phases.flat_map(|stretch| [stretch.from, stretch.to]);
@@ -105,27 +105,27 @@ impl Window {
         }
     }
 
-    /// How far a moment is on the way from edge to edge: 0 to 1, also where it lies outside.
+    /// Returns the position of a time in the window, from 0 to 1. Times outside are moved to the edge.
     pub fn fraction(self, moment: i64) -> f64 {
         let moment = moment.clamp(self.from, self.to);
         (moment - self.from) as f64 / (self.to - self.from) as f64
     }
 
-    /// The place of a moment among so many of equal width, which is that number itself for the
-    /// right edge and what lies beyond.
+    /// Returns the index of a time among `places` columns of equal width. The right edge and later times
+    /// have the index `places`.
     pub fn place(self, moment: i64, places: usize) -> usize {
         let moment = moment.clamp(self.from, self.to);
         let (passed, length) = (moment - self.from, self.to - self.from);
-        // It is between 0 and `places`.
+        // The value is between 0 and `places`.
         (i128::from(passed) * places as i128 / i128::from(length)) as usize
     }
 
-    /// Whether what begins then is there before the left edge.
+    /// Returns true if a phase that begins at this time starts before the left edge.
     pub fn cuts_beginning(self, from: Option<i64>) -> bool {
         from.is_none_or(|from| from < self.from)
     }
 
-    /// Whether what ends then goes on beyond the right edge.
+    /// Returns true if a phase that ends at this time continues beyond the right edge.
     pub fn cuts_end(self, to: Option<i64>) -> bool {
         to.is_none_or(|to| to > self.to)
     }

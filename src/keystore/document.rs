@@ -1,4 +1,4 @@
-//! A set's file as it was read: plain, or encrypted and to be opened.
+//! The content of a set's file: a plain or an encrypted set.
 
 use crate::error::{Error, Result};
 use crate::files::kept::Kept;
@@ -11,27 +11,27 @@ use std::path::{Path, PathBuf};
 /// The largest file of a set that jwks reads and writes, in octets.
 pub(super) const OWN_LIMIT: u64 = 512 << 20;
 
-/// What a set's file holds.
+/// The content of a set's file.
 #[derive(Debug)]
 pub enum Stored {
     /// A JWK Set.
-    Plain(Document),
-    /// An encrypted one.
+    Plain(SetDocument),
+    /// An encrypted JWK Set.
     Encrypted(Encrypted),
 }
 
-/// The text of a set, which may hold private keys.
+/// The text of a set, which can hold private keys.
 #[derive(Debug)]
-pub struct Document {
+pub struct SetDocument {
     pub(super) text: Secret<String>,
-    /// Whether it is no more than the public part of an encrypted set.
+    /// True if this is only the public part of an encrypted set.
     is_public_part: bool,
-    /// Whether others than the owner can read or write the file.
+    /// True if users other than the owner can read or write the file.
     pub is_open: bool,
     pub(super) path: PathBuf,
 }
 
-/// A set that a passphrase encrypts.
+/// A set that is encrypted with a passphrase.
 #[derive(Debug)]
 pub struct Encrypted {
     envelope: Envelope,
@@ -40,16 +40,16 @@ pub struct Encrypted {
 }
 
 impl Stored {
-    /// Takes the octets of a file for what they are, whatever its name.
+    /// Detects from the content whether a file is encrypted, whatever its name.
     pub(super) fn read(kept: Kept, path: PathBuf) -> Result<Stored> {
         let is_open = kept.is_open;
         let text = String::from_utf8(kept.octets).map_err(|_| {
             Error::invalid(format!("{}: it is not UTF-8 text", path.display()))
-                .hint("the file is damaged; restore it, jwks leaves it as it is")
+                .hint("the file is damaged; restore it from a backup")
         })?;
         let text = Secret::new(text);
         if !is_encrypted(text.expose(), &path) {
-            return Ok(Stored::Plain(Document {
+            return Ok(Stored::Plain(SetDocument {
                 text,
                 is_public_part: false,
                 is_open,
@@ -64,7 +64,7 @@ impl Stored {
         }))
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         match self {
             Stored::Plain(document) => &document.path,
@@ -72,9 +72,9 @@ impl Stored {
         }
     }
 
-    /// What can be known without a passphrase: all of a plain set, the public part of an encrypted
-    /// one. `None` where that does not say it.
-    pub fn known(self) -> Option<Document> {
+    /// Returns what can be read without a passphrase: a plain set, or the public part of an encrypted set.
+    /// Returns `None` if there is no public part.
+    pub fn known(self) -> Option<SetDocument> {
         match self {
             Stored::Plain(document) => Some(document),
             Stored::Encrypted(encrypted) => encrypted.public_part(),
@@ -82,18 +82,19 @@ impl Stored {
     }
 }
 
-/// Whether a set is encrypted. The JSON forms are looked for where the file's name speaks of them: a
-/// large plain set need not be searched for that.
+/// Returns true if a set is encrypted. A JWE in a JSON form is detected only if the file name says that
+/// it is encrypted, because searching a large plain set is slow.
 fn is_encrypted(text: &str, path: &Path) -> bool {
     let is_named_so = path.extension().is_some_and(|extension| extension == "jwe");
-    match text.trim_start().starts_with('{') {
-        true => is_named_so && Envelope::is_in(text),
-        false => is_named_so || Envelope::is_in(text),
+    if text.trim_start().starts_with('{') {
+        is_named_so && Envelope::is_in(text)
+    } else {
+        is_named_so || Envelope::is_in(text)
     }
 }
 
-impl Document {
-    /// The set, borrowing from the text.
+impl SetDocument {
+    /// Parses the set. It borrows from the text.
     pub fn parse(&self) -> Result<KeySet<'_>> {
         if self.is_public_part {
             let part = public_header::parse(self.text.expose());
@@ -102,20 +103,20 @@ impl Document {
         KeySet::parse(self.text.expose()).map_err(|error| error.about(self.path.display()))
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
 impl Encrypted {
-    /// The public part of the set, from the protected header; `None` where that does not have it. It is
-    /// not authenticated before the set is opened.
-    pub fn public_part(&self) -> Option<Document> {
+    /// Returns the public part of the set from the protected header, if there is one. It is not
+    /// authenticated until the set is decrypted.
+    pub fn public_part(&self) -> Option<SetDocument> {
         let header = self.envelope.header();
         let part = header.raw(PUBLIC_PART)?;
         public_header::parse(part)?;
-        Some(Document {
+        Some(SetDocument {
             text: Secret::new(part.to_owned()),
             is_public_part: true,
             is_open: self.is_open,
@@ -123,19 +124,22 @@ impl Encrypted {
         })
     }
 
-    /// How often the passphrase is hashed: the number of PBKDF2 iterations.
+    /// Returns the PBKDF2 iteration count.
     pub fn iterations(&self) -> u32 {
         self.envelope.iterations()
     }
 
-    /// Decrypts the set. A wrong passphrase and a damaged file are one error, which nobody can tell
-    /// apart.
-    pub fn open(&self, passphrase: &Secret<String>, derived: &mut DerivedKeys) -> Result<Document> {
+    /// Decrypts the set. A wrong passphrase and a damaged file are reported the same way.
+    pub fn open(
+        &self,
+        passphrase: &Secret<String>,
+        derived: &mut DerivedKeys,
+    ) -> Result<SetDocument> {
         let damaged = || jwe::not_opened().about(self.path.display());
         let opened = jwe::open(&self.envelope, passphrase, derived)
             .map_err(|error| error.about(self.path.display()))?;
         let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged())?;
-        let document = Document {
+        let document = SetDocument {
             text: Secret::new(text.to_owned()),
             is_public_part: false,
             is_open: self.is_open,

@@ -1,8 +1,8 @@
-//! The log of a keystore: a line of JSON for each key that was changed or sent, and one for the
-//! keys that a command printed or exported with their private part.
+//! The log of a keystore. It has a line of JSON for each key that was changed or sent, and for the keys
+//! that a command printed or exported with their private part.
 //!
-//! Lines are added and never changed. It holds names and never a secret. It is not flushed: a
-//! crash of the machine may cost it the last lines, and tear one.
+//! Lines are appended and never changed. The log holds names, and no secrets. It is not flushed to disk,
+//! so a crash of the machine can lose the last lines and truncate one.
 
 use crate::error::Result;
 use crate::files::kept::Links;
@@ -13,38 +13,38 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The file; a set's name never begins with a dot.
+/// The name of the log file. It begins with a dot, which no set name does.
 const LOG: &str = ".log";
 
-/// How much of the log is read, in octets.
+/// The maximum size of the part of the log that is read, in octets.
 const LIMIT: u64 = 16 << 20;
 
-/// What was done with a key.
+/// The change to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
-    /// It was generated.
+    /// The key was generated.
     Created,
-    /// It came from elsewhere.
+    /// The key was added from elsewhere.
     Added,
     /// Its members were changed.
     Updated,
-    /// It was put beside the key that signs, to take its place later.
+    /// A successor of the signing key was added, which does not sign yet.
     Staged,
-    /// It signs from now on.
+    /// The key became the signing key.
     Activated,
-    /// It signs no more.
+    /// The key stopped signing.
     Retired,
-    /// It is gone.
+    /// The key was removed.
     Removed,
-    /// Printed or exported with its private part.
+    /// The key was printed or exported with its private part.
     Exported,
-    /// It was sent to a server.
+    /// The key was sent to a server.
     Pushed,
 }
 
 impl Verb {
-    /// The verb as it stands in the log.
+    /// Returns the verb as the log has it.
     pub fn name(self) -> &'static str {
         match self {
             Verb::Created => "created",
@@ -60,34 +60,33 @@ impl Verb {
     }
 }
 
-/// One line of the log: what was done with one key, or with several at once.
+/// A line of the log: a change to one key, or to several keys at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// When the command began, as RFC 3339 in UTC.
     pub time: String,
-    /// What was done.
+    /// The change.
     pub verb: Verb,
     /// The name of the set.
     pub set: String,
-    /// The key's kid, where it has one.
+    /// The kid, if the key has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
-    /// Its RFC 7638 thumbprint, where it has one and is no shared secret.
+    /// The RFC 7638 thumbprint, unless the key has none or is symmetric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbprint: Option<String>,
     /// The kids of several keys, or their thumbprints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kids: Vec<String>,
-    /// The server that was spoken to: `REMOTE` where `set` is a set of its own, `REMOTE:NAME`
-    /// where `set` is the keystore's.
+    /// The server: `REMOTE` if `set` is the server's own set, `REMOTE:NAME` if `set` is in the keystore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<String>,
-    /// More in words.
+    /// A note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// The log as it was read.
+/// The entries that were read from a log.
 #[derive(Debug)]
 pub struct Log {
     /// The changes, oldest first.
@@ -96,15 +95,15 @@ pub struct Log {
     pub damaged: usize,
     /// True if only the end of a large file was read.
     pub is_cut: bool,
-    /// Whether others than the owner can read or write the file.
+    /// True if users other than the owner can read or write the file.
     pub is_open: bool,
-    /// The path of the file, which need not be there.
+    /// The path of the file, which need not exist.
     pub path: PathBuf,
 }
 
 impl Keystore {
-    /// Adds changes to the log, all of them in one write, so that two writers do not mix. The
-    /// file is made where need be. Where there is no keystore, none is made for a log.
+    /// Appends changes to the log in one write, so that the lines of two writers do not mix. Creates the
+    /// file if it does not exist, but not the keystore.
     pub fn append(&self, changes: &[Change]) -> Result<()> {
         if changes.is_empty() || !self.directory.is_dir() {
             return Ok(());
@@ -158,7 +157,7 @@ impl Keystore {
 fn append_lines(path: &Path, changes: &[Change]) -> io::Result<()> {
     let mut file = files::open_to_append(path)?;
     let mut lines = Vec::new();
-    // What a crash has torn spoils nothing but itself.
+    // A line that a crash truncated must not damage the next one.
     if is_torn(&mut file)? {
         lines.push(b'\n');
     }
@@ -169,11 +168,11 @@ fn append_lines(path: &Path, changes: &[Change]) -> io::Result<()> {
     // A second write for the rest could come between the lines of another writer.
     match file.write(&lines)? {
         written if written == lines.len() => Ok(()),
-        _ => Err(io::Error::other("a part of it was written only")),
+        _ => Err(io::Error::other("only a part was written")),
     }
 }
 
-/// Whether a file ends within a line.
+/// Returns true if a file does not end with a line feed.
 fn is_torn(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
@@ -184,13 +183,13 @@ fn is_torn(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// The changes, and how many lines are none.
+/// Returns the changes, and the number of damaged lines.
 fn parse(octets: &[u8]) -> (Vec<Change>, usize) {
     let (mut changes, mut damaged) = (Vec::new(), 0);
     for line in octets.split(|octet| *octet == b'\n') {
         match serde_json::from_slice(line) {
             Ok(change) => changes.push(change),
-            // Two writers that see the same torn line both begin with a line feed.
+            // Two writers that see the same truncated line both begin with a line feed.
             Err(_) if line.is_empty() => {}
             Err(_) => damaged += 1,
         }

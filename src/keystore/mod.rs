@@ -1,7 +1,7 @@
-//! The local keystore: a directory with one file for each set, a JWK Set or an encrypted one.
+//! The local keystore: a directory with one file for each set, plain or encrypted.
 //!
-//! Reading creates nothing. A change is: lock, read, change in memory, write a temporary file,
-//! flush, rename, flush the directory, unlock.
+//! Reading creates no files. A change takes the lock, reads the set, changes it in memory, writes and
+//! flushes a temporary file, renames it, flushes the directory, and releases the lock.
 
 mod document;
 pub mod log;
@@ -9,11 +9,11 @@ mod name;
 mod protect;
 mod schedules;
 
-pub use document::{Document, Encrypted, Stored};
+pub use document::{Encrypted, SetDocument, Stored};
 pub use name::SetName;
 pub use schedules::Schedules;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::ownership::{self, Fault};
@@ -31,15 +31,15 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The endings of a set's file.
+/// The suffixes of a set's file.
 const PLAIN: &str = ".json";
 const ENCRYPTED: &str = ".jwe";
 
-/// The file that a change is written to before it is renamed; the lock guards it.
+/// The temporary file for changes. Only the holder of the lock writes it.
 const TEMPORARY: &str = ".writing";
 
-/// How often a set is looked for that is not there, or seems to be there twice: one that becomes
-/// encrypted or plain changes its file's name under a reader's eyes.
+/// How often a set is looked up that seems to have no file or two files, because another process can
+/// rename the file while it encrypts or decrypts the set.
 const LOOKS: usize = 2;
 
 /// A directory of sets.
@@ -47,34 +47,34 @@ const LOOKS: usize = 2;
 pub struct Keystore {
     directory: PathBuf,
     lock_wait: Duration,
-    /// The largest file of a set that is read or written, in octets.
+    /// The maximum size of a set's file, in octets.
     limit: u64,
     derived: RefCell<DerivedKeys>,
-    /// The last failure after a change was in place.
+    /// The last failure after a change was written.
     trouble: RefCell<Option<Error>>,
 }
 
-/// How a set is encrypted when it is written.
+/// The encryption of a set that is written.
 #[derive(Debug)]
 pub struct Protection {
-    /// What opens it.
+    /// The passphrase.
     pub passphrase: Rc<Secret<String>>,
     /// The number of PBKDF2 iterations.
     pub iterations: u32,
 }
 
-/// What to do where a set that is to be changed does not exist.
+/// What a change does if the set does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfMissing {
-    /// Begin with an empty one.
+    /// Begin with an empty set.
     Create,
     /// Fail.
     Fail,
 }
 
 impl Keystore {
-    /// The keystore in a directory, which need not exist. A change waits no longer than
-    /// `lock_wait` for its turn.
+    /// Returns the keystore in a directory, which need not exist. Changes wait at most `lock_wait` for the
+    /// lock.
     pub fn new(directory: PathBuf, lock_wait: Duration) -> Self {
         Keystore {
             directory,
@@ -85,12 +85,12 @@ impl Keystore {
         }
     }
 
-    /// The directory.
+    /// Returns the directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The names of all sets, sorted.
+    /// Returns the names of all sets, sorted.
     pub fn names(&self) -> Result<Vec<SetName>> {
         let failed = |error| files::failed("list", &self.directory, error);
         let entries = match fs::read_dir(&self.directory) {
@@ -110,7 +110,7 @@ impl Keystore {
         Ok(names)
     }
 
-    /// Reads a set's file; `None` where there is none.
+    /// Reads a set's file. Returns `None` if it does not exist.
     pub fn read(&self, name: &SetName) -> Result<Option<Stored>> {
         for _ in 0..LOOKS {
             let Some(path) = self.file(name)? else {
@@ -123,13 +123,13 @@ impl Keystore {
         Ok(None)
     }
 
-    /// Reads a set's file; it is an error where there is none.
+    /// Reads a set's file. Returns an error if it does not exist.
     pub fn load(&self, name: &SetName) -> Result<Stored> {
         self.read(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// Decrypts a set. No key is derived twice.
-    pub fn open(&self, encrypted: &Encrypted, passphrase: &Secret<String>) -> Result<Document> {
+    /// Decrypts a set. Derived keys are cached.
+    pub fn open(&self, encrypted: &Encrypted, passphrase: &Secret<String>) -> Result<SetDocument> {
         encrypted.open(passphrase, &mut self.derived.borrow_mut())
     }
 
@@ -140,21 +140,21 @@ impl Keystore {
         let names: Vec<_> = names.iter().map(SetName::as_str).collect();
         match names.len() {
             0 => error.hint(format!(
-                "the keystore is empty; jwks create {name} makes the set"
+                "the keystore is empty; run `jwks create {name}` to create the set"
             )),
             1..=SHOWN => error.hint(format!("sets: {}", names.join(", "))),
-            _ => error.hint("jwks list shows the sets"),
+            _ => error.hint("run `jwks list` to see the sets"),
         }
     }
 
-    /// Whether there is such a set.
+    /// Returns true if the set exists.
     pub fn contains(&self, name: &SetName) -> Result<bool> {
         Ok(self.file(name)?.is_some())
     }
 
-    /// Changes a set under the lock: reads it, hands it to `change`, and writes what became of
-    /// it. Where `change` fails or changes nothing, nothing is written. `protection` opens an
-    /// encrypted set, which is encrypted again as it was, and encrypts a set that is new.
+    /// Changes a set under the lock: reads it, calls `change`, and writes the result. If `change` fails or
+    /// changes nothing, nothing is written. `protection` decrypts an encrypted set and encrypts it again, or
+    /// encrypts a new set.
     pub fn change<T>(
         &self,
         name: &SetName,
@@ -179,7 +179,7 @@ impl Keystore {
             (None, protection) => (None, protection.map_or(0, |new| new.iterations)),
             _ => return Err(protected_meanwhile(name)),
         };
-        let before = document.as_ref().map(Document::parse).transpose()?;
+        let before = document.as_ref().map(SetDocument::parse).transpose()?;
         let mut after = before.clone().unwrap_or_default();
         let result = change(&mut after)?;
         if before.as_ref() != Some(&after) {
@@ -189,8 +189,8 @@ impl Keystore {
         Ok(result)
     }
 
-    /// Removes a set under the lock, once `confirm` has seen what can be known of it without a
-    /// passphrase, as it then is.
+    /// Removes a set under the lock. `confirm` gets the part that can be read without a passphrase, and can
+    /// refuse.
     pub fn remove(
         &self,
         name: &SetName,
@@ -203,10 +203,10 @@ impl Keystore {
         let stored = self.load(name)?;
         let path = stored.path().to_owned();
         let known = stored.known();
-        confirm(known.as_ref().map(Document::parse).transpose()?.as_ref())?;
-        // Another set that gets this name later must not inherit the schedule.
+        confirm(known.as_ref().map(SetDocument::parse).transpose()?.as_ref())?;
+        // A later set with this name must not inherit the schedule.
         let schedules = self.schedules_with(name, None)?;
-        // Removing a link would leave the keys in the file behind it.
+        // Removing a link would leave the keys in its target.
         files::check_target(&path)?;
         fs::remove_file(&path).map_err(|error| files::failed("remove", &path, error))?;
         let dropped = schedules.map_or(Ok(()), |text| self.write_schedules(&text));
@@ -219,7 +219,7 @@ impl Keystore {
         Ok(())
     }
 
-    /// Takes the last failure after a change was in place, if there is one.
+    /// Returns the last failure after a change was written, and forgets it.
     pub fn trouble(&self) -> Option<Error> {
         self.trouble.take()
     }
@@ -232,7 +232,7 @@ impl Keystore {
         }
     }
 
-    /// The file of a set that is there. It is an error where there are two.
+    /// Returns the file of a set, if it exists. Returns an error if there are two.
     fn file(&self, name: &SetName) -> Result<Option<PathBuf>> {
         let is_there = |path: &PathBuf| {
             path.try_exists()
@@ -251,7 +251,7 @@ impl Keystore {
         if seen == (false, false) {
             return Ok(None);
         }
-        let message = format!("set {name} is there twice: {name}{PLAIN} and {name}{ENCRYPTED}");
+        let message = format!("set {name} has two files: {name}{PLAIN} and {name}{ENCRYPTED}");
         let directory = self.directory.display();
         Err(Error::refused(message)
             .names(format!("set {name}"))
@@ -269,7 +269,7 @@ impl Keystore {
         Lock::take(&self.directory, self.lock_wait).inspect_err(|error| {
             // Remove a new keystore on a file system without locks, but not one that another process has
             // locked.
-            if created.is_empty() || error.kind() == Kind::Refused {
+            if created.is_empty() || error.kind() == ErrorKind::Refused {
                 return;
             }
             let _ = fs::remove_file(self.directory.join(lock::FILE));
@@ -294,7 +294,7 @@ impl Keystore {
         ownership::fault(&self.directory)
     }
 
-    /// Writes a set, encrypted where there is a passphrase and a number of iterations.
+    /// Writes a set, encrypted if there is a protection.
     fn write(
         &self,
         name: &SetName,
@@ -320,7 +320,7 @@ impl Keystore {
             Some((passphrase, _)) if passphrase.expose().is_empty() => {
                 return Err(
                     Error::refused(format!("the passphrase of set {name} is empty")).hint(format!(
-                        "nothing was written; jwks passwd {name} gives it another one"
+                        "nothing was written; run `jwks passwd {name}` to change it"
                     )),
                 );
             }
@@ -339,8 +339,8 @@ impl Keystore {
             let limit = self.limit >> 20;
             return Err(too_large(name, &format!("be larger than {limit} MiB")));
         }
-        // The name follows the content: at every moment there is one file, which is read for what
-        // it holds.
+        // The file is renamed after it is written. At every moment there is one file, and its content
+        // decides how it is read.
         let right = self.path(name, suffix);
         let path = self.file(name)?.unwrap_or_else(|| right.clone());
         let flushed = files::write(
@@ -361,9 +361,10 @@ impl Keystore {
 /// Renames the file of a set that was encrypted or decrypted, so that its suffix matches its content.
 fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
     fs::rename(old, new).map_err(|error| {
-        let what = match new.extension().is_some_and(|suffix| suffix == "jwe") {
-            true => "encrypted now",
-            false => "not encrypted any more",
+        let what = if new.extension().is_some_and(|suffix| suffix == "jwe") {
+            "encrypted now"
+        } else {
+            "no longer encrypted"
         };
         let message = format!("set {name} is {what}, but cannot rename {}", old.display());
         let hint = format!(
@@ -376,7 +377,7 @@ fn rename(name: &SetName, old: &Path, new: &Path) -> Result<()> {
     files::flush_directory_of(new, "wrote")
 }
 
-/// A set that would exceed a limit of reading.
+/// Returns the error for a set that is too large to be read again.
 fn too_large(name: &SetName, what: &str) -> Error {
     Error::refused(format!(
         "set {name} would {what}, and could not be read again"
@@ -384,11 +385,11 @@ fn too_large(name: &SetName, what: &str) -> Error {
     .hint("nothing was written; put keys into another set")
 }
 
-/// Somebody has encrypted or decrypted the set since it was read.
+/// Returns the error for a set that another process has encrypted or decrypted since it was read.
 fn protected_meanwhile(name: &SetName) -> Error {
     Error::refused(format!("set {name} was encrypted or decrypted meanwhile"))
         .names(format!("set {name}"))
-        .hint("nothing was changed; run it again")
+        .hint("nothing was changed; run the command again")
 }
 
 #[cfg(test)]

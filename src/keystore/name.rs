@@ -1,30 +1,29 @@
-//! The names of sets: what is safe as a file name everywhere, and nothing else.
+//! The names of sets, which are safe as file names on every platform.
 
 use crate::error::{Error, Result};
 use std::fmt;
 
-/// A name of `[A-Za-z0-9][A-Za-z0-9._-]{0,127}` that is no device of Windows and does not end
-/// like a file of the keystore.
+/// The name of a set: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`, but not a Windows device name, and without a
+/// suffix of the keystore's files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SetName(String);
 
-/// The longest name, in characters.
+/// The maximum length of a name, in characters.
 const LONGEST: usize = 128;
 
 impl SetName {
     /// Checks a name.
     pub fn new(name: &str) -> Result<SetName> {
         let refuse = |what: &str| {
-            Err(Error::usage(format!("{name:?} is no name for a set: {what}")).hint(
-                "names start with a letter or digit, and go on with letters, digits, '.', '_' and '-'",
-            ))
+            Err(Error::usage(format!("invalid set name {name:?}: {what}"))
+                .hint("use letters, digits, '.', '_' and '-', and start with a letter or digit"))
         };
         let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
             return refuse("it does not start with a letter or digit");
         }
         if !name.chars().all(inner) {
-            return refuse("it has other characters");
+            return refuse("it has a character that is not allowed");
         }
         if name.len() > LONGEST {
             return refuse("it is longer than 128 characters");
@@ -35,17 +34,17 @@ impl SetName {
         {
             let bare = name.rsplit_once('.').map_or(name, |(bare, _)| bare);
             return Err(Error::usage(format!(
-                "{name:?} is no name for a set: it ends like a file"
+                "invalid set name {name:?}: it has the suffix of a file"
             ))
             .hint(format!("name the set {bare:?}; a file is ./{name}")));
         }
         if is_device(name) {
-            return refuse("it is a device on Windows");
+            return refuse("it is a device name on Windows");
         }
         Ok(SetName(name.to_owned()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

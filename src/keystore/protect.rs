@@ -1,12 +1,12 @@
-//! A set becomes encrypted, gets another passphrase, or becomes plain again.
+//! Encrypts a set, changes its passphrase, or removes it.
 
 use crate::error::Result;
-use crate::keystore::{Document, Keystore, Protection, SetName, Stored, protected_meanwhile};
+use crate::keystore::{Keystore, Protection, SetDocument, SetName, Stored, protected_meanwhile};
 use crate::secret::Secret;
 
 impl Keystore {
-    /// Writes a set anew under the lock, encrypted as `after` says or plain. `before` opens it where it
-    /// is encrypted. Killed at any moment, there is the old file or the new one.
+    /// Rewrites a set under the lock, encrypted with `after`, or plain. `before` decrypts the old file. If
+    /// the process is killed, either the old or the new file is there.
     pub fn protect(
         &self,
         name: &SetName,
@@ -14,7 +14,7 @@ impl Keystore {
         after: Option<&Protection>,
     ) -> Result<()> {
         let _lock = self.lock()?;
-        let document: Document = match (self.load(name)?, before) {
+        let document: SetDocument = match (self.load(name)?, before) {
             (Stored::Plain(document), None) => document,
             (Stored::Encrypted(encrypted), Some(passphrase)) => {
                 self.open(&encrypted, passphrase)?

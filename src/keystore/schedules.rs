@@ -1,5 +1,4 @@
-//! The schedules that rotations keep with their sets: one file beside the sets, which no reader of a
-//! set sees.
+//! The saved schedules of sets, in one file in the keystore.
 
 use crate::error::{Error, Result};
 use crate::files::kept::Links;
@@ -10,14 +9,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The schedules by the names of their sets, each as it was saved.
+/// The saved schedules, by set name.
 pub type Schedules = BTreeMap<String, Value>;
 
-/// The largest file that is read or written, in octets.
+/// The maximum size of the file, in octets.
 const LIMIT: usize = 4 << 20;
 
 impl Keystore {
-    /// Reads every schedule. Returns an error if the file cannot be read.
+    /// Reads all schedules. Returns an error if the file cannot be read.
     pub fn schedules(&self) -> Result<Schedules> {
         let path = self.schedules_path();
         let Some(kept) = kept::read(&path, Links::Within, LIMIT as u64)? else {
@@ -25,7 +24,7 @@ impl Keystore {
         };
         let damaged = |error: String| {
             Error::invalid(format!(
-                "{}: not a file of schedules: {error}",
+                "{}: invalid schedule file: {error}",
                 path.display()
             ))
             .hint("correct the file, or remove it and run `jwks rotate SET --save` for each set")
@@ -35,7 +34,7 @@ impl Keystore {
         serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Saves or drops the schedule of a set. Writes nothing if nothing changes.
+    /// Saves or deletes the schedule of a set. Writes nothing if nothing changes.
     pub fn save_schedule(&self, name: &SetName, schedule: Option<Value>) -> Result<()> {
         let _lock = self.lock()?;
         match self.schedules_with(name, schedule)? {
@@ -61,10 +60,11 @@ impl Keystore {
         }
         // A map of strings to JSON values is JSON.
         let text = serde_json::to_string_pretty(&after).unwrap_or_default() + "\n";
-        match text.len() <= LIMIT {
-            true => Ok(Some(text)),
-            false => Err(Error::refused("the schedules would be larger than 4 MiB")
-                .hint("run `jwks rotate SET --forget` to drop some")),
+        if text.len() <= LIMIT {
+            Ok(Some(text))
+        } else {
+            Err(Error::refused("the schedules would be larger than 4 MiB")
+                .hint("run `jwks rotate SET --forget` to drop some"))
         }
     }
 

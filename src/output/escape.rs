@@ -107,9 +107,10 @@ fn push_escaped(escaped: &mut String, text: &str) {
 }
 
 fn push_char(escaped: &mut String, c: char) {
-    match is_treacherous(c) {
-        true => escaped.extend(c.escape_unicode()),
-        false => escaped.push(c),
+    if is_treacherous(c) {
+        escaped.extend(c.escape_unicode())
+    } else {
+        escaped.push(c)
     }
 }
 

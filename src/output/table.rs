@@ -40,9 +40,13 @@ impl Output {
             Narrow::CutFirst | Narrow::Drop(_) => 0,
             Narrow::WrapLast => header.len().saturating_sub(1),
         };
-        let heading = |text: &&str| match self.color {
-            true => Cell::new(*text).add_attribute(Attribute::Bold),
-            false => Cell::new(*text),
+        let heading = |text: &&str| {
+            let cell = Cell::new(*text);
+            if self.color {
+                cell.add_attribute(Attribute::Bold)
+            } else {
+                cell
+            }
         };
         let mut table = Table::new();
         table
@@ -73,9 +77,10 @@ impl Output {
         }
         // Where there is a terminal's width to keep to, short columns keep theirs; the flexible one
         // and long ones share what is left.
-        let widths = match table.is_tty() {
-            true => table.column_max_content_widths(),
-            false => Vec::new(),
+        let widths = if table.is_tty() {
+            table.column_max_content_widths()
+        } else {
+            Vec::new()
         };
         for (i, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, GAP as u16));

@@ -1,9 +1,9 @@
-//! What is kept of a named server: where it is and where its token comes from, never the token.
+//! The entry of a named server: its address and the source of its token, never the token itself.
 
 use crate::error::{Error, Result};
 use crate::remote::http::Trust;
 use crate::remote::kind::url::URL;
-use crate::remote::kind::{Auth, KINDS, Kind};
+use crate::remote::kind::{Auth, KINDS, ServerKind};
 use crate::remote::location::{Location, sounds_secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,14 +13,14 @@ use url::Url;
 /// The placeholder for the token in a header, or for the whole address of a `url` remote.
 pub const TOKEN: &str = "{token}";
 
-/// A remote's entry in `remotes.json`. What is `None` is left out there.
+/// A remote's entry in `remotes.json`, which omits fields that are `None`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Entry {
     /// The name.
     pub name: String,
     /// The kind of server.
     pub kind: String,
-    /// The settings that say where it is.
+    /// The settings for its address.
     #[serde(flatten)]
     pub location: Location,
     /// The environment variable that holds the token.
@@ -32,10 +32,10 @@ pub struct Entry {
     /// The shell command that prints the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_command: Option<String>,
-    /// Headers for each call, `NAME:VALUE`; `{token}` in a value stands for the token.
+    /// Headers for each call, as `NAME:VALUE`. `{token}` in a value is replaced by the token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,
-    /// The authorities to trust instead of the platform's, as PEM.
+    /// A PEM file with the certificate authorities to trust instead of the platform's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cacert: Option<PathBuf>,
     /// The client's certificate, as PEM.
@@ -44,23 +44,23 @@ pub struct Entry {
     /// The private key of the client's certificate, as PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
-    /// What another version of jwks wrote.
+    /// Fields that another version of jwks wrote.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
 impl Entry {
     /// The kind of server.
-    pub fn kind(&self) -> Result<&'static Kind> {
+    pub fn kind(&self) -> Result<&'static ServerKind> {
         let found = KINDS.iter().find(|kind| kind.name == self.kind);
         found.copied().ok_or_else(|| {
             let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
-            Error::usage(format!("there is no kind of remote {:?}", self.kind))
+            Error::usage(format!("unknown kind of remote {:?}", self.kind))
                 .hint(format!("kinds: {}", names.join(", ")))
         })
     }
 
-    /// The address that all paths of the server are below.
+    /// Returns the base address of the server.
     pub fn base(&self) -> Result<Url> {
         (self.kind()?.base)(&self.location)
     }
@@ -70,7 +70,7 @@ impl Entry {
         self.kind == URL.name && self.location.url.as_deref() == Some(TOKEN)
     }
 
-    /// Refuses what does not fit together, and what would put a secret into the entry.
+    /// Returns an error if the fields contradict each other, or if one contains a secret.
     pub fn check(&self) -> Result<()> {
         check_name(&self.name)?;
         let kind = self.kind()?;
@@ -105,7 +105,7 @@ impl Entry {
         Ok(())
     }
 
-    /// Certificates beside the platform's.
+    /// Returns the certificate files.
     pub fn trust(&self) -> Trust {
         Trust {
             cacert: self.cacert.clone(),
@@ -114,7 +114,7 @@ impl Entry {
         }
     }
 
-    /// Where the token comes from, in words; `None` where the entry does not say so.
+    /// Returns the source of the token for messages; `None` if the entry has none.
     pub fn token_source(&self) -> Option<String> {
         let file = self.token_file.as_ref().map(|file| file.display());
         self.token_env
@@ -128,32 +128,33 @@ impl Entry {
     }
 }
 
-/// Refuses names that could be taken for an address or for a set of a remote.
+/// Rejects names that could be read as an address or as a set of a remote.
 fn check_name(name: &str) -> Result<()> {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let is_fine = name.len() <= 128
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(inner);
-    match is_fine {
-        true => Ok(()),
-        false => Err(Error::usage(format!("{name:?} is no name for a remote")).hint(
-            "names start with a letter or digit, and go on with letters, digits, '.', '_' and '-'",
-        )),
+    if is_fine {
+        Ok(())
+    } else {
+        Err(Error::usage(format!("invalid remote name {name:?}"))
+            .hint("use letters, digits, '.', '_' and '-', and start with a letter or digit"))
     }
 }
 
-/// A header's name and value.
+/// Splits a header into its name and value.
 pub fn split_header(header: &str) -> Result<(&str, &str)> {
     let malformed = || {
-        // What is wrong may hold a secret: it is not repeated.
+        // The value can contain a secret, so the message does not repeat it.
         Error::usage("--header takes NAME:VALUE, in printable ASCII")
     };
     let (name, value) = header.split_once(':').ok_or_else(malformed)?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     let is_value = |c: char| matches!(c, ' '..='~');
-    match !name.is_empty() && name.chars().all(is_name) && value.chars().all(is_value) {
-        true => Ok((name, value.trim())),
-        false => Err(malformed()),
+    if !name.is_empty() && name.chars().all(is_name) && value.chars().all(is_value) {
+        Ok((name, value.trim()))
+    } else {
+        Err(malformed())
     }
 }
 
@@ -171,32 +172,33 @@ fn check_header(header: &str) -> Result<()> {
     let (name, value) = split_header(header)?;
     let name = name.to_ascii_lowercase();
     if OWN.contains(&&*name) {
-        return Err(Error::usage(format!("the header {name} is jwks's own")));
+        return Err(Error::usage(format!("the header {name} is set by jwks")));
     }
     if sounds_secret(&name) && !value.contains(TOKEN) {
         return Err(Error::usage(format!(
             "the header {name} would put a secret into the remote's entry"
         ))
         .hint(format!(
-            "write {TOKEN} for it, and say with --token-env, --token-file or --token-command where it is"
+            "write {TOKEN} in its place, and pass --token-env, --token-file or --token-command"
         )));
     }
     Ok(())
 }
 
-/// Refuses what is no name of a variable: somebody may have put the token itself there.
+/// Rejects values that are not names of variables, because the user can have given the token itself.
 fn check_variable(name: &str) -> Result<()> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let begins = |c: char| c.is_ascii_alphabetic() || c == '_';
-    // What tokens of these services begin with.
+    // The prefixes of tokens of these services.
     let is_token = ["ory_pat_", "ory_apikey_", "sk_live_", "sk_test_"]
         .iter()
         .any(|beginning| name.starts_with(beginning));
-    match !is_token && name.starts_with(begins) && name.chars().all(is_name) && name.len() <= 64 {
-        true => Ok(()),
-        false => Err(
+    if !is_token && name.starts_with(begins) && name.chars().all(is_name) && name.len() <= 64 {
+        Ok(())
+    } else {
+        Err(
             Error::usage("--token-env takes the name of an environment variable")
-                .hint("a token itself never stands on a command line"),
-        ),
+                .hint("pass the name of the variable, not the token"),
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! Where servers are: addresses, and the settings that stand for one.
+//! The addresses of servers, and the settings that replace an address.
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use url::Url;
 
-/// Where a server is, and what of it is meant.
+/// The address of a server, and the project or service on it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Location {
     /// The address.
@@ -24,7 +24,7 @@ pub struct Location {
     /// The project of Apinizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// The client that fetches tokens; its secret comes from where tokens come from.
+    /// The ID of the client that requests tokens. Its secret comes from the source of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// The issuer (OpenID Connect Discovery).
@@ -33,7 +33,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// The settings that are there, by the names of their options.
+    /// Returns the settings that are present, by the names of their options.
     pub fn settings(&self) -> Vec<(&'static str, &str)> {
         let all = [
             ("--url", &self.url),
@@ -50,20 +50,20 @@ impl Location {
             .collect()
     }
 
-    /// The value of a setting that a kind cannot do without.
+    /// Returns the value of a setting that the kind requires, or an error.
     pub fn required<'p>(name: &str, value: &'p Option<String>, kind: &str) -> Result<&'p str> {
         value
             .as_deref()
-            .ok_or_else(|| Error::usage(format!("{kind} needs {name}")))
+            .ok_or_else(|| Error::usage(format!("{kind} requires {name}")))
     }
 }
 
-/// An address as the user gave it: http or https, and nothing secret in it.
+/// Parses an address that the user gave. It must be http or https, and contain no secret.
 pub fn parse_address(address: &str) -> Result<Url> {
     let refuse = |why: &str| {
-        // What is wrong may be a password: the address is not repeated.
+        // The address can contain a password, so the message does not repeat it.
         Err(Error::usage(format!("the address {why}"))
-            .hint("addresses are like https://host:port/path"))
+            .hint("use an address such as https://host:port/path"))
     };
     let Ok(mut url) = Url::parse(address) else {
         return refuse("cannot be read");
@@ -72,7 +72,7 @@ pub fn parse_address(address: &str) -> Result<Url> {
         return refuse("is neither http:// nor https://");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("carries a user name or password");
+        return refuse("contains a user name or password");
     }
     if has_secret_query(&url) {
         return Err(Error::usage("the query of the address holds a secret").hint(
@@ -83,7 +83,7 @@ pub fn parse_address(address: &str) -> Result<Url> {
     Ok(url)
 }
 
-/// The address of a setting.
+/// Parses the address in a setting.
 pub fn parse_setting(location: &Location, kind: &str) -> Result<Url> {
     parse_address(Location::required("--url", &location.url, kind)?)
 }

@@ -1,8 +1,8 @@
-//! Key sets on servers: the verbs of the keystore, as far as a server's API goes.
+//! Key sets on servers: the operations of the keystore, as far as a server's API supports them.
 //!
-//! [`kind`] holds one file for each kind of server, [`http`] the rules that all of them share,
-//! and this module what holds for every operation: what a kind cannot do is said beforehand, what
-//! was decided on must still be so when it is written, and what was written is read back.
+//! [`kind`] has a file for each kind of server, and [`http`] the rules for all calls. This module has the
+//! rules for all operations: unsupported ones fail before the first call, a write fails if the set has
+//! changed since it was read, and every write is read back.
 
 pub mod entry;
 pub mod http;
@@ -16,32 +16,32 @@ use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::server_rules::ServerRules;
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
 use http::{Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
-use kind::{Auth, Form, Generate, Kind, Listed, Operation, Server};
+use kind::{Auth, Form, Generate, Listed, Operation, Server, ServerKind};
 use location::{Location, parse_secret_address};
 use read_back::Difference;
 use token::Token;
 
-/// A server that can be asked.
+/// A server with its connection.
 pub struct Remote {
-    /// The remote's name, or the address that stands for it.
+    /// The remote's name, or its address.
     pub name: String,
-    /// What kind of server it is.
-    pub kind: &'static Kind,
-    /// Where its token came from, in words; `None` where it has none.
+    /// The kind of server.
+    pub kind: &'static ServerKind,
+    /// The source of its token for messages; `None` if it has no token.
     pub token_source: Option<String>,
-    /// Its address, for people's eyes.
+    /// Its address for display.
     pub address: String,
     server: Box<dyn Server>,
     notify: Notify,
     watch: Watch,
 }
 
-/// The entry that an address in place of a name stands for.
+/// Returns the entry for an address that is given instead of a name.
 pub fn entry_of_address(address: &str) -> Result<Entry> {
     let url = location::parse_address(address)?;
     Ok(Entry {
@@ -55,12 +55,12 @@ pub fn entry_of_address(address: &str) -> Result<Entry> {
     })
 }
 
-/// Whether a text is an address, and not the name of something.
+/// Returns true if a text is an address, not a name.
 pub fn is_address(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
 }
 
-/// Fetches a document from an address, without any token.
+/// Fetches a document from an address, without a token.
 pub fn fetch(address: &str, options: Options) -> Result<Secret<Vec<u8>>> {
     let entry = entry_of_address(address)?;
     let client = client(&entry, entry.kind()?, None, options)?;
@@ -70,7 +70,7 @@ pub fn fetch(address: &str, options: Options) -> Result<Secret<Vec<u8>>> {
 }
 
 impl Remote {
-    /// The server of an entry, with its token. Nothing is asked of it yet.
+    /// Returns the server of an entry, with its token. Makes no calls.
     pub fn open(entry: &Entry, token: Option<Token>, options: Options) -> Result<Remote> {
         let kind = entry.kind()?;
         if token.is_none() && kind.auth == Auth::Required {
@@ -94,7 +94,7 @@ impl Remote {
         })
     }
 
-    /// One call that changes nothing; what was found, in words.
+    /// Makes one call that changes nothing. Returns a description of what it found.
     pub fn test(&self) -> Result<String> {
         self.server.test()
     }
@@ -105,13 +105,13 @@ impl Remote {
         self.server.rules(sets).unwrap_or(self.kind.rules)
     }
 
-    /// The names of its sets.
+    /// Returns the names of its sets.
     pub fn sets(&self) -> Result<Vec<String>> {
         self.kind.require(Operation::List)?;
         self.server.sets()
     }
 
-    /// What it says of its keys without giving them away; `None` where it has no such listing.
+    /// Returns its listing of keys without key material; `None` if it has no such listing.
     pub fn listed(&self) -> Result<Option<Vec<Listed>>> {
         self.kind.require(Operation::List)?;
         self.server.listed()
@@ -124,13 +124,13 @@ impl Remote {
         Ok(found.map(KeySet::without_own_members))
     }
 
-    /// The same; it is an error where it is not there.
+    /// Reads a set. Returns an error if it does not exist.
     pub fn load(&self, set: &str, form: Form) -> Result<KeySet<'static>> {
         self.get(set, form)?
             .ok_or_else(|| Error::not_found(format!("no set {set} on {}", self.name)))
     }
 
-    /// Has a key generated in a set and returns it.
+    /// Makes the server generate a key in a set, and returns the key.
     pub fn generate(&self, set: &str, key: &Generate) -> Result<KeySet<'static>> {
         self.kind.require(Operation::Create)?;
         let made = self.server.generate(set, key)?;
@@ -147,7 +147,7 @@ impl Remote {
         Ok(made)
     }
 
-    /// Makes a set `after`, if it is still `before`.
+    /// Changes a set to `after`, if it is still `before`.
     pub fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         self.kind.require(Operation::SetSet)?;
         self.write(set, before, after, || {
@@ -160,16 +160,17 @@ impl Remote {
         self.server.is_in_order()
     }
 
-    /// The kids of the keys that its settings name to sign with; none where it has no such settings.
+    /// Returns the kids of the signing keys in its settings; empty if it has no such settings.
     pub fn signature_kids(&self) -> Result<Vec<String>> {
-        match self.kind.can.contains(&Operation::NameSigner) {
-            true => self.server.signature_kids(),
-            false => Ok(Vec::new()),
+        if self.kind.can.contains(&Operation::NameSigner) {
+            self.server.signature_kids()
+        } else {
+            Ok(Vec::new())
         }
     }
 
-    /// Makes a set `after`, if it is still `before`. Where the server's settings name the first kid of
-    /// a pair to sign with, they name the second one then.
+    /// Changes a set to `after`, if it is still `before`. In the server's settings, replaces the first kid of
+    /// each pair by the second one.
     pub fn put_set_and_name(
         &self,
         set: &str,
@@ -186,12 +187,12 @@ impl Remote {
         })
     }
 
-    /// Adds a key to a set that is still `before`, or puts it in the place of the one with its kid.
+    /// Adds a key to a set, or replaces the key with its kid, if the set is still `before`.
     pub fn put_key(&self, set: &str, before: &KeySet, key: &Key) -> Result<()> {
         self.kind.require(Operation::SetKey)?;
         let mut after = before.with(key);
         if self.kind.rules.order_decides() {
-            // A key that is put by itself becomes the newest, and the newest comes first.
+            // A key that is written by itself becomes the newest, and the newest comes first.
             after.keys.retain(|other| other != key);
             after.keys.insert(0, key.clone().into_owned());
             self.kind.rules.put_a_pair_first(&mut after);
@@ -201,7 +202,7 @@ impl Remote {
         })
     }
 
-    /// Deletes a set that is still `before`.
+    /// Deletes a set, if it is still `before`.
     pub fn delete_set(&self, set: &str, before: &KeySet) -> Result<()> {
         self.kind.require(Operation::DeleteSet)?;
         self.write(set, before, &KeySet::default(), || {
@@ -209,7 +210,7 @@ impl Remote {
         })
     }
 
-    /// Deletes keys of a set that is still `before`.
+    /// Deletes keys of a set, if it is still `before`.
     pub fn delete_keys(&self, set: &str, before: &KeySet, keys: &[Key]) -> Result<()> {
         self.kind.require(Operation::DeleteKey)?;
         let mut after = before.without(keys);
@@ -245,9 +246,10 @@ impl Remote {
     /// conditional writes.
     fn refuse_changed(&self, set: &str, before: &KeySet) -> Result<()> {
         let now = self.get(set, Form::Private)?.unwrap_or_default();
-        match now.is_alike(before) {
-            true => Ok(()),
-            false => Err(self.overtaken(set)),
+        if now.is_alike(before) {
+            Ok(())
+        } else {
+            Err(self.overtaken(set))
         }
     }
 
@@ -257,7 +259,7 @@ impl Remote {
             .hint("run the command again")
     }
 
-    /// A write that failed may have done half of its work; some servers lose a set by it.
+    /// Handles a failed write. It can have changed or deleted the set in part.
     fn tell_of_loss(
         &self,
         set: &str,
@@ -292,11 +294,11 @@ impl Remote {
         let what = match has {
             0 if !after.keys.is_empty() && restored().is_some() => {
                 format!(
-                    "{set} on {} was lost by it, and is put back as it was",
+                    "the failed write deleted {set} on {}, but it is restored",
                     self.name
                 )
             }
-            0 => format!("{set} on {} was lost by it", self.name),
+            0 => format!("the failed write deleted {set} on {}", self.name),
             _ => format!("{set} on {} had {had} keys and has {has} now", self.name),
         };
         let advice = error.advice().unwrap_or("run the same command again");
@@ -306,10 +308,10 @@ impl Remote {
 
     fn not_as_written(&self, what: &str) -> Error {
         Error::remote(format!(
-            "{} accepted the change, and holds something else: {what}",
+            "{} accepted the change, but has something else: {what}",
             self.name
         ))
-        .hint("look at what it holds: jwks get SET --remote, jwks diff; then run the command again")
+        .hint("run `jwks diff` to see what it has, then run the command again")
     }
 }
 
@@ -318,7 +320,12 @@ fn is_unanswered(written: &Result<()>) -> bool {
     error.is_some_and(|error| error.is_because(Reason::Unanswered))
 }
 
-fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -> Result<Client> {
+fn client(
+    entry: &Entry,
+    kind: &ServerKind,
+    token: Option<&Token>,
+    options: Options,
+) -> Result<Client> {
     let mut headers = Vec::new();
     for header in &entry.headers {
         let (name, value) = split_header(header)?;
@@ -347,7 +354,7 @@ fn client(entry: &Entry, kind: &Kind, token: Option<&Token>, options: Options) -
     if let Some(token) = token {
         let secret = token.secret.expose();
         client.hide(secret);
-        // Where it is a name and a password, the password alone is secret too.
+        // If the token is a name and a password, the password by itself is secret, too.
         if let Some((_, password)) = secret.split_once(':') {
             client.hide(password);
         }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, Index, pair};
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::server_rules::ServerRules;
 use crate::remote::Remote;
 use crate::remote::http::Event;
@@ -126,7 +126,8 @@ impl Remote {
     ) -> Result<Option<Difference>> {
         let unread = |error: Error| {
             let error = Error::remote(format!("cannot read back what was written: {error}"));
-            error.hint("the server may hold the change already: look before you repeat it")
+            error
+                .hint("the server may have made the change: check before you run the command again")
         };
         let now = self.get(set, Form::Private).map_err(unread)?;
         let now = now.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The named remotes: `remotes.json` in the configuration directory, written as a set is.
+//! The named remotes: `remotes.json` in the configuration directory, written atomically.
 
 use crate::error::{Error, Result};
 use crate::files::kept::Links;
@@ -15,19 +15,19 @@ use std::time::Duration;
 /// The file's name in the configuration directory.
 pub const FILE: &str = "remotes.json";
 
-/// The file that a change is written to before it is renamed; the lock guards it.
+/// The temporary file for changes. Only the holder of the lock writes it.
 const TEMPORARY: &str = ".writing";
 
-/// The largest file that is read, in octets.
+/// The maximum size of the file, in octets.
 const LIMIT: u64 = 1 << 20;
 
-/// The hint instead of using the remotes of another user.
+/// The hint if the remotes belong to another user.
 const OTHERWISE: &str = "set HOME to your own home directory";
 
 /// The remotes of a configuration directory.
 #[derive(Debug)]
 pub struct Registry {
-    /// `None` where there is no home directory to keep a configuration in.
+    /// `None` if there is no home directory.
     directory: Option<PathBuf>,
     lock_wait: Duration,
 }
@@ -40,8 +40,8 @@ struct Document {
 }
 
 impl Registry {
-    /// The registry in a directory, which need not exist. A change waits no longer than
-    /// `lock_wait` for its turn.
+    /// Returns the registry in a directory, which need not exist. Changes wait at most `lock_wait` for the
+    /// lock.
     pub fn new(directory: Option<PathBuf>, lock_wait: Duration) -> Registry {
         Registry {
             directory,
@@ -49,23 +49,23 @@ impl Registry {
         }
     }
 
-    /// The configuration directory.
+    /// Returns the configuration directory, or an error if there is none.
     pub fn directory(&self) -> Result<&Path> {
         self.directory.as_deref().ok_or_else(|| {
-            Error::usage("there is no home directory to keep remotes in")
-                .hint("set HOME; or write the address in place of a name")
+            Error::usage("no home directory for remotes")
+                .hint("set HOME, or pass an address instead of a name")
         })
     }
 
-    /// The path of the file where others than its owner have access to it: it says which commands
-    /// are run for a token.
+    /// Returns the path of the file if users other than its owner can access it. They could read or change
+    /// the commands that print tokens.
     pub fn open_file(&self) -> Option<PathBuf> {
         let path = self.directory.as_ref()?.join(FILE);
         let metadata = std::fs::metadata(&path).ok()?;
         (files::others(&metadata) != 0).then_some(path)
     }
 
-    /// Every remote, in the order in which they were added.
+    /// Returns all remotes, in the order in which they were added.
     pub fn entries(&self) -> Result<Vec<Entry>> {
         match &self.directory {
             Some(directory) => Ok(read(&directory.join(FILE))?.remotes),
@@ -91,24 +91,24 @@ impl Registry {
         let entries = self.entries()?;
         let found = entries.iter().find(|entry| entry.name == name);
         let entry = found.cloned().ok_or_else(|| missing(name, &entries))?;
-        // Whoever wrote it by hand may have put a secret there: that is said before it is shown.
+        // An entry that was written by hand can contain a secret, so it is checked before it is shown.
         entry
             .check()
             .map_err(|error| error.about(format!("remote {name} in {FILE}")))?;
         Ok(entry)
     }
 
-    /// Adds a remote; one of the same name is in the way unless it is to be replaced.
+    /// Adds a remote. Returns an error if the name exists, unless `replace` is true.
     pub fn add(&self, entry: Entry, replace: bool) -> Result<()> {
         self.change(|entries| {
             match entries.iter_mut().find(|other| other.name == entry.name) {
                 Some(other) if replace => *other = entry,
                 Some(other) => {
-                    return Err(Error::refused(format!(
-                        "there is a remote {} already",
-                        other.name
-                    ))
-                    .hint("--force replaces it; jwks remote show tells what it is"));
+                    return Err(
+                        Error::refused(format!("remote {} already exists", other.name)).hint(
+                            "pass --force to replace it, or run `jwks remote show` to see it",
+                        ),
+                    );
                 }
                 None => entries.push(entry),
             }
@@ -125,9 +125,10 @@ impl Registry {
         self.change(|entries| {
             let before = entries.len();
             entries.retain(|entry| entry.name != name);
-            match entries.len() == before {
-                true => Err(missing(name, entries)),
-                false => Ok(()),
+            if entries.len() == before {
+                Err(missing(name, entries))
+            } else {
+                Ok(())
             }
         })
     }
@@ -159,9 +160,10 @@ impl Registry {
 fn missing(name: &str, entries: &[Entry]) -> Error {
     let error = Error::not_found(format!("no remote {name:?}"));
     let names: Vec<_> = entries.iter().map(|entry| &*entry.name).collect();
-    match names.is_empty() {
-        true => error.hint("there are none yet: jwks remote add NAME --kind KIND"),
-        false => error.hint(format!("remotes: {}", names.join(", "))),
+    if names.is_empty() {
+        error.hint("run `jwks remote add NAME --kind KIND` to add one")
+    } else {
+        error.hint(format!("remotes: {}", names.join(", ")))
     }
 }
 
@@ -172,6 +174,6 @@ fn read(path: &Path) -> Result<Document> {
     serde_json::from_slice(&kept.octets).map_err(|error| {
         Error::invalid(format!("{} cannot be read", path.display()))
             .cause(error)
-            .hint("the file is damaged; mend or remove it, jwks leaves it as it is")
+            .hint("the file is damaged; correct or remove it")
     })
 }

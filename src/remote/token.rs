@@ -1,28 +1,28 @@
-//! Where tokens come from: the environment, a file, a command. Never an argument, never an entry.
+//! Reads tokens from the environment, a file or a command, never from an argument or an entry.
 
 use crate::credential;
 use crate::error::{Error, Result};
 use crate::remote::entry::Entry;
 use crate::remote::http::{Event, Notify};
-use crate::remote::kind::Kind;
+use crate::remote::kind::ServerKind;
 use crate::secret::Secret;
 use std::path::Path;
 use zeroize::Zeroize as _;
 
-/// A token and where it came from, in words.
+/// A token and its source.
 #[derive(Debug)]
 pub struct Token {
-    /// The token itself.
+    /// The token.
     pub secret: Secret<String>,
-    /// Where it came from.
+    /// The source, for messages.
     pub source: String,
 }
 
-/// Returns the token of a remote, or `None` if nothing says where one is. A command that prints
+/// Returns the token of a remote, or `None` if it has no source. A command that prints
 /// the token does not inherit the environment variables in `secrets`.
 pub fn find(
     entry: &Entry,
-    kind: &Kind,
+    kind: &ServerKind,
     secrets: &[String],
     notify: &Notify,
 ) -> Result<Option<Token>> {
@@ -50,13 +50,13 @@ pub fn find(
     Ok(None)
 }
 
-/// A token that somebody typed.
+/// Returns a token that the user typed.
 pub fn typed(secret: Secret<String>) -> Result<Token> {
     usable(secret, "the prompt".into())
 }
 
-/// There is no token where one is needed.
-pub fn missing(entry: &Entry, kind: &Kind) -> Error {
+/// Returns the error for a missing token.
+pub fn missing(entry: &Entry, kind: &ServerKind) -> Error {
     let variables = match kind.token_variables {
         [] => String::new(),
         variables => format!("set {}, or ", variables.join(" or ")),
@@ -66,7 +66,7 @@ pub fn missing(entry: &Entry, kind: &Kind) -> Error {
         entry.name, kind.name
     ))
     .hint(format!(
-        "{variables}add the remote with --token-env VAR, --token-file FILE or --token-command CMD; a terminal is asked for it"
+        "{variables}add the remote with --token-env VAR, --token-file FILE or --token-command CMD; on a terminal, jwks asks for it"
     ))
 }
 
@@ -104,18 +104,18 @@ fn from_command(command: &str, secrets: &[String]) -> Result<Secret<String>> {
 fn text(octets: Secret<Vec<u8>>, source: &str) -> Result<Secret<String>> {
     match std::str::from_utf8(octets.expose()) {
         Ok(text) => Ok(Secret::new(text.trim().to_owned())),
-        _ => Err(Error::denied(format!("what {source} holds is no token"))),
+        _ => Err(Error::denied(format!("{source} does not hold a token"))),
     }
 }
 
 fn usable(mut secret: Secret<String>, source: String) -> Result<Token> {
     if secret.expose().is_empty() {
-        return Err(Error::denied(format!("no token: {source} holds none")));
+        return Err(Error::denied(format!("no token: {source} is empty")));
     }
     if !secret.expose().chars().all(|c| matches!(c, ' '..='~')) {
         secret.expose_mut().zeroize();
         return Err(Error::denied(format!(
-            "the token of {source} has characters that no header can carry"
+            "the token in {source} has characters that are not allowed in a header"
         )));
     }
     Ok(Token { secret, source })

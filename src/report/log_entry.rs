@@ -3,7 +3,8 @@
 use crate::context::Context;
 use crate::key::Key;
 use crate::keyset::changes::Changes;
-use crate::keyset::merge::{KeyName, Merged};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
 use crate::keystore::log::{Change, Verb};
 use crate::remote::is_address;
 use crate::report::names::SetLabel;
@@ -114,9 +115,10 @@ impl<'a> Record<'a> {
         let Err(error) = self.ctx.store.append(&self.changes) else {
             return;
         };
-        let done = match self.changes.iter().all(is_export) {
-            true => "the private key is given out",
-            false => "the change is made",
+        let done = if self.changes.iter().all(is_export) {
+            "the private key is given out"
+        } else {
+            "the change is made"
         };
         self.ctx
             .out
@@ -126,9 +128,10 @@ impl<'a> Record<'a> {
 
 /// A remote's name; an address without its query, in which a secret can stand.
 fn without_query(remote: &str) -> String {
-    let name = match is_address(remote) {
-        true => remote.split('?').next().unwrap_or(remote),
-        false => remote,
+    let name = if is_address(remote) {
+        remote.split('?').next().unwrap_or(remote)
+    } else {
+        remote
     };
     name.to_owned()
 }

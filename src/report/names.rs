@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::key::Key;
 use crate::key::parts::holds_secret;
 use crate::key::read::join::Note;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keystore::SetName;
 use crate::output::Output;
 use serde::Serialize;
@@ -82,7 +82,7 @@ pub fn list_names<S: AsRef<str>>(names: &[S]) -> String {
 pub fn loss_in_words(lost: &[Key]) -> String {
     let handle = |key: &Key| {
         let name = KeyName::of(key);
-        name.handle().unwrap_or("(without kid)").to_owned()
+        name.shown().to_owned()
     };
     let names: Vec<_> = lost.iter().map(handle).collect();
     let private = lost.iter().filter(|key| holds_secret(key)).count();
@@ -96,9 +96,10 @@ pub fn loss_in_words(lost: &[Key]) -> String {
 /// Says which keys were left out of a public form.
 pub fn note_left_out(out: &Output, left_out: &str) {
     let note = format!("left out of the public form: {left_out}");
-    match out.is_json() {
-        true => out.warn(note),
-        false => out.status(note),
+    if out.is_json() {
+        out.warn(note)
+    } else {
+        out.status(note)
     }
 }
 
@@ -126,9 +127,10 @@ pub fn plain_handle(kid: Option<&str>, thumbprint: Option<&str>) -> Option<Strin
 /// Returns a text as one word of a POSIX shell, for commands in hints that people copy: a kid of
 /// others could run a command of its own.
 pub fn shell_word(text: &str) -> Cow<'_, str> {
-    match is_plain(text) {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))),
+    if is_plain(text) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
     }
 }
 

@@ -48,9 +48,12 @@ impl Job {
                 times[i].push(time(&mut numbered(&self.lines[i].1, run)));
             }
         }
-        let memory = |line: &str| match self.with_memory {
-            true => peak(&numbered(line, runs + 1)),
-            false => String::new(),
+        let memory = |line: &str| {
+            if self.with_memory {
+                peak(&numbered(line, runs + 1))
+            } else {
+                String::new()
+            }
         };
         let others = self.lines.iter().zip(&times).skip(1);
         let beside = others.map(|((name, line), other)| {

@@ -162,9 +162,10 @@ fn a_lock_that_is_waited_for_is_said() {
     let lock = lock.expect("the lock file");
     lock.lock().expect("the lock");
     let run = sandbox.run(["create", "api", "--lock-wait", "1"]).fails(4);
-    let said = match cfg!(target_os = "linux") {
-        true => format!("waiting for another jwks (pid {})\n", std::process::id()),
-        false => "waiting for another jwks\n".into(),
+    let said = if cfg!(target_os = "linux") {
+        format!("waiting for another jwks (pid {})\n", std::process::id())
+    } else {
+        "waiting for another jwks\n".into()
     };
     assert_eq!(run.stderr.matches(&said).count(), 1, "{run:#?}");
 }

@@ -317,7 +317,7 @@ fn what_cannot_be_read_at_all_is_an_error() {
     fs::remove_file(log_file(&sandbox)).expect("the log");
     fs::create_dir(log_file(&sandbox)).expect("a directory");
     let run = sandbox.run(["log"]).fails(1);
-    assert!(run.stderr.contains("no regular file"), "{run:#?}");
+    assert!(run.stderr.contains("not a regular file"), "{run:#?}");
 }
 
 #[test]

@@ -222,9 +222,10 @@ fn a_link_in_the_place_of_the_temporary_file_is_swept() {
     let victim = sandbox.write("victim", "something dear");
     for hard in [false, true] {
         let planted = sandbox.store().join(".writing");
-        match hard {
-            false => symlink(&victim, planted).expect("a link"),
-            true => fs::hard_link(&victim, planted).expect("a hard link"),
+        if hard {
+            fs::hard_link(&victim, planted).expect("a hard link")
+        } else {
+            symlink(&victim, planted).expect("a link")
         }
         sandbox.ok(["create", "api"]);
         assert_eq!(
@@ -262,7 +263,7 @@ fn what_is_no_regular_file_is_no_set() {
                 "{make}, {command}: {run:#?}"
             );
             assert!(
-                run.stderr.contains("no regular file"),
+                run.stderr.contains("not a regular file"),
                 "{command}: {run:#?}"
             );
             assert_eq!(sandbox.store_entries(), [".lock", "api.json"], "{command}");
@@ -336,7 +337,10 @@ fn an_export_replaces_no_fifo_socket_device_or_directory() {
         for options in ["", " --force", " --private", " --private --force"] {
             let run = in_time(&sandbox, &format!("export api -o {target}{options}"));
             assert_eq!(run.code, Some(1), "{target}{options}: {run:#?}");
-            assert!(run.stderr.contains("no regular file"), "{target}: {run:#?}");
+            assert!(
+                run.stderr.contains("not a regular file"),
+                "{target}: {run:#?}"
+            );
             let now = fs::symlink_metadata(&path).expect("the target").file_type();
             assert_eq!(now, kind, "{target}{options}");
             assert!(now.is_dir() || now.is_fifo() || now.is_socket() || now.is_char_device());

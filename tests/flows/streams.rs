@@ -94,7 +94,7 @@ fn odd_files_get_a_clear_word() {
         ("directory", "is a directory"),
         ("fifo", "is a FIFO"),
         ("huge", "larger than 16 MiB"),
-        ("start", "no JSON"),
+        ("start", "not JSON"),
     ] {
         for command in [&["set", "api"][..], &["check"], &["thumbprint"]] {
             let mut arguments = command.to_vec();

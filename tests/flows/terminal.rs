@@ -93,7 +93,7 @@ fn a_password_is_typed_twice_for_a_file() {
     // What cannot be written is said before anybody types.
     let run = on_terminal(&sandbox, export, "of the set\n", &[]);
     assert_eq!(run.code, Some(4), "{run:#?}");
-    assert!(run.stdout.contains("first.p12 exists already"), "{run:#?}");
+    assert!(run.stdout.contains("first.p12 already exists"), "{run:#?}");
 }
 
 #[test]

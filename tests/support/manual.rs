@@ -202,9 +202,12 @@ impl Page {
         self.line(&layout("b"));
         self.line(&format!("{}.", layout("")));
         for row in rows {
-            let cells = row.iter().zip(&columns).map(|(cell, long)| match long {
-                true => format!("T{{\n{}T}}", wrapped(cell)),
-                false => protected(cell),
+            let cells = row.iter().zip(&columns).map(|(cell, long)| {
+                if *long {
+                    format!("T{{\n{}T}}", wrapped(cell))
+                } else {
+                    protected(cell)
+                }
             });
             let cells: Vec<_> = cells.collect();
             self.line(&cells.join("\t"));
@@ -240,9 +243,10 @@ fn escaped(text: &str) -> String {
 
 /// A line that roff does not read as a request.
 fn protected(line: &str) -> String {
-    match line.starts_with(['.', '\'']) {
-        true => format!("\\&{line}"),
-        false => line.to_owned(),
+    if line.starts_with(['.', '\'']) {
+        format!("\\&{line}")
+    } else {
+        line.to_owned()
     }
 }
 

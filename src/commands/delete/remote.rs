@@ -6,7 +6,7 @@ use crate::commands::delete::{
 use crate::commands::shared::server::{name_there, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
-use crate::error::{Kind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::keyset::succession::succession;
@@ -18,14 +18,15 @@ use crate::report::names::{SetLabel, count};
 /// look comes first.
 pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let whole = args.is_whole();
-    server.kind.require(match whole {
-        true => Operation::DeleteSet,
-        false => Operation::DeleteKey,
+    server.kind.require(if whole {
+        Operation::DeleteSet
+    } else {
+        Operation::DeleteKey
     })?;
     let name = &set_name(server, Some(&args.set), None)?;
     let whose = SetLabel::remote(name, &server.name);
     let set = match server.load(name, Form::Private) {
-        Err(error) if args.if_exists && error.kind() == Kind::NotFound => {
+        Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
             return report(ctx, whose, Vec::new(), &[], false);
         }
         set => set?,
@@ -56,21 +57,24 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     }
     let going = describe(&set, &states, &positions);
     let number = count(keys.len(), "key");
-    let what = match whole {
-        true => format!(
+    let what = if whole {
+        format!(
             "set {name} would be deleted on {} with {number}",
             server.name
-        ),
-        false => format!("set {name} on {} would lose {number}", server.name),
+        )
+    } else {
+        format!("set {name} on {} would lose {number}", server.name)
     };
-    let what = match signing.is_empty() {
-        true => what,
-        false => format!("{what}, and {} from now on", sign(&signing)),
+    let what = if signing.is_empty() {
+        what
+    } else {
+        format!("{what}, and {} from now on", sign(&signing))
     };
     ctx.prompt.confirm_all(&ctx.out, &what, &going)?;
-    match whole {
-        true => server.delete_set(name, &set)?,
-        false => server.delete_keys(name, &set, &keys)?,
+    if whole {
+        server.delete_set(name, &set)?
+    } else {
+        server.delete_keys(name, &set, &keys)?
     }
     finish(ctx, whose, &keys, &signing, whole)
 }

@@ -2,7 +2,7 @@
 
 use crate::commands::export::{ExportArgs, To, certified, deployment, unexpired};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::jwe::{self, DerivedKeys};
 use crate::key::Key;
 use crate::key::check::{self, Budget};
@@ -11,7 +11,7 @@ use crate::key::parts::holds_secret;
 use crate::key::public::{Dates, public_form};
 use crate::key::write::{self, Document, openssh};
 use crate::keyset::KeySet;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
 use crate::report::names::note_left_out;
@@ -63,7 +63,9 @@ pub(super) fn public_content(
             let keys: Vec<_> = keys.collect();
             for key in &keys {
                 check_private(key, &ctx.checks).map_err(|error| match error.kind() {
-                    Kind::Refused => error.hint("a certificate is signed with the private key"),
+                    ErrorKind::Refused => {
+                        error.hint("a certificate is signed with the private key")
+                    }
                     _ => error,
                 })?;
             }
@@ -125,12 +127,11 @@ pub(super) fn private_content(
 
 /// Keys as a JWK Set, or the one key there is as a JWK.
 fn json(args: &ExportArgs, name: &SetName, keys: &[&Members]) -> Result<Secret<String>> {
-    Ok(Secret::new(match args.is_one_jwk() {
-        true => one(name, keys)?.to_pretty_json(0) + "\n",
-        false => {
-            let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();
-            pretty_set(&keys)
-        }
+    Ok(Secret::new(if args.is_one_jwk() {
+        one(name, keys)?.to_pretty_json(0) + "\n"
+    } else {
+        let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();
+        pretty_set(&keys)
     }))
 }
 
@@ -157,9 +158,10 @@ fn in_json_form(
     json: &Secret<String>,
 ) -> Result<Secret<Vec<u8>>> {
     let json = json.expose();
-    let (variable, file) = match args.is_one_jwk() {
-        true => ("JWK", "jwk.json"),
-        false => ("JWKS", "jwks.json"),
+    let (variable, file) = if args.is_one_jwk() {
+        ("JWK", "jwk.json")
+    } else {
+        ("JWKS", "jwks.json")
     };
     let or = |default| args.name.as_deref().unwrap_or(default);
     let text = match args.to {
@@ -176,9 +178,10 @@ fn in_json_form(
 fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
     let iterations = args.iterations.get(ctx, "password");
     let password = args.new_password(ctx)?;
-    let content_type = match args.is_one_jwk() {
-        true => "jwk+json",
-        false => "jwk-set+json",
+    let content_type = if args.is_one_jwk() {
+        "jwk+json"
+    } else {
+        "jwk-set+json"
     };
     let mut header = Members::default();
     header.set_text("cty", content_type);

@@ -46,7 +46,7 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
     // Check this before the export is logged.
     files::check_target(path)?;
     if args.private && !args.force && path.exists() {
-        return Err(Error::refused(format!("{} exists already", path.display()))
+        return Err(Error::refused(format!("{} already exists", path.display()))
             .hint("overwrite it with --force"));
     }
     if !args.force && !args.private && !may_be_overwritten(path, args.to) {
@@ -126,7 +126,7 @@ fn is_written(path: &Path, content: &Secret<Vec<u8>>, is_private: bool) -> bool 
 fn may_be_overwritten(path: &Path, to: To) -> bool {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
-        // There is none, or it is no regular file, which the write refuses whatever it is.
+        // There is none, or it is not a regular file, which the write refuses whatever it is.
         _ => return true,
     }
     let small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= FOREIGN_LIMIT as u64);

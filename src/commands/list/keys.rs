@@ -81,9 +81,10 @@ impl Listing<'_> {
     /// Prints a status line if there is no key to show. Returns true in that case.
     pub(super) fn says_none(&self, ctx: &Context) -> bool {
         if self.positions.is_empty() {
-            let none = match self.set.keys.is_empty() {
-                true => "no keys",
-                false => "no matching keys",
+            let none = if self.set.keys.is_empty() {
+                "no keys"
+            } else {
+                "no matching keys"
             };
             ctx.out.status(format!("{none} in set {}", self.name));
         }
@@ -154,9 +155,10 @@ fn key_row(key: Summary, state: Option<State>) -> KeyRow {
 fn key_cells(ctx: &Context, key: &Summary, state: Option<State>) -> Vec<(String, Tone)> {
     let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     let (shown, tone) = state_cell(key, state);
-    let kind = match key.private || !key.supported {
-        true => key.kind(),
-        false => format!("{} public", key.kind()),
+    let kind = if key.private || !key.supported {
+        key.kind()
+    } else {
+        format!("{} public", key.kind())
     };
     let next = [key.nbf, key.exp]
         .into_iter()

@@ -3,7 +3,7 @@
 use crate::args::schedule::next_rotation;
 use crate::commands::list::Format;
 use crate::context::Context;
-use crate::error::{Error, Kind, Reason, Result};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::key::header::Header;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::{Schedules, SetName, Stored};
@@ -93,9 +93,10 @@ fn unreadable(rows: &[SetRow]) -> Result<()> {
     };
     let error = row.error.as_deref().unwrap_or_default();
     let number = count(unreadable.len(), "set");
-    let kind = match row.is_denied {
-        true => Kind::Failed,
-        false => Kind::Invalid,
+    let kind = if row.is_denied {
+        ErrorKind::Failed
+    } else {
+        ErrorKind::Invalid
     };
     let advice = row.advice.as_deref();
     let restore = "jwks leaves a damaged file as it is: restore it";

@@ -243,7 +243,7 @@ pub(super) fn write(ctx: &Context, picture: &Picture, path: &Path, force: bool) 
 fn may_be_overwritten(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
-        // There is none, or it is no regular file, which the write refuses whatever it is.
+        // There is none, or it is not a regular file, which the write refuses whatever it is.
         _ => return true,
     }
     let mut beginning = Vec::new();

@@ -133,10 +133,10 @@ impl Page {
             if !line.is_empty() && width(&line) + width(word) >= LONGEST_LINE {
                 self.line(&std::mem::take(&mut line));
             }
-            match line.is_empty() {
-                true if word.starts_with(['.', '\'']) => line.push_str("\\&"),
-                true => {}
-                false => line.push(' '),
+            if !line.is_empty() {
+                line.push(' ');
+            } else if word.starts_with(['.', '\'']) {
+                line.push_str("\\&");
             }
             line.push_str(word);
         }
@@ -179,9 +179,10 @@ impl Page {
             let _ = write!(words, " [{}]", long_form(option).replace(' ', "\\~"));
         }
         for place in places {
-            let _ = match place.is_required_set() {
-                true => write!(words, " {}", value(place)),
-                false => write!(words, " [{}]", value(place)),
+            let _ = if place.is_required_set() {
+                write!(words, " {}", value(place))
+            } else {
+                write!(words, " [{}]", value(place))
             };
         }
         if command.has_subcommands() {
@@ -225,12 +226,10 @@ impl Page {
     }
 
     fn option(&mut self, arg: &Arg) {
-        let term = match arg.is_positional() {
-            true => value(arg),
-            false => match arg.get_short() {
-                Some(short) => format!("\\fB\\-{short}\\fR, {}", long_form(arg)),
-                None => long_form(arg),
-            },
+        let term = match arg.get_short() {
+            _ if arg.is_positional() => value(arg),
+            Some(short) => format!("\\fB\\-{short}\\fR, {}", long_form(arg)),
+            None => long_form(arg),
         };
         let help = arg.get_long_help().or_else(|| arg.get_help());
         let help = help.map(ToString::to_string).unwrap_or_default();
@@ -291,9 +290,10 @@ fn flag(arg: &Arg) -> String {
 /// An option with its value, in roff.
 fn long_form(arg: &Arg) -> String {
     let flag = format!("\\fB{}\\fR", roff(&flag(arg)));
-    match arg.get_action().takes_values() {
-        true => format!("{flag} {}", value(arg)),
-        false => flag,
+    if arg.get_action().takes_values() {
+        format!("{flag} {}", value(arg))
+    } else {
+        flag
     }
 }
 

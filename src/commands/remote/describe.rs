@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::remote::entry::{Entry, TOKEN};
-use crate::remote::kind::{Auth, Kind};
+use crate::remote::kind::{Auth, ServerKind};
 use crate::remote::location::parse_address;
 use serde_json::{Value, json};
 
@@ -25,9 +25,10 @@ pub fn location(entry: &Entry) -> String {
             name => format!("{} {value}", name.trim_start_matches('-')),
         })
         .collect();
-    match words.is_empty() {
-        true => "-".into(),
-        false => words.join(", "),
+    if words.is_empty() {
+        "-".into()
+    } else {
+        words.join(", ")
     }
 }
 
@@ -67,7 +68,7 @@ pub fn header_names(entry: &Entry) -> impl Iterator<Item = &str> {
 }
 
 /// What a kind can do, in words.
-pub fn can(kind: &Kind) -> Vec<&'static str> {
+pub fn can(kind: &ServerKind) -> Vec<&'static str> {
     kind.can
         .iter()
         .map(|operation| operation.in_words())
@@ -75,7 +76,7 @@ pub fn can(kind: &Kind) -> Vec<&'static str> {
 }
 
 /// Where the token comes from, in words.
-pub fn token_in_words(entry: &Entry, kind: &Kind) -> String {
+pub fn token_in_words(entry: &Entry, kind: &ServerKind) -> String {
     match (entry.token_source(), kind.auth, kind.token_variables) {
         (Some(source), ..) => source,
         (None, Auth::None | Auth::Optional, _) => "none".into(),

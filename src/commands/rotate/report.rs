@@ -6,9 +6,9 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::line_name;
-use crate::keyset::merge::KeyName;
-use crate::keyset::rotate::{Plan, Policy, Rotated};
+use crate::keyset::rotate::{Policy, Rotated, RotationPlan};
 use crate::keystore::SetName;
 use crate::report::names::count;
 use crate::time;
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 /// What became of one set.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Report {
+pub(super) struct RotationReport {
     set: String,
     changed: bool,
     staged: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) struct Report {
     pub(super) next_change: Option<i64>,
     /// What the server got.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pushed: Option<push_report::Report>,
+    pub(super) pushed: Option<push_report::PushReport>,
     /// What would be done, where this is a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     planned: Option<Vec<Step>>,
@@ -57,12 +57,12 @@ struct Step {
     exp: Option<i64>,
 }
 
-impl Report {
-    pub(super) fn new(name: &SetName, dry_run: bool) -> Report {
-        Report {
+impl RotationReport {
+    pub(super) fn new(name: &SetName, dry_run: bool) -> RotationReport {
+        RotationReport {
             set: name.to_string(),
             planned: dry_run.then(Vec::new),
-            ..Report::default()
+            ..RotationReport::default()
         }
     }
 
@@ -76,7 +76,7 @@ impl Report {
     }
 
     /// Says what would be done.
-    pub(super) fn plan(&mut self, ctx: &Context, set: &KeySet, plan: &Plan) {
+    pub(super) fn plan(&mut self, ctx: &Context, set: &KeySet, plan: &RotationPlan) {
         let kid = |position: usize| handle(&set.keys[position]);
         let mut steps = Vec::new();
         for new in &plan.new {
@@ -228,44 +228,38 @@ impl Step {
 /// Whether a key is one that the rotation was to take out, or that an earlier one was.
 pub(super) fn is_compromised(key: &Key, policy: &Policy) -> bool {
     let name = KeyName::of(key);
-    let is_it =
-        |kid: &String| Some(kid) == name.kid.as_ref() || Some(kid) == name.thumbprint.as_ref();
-    policy.compromised.iter().any(is_it)
+    policy.compromised.iter().any(|named| name.is(named))
 }
 
 /// Prints the document, or a line where there was nothing to do.
-pub(super) fn finish(ctx: &Context, reports: &[Report], is_all: bool) -> Result<()> {
+pub(super) fn finish(ctx: &Context, reports: &[RotationReport], is_all: bool) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "sets": reports }));
     }
-    let is_idle = |report: &&Report| {
+    let is_idle = |report: &&RotationReport| {
         let was_sent = report
             .pushed
             .as_ref()
-            .is_some_and(push_report::Report::changes);
+            .is_some_and(push_report::PushReport::changes);
         !report.changed && !report.due && !was_sent && report.error.is_none()
     };
     let idle: Vec<_> = reports.iter().filter(is_idle).collect();
-    let next = |reports: &[&Report]| {
+    let next = |reports: &[&RotationReport]| {
         let next = reports.iter().filter_map(|report| report.next_change).min();
         next.map_or(String::new(), |next| {
             format!(" before {}", time::format(next))
         })
     };
-    match is_all {
-        true if idle.is_empty() => {}
-        true => {
-            let sets = count(idle.len(), "set");
+    if !is_all {
+        for report in idle {
+            let set = &report.set;
             ctx.out
-                .status(format!("nothing to do in {sets}{}", next(&idle)));
+                .status(format!("{set}: nothing to do{}", next(&[report])));
         }
-        false => {
-            for report in idle {
-                let set = &report.set;
-                ctx.out
-                    .status(format!("{set}: nothing to do{}", next(&[report])));
-            }
-        }
+    } else if !idle.is_empty() {
+        let sets = count(idle.len(), "set");
+        ctx.out
+            .status(format!("nothing to do in {sets}{}", next(&idle)));
     }
     Ok(())
 }
@@ -276,7 +270,7 @@ fn date(seconds: Option<i64>) -> String {
 
 fn handle(key: &Key) -> String {
     let name = KeyName::of(key);
-    name.handle().unwrap_or("(without kid)").to_owned()
+    name.shown().to_owned()
 }
 
 /// The kid with the algorithm, or what stands for it.

@@ -3,7 +3,7 @@
 use crate::args::connection::split_name;
 use crate::args::schedule::ScheduleArgs;
 use crate::commands::rotate::RotateArgs;
-use crate::commands::rotate::report::Report;
+use crate::commands::rotate::report::RotationReport;
 use crate::commands::shared::push_report::{
     self, handles, line, record, signer_in_words, warn_of_unsent,
 };
@@ -12,8 +12,8 @@ use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
-use crate::keyset::merge::KeyName;
-use crate::keyset::push::{Ed25519, KeyChange, Plan, Policy, Private, Prune, plan, successors};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::push::{Ed25519, KeyChange, Policy, Private, Prune, PushPlan, plan, successors};
 use crate::keyset::rotate::ServerState;
 use crate::keystore::SetName;
 use crate::remote::Remote;
@@ -84,9 +84,10 @@ impl<'a> Servers<'a> {
         Ok(Some(Server {
             found: find(&remote, &name),
             moves_kids: options.move_signature_kid,
-            ed25519: match options.ed25519_as_eddsa {
-                true => Ed25519::AsEdDsa,
-                false => Ed25519::AsItIs,
+            ed25519: if options.ed25519_as_eddsa {
+                Ed25519::AsEdDsa
+            } else {
+                Ed25519::AsItIs
             },
             remote,
             name,
@@ -105,7 +106,7 @@ fn find(remote: &Remote, name: &str) -> Result<Found> {
 
 impl Server {
     /// What a rotation has to know of it; `None` where it could not be reached.
-    pub(super) fn there(&self) -> Option<ServerState<'_>> {
+    pub(super) fn server_state(&self) -> Option<ServerState<'_>> {
         let found = self.found.as_ref().ok()?;
         Some(ServerState {
             set: &found.set,
@@ -118,7 +119,7 @@ impl Server {
         format!("{}:{}", self.remote.name, self.name)
     }
 
-    fn plan(&self, ctx: &Context, found: &Found, local: &KeySet) -> Result<Plan> {
+    fn plan(&self, ctx: &Context, found: &Found, local: &KeySet) -> Result<PushPlan> {
         let policy = Policy {
             private: Private::Signing,
             only: &[],
@@ -142,14 +143,20 @@ impl Server {
 
     /// The kids that its settings name, each with the one that they are to name instead.
     fn kids(&self, ctx: &Context, found: &Found, local: &KeySet) -> Vec<(String, String)> {
-        match self.moves_kids {
-            true => successors(local, &found.named, ctx.now, &ctx.checks),
-            false => Vec::new(),
+        if self.moves_kids {
+            successors(local, &found.named, ctx.now, &ctx.checks)
+        } else {
+            Vec::new()
         }
     }
 
     /// Says what would be sent.
-    pub(super) fn show(self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
+    pub(super) fn show(
+        self,
+        ctx: &Context,
+        name: &SetName,
+        report: &mut RotationReport,
+    ) -> Result<()> {
         let found = self.found.as_ref().map_err(|error| {
             // The error itself is told once, by the one who sends.
             Error::of(error.kind(), error.to_string())
@@ -167,7 +174,7 @@ impl Server {
                 "{target}: its settings would name {new} instead of {old}"
             ));
         }
-        report.pushed = Some(push_report::Report::of(
+        report.pushed = Some(push_report::PushReport::of(
             &plan,
             &self.remote,
             name,
@@ -183,7 +190,7 @@ impl Server {
         &self,
         ctx: &Context,
         found: &Found,
-        plan: &Plan,
+        plan: &PushPlan,
         name: &SetName,
         local: &KeySet,
     ) -> Result<()> {
@@ -195,15 +202,21 @@ impl Server {
             source: Source::Keystore(name.as_str(), local),
         };
         let keyless = Keyless::Refuse("create a key that signs, or run `jwks push --force`");
-        match plan.changes() {
-            true => change.check(ctx, keyless),
-            false => change.check_own(ctx, keyless),
+        if plan.changes() {
+            change.check(ctx, keyless)
+        } else {
+            change.check_own(ctx, keyless)
         }
     }
 
     /// Sends the keys and members that the server lacks. If the server does not accept a key, the
     /// report keeps the error until everything else is done.
-    pub(super) fn send(self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
+    pub(super) fn send(
+        self,
+        ctx: &Context,
+        name: &SetName,
+        report: &mut RotationReport,
+    ) -> Result<()> {
         let target = self.target();
         let sent = self.try_to_send(ctx, name, report);
         sent.map_err(|error| {
@@ -218,7 +231,12 @@ impl Server {
         })
     }
 
-    fn try_to_send(mut self, ctx: &Context, name: &SetName, report: &mut Report) -> Result<()> {
+    fn try_to_send(
+        mut self,
+        ctx: &Context,
+        name: &SetName,
+        report: &mut RotationReport,
+    ) -> Result<()> {
         // The rotation was planned with the set that was read before it, so the first try uses that
         // one. A repeated try reads the set again.
         let mut found = Some(std::mem::replace(&mut self.found, Err(Error::failed("")))?);
@@ -236,7 +254,7 @@ impl Server {
         ctx: &Context,
         name: &SetName,
         found: &Found,
-        report: &mut Report,
+        report: &mut RotationReport,
     ) -> Result<()> {
         let document = ctx.load(name)?;
         let local = document.parse()?;
@@ -259,7 +277,7 @@ impl Server {
         let signer = plan.new_signer.as_ref().and_then(KeyName::handle);
         let named = kids.iter().map(|(_, new)| new.as_str());
         report.signs_there(signer.into_iter().chain(named));
-        report.pushed = Some(push_report::Report::of(
+        report.pushed = Some(push_report::PushReport::of(
             &plan,
             &self.remote,
             name,
@@ -270,7 +288,7 @@ impl Server {
     }
 
     /// A line for each key that is another there.
-    fn tell(&self, ctx: &Context, plan: &Plan, verb: &str) {
+    fn tell(&self, ctx: &Context, plan: &PushPlan, verb: &str) {
         let target = self.target();
         for item in plan
             .items

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
 use crate::key::check::new_fault;
-use crate::keyset::merge::{KeyName, Merged};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
 use crate::keystore::{IfMissing, SetName};
 use crate::report::names::describe;
 

@@ -13,7 +13,8 @@ use crate::key::members::Members;
 use crate::key::parts::{has_private_member, is_key_pair};
 use crate::keyset::KeySet;
 use crate::keyset::index::{Index, identity};
-use crate::keyset::merge::{KeyName, Merged};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
 use crate::keyset::push::refuse_shared_kids;
 use crate::keyset::server_rules::Signing;
 use crate::remote::Remote;
@@ -24,9 +25,10 @@ use std::collections::HashSet;
 
 /// Puts keys into a server's set: one by itself, several or a whole set in one step.
 pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remote) -> Result<()> {
-    server.kind.require(match args.replace {
-        true => Operation::SetSet,
-        false => Operation::SetKey,
+    server.kind.require(if args.replace {
+        Operation::SetSet
+    } else {
+        Operation::SetKey
     })?;
     let documents = read_documents(ctx, args, attributes)?;
     if documents.is_empty() {
@@ -52,9 +54,10 @@ fn write(
     given: &KeySet<'static>,
 ) -> Result<()> {
     let before = server.get(name, Form::Private)?.unwrap_or_default();
-    let mut change = match args.replace {
-        true => replacement(&before, given),
-        false => addition(args, server, &before, given.clone())?,
+    let mut change = if args.replace {
+        replacement(&before, given)
+    } else {
+        addition(args, server, &before, given.clone())?
     };
     server.kind.rules.put_a_pair_first(&mut change.after);
     if change.merged.added.is_empty()
@@ -73,9 +76,10 @@ fn write(
     };
     judged.check(
         ctx,
-        match args.force {
-            true => Keyless::Allow,
-            false => Keyless::Refuse("also set a key that signs, or pass --force to do without"),
+        if args.force {
+            Keyless::Allow
+        } else {
+            Keyless::Refuse("also set a key that signs, or pass --force to do without")
         },
     )?;
     ctx.prompt

@@ -138,21 +138,22 @@ pub fn read_keys(
     };
     let given: Vec<_> = given.into_iter().map(with_checked).collect();
     let is_empty = given.iter().all(|document| document.set().keys.is_empty());
-    match is_empty && !was_empty {
-        true => Err(Error::invalid("no key is left to put into the set")),
-        false => Ok(given),
+    if is_empty && !was_empty {
+        Err(Error::invalid("no key is left to put into the set"))
+    } else {
+        Ok(given)
     }
 }
 
 /// Replaces the error of the JSON parser for a document that does not even begin like JSON.
 fn known_format(error: Error, document: &document::Document) -> Error {
     let start = document.octets.expose().trim_ascii_start().first();
-    match error.to_string().contains("JSON: ") && !matches!(start, Some(b'{' | b'[')) {
-        true => Error::invalid("it has no key format that jwks knows").hint(
-            "formats: JWK, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes; --from secret takes any file",
-        ),
-        false => error,
+    if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
+        return error;
     }
+    Error::invalid("it has no key format that jwks knows").hint(
+        "formats: JWK, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes; --from secret takes any file",
+    )
 }
 
 /// The keys that were read, by where they come from.

@@ -3,8 +3,10 @@
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
-use crate::keyset::adopt::{Foreign, PrivateParts, check_takable};
-use crate::keyset::merge::{KeyName, Merged};
+use crate::keyset::adopt::{Foreign, PrivateParts};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
+use crate::keyset::terms::check_takable;
 use crate::report::names::{list_names, loss_in_words};
 use clap::Args;
 use serde::Serialize;
@@ -33,9 +35,10 @@ impl AdoptionArgs {
 
     /// Returns whether to take the private parts that a publisher sends.
     pub fn private_parts(&self) -> PrivateParts {
-        match self.private {
-            true => PrivateParts::Take,
-            false => PrivateParts::LeaveOut,
+        if self.private {
+            PrivateParts::Take
+        } else {
+            PrivateParts::LeaveOut
         }
     }
 }
@@ -125,18 +128,17 @@ impl Consent {
 
     /// Asks the user to confirm the changes, if there are any.
     pub fn ask(&self, ctx: &Context, set: &str) -> Result<()> {
-        match self.parts.is_empty() {
-            true => Ok(()),
-            false => {
-                let what = format!("set {set} {}", self.parts.join("; "));
-                ctx.prompt.confirm(&ctx.out, &what)
-            }
+        if self.parts.is_empty() {
+            Ok(())
+        } else {
+            let what = format!("set {set} {}", self.parts.join("; "));
+            ctx.prompt.confirm(&ctx.out, &what)
         }
     }
 }
 
 fn handle(name: &KeyName) -> String {
-    name.handle().unwrap_or("(without kid)").to_owned()
+    name.shown().to_owned()
 }
 
 fn names(keys: &[KeyName]) -> String {

@@ -7,12 +7,13 @@ use std::path::Path;
 
 /// Refuses a file for others that would lie among the sets.
 pub fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
-    match is_within(path, ctx.store.directory()) {
-        true => Err(
+    if is_within(path, ctx.store.directory()) {
+        Err(
             Error::refused(format!("{} is in the keystore", path.display()))
-                .hint("choose another directory; to import keys, run `jwks set`"),
-        ),
-        false => Ok(()),
+                .hint("choose a file elsewhere; jwks set puts keys into sets"),
+        )
+    } else {
+        Ok(())
     }
 }
 

@@ -3,8 +3,8 @@
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keyset::merge::KeyName;
-use crate::keyset::push::{Item, KeyChange, Plan};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::push::{Item, KeyChange, PushPlan};
 use crate::keystore::SetName;
 use crate::keystore::log::Verb;
 use crate::remote::Remote;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 /// The output of a push with `--json`.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct PushReport {
     set: String,
     remote: String,
     /// The set's name there.
@@ -48,7 +48,7 @@ struct Refused {
     reason: String,
 }
 
-impl Report {
+impl PushReport {
     /// True if the set on the server was changed.
     pub fn changes(&self) -> bool {
         self.changed
@@ -74,7 +74,13 @@ impl Report {
     }
 
     /// Reports a plan, before or after it is carried out.
-    pub fn of(plan: &Plan, server: &Remote, name: &SetName, there: &str, dry_run: bool) -> Report {
+    pub fn of(
+        plan: &PushPlan,
+        server: &Remote,
+        name: &SetName,
+        there: &str,
+        dry_run: bool,
+    ) -> PushReport {
         let sent = plan
             .items
             .iter()
@@ -84,7 +90,7 @@ impl Report {
             private: item.private,
         });
         let signer = plan.signer.as_ref().and_then(KeyName::handle);
-        Report {
+        PushReport {
             set: name.to_string(),
             remote: server.name.clone(),
             name: there.to_owned(),
@@ -101,7 +107,7 @@ impl Report {
 impl Refused {
     fn of((name, why): &(KeyName, String)) -> Refused {
         Refused {
-            kid: name.handle().unwrap_or("(without kid)").to_owned(),
+            kid: name.shown().to_owned(),
             reason: why.clone(),
         }
     }
@@ -109,7 +115,7 @@ impl Refused {
 
 /// Warns about the keys that the server does not accept, and about key pairs that have neither use nor
 /// alg and so do not sign.
-pub fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &Plan) {
+pub fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &PushPlan) {
     for (key, why) in &plan.refused {
         let key = key.handle().unwrap_or("without a kid");
         ctx.out.warn(format!("{key:?} is not sent: {why}"));
@@ -126,7 +132,7 @@ pub fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &Plan) {
 }
 
 /// Writes down what was sent, with which part, and what went away there.
-pub fn record(ctx: &Context, whose: SetLabel, plan: &Plan) {
+pub fn record(ctx: &Context, whose: SetLabel, plan: &PushPlan) {
     let sent = plan
         .items
         .iter()
@@ -148,13 +154,13 @@ pub fn record(ctx: &Context, whose: SetLabel, plan: &Plan) {
 
 /// The kids, or thumbprints, of keys.
 pub fn handles(names: &[KeyName]) -> Vec<String> {
-    let handle = |name: &KeyName| name.handle().unwrap_or("(without kid)").to_owned();
+    let handle = |name: &KeyName| name.shown().to_owned();
     names.iter().map(handle).collect()
 }
 
 /// What happens to a key on the server, in words.
 pub fn line(item: &Item) -> String {
-    let kid = item.name.handle().unwrap_or("(without kid)");
+    let kid = item.name.shown();
     let part = match (item.private, item.was_private) {
         (true, false) => "with its PRIVATE part",
         (true, true) => "private, as it is there",
@@ -170,7 +176,7 @@ pub fn line(item: &Item) -> String {
 }
 
 /// Says which key signs afterwards, if the order decides it.
-pub fn signer_in_words(plan: &Plan) -> Option<String> {
+pub fn signer_in_words(plan: &PushPlan) -> Option<String> {
     let kid = plan.signer.as_ref().and_then(KeyName::handle)?;
     Some(match (&plan.new_signer, &plan.old_kid) {
         (None, _) => format!("{kid} signs there as before"),

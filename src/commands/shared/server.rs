@@ -73,12 +73,13 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
         // A kid, say, must not pass for the name of the set and take all of it along.
         (Some(name), Sets::One) => {
             let only = remote.sets()?.pop().unwrap_or_default();
-            match name == only || name == remote.name {
-                true => Ok(only),
-                false => Err(
+            if name == only || name == remote.name {
+                Ok(only)
+            } else {
+                Err(
                     Error::not_found(format!("no set {name} on {}", remote.name))
-                        .hint(format!("it has a single set: {only}")),
-                ),
+                        .hint(format!("it has one set only: {only}")),
+                )
             }
         }
         (None, Sets::One) => remote
@@ -87,8 +88,9 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
             .ok_or_else(|| Error::not_found(format!("{} has no set", remote.name))),
         (None, Sets::Named) => here.map(str::to_owned).ok_or_else(|| {
             let name = &remote.name;
-            Error::usage(format!("{} has several sets: which one?", remote.kind.name))
-                .hint(format!("write SET --remote {name}, or {name}:SET"))
+            Error::usage(format!("{} has sets by name: which one?", remote.kind.name)).hint(
+                format!("jwks get SET --remote {name}, jwks pull {name}:SET"),
+            )
         }),
     }
 }

@@ -8,7 +8,7 @@ use crate::key::parts::is_key_pair;
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::issuer::{Issuer, Unfit, WithoutKey};
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::push::counterpart;
 use crate::remote::Remote;
 use crate::report::names::{list_names, shell_word};
@@ -75,9 +75,10 @@ impl Change<'_> {
 
     /// Runs [`check`](Self::check) only for sets with which the server signs its own tokens.
     pub fn check_own(&self, ctx: &Context, keyless: Keyless) -> Result<()> {
-        match self.is_own() {
-            true => self.check(ctx, keyless),
-            false => Ok(()),
+        if self.is_own() {
+            self.check(ctx, keyless)
+        } else {
+            Ok(())
         }
     }
 
@@ -166,12 +167,13 @@ impl Change<'_> {
             let message = format!("{target} cannot sign tokens with the key {kid:?}: {why}");
             return Err(Error::refused(message).hint(self.remedy(issuer, key, unfit)));
         }
-        let warning = match self.is_own() {
-            true => format!("{target} cannot sign tokens with its key {kid:?}: {why}"),
-            false => format!(
+        let warning = if self.is_own() {
+            format!("{target} cannot sign tokens with its key {kid:?}: {why}")
+        } else {
+            format!(
                 "tokens fail if {} signs with {target}: {why} ({kid:?})",
                 self.server.name
-            ),
+            )
         };
         ctx.out.warn(warning);
         Ok(())

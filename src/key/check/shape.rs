@@ -24,12 +24,11 @@ pub fn check_types(members: &Members, report: &mut Report) {
             continue;
         }
         let is_text = members.raw(name).is_some_and(|raw| raw.starts_with('"'));
-        let (rule, message) = match is_text {
-            true => {
-                let message = format!("the text of {name} cannot be decoded");
-                (Rule::MemberUndecodable, message)
-            }
-            false => (Rule::MemberType, format!("{name} is not a string")),
+        let (rule, message) = if is_text {
+            let message = format!("the text of {name} cannot be decoded");
+            (Rule::MemberUndecodable, message)
+        } else {
+            (Rule::MemberType, format!("{name} is not a string"))
         };
         match name {
             "kty" | "crv" => report.add(rule, message),
@@ -44,9 +43,10 @@ pub fn check_types(members: &Members, report: &mut Report) {
                 .raw(name)
                 .and_then(|raw| raw.parse::<f64>().ok())
                 .is_some_and(|number| is_date(number / 1000.0));
-            let message = match is_in_milliseconds {
-                true => format!("{name} is in milliseconds, not in seconds"),
-                false => format!("{name} is not a number of seconds before the year 10000"),
+            let message = if is_in_milliseconds {
+                format!("{name} is in milliseconds, not in seconds")
+            } else {
+                format!("{name} is not a number of seconds before the year 10000")
             };
             report.add_broken(name, Rule::MemberType, message);
         }
@@ -79,9 +79,10 @@ fn check_x5c_form(members: &Members, report: &mut Report) {
     }
     let is_bad = |text: &Cow<str>| STANDARD.decode(text.as_bytes()).is_err();
     if let Some(i) = chain.iter().position(is_bad) {
-        let message = match chain[i].trim_start().starts_with("-----BEGIN") {
-            true => format!("element {i} of x5c is PEM, not base64 of DER"),
-            false => format!("element {i} of x5c is not base64"),
+        let message = if chain[i].trim_start().starts_with("-----BEGIN") {
+            format!("element {i} of x5c is PEM, not base64 of DER")
+        } else {
+            format!("element {i} of x5c is not base64")
         };
         report.add_broken("x5c", Rule::X5cForm, message);
     }
@@ -120,9 +121,10 @@ pub fn key_type(members: &Members, report: &mut Report) -> Option<&'static KeyTy
 /// members of other types. Returns the decoded values.
 pub fn check_members(key_type: &KeyType, members: &Members, report: &mut Report) -> Values {
     let mut values = Values::new();
-    let required_private = match key_type.is_symmetric() && !members.has(WITHHELD) {
-        true => key_type.private,
-        false => &[],
+    let required_private = if key_type.is_symmetric() && !members.has(WITHHELD) {
+        key_type.private
+    } else {
+        &[]
     };
     for name in key_type.public.iter().chain(required_private) {
         if !members.has(name) {

@@ -1,6 +1,6 @@
 //! The keys and certificates of one document, and the parts that were left out.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::certificate::Certificate;
 use crate::key::members::Members;
 
@@ -61,7 +61,7 @@ impl Bundle {
 
     /// Adds the contents of a part, or leaves the part out if jwks cannot use it.
     ///
-    /// Returns errors that are not [`Kind::Invalid`], such as a wrong password.
+    /// Returns errors that are not [`ErrorKind::Invalid`], such as a wrong password.
     pub fn take(&mut self, name: &str, part: Part, read: Result<Bundle>) -> Result<()> {
         match read {
             Ok(mut contents) => {
@@ -70,28 +70,28 @@ impl Bundle {
                     .extend(left_out.map(|error| error.about(name)));
                 self.extend(contents);
             }
-            Err(error) if error.kind() == Kind::Invalid => {
+            Err(error) if error.kind() == ErrorKind::Invalid => {
                 self.left_out.push(error.about(name));
                 self.lacks_private_key |= part == Part::PrivateKey;
                 self.unusable_keys += usize::from(part == Part::PrivateKey);
             }
             Err(error) => return Err(error.about(name)),
         }
-        match self.keys.len() + self.unusable_keys <= KEYS {
-            true => Ok(()),
-            false => {
-                let message = format!("it has more than {KEYS} keys");
-                Err(Error::invalid(message).hint("split it into several files"))
-            }
+        if self.keys.len() + self.unusable_keys <= KEYS {
+            Ok(())
+        } else {
+            let message = format!("it has more than {KEYS} keys");
+            Err(Error::invalid(message).hint("split it into several files"))
         }
     }
 
     /// Returns the contents, or an error if nothing in them can be used. `nothing` is the message
     /// for a document without parts.
     pub fn or_nothing(self, nothing: &str) -> Result<Self> {
-        match self.is_empty() {
-            true => Err(nothing_usable(nothing, self.left_out)),
-            false => Ok(self),
+        if self.is_empty() {
+            Err(nothing_usable(nothing, self.left_out))
+        } else {
+            Ok(self)
         }
     }
 
@@ -104,9 +104,10 @@ impl Bundle {
         aliases: Vec<String>,
     ) -> Result<Self> {
         if self.keys.is_empty() && named.is_empty() {
-            return match self.left_out.is_empty() {
-                true => Err(unknown(alias, aliases)),
-                false => self.or_nothing("nothing in the keystore can be used"),
+            return if self.left_out.is_empty() {
+                Err(unknown(alias, aliases))
+            } else {
+                self.or_nothing("nothing in the keystore can be used")
             };
         }
         if self.keys.is_empty() {
@@ -149,9 +150,10 @@ fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
     aliases.sort();
     aliases.dedup();
     let aliases: Vec<_> = aliases.iter().map(|alias| format!("{alias:?}")).collect();
-    let hint = match aliases.is_empty() {
-        true => "none of its keys has an alias; leave --alias out to take them all".into(),
-        false => format!("its aliases: {}", aliases.join(", ")),
+    let hint = if aliases.is_empty() {
+        "none of its keys has an alias; leave --alias out to take them all".into()
+    } else {
+        format!("its aliases: {}", aliases.join(", "))
     };
     Error::not_found(format!("no alias {alias:?} in the keystore")).hint(hint)
 }

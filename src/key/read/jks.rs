@@ -92,9 +92,10 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
             let certificate = match (is_x509, Certificate::parse(octets.sized()?)) {
                 (true, Some(certificate)) => certificate,
                 (is_x509, _) if is_wanted => {
-                    let error = Error::invalid(match is_x509 {
-                        true => "a certificate that does not parse",
-                        false => "a certificate that is not X.509",
+                    let error = Error::invalid(if is_x509 {
+                        "a certificate that does not parse"
+                    } else {
+                        "a certificate that is not X.509"
                     });
                     contents.take(&place, Part::Other, Err(error))?;
                     continue;
@@ -223,7 +224,7 @@ fn modified_utf8(octets: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind as Failure;
+    use crate::error::ErrorKind;
 
     /// As keytool wrote it: the private key "signing" and the trusted certificate "authority".
     const STORE: &[u8] = include_bytes!("../../../tests/cmd/base/store.jks");
@@ -234,7 +235,7 @@ mod tests {
         super::read(document, None, &DocumentPassword::new(&ask))
     }
 
-    fn failure(document: &[u8], password: &str) -> Option<Failure> {
+    fn failure(document: &[u8], password: &str) -> Option<ErrorKind> {
         read(document, password).err().map(|error| error.kind())
     }
 
@@ -256,7 +257,7 @@ mod tests {
         assert_eq!(contents.certificates.len(), 2);
         assert_eq!(sealed(body()), STORE);
         for wrong in ["", "secret", "secret1 ", "Secret1"] {
-            assert_eq!(failure(STORE, wrong), Some(Failure::Denied), "{wrong:?}");
+            assert_eq!(failure(STORE, wrong), Some(ErrorKind::Denied), "{wrong:?}");
         }
     }
 
@@ -271,8 +272,8 @@ mod tests {
                 damaged[i] ^= change;
                 // The magic number and the version are looked at before the password is asked for.
                 let expected = match i {
-                    0..8 => Failure::Invalid,
-                    _ => Failure::Denied,
+                    0..8 => ErrorKind::Invalid,
+                    _ => ErrorKind::Denied,
                 };
                 assert_eq!(failure(&damaged, PASSWORD), Some(expected), "{i} {change}");
             }
@@ -306,7 +307,7 @@ mod tests {
         let mut body = body().to_vec();
         body[7] = 1;
         let document = sealed(&body);
-        assert_eq!(failure(&document, PASSWORD), Some(Failure::Invalid));
+        assert_eq!(failure(&document, PASSWORD), Some(ErrorKind::Invalid));
         while let Some(at) = body.windows(kind.len()).position(|part| part == kind) {
             body.drain(at..at + kind.len());
         }

@@ -170,9 +170,10 @@ impl<'a> Chains<'a> {
         let own = |certificate: &Certificate| thumbprint(&certificate.public_key().ok()?);
         let issuer = |i: &Certificate| {
             let mut others = certificates.iter();
-            match i.issued(i) {
-                true => None,
-                false => others.position(|other| other.issued(i)),
+            if i.issued(i) {
+                None
+            } else {
+                others.position(|other| other.issued(i))
             }
         };
         Chains {

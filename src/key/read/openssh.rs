@@ -96,12 +96,13 @@ pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<
 /// Reads a private key. Its public part must match the public key in the file.
 fn same(members: Members<'static>, beside: &KeyData) -> Result<Members<'static>> {
     let public = public(beside)?;
-    match ["x", "y"]
+    if ["x", "y"]
         .iter()
         .all(|name| members.raw(name) == public.raw(name))
     {
-        true => Ok(members),
-        false => Err(mismatch()),
+        Ok(members)
+    } else {
+        Err(mismatch())
     }
 }
 
@@ -197,7 +198,7 @@ fn named(curve: &str) -> Result<&'static Curve> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::error::ErrorKind;
 
     /// An encrypted private key with this number of key-derivation rounds.
     fn encrypted(rounds: u32) -> Vec<u8> {
@@ -222,7 +223,7 @@ mod tests {
         let read = |rounds| read_private(&encrypted(rounds), &unlock).err();
         let kind = |rounds| read(rounds).map(|error| error.kind());
         // The passphrase is asked for, or the limit is exceeded before that.
-        assert_eq!(kind(112), Some(Kind::Denied));
-        assert_eq!(kind(111), Some(Kind::Invalid));
+        assert_eq!(kind(112), Some(ErrorKind::Denied));
+        assert_eq!(kind(111), Some(ErrorKind::Invalid));
     }
 }

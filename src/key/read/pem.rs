@@ -1,7 +1,7 @@
 //! Reads PEM (RFC 7468) with one or several blocks and text around them, including OpenSSL's old
 //! encryption (RFC 1421 section 4.6.1.3).
 
-use crate::error::Kind::Invalid;
+use crate::error::ErrorKind::Invalid;
 use crate::error::{Error, Result};
 use crate::key::read::bundle::{Bundle, Part};
 use crate::key::read::der::{self, Kind};
@@ -25,9 +25,10 @@ pub fn read(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
     for (i, (start, end)) in starts.iter().zip(ends).enumerate() {
         let block = &text[*start..end];
         let label = label(block);
-        let part = match label.contains("PRIVATE KEY") {
-            true => Part::PrivateKey,
-            false => Part::Other,
+        let part = if label.contains("PRIVATE KEY") {
+            Part::PrivateKey
+        } else {
+            Part::Other
         };
         let name = format!("PEM block {}", i + 1);
         match read_block(block, unlock) {
@@ -47,16 +48,20 @@ fn label(block: &str) -> String {
         .trim_end()
         .trim_end_matches('-');
     let is_odd = label.contains(char::is_control) || label.chars().count() > LONGEST;
-    match is_odd {
-        true => "with an odd label".into(),
-        false => label.to_owned(),
+    if is_odd {
+        "with an odd label".into()
+    } else {
+        label.to_owned()
     }
 }
 
 fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
-    let block = pem::parse(text).map_err(|error| match text.contains("-----END ") {
-        true => Error::invalid("it is damaged").cause(error),
-        false => Error::invalid("it has no END line"),
+    let block = pem::parse(text).map_err(|error| {
+        if text.contains("-----END ") {
+            Error::invalid("it is damaged").cause(error)
+        } else {
+            Error::invalid("it has no END line")
+        }
     })?;
     let label = block.tag();
     let expected = match label {

@@ -96,9 +96,10 @@ fn verify(mac: &MacData, content: &[u8], unlock: &DocumentPassword) -> Result<()
     let failed =
         |error: ErrorStack| Error::failed("OpenSSL cannot check the keystore").cause(error);
     let (code, given) = (code().map_err(failed)?, mac.mac.digest.as_bytes());
-    match code.len() == given.len() && memcmp::eq(&code, given) {
-        true => Ok(()),
-        false => Err(denied()),
+    if code.len() == given.len() && memcmp::eq(&code, given) {
+        Ok(())
+    } else {
+        Err(denied())
     }
 }
 

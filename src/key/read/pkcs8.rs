@@ -61,11 +61,12 @@ impl<'a> PrivateKeyInfo<'a> {
 
     /// Reads a key on a curve with its own algorithm identifier (RFC 8410).
     pub fn okp(&self, curve: &'static Curve) -> Result<Members<'static>> {
-        let d = match self.octets.len() == curve.octets {
-            true => self.octets,
-            false => <&OctetStringRef>::from_der(self.octets)
+        let d = if self.octets.len() == curve.octets {
+            self.octets
+        } else {
+            <&OctetStringRef>::from_der(self.octets)
                 .map_err(|_| Error::invalid("a PKCS#8 private key that does not parse"))?
-                .as_bytes(),
+                .as_bytes()
         };
         let (d, beside) = match d.split_at_checked(curve.octets) {
             Some((seed, public)) if curve.name == "Ed25519" && public.len() == curve.octets => {

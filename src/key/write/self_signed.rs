@@ -125,9 +125,10 @@ const NEVER: i64 = 253_402_300_799;
 pub fn validity_of(members: &Members, now: i64, seconds: i64) -> Validity {
     let date = |name| members.seconds(name).ok().flatten();
     let exp = date("exp");
-    let begin = match exp.is_some_and(|exp| exp <= now) {
-        true => date("iat").unwrap_or(now),
-        false => now,
+    let begin = if exp.is_some_and(|exp| exp <= now) {
+        date("iat").unwrap_or(now)
+    } else {
+        now
     };
     let not_before = date("nbf").unwrap_or(begin);
     Validity {

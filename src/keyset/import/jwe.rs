@@ -1,4 +1,4 @@
-//! A JWK or JWK Set that a password encrypts (RFC 7517 section 7).
+//! Reads a JWK or JWK Set that is encrypted with a password (RFC 7517 section 7).
 
 use crate::error::{Error, Result};
 use crate::jwe::{self, DerivedKeys, Envelope};
@@ -10,7 +10,7 @@ use crate::secret::Secret;
 /// The media type of a JWK, without `application/` (RFC 7517 section 8.5.1).
 const KEY_CONTENT_TYPE: &str = "jwk+json";
 
-/// Opens an encrypted document and reads the keys in it. What is in it stands in no error.
+/// Decrypts a document and reads its keys. Errors contain no part of the content.
 pub fn read(document: &[u8], unlock: &DocumentPassword) -> Result<KeySet<'static>> {
     let envelope = Envelope::parse(as_text(within(document, FOREIGN_LIMIT)?)?)?;
     // SHA-512 takes twice as long as SHA-256.
@@ -23,20 +23,22 @@ pub fn read(document: &[u8], unlock: &DocumentPassword) -> Result<KeySet<'static
         Some(CONTENT_TYPE) => Some(Form::Jwks),
         Some(KEY_CONTENT_TYPE) => Some(Form::Jwk),
         Some(other) => {
-            let message = format!("what is encrypted is no key, but {other:?}");
+            let message = format!("the encrypted content is {other:?}, not a key");
             return Err(Error::invalid(message));
         }
     };
     read_json(opened.expose(), form).map_err(|_| {
         Error::invalid(match form {
-            Some(Form::Jwks) => "what is encrypted is no JWK Set, as its header says",
-            Some(_) => "what is encrypted is no JWK, as its header says",
-            None => "what is encrypted is no JWK or JWK Set",
+            Some(Form::Jwks) => {
+                "the encrypted content is not a JWK Set, although the header says so"
+            }
+            Some(_) => "the encrypted content is not a JWK, although the header says so",
+            None => "the encrypted content is not a JWK or JWK Set",
         })
     })
 }
 
-/// The content type, as media types compare: without case, and without `application/` (RFC 7516 section
+/// Normalizes a content type for comparison: lower case, without `application/` (RFC 7516 section
 /// 4.1.12).
 fn content_type(envelope: &Envelope) -> Option<String> {
     let cty = envelope.header().string("cty")?.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! Manifests of Kubernetes: the documents in the data of Secrets and ConfigMaps, in YAML or JSON.
+//! Reads Kubernetes manifests: the data of Secrets and ConfigMaps, in YAML or JSON.
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use yaml_rust2::parser::{Event, Parser};
 use yaml_rust2::{Yaml, YamlLoader};
 
-/// How deep a manifest may nest.
+/// The maximum nesting depth of a manifest.
 const DEPTH: usize = 64;
 
 /// One value of a manifest's data: its name, and its octets or the reason why they cannot be read.
@@ -29,14 +29,14 @@ struct Manifest {
     binary_data: Data,
 }
 
-/// Whether a text in YAML looks like a manifest.
+/// Returns true if a YAML text looks like a manifest.
 pub fn is_manifest(text: &str) -> bool {
     let has = |name| text.lines().any(|line| line.starts_with(name));
     has("apiVersion:") && has("kind:")
 }
 
-/// Every value in the data of the Secrets and ConfigMaps of a text, in the order of their names.
-/// Documents of other kinds are skipped.
+/// Returns the values in the data of all Secrets and ConfigMaps, ordered by name. Documents of other
+/// kinds are skipped.
 pub fn read(text: &str) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for document in documents(text)? {
@@ -48,12 +48,12 @@ pub fn read(text: &str) -> Result<Vec<Item>> {
     Ok(items)
 }
 
-/// The documents of a stream of YAML, or the one of JSON.
+/// Returns the documents of a YAML stream, or the single JSON document.
 fn documents(text: &str) -> Result<Vec<Value>> {
     if text.trim_start().starts_with('{') {
         let value = serde_json::from_str(text);
         return Ok(vec![
-            value.map_err(|error| Error::invalid("no JSON").cause(error))?,
+            value.map_err(|error| Error::invalid("not JSON").cause(error))?,
         ]);
     }
     bound(text)?;
@@ -65,8 +65,8 @@ fn no_yaml(error: yaml_rust2::ScanError) -> Error {
     Error::invalid("no YAML").cause(error)
 }
 
-/// Refuses what would take all memory or all of the stack: a short text of aliases is a long one
-/// when they are put in, and what is nested is read by calls within calls.
+/// Rejects YAML that could exhaust memory or the stack: aliases can expand to a much longer text, and
+/// nested values are parsed recursively.
 fn bound(text: &str) -> Result<()> {
     let mut parser = Parser::new_from_str(text);
     let mut depth = 0;
@@ -74,18 +74,14 @@ fn bound(text: &str) -> Result<()> {
         match parser.next_token().map_err(no_yaml)?.0 {
             Event::StreamEnd => return Ok(()),
             Event::Alias(_) => {
-                return Err(Error::invalid(
-                    "YAML with aliases, which jwks does not read",
-                ));
+                return Err(Error::invalid("YAML aliases are not supported"));
             }
             Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
             Event::MappingEnd | Event::SequenceEnd => depth -= 1,
             _ => {}
         }
         if depth > DEPTH {
-            return Err(Error::invalid(format!(
-                "YAML that nests deeper than {DEPTH}"
-            )));
+            return Err(Error::invalid(format!("YAML nested deeper than {DEPTH}")));
         }
     }
 }
@@ -96,7 +92,7 @@ fn to_json(yaml: Yaml) -> Result<Value> {
             let mut object = serde_json::Map::new();
             for (name, value) in hash {
                 let Yaml::String(name) = name else {
-                    return Err(Error::invalid("YAML with a name that is no text"));
+                    return Err(Error::invalid("YAML with a name that is not a string"));
                 };
                 object.insert(name, to_json(value)?);
             }
@@ -124,9 +120,10 @@ fn collect(mut document: Value, items: &mut Vec<Item>) -> Result<()> {
     };
     let manifest: Manifest = serde_json::from_value(document)
         .map_err(|error| Error::invalid("not a Kubernetes manifest").cause(error))?;
-    let (encoded, plain) = match is_secret {
-        true => (manifest.data, manifest.string_data),
-        false => (manifest.binary_data, manifest.data),
+    let (encoded, plain) = if is_secret {
+        (manifest.data, manifest.string_data)
+    } else {
+        (manifest.binary_data, manifest.data)
     };
     for (name, value) in encoded.into_iter().flatten() {
         items.push((name, text_of(value).and_then(decode)));

@@ -1,4 +1,4 @@
-//! Reading keys of any form: what a document is, is seen by its content.
+//! Reads keys in any format. The format is detected from the content.
 
 mod jwe;
 mod kubernetes;
@@ -23,10 +23,10 @@ use crate::keyset::key_pairs;
 use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use std::mem;
 
-/// The largest document that is no JSON, in octets.
+/// The maximum size of a document that is not JSON, in octets.
 const BINARY_LIMIT: usize = 1 << 20;
 
-/// What a document is insisted to be.
+/// The format of a document, for `--from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
     /// One JSON Web Key
@@ -51,19 +51,19 @@ pub enum Form {
     Secret,
 }
 
-/// How a document is to be read.
+/// The options for reading a document.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
-    /// What it is insisted to be; its content decides where there is nothing here.
+    /// The format; `None` detects it from the content.
     pub form: Option<Form>,
-    /// The keys of this alias only. What has no aliases is refused with one.
+    /// Read only the keys with this alias. An error for formats without aliases.
     pub alias: Option<&'a str>,
-    /// Gets the password of the document. Called where one is needed, and once at most.
+    /// Returns the password of the document. Called at most once, if the document needs one.
     pub password: Ask<'a>,
 }
 
 impl Default for Options<'_> {
-    /// Any form, every key, and nobody who could be asked for a password.
+    /// Any format, every key, and no password.
     fn default() -> Self {
         Options {
             form: None,
@@ -73,7 +73,7 @@ impl Default for Options<'_> {
     }
 }
 
-/// A document that was read, and not yet joined with the other documents.
+/// A document that was read, but not yet joined with the other documents.
 pub struct Opened {
     jwks: KeySet<'static>,
     contents: Bundle,
@@ -87,7 +87,7 @@ impl Opened {
     }
 }
 
-/// What was read.
+/// The keys that were read from documents.
 pub struct Imported {
     /// The keys, as a set.
     pub set: KeySet<'static>,
@@ -95,11 +95,11 @@ pub struct Imported {
     pub notes: Vec<Note>,
     /// The positions of the shared secrets without a kid that did not come as JWK.
     pub nameless: Vec<usize>,
-    /// Where each key comes from.
+    /// The source of each key.
     pub sources: Vec<Source>,
 }
 
-/// Where a key comes from.
+/// The source of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The position of the document.
@@ -119,8 +119,8 @@ pub fn read(document: &[u8], options: &Options) -> Result<Imported> {
 pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
     let form = options.form.unwrap_or_else(|| recognise(document));
     if options.alias.is_some() && !matches!(form, Form::Pkcs12 | Form::Jks) {
-        return Err(Error::usage("--alias is for keystores, and it is none")
-            .hint("--kid takes a key by its kid"));
+        return Err(Error::usage("--alias is only for keystores")
+            .hint("pass --kid to choose a key by its kid"));
     }
     let unlock = DocumentPassword::new(options.password);
     let (jwks, contents) = match form {
@@ -210,12 +210,12 @@ fn is_nameless_secret(key: &Key) -> bool {
     key.members().is_ok_and(is_nameless)
 }
 
-/// Reads a JWK Set and nothing else.
+/// Reads a JWK Set, and no other format.
 pub fn read_set(document: &[u8]) -> Result<KeySet<'static>> {
     read_json(within(document, FOREIGN_LIMIT)?, Some(Form::Jwks))
 }
 
-/// The keys and certificates of a document that is no JSON.
+/// Reads the keys and certificates of a document that is not JSON.
 fn read_contents(
     document: &[u8],
     form: Form,
@@ -237,14 +237,14 @@ fn read_contents(
     }
 }
 
-/// What a document most probably is; JSON where nothing else fits.
+/// Detects the format of a document. Returns JSON if nothing else matches.
 fn recognise(document: &[u8]) -> Form {
     if let Ok(text) = std::str::from_utf8(document) {
         if Envelope::is_in(text) {
             return Form::Jwe;
         }
         if text.trim_start().starts_with('{') {
-            // The search is quick, where the members of a large set are not.
+            // Searching for the name is faster than parsing the members of a large set.
             let is_manifest = text.contains("\"apiVersion\"")
                 && strict_json::check_size(text).is_ok()
                 && Members::parse(text).is_ok_and(|members| members.has("kind"));
@@ -311,7 +311,7 @@ fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>>
     Ok(set.into_owned())
 }
 
-/// A symmetric key of the very octets, as HMAC secrets are handed around.
+/// Makes a symmetric key from raw octets, such as an HMAC secret.
 fn secret(octets: &[u8]) -> Result<KeySet<'static>> {
     if octets.is_empty() {
         return Err(Error::invalid("the secret is empty"));
@@ -322,8 +322,8 @@ fn secret(octets: &[u8]) -> Result<KeySet<'static>> {
     Ok(KeySet::from(vec![Key::from(members)]))
 }
 
-/// Picks the key with a kid among keys that were read; or gives the kid to the only one there is,
-/// where that has none of its own or is named by its thumbprint. Returns its position, too.
+/// Returns the key with a kid, and its position. If the input has only one key and its kid is absent or
+/// is its thumbprint, gives it the kid.
 pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<(usize, Key<'static>)> {
     let missing = || Error::not_found(format!("no key {kid:?} in the input"));
     let given = KeySet::from(keys);
@@ -349,7 +349,7 @@ pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<(usize, Key<'static>)>
     }
 }
 
-/// Refuses a kid that could not be handed to other tools safely.
+/// Rejects a kid that is empty or has control characters, which other tools could mishandle.
 pub fn check_kid(kid: &str) -> Result<()> {
     if kid.is_empty() {
         return Err(Error::usage("the kid is empty"));

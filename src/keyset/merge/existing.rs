@@ -1,4 +1,4 @@
-//! The keys of a set that a document is merged into, by everything that the merge finds them by.
+//! Indexes the keys of a set for a merge.
 
 use crate::key::Key;
 use crate::key::parts::holds_secret;
@@ -20,7 +20,7 @@ pub(super) struct ExistingKeys {
 
 impl ExistingKeys {
     pub fn of(keys: &[Key], entries: &[Entry]) -> ExistingKeys {
-        let mut there = ExistingKeys {
+        let mut existing = ExistingKeys {
             entries: HashMap::new(),
             kids: HashSet::new(),
             known: HashMap::new(),
@@ -28,15 +28,15 @@ impl ExistingKeys {
             any_private: HashMap::new(),
         };
         for (position, (key, entry)) in keys.iter().zip(entries).enumerate() {
-            there.add(entry, position);
+            existing.add(entry, position);
             if holds_secret(key) {
                 let name = (entry.identity.clone(), entry.kid.clone());
-                there.private.entry(name).or_insert(position);
-                let any = there.any_private.entry(entry.identity.clone());
+                existing.private.entry(name).or_insert(position);
+                let any = existing.any_private.entry(entry.identity.clone());
                 any.or_insert(position);
             }
         }
-        there
+        existing
     }
 
     pub fn add(&mut self, entry: &Entry, position: usize) {

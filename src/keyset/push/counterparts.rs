@@ -10,19 +10,25 @@ use std::collections::HashSet;
 /// Returns, for each local key, the position of the same entry on the server: the same thumbprint and
 /// kid, and of several entries the one with the same alg and use.
 pub fn counterparts(local: &KeySet, remote: &KeySet, rules: &ServerRules) -> Vec<Option<usize>> {
-    let there: Vec<_> = remote.keys.iter().map(Entry::of).collect();
+    let remote_entries: Vec<_> = remote.keys.iter().map(Entry::of).collect();
     let ours: Vec<_> = local.keys.iter().map(Entry::of).collect();
     let named: Vec<_> = local.keys.iter().map(|key| rules.entry(key)).collect();
-    let mut pairs = pair(&there, &named, Apart::SameKid);
+    let mut pairs = pair(&remote_entries, &named, Apart::SameKid);
     // A key on the server can lack the prefix that other kids have there.
     let claimed: HashSet<usize> = pairs.iter().flatten().copied().collect();
-    let left: Vec<usize> = (0..there.len()).filter(|i| !claimed.contains(i)).collect();
+    let left: Vec<usize> = (0..remote_entries.len())
+        .filter(|i| !claimed.contains(i))
+        .collect();
     let bare = |i: &usize| pairs[*i].is_none() && named[*i] != ours[*i];
     let bare: Vec<usize> = (0..ours.len()).filter(bare).collect();
     let of = |all: &[Entry], places: &[usize]| -> Vec<Entry> {
         places.iter().map(|i| all[*i].clone()).collect()
     };
-    let more = pair(&of(&there, &left), &of(&ours, &bare), Apart::SameKid);
+    let more = pair(
+        &of(&remote_entries, &left),
+        &of(&ours, &bare),
+        Apart::SameKid,
+    );
     for (position, place) in bare.into_iter().zip(more) {
         pairs[position] = place.map(|place| left[place]);
     }

@@ -1,4 +1,4 @@
-//! What is wanted of each local key on a server: whole, public, or not at all.
+//! Decides how each local key is sent to a server: with its private part, public only, or not at all.
 
 use crate::key::Key;
 use crate::key::check::{Breaks, Budget, breaks, broken_members, findings};
@@ -6,12 +6,12 @@ use crate::key::header::Header;
 use crate::key::members::Members;
 use crate::key::parts::has_private_member;
 use crate::key::public::{Dates, Unpublishable, public_form};
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::State;
-use crate::keyset::merge::KeyName;
 use crate::keyset::push::{Ed25519, Policy, Private};
 use crate::keyset::server_rules::ServerRules;
 
-/// What is wanted of a local key on the server.
+/// How a local key is sent to a server.
 pub enum Selection {
     Key(Key<'static>),
     Expired,
@@ -20,7 +20,7 @@ pub enum Selection {
     Refused(String),
 }
 
-/// What is wanted of a local key.
+/// Decides how a local key is sent.
 pub fn wanted(
     key: &Key,
     state: Option<State>,
@@ -29,10 +29,7 @@ pub fn wanted(
     budget: &Budget,
 ) -> Selection {
     let name = KeyName::of(key);
-    let is_named = |wanted: &String| {
-        Some(wanted) == name.kid.as_ref() || Some(wanted) == name.thumbprint.as_ref()
-    };
-    if !policy.only.is_empty() && !policy.only.iter().any(is_named) {
+    if !policy.only.is_empty() && !policy.only.iter().any(|only| name.is(only)) {
         return Selection::NotNamed;
     }
     if state == Some(State::Expired) {
@@ -95,8 +92,8 @@ pub fn with_private_part(key: &Key, budget: &Budget) -> Key<'static> {
     Key::from(private_form(key, public, &broken))
 }
 
-/// The public form with the private members, and what else describes a private key. Members that
-/// are not registered are not sent, because they may be secret. Broken members are not sent either.
+/// Returns the public form with the private members and the members that describe a private key. Members
+/// that are not registered are left out, because they can be secret. So are broken members.
 fn private_form(key: &Key, mut form: Members<'static>, broken: &[&str]) -> Members<'static> {
     const DESCRIBING: &[&str] = &["kty", "kid", "use", "alg", "key_ops", "iat", "nbf", "exp"];
     let members = key.members().unwrap_or_default();

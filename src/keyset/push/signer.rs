@@ -5,13 +5,13 @@ use crate::key::check::Budget;
 use crate::key::header::Header;
 use crate::key::parts::is_key_pair;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
-use crate::keyset::merge::KeyName;
-use crate::keyset::push::{Plan, Policy};
+use crate::keyset::push::{Policy, PushPlan};
 use crate::keyset::server_rules::{ServerRules, Signing};
 use std::collections::{HashMap, HashSet};
 
-impl Plan {
+impl PushPlan {
     /// Puts the key that will sign first: the active key of the line that signs now, or else our first
     /// active key. If the server signs its own tokens with the set, keys that it can sign with are
     /// preferred. If only some keys are sent, no other line takes over. If none of our keys is active, the
@@ -29,7 +29,7 @@ impl Plan {
         });
         let signers: HashSet<_> = signers.map(|(key, _)| identity(key, rules)).collect();
         let keys = &mut self.set.keys;
-        // A line that has moved is followed into the other one.
+        // If the line has moved, its successor signs.
         let moved = now.and_then(|now| successor(local, now, rules));
         let in_its_line = |key: &Key| {
             let headers = moved.or(now).map(|now| (Header::of(now), Header::of(key)));
@@ -87,7 +87,7 @@ impl Plan {
     }
 }
 
-/// The key of another line that a key of ours names as its successor.
+/// Returns the key of another line that a local key names as its successor.
 fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, rules: &ServerRules) -> Option<&'s Key<'k>> {
     let ours = local
         .keys
@@ -99,15 +99,15 @@ fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, rules: &ServerRules) -> O
     key.filter(|key| !lifecycle::never_begins(&Header::of(key)))
 }
 
-/// The thumbprint of a key, and the kid that it has on the server.
+/// Returns the thumbprint of a key, and the kid that it has on the server.
 fn identity(key: &Key, rules: &ServerRules) -> (Option<String>, Option<String>) {
     let name = rules.name(key);
     (name.thumbprint, name.kid)
 }
 
-/// Which kids take the place of those that a server's settings name to sign with: each of ours that
-/// is not active any more is followed by the active key of its line, where there is one with a kid.
-/// Who follows a key that is not ours is for others to say. `now` is in seconds since 1970.
+/// Returns the kids that replace those in a server's settings. A local key that is no longer active is
+/// replaced by the active key of its line, if that has a kid. Keys that are not local are not replaced.
+/// `now` is in seconds since 1970.
 pub fn successors(
     local: &KeySet,
     named: &[String],

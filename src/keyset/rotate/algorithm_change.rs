@@ -1,15 +1,16 @@
-//! A move to another algorithm: the keys of the old line name their successor in the new one, and
-//! the line ends when that one begins.
+//! Moves lines to another algorithm: the keys of the old line name their successor in the new line,
+//! and the old line ends when the successor begins.
 
 use crate::error::{Error, Result};
+use crate::keyset::rotate::lines::LineId;
 use crate::keyset::rotate::template::Template;
-use crate::keyset::rotate::{NewKey, Planner, Successor};
+use crate::keyset::rotate::{NewKey, Planner, Position, Successor, Time};
 use std::collections::BTreeSet;
 
 impl Planner<'_, '_> {
-    /// Moves the lines that are meant to the algorithm that was asked for. What comes back are the
-    /// lines that need no schedule of their own any more.
-    pub(super) fn move_lines(&mut self) -> Result<BTreeSet<usize>> {
+    /// Moves the selected lines to the requested algorithm. Returns the lines that have moved and are no
+    /// longer scheduled.
+    pub(super) fn move_lines(&mut self) -> Result<BTreeSet<LineId>> {
         let Some(alg) = self.policy.alg else {
             return Ok(BTreeSet::new());
         };
@@ -19,16 +20,17 @@ impl Planner<'_, '_> {
             let usage = usage.unwrap_or_default();
             return Err(Error::usage(format!("{alg} is for use {usage}")));
         }
-        let of_use = |line: &usize| self.lines.usage(*line) == usage;
-        let lines = (0..self.lines.all.len()).filter(of_use);
+        let of_use = |line: &LineId| self.lines.usage(*line) == usage;
+        let lines = self.lines.ids().filter(of_use);
         let (target, others): (Vec<_>, Vec<_>) =
             lines.partition(|line| self.lines.alg(*line) == Some(alg));
         let target = target.first().copied();
         let sources = self.sources(target, &others);
         if sources.is_empty() {
-            return match self.has_signer(target) {
-                true => Ok(BTreeSet::new()),
-                false => Err(self.nothing_to_move(alg, &others)),
+            return if self.has_signer(target) {
+                Ok(BTreeSet::new())
+            } else {
+                Err(self.nothing_to_move(alg, &others))
             };
         }
         let active = target.and_then(|target| self.lines.active(target));
@@ -38,84 +40,79 @@ impl Planner<'_, '_> {
         }
         let (successor, begins) = self.successor(template, &sources, target);
         for line in &sources {
-            self.hand_over(*line, &successor, begins);
+            self.name_successor(*line, &successor, begins);
         }
         Ok(sources.into_iter().collect())
     }
 
-    /// The lines that are to move: those whose last key has no successor; or those that have lost
-    /// their keys, where nobody signs in the target either.
-    fn sources(&self, target: Option<usize>, others: &[usize]) -> Vec<usize> {
+    /// Returns the lines to move: those whose last key has no successor. If there are none and the target
+    /// has no signing key, returns the lines without keys that can sign.
+    fn sources(&self, target: Option<LineId>, others: &[LineId]) -> Vec<LineId> {
         let meant = others
             .iter()
             .copied()
-            .filter(|line| self.lines.is_meant(*line, self.policy));
-        let meant: Vec<usize> = meant.collect();
-        let unsettled = meant.iter().copied();
-        let unsettled: Vec<_> = unsettled
-            .filter(|line| self.lines.unsettled(*line).is_some())
+            .filter(|line| self.lines.is_selected(*line, self.policy));
+        let meant: Vec<LineId> = meant.collect();
+        let without_successor = meant.iter().copied();
+        let without_successor: Vec<_> = without_successor
+            .filter(|line| self.lines.without_successor(*line).is_some())
             .collect();
-        if !unsettled.is_empty() || self.has_signer(target) {
-            return unsettled;
+        if !without_successor.is_empty() || self.has_signer(target) {
+            return without_successor;
         }
-        let is_lost = |line: &usize| {
+        let is_lost = |line: &LineId| {
             let last = self.lines.last_begun(*line);
             last.is_some_and(|last| self.lines.headers[last].successor.is_none())
         };
         meant.into_iter().filter(is_lost).collect()
     }
 
-    /// Whether somebody signs in a line, or is to.
-    fn has_signer(&self, line: Option<usize>) -> bool {
+    /// Returns true if a line has an active or pending key.
+    fn has_signer(&self, line: Option<LineId>) -> bool {
         line.is_some_and(|line| self.lines.active(line).is_some() || self.lines.has_pending(line))
     }
 
-    /// Whether a key only waits for one of these lines, in ascending order, to begin: moving them to its own calls that
-    /// off.
-    fn waits_for(&self, position: usize, lines: &[usize]) -> bool {
+    /// Returns true if the successor of a key is in one of these lines, which are in ascending order. If
+    /// these lines move to the line of the key, it needs no successor.
+    fn waits_for(&self, position: Position, lines: &[LineId]) -> bool {
         let successor = self.lines.successor(position);
         let line = successor.and_then(|i| self.lines.line_of(i));
         line.is_some_and(|line| lines.binary_search(&line).is_ok())
     }
 
-    fn nothing_to_move(&self, alg: &str, others: &[usize]) -> Error {
+    fn nothing_to_move(&self, alg: &str, others: &[LineId]) -> Error {
         let mut meant = others
             .iter()
-            .filter(|line| self.lines.is_meant(**line, self.policy));
+            .filter(|line| self.lines.is_selected(**line, self.policy));
         let moving = meant.find_map(|line| {
             let key = self.lines.active(*line)?;
             let next = self.lines.line_of(self.lines.successor(key)?)?;
-            Some((&self.lines.all[*line], &self.lines.all[next]))
+            Some((self.lines.name(*line), self.lines.name(next)))
         });
         match moving {
-            Some((line, next)) => {
-                let (line, next) = (self.lines.name(line), self.lines.name(next));
-                Error::refused(format!("line {line} is on its way to {next}"))
-                    .hint(format!("--line {next} takes it on to {alg}"))
-            }
+            Some((line, next)) => Error::refused(format!("line {line} already moves to {next}"))
+                .hint(format!("pass --line {next} to move it on to {alg}")),
             None => Error::not_found(format!("no line can move to {alg}"))
-                .hint("only keys for the same use can follow each other"),
+                .hint("a line moves only to an algorithm for the same use"),
         }
     }
 
-    fn unclear(&self, alg: &str, sources: &[usize], target: Option<usize>) -> Error {
+    fn unclear(&self, alg: &str, sources: &[LineId], target: Option<LineId>) -> Error {
         let lines = sources.iter().copied().chain(target);
-        let names: Vec<_> = lines
-            .map(|line| self.lines.name(&self.lines.all[line]))
-            .collect();
+        let names: Vec<_> = lines.map(|line| self.lines.name(line)).collect();
         let names = names.join(" and ");
-        Error::usage(format!("which line is to move to {alg}: there are {names}"))
+        Error::usage(format!("several lines can move to {alg}: {names}"))
             .hint("pass --line NAME to choose lines; it can be repeated")
     }
 
-    /// Who follows the lines, and from when on: the one that signs in the target already, one that
-    /// is soon to, or a new one.
+    /// Returns the successor of the lines and the time at which it begins: the active key of the target, a
+    /// pending key that begins in time, or a new key.
     fn successor(
         &mut self,
         template: Template,
-        sources: &[usize],
-        target: Option<usize>,
-    ) -> (Successor, i64) {
+        sources: &[LineId],
+        target: Option<LineId>,
+    ) -> (Successor, Time) {
         let now = self.policy.now;
         let active = target.and_then(|target| self.lines.active(target));
         if let Some(active) = active
@@ -126,18 +123,18 @@ impl Planner<'_, '_> {
             for position in pending.chain([active]) {
                 if self.waits_for(position, sources) {
                     self.plan.successors.insert(position, None);
-                    self.lines.stay(position);
+                    self.lines.forget_successor(position);
                 }
             }
-            return (Successor::ServerState(kid), now);
+            return (Successor::Existing(kid), now);
         }
         let has_active = sources
             .iter()
             .any(|line| self.lines.active(*line).is_some());
         let pending = sources.iter().flat_map(|line| self.lines.pending(*line));
         let begins = match (has_active, pending.map(|(nbf, _)| nbf).min()) {
-            (true, _) => self.soon(),
-            (false, Some(first)) => first.max(self.soon()),
+            (true, _) => self.earliest_begin(),
+            (false, Some(first)) => first.max(self.earliest_begin()),
             (false, None) => now,
         };
         let waiting = target.map(|target| self.lines.pending(target));
@@ -145,7 +142,7 @@ impl Planner<'_, '_> {
         if let Some((nbf, position)) = waiting.filter(|(nbf, _)| *nbf <= begins)
             && let Some(kid) = self.lines.kid(position)
         {
-            return (Successor::ServerState(kid), nbf);
+            return (Successor::Existing(kid), nbf);
         }
         let lines = sources.iter();
         let old = lines.filter_map(|line| {
@@ -156,17 +153,17 @@ impl Planner<'_, '_> {
             Some(old) => template.certified_like(old),
             None => template,
         };
-        let new = self.make(NewKey::from_then_on(template, begins, now));
+        let new = self.add_key(NewKey::signing_from(template, begins, now));
         (new, begins)
     }
 
-    /// In a line that moves, each key that signs ends after the next one has begun, and the last one
-    /// after `last`, when it may sign no more.
+    /// Sets the ends of the keys of a line that moves: each ends after the next one has begun, and the last
+    /// one after `last`.
     pub(super) fn end_in_turn(
         &mut self,
-        signing: Option<usize>,
-        pending: &[(i64, usize)],
-        last: i64,
+        signing: Option<Position>,
+        pending: &[(Time, Position)],
+        last: Time,
     ) {
         let grace = self.policy.schedule.grace();
         let positions = signing.into_iter().chain(pending.iter().map(|(_, i)| *i));
@@ -174,17 +171,16 @@ impl Planner<'_, '_> {
         let nexts = pending.iter().map(|(nbf, _)| *nbf).skip(skipped);
         let nexts = nexts.chain([last]);
         for (position, next) in positions.zip(nexts).collect::<Vec<_>>() {
-            self.end_no_earlier(position, next.saturating_add(grace));
+            self.extend_end(position, next.saturating_add(grace));
         }
     }
 
-    /// The keys of a line that sign before their successor begins name it; those that would never
-    /// sign go.
-    fn hand_over(&mut self, line: usize, successor: &Successor, begins: i64) {
+    /// Records the successor of a line in its keys, and removes the keys that would begin after it.
+    fn name_successor(&mut self, line: LineId, successor: &Successor, begins: Time) {
         let grace = self.policy.schedule.grace();
         let last = self.last_signature(begins);
         let end = last.saturating_add(grace);
-        self.redirect_past_gone(line, successor);
+        self.redirect_from_removed(line, successor);
         let (sooner, never): (Vec<_>, Vec<_>) = self
             .lines
             .pending(line)
@@ -192,28 +188,28 @@ impl Planner<'_, '_> {
             .partition(|(nbf, _)| *nbf < begins);
         let never: Vec<_> = never.into_iter().map(|(_, position)| position).collect();
         for position in &never {
-            self.give_up(*position);
+            self.drop_pending(*position);
         }
         for position in self.lines.one_of_each_kid(never) {
             for leading in self.redirect(position, successor) {
-                self.end_no_earlier(leading, end);
+                self.extend_end(leading, end);
             }
         }
-        // Each of them names it, so that none takes over again when another one goes.
+        // Every key names the successor, so that no key signs again if another one is removed.
         let pending = sooner.iter().map(|(_, position)| *position);
         for position in self.lines.begun(line).into_iter().chain(pending) {
-            self.succeed(position, successor);
+            self.set_successor(position, successor);
         }
         self.end_in_turn(self.lines.active(line), &sooner, last);
         let next = sooner.first().map_or(last, |(nbf, _)| *nbf);
         self.end_retired(line, &[next], 0);
     }
 
-    /// A line that has moved stays so when the key is taken out that said it: the other ones say it,
-    /// too. Whether there is such a key.
-    pub(super) fn keep_moved(&mut self, line: usize) -> bool {
+    /// Records the successor of a line in its other keys if the key that named it is compromised, so that
+    /// the line does not sign again. Returns true if it did.
+    pub(super) fn keep_successor_of_line(&mut self, line: LineId) -> bool {
         let begun = self.lines.begun(line);
-        let would_sign = begun.first().is_some_and(|i| !self.lines.is_settled(*i));
+        let would_sign = begun.first().is_some_and(|i| !self.lines.has_successor(*i));
         let Some(successor) = self.lines.moved_to(line).filter(|_| would_sign) else {
             return false;
         };
@@ -223,8 +219,8 @@ impl Planner<'_, '_> {
             return false;
         };
         for position in begun {
-            if !self.lines.is_settled(position) {
-                self.succeed(position, &Successor::ServerState(kid.clone()));
+            if !self.lines.has_successor(position) {
+                self.set_successor(position, &Successor::Existing(kid.clone()));
             }
         }
         true

@@ -1,4 +1,4 @@
-//! Carrying out a plan.
+//! Applies a plan to a set.
 
 use crate::error::Result;
 use crate::key::Key;
@@ -8,27 +8,27 @@ use crate::key::parts::REVOKED;
 use crate::key::parts::SUCCESSOR;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::rotate::{NewKey, Plan, Successor, Template};
+use crate::keyset::rotate::{NewKey, Position, RotationPlan, Successor, Template, Time};
 
-/// What a rotation changed.
+/// The keys that a rotation changed.
 #[derive(Debug, Default)]
 pub struct Rotated {
-    /// New keys that are published and do not sign yet.
+    /// New keys that do not sign yet.
     pub staged: Vec<Key<'static>>,
     /// New keys that sign at once.
     pub activated: Vec<Key<'static>>,
-    /// Keys that begin later than they were to.
+    /// Keys whose beginning was moved to a later time.
     pub postponed: Vec<Key<'static>>,
-    /// Keys that were given another end.
+    /// Keys whose end was set.
     pub retired: Vec<Key<'static>>,
-    /// Keys that are gone.
+    /// Keys that were removed.
     pub removed: Vec<Key<'static>>,
     /// New keys without a certificate, although the keys before them have one.
     pub uncertified: Vec<Key<'static>>,
 }
 
 impl Rotated {
-    /// Whether nothing was changed.
+    /// Returns true if nothing changed.
     pub fn is_empty(&self) -> bool {
         self.staged.is_empty()
             && self.activated.is_empty()
@@ -38,14 +38,14 @@ impl Rotated {
     }
 }
 
-impl Plan {
-    /// Carries the plan out on the set that it was made for. `make` makes the new keys, which get
-    /// their thumbprint for a kid. `now` is in seconds since 1970. Where it fails the set is to be
-    /// thrown away.
+impl RotationPlan {
+    /// Applies the plan to the set that it was made for. `make` generates the new keys, which get their
+    /// thumbprint as kid. `now` is in seconds since 1970. If this fails, the set is incomplete and must
+    /// be discarded.
     pub fn apply(
         &self,
         set: &mut KeySet,
-        now: i64,
+        now: Time,
         mut make: impl FnMut(&Template) -> Result<Members<'static>>,
     ) -> Result<Rotated> {
         let mut changes = Rotated::default();
@@ -61,7 +61,7 @@ impl Plan {
             new.push(made);
         }
         let kid = |successor: &Successor| match successor {
-            Successor::ServerState(kid) => kid.clone(),
+            Successor::Existing(kid) => kid.clone(),
             Successor::New(number) => new
                 .get(*number)
                 .and_then(|key| Header::of(key).kid)
@@ -105,30 +105,31 @@ impl Plan {
         });
         for (key, planned) in new.into_iter().zip(&self.new) {
             set.keys.push(key.clone());
-            match planned.nbf.is_some_and(|nbf| nbf > now) {
-                true => changes.staged.push(key),
-                false => changes.activated.push(key),
+            if planned.nbf.is_some_and(|nbf| nbf > now) {
+                changes.staged.push(key)
+            } else {
+                changes.activated.push(key)
             }
         }
         Ok(changes)
     }
 }
 
-/// A new key with its dates.
-fn dated(mut members: Members<'static>, planned: &NewKey, now: i64) -> Members<'static> {
+/// Returns a new key with its dates and successor.
+fn dated(mut members: Members<'static>, planned: &NewKey, now: Time) -> Members<'static> {
     members.set_number("iat", now);
     for (name, date) in [("nbf", planned.nbf), ("exp", planned.exp)] {
         if let Some(date) = date {
             members.set_number(name, date);
         }
     }
-    if let Some(Successor::ServerState(kid)) = &planned.successor {
+    if let Some(Successor::Existing(kid)) = &planned.successor {
         members.set_text(SUCCESSOR, kid);
     }
     members
 }
 
-fn edit(set: &mut KeySet, position: usize, change: impl FnOnce(&mut Members)) {
+fn edit(set: &mut KeySet, position: Position, change: impl FnOnce(&mut Members)) {
     let Some(key) = set.keys.get_mut(position) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! A set seen line by line, with what a rotation may count on.
+//! The lines of a set: their keys, states and successors, as a rotation needs them.
 
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -7,17 +7,21 @@ use crate::key::header::Header;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State, can_sign, line, line_name, rank, states_of};
-use crate::keyset::rotate::Policy;
+use crate::keyset::rotate::{Policy, Position, Time};
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// The number of a line, in the order in which the lines first occur in the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct LineId(usize);
 
 /// The keys of one line that are looked up often, by position.
 #[derive(Clone, Copy, Default)]
 struct Marks {
-    active: Option<usize>,
-    signer_before: Option<usize>,
-    last_begun: Option<usize>,
-    last_to_sign: Option<usize>,
+    active: Option<Position>,
+    signer_before: Option<Position>,
+    last_begun: Option<Position>,
+    last_to_sign: Option<Position>,
     has_pending: bool,
 }
 
@@ -26,36 +30,35 @@ pub(super) struct Lines<'s> {
     pub set: &'s KeySet<'s>,
     pub headers: Vec<Header<'s>>,
     /// The positions of each line's keys, in the set's order.
-    pub all: Vec<Vec<usize>>,
+    all: Vec<Vec<Position>>,
     /// The line of each key.
-    line_of: Vec<usize>,
+    line_of: Vec<LineId>,
     /// The keys of each line that are looked up often.
     marks: Vec<Marks>,
-    /// The keys that count and name a successor, by the successor's kid.
-    leading: HashMap<String, Vec<usize>>,
+    /// The keys that can sign and name a successor, by the successor's kid.
+    leading: HashMap<String, Vec<Position>>,
     /// True for each line on a circle of successors; computed on first use.
     circles: OnceCell<Vec<bool>>,
     /// The positions of the keys that are declared compromised.
-    pub compromised: BTreeSet<usize>,
+    pub compromised: BTreeSet<Position>,
     /// The positions of the private keys that fail their check.
-    pub unsound: Vec<usize>,
-    /// The state of each key that counts, among those that do.
+    pub unsound: Vec<Position>,
+    /// The state of each key that can sign.
     states: Vec<Option<State>>,
-    /// The successor in another line of each key that counts, among those that do: nobody signs with
-    /// a public key.
-    successors: Vec<Option<usize>>,
-    now: i64,
+    /// The successor in another line of each key that can sign.
+    successors: Vec<Option<Position>>,
+    now: Time,
 }
 
 impl<'s> Lines<'s> {
-    /// `headers` are those of the set's keys, with the dates that count.
+    /// Groups the keys of a set into lines. `headers` are those of its keys, with adjusted dates.
     pub fn of(
         set: &'s KeySet<'s>,
         mut headers: Vec<Header<'s>>,
-        compromised: BTreeSet<usize>,
-        now: i64,
+        compromised: BTreeSet<Position>,
+        now: Time,
     ) -> Self {
-        let mut all: Vec<Vec<usize>> = Vec::new();
+        let mut all: Vec<Vec<Position>> = Vec::new();
         let mut line_of = Vec::with_capacity(headers.len());
         let mut numbers = HashMap::new();
         for (position, header) in headers.iter().enumerate() {
@@ -64,9 +67,9 @@ impl<'s> Lines<'s> {
                 all.push(Vec::new());
             }
             all[number].push(position);
-            line_of.push(number);
+            line_of.push(LineId(number));
         }
-        // Who follows within a line is a matter of dates.
+        // Within a line, the dates decide which key follows, so a successor in the same line is ignored.
         for line in &all {
             if line.iter().all(|i| headers[*i].successor.is_none()) {
                 continue;
@@ -87,7 +90,7 @@ impl<'s> Lines<'s> {
             *state = state.filter(|_| *counts);
         }
         let successors = lifecycle::successors(&headers, |i| counts[i]);
-        let mut leading: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut leading: HashMap<String, Vec<Position>> = HashMap::new();
         for (position, header) in headers.iter().enumerate() {
             if let Some(successor) = header.successor.as_deref()
                 && states[position].is_some()
@@ -109,13 +112,13 @@ impl<'s> Lines<'s> {
             successors,
             now,
         };
-        lines.marks = (0..lines.all.len()).map(|line| lines.mark(line)).collect();
+        lines.marks = lines.ids().map(|line| lines.mark(line)).collect();
         lines
     }
 
-    fn mark(&self, line: usize) -> Marks {
-        let begins = |i: usize| !lifecycle::never_begins(&self.headers[i]);
-        let mut keys = self.all[line].iter().copied();
+    fn mark(&self, line: LineId) -> Marks {
+        let begins = |i: Position| !lifecycle::never_begins(&self.headers[i]);
+        let mut keys = self.keys(line);
         Marks {
             active: self.in_state(line, State::Active).next(),
             signer_before: keys.find(|i| self.states[*i] == Some(State::Active)),
@@ -131,14 +134,14 @@ impl<'s> Lines<'s> {
         }
     }
 
-    /// Refuses a set in which nothing can be rotated, and names of lines that it does not have.
+    /// Returns an error if nothing in the set can be rotated, or if it lacks a line that was named.
     pub fn check(&self, policy: &Policy) -> Result<()> {
         for name in policy.lines {
-            let is_there = |name: &str| self.all.iter().any(|line| self.name(line) == name);
-            // A line that has moved is gone some day.
+            let is_there = |name: &str| self.ids().any(|line| self.name(line) == name);
+            // The keys of a line that has moved are removed some day.
             let has_moved = policy.alg.is_some_and(is_there);
             if !is_there(name) && !has_moved {
-                let names: Vec<_> = self.all.iter().map(|line| self.name(line)).collect();
+                let names: Vec<_> = self.ids().map(|line| self.name(line)).collect();
                 return Err(Error::not_found(format!("no line {name:?}"))
                     .hint(format!("lines of the set: {}", names.join(", "))));
             }
@@ -149,85 +152,99 @@ impl<'s> Lines<'s> {
                 .iter()
                 .any(|header| header.effective_use() == Some(usage));
             if !has_it && !matches!(usage, "sig" | "enc") {
-                return Err(Error::not_found(format!("no key is for use {usage:?}"))
-                    .hint("keys are for sig or enc, as a rule"));
+                return Err(Error::not_found(format!("no key has use {usage:?}"))
+                    .hint("pass --use sig or --use enc"));
             }
         }
         if !self.states.iter().any(Option::is_some) {
-            return Err(match self.headers.is_empty() {
-                true => Error::refused("there is no key to be followed by another")
-                    .hint("make the first one: jwks create SET"),
-                false => Error::refused("no key has a private part that is without fault")
-                    .hint("who holds the private keys rotates them; jwks check tells of faults"),
+            return Err(if self.headers.is_empty() {
+                Error::refused("the set has no keys")
+                    .hint("run `jwks create SET` to create the first key")
+            } else {
+                Error::refused("no key has a valid private part")
+                    .hint("only the holder of the private keys can rotate them; run `jwks check` to see what is wrong")
             });
         }
         Ok(())
     }
 
+    /// The lines of the set.
+    pub fn ids(&self) -> impl Iterator<Item = LineId> + use<> {
+        (0..self.all.len()).map(LineId)
+    }
+
+    /// The positions of a line's keys, in the set's order.
+    pub fn keys(&self, line: LineId) -> impl Iterator<Item = Position> + '_ {
+        self.all[line.0].iter().copied()
+    }
+
+    fn first_header(&self, line: LineId) -> Option<&Header<'s>> {
+        let first = self.keys(line).next()?;
+        Some(&self.headers[first])
+    }
+
     /// The line of a key.
-    pub fn line_of(&self, position: usize) -> Option<usize> {
+    pub fn line_of(&self, position: Position) -> Option<LineId> {
         self.line_of.get(position).copied()
     }
 
-    /// What a line is called: its algorithm, or its curve or key type where it has none.
-    pub fn name(&self, line: &[usize]) -> &str {
-        line.first().map_or("", |i| line_name(&self.headers[*i]))
+    /// Returns the name of a line: its algorithm, or else its curve or key type.
+    pub fn name(&self, line: LineId) -> &str {
+        self.first_header(line).map_or("", line_name)
     }
 
-    /// The algorithm that the keys of a line name. A curve may have the same name: Ed25519.
-    pub fn alg(&self, line: usize) -> Option<&str> {
-        let first = self.all[line].first()?;
-        self.headers[*first].alg.as_deref()
+    /// Returns the `alg` of the keys of a line. A curve can have the same name: Ed25519.
+    pub fn alg(&self, line: LineId) -> Option<&str> {
+        self.first_header(line)?.alg.as_deref()
     }
 
-    /// What the keys of a line are for.
-    pub fn usage(&self, line: usize) -> Option<&str> {
-        let first = self.all[line].first()?;
-        self.headers[*first].effective_use()
+    /// Returns the use of the keys of a line.
+    pub fn usage(&self, line: LineId) -> Option<&str> {
+        self.first_header(line)?.effective_use()
     }
 
-    /// Whether a rotation is about a line.
-    pub fn is_meant(&self, line: usize, policy: &Policy) -> bool {
-        let name = self.name(&self.all[line]);
+    /// Returns true if the options select a line.
+    pub fn is_selected(&self, line: LineId, policy: &Policy) -> bool {
+        let name = self.name(line);
         let is_named = policy.lines.is_empty()
             || policy.alg == Some(name)
             || policy.lines.iter().any(|other| other == name);
         is_named && (policy.usage.is_none() || self.usage(line) == policy.usage)
     }
 
-    /// The state of a key that counts and is not compromised.
-    pub fn state(&self, position: usize) -> Option<State> {
+    /// Returns the state of a key that can sign and is not compromised.
+    pub fn state(&self, position: Position) -> Option<State> {
         self.states[position].filter(|_| !self.compromised.contains(&position))
     }
 
-    /// The same for compromised ones, too.
-    pub fn state_before(&self, position: usize) -> Option<State> {
+    /// Returns the state of a key that can sign, even if it is compromised.
+    pub fn state_before(&self, position: Position) -> Option<State> {
         self.states[position]
     }
 
-    /// The keys of a line in a state, in their order.
-    pub fn in_state(&self, line: usize, state: State) -> impl Iterator<Item = usize> + '_ {
-        let keys = self.all[line].iter().copied();
-        keys.filter(move |i| self.state(*i) == Some(state))
+    /// Returns the keys of a line in a state, in the set's order.
+    pub fn in_state(&self, line: LineId, state: State) -> impl Iterator<Item = Position> + '_ {
+        self.keys(line)
+            .filter(move |i| self.state(*i) == Some(state))
     }
 
-    /// The key of a line that signs.
-    pub fn active(&self, line: usize) -> Option<usize> {
-        self.marks[line].active
+    /// Returns the active key of a line.
+    pub fn active(&self, line: LineId) -> Option<Position> {
+        self.marks[line.0].active
     }
 
-    /// The key of a line that signed until now, and may be compromised.
-    pub fn signer_before(&self, line: usize) -> Option<usize> {
-        self.marks[line].signer_before
+    /// Returns the active key of a line before this rotation, which can be compromised.
+    pub fn signer_before(&self, line: LineId) -> Option<Position> {
+        self.marks[line.0].signer_before
     }
 
     /// Returns true if a line has a pending key that will sign.
-    pub fn has_pending(&self, line: usize) -> bool {
-        self.marks[line].has_pending
+    pub fn has_pending(&self, line: LineId) -> bool {
+        self.marks[line.0].has_pending
     }
 
-    /// The pending keys of a line that will sign, each with its beginning, the first one first.
-    pub fn pending(&self, line: usize) -> Vec<(i64, usize)> {
+    /// Returns the pending keys of a line that will sign, each with its beginning, in order.
+    pub fn pending(&self, line: LineId) -> Vec<(Time, Position)> {
         let keys = self.in_state(line, State::Pending);
         let keys = keys.filter(|i| !lifecycle::never_begins(&self.headers[*i]));
         let mut pending: Vec<_> = keys
@@ -237,98 +254,98 @@ impl<'s> Lines<'s> {
         pending
     }
 
-    /// The active and retired keys of a line, the newest first.
-    pub fn begun(&self, line: usize) -> Vec<usize> {
-        let keys = self.all[line].iter().copied();
-        let has_begun = |i: &usize| matches!(self.state(*i), Some(State::Active | State::Retired));
-        let mut begun: Vec<_> = keys.filter(has_begun).collect();
+    /// Returns the active and retired keys of a line, the newest first.
+    pub fn begun(&self, line: LineId) -> Vec<Position> {
+        let has_begun =
+            |i: &Position| matches!(self.state(*i), Some(State::Active | State::Retired));
+        let mut begun: Vec<_> = self.keys(line).filter(has_begun).collect();
         begun.sort_by_key(|i| std::cmp::Reverse(rank(&self.headers, *i)));
         begun
     }
 
-    /// The newest key of a line that has begun, and may have expired or be compromised.
-    pub fn last_begun(&self, line: usize) -> Option<usize> {
-        self.marks[line].last_begun
+    /// Returns the newest key of a line that has begun, even if it is expired or compromised.
+    pub fn last_begun(&self, line: LineId) -> Option<Position> {
+        self.marks[line.0].last_begun
     }
 
-    /// When a line ends because it moves to another: when the successor of its last key begins, or
-    /// that key itself where it would be too late to sign.
-    pub fn end_of_line(&self, line: usize) -> Option<i64> {
+    /// Returns the time at which a line ends because it moves to another: when the successor of its last
+    /// key begins, but not before that key.
+    pub fn end_of_line(&self, line: LineId) -> Option<Time> {
         let last = self.last_to_sign(line)?;
         let begins = self.followed_from(last)?;
         Some(begins.max(self.headers[last].nbf.unwrap_or(begins)))
     }
 
-    /// When the successor begins that follows a key in another line.
-    pub fn followed_from(&self, position: usize) -> Option<i64> {
+    /// Returns the time at which the successor of a key in another line begins.
+    pub fn followed_from(&self, position: Position) -> Option<Time> {
         let successor = self.successor(position)?;
         let begins = self.headers[successor].nbf.unwrap_or(self.now);
-        self.is_settled(position).then_some(begins)
+        self.has_successor(position).then_some(begins)
     }
 
-    /// The successor in another line of the newest key of a line that is taken out.
-    pub fn moved_to(&self, line: usize) -> Option<usize> {
-        let is_retired = |i: usize| self.states[i] == Some(State::Retired);
+    /// Returns the successor in another line of the newest retired key of a line that is compromised.
+    pub fn moved_to(&self, line: LineId) -> Option<Position> {
+        let is_retired = |i: Position| self.states[i] == Some(State::Retired);
         let newest = self.newest(line, |i| self.compromised.contains(&i) && is_retired(i));
         self.successor(newest?)
     }
 
-    fn last_to_sign(&self, line: usize) -> Option<usize> {
-        self.marks[line].last_to_sign
+    fn last_to_sign(&self, line: LineId) -> Option<Position> {
+        self.marks[line.0].last_to_sign
     }
 
-    /// The key of a line that is to sign last, where it names no successor that follows it.
-    pub fn unsettled(&self, line: usize) -> Option<usize> {
+    /// Returns the key of a line that signs last, if it has no successor.
+    pub fn without_successor(&self, line: LineId) -> Option<Position> {
         let last = self.last_to_sign(line);
-        last.filter(|last| !self.is_settled(*last))
+        last.filter(|last| !self.has_successor(*last))
     }
 
-    fn newest(&self, line: usize, is_meant: impl Fn(usize) -> bool) -> Option<usize> {
-        let keys = self.all[line].iter().copied().filter(|i| is_meant(*i));
+    fn newest(&self, line: LineId, is_meant: impl Fn(Position) -> bool) -> Option<Position> {
+        let keys = self.keys(line).filter(|i| is_meant(*i));
         keys.max_by_key(|i| rank(&self.headers, *i))
     }
 
-    pub fn kid(&self, position: usize) -> Option<String> {
+    pub fn kid(&self, position: Position) -> Option<String> {
         let kid = self.headers[position].kid.as_deref();
         kid.map(str::to_owned)
     }
 
-    /// The key of another line that a key names as its successor, where that one has its private
-    /// part and begins some day.
-    pub fn successor(&self, position: usize) -> Option<usize> {
+    /// Returns the key of another line that a key names as its successor, if that key can sign and
+    /// begins some day.
+    pub fn successor(&self, position: Position) -> Option<Position> {
         self.successors[position]
     }
 
-    /// A key has no successor in another line any more.
-    pub fn stay(&mut self, position: usize) {
+    /// Removes the successor of a key in another line.
+    pub fn forget_successor(&mut self, position: Position) {
         self.headers[position].successor = None;
         self.successors[position] = None;
         self.circles.take();
     }
 
-    /// Whether a key names a successor that follows it: one that is there, or was until it was
-    /// compromised.
-    pub fn is_settled(&self, position: usize) -> bool {
+    /// Returns true if a key names a successor in another line. A compromised successor counts only if it
+    /// has begun.
+    pub fn has_successor(&self, position: Position) -> bool {
         self.successor(position).is_some_and(|i| {
             let has_begun = self.headers[i].nbf.is_none_or(|nbf| nbf <= self.now);
             !self.compromised.contains(&i) || has_begun
         })
     }
 
-    /// The keys that name a key as their successor, among those that count.
-    pub fn led_to(&self, position: usize) -> Vec<usize> {
+    /// Returns the keys that can sign and name a key as their successor.
+    pub fn predecessors(&self, position: Position) -> Vec<Position> {
         let Some(kid) = self.headers[position].kid.as_deref() else {
             return Vec::new();
         };
-        // The move to a successor can have been called off.
-        let names = |i: &usize| self.headers[*i].successor.as_deref() == Some(kid);
+        // The successor can have been removed in the meantime.
+        let names = |i: &Position| self.headers[*i].successor.as_deref() == Some(kid);
         let leading = self.leading.get(kid).into_iter().flatten().copied();
         leading.filter(names).collect()
     }
 
     /// Reduces positions to one key for each kid, so that the keys that name it are visited once. Keys
     /// without a kid are dropped, because no key can name them.
-    pub fn one_of_each_kid(&self, mut positions: Vec<usize>) -> Vec<usize> {
+    pub fn one_of_each_kid(&self, mut positions: Vec<Position>) -> Vec<Position> {
         let mut seen = HashSet::new();
         positions.retain(|i| {
             let kid = self.headers[*i].kid.as_deref();
@@ -337,38 +354,38 @@ impl<'s> Lines<'s> {
         positions
     }
 
-    /// Whether keys that are published lead into a line: whoever follows them looks for a key there.
-    pub fn is_led_to(&self, line: usize) -> bool {
-        let keys = self.one_of_each_kid(self.all[line].clone());
-        let leading = keys.into_iter().flat_map(|i| self.led_to(i));
+    /// Returns true if published keys name a key of a line as their successor.
+    pub fn has_predecessors(&self, line: LineId) -> bool {
+        let keys = self.one_of_each_kid(self.keys(line).collect());
+        let leading = keys.into_iter().flat_map(|i| self.predecessors(i));
         let mut states = leading.filter_map(|i| self.state(i));
         states.any(|state| state != State::Expired)
     }
 
     /// Returns true if the line is on a circle of lines that have moved to each other, so that no key
     /// signs in any of them.
-    pub fn leads_around(&self, line: usize) -> bool {
-        self.circles.get_or_init(|| self.find_circles())[line]
+    pub fn is_on_circle(&self, line: LineId) -> bool {
+        self.circles.get_or_init(|| self.find_circles())[line.0]
     }
 
     fn find_circles(&self) -> Vec<bool> {
-        let moved_to = |line: usize| {
+        let moved_to = |line: LineId| {
             let next = self.line_of(self.successor(self.last_begun(line)?)?)?;
             let has_signer = self.active(next).is_some() || self.has_pending(next);
-            (!has_signer).then_some(next)
+            (!has_signer).then_some(next.0)
         };
-        let next: Vec<_> = (0..self.all.len()).map(moved_to).collect();
+        let next: Vec<_> = self.ids().map(moved_to).collect();
         lifecycle::on_circles(&next)
     }
 
-    pub fn is_expired(&self, position: usize) -> bool {
+    pub fn is_expired(&self, position: Position) -> bool {
         self.headers[position]
             .exp
             .is_some_and(|exp| exp <= self.now)
     }
 }
 
-/// Whether a key has its private part, and is of a kind that is known.
+/// Returns true if a key has its private part, and its type and curve are supported.
 pub fn is_private(key: &Key) -> bool {
     let is_known = key.members().is_ok_and(|members| is_supported(&members));
     is_known && holds_secret(key)

@@ -1,13 +1,14 @@
 //! Removes keys, and redirects the keys that name them as their successor.
 
 use crate::keyset::lifecycle::State;
-use crate::keyset::rotate::lines::is_without_fault;
+use crate::keyset::rotate::lines::{LineId, is_without_fault};
 use crate::keyset::rotate::server_state;
-use crate::keyset::rotate::{Planner, Successor};
+use crate::keyset::rotate::{Planner, Position, Successor};
 use std::collections::HashMap;
 
 impl Planner<'_, '_> {
-    /// Compromised keys go; where a server is to be told of them first, they end now and say why.
+    /// Removes the compromised keys. If a push has to remove them from a server first, they expire now
+    /// and are marked as revoked.
     pub(super) fn take_out_compromised(&mut self) {
         let now = self.policy.now;
         for position in self.lines.compromised.clone() {
@@ -24,9 +25,8 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// A key that has not begun, and is not to, goes; where a server is to be told of it first, it
-    /// ends now.
-    pub(super) fn give_up(&mut self, position: usize) {
+    /// Removes a pending key. If a push has to remove it from a server first, it expires now.
+    pub(super) fn drop_pending(&mut self, position: Position) {
         self.plan.begins.remove(&position);
         if self.policy.keep_expired {
             self.plan.ends.insert(position, self.policy.now);
@@ -35,66 +35,65 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Expired keys of the lines that are meant go, but for those that fail their check: what these
-    /// are nobody knows.
+    /// Removes the expired keys of the selected lines, except invalid keys.
     pub(super) fn remove_expired(&mut self) {
         if self.policy.keep_expired {
             return;
         }
-        for (number, line) in self.lines.all.iter().enumerate() {
-            if !self.lines.is_meant(number, self.policy) {
+        for line in self.lines.ids() {
+            if !self.lines.is_selected(line, self.policy) {
                 continue;
             }
-            let expired = line.iter().copied().filter(|i| self.lines.is_expired(*i));
+            let expired = self.lines.keys(line).filter(|i| self.lines.is_expired(*i));
             let expired = expired.filter(|i| is_without_fault(&self.lines.set.keys[*i]));
             self.plan.removed.extend(expired);
         }
     }
 
-    /// A line that has moved stays so when the key goes that it moved to: those who named it name the
-    /// one that signs in its line, or the one that it named.
-    pub(super) fn lead_past_removed(&mut self) {
+    /// Gives a new successor to the keys whose successor is removed: the active key of its line, or else
+    /// its own successor. So a line that has moved does not sign again.
+    pub(super) fn skip_removed_successors(&mut self) {
         if self.plan.removed.is_empty() {
             return;
         }
         let headers = self.lines.headers.iter().enumerate();
         let kids = headers.filter_map(|(i, header)| Some((header.kid.as_deref()?.to_owned(), i)));
-        // Of several with the same kid the first one is meant.
+        // If several keys have the same kid, the first one is the successor.
         let positions: HashMap<_, _> = kids.rev().collect();
         let mut ends = HashMap::new();
         for leading in 0..self.lines.headers.len() {
-            let successor = self.leads_to(leading);
-            let Some(gone) = self.gone_among(&positions, successor.as_ref()) else {
+            let successor = self.planned_successor(leading);
+            let Some(gone) = self.removed_successor(&positions, successor.as_ref()) else {
                 continue;
             };
-            if let Some(successor) = self.end_of_way(gone, &positions, &mut ends)
+            if let Some(successor) = self.last_replacement(gone, &positions, &mut ends)
                 && !self.plan.removed.contains(&leading)
             {
-                self.succeed(leading, &successor);
+                self.set_successor(leading, &successor);
             }
         }
     }
 
     /// Returns the position of a successor that has begun and will be removed.
-    fn gone_among(
+    fn removed_successor(
         &self,
-        positions: &HashMap<String, usize>,
+        positions: &HashMap<String, Position>,
         successor: Option<&Successor>,
-    ) -> Option<usize> {
-        let Some(Successor::ServerState(kid)) = successor else {
+    ) -> Option<Position> {
+        let Some(Successor::Existing(kid)) = successor else {
             return None;
         };
         let position = positions.get(kid).copied();
-        position.filter(|position| self.is_gone(*position))
+        position.filter(|position| self.is_removed_signer(*position))
     }
 
     /// Follows successors from a removed key to the first one that stays; `None` if they form a circle.
     /// `ends` caches the results, so that no successor is visited twice.
-    fn end_of_way(
+    fn last_replacement(
         &self,
-        from: usize,
-        positions: &HashMap<String, usize>,
-        ends: &mut HashMap<usize, Option<Successor>>,
+        from: Position,
+        positions: &HashMap<String, Position>,
+        ends: &mut HashMap<Position, Option<Successor>>,
     ) -> Option<Successor> {
         let (mut here, mut way) = (from, Vec::new());
         let end = loop {
@@ -103,8 +102,8 @@ impl Planner<'_, '_> {
             }
             way.push(here);
             ends.insert(here, None);
-            let successor = self.way_past(here);
-            match self.gone_among(positions, successor.as_ref()) {
+            let successor = self.replacement_of(here);
+            match self.removed_successor(positions, successor.as_ref()) {
                 Some(next) => here = next,
                 None => break successor,
             }
@@ -114,36 +113,38 @@ impl Planner<'_, '_> {
     }
 
     /// Returns true if a key that has begun will be removed.
-    fn is_gone(&self, position: usize) -> bool {
+    fn is_removed_signer(&self, position: Position) -> bool {
         let has_begun = self.lines.state_before(position) != Some(State::Pending);
         has_begun && self.plan.removed.contains(&position)
     }
 
-    /// Who follows those that a key which goes has followed.
-    fn way_past(&self, position: usize) -> Option<Successor> {
+    /// Returns the key that replaces a removed key as successor.
+    fn replacement_of(&self, position: Position) -> Option<Successor> {
         let line = self.lines.line_of(position)?;
         let active = self.lines.active(line);
         let active = active.and_then(|active| self.lines.kid(active));
-        let last = || self.leads_to(self.lines.last_begun(line)?);
-        let active = active.map(Successor::ServerState);
-        active.or_else(|| self.leads_to(position)).or_else(last)
+        let last = || self.planned_successor(self.lines.last_begun(line)?);
+        let active = active.map(Successor::Existing);
+        active
+            .or_else(|| self.planned_successor(position))
+            .or_else(last)
     }
 
-    /// The successor of a key after this rotation.
-    fn leads_to(&self, position: usize) -> Option<Successor> {
+    /// Returns the successor of a key after this rotation.
+    fn planned_successor(&self, position: Position) -> Option<Successor> {
         match self.plan.successors.get(&position) {
             Some(planned) => planned.clone(),
             None => {
                 let successor = self.lines.successor(position)?;
-                self.lines.kid(successor).map(Successor::ServerState)
+                self.lines.kid(successor).map(Successor::Existing)
             }
         }
     }
 
-    /// Keys that name a compromised key of a line as their successor, where that one had begun, or
-    /// an expired one, name another.
-    pub(super) fn redirect_past_gone(&mut self, line: usize, to: &Successor) {
-        let gone = self.lines.all[line].clone().into_iter().filter(|i| {
+    /// Gives another successor to the keys whose successor in a line is expired, or is compromised and had
+    /// begun.
+    pub(super) fn redirect_from_removed(&mut self, line: LineId, to: &Successor) {
+        let gone = self.lines.keys(line).filter(|i| {
             let state = self.lines.state_before(*i);
             let is_taken_out = self.lines.compromised.contains(i) && state != Some(State::Pending);
             is_taken_out || state == Some(State::Expired)

@@ -1,18 +1,17 @@
-//! What a server that is told of a set has made of it so far: the key that it signs with, and those
-//! that its verifiers have seen.
+//! The keys that a server signs with and has published before the next push.
 
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::parts::REVOKED;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{can_sign, line, rank};
-use crate::keyset::merge::KeyName;
 use crate::keyset::push::counterparts;
-use crate::keyset::rotate::{Plan, Policy};
+use crate::keyset::rotate::{Policy, Position, RotationPlan};
 use crate::keyset::server_rules::ServerRules;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// What a server has of a set.
+/// The state of a set on a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerState<'a> {
     /// The keys of the set on the server.
@@ -27,7 +26,7 @@ pub struct ServerState<'a> {
 #[derive(Debug, Default)]
 pub(super) struct ServerSigners {
     /// The positions of our keys with which it signs.
-    pub ours: BTreeSet<usize>,
+    pub ours: BTreeSet<Position>,
     /// True if it can sign with a key that is not ours.
     pub by_other: bool,
 }
@@ -37,26 +36,26 @@ pub(super) struct ServerSigners {
 /// A key that still signs there stays published for the life of a token. A key that is not published
 /// there yet does not sign before it has been published for long enough, if an earlier key or a key that
 /// is not ours can sign until then. Keys without their private part are unchanged.
-pub(super) fn allow_for(
-    there: ServerState,
+pub(super) fn adjust_dates(
+    server: ServerState,
     set: &KeySet,
     headers: &mut [Header],
-    compromised: &BTreeSet<usize>,
+    compromised: &BTreeSet<Position>,
     policy: &Policy,
-    plan: &mut Plan,
+    plan: &mut RotationPlan,
 ) -> ServerSigners {
     let names: Vec<_> = set.keys.iter().map(KeyName::of).collect();
-    let is_out = |i: usize| compromised.contains(&i) || is_revoked(&set.keys[i]);
-    let is_trusted = |i: usize| {
+    let is_out = |i: Position| compromised.contains(&i) || is_revoked(&set.keys[i]);
+    let is_trusted = |i: Position| {
         let key = &set.keys[i];
         can_sign(key) && !is_out(i)
     };
     let is_trusted: Vec<_> = (0..names.len()).map(is_trusted).collect();
     let end = policy.now.saturating_add(policy.schedule.grace());
-    let signers = there.rules.signers(there.set).into_iter();
+    let signers = server.rules.signers(server.set).into_iter();
     let signers = signers.filter_map(|key| KeyName::of(key).thumbprint);
-    let signers: HashSet<String> = signers.chain(there.named.iter().cloned()).collect();
-    let signs = |position: &usize| {
+    let signers: HashSet<String> = signers.chain(server.named.iter().cloned()).collect();
+    let signs = |position: &Position| {
         let name = &names[*position];
         let mut handles = [&name.kid, &name.thumbprint].into_iter().flatten();
         is_trusted[*position] && handles.any(|handle| signers.contains(handle))
@@ -69,19 +68,19 @@ pub(super) fn allow_for(
         }
     }
     // For verifiers, the same key under another kid is another key.
-    let places = counterparts(set, there.set, there.rules);
-    let by_other = there
+    let places = counterparts(set, server.set, server.rules);
+    let by_other = server
         .rules
-        .signer_position(there.set)
+        .signer_position(server.set)
         .is_some_and(|signer| {
-            let key = &there.set.keys[signer];
-            let can_sign = there
+            let key = &server.set.keys[signer];
+            let can_sign = server
                 .rules
                 .issuer
                 .is_none_or(|issuer| issuer.unfit(key).is_none());
             let thumbprint = KeyName::of(key).thumbprint;
-            let is_ours = |i: usize| is_trusted[i] && places[i] == Some(signer);
-            let is_bad = |i: usize| is_out(i) && names[i].thumbprint == thumbprint;
+            let is_ours = |i: Position| is_trusted[i] && places[i] == Some(signer);
+            let is_bad = |i: Position| is_out(i) && names[i].thumbprint == thumbprint;
             can_sign && !(0..names.len()).any(|i| is_ours(i) || is_bad(i))
         });
     let signing = ServerSigners { ours, by_other };
@@ -89,12 +88,12 @@ pub(super) fn allow_for(
     if soon == policy.now {
         return signing;
     }
-    let is_published = |i: usize| places[i].is_some();
+    let is_published = |i: Position| places[i].is_some();
     let lives = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
-    let can_sign = |i: &usize| is_published(*i) && is_trusted[*i] && lives(&headers[*i]);
-    let can_sign: BTreeSet<usize> = (0..headers.len()).filter(can_sign).collect();
-    // Of those, how many lead to each kid, and which is the first of each line.
-    let mut leading: HashMap<&str, usize> = HashMap::new();
+    let can_sign = |i: &Position| is_published(*i) && is_trusted[*i] && lives(&headers[*i]);
+    let can_sign: BTreeSet<Position> = (0..headers.len()).filter(can_sign).collect();
+    // The number of these keys that name each kid as their successor, and the first one of each line.
+    let mut leading: HashMap<&str, Position> = HashMap::new();
     let mut first = HashMap::new();
     for i in &can_sign {
         let header = &headers[*i];
@@ -106,13 +105,13 @@ pub(super) fn allow_for(
             *first = *i;
         }
     }
-    let can_wait = |i: usize| {
+    let can_wait = |i: Position| {
         let header = &headers[i];
         let kid = header.kid.as_deref();
         // A key that names itself as its successor does not wait for itself.
         let own = can_sign.contains(&i) && kid.is_some() && header.successor.as_deref() == kid;
         let leading = kid.and_then(|kid| leading.get(kid)).copied();
-        let is_before = |first: &usize| rank(headers, *first) < rank(headers, i);
+        let is_before = |first: &Position| rank(headers, *first) < rank(headers, i);
         by_other
             || leading.unwrap_or_default() > usize::from(own)
             || first.get(&line(header)).is_some_and(is_before)
@@ -128,7 +127,7 @@ pub(super) fn allow_for(
     signing
 }
 
-/// Whether a key has been declared compromised.
+/// Returns true if a key is marked as compromised.
 pub(super) fn is_revoked(key: &Key) -> bool {
     key.members().is_ok_and(|members| members.has(REVOKED))
 }

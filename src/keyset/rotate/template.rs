@@ -7,14 +7,14 @@ use crate::key::generate::{Plan, Request};
 use crate::key::header::{Header, size};
 use crate::key::members::Members;
 use crate::key::write::self_signed::{Model, can_sign};
-use crate::keyset::rotate::Policy;
+use crate::keyset::rotate::{Policy, Time};
 use std::fmt;
 
-/// A key to be made, but for its dates.
+/// The properties of a new key, without its dates.
 #[derive(Clone, PartialEq)]
 pub struct Template {
     plan: Plan,
-    /// Whether it names its algorithm.
+    /// True if the key has an `alg`.
     names_alg: bool,
     key_ops: Vec<String>,
     certified: Certified,
@@ -38,7 +38,7 @@ impl fmt::Debug for Template {
 }
 
 impl Template {
-    /// What was asked for by its algorithm.
+    /// Returns the template for an algorithm, with the curve and size from the options.
     pub(super) fn of_algorithm(alg: &str, policy: &Policy) -> Result<Template> {
         let plan = Plan::new(Request {
             alg: Some(alg),
@@ -73,7 +73,8 @@ impl Template {
         can_sign(&members)
     }
 
-    /// A key of the same line as another one, of its size and curve unless others are asked for.
+    /// Returns the template for a key of the same line as another key. Size and curve are those of that
+    /// key, unless the options give others.
     pub(super) fn like(key: &Key, policy: &Policy) -> Result<Template> {
         let header = Header::of(key);
         let members = key.members().unwrap_or_default();
@@ -96,7 +97,7 @@ impl Template {
         Ok(template.certified_like(key))
     }
 
-    /// Whether a key is of the type, curve and size.
+    /// Returns true if a key has this type, curve and size.
     pub(super) fn fits(&self, key: &Key) -> bool {
         let header = Header::of(key);
         let bits = || size(&key.members().unwrap_or_default());
@@ -105,7 +106,7 @@ impl Template {
             && self.plan.bits() == bits()
     }
 
-    /// The key in words: `ES256`, or `P-256` where it names no algorithm.
+    /// Returns a name for messages: `ES256`, or `P-256` for a key without an algorithm.
     pub fn in_words(&self) -> String {
         match self.plan.alg.filter(|_| self.names_alg) {
             Some(alg) => alg.name.to_owned(),
@@ -113,7 +114,7 @@ impl Template {
         }
     }
 
-    /// What the key is for.
+    /// Returns the use of the key.
     pub fn usage(&self) -> Option<&'static str> {
         self.plan.usage.map(|usage| usage.name())
     }
@@ -125,7 +126,7 @@ impl Template {
 
     /// Gives a new key with dates a certificate like that of the key before it. Returns false if that key
     /// has a certificate and the new one gets none. `now` is in seconds since 1970.
-    pub(super) fn certify(&self, members: &mut Members, now: i64) -> bool {
+    pub(super) fn certify(&self, members: &mut Members, now: Time) -> bool {
         let made = match &self.certified {
             Certified::Uncalled => return true,
             Certified::Lacking => return false,
@@ -138,12 +139,12 @@ impl Template {
         made.is_ok()
     }
 
-    /// Whether making it takes long enough to show that something is going on.
+    /// Returns true if generating the key is slow enough to show progress.
     pub fn is_slow(&self) -> bool {
         self.plan.is_slow()
     }
 
-    /// Makes such a key, without kid and dates.
+    /// Generates a key, without kid and dates.
     pub fn generate(&self) -> Result<Members<'static>> {
         let mut members = self.plan.generate_for_a_thumbprint()?;
         if !self.names_alg {

@@ -31,7 +31,7 @@ pub fn lives(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool) -> 
         let line = lines.entry(lifecycle::line(header)).or_default();
         line.push(*position);
     }
-    // Whether a key is pending or has begun; `None` before it is made and after its end.
+    // True if the key has begun, false if it is pending; `None` before it is made and after its end.
     let has_begun = |position: usize, moment: Moment| {
         let header = &headers[position];
         let is_past = |date: i64| Some(date) <= moment;
@@ -59,7 +59,7 @@ pub fn lives(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool) -> 
         let mut changes: Vec<(Moment, usize)> = changes.collect();
         changes.sort_unstable();
         changes.dedup();
-        // The keys that have begun, and of those that can sign the one that does or did last.
+        // The keys that have begun, and the last of them that can sign.
         let (mut signers, mut others) = (BTreeSet::new(), BTreeSet::new());
         let mut signer = None;
         for together in changes.chunk_by(|one, next| one.0 == next.0) {

@@ -1,4 +1,4 @@
-//! Making calls: one after the other to one server, under all of the rules.
+//! Makes the calls to one server, one after the other.
 
 use crate::error::{Error, Result};
 use crate::keyset::FOREIGN_LIMIT;
@@ -23,25 +23,25 @@ use ureq::http::{self, Response};
 use ureq::{Agent, Body};
 use url::Url;
 
-/// The most redirects that one call follows.
+/// The maximum number of redirects of one call.
 const MOST_REDIRECTS: usize = 5;
 
-/// What a client needs to know of a server.
+/// The properties of a server that a client needs.
 #[derive(Debug)]
 pub struct Endpoint {
     /// The remote's name, for messages.
     pub name: String,
-    /// The address that all paths are below.
+    /// The base address.
     pub base: Url,
     /// Whether messages can show the address.
     pub privacy: Privacy,
-    /// Headers for each call; their values may be secret.
+    /// Headers for each call. Their values can be secret.
     pub headers: Vec<(String, Secret<String>)>,
-    /// What its calls carry.
+    /// Whether its calls carry private keys.
     pub traffic: Traffic,
     /// Which calls are repeated.
     pub retries: Retries,
-    /// Certificates beside the platform's.
+    /// The certificate files.
     pub trust: Trust,
 }
 
@@ -54,7 +54,7 @@ pub enum Privacy {
     Secret,
 }
 
-/// A client for one server; connections are kept for the next call.
+/// A client for one server. Connections are reused.
 pub struct Client {
     server: Endpoint,
     options: Options,
@@ -64,7 +64,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that has asked nothing yet.
+    /// Makes a client. Makes no calls.
     pub fn new(server: Endpoint, options: Options) -> Client {
         let mut redactor = Redactor::default();
         for (_, value) in &server.headers {
@@ -82,29 +82,29 @@ impl Client {
         }
     }
 
-    /// Sends this `Authorization` from now on: a scheme such as `Bearer`, and a secret.
+    /// Sets the `Authorization` header for all later calls: a scheme such as `Bearer`, and a secret.
     pub fn authorize(&self, scheme: &str, secret: &Secret<String>) {
         self.hide(secret.expose());
         let value = Secret::new(format!("{scheme} {}", secret.expose()));
         *self.authorization.borrow_mut() = Some(value);
     }
 
-    /// Keeps a secret out of every message.
+    /// Hides a secret in all messages.
     pub fn hide(&self, secret: &str) {
         self.redactor.borrow_mut().hide(secret);
     }
 
-    /// The remote's name.
+    /// Returns the remote's name.
     pub fn name(&self) -> &str {
         &self.server.name
     }
 
-    /// The conditions of the calls.
+    /// Returns the options of the calls.
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Whether the server is asked over TLS.
+    /// Returns true if calls use TLS.
     pub fn is_https(&self) -> bool {
         self.server.base.scheme() == "https"
     }
@@ -154,7 +154,7 @@ impl Client {
             Some(address) => return Ok(address.clone()),
             None => self.server.base.clone(),
         };
-        // These would make the call one about something else, such as the whole set.
+        // These segments would address something else, such as the whole set.
         let last = request.path.len().saturating_sub(1);
         let names = request.path.iter().enumerate();
         for (i, name) in names {
@@ -176,7 +176,7 @@ impl Client {
         Ok(url)
     }
 
-    /// Foreign words without our secrets, and not too many.
+    /// Removes our secrets from a text of the server, and shortens it.
     pub fn clean(&self, words: String) -> String {
         shorten(self.redactor.borrow().clean(words))
     }
@@ -195,20 +195,20 @@ impl Client {
         }
         if !is_private || self.options.allow_insecure_http {
             let message = format!(
-                "{} is not https: whoever is on the way can read and change what it says",
+                "{} is not https: others on the network can read and change its answers",
                 self.show(url)
             );
             (self.options.notify)(Event::Warning(&message));
             return Ok(());
         }
         Err(Error::refused(format!(
-            "private keys and tokens do not go over plain http to {}",
+            "private keys and tokens are not sent over plain http to {}",
             self.show(url)
         ))
-        .hint("use https; or insist with --allow-insecure-http where the way there is private"))
+        .hint("use https, or pass --allow-insecure-http if the network is private"))
     }
 
-    /// Makes a call, and repeats it while that makes sense.
+    /// Makes a call, and retries it according to the options.
     fn persist(&self, request: &Request, url: &Url) -> Result<Answer> {
         let start = Instant::now();
         let mut pause = FIRST_PAUSE;
@@ -276,7 +276,7 @@ impl Client {
             .method(&request.method)
             .uri(url.as_str())
             .header("Accept", request.accept);
-        // What is meant for this server goes to no other.
+        // Credentials for this server must not go to another one.
         if url.origin() == self.server.base.origin() {
             for (name, value) in &self.server.headers {
                 call = call.header(name, value.expose());
@@ -323,7 +323,7 @@ impl Client {
         Ok(self.agent.get_or_init(|| config.new_agent()))
     }
 
-    /// Reads an answer to its end, or to the limit.
+    /// Reads an answer. Returns an error if it is larger than the limit.
     fn read(
         &self,
         call: String,
@@ -338,7 +338,7 @@ impl Client {
         let retry_after = retry_after(response.headers(), now);
         if let Some(encoding) = encoding {
             return Err(Error::remote(format!(
-                "the answer to {call} is packed ({encoding}), which was not asked for"
+                "the answer to {call} has the content encoding {encoding}, which was not requested"
             )));
         }
         let mut body = Secret::new(Vec::new());

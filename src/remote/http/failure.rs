@@ -22,11 +22,12 @@ impl Failure<'_> {
     /// Returns the error about a call. `clean` removes secrets from a text.
     pub fn about(&self, call: &str, clean: impl Fn(String) -> String) -> Error {
         let error = Error::remote(format!("{call}: {}", clean(self.reason())));
-        match self.may_have_changed {
-            true => error
+        if self.may_have_changed {
+            error
                 .because(Reason::Unanswered)
-                .hint("the server may have made the change: look before you repeat it"),
-            false => error.hint(self.advice()),
+                .hint("the server may have made the change: check before you run the command again")
+        } else {
+            error.hint(self.advice())
         }
     }
 

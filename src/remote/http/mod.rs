@@ -1,8 +1,8 @@
-//! The one way to a server: every rule of the wire that holds for each kind is kept here.
+//! Calls to servers, and the rules for all of them.
 //!
-//! Private keys and tokens go over https, or to a loopback address. No call that is authenticated
-//! or writes is redirected. Calls have time limits, answers a size limit, repetitions an end.
-//! Neither tokens nor private members come back in a message.
+//! Private keys and tokens are sent only over https, or to a loopback address. Calls that have a token or
+//! write are not redirected. Calls have time limits, answers a maximum size, and retries are limited.
+//! Messages contain neither tokens nor private members.
 
 mod client;
 mod failure;
@@ -36,7 +36,7 @@ pub fn show(url: &Url) -> String {
     url.to_string()
 }
 
-/// Whether an address is on this machine: 127.0.0.0/8, ::1 or localhost.
+/// Returns true if an address is on this machine: 127.0.0.0/8, ::1 or localhost.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

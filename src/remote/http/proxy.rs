@@ -1,13 +1,12 @@
-//! The way over a proxy, from the usual environment variables.
+//! Finds the proxy for an address in the usual environment variables.
 
 use crate::error::{Error, Result};
 use crate::remote::http::is_loopback;
 use ureq::{Proxy, ProxyProtocol};
 use url::Url;
 
-/// The proxy for an address; `None` where there is none, or the address is to go without. Nothing
-/// on this machine goes over one. A proxy that cannot be used is an error: it may be there to keep
-/// calls off another way.
+/// Returns the proxy for an address; `None` for a direct connection. Addresses on this machine use no
+/// proxy. Returns an error if the proxy is invalid, because a direct connection may be forbidden.
 pub fn proxy(url: &Url) -> Result<Option<Proxy>> {
     let address = match url.scheme() {
         _ if is_loopback(url) => None,
@@ -18,9 +17,9 @@ pub fn proxy(url: &Url) -> Result<Option<Proxy>> {
         return Ok(None);
     };
     let proxy = build(&address).ok_or_else(|| {
-        // It may hold a password: it is not repeated.
-        Error::usage("the proxy that the environment names cannot be used")
-            .hint("a proxy is like http://host:port; SOCKS is not spoken")
+        // The proxy can contain a password, so the message does not repeat it.
+        Error::usage("the proxy in the environment is invalid")
+            .hint("use a proxy such as http://host:port; SOCKS is not supported")
     })?;
     let address = url.as_str().parse().unwrap_or_default();
     Ok(Some(proxy).filter(|proxy| !proxy.is_no_proxy(&address)))
@@ -47,7 +46,7 @@ fn build(address: &str) -> Option<Proxy> {
     }
     let exceptions = variable(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
     for exception in exceptions.split(',').map(str::trim) {
-        // A name stands for the names below it as well.
+        // A name also matches its subdomains.
         proxy = proxy.no_proxy(exception);
         if !exception.starts_with(['*', '.']) && !exception.is_empty() {
             proxy = proxy.no_proxy(&format!(".{exception}"));

@@ -1,11 +1,11 @@
-//! Keeps secrets out of what servers say: some repeat what they were sent.
+//! Removes secrets from the messages of servers, because some repeat what they were sent.
 
 use crate::key::key_type::KEY_TYPES;
 use crate::secret::Secret;
 use serde_json::Value;
 use url::Url;
 
-/// Shorter texts would hide ordinary words.
+/// The minimum length of a secret that is hidden. Shorter ones would hide ordinary words.
 const SHORTEST: usize = 8;
 
 /// The secrets that were sent.
@@ -13,7 +13,7 @@ const SHORTEST: usize = 8;
 pub struct Redactor(Vec<Secret<String>>);
 
 impl Redactor {
-    /// Hides a secret from now on.
+    /// Adds a secret to hide.
     pub fn hide(&mut self, secret: &str) {
         if secret.len() >= SHORTEST {
             self.0.push(Secret::new(secret.to_owned()));
@@ -36,8 +36,7 @@ impl Redactor {
         }
     }
 
-    /// Hides the private members of every key in a JSON document, also of documents that stand
-    /// in it as strings.
+    /// Adds the private members of every key in a JSON document, and in JSON documents in its strings.
     pub fn hide_keys(&mut self, json: &str) {
         if let Ok(value) = serde_json::from_str(json) {
             self.hide_value(&value);
@@ -62,7 +61,7 @@ impl Redactor {
         }
     }
 
-    /// The text without the secrets.
+    /// Returns the text without the secrets.
     pub fn clean(&self, mut text: String) -> String {
         for secret in &self.0 {
             if text.contains(secret.expose()) {

@@ -1,5 +1,5 @@
-//! Which redirects are followed: those of calls that read and carry no token, never from https to
-//! http.
+//! Decides which redirects are followed: only those of calls that read and have no token, and none from
+//! https to http.
 
 use crate::error::{Error, Result};
 use crate::remote::http::request::Request;
@@ -18,8 +18,8 @@ fn has_no_host(location: &str) -> bool {
     })
 }
 
-/// Where a redirect leads; an error where it must not be followed. `clean` takes secrets out of what
-/// is said.
+/// Returns the target of a redirect, or an error if it must not be followed. `clean` removes secrets from
+/// messages.
 pub fn redirected(
     request: &Request,
     from: &Url,
@@ -34,11 +34,11 @@ pub fn redirected(
         let (call, status) = (&answer.call, answer.status);
         Err(
             Error::remote(format!("{call} was redirected ({status}) {why}"))
-                .hint("if that address can be trusted, name it itself"),
+                .hint("if you trust that address, pass it directly"),
         )
     };
     let Some(location) = &answer.location else {
-        return refuse("to nowhere");
+        return refuse("without an address");
     };
     // An http address without a host is invalid (RFC 9110 section 4.2.1), but the URL parser uses the first
     // segment of its path as host. The caller knows how such a server is misconfigured.
@@ -46,7 +46,7 @@ pub fn redirected(
         return Ok(None);
     }
     let Ok(mut next) = from.join(location) else {
-        return refuse("to what is no address");
+        return refuse("to an invalid address");
     };
     next.set_fragment(None);
     // A query can repeat what the call carried, in any encoding.
@@ -54,14 +54,16 @@ pub fn redirected(
     shown.set_query(None);
     let to = format!("to {}", clean(show(&shown)));
     if request.method != Method::GET {
-        return refuse(&format!("{to}; no call that writes is redirected"));
+        return refuse(&format!("{to}; writes are not redirected"));
     }
     if is_authenticated {
-        return refuse(&format!("{to}; no call that authenticates is redirected"));
+        return refuse(&format!("{to}; calls with a token are not redirected"));
     }
     match (from.scheme(), next.scheme()) {
         (_, "https") | ("http", "http") => Ok(Some(next)),
-        ("https", "http") => refuse(&format!("{to}; https never becomes http")),
+        ("https", "http") => refuse(&format!(
+            "{to}; redirects from https to http are not followed"
+        )),
         _ => refuse(&to),
     }
 }

@@ -1,4 +1,4 @@
-//! What is asked of a server, and the conditions under which.
+//! A call to a server, and the options for all calls.
 
 use crate::remote::http::response::Answer;
 use crate::secret::Secret;
@@ -24,8 +24,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// A call to a path below the server's base; each segment is encoded as need be. An empty
-    /// last segment makes a slash at the end.
+    /// Makes a call to a path below the base address. The segments are percent-encoded. An empty last segment
+    /// makes a slash at the end.
     pub fn new<S: AsRef<str>>(method: Method, path: impl IntoIterator<Item = S>) -> Request {
         let path = path.into_iter();
         Request {
@@ -36,12 +36,12 @@ impl Request {
         }
     }
 
-    /// A reading call.
+    /// Makes a GET call to a path.
     pub fn get<S: AsRef<str>>(path: impl IntoIterator<Item = S>) -> Request {
         Request::new(Method::GET, path)
     }
 
-    /// A reading call to an address of its own.
+    /// Makes a GET call to an address.
     pub fn address(address: Url) -> Request {
         Request {
             address: Some(address),
@@ -49,25 +49,25 @@ impl Request {
         }
     }
 
-    /// With this parameter behind the question mark.
+    /// Adds a query parameter.
     pub fn query(mut self, name: &str, value: &str) -> Request {
         self.query.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With these media types asked for.
+    /// Sets the `Accept` header.
     pub fn accept(mut self, types: &'static str) -> Request {
         self.accept = types;
         self
     }
 
-    /// With a JSON text, which may hold private keys.
+    /// Sets a JSON body, which can hold private keys.
     pub fn json(mut self, text: String) -> Request {
         self.body = Some(("application/json", Secret::new(text)));
         self
     }
 
-    /// With the fields of a form, which may be secret.
+    /// Sets a form as the body. Its fields can be secret.
     pub fn form(mut self, fields: &[(&str, &str)]) -> Request {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields);
@@ -76,25 +76,25 @@ impl Request {
         self
     }
 
-    /// Whether it changes what a server holds. Forms are sent for tokens alone.
+    /// Returns true if the call changes the state of the server. Forms only request tokens.
     pub(super) fn changes(&self) -> bool {
         let is_form = |(media_type, _): &(&str, _)| *media_type == FORM;
         self.method != Method::GET && !self.body.as_ref().is_some_and(is_form)
     }
 
-    /// Whether doing it twice is the same as doing it once (RFC 9110 section 9.2.2).
+    /// Returns true if the call is idempotent (RFC 9110 section 9.2.2).
     pub(super) fn is_idempotent(&self) -> bool {
         matches!(self.method, Method::GET | Method::PUT | Method::DELETE)
     }
 }
 
-/// Which answers make a call worth repeating, beside connections that fail.
+/// Which failures are retried, in addition to failed connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Retries {
-    /// How often a call is made at most.
+    /// The maximum number of attempts.
     pub tries: u32,
-    /// The statuses, for calls that are idempotent. After 429 every call is repeated: it was not
-    /// carried out.
+    /// The statuses after which idempotent calls are retried. After 429 every call is retried, because the
+    /// server did not carry it out.
     pub statuses: &'static [u16],
     /// What happens after a write whose connection ended without an answer.
     pub unanswered: Unanswered,
@@ -123,7 +123,7 @@ pub enum Verdict {
 }
 
 impl Retries {
-    /// What holds where a server asks for nothing else.
+    /// The default for servers without special needs.
     pub const USUAL: Retries = Retries {
         tries: 4,
         statuses: &[502, 503, 504],
@@ -132,16 +132,16 @@ impl Retries {
     };
 }
 
-/// What a server's calls and answers carry.
+/// Whether a server's calls and answers carry private keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traffic {
-    /// Private keys: https, or a loopback address.
+    /// Private keys, which require https or a loopback address.
     Private,
-    /// What everybody may read, unless a token goes with it.
+    /// Only public data, unless there is a token.
     Public,
 }
 
-/// What happens on the wire, for those who want to watch.
+/// An event during a call, for listeners.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A call ended.
@@ -150,31 +150,31 @@ pub enum Event<'a> {
         method: &'a str,
         /// The address, without user information.
         address: &'a str,
-        /// The status; `None` where no answer came.
+        /// The status; `None` if there was no answer.
         status: Option<u16>,
-        /// How long it took.
+        /// The duration.
         took: Duration,
     },
     /// A call will be repeated.
     Repeat {
-        /// What is repeated and why.
+        /// The call that is retried, and the reason.
         reason: &'a str,
-        /// The pause before it.
+        /// The pause before the retry.
         pause: Duration,
     },
-    /// Something that the user should know.
+    /// A warning for the user.
     Warning(&'a str),
 }
 
-/// Who is told of events.
+/// A listener for events.
 pub type Notify = Rc<dyn Fn(Event)>;
 
-/// What a server may hold since a call that writes began; for the one who interrupts it.
+/// The write that is under way, so that an interrupted command can name it.
 #[derive(Clone, Debug, Default)]
 pub struct Watch(Arc<Mutex<Option<String>>>);
 
 impl Watch {
-    /// What is under way now; `None` where nothing is.
+    /// Returns the write that is under way, if there is one.
     pub fn under_way(&self) -> Option<String> {
         self.0
             .lock()
@@ -186,26 +186,26 @@ impl Watch {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
 
-    /// What was written has been seen to be there.
+    /// Records that the write was read back.
     pub fn settle(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-/// The conditions of a command's calls.
+/// The options for a command's calls.
 #[derive(Clone)]
 pub struct Options {
-    /// The limit for a connection, TLS included.
+    /// The time limit for a connection, including TLS.
     pub connect_timeout: Duration,
-    /// The limit for a whole call.
+    /// The time limit for a whole call.
     pub timeout: Duration,
-    /// Whether private keys and tokens may go over plain http to anywhere.
+    /// True if private keys and tokens can be sent over plain http to any address.
     pub allow_insecure_http: bool,
-    /// The moment at which the command began, in seconds since 1970.
+    /// The time at which the command began, in seconds since 1970.
     pub now: i64,
-    /// Who is told of events.
+    /// The listener for events.
     pub notify: Notify,
-    /// What a server may hold already.
+    /// The write that is under way.
     pub watch: Watch,
 }
 

@@ -1,4 +1,4 @@
-//! What a server answers, and what its words mean.
+//! The answer to a call, and the errors that it means.
 
 use crate::error::{Error, Result};
 use crate::key::strict_json::check_size;
@@ -9,39 +9,40 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The most characters of a server's own words in a message.
+/// The maximum number of characters of a server's own message.
 const LONGEST_WORDS: usize = 400;
 
-/// An answer, read to its end.
+/// A complete answer.
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The body, which may hold private keys.
+    /// The body, which can hold private keys.
     pub body: Secret<Vec<u8>>,
-    /// What the server says is wrong, where it says so, without secrets of ours.
+    /// The server's error message, if there is one, without our secrets.
     pub words: Option<String>,
     /// How long the server asks to wait.
     pub retry_after: Option<Duration>,
     pub(super) location: Option<String>,
-    /// The call that it answers: method and address.
+    /// The call: method and address.
     pub call: String,
 }
 
 impl Answer {
-    /// Whether the call was carried out.
+    /// Returns true if the status is a success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// The answer of a call that was carried out; an error for any other.
+    /// Returns the answer if the status is a success, or else an error.
     pub fn success(self) -> Result<Answer> {
-        match self.is_success() {
-            true => Ok(self),
-            false => Err(self.error()),
+        if self.is_success() {
+            Ok(self)
+        } else {
+            Err(self.error())
         }
     }
 
-    /// What an answer means that is not the one hoped for.
+    /// Returns the error for an unsuccessful answer.
     pub fn error(&self) -> Error {
         let words = match &self.words {
             Some(words) => format!(": {words}"),
@@ -49,46 +50,47 @@ impl Answer {
         };
         let message = format!("{} answered {}{words}", self.call, self.status);
         match (self.status, self.retry_after) {
-            (401, _) => Error::denied(message).hint(
-                "is the token right, and not expired? jwks remote show tells where it comes from",
-            ),
-            (403, _) => Error::denied(message).hint("the token does not give this right"),
-            (404, _) => Error::remote(message).hint("is the address right?"),
+            (401, _) => Error::denied(message)
+                .hint("check that the token is valid; `jwks remote show` prints its source"),
+            (403, _) => Error::denied(message).hint("the token lacks the permission"),
+            (404, _) => Error::remote(message).hint("check the address"),
             (429, Some(wait)) => Error::remote(message).hint(format!(
-                "the server asks to wait {} s; run it again then",
+                "the server asks to wait {} s; run the command again then",
                 wait.as_secs()
             )),
-            (502..=504, _) if self.call.starts_with("POST ") => Error::remote(message)
-                .hint("the server may have carried it out: look before you repeat it"),
-            (500.., _) => {
-                Error::remote(message).hint("run it again later; the server is in trouble")
-            }
+            (502..=504, _) if self.call.starts_with("POST ") => Error::remote(message).hint(
+                "the server may have made the change: check before you run the command again",
+            ),
+            (500.., _) => Error::remote(message).hint("run the command again later"),
             _ => Error::remote(message),
         }
     }
 
-    /// The body as the JSON that it should be.
+    /// Parses the body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        parse(self.body.expose()).ok_or_else(|| self.unlike("the JSON it should be"))
+        parse(self.body.expose()).ok_or_else(|| self.unlike("JSON"))
     }
 
-    /// The body as a JWK Set: strict JSON, its keys not looked into.
+    /// Parses the body as a JWK Set. The JSON must be strict; the keys are not parsed.
     pub fn key_set(&self) -> Result<KeySet<'static>> {
         import::read_set(self.body.expose()).map_err(|error| {
             Error::remote(format!("the answer to {}: {error}", self.call))
-                .hint("is this the right address, and the right kind of server?")
+                .hint("check the address and the kind of server")
         })
     }
 
-    /// The answer is not what the call should give.
+    /// Returns the error for an answer of another form than `wanted`.
     pub fn unlike(&self, wanted: &str) -> Error {
         let what = match self.body.expose().trim_ascii_start() {
             [] => "is empty",
             [b'<', ..] => "is HTML or XML",
             _ => "is something else",
         };
-        Error::remote(format!("{} is not {wanted}: it {what}", self.call))
-            .hint("is this the right address, and the right kind of server?")
+        Error::remote(format!(
+            "the answer to {} is not {wanted}: it {what}",
+            self.call
+        ))
+        .hint("check the address and the kind of server")
     }
 }
 
@@ -100,7 +102,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
-/// What a server says is wrong, all of it, in whichever of the usual forms it says so.
+/// Returns the error message of a server, which can have any of the usual forms.
 pub(super) fn words(body: &[u8]) -> Option<String> {
     let Some(value) = parse::<Value>(body) else {
         let text = std::str::from_utf8(body).ok()?.trim();
@@ -118,7 +120,7 @@ pub(super) fn words(body: &[u8]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// The members of an error object that are meant for people, each once.
+/// Returns the readable members of an error object, without duplicates.
 fn collect(error: &Value, parts: &mut Vec<String>) {
     const MEMBERS: &[&str] = &[
         "error",
@@ -141,8 +143,7 @@ fn collect(error: &Value, parts: &mut Vec<String>) {
     }
 }
 
-/// The beginning of a server's words, where there are many. Secrets are taken out before: half of
-/// one would not be found.
+/// Shortens a server's message. Secrets must be removed before, because half of one would not be found.
 pub(super) fn shorten(text: String) -> String {
     match text.char_indices().nth(LONGEST_WORDS) {
         Some((end, _)) => format!("{}…", &text[..end]),

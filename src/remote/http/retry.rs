@@ -1,4 +1,4 @@
-//! When a call is made again, and after which pause.
+//! Decides whether a call is retried, and after which pause.
 
 use crate::remote::http::request::{Request, Retries, Unanswered, Verdict};
 use crate::remote::http::response::Answer;
@@ -8,21 +8,21 @@ use std::time::Duration;
 use ureq::Timeout;
 use ureq::http::HeaderMap;
 
-/// How long one call may take with all of its repetitions.
+/// The maximum duration of a call with all retries.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The first pause before a repetition.
+/// The first pause before a retry.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause that nobody asked for.
+/// The longest pause that the server did not ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The pause after this one: half as long again.
+/// Returns the next pause, which is longer by half.
 pub fn longer(pause: Duration) -> Duration {
     (pause * 3 / 2).min(LONGEST_PAUSE)
 }
 
-/// Why a call should be made again after an answer; `None` where it should not.
+/// Returns why a call is retried after an answer; `None` if it is not.
 pub fn reason_after_answer(
     retries: &Retries,
     request: &Request,
@@ -38,7 +38,7 @@ pub fn reason_after_answer(
     is_worth_it.then(|| format!("status {}", answer.status))
 }
 
-/// Why a call should be made again after no answer came; `None` where it should not.
+/// Returns why a call without an answer is retried; `None` if it is not.
 pub fn reason_after_failure(
     retries: &Retries,
     request: &Request,
@@ -46,9 +46,9 @@ pub fn reason_after_failure(
 ) -> Option<String> {
     let is_connection = match error {
         ureq::Error::Io(error) => is_lost_connection(error),
-        // A name that nobody knows is not known the next time either.
+        // An unknown host name stays unknown.
         ureq::Error::HostNotFound => false,
-        // Nor does a second wait of the whole limit help.
+        // Waiting for the whole limit again does not help.
         ureq::Error::Timeout(_) => false,
         error => was_never_sent(error),
     };
@@ -60,7 +60,7 @@ pub fn reason_after_failure(
     (is_connection && is_safe).then(|| error.to_string().trim_start_matches("io: ").to_owned())
 }
 
-/// Whether it is certain that a call without an answer did not reach the server.
+/// Returns true if a call without an answer certainly did not reach the server.
 pub fn was_never_sent(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
@@ -84,7 +84,8 @@ fn is_lost_connection(error: &io::Error) -> bool {
     )
 }
 
-/// A pause that differs from one client to the next: between three and five quarters of it.
+/// Returns a random pause between three and five quarters of `pause`, so that clients do not retry at the
+/// same time.
 pub fn jittered(pause: Duration) -> Duration {
     let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
     pause * 3 / 4 + pause * (random % 512) as u32 / 1024
@@ -100,7 +101,7 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
             Some(seconds.max(0) as u64)
         };
         let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-        // What does not fit is longer than anybody waits.
+        // A number that does not fit is longer than any limit.
         let seconds = is_number.then(|| value.parse().unwrap_or(u64::MAX));
         return seconds.or_else(until).map(Duration::from_secs);
     }

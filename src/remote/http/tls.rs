@@ -1,4 +1,4 @@
-//! Certificates: whom to trust, and who we are.
+//! The TLS settings: trusted authorities and the client certificate.
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
-/// Files with certificates, where the platform's own do not do.
+/// The certificate files: the authorities to trust instead of the platform's, and the client certificate.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
-    /// The authorities to trust, and no others: PEM.
+    /// A PEM file with the only certificate authorities to trust.
     pub cacert: Option<PathBuf>,
-    /// The client's certificate with its chain: PEM.
+    /// A PEM file with the client's certificate chain.
     pub cert: Option<PathBuf>,
-    /// The private key of the client's certificate: PEM.
+    /// A PEM file with the private key of the client's certificate.
     pub key: Option<PathBuf>,
 }
 
 impl Trust {
-    /// The settings for TLS. Certificates are always verified.
+    /// Returns the TLS settings. Certificates are always verified.
     pub(super) fn config(&self) -> Result<TlsConfig> {
         let provider = Arc::new(ring::default_provider());
         let roots = match &self.cacert {
@@ -47,7 +47,7 @@ impl Trust {
         };
         let chain = certificates(cert)?;
         let private = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(unusable)?;
-        // The client takes it for granted that the two belong together.
+        // The TLS library does not check that the two belong together.
         rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
             .with_safe_default_protocol_versions()
             .and_then(|config| {
@@ -57,7 +57,7 @@ impl Trust {
             })
             .map_err(|error| {
                 let (cert, key) = (cert.display(), key.display());
-                Error::invalid(format!("{cert} and {key} do not go together")).cause(error)
+                Error::invalid(format!("{cert} and {key} do not match")).cause(error)
             })?;
         let private = PrivateKey::from_pem(pem.expose());
         let private = private.map_err(|error| {
@@ -67,18 +67,14 @@ impl Trust {
     }
 }
 
-/// The authorities in a file; the client itself would pass over what it cannot read.
+/// Reads the certificate authorities in a file. The client itself would ignore invalid ones.
 fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
     let authorities = certificates(file)?;
     for authority in &authorities {
         RootCertStore::empty()
             .add(der(authority))
             .map_err(|error| {
-                Error::invalid(format!(
-                    "{} is no certificate of an authority",
-                    file.display()
-                ))
-                .cause(error)
+                Error::invalid(format!("{} is not a CA certificate", file.display())).cause(error)
             })?;
     }
     Ok(authorities)

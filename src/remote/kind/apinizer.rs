@@ -1,4 +1,4 @@
-//! Apinizer: the set is the list of a project's JWK objects, each of which holds one key.
+//! Apinizer: the set is the list of a project's JWK objects, which have one key each.
 
 mod generate;
 mod objects;
@@ -8,22 +8,22 @@ use crate::key::Key;
 use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::Origin;
 use crate::keyset::server_rules::{ServerRules, Signing};
+use crate::keyset::terms::Origin;
 use crate::remote::http::{Retries, Traffic};
-use crate::remote::kind::{Auth, Form, Generate, Kind, Listed, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Generate, Listed, Operation, Server, ServerKind, Sets};
 use crate::remote::location::{Location, parse_setting};
 use objects::{Apinizer, Object};
 use serde_json::json;
 use std::collections::HashMap;
 
-/// The members that are relied upon.
+/// The members that Apinizer is known to keep.
 const MEMBERS: &[&str] = &[
     "kty", "kid", "use", "alg", "crv", "x", "y", "n", "e", "k", "d", "p", "q", "dp", "dq", "qi",
 ];
 
-/// Apinizer.
-pub static APINIZER: Kind = Kind {
+/// The kind of Apinizer servers.
+pub static APINIZER: ServerKind = ServerKind {
     name: "apinizer",
     about: "Apinizer, a project; the token is a personal API token, or the secret of --client-id",
     settings: &["--url", "--project", "--client-id"],
@@ -59,17 +59,17 @@ pub static APINIZER: Kind = Kind {
     open: |client, location, token| Box::new(Apinizer::new(client, location, token)),
 };
 
-/// Why Apinizer does not take a key.
+/// Returns why Apinizer does not accept a key, or `None` if it does.
 fn refuses(members: &Members) -> Option<String> {
     let kty = members.string("kty").unwrap_or_default();
     let known = matches!(&*kty, "RSA" | "EC" | "oct" | "OKP");
     if !known {
-        return Some(format!("Apinizer does not know the kty {kty}"));
+        return Some(format!("Apinizer does not support the kty {kty}"));
     }
-    (!members.has("kid")).then(|| "Apinizer wants a kid".into())
+    (!members.has("kid")).then(|| "Apinizer requires a kid".into())
 }
 
-/// A name for the object of a key: its kid where that will do, else its thumbprint.
+/// Returns a name for the object of a key: its kid if that is a valid name, or else its thumbprint.
 fn object_name(key: &Key) -> String {
     let members = key.members().unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -80,7 +80,7 @@ fn object_name(key: &Key) -> String {
     kid.or_else(|| thumbprint(&members)).unwrap_or_default()
 }
 
-/// Refuses a change that would take a key along which only shares an object with another.
+/// Returns an error if a change would delete a key only because it shares an object with another key.
 fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) -> Result<()> {
     let changes = |object: &Object| {
         let same = |key: &Key| APINIZER.rules.differences(&object.key, key).is_empty();
@@ -92,19 +92,19 @@ fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) ->
         *keys += 1;
         *changed |= changes(object);
     }
-    // Where everything goes nothing is taken along.
+    // If all keys are deleted, no key is deleted only because of another one.
     let shared = shared.iter().filter(|_| !after.keys.is_empty());
     let mut shared = shared.filter(|(_, (keys, changed))| *keys > 1 && *changed);
     match shared.next() {
         None => Ok(()),
         Some((name, (keys, _))) => Err(Error::refused(format!(
-            "the object {name} holds {keys} keys, which go only together"
+            "the object {name} holds {keys} keys, which can only be deleted together"
         ))
         .hint("delete the whole set, or split that object in Apinizer")),
     }
 }
 
-/// Whether two keys have one kid.
+/// Returns true if two keys have the same kid.
 fn share_a_kid(one: &Key, other: &Key) -> bool {
     let kid = |key: &Key| {
         let members = key.members().unwrap_or_default();
@@ -141,8 +141,8 @@ impl Server for Apinizer {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if !name.chars().all(is_plain) {
             return Err(
-                Error::usage(format!("{name:?} is no name for an object of Apinizer"))
-                    .hint("names are of letters, digits, '.', '_' and '-'"),
+                Error::usage(format!("invalid name for an object of Apinizer: {name:?}"))
+                    .hint("use letters, digits, '.', '_' and '-'"),
             );
         }
         if let Some(url) = &key.from_url {
@@ -167,7 +167,7 @@ impl Server for Apinizer {
             }
         }
         refuse_shared_objects(&objects, before, after)?;
-        // What is new comes first, what goes goes last: a failure between leaves more keys, not
+        // New keys are added before old ones are deleted, so that a failure in between leaves more keys, not
         // fewer.
         for key in created {
             self.create(&object_name(key), key)?;
@@ -177,7 +177,7 @@ impl Server for Apinizer {
         }
         for object in &objects {
             let stays = after.keys.iter().any(|key| share_a_kid(&object.key, key));
-            // What came in between is not ours to delete.
+            // A key that somebody else added in the meantime stays.
             if !stays && before.keys.contains(&object.key) {
                 self.delete(&object.name)?;
             }

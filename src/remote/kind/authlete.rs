@@ -1,15 +1,15 @@
-//! Authlete 3 and 2: the one set of a service. It is written as part of the whole service.
+//! Authlete 3 and 2: the single set of a service, which is written as part of the whole service.
 
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::members::{Members, quoted};
 use crate::key::parts::has_private_member;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::Origin;
 use crate::keyset::import;
 use crate::keyset::server_rules::{ServerRules, Signing};
+use crate::keyset::terms::Origin;
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic};
-use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Operation, Server, ServerKind, Sets};
 use crate::remote::location::{Location, parse_address};
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use ureq::http::Method;
 use url::Url;
 
-/// The members of a service that name the kid of a key which is in use.
+/// The members of a service that hold the kid of a key in use.
 const KEY_IDS: &[&str] = &[
     "accessTokenSignatureKeyId",
     "idTokenSignatureKeyId",
@@ -28,8 +28,8 @@ const KEY_IDS: &[&str] = &[
     "federationSignatureKeyId",
 ];
 
-/// What the two versions have in common.
-const COMMON: Kind = Kind {
+/// The properties that both versions share.
+const COMMON: ServerKind = ServerKind {
     name: "authlete",
     about: "Authlete 3, a service",
     settings: &["--service-id", "--region", "--url"],
@@ -69,11 +69,11 @@ const COMMON: Kind = Kind {
 };
 
 /// Authlete 3.
-pub static AUTHLETE: Kind = COMMON;
+pub static AUTHLETE: ServerKind = COMMON;
 
-/// Authlete 2, whose credentials are a key and a secret: the service owner's, or those of the
-/// service itself, which only reads.
-pub static AUTHLETE_V2: Kind = Kind {
+/// Authlete 2. Its credentials are a key and a secret, either of the service owner, or of the service,
+/// which can only read.
+pub static AUTHLETE_V2: ServerKind = ServerKind {
     name: "authlete-v2",
     about: "Authlete 2, a service; the token is KEY:SECRET of the service owner, or of the service to read only",
     settings: &["--service-id", "--url"],
@@ -105,15 +105,12 @@ fn region(location: &Location) -> Result<Url> {
             parse_address(&format!("https://{region}.authlete.com"))
         }
         (None, Some(region)) => {
-            Err(Error::usage(format!("there is no region {region:?}"))
-                .hint("regions: us, jp, eu, br"))
+            Err(Error::usage(format!("unknown region {region:?}")).hint("regions: us, jp, eu, br"))
         }
         (None, None) => {
-            Err(Error::usage("authlete needs --region or --url").hint("regions: us, jp, eu, br"))
+            Err(Error::usage("authlete requires --region or --url").hint("regions: us, jp, eu, br"))
         }
-        (Some(_), Some(_)) => Err(Error::usage(
-            "--region and --url both say where Authlete is",
-        )),
+        (Some(_), Some(_)) => Err(Error::usage("--region and --url cannot be used together")),
     }
 }
 
@@ -166,16 +163,16 @@ impl Authlete {
             Version::V2 { is_owner: true } => ["api", "service", "get", &self.service],
             Version::V2 { is_owner: false } => {
                 return Err(
-                    Error::denied("the service's own key and secret do not write its set")
-                        .hint("the token must be the service owner's key and secret: KEY:SECRET"),
+                    Error::denied("the service's own key and secret cannot write its set")
+                        .hint("use the service owner's key and secret as the token: KEY:SECRET"),
                 );
             }
         };
         Service::of(self.client.send(&Request::get(path))?.success()?)
     }
 
-    /// Puts a set into the service, where it is still what it was. Where the service names the first
-    /// kid of a pair, it names the second one then.
+    /// Writes a set to the service, if the set is still `before`. In the settings of the service, replaces
+    /// the first kid of each pair by the second one.
     fn rewrite(&self, before: &KeySet, after: &KeySet, kids: &[(String, String)]) -> Result<()> {
         let service = self.service()?;
         let now = service.key_set()?;
@@ -211,7 +208,7 @@ fn meanwhile() -> Error {
         .hint("run the command again")
 }
 
-/// The keys of a set on one line, with the members of the set that they take the place in.
+/// Returns the keys of a set on one line, with the other members of the set that they replace.
 fn compact(now: &KeySet, after: &KeySet) -> String {
     let keys: Vec<&str> = after.keys.iter().map(Key::json).collect();
     let members = now.members();
@@ -220,7 +217,7 @@ fn compact(now: &KeySet, after: &KeySet) -> String {
     format!(r#"{{{members}"keys":[{}]}}"#, keys.join(","))
 }
 
-/// A service as it came, every member of it.
+/// A service with all of its members.
 struct Service {
     text: Secret<String>,
     call: String,
@@ -230,13 +227,13 @@ impl Service {
     fn of(answer: Answer) -> Result<Service> {
         let text = std::str::from_utf8(answer.body.expose()).unwrap_or_default();
         let Ok(members) = Members::parse(text) else {
-            return Err(answer.unlike("the service it should be"));
+            return Err(answer.unlike("a service"));
         };
-        // A token without full access sees four members. To write those back would empty the
+        // A token without full access sees four members. Writing only these back would empty the
         // service.
         if !members.has("issuer") {
             return Err(Error::denied(format!(
-                "{}: the token sees a part of the service only, which must not be written back",
+                "{}: the token shows only a part of the service, which must not be written back",
                 answer.call
             ))
             .hint("use a token with full access to the service"));
@@ -248,11 +245,11 @@ impl Service {
     }
 
     fn members(&self) -> Members<'_> {
-        // It has been read once.
+        // The service has been read once.
         Members::parse(self.text.expose()).unwrap_or_default()
     }
 
-    /// The set, which is JSON in a string as a rule, and an object in some places.
+    /// Returns the set, which is usually JSON in a string, and an object in some answers.
     fn key_set(&self) -> Result<KeySet<'static>> {
         let members = self.members();
         let json = match (members.text("jwks"), members.raw("jwks")) {
@@ -273,7 +270,7 @@ impl Service {
     }
 }
 
-/// Refuses to take away a key, or its private part, that the service is set to use.
+/// Returns an error if a change removes a key, or its private part, that the settings use.
 fn refuse_loss(members: &Members, before: &KeySet, after: &KeySet) -> Result<()> {
     let private = |set: &KeySet, kid: &str| {
         let positions = set.with_kid(kid);
@@ -292,9 +289,9 @@ fn refuse_loss(members: &Members, before: &KeySet, after: &KeySet) -> Result<()>
             (false, false) => continue,
         };
         return Err(Error::refused(format!(
-            "the service uses the key {kid:?} as its {field}: the {lost} would be gone"
+            "the service uses the key {kid:?} as its {field}: the {lost} would be lost"
         ))
-        .hint("set that field of the service to another key first; jwks rotate does with --move-signature-kid"));
+        .hint("set that field of the service to another key first, or pass --move-signature-kid to jwks rotate"));
     }
     Ok(())
 }

@@ -1,15 +1,15 @@
-//! Clerk: the keys of an instance, to read.
+//! Clerk: the keys of an instance, read only.
 
 use crate::error::Result;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::Origin;
 use crate::keyset::server_rules::ServerRules;
+use crate::keyset::terms::Origin;
 use crate::remote::http::{Client, Request, Retries, Traffic};
-use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Operation, Server, ServerKind, Sets};
 use crate::remote::location::parse_address;
 
-/// Clerk.
-pub static CLERK: Kind = Kind {
+/// The kind of Clerk servers.
+pub static CLERK: ServerKind = ServerKind {
     name: "clerk",
     about: "Clerk, an instance; read only",
     settings: &["--url"],
@@ -21,7 +21,7 @@ pub static CLERK: Kind = Kind {
     origin: Origin::Publisher,
     rules: ServerRules::FAITHFUL,
     traffic: Traffic::Private,
-    // Its own clients go on for a minute.
+    // Clerk's own clients retry for a minute.
     retries: Retries {
         tries: 12,
         statuses: &[500, 501, 502, 503, 504],

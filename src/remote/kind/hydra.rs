@@ -1,4 +1,4 @@
-//! Ory Hydra's admin API: 2.x, 1.x, and Ory Network, which speaks it behind a gateway.
+//! The admin API of Ory Hydra 2.x and 1.x, and of Ory Network, which has it behind a gateway.
 
 mod answer;
 mod issuer;
@@ -14,10 +14,10 @@ use crate::key::header::Header;
 use crate::key::members::Members;
 use crate::key::parts::is_key_pair;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::Origin;
 use crate::keyset::server_rules::{ServerRules, Signing};
+use crate::keyset::terms::Origin;
 use crate::remote::http::{Answer, Client, Request, Retries, Traffic, Unanswered};
-use crate::remote::kind::{Auth, Form, Generate, Kind, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Generate, Operation, Server, ServerKind, Sets};
 use crate::secret::Secret;
 use answer::{Meaning, meaning};
 use issuer::{ISSUER, ISSUER_V1, order};
@@ -40,8 +40,8 @@ const MEMBERS: &[&str] = &[
 const SETS: &[&str] = &["admin", "keys"];
 const SETS_V1: &[&str] = &["keys"];
 
-/// What the three have in common.
-const COMMON: Kind = Kind {
+/// The properties that all three share.
+const COMMON: ServerKind = ServerKind {
     name: "hydra",
     about: "Ory Hydra 2.x, its admin address",
     settings: &["--url"],
@@ -76,10 +76,10 @@ const COMMON: Kind = Kind {
 };
 
 /// Ory Hydra 2.x.
-pub static HYDRA: Kind = COMMON;
+pub static HYDRA: ServerKind = COMMON;
 
-/// Ory Hydra 1.x, which keeps the two halves of a key pair apart.
-pub static HYDRA_V1: Kind = Kind {
+/// Ory Hydra 1.x, which stores the two halves of a key pair as separate entries.
+pub static HYDRA_V1: ServerKind = ServerKind {
     name: "hydra-v1",
     about: "Ory Hydra 1.x, its admin address",
     rules: ServerRules {
@@ -95,7 +95,7 @@ pub static HYDRA_V1: Kind = Kind {
 };
 
 /// Ory Network.
-pub static ORY: Kind = Kind {
+pub static ORY: ServerKind = ServerKind {
     name: "ory",
     about: "Ory Network, a project",
     settings: &["--project-slug", "--url"],
@@ -108,8 +108,8 @@ pub static ORY: Kind = Kind {
 
 struct Hydra {
     client: Client,
-    kind: &'static Kind,
-    /// The path of its sets.
+    kind: &'static ServerKind,
+    /// The path of the sets.
     prefix: &'static [&'static str],
     /// The server's version, requested on first use; `None` if the server does not say.
     version: OnceCell<Option<Version>>,
@@ -123,7 +123,7 @@ impl Hydra {
     fn boxed(
         client: Client,
         token: Option<&Secret<String>>,
-        kind: &'static Kind,
+        kind: &'static ServerKind,
         prefix: &'static [&'static str],
     ) -> Box<dyn Server> {
         if let Some(token) = token {
@@ -139,7 +139,7 @@ impl Hydra {
         })
     }
 
-    /// 1.x keeps each key pair as two entries.
+    /// Returns true if the server stores each key pair as two entries, as 1.x does.
     fn in_halves(&self) -> bool {
         self.prefix == SETS_V1
     }
@@ -155,9 +155,10 @@ impl Hydra {
             None => request,
         };
         let answer = self.client.send(&request)?;
-        match answer.is_success() {
-            true => Ok(answer),
-            false => Err(self.error(&answer)),
+        if answer.is_success() {
+            Ok(answer)
+        } else {
+            Err(self.error(&answer))
         }
     }
 
@@ -186,7 +187,7 @@ impl Hydra {
         }
     }
 
-    /// Refuses to let a key sign before its time: Hydra signs with the first private key.
+    /// Returns an error if a pending key would be the first private key, with which Hydra signs.
     fn refuse_pending_signer(&self, keys: &[Key]) -> Result<()> {
         let signer = keys.iter().find(|key| is_key_pair(key));
         let now = self.client.options().now;
@@ -198,9 +199,9 @@ impl Hydra {
         };
         let kid = header.kid.unwrap_or_default();
         Err(Error::refused(format!(
-            "Hydra would sign with the key {kid:?} at once, and its nbf is ahead"
+            "Hydra would sign with the key {kid:?} at once, but its nbf is in the future"
         ))
-        .hint("put its public form there until then; jwks push does so"))
+        .hint("run `jwks push`, which sends only its public form until then"))
     }
 
     /// Reads a set, with the halves of key pairs joined.
@@ -278,10 +279,12 @@ impl Server for Hydra {
     fn get(&self, set: &str, _: Form) -> Result<Option<KeySet<'static>>> {
         check_set(set)?;
         let answer = self.client.send(&self.request(Method::GET, &[set]))?;
-        match answer.is_success() {
-            true => answer.key_set().map(|keys| Some(self.joined(set, keys))),
-            false if is_missing(&answer) => Ok(None),
-            false => Err(self.error(&answer)),
+        if answer.is_success() {
+            answer.key_set().map(|keys| Some(self.joined(set, keys)))
+        } else if is_missing(&answer) {
+            Ok(None)
+        } else {
+            Err(self.error(&answer))
         }
     }
 
@@ -289,8 +292,9 @@ impl Server for Hydra {
         check_set(set)?;
         if key.kty.is_some() || key.crv.is_some() || key.size.is_some() || key.from_url.is_some() {
             return Err(
-                Error::usage("Hydra generates keys by --alg, --use and --kid alone")
-                    .hint("make another key here and send it: jwks create, jwks push"),
+                Error::usage("Hydra generates keys only from --alg, --use and --kid").hint(
+                    "run `jwks create` and `jwks push` to create another key here and send it",
+                ),
             );
         }
         let halves = if self.in_halves() { PRIVATE.len() } else { 0 };
@@ -303,10 +307,8 @@ impl Server for Hydra {
         body.set_text("kid", &key.kid);
         let taken = || {
             let (kid, name) = (&key.kid, self.client.name());
-            Error::refused(format!(
-                "the kid {kid:?} is taken there, in set {set} on {name}"
-            ))
-            .hint("pass another one with --kid")
+            Error::refused(format!("set {set} on {name} already has the kid {kid:?}"))
+                .hint("pass --kid to choose another one")
         };
         if self.find(set, &key.kid)?.is_some() {
             return Err(taken());
@@ -329,7 +331,7 @@ impl Server for Hydra {
             Meaning::UnknownAlgorithm => {
                 let alg = key.alg.as_deref().unwrap_or("ES256");
                 error.hint(format!(
-                    "this version of Hydra does not generate {alg} keys; pass --alg RS256, which every version knows"
+                    "this version of Hydra does not generate {alg} keys; pass --alg RS256, which every version supports"
                 ))
             }
             Meaning::Taken => taken(),
@@ -356,7 +358,7 @@ impl Server for Hydra {
         if entries.iter().all(fits_path) {
             return self.put_alone(set, &entries);
         }
-        // A key that no path can name is put with the whole set, and comes first there, too.
+        // A key whose kid cannot be in a path is written with the whole set, and comes first there, too.
         let others = before.with(key).without(std::slice::from_ref(key)).keys;
         let others = others.iter().flat_map(|key| self.entries(key, &bare));
         let others: Vec<_> = others.collect();
@@ -376,7 +378,7 @@ impl Server for Hydra {
         check_set(set)?;
         let bare = key_pairs::bare_kids(before);
         let is_odd = |key: &Key| !self.entries(key, &bare).iter().all(fits_path);
-        // A key that no path can name is removed by putting the rest of the set.
+        // A key whose kid cannot be in a path is deleted by writing the rest of the set.
         if keys.iter().any(is_odd) {
             return self.put_set(set, before, &before.without(keys));
         }

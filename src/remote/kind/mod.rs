@@ -1,4 +1,4 @@
-//! The kinds of servers. A new one is a file here and its line in [`KINDS`].
+//! The kinds of servers. A new kind needs a file here and a line in [`KINDS`].
 
 mod apinizer;
 mod authlete;
@@ -9,15 +9,15 @@ pub(super) mod url;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::Origin;
 use crate::keyset::server_rules::ServerRules;
+use crate::keyset::terms::Origin;
 use crate::remote::http::{Client, Retries, Traffic};
 use crate::remote::location::Location;
 use crate::secret::Secret;
 use std::fmt;
 
-/// Every kind, in the order in which they are shown.
-pub static KINDS: &[&Kind] = &[
+/// All kinds, in the order in which they are shown.
+pub static KINDS: &[&ServerKind] = &[
     &hydra::HYDRA,
     &hydra::HYDRA_V1,
     &hydra::ORY,
@@ -29,29 +29,29 @@ pub static KINDS: &[&Kind] = &[
     &url::OIDC,
 ];
 
-/// What can be done with a server.
+/// An operation on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// List its sets.
+    /// List the sets.
     List,
     /// Get a set or a key.
     Get,
-    /// Have it generate a key.
+    /// Make the server generate a key.
     Create,
-    /// Put a whole set there.
+    /// Write a whole set.
     SetSet,
-    /// Put one key there.
+    /// Write one key.
     SetKey,
     /// Delete a whole set.
     DeleteSet,
     /// Delete a key.
     DeleteKey,
-    /// Have its settings name another key to sign with.
+    /// Change the signing key in the server's settings.
     NameSigner,
 }
 
 impl Operation {
-    /// The operation in words, behind "cannot".
+    /// Returns the operation for messages, to follow "cannot".
     pub fn in_words(self) -> &'static str {
         match self {
             Operation::List => "list sets",
@@ -69,60 +69,60 @@ impl Operation {
 /// How many sets a server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sets {
-    /// Any number, each with a name.
+    /// Any number of sets with names.
     Named,
-    /// One, whatever it is called.
+    /// One set, under any name.
     One,
 }
 
-/// Whether calls carry a token.
+/// Whether calls have a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// Never.
     None,
-    /// Where one is configured.
+    /// If a token is configured.
     Optional,
     /// Always.
     Required,
 }
 
-/// A kind of server: what it is called, what it needs, what it can do.
-pub struct Kind {
+/// A kind of server: its name, its settings and its capabilities.
+pub struct ServerKind {
     /// The name in `--kind`.
     pub name: &'static str,
-    /// What it is, in a few words.
+    /// A short description.
     pub about: &'static str,
-    /// The options of `remote add` that say where it is.
+    /// The options of `remote add` for its address.
     pub settings: &'static [&'static str],
-    /// Whether it wants a token.
+    /// Whether calls have a token.
     pub auth: Auth,
-    /// How the token is sent, and what it is, in words.
+    /// A description of the token and how it is sent.
     pub token: &'static str,
-    /// The variables in which the service's own clients look for a token.
+    /// The environment variables from which the service's own clients read a token.
     pub token_variables: &'static [&'static str],
     /// How many sets it has.
     pub sets: Sets,
-    /// What it can do.
+    /// The operations that it supports.
     pub can: &'static [Operation],
     /// Whether the server only publishes keys, or holds private keys and signs with them.
     pub origin: Origin,
-    /// What it makes of keys.
+    /// How it stores keys and picks the one that signs.
     pub rules: ServerRules,
-    /// What its calls carry.
+    /// Whether its calls carry private keys.
     pub traffic: Traffic,
-    /// Which of its answers are worth asking again.
+    /// Which of its failures are retried.
     pub retries: Retries,
-    /// The address that all of its paths are below.
+    /// Returns the base address of the server.
     pub base: fn(&Location) -> Result<::url::Url>,
-    /// The server itself, as far as it goes, with the token that it is to be given.
+    /// Makes the server from a client and its token.
     pub open: Open,
 }
 
-/// Makes a server of a client, the place that is meant, and the token where there is one.
+/// Makes a server from a client, its location, and its token.
 pub type Open = fn(Client, &Location, Option<&Secret<String>>) -> Box<dyn Server>;
 
-impl Kind {
-    /// Refuses what the kind cannot do.
+impl ServerKind {
+    /// Returns an error if the kind does not support an operation.
     pub fn require(&self, operation: Operation) -> Result<()> {
         if self.can.contains(&operation) {
             return Ok(());
@@ -134,22 +134,22 @@ impl Kind {
     }
 }
 
-impl fmt::Debug for Kind {
+impl fmt::Debug for ServerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
 }
 
-/// Which form of its keys a server is asked for, where it gives a choice.
+/// The form in which keys are requested from a server that supports both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Public keys will do.
+    /// Public keys are enough.
     Public,
-    /// Private and symmetric members too.
+    /// With the private and symmetric members.
     Private,
 }
 
-/// A key that a server is to generate; what is `None` is left to it.
+/// The options for a key that a server generates. The server chooses those that are `None`.
 #[derive(Clone, Debug, Default)]
 pub struct Generate {
     /// The algorithm.
@@ -164,28 +164,27 @@ pub struct Generate {
     pub usage: Option<String>,
     /// The kid.
     pub kid: String,
-    /// An address that the server takes the key from instead.
+    /// An address from which the server takes the key instead of generating it.
     pub from_url: Option<String>,
 }
 
-/// What a listing without key material says of a key.
+/// A key in a listing without key material.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// The name of the object that holds it.
+    /// The name of its object.
     pub name: String,
-    /// Where the server has it from, in its own words.
+    /// Its source, as the server calls it.
     pub source: String,
-    /// Its type, in the server's own words.
+    /// Its type, as the server calls it.
     pub kind: String,
-    /// Its kid, where it has one.
+    /// Its kid, if it has one.
     pub kid: Option<String>,
 }
 
-/// A server of some kind. Whoever calls has asked [`Kind::require`] first; what a kind does not
-/// do it need not define. Sets are JWK Sets with their keys in an order that means the same here
-/// and there.
+/// The operations of a server. A kind defines only those that it supports, so callers check
+/// [`ServerKind::require`] first. The keys of a set are in the same order as on the server.
 pub trait Server {
-    /// One call that changes nothing; what was found, in words.
+    /// Makes one call that changes nothing. Returns a description of what it found.
     fn test(&self) -> Result<String>;
 
     /// Refuses a server of another kind before a write, if one call can detect it.
@@ -198,37 +197,36 @@ pub trait Server {
         None
     }
 
-    /// The names of its sets; for a kind that has one, how it calls it.
+    /// Returns the names of its sets. A kind with one set returns its name for that.
     fn sets(&self) -> Result<Vec<String>> {
         undefined()
     }
 
-    /// What it says of the keys of its only set without giving them away; `None` where it has no
-    /// such listing.
+    /// Returns the listing of its only set without key material; `None` if it has no such listing.
     fn listed(&self) -> Result<Option<Vec<Listed>>> {
         Ok(None)
     }
 
-    /// A set; `None` where it is not there.
+    /// Reads a set. Returns `None` if it does not exist.
     fn get(&self, set: &str, form: Form) -> Result<Option<KeySet<'static>>>;
 
-    /// Generates a key in a set and returns what became of it.
+    /// Generates a key in a set, and returns the set afterwards.
     fn generate(&self, _set: &str, _key: &Generate) -> Result<KeySet<'static>> {
         undefined()
     }
 
-    /// Makes a set what is given; `before` is what it was when that was decided.
+    /// Writes a set. `before` is the set that was read before.
     fn put_set(&self, _set: &str, _before: &KeySet, _after: &KeySet) -> Result<()> {
         undefined()
     }
 
-    /// The kids of the keys that its settings name to sign with.
+    /// Returns the kids of the signing keys in its settings.
     fn signature_kids(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 
-    /// The same as `put_set`, and where its settings name the first kid of a pair, they name the
-    /// second one then.
+    /// Writes a set as `put_set` does, and replaces the first kid of each pair by the second one in its
+    /// settings.
     fn put_set_and_name(
         &self,
         _set: &str,
@@ -244,17 +242,17 @@ pub trait Server {
         true
     }
 
-    /// Adds a key to a set, or puts it in the place of the one with its kid.
+    /// Adds a key to a set, or replaces the key with its kid.
     fn put_key(&self, _set: &str, _before: &KeySet, _key: &Key) -> Result<()> {
         undefined()
     }
 
-    /// Deletes a set that is there.
+    /// Deletes an existing set.
     fn delete_set(&self, _set: &str, _before: &KeySet) -> Result<()> {
         undefined()
     }
 
-    /// Deletes keys that are there.
+    /// Deletes existing keys.
     fn delete_keys(&self, _set: &str, _before: &KeySet, _keys: &[Key]) -> Result<()> {
         undefined()
     }

@@ -1,19 +1,19 @@
-//! A JWK Set at an address, and the one that an OpenID Connect issuer names.
+//! A JWK Set at an address, and the JWK Set of an OpenID Connect issuer.
 
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
-use crate::keyset::adopt::Origin;
 use crate::keyset::server_rules::ServerRules;
+use crate::keyset::terms::Origin;
 use crate::remote::http::{Client, Request, Retries, Traffic, show};
-use crate::remote::kind::{Auth, Form, Kind, Operation, Server, Sets};
+use crate::remote::kind::{Auth, Form, Operation, Server, ServerKind, Sets};
 use crate::remote::location::{Location, parse_address, parse_setting};
 use serde::Deserialize;
 
-/// What is asked for where JWK Sets are published (RFC 7517 section 8.5.2).
+/// The `Accept` header for published JWK Sets (RFC 7517 section 8.5.2).
 const MEDIA_TYPES: &str = "application/jwk-set+json, application/json";
 
-/// What the two have in common.
-const COMMON: Kind = Kind {
+/// The properties that both kinds share.
+const COMMON: ServerKind = ServerKind {
     name: "url",
     about: "a JWK Set at an address; read only",
     settings: &["--url"],
@@ -36,10 +36,10 @@ const COMMON: Kind = Kind {
 };
 
 /// A JWK Set at an address.
-pub static URL: Kind = COMMON;
+pub static URL: ServerKind = COMMON;
 
 /// The JWK Set of an issuer (OpenID Connect Discovery 1.0 section 4).
-pub static OIDC: Kind = Kind {
+pub static OIDC: ServerKind = ServerKind {
     name: "oidc",
     about: "the JWK Set of an OpenID Connect issuer; read only",
     settings: &["--issuer"],
@@ -73,7 +73,7 @@ struct Issuer {
     issuer: String,
 }
 
-/// What is read of an issuer's description.
+/// The members that are read from an issuer's discovery document.
 #[derive(Deserialize)]
 struct Discovery {
     issuer: Option<String>,
@@ -86,7 +86,7 @@ impl Issuer {
         let answer = self.client.send(&request)?.success()?;
         let discovery: Discovery = answer.json()?;
         let call = &answer.call;
-        // Another issuer's keys must not pass for this one's.
+        // The keys of another issuer must not be accepted as those of this one.
         let said = discovery.issuer.unwrap_or_default();
         if said != self.issuer {
             let said = self.client.clean(said);
@@ -94,15 +94,15 @@ impl Issuer {
                 "{call} describes the issuer {said:?}, not {:?}",
                 self.issuer
             ))
-            .hint("the issuer must be the same to the letter, a slash at its end included"));
+            .hint("the issuer must match exactly, including a slash at its end"));
         }
         let address = discovery.jwks_uri.unwrap_or_default();
         let address = parse_address(&address)
-            .map_err(|_| Error::remote(format!("{call} names no usable jwks_uri")))?;
+            .map_err(|_| Error::remote(format!("the answer to {call} has no valid jwks_uri")))?;
         if self.client.is_https() && address.scheme() != "https" {
             let address = show(&address);
             return Err(Error::remote(format!(
-                "{call} names the jwks_uri {address}: https never becomes http"
+                "{call} names the jwks_uri {address}, which is not https"
             )));
         }
         read(&self.client, Request::address(address))

@@ -248,7 +248,7 @@ fn a_renaming_that_fails_leaves_a_set_that_opens() {
         strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &inject]);
         let run = finish(strace.arg(JWKS).args(command.split(' '))).fails(1);
         let now = match name {
-            "api.json" => "set api is not encrypted any more, but cannot rename ",
+            "api.json" => "set api is no longer encrypted, but cannot rename ",
             _ => "set api is encrypted now, but cannot rename ",
         };
         assert!(run.stderr.contains(now), "{run:#?}");

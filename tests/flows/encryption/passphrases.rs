@@ -67,9 +67,10 @@ fn there_are_five_ways_and_each_has_its_place() {
         // An empty variable is none.
         (true, given(&[(file, ""), (variable, PASSPHRASE)], &[])),
     ] {
-        match opens {
-            true => assert_eq!(run.ok().stdout, key),
-            false => drop(run.fails(7)),
+        if opens {
+            assert_eq!(run.ok().stdout, key)
+        } else {
+            drop(run.fails(7))
         }
     }
     let piped = ["get", "api", "--private", "--passphrase-file", "-"];

@@ -52,7 +52,7 @@ fn a_set_goes_all_the_way_and_keeps_what_is_in_it() {
     assert_eq!(sandbox.store_entries(), entries);
 
     let remove = said(with(&sandbox, "next.txt", "passwd api --remove"));
-    assert_eq!(remove, "set api is not encrypted any more\n");
+    assert_eq!(remove, "set api is no longer encrypted\n");
     let entries = [".lock", ".schedules.json", "api.json"];
     assert_eq!((sandbox.read_set("api"), schedules()), (plain, saved));
     assert_eq!(sandbox.store_entries(), entries);

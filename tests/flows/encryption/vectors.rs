@@ -205,9 +205,12 @@ fn every_set_that_can_be_kept_can_be_encrypted() {
 fn json_files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("a directory");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    let below = paths.flat_map(|path| match path.is_dir() {
-        true => json_files(&path),
-        false => vec![path],
+    let below = paths.flat_map(|path| {
+        if path.is_dir() {
+            json_files(&path)
+        } else {
+            vec![path]
+        }
     });
     let is_json = |path: &PathBuf| {
         path.extension()

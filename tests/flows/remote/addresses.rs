@@ -170,7 +170,7 @@ fn what_is_no_set_is_taken_for_none() {
     for (body, words) in [
         ("", "empty"),
         ("<html>swordfish-in-the-page</html>", "HTML"),
-        ("{\"error\":\"swordfish-in-the-page\"}", "no JWK Set"),
+        ("{\"error\":\"swordfish-in-the-page\"}", "not a JWK Set"),
         ("{\"keys\":[", "JSON"),
     ] {
         site.web.serve("/jwks.json", body);
@@ -242,7 +242,7 @@ fn an_issuer_without_a_set_is_an_error() {
         "https://user:word@host/",
     ] {
         site.web.jwks_uri("/tenant", address);
-        let run = site.fails(6, "get --remote issuer", "no usable jwks_uri");
+        let run = site.fails(6, "get --remote issuer", "no valid jwks_uri");
         assert!(!run.stderr.contains("word@"), "{run:#?}");
     }
     site.web.without_jwks_uri("/tenant");

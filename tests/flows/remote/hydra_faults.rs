@@ -13,7 +13,7 @@ fn a_generated_kid_that_is_taken_is_a_conflict() {
         let before = site.hydra.keys("api");
         let refused = site.run(create).fails(4);
         assert!(
-            refused.stderr.contains("the kid \"taken\" is taken there"),
+            refused.stderr.contains("already has the kid \"taken\""),
             "{refused:#?}"
         );
         assert_eq!(site.hydra.keys("api"), before);

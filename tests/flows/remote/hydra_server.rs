@@ -34,9 +34,10 @@ fn octets(number: usize) -> String {
 
 /// The same key with its private part.
 fn private(mut key: Value) -> Value {
-    key["d"] = match key["kty"] == "RSA" {
-        true => "AQAB".into(),
-        false => octets(32).into(),
+    key["d"] = if key["kty"] == "RSA" {
+        "AQAB".into()
+    } else {
+        octets(32).into()
     };
     if key["kty"] == "RSA" {
         key["p"] = "AQAB".into();

@@ -83,7 +83,10 @@ fn a_pending_key_alone_is_refused_with_its_private_part_and_warned_of_without() 
     let site = Site::newest();
     site.ok("create api --kid next --nbf +1d");
     let refused = site.run("push api prod --yes --private-all").fails(4);
-    assert!(refused.stderr.contains("nbf is ahead"), "{refused:#?}");
+    assert!(
+        refused.stderr.contains("nbf is in the future"),
+        "{refused:#?}"
+    );
     assert_eq!(site.puts(), 0);
     let warned = site.ok("push api prod --yes");
     assert!(
@@ -101,7 +104,10 @@ fn a_single_pending_key_is_not_set_with_its_private_part() {
         for more in ["", "--replace"] {
             let line = format!("set api next.json --remote prod --yes {more}");
             let refused = site.run(&line).fails(4);
-            assert!(refused.stderr.contains("nbf is ahead"), "{refused:#?}");
+            assert!(
+                refused.stderr.contains("nbf is in the future"),
+                "{refused:#?}"
+            );
         }
         assert_eq!(site.puts(), 0);
         site.sandbox.write("next.json", public(&next).to_string());

@@ -218,6 +218,10 @@ fn a_key_that_was_not_made_is_not_asked_for_again() {
     let site = Site::newest();
     site.hydra.answers_next_write(Answer::withheld());
     let run = site.run("create api --remote prod --timeout 1").fails(6);
-    assert!(run.stderr.contains("look before you repeat it"), "{run:#?}");
+    assert!(
+        run.stderr
+            .contains("check before you run the command again"),
+        "{run:#?}"
+    );
     assert_eq!(calls(&site, "POST"), 1);
 }

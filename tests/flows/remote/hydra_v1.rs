@@ -264,7 +264,7 @@ fn a_set_that_a_failed_push_lost_is_put_back() {
     let before = held();
     site.ok("create api --kid mine");
     let run = site.run("push api prod --yes").fails(6);
-    assert!(run.stderr.contains("put back as it was"), "{run:#?}");
+    assert!(run.stderr.contains("it is restored"), "{run:#?}");
     assert_eq!(held(), before);
     let puts = site.hydra.server.lines();
     assert_eq!(

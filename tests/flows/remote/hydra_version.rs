@@ -17,10 +17,7 @@ fn of_the_wrong_kind(version: Version) -> Site {
 }
 
 fn other_kind(version: Version) -> &'static str {
-    match version.is_1() {
-        true => "hydra",
-        false => "hydra-v1",
-    }
+    if version.is_1() { "hydra" } else { "hydra-v1" }
 }
 
 /// 2.0 does not know the path, 2.2 redirects it to a host that is none, and 26.2 answers.

@@ -117,10 +117,10 @@ fn a_source_that_gives_no_token_is_named() {
     for (options, said) in [
         (["--token-file", "nowhere"], "nowhere"),
         (["--token-command", "exit 3"], "exit 3"),
-        (["--token-command", "true"], "holds none"),
+        (["--token-command", "true"], "is empty"),
         (
             ["--token-command", "printf 'a\\nb'"],
-            "characters that no header can carry",
+            "characters that are not allowed in a header",
         ),
     ] {
         let sandbox = Sandbox::new();

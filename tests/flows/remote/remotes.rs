@@ -10,9 +10,10 @@ use std::fs;
 use std::path::PathBuf;
 
 /// The configuration directory in a sandbox.
-pub const CONFIGURATION: &str = match cfg!(target_os = "macos") {
-    true => "Library/Preferences/jwks",
-    false => ".config/jwks",
+pub const CONFIGURATION: &str = if cfg!(target_os = "macos") {
+    "Library/Preferences/jwks"
+} else {
+    ".config/jwks"
 };
 
 /// Where the remotes are kept.

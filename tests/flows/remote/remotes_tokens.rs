@@ -276,7 +276,7 @@ fn a_refused_token_is_told_from_a_missing_right() {
     assert!(run.stderr.contains("jwks remote show"), "{run:#?}");
     clerk.fail_next(1, 403);
     let run = test(&sandbox, &[("MINE", "the-right-token")]).fails(7);
-    assert!(run.stderr.contains("does not give this right"), "{run:#?}");
+    assert!(run.stderr.contains("lacks the permission"), "{run:#?}");
 }
 
 #[test]

@@ -123,7 +123,11 @@ fn a_creation_that_may_have_happened_is_not_repeated() {
         hydra.rejects_next(status, "");
         let run = sandbox.run(["create", "api", "--remote", "prod"]).fails(6);
         assert_eq!(calls_of(&hydra.server, "POST"), 1);
-        assert!(run.stderr.contains("look before you repeat it"), "{run:#?}");
+        assert!(
+            run.stderr
+                .contains("check before you run the command again"),
+            "{run:#?}"
+        );
     });
 }
 
@@ -143,7 +147,11 @@ fn a_creation_without_an_answer_is_not_repeated() {
     assert_eq!(cutting.cuts(), 1, "{cut:#?}");
 
     for run in [silent, cut] {
-        assert!(run.stderr.contains("look before you repeat it"), "{run:#?}");
+        assert!(
+            run.stderr
+                .contains("check before you run the command again"),
+            "{run:#?}"
+        );
     }
 }
 

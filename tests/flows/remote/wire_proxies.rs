@@ -57,20 +57,22 @@ impl ProxyServer {
 /// The options for a call: a host that exists nowhere is given up after a second, and a proxy has
 /// all the time that it needs.
 fn patience(is_proxy_asked: bool) -> &'static str {
-    match is_proxy_asked {
-        true => "--timeout 600",
-        false => "--timeout 1",
+    if is_proxy_asked {
+        "--timeout 600"
+    } else {
+        "--timeout 1"
     }
 }
 
 fn answer(mut client: &TcpStream, is_tunnel: bool) -> std::io::Result<()> {
     let length = PUBLIC_SET.len();
-    match is_tunnel {
-        true => write!(client, "HTTP/1.1 200 OK\r\n\r\n"),
-        false => write!(
+    if is_tunnel {
+        write!(client, "HTTP/1.1 200 OK\r\n\r\n")
+    } else {
+        write!(
             client,
             "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{PUBLIC_SET}"
-        ),
+        )
     }
 }
 
@@ -202,9 +204,10 @@ fn the_usual_variables_name_the_proxy() {
             "{variable}: {lines:?} {run:#?}"
         );
         if is_asked {
-            let tunnel = match address.starts_with("https") {
-                true => "CONNECT issuer.test:443 HTTP/1.1",
-                false => "CONNECT issuer.test:80 HTTP/1.1",
+            let tunnel = if address.starts_with("https") {
+                "CONNECT issuer.test:443 HTTP/1.1"
+            } else {
+                "CONNECT issuer.test:80 HTTP/1.1"
             };
             let absolute = "GET http://issuer.test/jwks.json HTTP/1.1";
             let first = &*lines[0];

@@ -54,15 +54,16 @@ fn the_private_half_stays_in_any_order_of_blocks() {
             "--alg ML-DSA-44" => "priv",
             _ => "d",
         };
-        let orders: &[&str] = match has_certificate {
-            true => &[
+        let orders: &[&str] = if *has_certificate {
+            &[
                 "public.pem private.pem",
                 "private.pem public.pem",
                 "certificate.pem private.pem",
                 "private.pem certificate.pem",
                 "public.pem certificate.pem private.pem",
-            ],
-            false => &["public.pem private.pem", "private.pem public.pem"],
+            ]
+        } else {
+            &["public.pem private.pem", "private.pem public.pem"]
         };
         for files in orders {
             sandbox.shell(&format!("cat {files} > both.pem")).ok();

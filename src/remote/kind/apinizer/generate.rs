@@ -1,11 +1,11 @@
-//! What Apinizer is asked to generate, in its own words.
+//! The request with which Apinizer generates a key.
 
 use crate::error::{Error, Result};
 use crate::key::generate::{Plan, Request};
 use crate::remote::kind::Generate;
 use serde_json::{Value, json};
 
-/// The body of the call that generates a key.
+/// Returns the body of the call that generates a key.
 pub fn body(name: &str, key: &Generate) -> Result<Value> {
     let plan = Plan::new(Request {
         alg: key.alg.as_deref(),
@@ -31,7 +31,7 @@ pub fn body(name: &str, key: &Generate) -> Result<Value> {
         }
         _ => return refuse(plan.in_words()),
     };
-    // Some versions read the settings beside the type, some in a member named after it.
+    // Some versions read the settings next to the type, others in a member with its name.
     let mut body = settings.clone();
     body["name"] = name.into();
     body["kid"] = name.into();

@@ -1,6 +1,6 @@
 //! The objects of a project: the calls that list, export, create and delete them.
 
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::remote::http::{Answer, Client, Request, parse};
@@ -40,13 +40,13 @@ impl From<Failure> for Error {
 pub struct Apinizer {
     client: Client,
     project: String,
-    /// SetLabel secret is exchanged for a token; without it the secret is the token.
+    /// The client whose secret is exchanged for a token; `None` if the secret is the token.
     client_id: Option<String>,
     secret: Option<Secret<String>>,
     has_token: Cell<bool>,
 }
 
-/// What stands around every answer, in either of its forms.
+/// The members around every answer, in either of two forms.
 #[derive(Default, Deserialize)]
 struct Envelope {
     success: Option<bool>,
@@ -68,7 +68,7 @@ struct Access {
     access_token: String,
 }
 
-/// An object with the key that it holds.
+/// An object and its key.
 pub struct Object {
     /// Its name in the project.
     pub name: String,
@@ -77,8 +77,7 @@ pub struct Object {
 }
 
 impl Apinizer {
-    /// The project that a place names. Without a client whose secret it is the token is sent as it
-    /// is.
+    /// Returns the project of a location. Without a client ID, the token is sent unchanged.
     pub fn new(client: Client, location: &Location, token: Option<&Secret<String>>) -> Apinizer {
         let secret = token.map(|token| Secret::new(token.expose().clone()));
         if let (None, Some(token)) = (&location.client_id, &secret) {
@@ -93,12 +92,12 @@ impl Apinizer {
         }
     }
 
-    /// The project's name.
+    /// Returns the project's name.
     pub fn project(&self) -> &str {
         &self.project
     }
 
-    /// The path of a call about its objects.
+    /// Returns the path of a call about its objects.
     fn path(&self, rest: &[&str]) -> Vec<String> {
         let path = ["apiops", "projects", &self.project, "jwks"];
         let path = path.iter().chain(rest);
@@ -121,7 +120,7 @@ impl Apinizer {
         Ok(())
     }
 
-    /// Makes a call; where a fetched token has run out, with a new one.
+    /// Makes a call. If a token that was requested has expired, requests a new one.
     fn send(&self, request: &Request) -> Result<Answer> {
         if self.client_id.is_some() && !self.has_token.get() {
             self.fetch_token()?;
@@ -196,12 +195,12 @@ impl Apinizer {
         }
     }
 
-    /// Every object, without its key.
+    /// Returns all objects, without their keys.
     pub fn list(&self) -> Result<Vec<Listed>> {
         let answer = self.call(&Request::get(self.path(&[""])))?;
         let body: Value = answer.json()?;
         let Some(objects) = first_list(&body) else {
-            return Err(answer.unlike("the list it should be"));
+            return Err(answer.unlike("a list"));
         };
         let text = |object: &Value, name: &str| object[name].as_str().map(str::to_owned);
         let listed = objects.iter().map(|object| Listed {
@@ -213,7 +212,7 @@ impl Apinizer {
         Ok(listed.collect())
     }
 
-    /// The key of an object, as the set that it is exported as.
+    /// Exports the key of an object, as a set.
     pub fn export(&self, name: &str, form: Form) -> Result<KeySet<'static>> {
         let public = (form == Form::Public).to_string();
         let request =
@@ -221,7 +220,7 @@ impl Apinizer {
         self.call(&request)?.key_set()
     }
 
-    /// Every object with its key.
+    /// Returns all objects with their keys.
     pub fn objects(&self, form: Form) -> Result<Vec<Object>> {
         let mut objects = Vec::new();
         for Listed {
@@ -229,8 +228,7 @@ impl Apinizer {
         } in self.list()?
         {
             let mut keys = self.export(&name, form)?.keys;
-            // The public export leaves shared secrets out without a word: they are there all the
-            // same, without what is secret.
+            // The public export omits symmetric keys, so they are listed here without their secret part.
             if keys.is_empty() && kind == "OCT" {
                 keys.push(Key::from_json(
                     json!({"kty": "oct", "kid": kid}).to_string(),
@@ -244,7 +242,7 @@ impl Apinizer {
         Ok(objects)
     }
 
-    /// Deletes an object that was there.
+    /// Deletes an existing object.
     pub fn delete(&self, name: &str) -> Result<()> {
         self.try_to_delete(name).map_err(Error::from)
     }
@@ -252,7 +250,7 @@ impl Apinizer {
     fn try_to_delete(&self, name: &str) -> Result<(), Failure> {
         let request = Request::new(Method::DELETE, self.path(&[name, ""]));
         match self.call(&request) {
-            // The answer to a first try may have been lost.
+            // The answer to an earlier attempt can have been lost.
             Ok(_) | Err(Failure::NoObject(_)) => Ok(()),
             Err(failure) => Err(failure),
         }
@@ -268,9 +266,9 @@ impl Apinizer {
         self.post(name, &[""], &body)
     }
 
-    /// Posts an object. Where no clear answer comes, a look tells whether it is there.
+    /// Posts an object. If the outcome is unknown, reads it back.
     pub fn post(&self, name: &str, path: &[&str], body: &Value) -> Result<()> {
-        // An object that is there already would pass for the new one.
+        // An existing object could be mistaken for the new one.
         if self.list()?.iter().any(|object| object.name == *name) {
             let project = &self.project;
             return Err(Error::refused(format!(
@@ -290,16 +288,16 @@ impl Apinizer {
         }
     }
 
-    /// Puts a key in the place of an object, which the API does in two steps.
+    /// Replaces the key of an object, which takes two calls.
     pub fn replace(&self, object: &Object, key: &Key) -> Result<()> {
         let name = &object.name;
-        // What is deleted is deleted, deployed or not.
+        // The object is deleted even if that is not deployed.
         match self.try_to_delete(name) {
             Ok(()) | Err(Failure::NotDeployed(_)) => {}
             Err(failure) => return Err(failure.into()),
         }
         self.create(name, key).map_err(|error| {
-            // The server may have been the only one that had the old key.
+            // The server can have had the only copy of the old key.
             match self.create(name, &object.key) {
                 Ok(()) => error.about(format!("{name} is as it was")),
                 Err(_) => error
@@ -318,7 +316,7 @@ fn unclear(error: Error) -> Failure {
     }
 }
 
-/// The first list of objects in an answer, at its top or one member down.
+/// Returns the first list of objects in an answer, at the top level or one level below.
 fn first_list(body: &Value) -> Option<&Vec<Value>> {
     let members = body
         .as_object()

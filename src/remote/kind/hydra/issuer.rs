@@ -25,8 +25,9 @@ pub static ISSUER_V1: Issuer = Issuer {
 
 /// Returns how strictly the order of the halves of a 1.x set is checked.
 pub fn order(set: &str) -> Order {
-    match ISSUER_V1.owns(set) {
-        true => Order::Signs,
-        false => Order::Other,
+    if ISSUER_V1.owns(set) {
+        Order::Signs
+    } else {
+        Order::Other
     }
 }

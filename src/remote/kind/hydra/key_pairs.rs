@@ -1,4 +1,4 @@
-//! Hydra 1.x keeps the two halves of a key pair as two entries.
+//! Splits and joins key pairs, because Hydra 1.x stores the two halves of a pair as two entries.
 
 use crate::key::Key;
 use crate::key::header::Header;
@@ -10,8 +10,8 @@ use std::collections::{HashMap, HashSet};
 
 pub use crate::keyset::key_pairs::{PRIVATE, PUBLIC};
 
-/// The entries that a key is kept as, the private half first. One whose kid is among the bare ones
-/// came there in one piece, and stays so; a symmetric key has no halves.
+/// Returns the entries as which a key is stored, the private half first. A key whose kid is in
+/// `bare_kids` is stored as one entry, and stays so. A symmetric key has no halves.
 pub fn split(key: Members<'static>, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
     let kid = key.string("kid").unwrap_or_default().into_owned();
     let key_type = key.key_type();
@@ -108,7 +108,7 @@ fn name(key: &Key) -> (String, Option<String>) {
     (kid, thumbprint)
 }
 
-/// The kids of a set that nothing was put in front of.
+/// Returns the kids of a set that have no prefix.
 pub fn bare_kids(set: &KeySet) -> HashSet<String> {
     let pairs = set.keys.iter().map(Header::of);
     let pairs = pairs.filter(|header| header.kty.as_deref() != Some("oct"));
@@ -116,7 +116,7 @@ pub fn bare_kids(set: &KeySet) -> HashSet<String> {
     bare.map(|kid| kid.into_owned()).collect()
 }
 
-/// The kid that a key has there, from its kid and kty here.
+/// Returns the kid that a key has on the server, from its local kid and kty.
 pub fn kid(kid: &str, kty: Option<&str>) -> String {
     match kty {
         Some("oct") => kid.to_owned(),
@@ -124,7 +124,7 @@ pub fn kid(kid: &str, kty: Option<&str>) -> String {
     }
 }
 
-/// A kid without what is put in front of it.
+/// Returns a kid without its prefix.
 fn bare(kid: &str) -> &str {
     kid.strip_prefix(PUBLIC)
         .or_else(|| kid.strip_prefix(PRIVATE))

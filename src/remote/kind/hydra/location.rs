@@ -1,7 +1,7 @@
 //! The address of a Hydra: a self-hosted server, or a project of Ory Network.
 
 use crate::error::{Error, Result};
-use crate::remote::kind::hydra::{Kind, ORY};
+use crate::remote::kind::hydra::{ORY, ServerKind};
 use crate::remote::location::{Location, parse_address, parse_setting};
 use url::Url;
 
@@ -9,19 +9,20 @@ use url::Url;
 const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
 
 /// Returns the admin address of a self-hosted Hydra.
-pub fn self_hosted(location: &Location, kind: &Kind) -> Result<Url> {
+pub fn self_hosted(location: &Location, kind: &ServerKind) -> Result<Url> {
     let url = address(location, kind)?;
     let path = url.path().trim_end_matches('/');
-    match ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
-        false => Ok(url),
-        true => Err(Error::usage(format!(
+    if ["/admin", "/keys"].iter().any(|end| path.ends_with(end)) {
+        Err(Error::usage(format!(
             "the address of a {} remote must not end with {path}",
             kind.name
-        ))),
+        )))
+    } else {
+        Ok(url)
     }
 }
 
-fn address(location: &Location, kind: &Kind) -> Result<Url> {
+fn address(location: &Location, kind: &ServerKind) -> Result<Url> {
     match (&location.url, std::env::var(ADDRESS_VARIABLE)) {
         (None, Ok(address)) if !address.is_empty() => parse_address(&address),
         _ => parse_setting(location, kind.name),

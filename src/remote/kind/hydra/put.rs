@@ -1,11 +1,11 @@
-//! How keys are put on a Hydra: the whole set in one call, or one key by itself.
+//! Writes keys to a Hydra: the whole set in one call, or one key by itself.
 
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::identity;
-use crate::keyset::merge::KeyName;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::server_rules::ServerRules;
 use crate::remote::kind::Server as _;
 use crate::remote::kind::hydra::key_pairs::{bare_kids, split};
@@ -18,18 +18,20 @@ use ureq::http::Method;
 impl Hydra {
     /// Returns the entries as which a key is stored.
     pub(super) fn entries(&self, key: &Key, bare_kids: &HashSet<String>) -> Vec<Key<'static>> {
-        let members = match has_certificate_members(key) {
-            true => self.members(),
-            false => MEMBERS,
+        let members = if has_certificate_members(key) {
+            self.members()
+        } else {
+            MEMBERS
         };
         let rules = ServerRules {
             members: Some(members),
             ..COMMON.rules
         };
         let form = rules.form(&key.members().unwrap_or_default());
-        match self.in_halves() {
-            true => split(form, bare_kids),
-            false => vec![Key::from(form)],
+        if self.in_halves() {
+            split(form, bare_kids)
+        } else {
+            vec![Key::from(form)]
         }
     }
 
@@ -41,7 +43,7 @@ impl Hydra {
             let kid = Header::of(entry).kid.unwrap_or_default();
             if !kids.insert(kid.clone()) {
                 return Err(Error::refused(format!(
-                    "the kid {kid:?} would stand for two keys there"
+                    "the server would have two keys with the kid {kid:?}"
                 ))
                 .hint("give one of the two another kid"));
             }

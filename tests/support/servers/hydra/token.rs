@@ -14,9 +14,10 @@ pub struct Token {
 /// Signs with the keys of a set, in the order in which the database returns them. The error is the
 /// status of the answer to whoever wanted a token.
 pub fn sign(version: Version, keys: &[Value]) -> Result<Token, u16> {
-    match version.is_1() {
-        true => sign_with_pair(keys),
-        false => sign_with_first(keys),
+    if version.is_1() {
+        sign_with_pair(keys)
+    } else {
+        sign_with_first(keys)
     }
 }
 
@@ -31,12 +32,13 @@ fn sign_with_pair(keys: &[Value]) -> Result<Token, u16> {
     let suffix = |key: &Value, prefix| kid(key).replacen(prefix, "", 1);
     let is_pair = suffix(public, "public:") == suffix(private, "private:");
     let are_rsa = public["kty"] == "RSA" && private["kty"] == "RSA";
-    match is_pair && are_rsa {
-        true => Ok(Token {
+    if is_pair && are_rsa {
+        Ok(Token {
             kid: kid(public).to_owned(),
             alg: "RS256".to_owned(),
-        }),
-        false => Err(500),
+        })
+    } else {
+        Err(500)
     }
 }
 
@@ -58,12 +60,13 @@ fn sign_with_first(keys: &[Value]) -> Result<Token, u16> {
         "EdDSA" => first["crv"] == "Ed25519",
         _ => false,
     };
-    match fits {
-        true => Ok(Token {
+    if fits {
+        Ok(Token {
             kid: kid(first).to_owned(),
             alg: alg.to_owned(),
-        }),
-        false => Err(500),
+        })
+    } else {
+        Err(500)
     }
 }
 

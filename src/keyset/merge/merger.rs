@@ -8,10 +8,12 @@ use crate::key::key_type::Kty;
 use crate::key::parts::has_private_member;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::adopt::{Origin, Terms, cross};
 use crate::keyset::index::{Apart, Entry, identity, pair};
+use crate::keyset::key_name::KeyName;
+use crate::keyset::merge::Merged;
 use crate::keyset::merge::existing::ExistingKeys;
-use crate::keyset::merge::{KeyName, Merged, OnConflict};
+use crate::keyset::merge::update::update;
+use crate::keyset::terms::{OnConflict, Origin, Terms};
 use std::collections::{HashMap, HashSet};
 
 /// A merge of keys into a set.
@@ -21,7 +23,7 @@ use std::collections::{HashMap, HashSet};
 /// entry is lost. It is a conflict if a new key has the kid of another key of the set, or has the
 /// thumbprint of one as its kid. Two new keys can share a kid, because only their owner can correct
 /// that.
-pub struct Merge<'a, 't> {
+pub struct Merger<'a, 't> {
     pub keys: Vec<Key<'a>>,
     pub merged: Merged,
     terms: &'t Terms<'t>,
@@ -36,7 +38,7 @@ pub struct Merge<'a, 't> {
     budget: Budget,
 }
 
-impl<'a, 't> Merge<'a, 't> {
+impl<'a, 't> Merger<'a, 't> {
     /// Starts a merge. The set itself is not changed; the caller takes the keys from here.
     pub fn into_set(set: &KeySet<'a>, terms: &'t Terms<'t>) -> Self {
         let mut kids: HashMap<String, Vec<(String, usize)>> = HashMap::new();
@@ -52,7 +54,7 @@ impl<'a, 't> Merge<'a, 't> {
             }
             identities.entry(entry.identity).or_insert(position);
         }
-        Merge {
+        Merger {
             keys: set.keys.clone(),
             merged: Merged::default(),
             terms,
@@ -64,18 +66,18 @@ impl<'a, 't> Merge<'a, 't> {
     }
 
     /// Merges the keys of one document, in their order.
-    pub fn bring_in_all(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
+    pub fn merge_document(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
         let ours: Vec<_> = self.keys.iter().map(Entry::of).collect();
-        let mut there = ExistingKeys::of(&self.keys, &ours);
-        let theirs: Vec<_> = keys.iter().map(|key| there.entry_of(key)).collect();
+        let mut existing = ExistingKeys::of(&self.keys, &ours);
+        let theirs: Vec<_> = keys.iter().map(|key| existing.entry_of(key)).collect();
         let pairs = pair(&ours, &theirs, Apart::Absent);
         let mut taken: HashSet<_> = pairs.iter().flatten().copied().collect();
         let mut certificates = Vec::new();
         for ((key, entry), same) in keys.into_iter().zip(theirs).zip(pairs) {
-            let mut same = same.or_else(|| there.entries.get(&entry).copied());
+            let mut same = same.or_else(|| existing.entries.get(&entry).copied());
             // A server cannot add an entry for another alg or use of a key whose private part is here.
             if origin.is_server() && same.is_none() {
-                same = there.private_of(&entry);
+                same = existing.private_of(&entry);
                 if let Some(own) = same.filter(|own| !taken.insert(*own)) {
                     self.keep(own, &key, origin);
                     continue;
@@ -83,8 +85,8 @@ impl<'a, 't> Merge<'a, 't> {
             }
             let is_bare = entry.kid.as_ref().is_none_or(|kid| *kid == entry.identity);
             let certificate = (origin == Origin::Document && is_bare).then(|| key.clone());
-            if let Some(position) = self.bring_in(key, &entry, same, &there, origin)? {
-                there.add(&entry, position);
+            if let Some(position) = self.merge_key(key, &entry, same, &existing, origin)? {
+                existing.add(&entry, position);
                 certificates.extend(certificate.map(|key| (key, position)));
             }
         }
@@ -119,12 +121,12 @@ impl<'a, 't> Merge<'a, 't> {
     }
 
     /// Merges one key, and returns its position; `None` if it was skipped.
-    fn bring_in(
+    fn merge_key(
         &mut self,
         mut key: Key<'static>,
         entry: &Entry,
         same: Option<usize>,
-        there: &ExistingKeys,
+        existing: &ExistingKeys,
         origin: Origin,
     ) -> Result<Option<usize>> {
         let mut rivals = self.rivals(&key, entry, same);
@@ -147,23 +149,23 @@ impl<'a, 't> Merge<'a, 't> {
             }
         }
         if let Some(rival) = rivals.first().copied() {
-            return self.decide(key, &rivals, rival, there, origin);
+            return self.resolve_conflict(key, &rivals, rival, existing, origin);
         }
         let Some(position) = same else {
-            return Ok(Some(self.add(key, entry, there, origin)));
+            return Ok(Some(self.add(key, entry, existing, origin)));
         };
         if contradicts(&self.keys[position], &key) {
             return Err(contradiction(&self.keys[position]));
         }
-        let crossing = cross(&self.keys[position], &key, origin, self.terms, &self.budget);
-        if !crossing.kept.is_empty() {
+        let update = update(&self.keys[position], &key, origin, self.terms, &self.budget);
+        if !update.kept.is_empty() {
             let name = KeyName::of(&self.keys[position]);
-            self.merged.differing.push((name, crossing.kept));
+            self.merged.differing.push((name, update.kept));
         }
-        match crossing.key {
+        match update.key {
             Some(new) => {
                 self.merged.updated.push(KeyName::of(&new));
-                if crossing.brings_private && origin.is_server() {
+                if update.brings_private && origin.is_server() {
                     self.merged.private.push(KeyName::of(&new));
                 }
                 self.keys[position] = new;
@@ -176,7 +178,7 @@ impl<'a, 't> Merge<'a, 't> {
         Ok(Some(position))
     }
 
-    /// The keys of the set that conflict with a new one: they have its kid, or its kid is their
+    /// Returns the keys of the set that conflict with a new key: they have its kid, or its kid is their
     /// thumbprint.
     fn rivals(&self, key: &Key, entry: &Entry, same: Option<usize>) -> Vec<usize> {
         let Some(kid) = KeyName::of(key).kid else {
@@ -194,12 +196,12 @@ impl<'a, 't> Merge<'a, 't> {
     }
 
     /// Resolves a conflict between a new key and keys of the set.
-    fn decide(
+    fn resolve_conflict(
         &mut self,
         key: Key<'static>,
         rivals: &[usize],
         rival: usize,
-        there: &ExistingKeys,
+        existing: &ExistingKeys,
         origin: Origin,
     ) -> Result<Option<usize>> {
         let kid = KeyName::of(&key).kid.unwrap_or_default();
@@ -221,14 +223,14 @@ impl<'a, 't> Merge<'a, 't> {
             OnConflict::Rekey => {
                 let key = named_by_thumbprint(&key)?;
                 let entry = Entry::of(&key);
-                let same = there.entries.get(&entry).copied();
-                self.bring_in(key, &entry, same, there, origin)
+                let same = existing.entries.get(&entry).copied();
+                self.merge_key(key, &entry, same, existing, origin)
             }
             OnConflict::Fail | OnConflict::Replace
                 if identity(&key) == identity(&self.keys[rival]) =>
             {
                 Err(Error::refused(format!(
-                    "the key {kid:?} is in the set, and the input has it with a fault"
+                    "the input has an invalid copy of the key {kid:?}"
                 ))
                 .hint(
                     "pass --on-conflict skip to keep the set's key, or replace to take the input's",
@@ -242,11 +244,11 @@ impl<'a, 't> Merge<'a, 't> {
         &mut self,
         key: Key<'static>,
         entry: &Entry,
-        there: &ExistingKeys,
+        existing: &ExistingKeys,
         origin: Origin,
     ) -> usize {
         let name = KeyName::of(&key);
-        let known = there.known.get(&entry.identity);
+        let known = existing.known.get(&entry.identity);
         if known.is_some_and(|kid| *kid != entry.kid) {
             self.merged.aliases.push(name.clone());
         }
@@ -261,7 +263,7 @@ impl<'a, 't> Merge<'a, 't> {
     /// Keeps a key of the set unchanged, and records the members that differ on the server.
     fn keep(&mut self, position: usize, key: &Key, origin: Origin) {
         let own = &self.keys[position];
-        let kept = cross(own, key, origin, &Terms::default(), &self.budget).kept;
+        let kept = update(own, key, origin, &Terms::default(), &self.budget).kept;
         self.merged.unchanged.push(KeyName::of(own));
         if !kept.is_empty() {
             self.merged.differing.push((KeyName::of(own), kept));
@@ -285,17 +287,18 @@ fn named_by_thumbprint(key: &Key) -> Result<Key<'static>> {
     match thumbprint(&members).filter(|_| !symmetric) {
         Some(thumbprint) => {
             let renamed = Key::from(members.clone().with_kid(&thumbprint));
-            match renamed == *key {
-                false => Ok(renamed),
-                true => Err(Error::refused(format!(
+            if renamed == *key {
+                Err(Error::refused(format!(
                     "another key has the kid {thumbprint:?}"
-                ))),
+                )))
+            } else {
+                Ok(renamed)
             }
         }
-        None => Err(
-            Error::refused("a key without a public thumbprint has a kid that is taken")
-                .hint("give it another kid: --kid"),
-        ),
+        None => Err(Error::refused(
+            "a key that cannot be named by its thumbprint has the kid of another key",
+        )
+        .hint("pass --kid to give it another kid")),
     }
 }
 
