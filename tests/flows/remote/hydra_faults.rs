@@ -53,7 +53,7 @@ fn a_write_that_was_forgotten_is_noticed() {
         ] {
             let run = site.run(line).fails(6);
             assert!(
-                run.stderr.contains("holds something else"),
+                run.stderr.contains("has something else"),
                 "{line}: {run:#?}"
             );
             assert!(!run.stderr.contains("sent set"), "{line}: {run:#?}");

@@ -286,7 +286,8 @@ fn a_set_that_a_failed_push_lost_is_told_of() {
             "{run:#?}"
         );
         assert!(
-            run.stderr.contains("lost") || run.stderr.contains("no longer there"),
+            run.stderr.contains("the failed write deleted")
+                || run.stderr.contains("no longer there"),
             "{run:#?}"
         );
     }
