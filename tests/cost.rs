@@ -101,6 +101,10 @@ const SHAPES: &[Shape] = &[
     }),
     ("one key pair under one kid", |_, _| pair(0, "")),
     ("one key pair under many kids", |i, _| pair(i, "")),
+    ("a first key longer than all others", |i, of| match i {
+        0 => pair(i, &format!(r#","more":"{}""#, "m".repeat(1000 * of))),
+        _ => secret(i, ""),
+    }),
     ("one line for each key", |i, _| {
         secret(i, &format!(r#","alg":"a{i}""#))
     }),

@@ -12,6 +12,7 @@ use crate::remote::kind::{Form, Operation};
 use crate::report::names::list_names;
 use clap::Args;
 use serde::Serialize;
+use std::collections::HashSet;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,11 +88,8 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
         ..Policy::default()
     };
     let plan = push::plan(&local, &held, rules, policy, &ctx.checks)?;
-    let is_shown = |key: &KeyName| {
-        plan.gone
-            .iter()
-            .any(|gone| gone.thumbprint == key.thumbprint)
-    };
+    let shown: HashSet<_> = plan.gone.iter().map(|gone| &gone.thumbprint).collect();
+    let is_shown = |key: &KeyName| shown.contains(&key.thumbprint);
     for (key, why) in plan.left_out.iter().filter(|(key, _)| !is_shown(key)) {
         let key = key.shown();
         ctx.out.status(format!("not compared: {key}, {why}"));

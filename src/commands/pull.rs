@@ -26,7 +26,7 @@ use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, changed_meanwhile, describe, note_left_out};
 use clap::Args;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -239,7 +239,8 @@ fn take_in(
     let mut lost = merged.replaced.clone();
     if args.prune {
         let absent = set.absent_from(there_are);
-        set.keys.retain(|key| !absent.contains(key));
+        let is_absent: HashSet<&str> = absent.iter().map(Key::json).collect();
+        set.keys.retain(|key| !is_absent.contains(key.json()));
         lost.extend(absent);
     }
     Ok((merged, lost))

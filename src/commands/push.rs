@@ -15,6 +15,7 @@ use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
 use crate::report::names::{SetLabel, count, list_names};
 use clap::Args;
+use std::collections::HashSet;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -244,13 +245,9 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &PushPlan) {
             .status(format!("  {kid}: only there, stays (--prune deletes it)"));
     }
     // An expired key is told of below.
-    let is_here = |name: &&KeyName| plan.left_out.iter().any(|(other, _)| other == *name);
-    let gone: Vec<_> = plan
-        .gone
-        .iter()
-        .filter(|name| !is_here(name))
-        .cloned()
-        .collect();
+    let here: HashSet<_> = plan.left_out.iter().map(|(name, _)| name).collect();
+    let gone = plan.gone.iter().filter(|name| !here.contains(name));
+    let gone: Vec<_> = gone.cloned().collect();
     for kid in handles(&gone) {
         ctx.out.status(format!("  {kid}: only there, DELETED"));
     }

@@ -64,11 +64,12 @@ mod unix {
     }
 
     /// Returns true if an open file is the file at a path.
-    pub fn is_at(file: &File, path: &Path) -> bool {
+    pub fn is_at(file: &File, path: &Path) -> io::Result<bool> {
         let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
-        match (file.metadata(), std::fs::symlink_metadata(path)) {
-            (Ok(open), Ok(there)) => identity(open) == identity(there),
-            _ => false,
+        match std::fs::symlink_metadata(path) {
+            Ok(there) => Ok(identity(file.metadata()?) == identity(there)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }
@@ -101,8 +102,8 @@ mod other {
     }
 
     /// On other systems, an open file cannot be removed.
-    pub fn is_at(_: &File, _: &Path) -> bool {
-        true
+    pub fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+        Ok(true)
     }
 }
 
@@ -243,7 +244,8 @@ fn begin(target: &Path, path: &Path, access: Access) -> Result<NamedTempFile> {
     let mut file = created.map_err(beside)?;
     // If the file system has no locks, remove the file that was just created.
     let is_locked = match file.as_file().try_lock() {
-        Ok(()) => is_at(file.as_file(), path),
+        // If the file cannot be looked at, it is still ours: it is removed.
+        Ok(()) => is_at(file.as_file(), path).map_err(beside)?,
         Err(TryLockError::WouldBlock) => false,
         Err(TryLockError::Error(error)) => return Err(cannot_lock(path, error)),
     };

@@ -40,7 +40,7 @@ pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 impl<'a> Members<'a> {
     /// Parses one JSON object.
     pub fn parse(json: &'a str) -> Result<Self, Malformed> {
-        step_counter::count();
+        step_counter::count_text(json);
         if !json.trim_start().starts_with('{') {
             return Err(Malformed::NotAnObject);
         }

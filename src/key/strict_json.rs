@@ -15,8 +15,12 @@ const DEPTH: usize = 64;
 /// with certificates.
 const ITEMS: usize = 500_000;
 
-/// The largest number of keys in one document.
-const KEYS: usize = 10_000;
+/// The largest number of keys in one foreign document.
+pub const MOST_FOREIGN_KEYS: usize = 10_000;
+
+/// The largest number of members of one foreign object. Keys have about twenty. Some operations compare
+/// each member with each other member.
+const MEMBERS: usize = 1000;
 
 /// The longest kid of a foreign key, in bytes.
 const KID: usize = 64 << 10;
@@ -52,8 +56,8 @@ pub fn check_size(json: &str) -> Result<()> {
     Ok(())
 }
 
-/// Returns an error for JSON text in which an object has duplicate names. The size must have been
-/// checked.
+/// Returns an error for JSON text in which an object has duplicate names, or more than 1,000 members.
+/// The size must have been checked.
 pub fn check_names(json: &str) -> Result<()> {
     let mut open: Vec<HashSet<Cow<str>>> = Vec::new();
     for token in Tokens::of(json) {
@@ -69,6 +73,10 @@ pub fn check_names(json: &str) -> Result<()> {
                     let name = quoted(&name);
                     return Err(unfit(format!("the member {name} appears twice")));
                 }
+                if open.last().is_some_and(|names| names.len() > MEMBERS) {
+                    let message = format!("an object in it has more than {MEMBERS} members");
+                    return Err(Error::invalid(message));
+                }
             }
         }
     }
@@ -78,9 +86,11 @@ pub fn check_names(json: &str) -> Result<()> {
 /// Returns an error for more than 10,000 keys, or a kid of more than 64 KiB, because kids are
 /// displayed and logged in many places.
 pub fn check_keys(keys: &[Key]) -> Result<()> {
-    if keys.len() > KEYS {
+    if keys.len() > MOST_FOREIGN_KEYS {
         let found = keys.len();
-        let message = format!("it has {found} keys, more than the {KEYS} that jwks takes at once");
+        let message = format!(
+            "it has {found} keys, more than the {MOST_FOREIGN_KEYS} that jwks takes at once"
+        );
         return Err(Error::invalid(message).hint("split it into several documents"));
     }
     let is_long = |key: &Key| Header::of(key).kid.is_some_and(|kid| kid.len() > KID);
@@ -227,6 +237,16 @@ mod tests {
     }
 
     #[test]
+    fn members_of_an_object_are_bounded() {
+        let object = |count: usize| {
+            let members: Vec<_> = (0..count).map(|i| format!("\"m{i}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert!(check_names(&object(MEMBERS)).is_ok());
+        assert!(check_names(&object(MEMBERS + 1)).is_err());
+    }
+
+    #[test]
     fn depth_and_length_are_bounded() {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(check_size(&nested(64)).is_ok());
@@ -239,8 +259,8 @@ mod tests {
     #[test]
     fn the_number_of_keys_and_the_length_of_kids_are_bounded() {
         let key = |kid: usize| Key::from_json(format!(r#"{{"kid":"{}"}}"#, "k".repeat(kid)));
-        assert!(check_keys(&vec![key(1); KEYS]).is_ok());
-        assert!(check_keys(&vec![key(1); KEYS + 1]).is_err());
+        assert!(check_keys(&vec![key(1); MOST_FOREIGN_KEYS]).is_ok());
+        assert!(check_keys(&vec![key(1); MOST_FOREIGN_KEYS + 1]).is_err());
         assert!(check_keys(&[key(1), key(KID)]).is_ok());
         assert!(check_keys(&[key(1), key(KID + 1)]).is_err());
     }

@@ -5,7 +5,7 @@ use crate::key::key_type::KeyType;
 use crate::key::thumbprint::thumbprint;
 
 /// The kid and the thumbprint of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyName {
     /// The kid, if the key has one.
     pub kid: Option<String>,

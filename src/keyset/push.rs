@@ -284,12 +284,14 @@ fn with_unknown_members_of(key: Key<'static>, counterpart: &Key) -> Key<'static>
     let (Ok(mut members), Ok(others)) = (key.members(), counterpart.members()) else {
         return key;
     };
-    for (name, value) in others.iter() {
-        let is_own = !is_registered(name) || name == "kid";
-        if is_own && !members.has(name) {
-            members.set_raw(name.to_owned(), value.to_owned());
-        }
-    }
+    let has: HashSet<&str> = members
+        .iter()
+        .filter(|(_, value)| *value != "null")
+        .map(|(name, _)| name)
+        .collect();
+    let is_new = |name: &str| (!is_registered(name) || name == "kid") && !has.contains(name);
+    let new: Vec<_> = others.iter().filter(|(name, _)| is_new(name)).collect();
+    members.overlay(new.into_iter());
     Key::from(members)
 }
 

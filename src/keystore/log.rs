@@ -105,11 +105,13 @@ impl Keystore {
     /// Appends changes to the log in one write, so that the lines of two writers do not mix. Creates the
     /// file if it does not exist, but not the keystore.
     pub fn append(&self, changes: &[Change]) -> Result<()> {
-        if changes.is_empty() || !self.directory.is_dir() {
+        let path = self.directory.join(LOG);
+        let is_there = self.directory.try_exists();
+        let is_there = is_there.map_err(|error| files::failed("write", &path, error))?;
+        if changes.is_empty() || !is_there {
             return Ok(());
         }
         self.refuse_foreign()?;
-        let path = self.directory.join(LOG);
         append_lines(&path, changes).map_err(|error| files::failed("write", &path, error))
     }
 

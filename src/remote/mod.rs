@@ -14,10 +14,11 @@ pub mod token;
 
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
-use crate::keyset::KeySet;
+use crate::key::strict_json::check_keys;
 use crate::keyset::index::Index;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::server_rules::ServerRules;
+use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
 use http::{Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
@@ -228,6 +229,7 @@ impl Remote {
         after: &KeySet,
         call: impl Fn() -> Result<()>,
     ) -> Result<()> {
+        self.refuse_unreadable(set, after)?;
         self.refuse_changed(set, before)?;
         self.server.refuse_other_kind()?;
         let mut written = call();
@@ -240,6 +242,16 @@ impl Remote {
         }
         self.tell_of_loss(set, before, after, written)?;
         self.settle(set, before, after)
+    }
+
+    /// Refuses to write a set that is too large to be read back.
+    fn refuse_unreadable(&self, set: &str, after: &KeySet) -> Result<()> {
+        let Some(problem) = unreadable(after) else {
+            return Ok(());
+        };
+        let message = format!("{set} on {} would be too large to be read again", self.name);
+        Err(Error::refused(format!("{message}: {problem}"))
+            .hint("send fewer keys with --kid, or pass --prune to remove keys that are only there"))
     }
 
     /// Checks, just before a write, that the set is still as it was read. These servers have no
@@ -315,6 +327,17 @@ impl Remote {
     }
 }
 
+/// Returns why a set could not be read from a server; `None` if it could.
+fn unreadable(set: &KeySet) -> Option<Error> {
+    // A comma follows each key.
+    let size: usize = set.keys.iter().map(|key| key.json().len() + 1).sum();
+    if size > FOREIGN_LIMIT {
+        let limit = FOREIGN_LIMIT >> 20;
+        return Some(Error::invalid(format!("it takes more than {limit} MiB")));
+    }
+    check_keys(&set.keys).err()
+}
+
 fn is_unanswered(written: &Result<()>) -> bool {
     let error = written.as_ref().err();
     error.is_some_and(|error| error.is_because(Reason::Unanswered))
@@ -360,4 +383,30 @@ fn client(
         }
     }
     Ok(client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A set of more could not be pulled, compared or pruned any more.
+    #[test]
+    fn sets_that_could_not_be_read_again_are_known() {
+        let keys = |count: usize, length: usize| {
+            let key = Key::from_json(format!(r#"{{"more":"{}"}}"#, "m".repeat(length)));
+            KeySet::from(vec![key; count])
+        };
+        for (count, length, is_readable) in [
+            (10_000, 0, true),
+            (10_001, 0, false),
+            (16, 1_000_000, true),
+            (17, 1_000_000, false),
+        ] {
+            let is_unreadable = unreadable(&keys(count, length)).is_some();
+            assert_eq!(
+                is_unreadable, !is_readable,
+                "{count} keys of {length} bytes"
+            );
+        }
+    }
 }

@@ -8,20 +8,20 @@ use crate::support::{JWKS, Run, Sandbox, finish, has_tool};
 use serde_json::Value;
 
 /// What fails: a file of the keystore, the calls on it, and how.
-type Fault = (&'static str, &'static str, &'static str);
+type Fault<'a> = (&'a str, &'a str, &'a str);
 
 /// The keystore's directory itself, in place of a file in it.
 const DIRECTORY: &str = ".";
 
 /// Faults at reading a set.
-const READING: [Fault; 3] = [
+const READING: [Fault<'static>; 3] = [
     ("api.json", "%%stat", "EIO"),
     ("api.json", "/^open", "EACCES"),
     ("api.json", "read", "EIO"),
 ];
 
 /// Faults at writing one, up to the rename.
-const WRITING: [Fault; 9] = [
+const WRITING: [Fault<'static>; 9] = [
     (".writing", "%%stat", "EIO"),
     (".writing", "/^open", "EROFS"),
     (".writing", "/^open", "ENOSPC"),
@@ -320,6 +320,36 @@ fn a_change_that_cannot_be_flushed_is_reported_and_logged() {
     assert_eq!(run.stdout, "new\n");
     assert!(run.stderr.contains("wrote "), "{run:#?}");
     assert!(sandbox.read_log().contains("\"new\""), "{run:#?}");
+}
+
+/// A file that cannot be looked at is not taken for one that is missing or belongs to another process.
+#[test]
+fn a_look_that_fails_hides_no_change_and_leaves_no_file() {
+    if !has_tool("strace") {
+        return;
+    }
+    for file in [DIRECTORY, ".writing"] {
+        let mut was_clean = false;
+        for number in 1..40 {
+            let sandbox = Sandbox::with_two_keys();
+            let error = format!("EIO:when={number}+");
+            let create = ["create", "api", "--kid", "new"];
+            let run = run_with(&sandbox, (file, "%%stat", &error), &create);
+            let is_changed = sandbox.read_set("api").contains("\"new\"");
+            let is_logged = sandbox.read_log().contains("\"new\"");
+            let is_warned = run.stderr.contains("warning: ") && run.stderr.contains(".log");
+            assert!(!is_changed || is_logged || is_warned, "{error}: {run:#?}");
+            let code = run.code.expect("an exit code");
+            assert!(code == 1 || code == 0 && is_changed, "{error}: {run:#?}");
+            let is_left = |entry: &String| entry == ".writing";
+            assert!(!sandbox.store_entries().iter().any(is_left), "{error}");
+            was_clean = code == 0 && is_logged;
+            if was_clean {
+                break;
+            }
+        }
+        assert!(was_clean, "{file}: there are more looks than were tried");
+    }
 }
 
 /// What was changed before the output failed is said.

@@ -31,10 +31,9 @@ impl PushPlan {
         let keys = &mut self.set.keys;
         // If the line has moved, its successor signs.
         let moved = now.and_then(|now| successor(local, now, rules));
-        let in_its_line = |key: &Key| {
-            let headers = moved.or(now).map(|now| (Header::of(now), Header::of(key)));
-            headers.is_some_and(|(now, key)| lifecycle::line(&now) == lifecycle::line(&key))
-        };
+        let now_header = moved.or(now).map(Header::of);
+        let line_now = now_header.as_ref().map(lifecycle::line);
+        let in_its_line = |key: &Key| line_now == Some(lifecycle::line(&Header::of(key)));
         let is_ours = |key: &Key| is_key_pair(key) && signers.contains(&identity(key, rules));
         let mut ours: Vec<usize> = (0..keys.len()).filter(|i| is_ours(&keys[*i])).collect();
         let can_sign = |i: &usize| {
@@ -89,10 +88,11 @@ impl PushPlan {
 
 /// Returns the key of another line that a local key names as its successor.
 fn successor<'s, 'k>(local: &'s KeySet<'k>, key: &Key, rules: &ServerRules) -> Option<&'s Key<'k>> {
+    let wanted = identity(key, rules);
     let ours = local
         .keys
         .iter()
-        .find(|ours| identity(ours, rules) == identity(key, rules));
+        .find(|ours| identity(ours, rules) == wanted);
     let named = Header::of(ours?).successor?;
     let mut keys = local.keys.iter();
     let key = keys.find(|key| Header::of(key).kid.as_deref() == Some(&*named));

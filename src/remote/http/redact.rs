@@ -8,6 +8,13 @@ use url::Url;
 /// The minimum length of a secret that is hidden. Shorter ones would hide ordinary words.
 const SHORTEST: usize = 8;
 
+/// The most bytes of a text that are searched for secrets; a server's words are shown up to 400
+/// characters. The cost is this times the number of secrets.
+const SEARCHED: usize = 16 << 10;
+
+/// The text in place of a secret.
+const SECRET: &str = "(secret)";
+
 /// The secrets that were sent.
 #[derive(Default)]
 pub struct Redactor(Vec<Secret<String>>);
@@ -61,12 +68,19 @@ impl Redactor {
         }
     }
 
-    /// Returns the text without the secrets.
+    /// Returns the first 16 KiB of a text without the secrets.
     pub fn clean(&self, mut text: String) -> String {
+        let is_cut = text.len() > SEARCHED;
+        text.truncate(text.floor_char_boundary(SEARCHED));
         for secret in &self.0 {
             if text.contains(secret.expose()) {
-                text = text.replace(secret.expose(), "(secret)");
+                text = text.replace(secret.expose(), SECRET);
             }
+        }
+        // The text may now end in the first half of a secret, which is not found. What is left of a text
+        // without secrets is too long for its end to be shown.
+        if is_cut && let Some(last) = text.rfind(SECRET) {
+            text.truncate(last + SECRET.len());
         }
         text
     }
@@ -92,5 +106,16 @@ mod tests {
             .hide_keys(r#"{"jwks":"{\"keys\":[{\"kid\":\"public-kid\",\"d\":\"private-d\"}]}"}"#);
         let said = "token-token, public-kid, private-d".to_owned();
         assert_eq!(redactor.clean(said), "(secret), public-kid, (secret)");
+    }
+
+    #[test]
+    fn half_of_a_secret_is_not_said() {
+        let mut redactor = Redactor::default();
+        let secret = "s".repeat(SEARCHED / 3);
+        redactor.hide(&secret);
+        let said = format!("no: {}", secret.repeat(10));
+        assert_eq!(redactor.clean(said), "no: (secret)(secret)");
+        let harmless = "é".repeat(SEARCHED);
+        assert_eq!(redactor.clean(harmless).len(), SEARCHED);
     }
 }

@@ -15,7 +15,7 @@ use crate::remote::kind::{Auth, Form, Generate, Listed, Operation, Server, Serve
 use crate::remote::location::{Location, parse_setting};
 use objects::{Apinizer, Object};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The members that Apinizer is known to keep.
 const MEMBERS: &[&str] = &[
@@ -82,9 +82,14 @@ fn object_name(key: &Key) -> String {
 
 /// Returns an error if a change would delete a key only because it shares an object with another key.
 fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) -> Result<()> {
+    let before: HashSet<&str> = before.keys.iter().map(Key::json).collect();
+    let unchanged: HashSet<&str> = after.keys.iter().map(Key::json).collect();
+    let afterwards = Kids::of(&after.keys);
     let changes = |object: &Object| {
-        let same = |key: &Key| APINIZER.rules.differences(&object.key, key).is_empty();
-        before.keys.contains(&object.key) && !after.keys.iter().any(same)
+        let same = |key: &&Key| APINIZER.rules.differences(&object.key, key).is_empty();
+        before.contains(object.key.json())
+            && !unchanged.contains(object.key.json())
+            && !afterwards.sharing(&object.key).iter().any(same)
     };
     let mut shared = HashMap::new();
     for object in objects {
@@ -104,15 +109,36 @@ fn refuse_shared_objects(objects: &[Object], before: &KeySet, after: &KeySet) ->
     }
 }
 
-/// Returns true if two keys have the same kid.
-fn share_a_kid(one: &Key, other: &Key) -> bool {
-    let kid = |key: &Key| {
-        let members = key.members().unwrap_or_default();
-        members.string("kid").map(|kid| kid.into_owned())
-    };
-    match (kid(one), kid(other)) {
-        (None, None) => one == other,
-        (one, other) => one == other,
+/// The keys of a set by kid. A key without a kid shares it only with copies of itself.
+struct Kids<'k>(HashMap<Kid, Vec<&'k Key<'k>>>);
+
+#[derive(PartialEq, Eq, Hash)]
+enum Kid {
+    Named(String),
+    /// The JSON text of a key without a kid.
+    Nameless(String),
+}
+
+impl Kid {
+    fn of(key: &Key) -> Kid {
+        match key.members().unwrap_or_default().string("kid") {
+            Some(kid) => Kid::Named(kid.into_owned()),
+            None => Kid::Nameless(key.json().to_owned()),
+        }
+    }
+}
+
+impl<'k> Kids<'k> {
+    fn of(keys: &'k [Key<'k>]) -> Self {
+        let mut kids: HashMap<_, Vec<_>> = HashMap::new();
+        keys.iter()
+            .for_each(|key| kids.entry(Kid::of(key)).or_default().push(key));
+        Kids(kids)
+    }
+
+    /// The keys that have the kid of this one.
+    fn sharing(&self, key: &Key) -> &[&'k Key<'k>] {
+        self.0.get(&Kid::of(key)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -157,10 +183,14 @@ impl Server for Apinizer {
     fn put_set(&self, _: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         let objects = self.objects(Form::Private)?;
         let is_same = |one: &Key, other: &Key| APINIZER.rules.differences(one, other).is_empty();
+        let mut first = HashMap::new();
+        for object in &objects {
+            first.entry(Kid::of(&object.key)).or_insert(object);
+        }
         let mut replaced = Vec::new();
         let mut created = Vec::new();
         for key in &after.keys {
-            match objects.iter().find(|object| share_a_kid(&object.key, key)) {
+            match first.get(&Kid::of(key)) {
                 Some(object) if is_same(&object.key, key) => {}
                 Some(object) => replaced.push((object, key)),
                 None => created.push(key),
@@ -175,10 +205,12 @@ impl Server for Apinizer {
         for (object, key) in replaced {
             self.replace(object, key)?;
         }
+        let afterwards = Kids::of(&after.keys);
+        let known: HashSet<&str> = before.keys.iter().map(Key::json).collect();
         for object in &objects {
-            let stays = after.keys.iter().any(|key| share_a_kid(&object.key, key));
+            let stays = !afterwards.sharing(&object.key).is_empty();
             // A key that somebody else added in the meantime stays.
-            if !stays && before.keys.contains(&object.key) {
+            if !stays && known.contains(object.key.json()) {
                 self.delete(&object.name)?;
             }
         }

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
-use crate::keyset::KeySet;
+use crate::key::strict_json::MOST_FOREIGN_KEYS;
+use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use crate::remote::http::{Answer, Client, Request, parse};
 use crate::remote::kind::apinizer::APINIZER;
 use crate::remote::kind::{Form, Listed};
@@ -220,9 +221,11 @@ impl Apinizer {
         self.call(&request)?.key_set()
     }
 
-    /// Returns all objects with their keys.
+    /// Returns all objects with their keys. In total, they have at most the keys and bytes of one foreign
+    /// document.
     pub fn objects(&self, form: Form) -> Result<Vec<Object>> {
         let mut objects = Vec::new();
+        let mut size = 0;
         for Listed {
             name, kind, kid, ..
         } in self.list()?
@@ -236,7 +239,15 @@ impl Apinizer {
             }
             for key in keys {
                 let name = name.clone();
+                size += key.json().len();
                 objects.push(Object { name, key });
+            }
+            if size > FOREIGN_LIMIT || objects.len() > MOST_FOREIGN_KEYS {
+                let limit = FOREIGN_LIMIT >> 20;
+                return Err(Error::remote(format!(
+                    "project {} has more than {MOST_FOREIGN_KEYS} keys, or {limit} MiB of them",
+                    self.project
+                )));
             }
         }
         Ok(objects)
