@@ -186,7 +186,7 @@ fn arranged(help: &str) -> String {
             .next()
             .is_some_and(|line| line.contains(&heading))
     };
-    let Some(start) = sections.iter().position(|section| is_heading(&section)) else {
+    let Some(start) = sections.iter().position(is_heading) else {
         return format!("{help}\n\n{GLOBAL_LINE}\n");
     };
     // A section goes on until a line that is not indented.
