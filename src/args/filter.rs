@@ -78,9 +78,9 @@ fn check(
     if known.contains(&value) || set.keys.iter().any(has_value) {
         return Ok(());
     }
-    let error = Error::usage(format!("unknown {what} {value:?}"));
     Err(match nearest(value, known.iter().copied()) {
-        Some(meant) => error.hint(format!("did you mean {meant}?")),
-        None => error.hint(format!("known: {}", known.join(", "))),
+        Some(meant) => Error::usage(format!("unknown {what} {value:?}; did you mean {meant}?")),
+        None => Error::usage(format!("unknown {what} {value:?}"))
+            .hint(format!("known: {}", known.join(", "))),
     })
 }

@@ -74,28 +74,26 @@ impl Envelope {
 }
 
 fn unfit(what: impl std::fmt::Display) -> Error {
-    Error::invalid(format!(
-        "an encrypted document that jwks does not open: {what}"
-    ))
+    Error::invalid(format!("unsupported encrypted document: {what}"))
 }
 
 fn compact(text: &str) -> Result<Parts<'_>> {
     let parts: Vec<&str> = text.split('.').take(6).collect();
     let parts: [&str; 5] = parts
         .try_into()
-        .map_err(|_| unfit("it has not five parts (RFC 7516 section 3.1)"))?;
+        .map_err(|_| unfit("it does not have five parts (RFC 7516 section 3.1)"))?;
     Ok(parts.map(Into::into))
 }
 
 /// Returns the parts of the JSON forms (RFC 7516 section 7.2).
 fn json(text: &str) -> Result<Parts<'static>> {
     check_strict(text)?;
-    let document = Members::parse(text).map_err(|_| unfit("no JSON object"))?;
+    let document = Members::parse(text).map_err(|_| unfit("it is not a JSON object"))?;
     let recipient = recipient(&document)?;
     for (members, name) in [(&document, "unprotected"), (&recipient, "header")] {
         let is_empty = |raw| Members::parse(raw).is_ok_and(|m| m.names().next().is_none());
         if members.raw(name).is_some_and(|raw| !is_empty(raw)) {
-            return Err(unfit(format!("its header is not protected ({name})")));
+            return Err(unfit(format!("it has an unprotected header ({name})")));
         }
     }
     if document.has("aad") {
@@ -124,24 +122,26 @@ fn recipient<'a>(document: &Members<'a>) -> Result<Members<'a>> {
         return Ok(document.clone());
     };
     if document.has("encrypted_key") || document.has("header") {
-        return Err(unfit("it is in two forms at once (RFC 7516 section 7.2.2)"));
+        return Err(unfit(
+            "it mixes the flattened and the general form (RFC 7516 section 7.2.2)",
+        ));
     }
     let one: Option<[Members; 1]> = serde_json::from_str(recipients).ok();
-    let [one] = one.ok_or_else(|| unfit("it is for several recipients, or for none"))?;
+    let [one] = one.ok_or_else(|| unfit("it does not have exactly one recipient"))?;
     Ok(one.into_owned())
 }
 
 fn checked(parts: &Parts) -> Result<Envelope> {
     let [protected, encrypted_key, iv, ciphertext, tag] = parts;
     let header = decode("header", protected)?;
-    let header = String::from_utf8(header).map_err(|_| unfit("its header is not UTF-8 text"))?;
+    let header = String::from_utf8(header).map_err(|_| unfit("its header is not UTF-8"))?;
     check_strict(&header)?;
-    let members = Members::parse(&header).map_err(|_| unfit("its header is no JSON object"))?;
+    let members = Members::parse(&header).map_err(|_| unfit("its header is not a JSON object"))?;
     for (name, why) in [
         ("zip", "it is compressed (zip)"),
         (
             "crit",
-            "it has critical members (crit), which jwks does not know",
+            "it has critical header parameters (crit), which are not supported",
         ),
     ] {
         if members.has(name) {
@@ -151,14 +151,14 @@ fn checked(parts: &Parts) -> Result<Envelope> {
     let name = |name: &str| members.string(name).unwrap_or_default().into_owned();
     let derivation = Derivation::named(&name("alg")).ok_or_else(|| {
         unfit(format!(
-            "its alg is {:?}, and not one for a passphrase",
+            "its alg is {:?}, which is not for passphrases",
             name("alg")
         ))
-        .hint(format!("jwks opens {}", Derivation::names()))
+        .hint(format!("supported: {}", Derivation::names()))
     })?;
     let encryption = Encryption::named(&name("enc")).ok_or_else(|| {
         unfit(format!("its enc is {:?}", name("enc")))
-            .hint(format!("jwks opens {}", Encryption::names()))
+            .hint(format!("supported: {}", Encryption::names()))
     })?;
     let salt = decode(
         "p2s",
@@ -167,7 +167,7 @@ fn checked(parts: &Parts) -> Result<Envelope> {
             .ok_or_else(|| unfit("it has no salt (p2s)"))?,
     )?;
     if !SALT.contains(&salt.len()) {
-        return Err(unfit(format!("its salt (p2s) has {} octets", salt.len())));
+        return Err(unfit(format!("its salt (p2s) has {} bytes", salt.len())));
     }
     let iterations = iterations(&members)?;
     drop(members);
@@ -203,14 +203,14 @@ impl Envelope {
             if part.len() != octets {
                 let length = part.len();
                 return Err(unfit(format!(
-                    "its {what} has {length} octets instead of {octets}"
+                    "its {what} has {length} bytes instead of {octets}"
                 )));
             }
         }
         let block = self.encryption.block_octets;
         if self.ciphertext.is_empty() || !self.ciphertext.len().is_multiple_of(block) {
             let length = self.ciphertext.len();
-            return Err(unfit(format!("its ciphertext has {length} octets")));
+            return Err(unfit(format!("its ciphertext has {length} bytes")));
         }
         Ok(())
     }
@@ -223,14 +223,14 @@ fn decode(what: &str, text: &str) -> Result<Vec<u8>> {
 fn iterations(header: &Members) -> Result<u32> {
     let raw = header
         .raw("p2c")
-        .ok_or_else(|| unfit("it has no count of iterations (p2c)"))?;
+        .ok_or_else(|| unfit("it has no iteration count (p2c)"))?;
     let count = raw.parse().unwrap_or(0);
     if (LEAST_ITERATIONS..=MOST_ITERATIONS).contains(&count) {
         return Ok(count);
     }
     Err(
-        unfit("its count of iterations (p2c) is out of bounds").hint(format!(
-            "jwks derives keys in {LEAST_ITERATIONS} to {MOST_ITERATIONS} iterations"
+        unfit("its iteration count (p2c) is out of range").hint(format!(
+            "the iteration count must be {LEAST_ITERATIONS} to {MOST_ITERATIONS}"
         )),
     )
 }
@@ -338,10 +338,10 @@ mod tests {
                 format!(r#""recipients":[{{{key},"header":{{"p2c":1}}}}]"#),
                 "header",
             ),
-            (format!(r#"{key},"recipients":[{{{key}}}]"#), "two forms"),
+            (format!(r#"{key},"recipients":[{{{key}}}]"#), "mixes"),
             (
                 format!(r#""header":{{}},"recipients":[{{{key}}}]"#),
-                "two forms",
+                "mixes",
             ),
             (
                 format!(r#""recipients":[{{{key}}},{{{key}}}]"#),

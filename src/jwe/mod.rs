@@ -167,7 +167,9 @@ pub fn seal(
     .join(".");
     let opened = open(&Envelope::parse(&sealed)?, passphrase, derived)?;
     if opened.expose() != document {
-        return Err(Error::failed("what was encrypted does not open again"));
+        return Err(Error::failed(
+            "the encrypted document cannot be decrypted again",
+        ));
     }
     Ok(sealed)
 }
@@ -175,7 +177,7 @@ pub fn seal(
 fn random(octets: usize) -> Result<Secret<Vec<u8>>> {
     let mut random = Secret::new(vec![0; octets]);
     rand_bytes(random.expose_mut())
-        .map_err(|error| Error::failed("no random numbers").cause(error))?;
+        .map_err(|error| Error::failed("cannot generate random numbers").cause(error))?;
     Ok(random)
 }
 

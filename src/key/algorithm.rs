@@ -199,7 +199,7 @@ impl Algorithm {
             }
             Takes::OctAtLeast(bits) => format!("oct keys of {bits} bits or more"),
             Takes::OctExactly(bits) => format!("oct keys of {bits} bits"),
-            Takes::Akp => "AKP keys of its own".into(),
+            Takes::Akp => "AKP keys".into(),
         }
     }
 }

@@ -36,11 +36,13 @@ impl Attributes {
             && Algorithm::named(alg).is_none()
         {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
-            let hint = match nearest(alg, names.iter().copied()) {
-                Some(meant) => format!("did you mean {meant}?"),
-                None => format!("algorithms: {}", names.join(", ")),
-            };
-            return Err(Error::usage(format!("unknown algorithm {alg:?}")).hint(hint));
+            return Err(match nearest(alg, names.iter().copied()) {
+                Some(meant) => {
+                    Error::usage(format!("unknown algorithm {alg:?}; did you mean {meant}?"))
+                }
+                None => Error::usage(format!("unknown algorithm {alg:?}"))
+                    .hint(format!("algorithms: {}", names.join(", "))),
+            });
         }
         if let Some(usage) = &self.usage
             && !matches!(usage.as_str(), "sig" | "enc")

@@ -82,7 +82,7 @@ impl Certificate {
         };
         let entries: Vec<_> = self.x509.subject_name().entries().map(entry).collect();
         if entries.is_empty() {
-            "nobody (its subject is empty)".into()
+            "an empty subject".into()
         } else {
             entries.join(", ")
         }
@@ -108,7 +108,7 @@ impl Certificate {
             .public_key()
             .and_then(|key| key.public_key_to_der());
         let key = key.map_err(|error| {
-            Error::invalid("a certificate whose public key cannot be read").cause(error)
+            Error::invalid("cannot read the public key of the certificate").cause(error)
         })?;
         der::read(&key)
     }
@@ -277,11 +277,11 @@ fn digest_of_leaf(members: &Members, name: &str) -> Option<String> {
 /// Reads the public key of a certification request (RFC 2986). Returns an error if the request is
 /// not signed with its own key.
 pub fn read_request(der: &[u8]) -> Result<Members<'static>> {
-    let broken = || Error::invalid("a certification request that does not parse");
+    let broken = || Error::invalid("invalid certification request");
     let request = X509Req::from_der(der).map_err(|error| broken().cause(error))?;
     let key = request.public_key();
     let key = key.map_err(|error| {
-        Error::invalid("a certification request whose public key cannot be read").cause(error)
+        Error::invalid("cannot read the public key of the certification request").cause(error)
     })?;
     let members = der::read(
         &key.public_key_to_der()
@@ -290,7 +290,7 @@ pub fn read_request(der: &[u8]) -> Result<Members<'static>> {
     match request.verify(&key) {
         Ok(true) => Ok(members),
         _ => Err(Error::invalid(
-            "a certification request that is not signed with its own key",
+            "the certification request is not signed with its own key",
         )),
     }
 }

@@ -143,27 +143,31 @@ fn algorithm(name: &str) -> Result<&'static Algorithm> {
         let names: Vec<_> = Algorithm::created()
             .map(|algorithm| algorithm.name)
             .collect();
-        let error = match Algorithm::named(name) {
-            Some(_) => Error::usage(format!("jwks does not generate keys for algorithm {name}")),
-            None => Error::usage(format!("unknown algorithm {name:?}")),
-        };
-        match nearest(name, names.iter().copied()) {
-            Some(meant) => error.hint(format!("did you mean {meant}?")),
-            None => error.hint(format!("algorithms: {}", names.join(", "))),
+        match (nearest(name, names.iter().copied()), Algorithm::named(name)) {
+            (Some(meant), None) => {
+                Error::usage(format!("unknown algorithm {name:?}; did you mean {meant}?"))
+            }
+            (_, known) => {
+                let what = match known {
+                    Some(_) => "no keys are generated for algorithm",
+                    None => "unknown algorithm",
+                };
+                Error::usage(format!("{what} {name:?}"))
+                    .hint(format!("algorithms: {}", names.join(", ")))
+            }
         }
     })
 }
 
 fn curve(name: &str) -> Result<&'static Curve> {
     Curve::named(name).ok_or_else(|| {
-        let error = Error::usage(format!("unknown curve {name:?}"));
-        match Curve::meant_by(name) {
-            Some(meant) => error.hint(format!("did you mean {}?", meant.name)),
-            None => {
-                let names: Vec<_> = CURVES.iter().map(|curve| curve.name).collect();
-                error.hint(format!("curves: {}", names.join(", ")))
-            }
+        if let Some(meant) = Curve::meant_by(name) {
+            let meant = meant.name;
+            return Error::usage(format!("unknown curve {name:?}; did you mean {meant}?"));
         }
+        let names: Vec<_> = CURVES.iter().map(|curve| curve.name).collect();
+        Error::usage(format!("unknown curve {name:?}"))
+            .hint(format!("curves: {}", names.join(", ")))
     })
 }
 
@@ -174,8 +178,8 @@ fn material_for(
 ) -> Result<Material> {
     let misfit = |what: String| {
         let takes = algorithm.takes_in_words();
-        Error::usage(format!("{} does not go with {what}", algorithm.name))
-            .hint(format!("{} takes {takes}", algorithm.name))
+        Error::usage(format!("{} cannot be used with {what}", algorithm.name))
+            .hint(format!("{} requires {takes}", algorithm.name))
     };
     let material = match algorithm.takes {
         Takes::Rsa => Material::Rsa {
@@ -223,8 +227,8 @@ fn material_without_algorithm(crv: Option<&'static Curve>, request: &Request) ->
         (Some(kty), _) => kty,
         (None, Some(crv)) => crv.kty,
         (None, None) => {
-            return Err(Error::usage("a size alone does not say what key to make")
-                .hint("add --alg, or --kty RSA or --kty oct"));
+            return Err(Error::usage("--size requires --alg or --kty")
+                .hint("add --alg, --kty RSA or --kty oct"));
         }
     };
     let default = |name| crv.or_else(|| Curve::named(name));
@@ -236,8 +240,8 @@ fn material_without_algorithm(crv: Option<&'static Curve>, request: &Request) ->
             bits: oct_bits(request.size.unwrap_or(256))?,
         },
         ("AKP", ..) => {
-            return Err(Error::usage("an AKP key is a key of its algorithm")
-                .hint("name it: --alg ML-DSA-44, ML-DSA-65 or ML-DSA-87"));
+            return Err(Error::usage("--kty AKP requires --alg")
+                .hint("use --alg ML-DSA-44, ML-DSA-65 or ML-DSA-87"));
         }
         ("EC", Some(curve), _) | ("OKP", _, Some(curve)) => Material::Curve(curve),
         _ => {
@@ -246,7 +250,7 @@ fn material_without_algorithm(crv: Option<&'static Curve>, request: &Request) ->
         }
     };
     check_against(material, crv, request, |what| {
-        let error = Error::usage(format!("--kty {kty} does not go with {what}"));
+        let error = Error::usage(format!("--kty {kty} cannot be used with {what}"));
         let names = CURVES.iter().filter(|curve| curve.kty == kty);
         let names: Vec<_> = names.map(|curve| curve.name).collect();
         if names.is_empty() {
@@ -289,10 +293,8 @@ fn rsa_bits(size: Option<u32>) -> Result<u32> {
         return Ok(bits);
     }
     let (least, most) = MODULUS_BITS.into_inner();
-    Err(
-        Error::usage(format!("an RSA key of {bits} bits is not made"))
-            .hint(format!("--size is in bits, from {least} to {most}")),
-    )
+    Err(Error::usage(format!("invalid RSA key size {bits}"))
+        .hint(format!("--size is in bits, from {least} to {most}")))
 }
 
 fn oct_bits(bits: u32) -> Result<u32> {
@@ -301,7 +303,7 @@ fn oct_bits(bits: u32) -> Result<u32> {
     }
     let (least, most) = OCT_BITS.into_inner();
     Err(
-        Error::usage(format!("a symmetric key of {bits} bits is not made")).hint(format!(
+        Error::usage(format!("invalid symmetric key size {bits}")).hint(format!(
             "--size is in bits, a multiple of 8 from {least} to {most}"
         )),
     )
@@ -313,12 +315,12 @@ fn usage(request: &Request, alg: Option<&Algorithm>) -> Result<Option<Use>> {
         Some("sig") => Some(Use::Sig),
         Some("enc") => Some(Use::Enc),
         Some(other) => {
-            return Err(Error::usage(format!("there is no use {other:?}")).hint("uses: sig, enc"));
+            return Err(Error::usage(format!("unknown use {other:?}")).hint("uses: sig, enc"));
         }
     };
     match (asked, alg) {
         (Some(asked), Some(alg)) if asked != alg.usage => {
-            let error = format!("{} does not go with --use {}", alg.name, asked.name());
+            let error = format!("{} cannot be used with --use {}", alg.name, asked.name());
             Err(Error::usage(error).hint(format!("{} is for use {}", alg.name, alg.usage.name())))
         }
         (Some(asked), _) => Ok(Some(asked)),

@@ -49,10 +49,10 @@ pub static PARAMETER_SETS: &[ParameterSet] = &[
 /// Generates a key for an algorithm, with `kty`, `alg`, `pub` and `priv`.
 pub(crate) fn generate(alg: &str) -> Result<Members<'static>> {
     let set = ParameterSet::named(alg);
-    let set = set.ok_or_else(|| Error::usage(format!("{alg} is none of ML-DSA")))?;
+    let set = set.ok_or_else(|| Error::usage(format!("{alg} is not an ML-DSA algorithm")))?;
     let mut seed = Secret::new(vec![0; SEED_OCTETS]);
     rand_bytes(seed.expose_mut())
-        .map_err(|error| Error::failed("no random numbers").cause(error))?;
+        .map_err(|error| Error::failed("cannot generate random numbers").cause(error))?;
     set.private(seed.expose())
 }
 
@@ -83,14 +83,14 @@ impl ParameterSet {
             .map_err(|error| {
                 Error::failed(format!("OpenSSL cannot compute with {}", self.alg))
                     .cause(error)
-                    .hint("it takes OpenSSL 3.5; jwks brings one, where it is built with its default features")
+                    .hint("ML-DSA requires OpenSSL 3.5, which jwks includes when it is built with default features")
             })?;
         let key = SubjectPublicKeyInfoRef::from_der(&spki);
         let key = key.ok().filter(|key| key.algorithm.oid == self.oid);
         let octets = key.and_then(|key| key.subject_public_key.as_bytes());
         octets
             .map(<[u8]>::to_vec)
-            .ok_or_else(|| Error::failed("OpenSSL gives a public key of another kind"))
+            .ok_or_else(|| Error::failed("OpenSSL returned a public key of another kind"))
     }
 
     /// Encodes the private key as PKCS#8 with only the seed (RFC 9881 section 6).
@@ -127,14 +127,12 @@ impl ParameterSet {
     pub(crate) fn read_private(&self, octets: &[u8]) -> Result<Members<'static>> {
         if <&OctetStringRef>::from_der(octets).is_ok() {
             return Err(Error::invalid(format!(
-                "an {} private key without its seed, which has no JWK form (RFC 9964 section 3)",
+                "an {} private key without its seed has no JWK form (RFC 9964 section 3)",
                 self.alg
             )));
         }
         let seed = seed_alone(octets).or_else(|_| seed_of_both(octets));
-        let seed = seed.map_err(|_| {
-            Error::invalid(format!("an {} private key that does not parse", self.alg))
-        })?;
+        let seed = seed.map_err(|_| Error::invalid(format!("invalid {} private key", self.alg)))?;
         self.private(seed)
     }
 
@@ -149,7 +147,7 @@ impl ParameterSet {
 
     fn private(&self, seed: &[u8]) -> Result<Members<'static>> {
         if seed.len() != SEED_OCTETS {
-            let message = format!("the seed has {} octets, not {SEED_OCTETS}", seed.len());
+            let message = format!("the seed has {} bytes, not {SEED_OCTETS}", seed.len());
             return Err(Error::invalid(message));
         }
         let mut members = self.public(&self.public_of(seed)?);

@@ -41,14 +41,14 @@ fn openssl_failed(error: ErrorStack) -> Error {
 pub fn public_from_private(curve: &Curve, d: &[u8]) -> Result<Point> {
     if d.len() != curve.octets {
         let (found, needed) = (d.len(), curve.octets);
-        let message = format!("the private key has {found} octets, not {needed}");
+        let message = format!("the private key has {found} bytes, not {needed}");
         return Err(Error::invalid(message));
     }
     if let Some(equation) = curve.equation()
         && !equation.is_private_scalar(d)
     {
         return Err(Error::invalid(format!(
-            "the private key is out of the range of {}",
+            "the private key is out of range for {}",
             curve.name
         )));
     }
@@ -86,7 +86,7 @@ fn affine(
 
 /// Reads an EC point in any form of SEC 1 section 2.3.4, including compressed points.
 pub fn point_from_octets(curve: &Curve, octets: &[u8]) -> Result<Point> {
-    let off_curve = || Error::invalid(format!("the public key is no point on {}", curve.name));
+    let off_curve = || Error::invalid(format!("the public key is not a point on {}", curve.name));
     let Ok(Group::Ec(group)) = group(curve) else {
         return Err(off_curve());
     };
@@ -103,7 +103,7 @@ pub fn public_key(members: &Members) -> Result<PKey<Public>> {
     let number = |name: &str| {
         let text = members.string(name).unwrap_or_default();
         base64url::decode(&text)
-            .map_err(|_| Error::invalid(format!("the member {name} is missing or no base64url")))
+            .map_err(|_| Error::invalid(format!("the member {name} is missing or not base64url")))
     };
     let curve = members.string("crv").and_then(|crv| Curve::named(&crv));
     match (members.kty(), curve) {

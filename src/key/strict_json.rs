@@ -46,7 +46,7 @@ pub fn check_size(json: &str) -> Result<()> {
             Token::Name(_) | Token::Value => {}
         }
         if depth > DEPTH {
-            return Err(unfit(format!("it nests deeper than {DEPTH}")));
+            return Err(unfit(format!("it is nested deeper than {DEPTH} levels")));
         }
         // Ends of arrays and objects count, too, which makes no difference for ordinary documents.
         if number >= ITEMS {
@@ -88,15 +88,13 @@ pub fn check_names(json: &str) -> Result<()> {
 pub fn check_keys(keys: &[Key]) -> Result<()> {
     if keys.len() > MOST_FOREIGN_KEYS {
         let found = keys.len();
-        let message = format!(
-            "it has {found} keys, more than the {MOST_FOREIGN_KEYS} that jwks takes at once"
-        );
+        let message = format!("it has {found} keys; the limit is {MOST_FOREIGN_KEYS}");
         return Err(Error::invalid(message).hint("split it into several documents"));
     }
     let is_long = |key: &Key| Header::of(key).kid.is_some_and(|kid| kid.len() > KID);
     match keys.iter().position(is_long) {
         Some(position) => Err(Error::invalid(format!(
-            "the kid of key {position} has more than {KID} octets"
+            "the kid of key {position} has more than {KID} bytes"
         ))),
         None => Ok(()),
     }

@@ -121,7 +121,7 @@ pub fn sec1(members: &Members) -> Result<Document> {
 /// Decodes a base64url member.
 fn number(members: &Members, name: &str) -> Result<Vec<u8>> {
     let text = members.string(name).unwrap_or_default();
-    base64url::decode(&text).map_err(|_| Error::invalid(format!("{name} is no base64url")))
+    base64url::decode(&text).map_err(|_| Error::invalid(format!("{name} is not base64url")))
 }
 
 fn no_form(members: &Members, form: &str) -> Error {

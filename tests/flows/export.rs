@@ -224,7 +224,7 @@ fn keys_without_a_form() {
         ),
         (
             "HS256 --to pkcs12 --private",
-            "no PKCS#12 files are made of oct keys",
+            "oct keys have no PKCS#12 form",
         ),
         (
             "HS256 --to pem --private --password-file password.txt",

@@ -124,7 +124,7 @@ fn a_wrong_word_is_understood() {
         (
             "create api --alg dir",
             2,
-            "does not generate keys for algorithm dir",
+            "no keys are generated for algorithm",
         ),
         ("set api --alg ES265", 2, "did you mean ES256?"),
         ("create api --exp 90d", 2, "did you mean +90d?"),

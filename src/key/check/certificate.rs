@@ -21,7 +21,7 @@ pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
             continue;
         };
         let Some((digest, form)) = read_digest(&text, length) else {
-            let message = format!("{name} is not base64url of {length} octets");
+            let message = format!("{name} is not base64url of {length} bytes");
             report.add_broken(name, Rule::X5tLength, message);
             continue;
         };
@@ -33,7 +33,7 @@ pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
             let message = format!("{name} is not the digest of the first certificate");
             report.add_broken(name, Rule::X5tMismatch, message);
         } else if form == DigestForm::Hexadecimal {
-            let message = format!("{name} is the digest in hexadecimal, not base64url");
+            let message = format!("{name} is a hexadecimal digest, not base64url");
             report.add(Rule::X5tHex, message);
         }
     }
@@ -53,7 +53,7 @@ fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Optio
         match Certificate::parse(&der) {
             Some(certificate) => certificates.push(certificate),
             None => {
-                let message = format!("element {i} of x5c is no certificate");
+                let message = format!("element {i} of x5c is not a certificate");
                 report.add_broken("x5c", Rule::X5cCertificate, message);
                 return None;
             }

@@ -57,14 +57,17 @@ fn check_algorithm(members: &Members, values: &Values, operations: &[&str], repo
     {
         if !algorithm.key_types().contains(&&*kty) {
             let takes = algorithm.takes_in_words();
-            let message = format!("{name} takes {takes}; the key's kty is {kty}");
+            let message = format!("{name} requires {takes}; the key's kty is {kty}");
             report.add(Rule::AlgKty, message);
         } else if let Takes::Curves(curves) = algorithm.takes
             && let Some(crv) = members.string("crv")
             && !curves.contains(&&*crv)
         {
             let takes = algorithm.takes_in_words();
-            let message = format!("{name} takes {takes}; the key's curve is {}", excerpt(&crv));
+            let message = format!(
+                "{name} requires {takes}; the key's curve is {}",
+                excerpt(&crv)
+            );
             report.add(Rule::AlgCrv, message);
         }
         check_symmetric_size(algorithm, values, report);
@@ -85,7 +88,7 @@ fn check_algorithm(members: &Members, values: &Values, operations: &[&str], repo
     if let Some(op) = operations.iter().find(stray) {
         report.add(
             Rule::AlgKeyOps,
-            format!("{name} has no use for the operation {op}"),
+            format!("{name} does not use the operation {op}"),
         );
     }
 }
@@ -102,7 +105,7 @@ fn check_symmetric_size(algorithm: &Algorithm, values: &Values, report: &mut Rep
     };
     if !fits {
         let takes = algorithm.takes_in_words();
-        let message = format!("{} takes {takes}; this one has {bits}", algorithm.name);
+        let message = format!("{} requires {takes}; this key has {bits}", algorithm.name);
         report.add(Rule::SymmetricSize, message);
     }
 }
@@ -123,7 +126,7 @@ fn check_operations(
     };
     let mut registered = operations.iter().filter(|op| is_registered(op));
     if let (Some(usage), Some(op)) = (usage, registered.clone().find(|op| !fits_use(op))) {
-        let message = format!("a key for use {usage} has no use for the operation {op}");
+        let message = format!("a key for use {usage} does not use the operation {op}");
         report.add(Rule::UseKeyOps, message);
     } else if let Some(first) = registered.next()
         && let Some(other) = registered.find(|op| group(op) != group(first))
@@ -136,7 +139,7 @@ fn check_operations(
         .is_some_and(|key_type| !has_private_part(key_type, members) && !key_type.is_symmetric());
     let private_only = |op: &&&str| matches!(**op, "sign" | "decrypt" | "unwrapKey");
     if is_public && let Some(op) = operations.iter().find(private_only) {
-        let message = format!("the key is public and cannot {op}");
+        let message = format!("a public key cannot {op}");
         report.add(Rule::KeyOpsPrivate, message);
     }
 }

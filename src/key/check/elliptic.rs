@@ -23,7 +23,7 @@ pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, repo
         None => {
             return match Curve::meant_by(&name) {
                 Some(meant) => {
-                    let message = format!("crv is {name:?}, which is written {}", meant.name);
+                    let message = format!("crv is {name:?}; did you mean {}?", meant.name);
                     report.add(Rule::CrvName, message);
                 }
                 None => {
@@ -46,7 +46,7 @@ pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, repo
                 Rule::CoordinateLength
             };
             let (found, needed) = (octets.len(), curve.octets);
-            report.add(rule, format!("{name} has {found} octets, not {needed}"));
+            report.add(rule, format!("{name} has {found} bytes, not {needed}"));
         }
     }
     if !full_length {
@@ -54,7 +54,7 @@ pub fn check_public(key_type: &KeyType, members: &Members, values: &Values, repo
     }
     match (curve.equation(), values.get("x"), values.get("y")) {
         (Some(equation), Some(x), Some(y)) if !equation.contains(x, y) => {
-            let message = format!("the point x, y does not lie on {}", curve.name);
+            let message = format!("the point x, y is not on {}", curve.name);
             report.add(Rule::PointNotOnCurve, message);
         }
         (None, Some(x), _) if is_low_order(curve, x) => {
@@ -98,7 +98,7 @@ pub fn check_private(members: &Members, values: &Values, report: &mut Report) {
         Err(_) => false,
     };
     if !belongs {
-        let message = "the public key of d is not the one that stands beside it";
+        let message = "d does not belong to the public key";
         report.add(Rule::PrivateMismatch, message);
     }
 }

@@ -206,14 +206,14 @@ pub fn excerpt(text: &str) -> String {
 
 fn malformed_key(malformed: Malformed) -> Finding {
     let (rule, message) = match malformed {
-        Malformed::NotAnObject => (Rule::KeyNotObject, "it is no JSON object".into()),
+        Malformed::NotAnObject => (Rule::KeyNotObject, "it is not a JSON object".into()),
         Malformed::Undecodable => (
             Rule::MemberUndecodable,
             "a member name cannot be decoded".into(),
         ),
         Malformed::Duplicate(name) => (
             Rule::MemberDuplicate,
-            format!("the member {} stands twice", excerpt(&name)),
+            format!("the member {} appears twice", excerpt(&name)),
         ),
     };
     Finding::new(rule, message)
@@ -263,7 +263,7 @@ const AKP_COST: u64 = 300;
 fn check_akp(members: &Members, values: &Values, report: &mut Report) {
     // A wrong JSON type is reported by the shape check.
     if !members.has("alg") {
-        report.add(Rule::MemberMissing, "an AKP key needs alg");
+        report.add(Rule::MemberMissing, "an AKP key requires alg");
     }
     let Some(set) = ml_dsa::of(members) else {
         return;
@@ -273,13 +273,13 @@ fn check_akp(members: &Members, values: &Values, report: &mut Report) {
         && octets.len() != public_length
     {
         let found = octets.len();
-        let message = format!("pub has {found} octets, not {public_length}");
+        let message = format!("pub has {found} bytes, not {public_length}");
         report.add(Rule::AkpLength, message);
     }
     if let Some(octets) = values.get("priv")
         && octets.len() != SEED_OCTETS
     {
-        let message = format!("priv has {} octets, not {SEED_OCTETS}", octets.len());
+        let message = format!("priv has {} bytes, not {SEED_OCTETS}", octets.len());
         report.add(Rule::PrivateLength, message);
     }
 }
@@ -294,7 +294,7 @@ fn check_akp_private(members: &Members, values: &Values, report: &mut Report) {
     match set.public_of(seed) {
         Ok(octets) if octets == **public => {}
         Ok(_) => {
-            let message = "the public key of priv is not the one that stands beside it";
+            let message = "priv does not belong to pub";
             report.add(Rule::PrivateMismatch, message);
         }
         Err(error) => report.add(Rule::PrivateUnchecked, error.to_string()),

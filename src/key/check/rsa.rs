@@ -37,14 +37,11 @@ pub fn check_public(values: &Values, report: &mut Report) {
         .filter(|name| values.contains_key(name))
         .collect();
     if !there.is_empty() && !values.contains_key("d") {
-        report.add(
-            Rule::RsaPrivateIncomplete,
-            "p, q, dp, dq and qi are there without d",
-        );
+        report.add(Rule::RsaPrivateIncomplete, "d is missing");
     } else if there == ["p", "q"] {
         report.add(Rule::RsaCrtMissing, "dp, dq and qi are missing");
     } else if !there.is_empty() && there.len() < rsa::CRT.len() {
-        let message = "some of p, q, dp, dq and qi are there, and not all";
+        let message = "some of p, q, dp, dq and qi are missing";
         report.add(Rule::RsaPrivateIncomplete, message);
     }
 }
@@ -77,7 +74,7 @@ pub fn check_private(values: &Values, report: &mut Report) {
         Ok(Some(what)) => report.add(Rule::PrivateMismatch, what),
         Err(_) => report.add(
             Rule::PrivateMismatch,
-            "the private numbers cannot be computed with",
+            "OpenSSL cannot compute with the private numbers",
         ),
     }
 }

@@ -58,25 +58,25 @@ macro_rules! rules {
 
 rules! {
     KeyNotObject "key-not-object" Error
-        "An element of the set is no JSON object (RFC 7517 section 5.1)."
+        "An element of the set is not a JSON object (RFC 7517 section 5.1)."
     MemberDuplicate "member-duplicate" Error
-        "A member name stands twice in a key (RFC 7517 section 4)."
+        "A member name appears twice in a key (RFC 7517 section 4)."
     MemberUndecodable "member-undecodable" Error
         "A member name or text cannot be decoded, such as half a surrogate pair (RFC 8259 section 8.2)."
     MemberType "member-type" Error
-        "A registered member has another JSON type than its specification says."
+        "A registered member has the wrong JSON type."
     MemberMissing "member-missing" Error
-        "A member that the kty requires is not there (RFC 7517 section 4.1, RFC 7518 section 6)."
+        "A member that the kty requires is missing (RFC 7517 section 4.1, RFC 7518 section 6)."
     MemberForeign "member-foreign" Warning
         "A member belongs to another kty."
     KtyName "kty-name" Error
         "The kty is empty, or differs from a registered one only in case."
     KtyUnknown "kty-unknown" Warning
-        "The kty is not one that jwks knows: the key is kept, listed as unsupported, never published."
+        "jwks does not know the kty. The key is kept and listed as unsupported, but never published."
     CrvName "crv-name" Error
         "The crv belongs to another kty, or is another name of a registered curve."
     CrvUnknown "crv-unknown" Warning
-        "The crv is not one that jwks knows: the key is kept, listed as unsupported, never published."
+        "jwks does not know the crv. The key is kept and listed as unsupported, but never published."
     ValueEmpty "value-empty" Error
         "A base64url value is empty."
     Base64urlPadding "base64url-padding" Error
@@ -84,31 +84,31 @@ rules! {
     Base64urlAlphabet "base64url-alphabet" Error
         "A base64url value has a character outside its alphabet."
     Base64urlLength "base64url-length" Error
-        "A base64url value has a length that no octets encode to."
+        "A base64url value has an impossible length."
     Base64urlTrailingBits "base64url-trailing-bits" Error
-        "The unused bits of a base64url value's last character are not zero (RFC 4648 section 3.5): tools disagree on the thumbprint."
+        "The unused bits in the last character of a base64url value are not zero (RFC 4648 section 3.5), so tools disagree on the thumbprint."
     UintLeadingZero "uint-leading-zero" Error
-        "An RSA integer has leading zero octets (RFC 7518 section 2, Base64urlUInt): tools disagree on the thumbprint."
+        "An RSA integer has leading zero bytes (RFC 7518 section 2, Base64urlUInt), so tools disagree on the thumbprint."
     RsaModulusSize "rsa-modulus-size" Error
         "The RSA modulus is below 2048 or above 16384 bits (RFC 7518 section 3.3)."
     RsaModulusEven "rsa-modulus-even" Error
-        "The RSA modulus is even, so it is no product of two large primes."
+        "The RSA modulus is even, so it is not the product of two large primes."
     RsaExponent "rsa-exponent" Error
         "The RSA public exponent is even, below 3, or above 256 bits."
     RsaExponentSmall "rsa-exponent-small" Warning
         "The RSA public exponent is below 65537."
     RsaPrivateIncomplete "rsa-private-incomplete" Error
-        "Some of p, q, dp, dq and qi are there and not all, or they are there without d (RFC 7518 section 6.3.2)."
+        "Some of p, q, dp, dq and qi are missing, or d is missing (RFC 7518 section 6.3.2)."
     RsaCrtMissing "rsa-crt-missing" Warning
-        "p and q are there and dp, dq and qi are not, which follow from them (RFC 7518 section 6.3.2)."
+        "dp, dq and qi are missing, although p and q are present (RFC 7518 section 6.3.2)."
     RsaMultiPrime "rsa-multi-prime" Error
         "The RSA key has more than two primes (oth), which jwks does not support (RFC 7518 section 6.3.2.7)."
     CoordinateLength "coordinate-length" Error
         "x or y does not have the full length of its curve (RFC 7518 section 6.2.1.2, RFC 8037 section 2)."
     PointNotOnCurve "point-not-on-curve" Error
-        "The point x, y does not lie on its curve."
+        "The point x, y is not on its curve."
     PointLowOrder "point-low-order" Warning
-        "The public key is a point of low order: every agreement with it has a known result."
+        "The public key is a point of low order, so the result of every key agreement with it is known."
     PrivateLength "private-length" Error
         "d or priv does not have the full length of its curve or algorithm (RFC 7518 section 6.2.2.1, RFC 9964 section 4)."
     PrivateRange "private-range" Error
@@ -116,21 +116,21 @@ rules! {
     PrivateMismatch "private-mismatch" Error
         "The private part does not belong to the public part."
     PrivateUnchecked "private-unchecked" Warning
-        "The private part was not checked: OpenSSL does not know the algorithm, or too many private keys came before it."
+        "The private part was not checked, because OpenSSL does not know the algorithm or the document has too many private keys."
     SymmetricSize "symmetric-size" Warning
-        "The symmetric key has another size than its algorithm needs (RFC 7518 sections 3.2, 4.4, 5)."
+        "The symmetric key does not have the size that its algorithm requires (RFC 7518 sections 3.2, 4.4, 5)."
     AkpLength "akp-length" Error
         "pub does not have the length of its algorithm (RFC 9964 section 3)."
     AlgNone "alg-none" Warning
-        "The alg is none: a key that signs nothing."
+        "The alg is none, so the key signs nothing."
     AlgUnknown "alg-unknown" Note
-        "The alg is not one that jwks knows."
+        "jwks does not know the alg."
     AlgDeprecated "alg-deprecated" Warning
-        "The alg is RSA1_5, whose padding is open to Bleichenbacher's attack."
+        "The alg is RSA1_5, whose padding is vulnerable to Bleichenbacher's attack."
     AlgKty "alg-kty" Warning
-        "The alg does not take keys of this kty."
+        "The alg requires keys of another kty."
     AlgCrv "alg-crv" Warning
-        "The alg does not take keys on this curve."
+        "The alg requires keys on another curve."
     AlgUse "alg-use" Warning
         "The alg and use contradict each other."
     AlgKeyOps "alg-key-ops" Warning
@@ -142,17 +142,17 @@ rules! {
     KeyOpsUnknown "key-ops-unknown" Note
         "key_ops has a value that is not registered."
     KeyOpsDuplicate "key-ops-duplicate" Error
-        "key_ops has a value twice (RFC 7517 section 4.3)."
+        "key_ops has a duplicate value (RFC 7517 section 4.3)."
     KeyOpsUnrelated "key-ops-unrelated" Warning
         "key_ops mixes unrelated operations (RFC 7517 section 4.3)."
     KeyOpsPrivate "key-ops-private" Warning
-        "key_ops of a public key has an operation that only the private key can do."
+        "key_ops of a public key has an operation that requires the private key."
     X5cForm "x5c-form" Error
-        "x5c is no array of base64 texts with at least one element (RFC 7517 section 4.7)."
+        "x5c is not an array of at least one base64 string (RFC 7517 section 4.7)."
     X5cCertificate "x5c-certificate" Error
-        "An element of x5c is no X.509 certificate."
+        "An element of x5c is not an X.509 certificate."
     X5cUnchecked "x5c-unchecked" Warning
-        "The certificates were not checked: too many certificates came before them."
+        "The certificates were not checked, because the document has too many certificates."
     X5cKey "x5c-key" Error
         "The first certificate of x5c is for another key (RFC 7517 section 4.7)."
     X5cExpired "x5c-expired" Warning
@@ -164,11 +164,11 @@ rules! {
     X5tLength "x5t-length" Error
         "x5t or x5t#S256 does not have the length of its digest (RFC 7517 sections 4.8, 4.9)."
     X5tHex "x5t-hex" Warning
-        "x5t or x5t#S256 is the digest in hexadecimal, not its octets in base64url (RFC 7517 sections 4.8, 4.9)."
+        "x5t or x5t#S256 is a hexadecimal digest instead of base64url (RFC 7517 sections 4.8, 4.9)."
     X5tMismatch "x5t-mismatch" Error
         "x5t or x5t#S256 is not the digest of the first certificate of x5c."
     X5uNotHttps "x5u-not-https" Warning
-        "x5u is no https address (RFC 7517 section 4.6)."
+        "x5u is not an https URL (RFC 7517 section 4.6)."
     KidMissing "kid-missing" Note
         "A key among several has no kid."
     KidEmpty "kid-empty" Warning
@@ -178,19 +178,19 @@ rules! {
     KidShared "kid-shared" Note
         "Two keys of different kty share a kid, which RFC 7517 section 4.5 allows for equivalents."
     KidThumbprint "kid-thumbprint" Warning
-        "The kid is the thumbprint of another key of the set, so commands refuse the name as ambiguous."
+        "The kid is the thumbprint of another key of the set, so commands reject the name as ambiguous."
     ThumbprintDuplicate "thumbprint-duplicate" Warning
-        "The same key stands twice in the set."
+        "The set has the same key twice."
     DatesOrder "dates-order" Warning
         "exp is not after nbf."
     KeyExpired "key-expired" Note
-        "exp has come."
+        "The key has expired."
     LineUnsigned "line-unsigned" Warning
-        "Every key of a line that has begun has expired: none of it signs now."
+        "Every key of a line that has begun has expired, so no key of the line signs now."
     BeginShared "begin-shared" Note
-        "Two keys of a line have the same nbf: the one with the newer iat signs, or the later one in the set."
+        "Two keys of a line have the same nbf. The one with the newer iat signs, or else the later one in the set."
     SuccessorMissing "successor-missing" Warning
-        "The key names a successor in another line that the set does not have, or that never follows it, and signs on."
+        "The key names a successor in another line that the set lacks or that never replaces it, so the key continues to sign."
     PrivatePublished "private-published" Error
         "With --public: a private key in a set meant for publication."
     SymmetricPublished "symmetric-published" Error

@@ -103,7 +103,7 @@ pub fn key_type(members: &Members, report: &mut Report) -> Option<&'static KeyTy
             .iter()
             .find(|key_type| key_type.name.eq_ignore_ascii_case(&kty));
         if let Some(meant) = meant {
-            let message = format!("kty is {kty:?}, which is written {}", meant.name);
+            let message = format!("kty is {kty:?}; did you mean {}?", meant.name);
             report.add(Rule::KtyName, message);
         } else if kty.is_empty() {
             report.add(Rule::KtyName, "kty is empty");
@@ -128,7 +128,7 @@ pub fn check_members(key_type: &KeyType, members: &Members, report: &mut Report)
     };
     for name in key_type.public.iter().chain(required_private) {
         if !members.has(name) {
-            let message = format!("an {} key needs {name}", key_type.name);
+            let message = format!("an {} key requires {name}", key_type.name);
             report.add(Rule::MemberMissing, message);
         }
     }
@@ -141,7 +141,10 @@ pub fn check_members(key_type: &KeyType, members: &Members, report: &mut Report)
         }
     }
     if key_type.kty == Kty::Rsa && members.has("oth") {
-        report.add(Rule::RsaMultiPrime, "oth is there: more than two primes");
+        report.add(
+            Rule::RsaMultiPrime,
+            "the key has more than two primes (oth)",
+        );
     }
     let foreign =
         |name: &&str| !key_type.owns(name) && KEY_TYPES.iter().any(|other| other.owns(name));
@@ -187,7 +190,7 @@ fn check_value(
         }
     };
     if key_type.kty == Kty::Rsa && octets.first() == Some(&0) {
-        let message = format!("{name} has leading zero octets");
+        let message = format!("{name} has leading zero bytes");
         report.add(Rule::UintLeadingZero, message);
     }
     Some(octets)

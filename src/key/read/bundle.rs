@@ -151,7 +151,7 @@ fn unknown(alias: &str, mut aliases: Vec<String>) -> Error {
     aliases.dedup();
     let aliases: Vec<_> = aliases.iter().map(|alias| format!("{alias:?}")).collect();
     let hint = if aliases.is_empty() {
-        "none of its keys has an alias; leave --alias out to take them all".into()
+        "no key has an alias; omit --alias to read all keys".into()
     } else {
         format!("its aliases: {}", aliases.join(", "))
     };

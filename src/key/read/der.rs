@@ -95,26 +95,22 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
     let Some(kind) = kind(der) else {
         // Some writers of keystores use BER, which allows an indefinite length.
         if der.starts_with(&[0x30, 0x80]) {
-            return Err(Error::invalid("it is in BER, of which jwks reads DER only")
-                .hint("a keystore: openssl pkcs12 -in FILE -nodes | jwks set SET -"));
+            return Err(Error::invalid("BER is not supported, only DER").hint(
+                "convert convert a keystore: openssl pkcs12 -in FILE -nodes | jwks set SET -",
+            ));
         }
         if is_signed_data(der) {
-            return Err(Error::invalid("a PKCS#7 bundle, which jwks does not read")
-                .hint("openssl pkcs7 -inform DER -in FILE -print_certs | jwks set SET -"));
+            return Err(Error::invalid("PKCS#7 bundles are not supported")
+                .hint("extract the certificates: openssl pkcs7 -inform DER -in FILE -print_certs | jwks set SET -"));
         }
-        return Err(Error::invalid(
-            "it is no key, certificate or keystore in DER",
-        ));
-    };
-    let broken = |error| {
-        Error::invalid(format!("{} that does not parse", kind.in_words())).cause(DerError(error))
+        return Err(Error::invalid("not a key, certificate or keystore in DER"));
     };
     match kind {
         Kind::Pkcs8 => pkcs8(&PrivateKeyInfo::parse(der)?),
         Kind::Pkcs1Private => rsa_private(der),
         Kind::Pkcs1Public => rsa_public(der),
         Kind::Sec1 => sec1(der, None),
-        Kind::Spki => spki(&SubjectPublicKeyInfoRef::from_der(der).map_err(broken)?),
+        Kind::Spki => spki(&SubjectPublicKeyInfoRef::from_der(der).map_err(broken("public key"))?),
         Kind::EncryptedPkcs8 | Kind::Pkcs12 | Kind::Certificate | Kind::Request => Err(
             Error::invalid(format!("it is {}, not a key", kind.in_words())),
         ),
@@ -142,7 +138,7 @@ impl std::fmt::Display for DerError {
 impl std::error::Error for DerError {}
 
 fn broken(what: &'static str) -> impl Fn(pkcs8::der::Error) -> Error {
-    move |error| Error::invalid(format!("{what} that does not parse")).cause(DerError(error))
+    move |error| Error::invalid(format!("invalid {what}")).cause(DerError(error))
 }
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -167,20 +163,18 @@ const PSS_HASHES: &[(ObjectIdentifier, &str)] = &[
 
 fn named_curve(oid: &ObjectIdentifier) -> Result<&'static Curve> {
     Curve::ec_of_oid(oid).ok_or_else(|| {
-        Error::invalid(format!(
-            "an EC key on the curve {oid}, which JOSE has no name for"
-        ))
-        .hint("curves: P-256, P-384, P-521, secp256k1")
+        Error::invalid(format!("unsupported curve {oid}"))
+            .hint("curves: P-256, P-384, P-521, secp256k1")
     })
 }
 
 fn no_jwk_form(oid: &ObjectIdentifier) -> Error {
     let name = match oid.to_string().as_str() {
-        "1.2.840.10040.4.1" => "a DSA key".into(),
-        "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" => "a Diffie-Hellman key".into(),
-        other => format!("a key of the algorithm {other}"),
+        "1.2.840.10040.4.1" => "DSA keys".into(),
+        "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" => "Diffie-Hellman keys".into(),
+        other => format!("keys of the algorithm {other}"),
     };
-    Error::invalid(format!("{name}, which has no JWK form"))
+    Error::invalid(format!("{name} have no JWK form"))
 }
 
 fn curve_of(algorithm: &AlgorithmIdentifierRef) -> Result<&'static Curve> {
@@ -189,8 +183,8 @@ fn curve_of(algorithm: &AlgorithmIdentifierRef) -> Result<&'static Curve> {
         .map(|any| any.decode_as::<ObjectIdentifier>());
     match parameters {
         Some(Ok(oid)) => named_curve(&oid),
-        _ => Err(Error::invalid("an EC key whose curve has no name")
-            .hint("name the curve: openssl ec -param_enc named_curve")),
+        _ => Err(Error::invalid("the EC key has no named curve")
+            .hint("convert the key: openssl ec -in KEY -param_enc named_curve -out NEW")),
     }
 }
 
@@ -240,7 +234,7 @@ fn spki(key: &SubjectPublicKeyInfoRef) -> Result<Members<'static>> {
 
 fn bits<'a>(bits: &BitStringRef<'a>) -> Result<&'a [u8]> {
     let octets = bits.as_bytes();
-    octets.ok_or_else(|| Error::invalid("a public key of a broken number of bits"))
+    octets.ok_or_else(|| Error::invalid("the length of the public key is not a multiple of 8 bits"))
 }
 
 /// Sets `alg` if the parameters of an RSA-PSS key fix its hash, because the key then fits only that
@@ -260,11 +254,10 @@ fn pss_algorithm(parameters: AnyRef) -> Option<&'static str> {
 }
 
 fn rsa_private(der: &[u8]) -> Result<Members<'static>> {
-    let key =
-        RsaPrivateKey::<UintRef>::from_der(der).map_err(broken("a PKCS#1 RSA private key"))?;
+    let key = RsaPrivateKey::<UintRef>::from_der(der).map_err(broken("PKCS#1 RSA private key"))?;
     if key.other_prime_infos.is_some() {
         return Err(Error::invalid(
-            "an RSA key with more than two primes, which jwks does not support",
+            "RSA keys with more than two primes are not supported",
         ));
     }
     let mut members = rsa(&key.modulus, &key.public_exponent);
@@ -282,7 +275,7 @@ fn rsa_private(der: &[u8]) -> Result<Members<'static>> {
 }
 
 fn rsa_public(der: &[u8]) -> Result<Members<'static>> {
-    let key = RsaPublicKeyRef::from_der(der).map_err(broken("a PKCS#1 RSA public key"))?;
+    let key = RsaPublicKeyRef::from_der(der).map_err(broken("PKCS#1 RSA public key"))?;
     Ok(rsa(&key.modulus, &key.public_exponent))
 }
 
@@ -296,7 +289,7 @@ fn rsa(n: &UintRef, e: &UintRef) -> Members<'static> {
 
 /// Reads a SEC1 key. The curve can be in the key or outside of it, as in PKCS#8.
 fn sec1(der: &[u8], outside: Option<&'static Curve>) -> Result<Members<'static>> {
-    let key = EcPrivateKey::from_der(der).map_err(broken("a SEC1 EC private key"))?;
+    let key = EcPrivateKey::from_der(der).map_err(broken("SEC1 EC private key"))?;
     let inside = key
         .parameters
         .and_then(|parameters| parameters.named_curve());
@@ -304,12 +297,12 @@ fn sec1(der: &[u8], outside: Option<&'static Curve>) -> Result<Members<'static>>
     let curve = match (outside, inside) {
         (Some(outside), Some(inside)) if outside != inside => {
             return Err(Error::invalid(
-                "an EC private key that names two different curves",
+                "the EC private key names two different curves",
             ));
         }
         (outside, inside) => outside.or(inside),
     };
-    let curve = curve.ok_or_else(|| Error::invalid("an EC private key that names no curve"))?;
+    let curve = curve.ok_or_else(|| Error::invalid("the EC private key names no curve"))?;
     // Some writers omit leading zero bytes, others add one.
     let d = key.private_key;
     let start = d.iter().position(|octet| *octet != 0).unwrap_or(d.len());

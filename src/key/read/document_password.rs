@@ -47,9 +47,9 @@ impl<'a> DocumentPassword<'a> {
                 Ok(())
             }
             None => Err(Error::invalid(format!(
-                "its password takes more than {ITERATIONS} iterations to try, as no honest file does"
+                "the key derivation takes more than {ITERATIONS} iterations"
             ))
-            .hint("write it again with a smaller count, by the tool that it comes from")),
+            .hint("encrypt it again with a smaller iteration count")),
         }
     }
 }

@@ -33,5 +33,5 @@ pub(super) fn elliptic(
 
 /// Returns the error for a private key with the public key of another.
 pub(super) fn mismatch() -> Error {
-    Error::invalid("a private key whose public part belongs to another key")
+    Error::invalid("the public part of the private key belongs to another key")
 }

@@ -32,7 +32,7 @@ pub fn encrypted_pkcs8(document: &[u8], unlock: &DocumentPassword) -> Result<Mem
 /// Decrypts the PrivateKeyInfo in an EncryptedPrivateKeyInfo.
 pub fn pkcs8_octets(document: &[u8], unlock: &DocumentPassword) -> Result<Secret<Vec<u8>>> {
     let encrypted = EncryptedPrivateKeyInfo::from_der(document)
-        .map_err(|_| Error::invalid("an encrypted PKCS#8 key that does not parse"))?;
+        .map_err(|_| Error::invalid("invalid encrypted PKCS#8 key"))?;
     let algorithm = encrypted.encryption_algorithm.owned_to_ref();
     decrypt(algorithm, encrypted.encrypted_data.as_bytes(), unlock)
 }
@@ -66,10 +66,10 @@ fn unsupported(oid: ObjectIdentifier) -> Error {
         "1.2.840.113549.1.5.3" => "MD5 and DES".into(),
         "1.2.840.113549.1.5.10" => "SHA-1 and DES".into(),
         "1.2.840.113549.1.12.1.1" | "1.2.840.113549.1.12.1.2" => "RC4".into(),
-        other => format!("the scheme {other}"),
+        other => format!("scheme {other}"),
     };
-    Error::invalid(format!("encrypted with {name}, which jwks does not read")).hint(
-        "write it again with AES-256; OpenSSL reads it with -provider legacy -provider default",
+    Error::invalid(format!("unsupported encryption: {name}")).hint(
+        "encrypt it again with AES-256; OpenSSL reads it with -provider legacy -provider default",
     )
 }
 
@@ -77,7 +77,7 @@ fn unsupported(oid: ObjectIdentifier) -> Error {
 pub fn positive(iterations: impl TryInto<u64>) -> Result<u64> {
     match iterations.try_into() {
         Ok(count @ 1..) => Ok(count),
-        _ => Err(Error::invalid("its number of iterations is below 1")),
+        _ => Err(Error::invalid("the iteration count is below 1")),
     }
 }
 
@@ -89,7 +89,7 @@ fn pbes2(
     let parameters = algorithm
         .parameters
         .and_then(|any| pbes2::Parameters::try_from(any).ok())
-        .ok_or_else(|| Error::invalid("its encryption has parameters that jwks does not read"))?;
+        .ok_or_else(|| Error::invalid("unsupported encryption parameters"))?;
     match &parameters.kdf {
         Kdf::Pbkdf2(pbkdf2) => {
             let octets = parameters.encryption.key_size();
@@ -101,9 +101,7 @@ fn pbes2(
     match parameters.decrypt(unlock.password()?, ciphertext) {
         Ok(content) => Ok(Secret::new(content)),
         Err(pkcs5::Error::DecryptFailed) => Err(denied()),
-        Err(error) => Err(Error::invalid(format!(
-            "its encryption is none that jwks reads: {error}"
-        ))),
+        Err(error) => Err(Error::invalid(format!("unsupported encryption: {error}"))),
     }
 }
 
@@ -131,7 +129,7 @@ fn scrypt_cost(scrypt: &ScryptParams) -> Result<u64> {
     };
     if !is_small(n, SCRYPT_MEMORY) || !is_small(p, SCRYPT_MEMORY / 16) {
         return Err(Error::invalid(format!(
-            "its password takes more than {} MiB of memory to try, as no honest file does",
+            "the key derivation takes more than {} MiB of memory",
             SCRYPT_MEMORY >> 20
         )));
     }
@@ -148,7 +146,7 @@ fn pbes1<C: BlockCipherDecrypt + KeyInit>(
     let parameters = algorithm
         .parameters
         .and_then(|any| any.decode_as::<Pkcs12PbeParams>().ok())
-        .ok_or_else(|| Error::invalid("its encryption has parameters that jwks does not read"))?;
+        .ok_or_else(|| Error::invalid("unsupported encryption parameters"))?;
     // All iterations are needed for every 20 bytes of the key, and once for the initialization
     // vector.
     let rounds = key_octets.div_ceil(20) as u64 + 1;

@@ -40,7 +40,7 @@ const TO_PKCS12: &str =
 /// its keys must have the same password.
 pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> Result<Bundle> {
     if document.starts_with(&JCEKS_MAGIC) {
-        return Err(Error::invalid("a JCEKS keystore, which jwks does not read").hint(TO_PKCS12));
+        return Err(Error::invalid("JCEKS keystores are not supported").hint(TO_PKCS12));
     }
     let (body, digest) = document.split_last_chunk().ok_or_else(broken)?;
     let mut octets = Octets(body);
@@ -49,7 +49,7 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> 
     }
     let version = octets.number()?;
     if !matches!(version, 1 | 2) {
-        let message = format!("a JKS keystore of version {version}, which jwks does not read");
+        let message = format!("JKS version {version} is not supported");
         return Err(Error::invalid(message));
     }
     let keyed = keyed(unlock.password()?);
@@ -60,7 +60,7 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> 
 }
 
 fn broken() -> Error {
-    Error::invalid("a JKS keystore that does not parse")
+    Error::invalid("invalid JKS keystore")
 }
 
 /// Reads the entries after the version.
@@ -93,9 +93,9 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
                 (true, Some(certificate)) => certificate,
                 (is_x509, _) if is_wanted => {
                     let error = Error::invalid(if is_x509 {
-                        "a certificate that does not parse"
+                        "invalid certificate"
                     } else {
-                        "a certificate that is not X.509"
+                        "the certificate is not X.509"
                     });
                     contents.take(&place, Part::Other, Err(error))?;
                     continue;
@@ -115,7 +115,7 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
     if let Some(alias) = alias {
         contents = contents.of_alias(alias, named, aliases)?;
     }
-    contents.or_nothing("a JKS keystore without a key")
+    contents.or_nothing("the JKS keystore has no key")
 }
 
 /// Decrypts a private key. The integrity of the keystore has been verified, so a failure means that
@@ -124,16 +124,16 @@ fn private_key(protected: &[u8], keyed: &Sha1) -> Result<Members<'static>> {
     let protected = EncryptedPrivateKeyInfo::from_der(protected).map_err(|_| broken())?;
     let scheme = protected.encryption_algorithm.oid;
     if scheme != KEY_PROTECTOR {
-        let message = format!("encrypted with the scheme {scheme}, which jwks does not read");
+        let message = format!("unsupported encryption: scheme {scheme}");
         return Err(Error::invalid(message).hint(TO_PKCS12));
     }
     let key = decrypt(protected.encrypted_data.as_bytes(), keyed).ok_or_else(|| {
         Error::denied("the key has another password than the keystore")
-            .hint(format!("{TO_PKCS12} gives them one"))
+            .hint(format!("give both the same password: {TO_PKCS12}"))
     })?;
     match der::kind(key.expose()) {
         Some(Kind::Pkcs8) => der::read(key.expose()),
-        _ => Err(Error::invalid("a private key that is not PKCS#8")),
+        _ => Err(Error::invalid("the private key is not PKCS#8")),
     }
 }
 
@@ -319,7 +319,7 @@ mod tests {
     fn an_empty_keystore_has_no_key() {
         let error = read(&sealed(&[&STORE[..8], &[0; 4]].concat()), PASSWORD).err();
         let message = error.map(|error| error.to_string());
-        assert_eq!(message.as_deref(), Some("a JKS keystore without a key"));
+        assert_eq!(message.as_deref(), Some("the JKS keystore has no key"));
     }
 
     #[test]

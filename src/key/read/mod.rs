@@ -25,7 +25,7 @@ pub fn read_der(document: &[u8], unlock: &DocumentPassword) -> Result<Bundle> {
     let mut contents = Bundle::default();
     match der::kind(document) {
         Some(der::Kind::Certificate) => {
-            let broken = || Error::invalid("a certificate that does not parse");
+            let broken = || Error::invalid("invalid certificate");
             let certificate = Certificate::parse(document).ok_or_else(broken)?;
             contents.certificates.push(certificate);
         }

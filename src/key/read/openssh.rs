@@ -36,10 +36,8 @@ pub fn is_public(text: &str) -> bool {
 /// empty.
 pub fn read_public(text: &str) -> Result<Bundle> {
     if text.starts_with(PUTTY) {
-        return Err(
-            Error::invalid("a private key of PuTTY, which jwks does not read")
-                .hint("puttygen KEY -O private-openssh -o NEW"),
-        );
+        return Err(Error::invalid("PuTTY private keys are not supported")
+            .hint("convert it: puttygen KEY -O private-openssh -o NEW"));
     }
     let mut contents = Bundle::default();
     for (i, line) in text.lines().enumerate() {
@@ -55,16 +53,14 @@ pub fn read_public(text: &str) -> Result<Bundle> {
 
 fn read_line(line: &str) -> Result<Members<'static>> {
     let entry: Entry = line.parse().map_err(|error: ssh_key::Error| {
-        Error::invalid("an OpenSSH public key that does not parse").cause(error)
+        Error::invalid("invalid OpenSSH public key").cause(error)
     })?;
     public(entry.public_key().key_data())
 }
 
 /// Reads the content of an OPENSSH PRIVATE KEY block.
 pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
-    let broken = |error: ssh_key::Error| {
-        Error::invalid("an OpenSSH private key that does not parse").cause(error)
-    };
+    let broken = |error: ssh_key::Error| Error::invalid("invalid OpenSSH private key").cause(error);
     let mut key = PrivateKey::from_bytes(octets).map_err(broken)?;
     if key.is_encrypted() {
         if let Kdf::Bcrypt { rounds, .. } = key.kdf() {
@@ -108,13 +104,13 @@ fn same(members: Members<'static>, beside: &KeyData) -> Result<Members<'static>>
 
 fn no_jwk_form(key: &KeyData) -> Error {
     let message = match key {
-        KeyData::Dsa(_) => "a DSA key, which has no JWK form".into(),
+        KeyData::Dsa(_) => "DSA keys have no JWK form".into(),
         KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_) => {
-            "a key that lives in a security key and nowhere else".into()
+            "keys of a security key have no JWK form".into()
         }
-        KeyData::Certificate(_) => "a certificate of OpenSSH, not a key".into(),
+        KeyData::Certificate(_) => "it is an OpenSSH certificate, not a key".into(),
         other => format!(
-            "a key of the algorithm {}, which has no JWK form",
+            "keys of the algorithm {} have no JWK form",
             other.algorithm()
         ),
     };
@@ -148,7 +144,7 @@ fn public(key: &KeyData) -> Result<Members<'static>> {
 
 fn number(number: &Mpint) -> Result<&[u8]> {
     let octets = number.as_positive_bytes();
-    octets.ok_or_else(|| Error::invalid("an RSA key with a negative number"))
+    octets.ok_or_else(|| Error::invalid("the RSA key has a negative number"))
 }
 
 /// Reads an RSA key. OpenSSH omits the exponents that follow from d, so they are computed.
@@ -160,7 +156,7 @@ fn rsa(pair: &RsaKeypair) -> Result<Members<'static>> {
         number(private.p())?,
         number(private.q())?,
     );
-    let failed = |error| Error::invalid("an RSA key with impossible primes").cause(error);
+    let failed = |error| Error::invalid("the RSA key has invalid primes").cause(error);
     let exponents = [
         rsa::exponent(d, p).map_err(failed)?,
         rsa::exponent(d, q).map_err(failed)?,
@@ -191,7 +187,7 @@ fn ed25519() -> Result<&'static Curve> {
 }
 
 fn named(curve: &str) -> Result<&'static Curve> {
-    let missing = || Error::invalid(format!("a key on {curve}, which has no JWK form"));
+    let missing = || Error::invalid(format!("keys on {curve} have no JWK form"));
     Curve::named(curve).ok_or_else(missing)
 }
 

@@ -78,14 +78,17 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
         "OPENSSH PRIVATE KEY" => {
             return openssh::read_private(block.contents(), unlock).map(Bundle::from);
         }
-        "DSA PRIVATE KEY" => return Err(Error::invalid("a DSA key, which has no JWK form")),
+        "DSA PRIVATE KEY" => return Err(Error::invalid("DSA keys have no JWK form")),
         "PKCS7" | "CMS" => {
-            return Err(Error::invalid("a PKCS#7 bundle, which jwks does not read")
-                .hint("openssl pkcs7 -in FILE -print_certs | jwks set SET -"));
+            return Err(Error::invalid("PKCS#7 bundles are not supported").hint(
+                "extract the certificates: openssl pkcs7 -in FILE -print_certs | jwks set SET -",
+            ));
         }
         "TRUSTED CERTIFICATE" => {
-            return Err(Error::invalid("a certificate in OpenSSL's own form")
-                .hint("openssl x509 -in FILE | jwks set SET -"));
+            return Err(
+                Error::invalid("OpenSSL trusted certificates are not supported")
+                    .hint("convert it: openssl x509 -in FILE | jwks set SET -"),
+            );
         }
         _ => return Err(Error::invalid("not a key or certificate that jwks reads")),
     };
@@ -117,17 +120,17 @@ fn decrypt(block: &pem::Pem, unlock: &DocumentPassword) -> Result<Secret<Vec<u8>
         "AES-256-CBC" => Cipher::aes_256_cbc(),
         "DES-EDE3-CBC" => Cipher::des_ede3_cbc(),
         other => {
-            let message = format!("encrypted with {other:?}, which jwks does not read");
+            let message = format!("unsupported encryption: {other:?}");
             return Err(Error::invalid(message)
-                .hint("encrypt it anew: openssl pkey -in KEY -aes256 -out NEW"));
+                .hint("encrypt it again: openssl pkey -in KEY -aes256 -out NEW"));
         }
     };
     let iv = hexadecimal(iv).filter(|iv| Some(iv.len()) == cipher.iv_len());
-    let iv = iv.ok_or_else(|| Error::invalid("a DEK-Info that does not parse"))?;
+    let iv = iv.ok_or_else(|| Error::invalid("invalid DEK-Info header"))?;
     let password = unlock.password()?.as_bytes();
     let key = bytes_to_key(cipher, MessageDigest::md5(), password, iv.get(..8), 1);
     let key = key.map(|pair| Secret::new(pair.key)).map_err(|error| {
-        Error::failed("OpenSSL cannot derive the key of the password").cause(error)
+        Error::failed("OpenSSL cannot derive a key from the password").cause(error)
     })?;
     let content = symm::decrypt(cipher, key.expose(), Some(&iv), block.contents());
     content.map(Secret::new).map_err(|_| denied())

@@ -39,7 +39,7 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> 
         DATA => pfx.auth_safe.content.decode_as::<OctetString>(),
         SIGNED_DATA => {
             return Err(Error::invalid(
-                "a PKCS#12 keystore that is signed with a key, which jwks does not read",
+                "PKCS#12 keystores signed with a key are not supported",
             ));
         }
         _ => return Err(broken()),
@@ -65,7 +65,7 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> 
 }
 
 fn broken() -> Error {
-    Error::invalid("a PKCS#12 keystore that does not parse")
+    Error::invalid("invalid PKCS#12 keystore")
 }
 
 /// Verifies the message authentication code of the keystore (RFC 7292 section 5.1, step 3).
@@ -82,9 +82,9 @@ fn verify(mac: &MacData, content: &[u8], unlock: &DocumentPassword) -> Result<()
         "2.16.840.1.101.3.4.2.2" => (mac_key::<Sha384>, MessageDigest::sha384()),
         "2.16.840.1.101.3.4.2.3" => (mac_key::<Sha512>, MessageDigest::sha512()),
         other => {
-            let message = format!("a PKCS#12 keystore whose integrity is kept by {other}");
+            let message = format!("unsupported PKCS#12 integrity algorithm {other}");
             return Err(Error::invalid(message).hint(
-                "write it again with HMAC and SHA-256: openssl pkcs12 -export -macalg sha256",
+                "export it again with HMAC and SHA-256: openssl pkcs12 -export -macalg sha256",
             ));
         }
     };
@@ -139,7 +139,7 @@ fn open(content: &ContentInfo, unlock: &DocumentPassword) -> Result<SafeContents
             SafeContents::from_der(bags.expose()).map_err(|_| denied())
         }
         _ => Err(Error::invalid(
-            "a PKCS#12 keystore that is encrypted to a certificate, which jwks does not read",
+            "PKCS#12 keystores encrypted to a certificate are not supported",
         )),
     }
 }
@@ -205,7 +205,7 @@ fn collect(
     if let Some(alias) = alias {
         contents = contents.of_alias(alias, named, aliases)?;
     }
-    contents.or_nothing("a PKCS#12 keystore without a key")
+    contents.or_nothing("the PKCS#12 keystore has no key")
 }
 
 /// Returns the friendlyName of a bag (RFC 2985 section 5.5.1), which Java calls the alias.
@@ -219,7 +219,7 @@ fn friendly_name(bag: &SafeBag) -> Option<String> {
 fn certificate(bag: &[u8]) -> Result<Certificate> {
     let bag = CertBag::from_der(bag).map_err(|_| broken())?;
     let certificate = Certificate::parse(bag.cert_value.as_bytes());
-    certificate.ok_or_else(|| Error::invalid("a certificate that does not parse"))
+    certificate.ok_or_else(|| Error::invalid("invalid certificate"))
 }
 
 /// Reads a shared secret as Java writes it: the bytes of the key in an encrypted PKCS#8 structure.

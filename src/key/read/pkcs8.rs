@@ -28,7 +28,7 @@ pub struct PrivateKeyInfo<'a> {
 impl<'a> PrivateKeyInfo<'a> {
     /// Reads a PrivateKeyInfo of version 1 or 2.
     pub fn parse(der: &'a [u8]) -> Result<Self> {
-        let broken = || Error::invalid("a PKCS#8 private key that does not parse");
+        let broken = || Error::invalid("invalid PKCS#8 private key");
         let outer = AnyRef::from_der(der).map_err(|_| broken())?;
         let fields = children(&outer).ok_or_else(broken)?;
         let [version, algorithm, octets, others @ ..] = &fields[..] else {
@@ -65,7 +65,7 @@ impl<'a> PrivateKeyInfo<'a> {
             self.octets
         } else {
             <&OctetStringRef>::from_der(self.octets)
-                .map_err(|_| Error::invalid("a PKCS#8 private key that does not parse"))?
+                .map_err(|_| Error::invalid("invalid PKCS#8 private key"))?
                 .as_bytes()
         };
         let (d, beside) = match d.split_at_checked(curve.octets) {

@@ -51,8 +51,10 @@ impl DistinguishedName {
         // The text is in reverse order (RFC 4514 section 2.1).
         for (attribute, value) in attributes.iter().rev() {
             if name.append_entry_by_text(attribute, value).is_err() {
-                return Err(Error::usage(format!("{attribute} does not take {value:?}"))
-                    .hint("its length or a character does not fit: C has two letters, CN, O and OU have 64 characters at most"));
+                return Err(
+                    Error::usage(format!("invalid {attribute} {value:?} in the subject"))
+                        .hint("C has two letters; CN, O and OU have at most 64 characters"),
+                );
             }
         }
         Ok(DistinguishedName(name.build()))
@@ -64,9 +66,8 @@ fn not_written(error: openssl::error::ErrorStack) -> Error {
 }
 
 fn malformed(what: impl std::fmt::Display) -> Error {
-    Error::usage(format!("{what} in the subject")).hint(
-        "a subject is written as CN=api, O=Example; a backslash goes before \" + , ; < > and \\",
-    )
+    Error::usage(format!("invalid subject: {what}"))
+        .hint("write the subject as CN=api, O=Example, with a backslash before \" + , ; < > and \\")
 }
 
 /// A character of the text, and true if it was escaped.
@@ -85,10 +86,10 @@ fn split(text: &str) -> Result<Vec<Vec<Character>>> {
                 {
                     parts[last].push((escaped, true));
                 }
-                _ => return Err(malformed("a backslash before a character that needs none")),
+                _ => return Err(malformed("unexpected backslash")),
             },
             ',' => parts.push(Vec::new()),
-            other if other.is_control() => return Err(malformed("a control character")),
+            other if other.is_control() => return Err(malformed("control character")),
             other => parts[last].push((other, false)),
         }
     }
@@ -98,7 +99,7 @@ fn split(text: &str) -> Result<Vec<Vec<Character>>> {
 fn attribute(part: &[Character]) -> Result<(&'static str, String)> {
     let is_sign = |(character, escaped): &Character| *character == '=' && !escaped;
     let Some(sign) = part.iter().position(is_sign) else {
-        return Err(malformed("a part that is no attribute=value"));
+        return Err(malformed("expected ATTRIBUTE=VALUE"));
     };
     let (name, value) = (trim(&part[..sign]), trim(&part[sign + 1..]));
     let name: String = name.iter().map(|(character, _)| character).collect();
@@ -107,16 +108,16 @@ fn attribute(part: &[Character]) -> Result<(&'static str, String)> {
         .find(|(known, _)| known.eq_ignore_ascii_case(&name));
     let Some((_, attribute)) = known else {
         let names: Vec<_> = ATTRIBUTES.iter().map(|(name, _)| *name).collect();
-        return Err(Error::usage(format!("no attribute {name:?} in a subject"))
+        return Err(Error::usage(format!("unknown subject attribute {name:?}"))
             .hint(format!("attributes: {}", names.join(", "))));
     };
     let bare = value
         .iter()
         .find(|(character, escaped)| SPECIAL.contains(character) && !escaped);
     match (value, bare) {
-        (_, Some((character, _))) => Err(malformed(format!("a {character} without a backslash"))),
-        ([], _) => Err(malformed(format!("an empty {attribute}"))),
-        ([('#', false), ..], _) => Err(malformed("a value in hexadecimal, which is not read,")),
+        (_, Some((character, _))) => Err(malformed(format!("{character} needs a backslash"))),
+        ([], _) => Err(malformed(format!("empty {attribute}"))),
+        ([('#', false), ..], _) => Err(malformed("hexadecimal values are not supported")),
         _ => Ok((
             attribute,
             value.iter().map(|(character, _)| character).collect(),

@@ -19,7 +19,7 @@ pub fn encrypted_pkcs8(members: &Members, password: &Secret<String>) -> Result<D
     let mut salt = [0; 16];
     let mut iv = [0; 16];
     let random = rand_bytes(&mut salt).and_then(|()| rand_bytes(&mut iv));
-    random.map_err(|error| Error::failed("cannot make a salt").cause(error))?;
+    random.map_err(|error| Error::failed("cannot generate a salt").cause(error))?;
     let encrypt = || {
         let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(ITERATIONS, &salt, iv)?;
         PrivateKeyInfoRef::from_der(plain.der())?

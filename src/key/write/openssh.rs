@@ -32,7 +32,7 @@ pub fn private_file(
     if let Some(password) = password {
         let (mut salt, mut check) = (vec![0; 16], [0; 4]);
         let random = rand_bytes(&mut salt).and_then(|()| rand_bytes(&mut check));
-        random.map_err(|error| Error::failed("cannot make a salt").cause(error))?;
+        random.map_err(|error| Error::failed("cannot generate a salt").cause(error))?;
         let kdf = Kdf::Bcrypt {
             salt,
             rounds: ROUNDS,
@@ -63,7 +63,7 @@ fn not_known(members: &Members) -> Error {
 fn exactly<const N: usize>(members: &Members, name: &str) -> Result<[u8; N]> {
     let octets = Secret::new(octets(members, name)?);
     let exact = octets.expose().as_slice().try_into();
-    exact.map_err(|_| Error::invalid(format!("the member {name} has not {N} octets")))
+    exact.map_err(|_| Error::invalid(format!("the member {name} does not have {N} bytes")))
 }
 
 /// Creates the RSA key pair. Private numbers that the key leaves out are computed.
@@ -72,9 +72,9 @@ fn rsa_pair(members: &Members, public: RsaPublicKey) -> Result<RsaKeypair> {
     let number = |name: &str| {
         let text = jwk.parameter(name).and_then(|value| value.as_str());
         let octets = base64url::decode(text.unwrap_or_default());
-        let octets = octets
-            .map(Secret::new)
-            .map_err(|_| Error::invalid(format!("the member {name} is missing or no base64url")))?;
+        let octets = octets.map(Secret::new).map_err(|_| {
+            Error::invalid(format!("the member {name} is missing or not base64url"))
+        })?;
         Ok::<_, Error>(Mpint::from_positive_bytes(octets.expose()))
     };
     let private = RsaPrivateKey::new(number("d")?, number("qi")?, number("p")?, number("q")?);
@@ -84,7 +84,7 @@ fn rsa_pair(members: &Members, public: RsaPublicKey) -> Result<RsaKeypair> {
 fn octets(members: &Members, name: &str) -> Result<Vec<u8>> {
     let text = members.string(name).unwrap_or_default();
     base64url::decode(&text)
-        .map_err(|_| Error::invalid(format!("the member {name} is missing or no base64url")))
+        .map_err(|_| Error::invalid(format!("the member {name} is missing or not base64url")))
 }
 
 fn number(members: &Members, name: &str) -> Result<Mpint> {

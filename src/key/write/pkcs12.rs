@@ -23,16 +23,16 @@ const ALIAS_LIMIT: usize = 255;
 pub fn check_pkcs12(members: &Members, alias: &str) -> Result<()> {
     if !matches!(members.kty(), Some(Kty::Rsa | Kty::Ec | Kty::Okp)) {
         let kty = members.string("kty").unwrap_or_default();
-        return Err(
-            Error::usage(format!("no PKCS#12 files are made of {kty} keys"))
-                .hint("use --to jwk or --to jwks"),
-        );
+        return Err(Error::usage(format!("{kty} keys have no PKCS#12 form"))
+            .hint("use --to jwk or --to jwks"));
     }
     let alias_fits = !alias.is_empty() && alias.len() <= ALIAS_LIMIT;
     if !alias_fits || alias.contains(char::is_control) {
-        return Err(Error::usage(format!("{alias:?} is no alias")).hint(format!(
-            "--alias takes 1 to {ALIAS_LIMIT} octets without control characters"
-        )));
+        return Err(
+            Error::usage(format!("invalid alias {alias:?}")).hint(format!(
+                "use 1 to {ALIAS_LIMIT} bytes without control characters"
+            )),
+        );
     }
     Ok(())
 }
@@ -48,7 +48,7 @@ pub fn pkcs12(
 ) -> Result<Document> {
     check_pkcs12(members, alias)?;
     if password.expose().contains('\0') {
-        return Err(Error::usage("the password has a NUL in it"));
+        return Err(Error::usage("the password contains a NUL character"));
     }
     let key = PKey::private_key_from_pkcs8(pkcs8(members)?.der()).map_err(openssl_failed)?;
     let build = || {

@@ -67,7 +67,7 @@ pub fn self_signed(members: &Members, subject: &[u8], validity: Validity) -> Res
     let signature = BitString::from_bytes(&signature).map_err(not_built)?;
     let certificate = builder.assemble(signature, &pair).map_err(not_built)?;
     let der = certificate.to_der().map_err(not_built)?;
-    let broken = || Error::failed("the certificate that was made does not parse");
+    let broken = || Error::failed("the new certificate does not parse");
     Certificate::parse(&der).ok_or_else(broken)
 }
 
@@ -139,7 +139,7 @@ pub fn validity_of(members: &Members, now: i64, seconds: i64) -> Validity {
 
 fn in_asn1(validity: Validity) -> Result<x509_cert::time::Validity> {
     if validity.not_after < validity.not_before {
-        let message = "the key expires before it begins: no certificate can be valid for it";
+        let message = "the key expires before its nbf, so no certificate can be valid";
         return Err(Error::refused(message));
     }
     let time = |seconds: i64| {
@@ -231,13 +231,13 @@ fn scheme(members: &Members) -> Result<Scheme> {
         (Some(Kty::Ec | Kty::Okp), _) => {
             return Err(
                 Error::usage(format!("a key on {crv} cannot sign a certificate"))
-                    .hint("X25519 and X448 agree on keys, and sign nothing"),
+                    .hint("X25519 and X448 are for key agreement only"),
             );
         }
         (Some(Kty::Oct | Kty::Akp) | None, _) => {
             return Err(
-                Error::usage(format!("no certificates are made for {kty} keys"))
-                    .hint("certificates are for RSA and EC keys, Ed25519 and Ed448"),
+                Error::usage(format!("{kty} keys cannot sign a certificate"))
+                    .hint("use an RSA or EC key, Ed25519 or Ed448"),
             );
         }
     };

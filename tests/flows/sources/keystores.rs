@@ -298,8 +298,8 @@ fn keytool_line(stderr: &str, file: &str) -> String {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("hint: "));
     let hint = words.next().expect("a hint").replace("FILE", file);
-    let end = hint.find(" gives").unwrap_or(hint.len());
-    hint[..end].to_owned()
+    let start = hint.find("keytool").expect("a line of keytool");
+    hint[start..].to_owned()
 }
 
 /// A key with a password of its own is told from a wrong password, and the others are still to be

@@ -187,7 +187,7 @@ fn a_block_that_cannot_be_used_spoils_no_other() {
             block("SOMETHING ELSE", "MAA="),
             "(SOMETHING ELSE): not a key",
         ),
-        (block("PKCS7", "MAA="), "(PKCS7): a PKCS#7 bundle"),
+        (block("PKCS7", "MAA="), "(PKCS7): PKCS#7 bundles"),
         (block("X509 CRL", "MAA="), "(X509 CRL): not a key"),
         (
             block("PUBLIC KEY", "MAA="),
@@ -200,7 +200,7 @@ fn a_block_that_cannot_be_used_spoils_no_other() {
         (block("PRIVATE KEY", "M!A="), "(PRIVATE KEY): it is damaged"),
         (
             block("DSA PRIVATE KEY", "MAA="),
-            "(DSA PRIVATE KEY): a DSA key",
+            "(DSA PRIVATE KEY): DSA keys",
         ),
         // X25519 is known, brainpoolP256r1 is not.
         (
@@ -208,7 +208,7 @@ fn a_block_that_cannot_be_used_spoils_no_other() {
                 "PUBLIC KEY",
                 "MFowFAYHKoZIzj0CAQYJKyQDAwIIAQEHA0IABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
             ),
-            "(PUBLIC KEY): an EC key on the curve 1.3.36.3.3.2.8.1.1.7",
+            "(PUBLIC KEY): unsupported curve 1.3.36.3.3.2.8.1.1.7",
         ),
         (damaged, "(CERTIFICATE): the content does not parse"),
         (
@@ -296,12 +296,12 @@ fn an_alias_that_cannot_be_used_spoils_no_other() {
         let run = set(&[]).ok();
         warns(
             &run,
-            r#"left out "dsak" of the keystore: a DSA key, which has no JWK form"#,
+            r#"left out "dsak" of the keystore: DSA keys have no JWK form"#,
         );
         assert_eq!(keys(&sandbox, "api").len(), count);
         let run = set(&["--alias", "dsak"]).fails(5);
         assert!(
-            run.stderr.contains(r#""dsak" of the keystore: a DSA key"#),
+            run.stderr.contains(r#""dsak" of the keystore: DSA keys"#),
             "{run:#?}"
         );
         let run = set(&["--alias", "eck"]).ok();
@@ -383,7 +383,7 @@ fn an_element_that_is_no_key_spoils_no_other() {
     let file = sandbox.write("set.json", format!("{{\"keys\":[7,{own},null]}}"));
     let run = sandbox.run(["set", "api", &file]).ok();
     for i in [0, 2] {
-        let words = format!("left out key {i}: it is no JSON object (key-not-object)");
+        let words = format!("left out key {i}: it is not a JSON object (key-not-object)");
         assert!(run.stderr.contains(&words), "{run:#?}");
     }
     assert_eq!(keys(&sandbox, "api").len(), 1);
