@@ -2,7 +2,7 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → cli → commands → {source, report, args} → context → {keystore, remote, output, prompt} → keyset → jwe → key → {credential, files, interrupt, error, secret}`.
+//! `main → lib → cli → commands → {source, report, args} → context → {keystore, remote, output, prompt} → keyset → jwe → key → {credential, files, interrupt, nearest, error, secret}`.
 #![warn(missing_docs)]
 
 pub mod args;
@@ -18,6 +18,7 @@ pub mod jwe;
 pub mod key;
 pub mod keyset;
 pub mod keystore;
+pub mod nearest;
 pub mod output;
 pub mod passphrase;
 pub mod prompt;

@@ -2,11 +2,13 @@
 //! errors. What others chose (kids, names, addresses) is escaped for people's eyes.
 
 mod escape;
+mod table;
 
 pub use escape::escape;
+pub use table::Narrow;
 
 use crate::error::{Error, ErrorKind, Reason, Result};
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Row, Table};
+use comfy_table::{Color, Table};
 use escape::{escape_json, escape_message};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -17,7 +19,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr as _;
 
-/// How a table cell is coloured, where colours are on.
+/// The color of a table cell, if colors are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// As it is.
@@ -35,7 +37,7 @@ pub enum Tone {
 }
 
 impl Tone {
-    /// The same in the sequences that a terminal takes, as the tables have them.
+    /// The ANSI escape sequence for this color, matching the tables.
     fn sequence(self) -> Option<&'static str> {
         match self {
             Tone::Plain => None,
@@ -59,49 +61,59 @@ impl Tone {
     }
 }
 
-/// What gives way where a table is wider than the terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Narrow {
-    /// The first column is cut, so that every row stays on one line.
-    CutFirst,
-    /// The last column goes on over several lines.
-    WrapLast,
-}
-
-/// The most characters of a table cell: laying out a kid of many MiB would take seconds.
-const LONGEST_CELL: usize = 64 << 10;
-
-/// The widest content, in columns of a terminal, for which a table column keeps its full width.
-const SHORT: u16 = 24;
-
 /// How to write: decided once, from the global flags and the terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
     quiet: bool,
     verbose: bool,
+    /// Colors on standard output.
     color: bool,
+    /// Colors on standard error.
+    error_color: bool,
 }
 
+/// Ends what one of the styles below began.
+const RESET: &str = "\u{1b}[0m";
+
+/// The style of `error:`, bold and red.
+const ERROR: &str = "\u{1b}[1m\u{1b}[91m";
+
+/// The style of `warning:`, bold and yellow.
+const WARNING: &str = "\u{1b}[1m\u{1b}[93m";
+
+/// The style of `hint:`, bold and cyan.
+const HINT: &str = "\u{1b}[1m\u{1b}[96m";
+
 impl Output {
-    /// `color` is `None` where the terminal and NO_COLOR decide.
+    /// `color` forces colors on or off. If it is `None`, each stream has colors if it is a terminal and
+    /// NO_COLOR is not set.
     pub fn new(json: bool, quiet: bool, verbose: bool, color: Option<bool>) -> Self {
         // NO_COLOR's rule: set and not empty, whatever its value.
-        let automatic = || {
-            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            io::stdout().is_terminal() && !refused
-        };
+        let refused = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Output {
             json,
             quiet,
             verbose,
-            color: color.unwrap_or_else(automatic),
+            color: color.unwrap_or_else(|| io::stdout().is_terminal() && !refused()),
+            error_color: color.unwrap_or_else(|| io::stderr().is_terminal() && !refused()),
         }
     }
 
     /// Whether JSON was asked for.
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Returns true if standard output is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Writes a help text to standard output, in one of its two forms.
+    pub fn help(&self, plain: &str, colored: &str) -> Result<()> {
+        let text = if self.color { colored } else { plain };
+        self.octets(text.as_bytes())
     }
 
     /// Writes octets to standard output as they are.
@@ -147,7 +159,7 @@ impl Output {
         width.map_or(80, usize::from)
     }
 
-    /// Writes lines to standard output, each of pieces with their colours.
+    /// Writes lines to standard output, each made of colored pieces.
     pub fn painted(&self, lines: &[Vec<(String, Tone)>]) -> Result<()> {
         let mut text = String::new();
         for line in lines {
@@ -161,61 +173,6 @@ impl Output {
             text.push('\n');
         }
         self.octets(text.as_bytes())
-    }
-
-    /// Writes a table to standard output, no wider than a terminal.
-    pub fn table(
-        &self,
-        header: &[&str],
-        rows: Vec<Vec<(String, Tone)>>,
-        narrow: Narrow,
-    ) -> Result<()> {
-        let flexible = match narrow {
-            Narrow::CutFirst => 0,
-            Narrow::WrapLast => header.len().saturating_sub(1),
-        };
-        let mut table = Table::new();
-        table
-            .load_style(comfy_table::presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_truncation_indicator("…")
-            .set_header(header.iter().map(|text| Cell::new(*text)));
-        for row in rows {
-            let cells = row.into_iter().map(|(text, tone)| {
-                let cell = Cell::new(escape(&shorten(&text, LONGEST_CELL)));
-                match tone.color().filter(|_| self.color) {
-                    Some(color) => cell.fg(color),
-                    None => cell,
-                }
-            });
-            let mut row = Row::from(cells.collect::<Vec<_>>());
-            if narrow == Narrow::CutFirst {
-                row.max_height(1);
-            }
-            table.add_row(row);
-        }
-        if self.color {
-            table.enforce_styling();
-        }
-        // A terminal that does not know its width says 0.
-        if table.width() == Some(0) {
-            table.set_width(80);
-        }
-        // Where there is a terminal's width to keep to, short columns keep theirs; the flexible one
-        // and long ones share what is left.
-        let widths = if table.is_tty() {
-            table.column_max_content_widths()
-        } else {
-            Vec::new()
-        };
-        for (i, column) in table.column_iter_mut().enumerate() {
-            column.set_padding((0, 2));
-            if i != flexible && widths.get(i).is_some_and(|width| *width <= SHORT) {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
-        let lines = table.lines().map(|line| line.trim_end().to_owned() + "\n");
-        self.octets(lines.collect::<String>().as_bytes())
     }
 
     /// A line for people on standard error; silent with `--quiet` or `--json`.
@@ -242,7 +199,10 @@ impl Output {
             (false, true) => self.stderr(&escape_json(
                 &json!({"warning": {"message": text}}).to_string(),
             )),
-            (false, false) => self.stderr(&format!("warning: {}", escape_message(text))),
+            (false, false) => {
+                let word = self.styled("warning:", WARNING);
+                self.stderr(&format!("{word} {}", escape_message(text)));
+            }
         }
     }
 
@@ -255,17 +215,19 @@ impl Output {
             }
             return self.stderr(&escape_json(&json!({ "error": object }).to_string()));
         }
-        let mut text = format!("error: {}", escape_message(&error.to_string()));
+        let word = self.styled("error:", ERROR);
+        let mut text = format!("{word} {}", escape_message(&error.to_string()));
         if let Some(advice) = error.advice() {
-            let _ = write!(text, "\n  hint: {}", escape_message(advice));
+            let word = self.styled("hint:", HINT);
+            let _ = write!(text, "\n  {word} {}", escape_message(advice));
         }
         self.stderr(&text);
     }
 
-    /// A usage error as the argument parser words it, over several lines.
-    pub fn usage_error(&self, text: &str) {
+    /// A usage error as the argument parser words it, over several lines, in a plain and a colored form.
+    pub fn usage_error(&self, plain: &str, colored: &str) {
         if self.json {
-            let mut lines = text.trim().lines();
+            let mut lines = plain.trim().lines();
             let message = lines
                 .next()
                 .unwrap_or_default()
@@ -279,13 +241,28 @@ impl Output {
             }});
             return self.stderr(&escape_json(&object.to_string()));
         }
-        let lines: Vec<_> = text.trim_end().lines().map(escape_message).collect();
-        self.stderr(&lines.join("\n"));
+        let plain = plain.trim_end();
+        let lines: Vec<_> = plain.lines().map(escape_message).collect();
+        let escaped = lines.join("\n");
+        // The colored form cannot be escaped, so it is for harmless arguments only.
+        if self.error_color && escaped == plain {
+            self.stderr(colored.trim_end());
+        } else {
+            self.stderr(&escaped);
+        }
     }
 
-    /// A question on standard error, with the cursor left behind it.
-    pub fn ask(&self, question: &str) {
-        let _ = write!(io::stderr(), "{} ", escape_message(question));
+    /// A question on standard error, with the cursor left behind it. Each detail has a line of its own.
+    pub fn ask(&self, what: &str, details: &[String], question: &str) {
+        let line = |text: &String| format!("\n  {}", escape_message(text));
+        let what = escape_message(what);
+        let what = match details {
+            [] => format!("{what}."),
+            [only] => format!("{what}: {}.", escape_message(only)),
+            details => format!("{what}:{}\n", details.iter().map(line).collect::<String>()),
+        };
+        let blank = if details.len() > 1 { "" } else { " " };
+        let _ = write!(io::stderr(), "{what}{blank}{question} ");
     }
 
     /// A progress bar on standard error, where that is a terminal and nothing forbids it.
@@ -307,6 +284,15 @@ impl Output {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
         bar
+    }
+
+    /// A word in a style, if standard error has colors.
+    fn styled(&self, word: &str, style: &str) -> String {
+        if self.error_color {
+            format!("{style}{word}{RESET}")
+        } else {
+            word.to_owned()
+        }
     }
 
     fn stderr(&self, text: &str) {

@@ -33,16 +33,27 @@ impl Prompt {
 
     /// Gets a confirmation of what would happen, or fails and says how to give one.
     pub fn confirm(&self, out: &Output, what: &str) -> Result<()> {
+        self.confirm_all(out, what, &[])
+    }
+
+    /// The same, for a change with details, such as the keys that would be lost: each detail gets a line
+    /// of its own in the question.
+    pub fn confirm_all(&self, out: &Output, what: &str, details: &[String]) -> Result<()> {
         if self.yes {
             return Ok(());
         }
         if !self.can_ask() {
+            let what = match details {
+                [] => what.to_owned(),
+                details => format!("{what}: {}", details.join(", ")),
+            };
             return Err(Error::refused(format!("not confirmed: {what}"))
                 .hint("pass --yes to confirm without a terminal"));
         }
-        out.ask(&format!("{what}. Go on? [y/N]"));
+        out.ask(what, details, "Go on? [y/N]");
         let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer);
+        // After Ctrl-C, the shell's prompt is on a new line.
+        let read = while_asking(|| io::stdin().lock().read_line(&mut answer));
         read.map_err(|error| Error::failed("cannot read the answer").cause(error))?;
         match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(()),
@@ -68,7 +79,7 @@ impl Prompt {
     pub fn new_secret(&self, what: &str) -> Result<Secret<String>> {
         if !self.can_ask() {
             return Err(Error::usage(format!("no {what} was given"))
-                .hint("without a terminal give it in a file or on standard input"));
+                .hint("without a terminal, pass it in a file or on standard input"));
         }
         let ask = |prompt: String| {
             let typed = while_asking(|| rpassword::prompt_password(prompt)).map(Secret::new);

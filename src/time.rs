@@ -9,8 +9,12 @@ use jiff::{Span, SpanRelativeTo, SpanRound, Timestamp, Unit};
 /// `now` such as `+30d`, `-1h` or `+P1M`. The result is in seconds since 1970.
 pub fn parse(text: &str, now: i64) -> Result<i64> {
     let unclear = || {
-        Error::usage(format!("{text:?} is no time"))
-            .hint("times: 2026-12-31T12:00:00Z, 2026-12-31, +30d, -1h, or seconds since 1970")
+        let error = Error::usage(format!("{text:?} is not a time"));
+        match shift(now, text, false) {
+            Some(_) => error.hint(format!("did you mean +{text}?")),
+            None => error
+                .hint("times: 2026-12-31T12:00:00Z, 2026-12-31, +30d, -1h, or seconds since 1970"),
+        }
     };
     if let Some(offset) = text.strip_prefix('+') {
         return shift(now, offset, false).ok_or_else(unclear);
@@ -41,9 +45,11 @@ pub fn parse_duration(text: &str) -> Result<i64> {
         Error::usage(format!("{text:?} is {what}"))
             .hint("lengths of time: 30d, 12h, 1h30m, 90s, 2w, P30D")
     };
-    let span: Span = text.parse().map_err(|_| unclear("no length of time"))?;
+    let span: Span = text.parse().map_err(|_| unclear("not a length of time"))?;
     if span.get_years() != 0 || span.get_months() != 0 {
-        return Err(unclear("no fixed length of time: say how many days"));
+        return Err(unclear(
+            "not a fixed length of time: give the number of days",
+        ));
     }
     if span.is_negative() {
         return Err(unclear("below zero"));
@@ -144,6 +150,8 @@ mod tests {
         ] {
             assert!(parse(bad, now).is_err(), "{bad}");
         }
+        let error = parse("90d", now).unwrap_err();
+        assert_eq!(error.advice(), Some("did you mean +90d?"));
         assert_eq!(format(0), "1970-01-01T00:00:00Z");
     }
 }

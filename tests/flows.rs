@@ -21,6 +21,8 @@ mod export;
 mod faults;
 #[path = "flows/frugal.rs"]
 mod frugal;
+#[path = "flows/help.rs"]
+mod help;
 #[path = "flows/history.rs"]
 mod history;
 #[path = "flows/history_faults.rs"]

@@ -8,7 +8,8 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{COMMANDS, REMOTE_COMMANDS, Sandbox};
+use std::process::Command;
+use support::{COMMANDS, REMOTE_COMMANDS, Sandbox, has_tool};
 
 fn at_top(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -130,6 +131,39 @@ fn mandoc_accepts_the_guides() {
         mandoc.arg(at_top(&format!("man/jwks-{guide}.7")));
         let found = support::finish(&mut mandoc);
         assert_eq!(found.stdout, "");
+    }
+}
+
+/// The pages have the sections of man-pages(7), and mandoc finds nothing to say.
+#[test]
+fn the_manual_is_laid_out_as_manuals_are() {
+    const SECTIONS: &[&str] = &[
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "OPTIONS",
+        "EXIT STATUS",
+        "FILES",
+        "ENVIRONMENT",
+        "SEE ALSO",
+    ];
+    let pages = names_in(&at_top("man"));
+    let pages = pages.iter().filter(|name| name.ends_with(".1"));
+    for path in pages.map(|name| at_top("man").join(name)) {
+        let page = fs::read_to_string(&path).expect("the page");
+        let places = SECTIONS
+            .iter()
+            .map(|name| page.find(&format!(".SH {name}\n")));
+        assert!(places.clone().all(|place| place.is_some()), "{path:?}");
+        assert!(places.is_sorted(), "{path:?}");
+        if has_tool("mandoc") {
+            let lint = Command::new("mandoc")
+                .args(["-T", "lint"])
+                .arg(&path)
+                .output();
+            let lint = lint.expect("mandoc runs");
+            assert_eq!(String::from_utf8_lossy(&lint.stdout), "", "{path:?}");
+        }
     }
 }
 

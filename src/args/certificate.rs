@@ -17,12 +17,16 @@ const DAY: i64 = 86_400;
 /// The options of a self-signed certificate.
 #[derive(Debug, Args)]
 pub struct CertificateArgs {
-    /// The subject of the certificate, such as 'CN=api, O=Example'; CN is the set's name by default
+    /// The subject of the certificate [default: CN=SET]
+    ///
+    /// A distinguished name, such as 'CN=api, O=Example'.
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
 
-    /// How many days the certificate is valid, from the nbf of the key or from now; ignored if the key
-    /// has an exp [default: 365]
+    /// The validity of the certificate [default: 365]
+    ///
+    /// The number of days from the key's nbf, or from now. If the key has an exp, the certificate expires
+    /// with the key, and --days is ignored.
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: Option<u32>,

@@ -1,4 +1,4 @@
-//! The options of commands that call servers, and the connection that they describe.
+//! The options of commands that call servers, and the connections that they open.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -14,30 +14,42 @@ use serde_json::json;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The options of every command that may speak to a server.
+/// The options of every command that can call a server.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Remote options")]
 pub struct ConnectionArgs {
     /// The time limit for name resolution, and for connecting
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 10
+    )]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     connect_timeout: u64,
 
     /// The time limit for a whole call
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 30
+    )]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
 
-    /// Let private keys and tokens go over plain http to other machines
-    #[arg(long)]
+    /// Send private keys and tokens over plain http, even to other machines
+    #[arg(long, hide_short_help = true)]
     allow_insecure_http: bool,
 }
 
-/// The options of the verbs that work on the keystore and on servers.
+/// The options of commands that work on the keystore or on a server.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Remote options")]
 pub struct RemoteArgs {
-    /// A server instead of the keystore: the name of a remote, or an address to read from
+    /// Use this server instead of the keystore
+    ///
+    /// The name of a remote, or an address to read from.
     #[arg(long, value_name = "REMOTE")]
     pub remote: Option<String>,
 
@@ -46,21 +58,21 @@ pub struct RemoteArgs {
 }
 
 impl RemoteArgs {
-    /// The conditions of calls to an address.
+    /// Returns the options for calls to an address.
     pub fn options(&self, ctx: &Context) -> Options {
         self.connection.options(ctx)
     }
 
-    /// The server that was named; `None` where the keystore is meant.
+    /// Opens the server that --remote names; `None` without --remote.
     pub fn open(&self, ctx: &Context) -> Result<Option<Remote>> {
         let Some(name) = self.remote.as_deref() else {
             return Ok(None);
         };
+        check_scheme(name)?;
         if let (remote, Some(set)) = split_name(name) {
             return Err(
-                Error::usage("--remote takes the name of the remote alone").hint(format!(
-                    "the set stands where it always does: {set} --remote {remote}"
-                )),
+                Error::usage("--remote takes the name of a remote, without a set")
+                    .hint(format!("write the set first: {set} --remote {remote}")),
             );
         }
         self.connection.open(ctx, name).map(Some)
@@ -68,8 +80,8 @@ impl RemoteArgs {
 }
 
 impl ConnectionArgs {
-    /// The conditions of this command's calls. From here on an interruption says what a server
-    /// may hold already.
+    /// Returns the options for the calls of this command. If the command is interrupted during a call, a
+    /// message says what the server may hold already.
     pub fn options(&self, ctx: &Context) -> Options {
         let watch = Watch::default();
         answer_interruptions(ctx.out, watch.clone());
@@ -83,8 +95,9 @@ impl ConnectionArgs {
         }
     }
 
-    /// The server with a name, or at an address.
+    /// Opens the server with this name, or at this address.
     pub fn open(&self, ctx: &Context, name: &str) -> Result<Remote> {
+        check_scheme(name)?;
         let entry = if is_address(name) {
             entry_of_address(name)?
         } else {
@@ -96,7 +109,25 @@ impl ConnectionArgs {
     }
 }
 
-/// The token of a remote; asked for where one is needed and nothing says where it is.
+/// Refuses an address without its scheme, which is no name of a remote.
+fn check_scheme(name: &str) -> Result<()> {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let has_port = name.split_once(':').is_some_and(|(_, port)| is_port(port));
+    if is_address(name) || !(name.contains('/') || has_port) {
+        return Ok(());
+    }
+    let error = Error::usage(format!(
+        "{name:?} is neither the name of a remote nor an address"
+    ));
+    if name.contains("://") {
+        return Err(error.hint("an address begins with https:// or http://"));
+    }
+    let is_here = name.starts_with("127.") || name.starts_with("localhost");
+    let scheme = if is_here { "http" } else { "https" };
+    Err(error.hint(format!("did you mean {scheme}://{name}?")))
+}
+
+/// Returns the token of a remote. Asks for it if the remote needs one and has no source for it.
 fn find_token(ctx: &Context, entry: &Entry, notify: &Notify) -> Result<Option<Token>> {
     let kind = entry.kind()?;
     let secrets = match entry.token_command {
@@ -133,14 +164,14 @@ fn notify(out: Output) -> Notify {
     })
 }
 
-/// An interruption says what a server may hold already.
+/// Prints a message if the command is interrupted during a call to a server.
 fn answer_interruptions(out: Output, watch: Watch) {
     interrupt::last_words(move || {
         if let Some(call) = watch.under_way() {
             let error = Error::remote(format!("interrupted after {call} began"));
-            out.error(&error.hint(
-                "the server may hold the change already: jwks list SET --remote or jwks diff tells",
-            ));
+            out.error(
+                &error.hint("the server may hold the change already: run `jwks diff` to see"),
+            );
         }
     });
 }

@@ -1,4 +1,4 @@
-//! The options of what is encrypted: how often its passphrase is hashed, and whether a new set is.
+//! The options for encryption: the iteration count, and --encrypt for new sets.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -6,24 +6,25 @@ use crate::jwe::{ITERATIONS, LEAST_ITERATIONS, MOST_ITERATIONS, WEAK_ITERATIONS}
 use crate::keystore::{Protection, SetName, Stored};
 use clap::Args;
 
-/// How often a passphrase is hashed.
+/// The option for the iteration count of an encryption.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct IterationsArgs {
-    /// The number of PBKDF2 iterations: more iterations make guessing slower, but other tools may refuse
-    /// to open the file [default: 600000]
-    #[arg(long, value_name = "N")]
+    /// The PBKDF2 iteration count [default: 600000]
+    ///
+    /// More iterations make guessing slower, but other tools may refuse to open the file.
+    #[arg(long, hide_short_help = true, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(i64::from(LEAST_ITERATIONS)..=i64::from(MOST_ITERATIONS)))]
     p2c: Option<u32>,
 }
 
 impl IterationsArgs {
-    /// Whether a number was given.
+    /// Returns true if an iteration count is given.
     pub fn are_given(&self) -> bool {
         self.p2c.is_some()
     }
 
-    /// The number of iterations; a small one gets a warning that speaks of the passphrase or
-    /// password.
+    /// Returns the iteration count, and warns if it is small. `secret` is the word for the warning:
+    /// passphrase or password.
     pub fn get(self, ctx: &Context, secret: &str) -> u32 {
         let iterations = self.p2c.unwrap_or(ITERATIONS);
         if iterations < WEAK_ITERATIONS {
@@ -35,10 +36,12 @@ impl IterationsArgs {
     }
 }
 
-/// Whether a set that is made now is encrypted.
+/// The options for encrypting a new set.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct EncryptArgs {
-    /// Encrypt a new set with a passphrase; for an existing set, run `jwks passwd`
+    /// Encrypt a new set with a passphrase
+    ///
+    /// For an existing set, run `jwks passwd`.
     #[arg(long, conflicts_with = "remote")]
     encrypt: bool,
 
@@ -56,7 +59,8 @@ impl EncryptArgs {
         }
     }
 
-    /// What opens an encrypted set; what encrypts a new one if that is asked for.
+    /// Returns the passphrase and iteration count of an encrypted set, or those for a new set with
+    /// --encrypt.
     pub fn protection(self, ctx: &Context, name: &SetName) -> Result<Option<Protection>> {
         self.check()?;
         if !self.encrypt {
@@ -66,17 +70,19 @@ impl EncryptArgs {
             Some(Stored::Encrypted(encrypted)) => match self.iterations.p2c {
                 Some(p2c) if p2c != encrypted.iterations() => {
                     let iterations = encrypted.iterations();
-                    Err(Error::refused(format!(
-                        "set {name} is there, with {iterations} iterations"
-                    ))
-                    .hint(format!("jwks passwd {name} --p2c {p2c} changes that")))
+                    Err(
+                        Error::refused(format!("set {name} exists with {iterations} iterations"))
+                            .hint(format!(
+                                "run `jwks passwd {name} --p2c {p2c}` to change the iteration count"
+                            )),
+                    )
                 }
                 _ => ctx.protection(name),
             },
             Some(Stored::Plain(_)) => Err(Error::refused(format!(
-                "set {name} is there, and it is not encrypted"
+                "set {name} exists and is not encrypted"
             ))
-            .hint(format!("jwks passwd {name} encrypts it"))),
+            .hint(format!("run `jwks passwd {name}` to encrypt it"))),
             None => {
                 let what = format!("set {name}");
                 let new = ctx.passphrases.new_one(&ctx.prompt, &ctx.out, &what)?;

@@ -1,4 +1,4 @@
-//! Passwords of single files: what comes in, what goes out. A set's own passphrase is the context's.
+//! The password of an imported or exported file. The passphrases of sets belong to the context.
 
 use crate::context::Context;
 use crate::credential::{self, STANDARD_INPUT};
@@ -7,22 +7,23 @@ use crate::secret::Secret;
 use clap::{Args, ValueHint};
 use std::cell::OnceCell;
 
-/// Where the password of a file comes from.
+/// The option for the password of a file.
 #[derive(Clone, Debug, Args)]
 pub struct PasswordArgs {
-    /// Read the password of the imported or exported file from the first line of FILE; - is standard
-    /// input
+    /// Read the password of a key file from FILE
+    ///
+    /// The password of the imported or exported file is the first line of FILE. - is standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<String>,
 }
 
 impl PasswordArgs {
-    /// Whether a file with a password was named.
+    /// Returns true if a password file is given.
     pub fn is_given(&self) -> bool {
         self.password_file.is_some()
     }
 
-    /// Refuses standard input for the password where it is one of the documents as well.
+    /// Refuses standard input for the password if it is one of the documents, too.
     pub fn refuse_twice<'d>(&self, documents: impl IntoIterator<Item = &'d str>) -> Result<()> {
         let given = self.password_file.as_deref() == Some(STANDARD_INPUT);
         if given && documents.into_iter().any(|name| name == STANDARD_INPUT) {
@@ -34,7 +35,7 @@ impl PasswordArgs {
         Ok(())
     }
 
-    /// The passwords of documents that are read.
+    /// Returns a source of passwords for documents that are read.
     pub fn existing<'a>(&'a self, ctx: &'a Context) -> ExistingPassword<'a> {
         ExistingPassword {
             ctx,

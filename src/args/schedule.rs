@@ -20,19 +20,23 @@ const RETIRE_AFTER: &str = "24h";
 #[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Schedule")]
 pub struct ScheduleArgs {
-    /// How long a key signs: 30d, 12h, P90D
+    /// How long a key signs, such as 30d, 12h or P90D
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<String>,
 
-    /// How long a key is published before it signs: the time that verifiers cache the set. A longer
-    /// delay applies only to keys that are staged later [default: 1h]
+    /// Time between publication and use [default: 1h]
+    ///
+    /// How long a key is published before it signs: the cache lifetime of the verifiers. A longer delay
+    /// applies only to keys that are staged later.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     publish_delay: Option<String>,
 
-    /// How long a key is published after it has signed: the lifetime of a token. Shorten it only after
-    /// the tokens with a longer lifetime have expired [default: 24h]
+    /// Time from retirement to removal [default: 24h]
+    ///
+    /// How long a key is published after it signed: the lifetime of a token. Shorten it only after the
+    /// tokens with a longer lifetime have expired.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     retire_after: Option<String>,
@@ -42,45 +46,54 @@ pub struct ScheduleArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     keep: Option<usize>,
 
-    /// Only this line, by its algorithm, or its curve or key type where it has none; can be
-    /// repeated
+    /// Rotate only this line; can be repeated
+    ///
+    /// A line is named by its algorithm, or by its curve or key type if it has no algorithm.
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     line: Vec<String>,
 
-    /// Only the lines for this use: sig or enc
+    /// Rotate only the lines for this use: sig or enc
     #[arg(long = "use", value_name = "USE")]
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     usage: Option<String>,
 
-    /// Move to this algorithm: its first key is staged, and the old line ends when that one signs
+    /// Move to this algorithm
+    ///
+    /// The first key of the new line is staged. The old line ends when that key signs.
     #[arg(long, value_name = "ALG")]
     #[serde(skip_serializing_if = "Option::is_none")]
     alg: Option<String>,
 
-    /// The curve of new keys; a line on another one gets its first such key now
+    /// The curve of new keys
+    ///
+    /// A line on another curve gets its first key on this curve now.
     #[arg(long, value_name = "CRV")]
     #[serde(skip_serializing_if = "Option::is_none")]
     crv: Option<String>,
 
-    /// The size of new RSA or symmetric keys, in bits; a line of another one gets its first such key
-    /// now
+    /// The size of new RSA or symmetric keys, in bits
+    ///
+    /// A line of another size gets its first key of this size now.
     #[arg(long, value_name = "BITS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u32>,
 
-    /// Send the set to this remote every time, and what it lacks; :NAME is the set's name there
+    /// Push the set to this remote after each run
+    ///
+    /// Keys that an earlier run could not send are sent, too. NAME is the name of the set on the server.
     #[arg(long, value_name = "REMOTE[:NAME]")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push: Option<String>,
 
-    /// If the settings of the remote name a key that no longer signs, change them to the key that does
-    /// (Authlete)
+    /// Update the signature key in Authlete's settings
+    ///
+    /// If the settings name a key that no longer signs, they are changed to the key that does.
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub move_signature_kid: bool,
 
-    /// Send keys with alg Ed25519 as EdDSA, the only name that Hydra accepts
+    /// Send alg Ed25519 as EdDSA, as Hydra expects it
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ed25519_as_eddsa: bool,
@@ -168,10 +181,10 @@ pub fn saved(schedules: &Schedules, name: &SetName) -> Result<Option<ScheduleArg
     };
     let read = ScheduleArgs::deserialize(schedule);
     read.map(Some).map_err(|error| {
-        Error::invalid(format!("the schedule of set {name} is none"))
+        Error::invalid(format!("the saved schedule of set {name} is invalid"))
             .cause(error)
             .hint(format!(
-                "jwks rotate {name} --forget drops it; save it again then"
+                "run `jwks rotate {name} --forget`, and save the schedule again"
             ))
     })
 }

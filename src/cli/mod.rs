@@ -1,15 +1,16 @@
 //! The command line: the global flags, the commands, and the one match that runs them.
 
 mod complete;
+mod usage;
 
 use crate::commands::completion::COMPLETE_VARIABLE;
-use crate::commands::man::EXIT_CODES;
 use crate::commands::{
     check, completion, create, delete, diff, export, forget, get, list, log, man, passwd, pull,
     push, remote, restore, rotate, set, thumbprint, undo,
 };
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::files::lock;
 use crate::key::check::Budget;
 use crate::keystore::Keystore;
 use crate::output::Output;
@@ -30,16 +31,16 @@ use std::time::Duration;
 /// Create, keep, check and publish JSON Web Key Sets.
 ///
 /// The keys are in a local keystore of JWK Set files, plain or encrypted. Private keys are printed and
-/// exported only with --private.
+/// exported only with --private. `jwks help COMMAND` and `jwks man COMMAND` explain a command.
 #[derive(Debug, Parser)]
 #[command(
     name = "jwks",
     version,
     disable_help_subcommand = true,
-    max_term_width = 100
+    max_term_width = 100,
+    styles = usage::STYLES
 )]
 #[command(after_help = EXAMPLES)]
-#[command(after_long_help = format!("{EXAMPLES}\n\nExit codes:\n{EXIT_CODES}"))]
 pub struct Cli {
     /// What every command understands.
     #[command(flatten)]
@@ -55,7 +56,7 @@ Examples:
   $ jwks list api
   $ jwks export api";
 
-/// When to use colours.
+/// When to use colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum When {
     /// On a terminal, unless NO_COLOR is set.
@@ -67,6 +68,17 @@ pub enum When {
     Never,
 }
 
+impl When {
+    /// Returns whether colors are forced on or off; `None` if the terminal decides.
+    fn forced(self) -> Option<bool> {
+        match self {
+            When::Auto => None,
+            When::Always => Some(true),
+            When::Never => Some(false),
+        }
+    }
+}
+
 /// The environment variable that stands for --require-encrypted.
 const REQUIRE_ENCRYPTED: &str = "JWKS_REQUIRE_ENCRYPTED";
 
@@ -76,73 +88,68 @@ const KEEP_HISTORY: &str = "JWKS_KEEP_HISTORY";
 /// How long the versions of sets are kept if nothing else is said, in seconds: 30 days.
 const DEFAULT_KEEP_HISTORY: i64 = 30 * 24 * 60 * 60;
 
-/// The flags that every command understands.
+/// The options that every command has. The short help of a command only names them.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Global options")]
+#[command(next_help_heading = man::GLOBAL_OPTIONS)]
 pub struct Global {
-    /// The keystore's directory [default: JWKS_STORE, or the platform's data directory]
-    #[arg(long, global = true, value_name = "DIR")]
+    /// The directory of the keystore [default: JWKS_STORE, or the platform's data directory]
+    #[arg(long, global = true, hide_short_help = true, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
 
     /// Print JSON, errors included
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub json: bool,
 
     /// Print no status lines and no warnings
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, hide_short_help = true)]
     pub quiet: bool,
 
     /// Show each call to a server: method, address, status, time
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
 
-    /// When to use colours; NO_COLOR is respected
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
-    #[arg(hide_possible_values = false)]
+    /// When to use colors; NO_COLOR is respected
+    #[arg(long, global = true, hide_short_help = true, value_name = "WHEN")]
+    #[arg(value_enum, default_value_t = When::Auto)]
     pub color: When,
 
     /// Never ask, even on a terminal
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub no_input: bool,
 
     /// Answer yes to every question
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, hide_short_help = true)]
     pub yes: bool,
 
-    /// Read the passphrase of encrypted sets from the first line of FILE; - is standard input. Plain
-    /// sets are then refused [default: JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE, or the terminal]
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Read the passphrase of encrypted sets from the first line of FILE; - is standard input. Sets that
+    /// are not encrypted are then refused [default: JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE, or the
+    /// terminal]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
+    #[arg(value_hint = ValueHint::FilePath)]
     pub passphrase_file: Option<String>,
 
-    /// A command that prints the passphrase
-    #[arg(long, global = true, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
-    #[arg(conflicts_with = "passphrase_file")]
+    /// Read the passphrase from the output of a command
+    #[arg(long, global = true, hide_short_help = true, value_name = "COMMAND")]
+    #[arg(value_hint = ValueHint::CommandString, conflicts_with = "passphrase_file")]
     pub passphrase_command: Option<String>,
 
     /// Refuse sets that are not encrypted [default: JWKS_REQUIRE_ENCRYPTED]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub require_encrypted: bool,
 
     /// How long to wait for another jwks process that is writing
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS")]
+    #[arg(default_value_t = 30)]
     pub lock_wait: u64,
 
-    /// How long to keep what changes replace, for undo; 0 keeps nothing [default: JWKS_KEEP_HISTORY,
-    /// or 30d]
-    // The manual shows only the long help of an argument that the short help hides.
-    #[arg(long_help = "\
-How long to keep the earlier versions of sets, for `jwks undo` and `jwks restore`: 30d, 12h, 0. With 0, \
-a change keeps nothing, and deletes the earlier versions of its set [default: JWKS_KEEP_HISTORY, or 30d]")]
-    #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
+    /// How long to keep the earlier versions of sets, for `jwks undo` and `jwks restore`. With 0, a change
+    /// keeps no version, and deletes those of its set [default: JWKS_KEEP_HISTORY, or 30d]
+    #[arg(long, global = true, hide_short_help = true, value_name = "DURATION")]
     pub keep_history: Option<String>,
 
     /// Use this time as the current time, for simulations and tests; the format is that of --exp
-    // The manual shows only the long help of an argument that the short help hides.
-    #[arg(
-        long_help = "The time that counts as now, for simulations and tests: as in --exp of create"
-    )]
-    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
+    #[arg(long, global = true, hide_short_help = true, value_name = "TIME")]
     #[arg(allow_hyphen_values = true)]
     pub now: Option<String>,
 }
@@ -223,17 +230,15 @@ pub fn complete(arguments: &[OsString]) -> bool {
 
 /// Reads the command line. Help and errors are printed here; then there is only an exit code.
 pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
-    match read_arguments(arguments) {
+    let arguments = usage::without_help_command(arguments);
+    match read_arguments(&arguments) {
         Ok(cli) => {
-            let color = match cli.global.color {
-                When::Auto => None,
-                When::Always => Some(true),
-                When::Never => Some(false),
-            };
-            let out = Output::new(cli.global.json, cli.global.quiet, cli.global.verbose, color);
+            let global = &cli.global;
+            let color = global.color.forced();
+            let out = Output::new(global.json, global.quiet, global.verbose, color);
             Ok((cli, out))
         }
-        Err(error) => Err(report(arguments, &error)),
+        Err(error) => Err(usage::report(&arguments, &error)),
     }
 }
 
@@ -243,41 +248,10 @@ fn read_arguments(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let parsed = program
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
-    // Help and advice may speak of every command.
-    parsed.or_else(|error| {
-        if error.kind() == ErrorKind::DisplayVersion {
-            return Err(error);
-        }
-        let mut program = Cli::command();
-        program.build();
-        let matches = program.try_get_matches_from(arguments)?;
-        Cli::from_arg_matches(&matches)
+    parsed.or_else(|error| match error.kind() {
+        ErrorKind::DisplayVersion => Err(error),
+        _ => usage::read_again(arguments),
     })
-}
-
-fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        return match error.print() {
-            // A reader that has had enough of the help is no failure.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                let error = Error::failed("cannot write to standard output").cause(error);
-                Output::new(false, false, false, Some(false)).error(&error);
-                error.kind().exit_code()
-            }
-            _ => 0,
-        };
-    }
-    let json = arguments.iter().any(|argument| argument == "--json");
-    let out = Output::new(json, false, false, Some(false));
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
-        let _ = error.print();
-        return crate::error::ErrorKind::Usage.exit_code();
-    }
-    out.usage_error(&error.render().to_string());
-    crate::error::ErrorKind::Usage.exit_code()
 }
 
 /// What the command is given, from the global flags.
@@ -296,6 +270,10 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         Err(error) => return Err((out, error)),
     };
     let lock_wait = Duration::from_secs(global.lock_wait);
+    lock::when_waiting(move |holder| {
+        let holder = holder.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+        out.status(format!("waiting for another jwks{holder}"));
+    });
     let remotes = Registry::new(configuration_directory(), lock_wait);
     let secrets = match global.passphrase_command {
         Some(_) => remotes.token_variables(),
@@ -359,13 +337,13 @@ pub fn store_directory(named: Option<PathBuf>) -> Result<PathBuf> {
     };
     if let Some(directory) = named.or_else(in_environment) {
         if directory.as_os_str().is_empty() {
-            return Err(Error::usage("--store names no directory"));
+            return Err(Error::usage("--store is empty"));
         }
         return Ok(directory);
     }
     match ProjectDirs::from("", "", "jwks") {
         Some(directories) => Ok(directories.data_dir().to_owned()),
-        None => Err(Error::usage("there is no home directory to keep sets in")
-            .hint("name a keystore: --store DIR or JWKS_STORE")),
+        None => Err(Error::usage("there is no home directory for the keystore")
+            .hint("choose a keystore with --store DIR or JWKS_STORE")),
     }
 }

@@ -19,14 +19,16 @@ Examples:
   $ jwks get api | jwks check - --json
   $ jwks check https://issuer.example/jwks.json --public";
 
-/// Check a set or a file and print every fault
+/// Check the keys of a set or a file
 ///
-/// Each finding has a rule name, a severity (error, warning, note), and the key that it is about.
-/// Exits with 5 if there is an error.
+/// Prints every finding: the name of the rule, its severity (error, warning or note), and the key. Exits
+/// with 5 if there is an error.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// A set, a file, an address, or - for standard input; a file that is named like a set is ./FILE
+    /// A set, a file, an address, or - for standard input
+    ///
+    /// If a file has the name of a set, write ./FILE.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
@@ -34,7 +36,7 @@ pub struct CheckArgs {
     #[arg(long)]
     public: bool,
 
-    /// Exit with 5 also if there is a warning
+    /// Exit with 5 if there is a warning, too
     #[arg(long)]
     strict: bool,
 

@@ -42,9 +42,9 @@ impl Shell {
     }
 }
 
-/// Print a shell's completion script
+/// Print the completion script of a shell
 ///
-/// The script asks the installed jwks, so that sets and keys are completed as well.
+/// The script calls the installed jwks, which completes the names of sets, keys and remotes, too.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompletionArgs {

@@ -53,11 +53,11 @@ pub enum KidFrom {
     Date,
 }
 
-/// Generate a key and add it to a set; the set is made if need be
+/// Generate a key and add it to a set, which is created if needed
 ///
-/// Without options the key is an ES256 signing key. The algorithm decides type, curve, size and
-/// use. The kid of each new key is printed, one per line. With --remote the server generates the key
-/// and keeps it; what it can be asked for depends on the server.
+/// By default, the key is an ES256 signing key. The kid of each new key is printed, one per line. With
+/// --remote, the server generates the key and keeps it. Which keys it can generate depends on the
+/// server.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CreateArgs {
@@ -65,15 +65,20 @@ pub struct CreateArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// The algorithm, such as ES256 (the default), RS256, EdDSA, ML-DSA-65, HS256, ECDH-ES
+    /// The algorithm, such as EdDSA [default: ES256]
+    ///
+    /// The algorithm decides the key type, and the curve or size. Among others, there are ES256, RS256,
+    /// PS256, EdDSA, ML-DSA-65, HS256, ECDH-ES and RSA-OAEP-256.
     #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
-    /// The key type, for a key without an algorithm: RSA, EC, OKP, oct
+    /// The key type, without --alg: RSA, EC, OKP or oct
     #[arg(long, value_name = "KTY")]
     kty: Option<String>,
 
-    /// The curve: P-256, P-384, P-521, secp256k1, Ed25519, Ed448, X25519, X448
+    /// The curve, such as P-256 or X25519
+    ///
+    /// The curves are P-256, P-384, P-521, secp256k1, Ed25519, Ed448, X25519 and X448.
     #[arg(long, value_name = "CRV")]
     crv: Option<String>,
 
@@ -81,46 +86,52 @@ pub struct CreateArgs {
     #[arg(long, value_name = "BITS")]
     size: Option<u32>,
 
-    /// What the key is for: sig or enc; the algorithm's own use by default
+    /// The use: sig or enc [default: that of the algorithm]
     #[arg(long = "use", value_name = "USE")]
     usage: Option<String>,
 
-    /// The operations that the key is for, such as sign,verify
+    /// The key operations, such as sign,verify
     #[arg(long, value_name = "OP,…", value_delimiter = ',')]
     key_ops: Vec<String>,
 
-    /// The kid, for one key
+    /// The kid of the key, if there is only one
     #[arg(long, value_name = "KID", conflicts_with_all = ["kid_from", "count"])]
     kid: Option<String>,
 
-    /// Where the kid comes from
+    /// How to choose the kid
     #[arg(long, value_name = "SOURCE", default_value = "thumbprint")]
     kid_from: KidFrom,
 
-    /// The number of keys to create; only the last one is active
+    /// How many keys; only the last one is active
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
 
-    /// When the key may first be used: a time as in --exp
+    /// When the key becomes valid, such as +1h
+    ///
+    /// The format is that of --exp.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     nbf: Option<String>,
 
-    /// When the key expires: 2026-12-31T12:00:00Z, 2026-12-31 (in UTC), seconds since 1970, or an
-    /// offset such as +90d or +1h30m
+    /// When the key expires, such as 2026-12-31 or +90d
+    ///
+    /// A time such as 2026-12-31T12:00:00Z, a date (midnight in UTC), seconds since 1970, or an offset from
+    /// now, such as +90d or +1h30m.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
 
-    /// Give each key a self-signed certificate, as x5c and x5t#S256; it is valid from --nbf, or from
-    /// now, to --exp, or for --days
+    /// Add a self-signed certificate as x5c and x5t#S256
+    ///
+    /// The certificate is valid from --nbf, or from now, to --exp, or for --days.
     #[arg(long, conflicts_with = "remote")]
     x509: bool,
 
     #[command(flatten)]
     certificate: CertificateArgs,
 
-    /// Have the remote take the key from this address instead of generating one; where that is a
-    /// set, --kid says which of its keys
+    /// Let the remote fetch the key from this address
+    ///
+    /// The remote fetches the key instead of generating it. If the address is a set, --kid selects the key.
     #[arg(long, value_name = "URL", requires = "remote")]
     from_url: Option<String>,
 

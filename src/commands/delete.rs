@@ -31,7 +31,8 @@ Examples:
 /// Shows what will be lost, and asks for a confirmation. Pass --yes to confirm without a terminal. If
 /// another key signs in place of a deleted one, the command names it. If no key of the set would sign
 /// any more, pass --force, too; on a terminal, the deletion of a whole set does not need it. Name keys by
-/// their full kid or thumbprint: a prefix could match another key the next time.
+/// their full kid or thumbprint. On a terminal, a unique prefix of a kid will do, because the question
+/// shows the whole kid.
 ///
 /// `jwks undo` brings deleted keys back while the history keeps them. Pass --purge to delete the history
 /// of the set, too.
@@ -46,7 +47,7 @@ pub struct DeleteArgs {
     #[arg(value_name = "KID")]
     kids: Vec<String>,
 
-    /// Delete the keys whose exp has come
+    /// Delete the expired keys
     #[arg(long, conflicts_with = "kids")]
     expired: bool,
 
@@ -54,7 +55,7 @@ pub struct DeleteArgs {
     #[arg(long)]
     if_exists: bool,
 
-    /// Delete the keys even if no key of the set signs afterwards
+    /// Delete even if no key of the set signs afterwards
     #[arg(short, long)]
     force: bool,
 
@@ -105,13 +106,15 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     };
     let set = document.parse()?;
     let states = lifecycle::states(&set, ctx.now);
-    let positions = chosen(args, &args.kids, name.as_str(), &set, &states)?;
+    let kids = whole_kids(ctx, args, &set);
+    let positions = chosen(args, &kids, name.as_str(), &set, &states)?;
     // A public key never takes over from a signer, however new it is.
     let succession = succession(&set, &positions, |set| lifecycle::states(set, ctx.now));
     let going = describe(&set, &states, &positions);
     if args.is_whole() {
         // A script whose list of kids is empty names the whole set by mistake, so it must pass --force.
         if succession.ends_signing && !args.force && !ctx.prompt.asks() {
+            let going = list_names(&going);
             let message =
                 format!("set {name} would be deleted, with no active signing key left: {going}");
             return Err(Error::refused(message)
@@ -124,14 +127,11 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     }
     let signing = signing_instead(args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
-    let mut what = format!(
-        "set {name} would lose {}: {going}",
-        count(keys.len(), "key")
-    );
+    let mut what = format!("set {name} would lose {}", count(keys.len(), "key"));
     if !signing.is_empty() {
-        what = format!("{what}; {} again from now on", sign(&signing));
+        what = format!("{what}, and {} again from now on", sign(&signing));
     }
-    ctx.prompt.confirm(&ctx.out, &what)?;
+    ctx.prompt.confirm_all(&ctx.out, &what, &going)?;
     ctx.change(&name, IfMissing::Fail, |now| {
         // What was shown is what goes: the same keys must still be there.
         let mut left: HashMap<&str, usize> = HashMap::new();
@@ -158,6 +158,18 @@ impl DeleteArgs {
     fn is_whole(&self) -> bool {
         self.kids.is_empty() && !self.expired
     }
+}
+
+/// Completes prefixes of kids if the question shows the whole kids. Without a question, the same words
+/// must not mean another key the next time.
+fn whole_kids(ctx: &Context, args: &DeleteArgs, set: &KeySet) -> Vec<String> {
+    let whole = |kid: &String| {
+        let is_prefix = ctx.prompt.asks() && set.find_exactly(kid).is_err();
+        let found = set.find(kid).ok().filter(|_| is_prefix);
+        let name = found.and_then(|position| KeyName::of(&set.keys[position]).kid);
+        name.unwrap_or_else(|| kid.clone())
+    };
+    args.kids.iter().map(whole).collect()
 }
 
 /// Returns the positions of the keys to delete. A name matches every entry of its key.
@@ -211,15 +223,12 @@ fn sign(kids: &[String]) -> String {
     format!("{} {verb}", list_names(kids))
 }
 
-fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &str) -> Result<()> {
+fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &[String]) -> Result<()> {
     let what = match set.keys.len() {
         0 => format!("set {name} would be deleted; it has no keys"),
-        number => {
-            let keys = count(number, "key");
-            format!("set {name} would be deleted with {keys}: {going}")
-        }
+        number => format!("set {name} would be deleted with {}", count(number, "key")),
     };
-    ctx.prompt.confirm(&ctx.out, &what)?;
+    ctx.prompt.confirm_all(&ctx.out, &what, going)?;
     ctx.store.remove(name, |now| {
         if now.is_none_or(|now| now == set) {
             Ok(())

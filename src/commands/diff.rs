@@ -20,7 +20,7 @@ Examples:
   $ jwks diff api prod:hydra.openid.id-token --json
   $ jwks diff issuer https://issuer.example/jwks.json --exit-code";
 
-/// Show what differs between a set and a server's
+/// Show how a set differs from the set on a server
 ///
 /// Keys are compared by thumbprint, and by the members that the server keeps and that a push or an
 /// export sends. The order of keys is ignored, and so are members that stay in the keystore, dates that

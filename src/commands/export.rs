@@ -36,7 +36,7 @@ Examples:
   $ jwks export api --to jwe --private --p2c 10000 --password-file password.txt -o keys.jwe
   $ jwks export api --to kubernetes --private --name api-keys -o secret.json";
 
-/// The form of an export.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum To {
     /// A JWK Set
@@ -95,11 +95,11 @@ impl To {
 /// The forms that a password protects; PKCS#12 and JWE always have one.
 const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 
-/// Write a set or a key for others: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
+/// Export a set or a key: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
-/// Without --private, the public form is written. It leaves out expired keys, keys without a public
-/// form, and dates. An export that has not changed is not written again. Encrypted files and
-/// self-signed certificates differ each time, so they are always written.
+/// Without --private, only public keys are exported. Expired keys, keys without a public form, and dates
+/// are left out. A file that would not change is not written again. Encrypted files and self-signed
+/// certificates differ each time, so they are always written.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
@@ -107,20 +107,22 @@ pub struct ExportArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
-    #[arg(value_name = "KID", allow_hyphen_values = true)]
+    /// The key: its kid, a prefix of at least 4 characters, or its thumbprint
+    #[arg(value_name = "KID")]
     kid: Option<String>,
 
-    /// The form
-    #[arg(long, value_name = "FORM", default_value = "jwks")]
+    /// The format
+    #[arg(long, value_name = "FORMAT", default_value = "jwks")]
     to: To,
 
-    /// Export private keys; a file gets mode 0600
+    /// Export private keys; a new file gets mode 0600
     #[arg(long)]
     private: bool,
 
-    /// Encrypt private keys with a password: --to pem (PKCS#8), der, openssh; --password-file implies
-    /// it, and --to pkcs12 and jwe always do
+    /// Encrypt private keys with a password
+    ///
+    /// Goes with --to pem (PKCS#8), der and openssh. --password-file implies it. PKCS#12 and JWE files
+    /// are always encrypted.
     #[arg(long)]
     encrypt: bool,
 
@@ -130,15 +132,16 @@ pub struct ExportArgs {
     #[command(flatten)]
     iterations: IterationsArgs,
 
-    /// The name of the key in a PKCS#12 file; its kid by default
+    /// The name of the key in a PKCS#12 file [default: its kid]
     #[arg(long, value_name = "NAME")]
     alias: Option<String>,
 
     #[command(flatten)]
     certificate: CertificateArgs,
 
-    /// The name of the variable (JWKS, or JWK for one key, by default) or of the Kubernetes object
-    /// (the set's name by default)
+    /// The name of the variable or of the Kubernetes object
+    ///
+    /// By default, the variable is called JWKS, or JWK for one key, and the object like the set.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
@@ -146,11 +149,11 @@ pub struct ExportArgs {
     #[arg(long)]
     with_dates: bool,
 
-    /// The file to write; - is standard output
+    /// Write to a file; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
 
-    /// Overwrite a file that is there, whatever it holds
+    /// Overwrite an existing file, whatever it holds
     #[arg(short, long)]
     force: bool,
 }
@@ -179,7 +182,7 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         && !unexpired(&set, ctx.now).contains(&positions[0])
     {
         return Err(Error::refused(format!("key {kid:?} has expired"))
-            .hint("an expired key is not published; --private exports it for a backup"));
+            .hint("pass --private to export it for a backup"));
     }
     output_file::check(ctx, args)?;
     let content = if args.private {
@@ -201,6 +204,11 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
 }
 
 impl ExportArgs {
+    /// Returns the set and the kid, if a kid is named.
+    pub fn named_key(&self) -> Option<(&str, &str)> {
+        Some((&self.set, self.kid.as_deref()?))
+    }
+
     /// Refuses options that do not go with the form.
     fn check(&self) -> Result<()> {
         for (given, option, forms) in [
@@ -223,7 +231,10 @@ impl ExportArgs {
             }
         }
         if (self.encrypt || self.password.is_given()) && !self.private {
-            return Err(Error::usage("only private keys are encrypted").hint("add --private"));
+            return Err(
+                Error::usage("--encrypt and --password-file require --private")
+                    .hint("add --private"),
+            );
         }
         Ok(())
     }

@@ -27,25 +27,25 @@ Examples:
 
 /// Print a set or a key as JSON, public unless --private
 ///
-/// A set is printed as a JWK Set, a key as a JWK. The public form has the registered public
-/// members only. Symmetric keys have none. With --remote it is a server's set, with the same
-/// options: public unless --private, whatever the server sends.
+/// A set is printed as a JWK Set, a key as a JWK. The public form has only the registered public
+/// members. Symmetric keys have no public form. With --remote, the set is read from a server; it is
+/// printed in the public form, too, unless you pass --private.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GetArgs {
-    /// The set; not needed for a remote that has one set only
+    /// The set; optional for a remote with a single set
     #[arg(value_name = "SET", required_unless_present = "remote")]
     set: Option<String>,
 
-    /// The key: its kid, its thumbprint, or the first characters of its kid, at least four
-    #[arg(value_name = "KID", allow_hyphen_values = true)]
+    /// The key: its kid, a prefix of at least 4 characters, or its thumbprint
+    #[arg(value_name = "KID")]
     kid: Option<String>,
 
-    /// Print private and symmetric keys with all of their members
+    /// Print private and symmetric keys with all their members
     #[arg(long)]
     private: bool,
 
-    /// Print one key as a set of one
+    /// Print a single key as a JWK Set
     #[arg(long = "set", id = "as_set")]
     as_set: bool,
 
@@ -56,9 +56,18 @@ pub struct GetArgs {
     remote: RemoteArgs,
 }
 
+impl GetArgs {
+    /// Returns the set of the keystore and the kid, if both are named.
+    pub fn named_key(&self) -> Option<(&str, &str)> {
+        match self.remote.remote {
+            Some(_) => None,
+            None => Some((self.set.as_deref()?, self.kid.as_deref()?)),
+        }
+    }
+}
+
 /// Runs `jwks get`.
 pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
-    let filter = args.filter.to_filter();
     if let Some(remote) = args.remote.open(ctx)? {
         let name = set_name(&remote, args.set.as_deref(), None)?;
         let form = if args.private {
@@ -68,7 +77,7 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
         };
         let set = remote.load(&name, form)?;
         let states = remote.kind.rules.states(&set, ctx.now);
-        let positions = set.filter_by(&filter, &states);
+        let positions = set.filter_by(&args.filter.filter_for(&set)?, &states);
         let kid = args.kid.as_deref();
         let kid = kid.map(|kid| name_there(&remote, &set, kid));
         let whose = SetLabel::remote(&name, &remote.name);
@@ -81,7 +90,7 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
         ctx.look(&name)?
     };
     let set = document.parse()?;
-    let positions = set.filter(&filter, ctx.now);
+    let positions = set.filter(&args.filter.filter_for(&set)?, ctx.now);
     let kid = args.kid.as_deref();
     print(
         ctx,
@@ -107,18 +116,16 @@ fn print(
         let found = set.find(kid).map_err(|error| {
             let is_public_reading = args.remote.remote.is_some() && !args.private;
             if is_public_reading && error.kind() == ErrorKind::NotFound {
-                about(error)
-                    .hint("a symmetric key is there with --private only; jwks list shows the keys")
+                about(error).hint("pass --private for a symmetric key; `jwks list` shows the keys")
             } else {
                 about(error)
             }
         })?;
         positions.retain(|position| *position == found);
     }
-    if positions.is_empty() && !(args.kid.is_none() && args.filter.to_filter().is_empty()) {
-        return Err(
-            about(Error::not_found("no key is like that")).hint("jwks list SET shows the keys")
-        );
+    if positions.is_empty() && !(args.kid.is_none() && args.filter.is_empty()) {
+        return Err(about(Error::not_found("no key matches the filters"))
+            .hint("run `jwks list SET` to see its keys"));
     }
     let single = args.kid.is_some() && !args.as_set;
     let json = if args.private {

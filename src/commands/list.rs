@@ -32,7 +32,7 @@ Examples:
   $ jwks list api --remote prod
   $ for set in $(jwks list --format names); do jwks check $set; done";
 
-/// How a listing is printed.
+/// The format of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// A table for people
@@ -45,34 +45,34 @@ pub enum Format {
 
 /// List the sets, or the keys of a set
 ///
-/// The state of a key follows from its dates: pending before nbf, active while it is the newest
-/// of its line, retired when a newer one has begun, expired from exp on. A line is the keys with
-/// the same use and algorithm, or the same type and curve where they name no algorithm. What breaks a rule is listed as invalid, what jwks does not know as
-/// unsupported.
+/// The state of a key follows from its dates. A key is pending before its nbf, active while it is the
+/// newest of its line, retired once a newer key is active, and expired from its exp on. A line is the
+/// keys with the same use and algorithm, or with the same type and curve if they have no algorithm. A
+/// key that breaks a rule is listed as invalid, a key of an unknown type as unsupported.
 ///
-/// --timeline draws when each key is pending, active and retired. The picture reaches from the
-/// first date to the last; a date that lies 30 times as far away as the others, or more than a
-/// hundred years, is beyond its edge. Times are in UTC.
+/// --timeline draws when each key is pending, active and retired. The picture reaches from the first
+/// date to the last. A date that is 30 times as far away as the others, or more than a hundred years
+/// away, is beyond its edge. Times are in UTC.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
-    /// The set; without it the sets are listed
+    /// The set [default: list all sets]
     #[arg(value_name = "SET")]
     set: Option<String>,
 
-    /// How to print; table by default, and json with --json whatever is said here
+    /// The output format [default: table; json with --json]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
-    /// Draw the life of each key on a time axis
+    /// Draw the lifetime of each key on a time axis
     #[arg(long)]
     timeline: bool,
 
-    /// Write that picture to a file, as an SVG; - is standard output
+    /// Write the timeline to an SVG file; - is standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     svg: Option<PathBuf>,
 
-    /// Overwrite a file that is there, whatever it holds
+    /// Overwrite an existing file, whatever it holds
     #[arg(short, long, requires = "svg")]
     force: bool,
 
@@ -84,22 +84,28 @@ pub struct ListArgs {
 }
 
 impl ListArgs {
-    /// Whether a timeline is asked for.
+    /// Returns true if a timeline is asked for.
     fn draws(&self) -> bool {
         self.timeline || self.svg.is_some()
     }
 
-    /// Refuses what makes no sense together.
+    /// Refuses options that do not go together.
     fn check(&self, ctx: &Context) -> Result<()> {
         if self.draws() && self.format == Some(Format::Names) && !ctx.out.is_json() {
-            return Err(Error::usage("a timeline is no list of names")
-                .hint("leave out --format names, or --timeline and --svg"));
+            return Err(
+                Error::usage("--format names does not go with --timeline and --svg")
+                    .hint("leave one of them out"),
+            );
         }
         if self.draws() && self.set.is_none() {
-            return Err(Error::usage("a timeline is of the keys of a set").hint("name the set"));
+            return Err(
+                Error::usage("--timeline requires a SET").hint("run `jwks list` to see the sets")
+            );
         }
-        if self.set.is_none() && !self.filter.to_filter().is_empty() {
-            return Err(Error::usage("filters are for the keys of a set").hint("name the set"));
+        if self.set.is_none() && !self.filter.is_empty() {
+            return Err(
+                Error::usage("filters require a SET").hint("run `jwks list` to see the sets")
+            );
         }
         Ok(())
     }
@@ -119,14 +125,15 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
             let dated = dates_of(remote);
             if args.draws() && dated == Dated::No {
                 let kind = remote.kind.name;
-                return Err(Error::usage(format!("{kind} keeps no dates of keys")).hint(
-                    "a timeline is drawn of a set in the keystore: jwks list SET --timeline",
-                ));
+                return Err(
+                    Error::usage(format!("{kind} does not store the dates of keys"))
+                        .hint("run `jwks list SET --timeline` for a set in the keystore"),
+                );
             }
             let name = set_name(remote, args.set.as_deref(), None)?;
             let set = remote.load(&name, Form::Private)?;
             let states = remote.kind.rules.states(&set, ctx.now);
-            let positions = set.filter_by(&args.filter.to_filter(), &states);
+            let positions = set.filter_by(&args.filter.filter_for(&set)?, &states);
             let listing = Listing {
                 name: &name,
                 set: &set,
@@ -141,7 +148,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
             let document = ctx.look(&name)?;
             let set = document.parse()?;
             let states = lifecycle::states(&set, ctx.now);
-            let positions = set.filter_by(&args.filter.to_filter(), &states);
+            let positions = set.filter_by(&args.filter.filter_for(&set)?, &states);
             let listing = Listing {
                 name: name.as_str(),
                 set: &set,
@@ -156,7 +163,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
     }
 }
 
-/// Whether a server tells when keys begin and end.
+/// Returns whether a server stores the dates of keys.
 fn dates_of(remote: &Remote) -> Dated {
     if ["nbf", "exp"]
         .iter()

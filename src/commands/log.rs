@@ -21,24 +21,24 @@ Examples:
   $ jwks log api --last 20
   $ jwks log --json";
 
-/// Show what was done with the keys, oldest first
+/// Show the changes of keys, oldest first
 ///
 /// The keystore's log has a line for each key that was created, added, updated, removed, or pushed to
 /// a server. A command that prints or exports private keys first adds one line with all of their
 /// kids. Changes with --remote are logged, too. The log holds names and thumbprints, never
-/// a secret, and no thumbprint of a symmetric key. It keeps the lines of deleted sets. The log is no
-/// proof: whoever can write to the keystore can change it.
+/// a secret, and no thumbprint of a symmetric key. It keeps the lines of deleted sets. The log is
+/// not proof: anyone who can write to the keystore can change it.
 ///
-/// CAN says what the history still allows: `jwks undo` takes back the last change of a set, and
+/// The column CAN says what the history still allows: `jwks undo` takes back the last change of a set, and
 /// `jwks restore SET@TIME` brings back what a change made.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LogArgs {
-    /// The set; without it all sets
+    /// The set [default: all sets]
     #[arg(value_name = "SET")]
     set: Option<String>,
 
-    /// Show the last N changes only
+    /// Show only the last N changes
     #[arg(short = 'n', long, value_name = "N")]
     last: Option<usize>,
 }

@@ -17,13 +17,14 @@ Examples:
 
 /// Encrypt a set, or change or remove its passphrase
 ///
-/// The file becomes a JWE that any JOSE tool opens with the passphrase (RFC 7517 section 7). The
-/// public keys stay readable in its header: what needs no secret asks for no passphrase. Where none
-/// is given, a plain set's new one and an encrypted set's old one come from the global options, else
-/// from the terminal.
+/// The file becomes a JWE that JOSE tools can open with the passphrase (RFC 7517 section 7). The public
+/// keys stay readable in its header, so commands that need no private key ask for no passphrase.
 ///
-/// A set that becomes encrypted or gets another passphrase loses its history: the earlier versions would
-/// stay readable without the passphrase, or with the old one. `jwks undo` takes back --remove only.
+/// The global options give the new passphrase of a set that is not encrypted, or the current passphrase
+/// of an encrypted set. Without them, jwks asks on the terminal.
+///
+/// A set that becomes encrypted or gets another passphrase loses its history, because the earlier versions
+/// would stay readable without the passphrase, or with the old one. `jwks undo` takes back --remove only.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PasswdArgs {
@@ -31,11 +32,13 @@ pub struct PasswdArgs {
     #[arg(value_name = "SET", required = true)]
     sets: Vec<String>,
 
-    /// Decrypt the set for good
+    /// Store the set without encryption
     #[arg(long, conflicts_with_all = ["new_passphrase_file", "p2c"])]
     remove: bool,
 
-    /// A file with the new passphrase on its first line; - is standard input
+    /// Read the new passphrase from FILE
+    ///
+    /// The passphrase is the first line of FILE. - is standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     new_passphrase_file: Option<String>,
 

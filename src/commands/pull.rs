@@ -38,7 +38,7 @@ Examples:
 /// In the log: the keystore's set was changed after a server's.
 const PULLED: &str = "pulled";
 
-/// Take a server's set into the keystore
+/// Take a set from a server into the keystore
 ///
 /// Keys are merged by thumbprint. A key of the set keeps its private part and every member that the
 /// server does not have. If its private part is in the set, it also keeps its kid, alg, use, key_ops,
@@ -69,7 +69,7 @@ pub struct PullArgs {
     #[command(flatten)]
     adoption: AdoptionArgs,
 
-    /// What to do when another key of the set has the same kid
+    /// What to do if another key has the same kid
     #[arg(long, value_name = "WHAT", default_value = "fail")]
     on_conflict: OnConflict,
 
@@ -129,8 +129,7 @@ fn local_name(server: &Remote, there: &str) -> Result<SetName> {
         Sets::Named => there,
         Sets::One => &server.name,
     };
-    SetName::new(name)
-        .map_err(|error| error.hint("name the set to take it into: jwks pull REMOTE SET"))
+    SetName::new(name).map_err(|error| error.hint("name the set: jwks pull REMOTE SET"))
 }
 
 /// Pulls every set, goes on after a failure, and tells of each.
@@ -260,8 +259,9 @@ fn flag_invalid(ctx: &Context, incoming: &KeySet) {
     }
     if errors.len() > SHOWN {
         let more = errors.len() - SHOWN;
-        ctx.out
-            .warn(format!("and {more} errors more: jwks check shows them"));
+        ctx.out.warn(format!(
+            "and {more} more errors; run `jwks check` to see them"
+        ));
     }
 }
 

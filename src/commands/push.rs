@@ -37,11 +37,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PushArgs {
-    /// The set; not with --all
+    /// The set
     #[arg(value_name = "SET", required_unless_present = "all")]
     set: Option<String>,
 
-    /// The remote, and the name of the set there if it differs
+    /// The remote, and the name of the set there
     #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
     remote: Option<String>,
 
@@ -59,11 +59,11 @@ pub struct PushArgs {
     #[arg(allow_hyphen_values = true)]
     kids: Vec<String>,
 
-    /// Send no private part
+    /// Send no private keys
     #[arg(long, conflicts_with = "private_all")]
     public: bool,
 
-    /// Send every private part, including those of pending and retired keys
+    /// Send all private keys, even of pending and retired keys
     #[arg(long)]
     private_all: bool,
 
@@ -71,11 +71,13 @@ pub struct PushArgs {
     #[arg(long)]
     prune: bool,
 
-    /// Send keys with alg Ed25519 as EdDSA, the only name that Hydra accepts
+    /// Send alg Ed25519 as EdDSA, as Hydra expects it
     #[arg(long)]
     ed25519_as_eddsa: bool,
 
-    /// Send the set even if Hydra 1.x would have no private key left to sign its tokens
+    /// Send the set even if Hydra 1.x could no longer sign
+    ///
+    /// Without a private key, Hydra 1.x cannot sign its tokens.
     #[arg(short, long)]
     force: bool,
 
@@ -105,7 +107,7 @@ pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
     if server.kind.sets == Sets::One {
         let name = server.kind.name;
         return Err(Error::usage(format!(
-            "{name} has one set: several would each take the place of the one before"
+            "{name} has a single set: each set would replace the one before"
         ))
         .hint("push one set: jwks push SET REMOTE"));
     }
@@ -181,9 +183,9 @@ fn push_once(
     {
         let kid = other.handle().unwrap_or("without a kid");
         return Err(Error::refused(format!(
-            "{target} was changed meanwhile: the key {kid:?} would go away, too"
+            "{target} was changed meanwhile: the key {kid:?} would be deleted, too"
         ))
-        .hint("run the command again to see what it would do now"));
+        .hint("run the command again to see the new plan"));
     }
     *shown = Some(plan.gone.clone());
     warn_of_unsent(ctx, name, &plan);
@@ -224,7 +226,8 @@ fn push_once(
         ctx.out.status("nothing sent: this was a dry run");
         return Ok(report);
     }
-    ctx.prompt.confirm(&ctx.out, &in_words(&target, &plan))?;
+    let question = in_words(&target, &plan, ctx.prompt.asks());
+    ctx.prompt.confirm(&ctx.out, &question)?;
     server.put_set(there, &before, &plan.set)?;
     record(ctx, SetLabel::remote(name.as_str(), &target), &plan);
     ctx.out.status(format!("sent set {name} to {target}"));
@@ -238,16 +241,15 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &PushPlan) {
         ctx.out.status(format!("  {}", line(item)));
     }
     for kid in handles(&plan.kept) {
-        ctx.out.status(format!(
-            "  {kid}: only there, stays (--prune takes it away)"
-        ));
+        ctx.out
+            .status(format!("  {kid}: only there, stays (--prune deletes it)"));
     }
     // An expired key is told of below.
     let here: HashSet<_> = plan.left_out.iter().map(|(name, _)| name).collect();
     let gone = plan.gone.iter().filter(|name| !here.contains(name));
     let gone: Vec<_> = gone.cloned().collect();
     for kid in handles(&gone) {
-        ctx.out.status(format!("  {kid}: only there, GOES AWAY"));
+        ctx.out.status(format!("  {kid}: only there, DELETED"));
     }
     if let Some(words) = signer_in_words(plan) {
         ctx.out.status(format!("  {words}"));
@@ -262,7 +264,15 @@ fn show_left_out(ctx: &Context, plan: &PushPlan) {
     }
 }
 
-fn in_words(target: &str, plan: &PushPlan) -> String {
+/// Says what a push would change. A brief text does not name the keys: they were shown before.
+fn in_words(target: &str, plan: &PushPlan, is_brief: bool) -> String {
+    let names = |names: &[String]| {
+        if is_brief {
+            String::new()
+        } else {
+            format!(": {}", list_names(names))
+        }
+    };
     let changed = plan
         .items
         .iter()
@@ -271,13 +281,13 @@ fn in_words(target: &str, plan: &PushPlan) -> String {
     let mut parts = Vec::new();
     if !changed.is_empty() {
         let keys = count(changed.len(), "key");
-        parts.push(format!("would get {keys}: {}", list_names(&changed)));
+        parts.push(format!("would get {keys}{}", names(&changed)));
     }
     if !plan.gone.is_empty() {
         let (keys, private) = (count(plan.gone.len(), "key"), plan.gone_private);
-        let names = list_names(&handles(&plan.gone));
+        let names = names(&handles(&plan.gone));
         parts.push(format!(
-            "would lose {keys}, {private} of them private: {names}"
+            "would lose {keys}, {private} of them private{names}"
         ));
     }
     parts.extend(signer_in_words(plan).filter(|_| plan.new_signer.is_some()));

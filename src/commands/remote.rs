@@ -32,10 +32,10 @@ Examples:
   $ jwks remote add gateway --kind apinizer --url https://apinizer.example --project orders --token-command 'pass apinizer'
   $ jwks remote add issuer --kind oidc --issuer https://issuer.example";
 
-/// Name servers that hold key sets
+/// Manage the named servers that hold key sets
 ///
-/// A remote says where a server is, what kind it is, and where its token comes from. The token
-/// itself is never kept.
+/// A remote is a server with a name: its address, its kind, and where its token comes from. The token
+/// itself is never stored.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RemoteArgs {
@@ -54,9 +54,9 @@ enum RemoteCommand {
 
 /// Add a remote
 ///
-/// The token comes from an environment variable, a file or a command; without any of them from the
-/// variable in which the service's own clients look (CLERK_SECRET_KEY, CLERK_BEARER_AUTH,
-/// AUTHLETE_BEARER, ORY_ACCESS_TOKEN), or else a terminal is asked.
+/// The token comes from an environment variable, a file or a command. By default, it comes from the
+/// variable that the service's own clients read (CLERK_SECRET_KEY, CLERK_BEARER_AUTH, AUTHLETE_BEARER,
+/// ORY_ACCESS_TOKEN). If there is none, jwks asks for it on the terminal.
 #[derive(Debug, Args)]
 #[command(after_help = ADD_EXAMPLES)]
 struct AddArgs {
@@ -69,8 +69,10 @@ struct AddArgs {
     #[arg(value_parser = PossibleValuesParser::new(KINDS.iter().map(|kind| kind.name)))]
     kind: String,
 
-    /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set; {token} if the whole
-    /// address is a secret, such as a presigned one
+    /// The address of the server, or of a JWK Set
+    ///
+    /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set. Write {token} if the whole
+    /// address is a secret, such as a presigned one.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
 
@@ -78,7 +80,7 @@ struct AddArgs {
     #[arg(long, value_name = "SLUG")]
     project_slug: Option<String>,
 
-    /// The id of an Authlete service; for Authlete 2 its API key
+    /// The ID of an Authlete service (Authlete 2: its API key)
     #[arg(long, value_name = "ID")]
     service_id: Option<String>,
 
@@ -90,11 +92,13 @@ struct AddArgs {
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
 
-    /// Apinizer's client whose secret is exchanged for tokens; the secret comes as a token does
+    /// The Apinizer client whose secret is exchanged for tokens
+    ///
+    /// The secret comes from the same sources as a token.
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
 
-    /// The issuer whose keys are meant
+    /// The issuer of the keys
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     issuer: Option<String>,
 
@@ -110,24 +114,27 @@ struct AddArgs {
     #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     token_command: Option<String>,
 
-    /// A header for each call; {token} in its value stands for the token, which then goes nowhere
-    /// else; can be repeated
+    /// A header for each call; can be repeated
+    ///
+    /// {token} in the value stands for the token. The token is then sent only there.
     #[arg(long = "header", value_name = "NAME:VALUE")]
     headers: Vec<String>,
 
-    /// The authorities to trust instead of the platform's, as PEM
+    /// The certificate authorities to trust, as PEM
+    ///
+    /// They replace those of the platform.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     cacert: Option<PathBuf>,
 
-    /// The client's certificate for mutual TLS, as PEM
+    /// The client certificate for mutual TLS, as PEM
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     cert: Option<PathBuf>,
 
-    /// The private key of the client's certificate, as PEM
+    /// The private key of the client certificate, as PEM
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     key: Option<PathBuf>,
 
-    /// Replace a remote of the same name
+    /// Replace a remote with the same name
     #[arg(short, long)]
     force: bool,
 }
@@ -145,7 +152,7 @@ struct ShowArgs {
     remote: String,
 }
 
-/// Make one harmless call, and tell what answered and what the kind can do
+/// Test a remote with one harmless call
 #[derive(Debug, Args)]
 struct TestArgs {
     /// The remote, or an address
@@ -156,7 +163,7 @@ struct TestArgs {
     connection: ConnectionArgs,
 }
 
-/// Remove a remote; the server is not touched
+/// Remove a remote; its server is left alone
 #[derive(Debug, Args)]
 #[command(visible_alias = "rm")]
 struct RemoveArgs {
@@ -204,7 +211,7 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
         .flatten()
     {
         if !file.exists() {
-            ctx.out.warn(format!("there is no file {}", file.display()));
+            ctx.out.warn(format!("no file {}", file.display()));
         }
     }
     warn_of_plain_http(ctx, &entry)?;
@@ -213,7 +220,7 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
     let name = &args.name;
     ctx.did(format!("added remote {name}"));
     ctx.out.status(format!(
-        "added remote {name}; jwks remote test {name} asks whether it answers"
+        "added remote {name}; run `jwks remote test {name}` to test it"
     ));
     if ctx.out.is_json() {
         ctx.out.json(&described(&ctx.remotes.find(name)?)?)
@@ -239,7 +246,7 @@ fn warn_of_plain_http(ctx: &Context, entry: &Entry) -> Result<()> {
     let (kind, base) = (entry.kind()?, entry.base()?);
     if kind.traffic == Traffic::Private && base.scheme() == "http" && !is_loopback(&base) {
         ctx.out.warn(
-            "it is not https: private keys and tokens go there only with --allow-insecure-http",
+            "the address is not https: private keys and tokens are sent there only with --allow-insecure-http",
         );
     }
     Ok(())
@@ -251,10 +258,10 @@ fn refuse_keystore_directory(ctx: &Context) -> Result<()> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     if real(directory) == real(ctx.store.directory()) {
         Err(Error::usage(format!(
-            "{} is the keystore, and remotes are kept there too",
+            "{} is the keystore, and also the directory of remotes",
             directory.display()
         ))
-        .hint("keep the keystore in another directory: --store DIR or JWKS_STORE"))
+        .hint("choose another keystore with --store DIR or JWKS_STORE"))
     } else {
         Ok(())
     }
@@ -269,7 +276,7 @@ fn list(ctx: &Context) -> Result<()> {
     }
     if entries.is_empty() {
         ctx.out
-            .status("no remotes; jwks remote add NAME --kind KIND makes one");
+            .status("no remotes; run `jwks remote add NAME --kind KIND` to add one");
         return Ok(());
     }
     let row = |entry: &Entry| {

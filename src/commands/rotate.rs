@@ -47,24 +47,27 @@ pub struct RotateArgs {
     #[arg(value_name = "SET", id = "sets", required_unless_present = "all")]
     sets: Vec<String>,
 
-    /// Rotate every set with a saved schedule; with --every also those without
+    /// Rotate all sets with a saved schedule
+    ///
+    /// With --every, sets without a schedule are rotated, too.
     #[arg(long, conflicts_with = "sets")]
     all: bool,
 
-    /// Save these options as the set's schedule, so that the next run needs none
+    /// Save these options as the schedule of the set
     #[arg(long)]
     save: bool,
 
-    /// Drop the set's schedule, and rotate nothing
+    /// Delete the schedule of the set, and rotate nothing
     #[arg(long, conflicts_with_all = ["save", "force", "compromised", "dry_run"])]
     forget: bool,
 
-    /// Stage a new key now, whatever the schedule
+    /// Stage a new key now, regardless of the schedule
     #[arg(short, long)]
     force: bool,
 
-    /// Take this key out at once; if it signs, a new key signs from now on. Can be
-    /// repeated
+    /// Remove this key at once; can be repeated
+    ///
+    /// If the key signs, a new key signs immediately.
     #[arg(
         long,
         value_name = "KID",
@@ -73,7 +76,7 @@ pub struct RotateArgs {
     )]
     compromised: Vec<String>,
 
-    /// Show what would be done, without doing it
+    /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -102,7 +105,7 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
         names
     };
     if names.len() > 1 && !args.compromised.is_empty() {
-        return Err(Error::usage("--compromised is about the keys of one set"));
+        return Err(Error::usage("--compromised requires a single SET"));
     }
     if args.forget {
         return forget(ctx, &names, &schedules);
@@ -189,7 +192,7 @@ fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<
     });
     if names.is_empty() {
         ctx.out
-            .status("no set has a schedule: jwks rotate SET --every 30d --save gives it one");
+            .status("no set has a schedule; run `jwks rotate SET --every 30d --save` to save one");
     }
     Ok(names)
 }
@@ -234,7 +237,7 @@ fn rotate_set(
     if schedule.every.is_none() && !is_asked {
         return Err(Error::usage(format!("set {name} has no schedule"))
             .names(format!("set {name}"))
-            .hint("--every 30d says how long a key signs; --save keeps that for the next time"));
+            .hint("pass --every 30d, and --save to keep it as the schedule"));
     }
     let server = servers.look(&options, name)?;
     let settled = options.policy(schedule, ctx.now);
@@ -356,7 +359,7 @@ fn warn_of_unsound(ctx: &Context, name: &SetName, set: &KeySet, plan: &RotationP
     for key in keys.map(KeyName::of) {
         let kid = key.handle().unwrap_or("a key without a kid");
         ctx.out.warn(format!(
-            "{name}: {kid} fails its check and is left as it is: jwks check {name}"
+            "{name}: {kid} fails its check and is left alone; run `jwks check {name}`"
         ));
     }
 }

@@ -69,67 +69,81 @@ pub struct SetArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// Files with keys, or addresses; - is standard input
+    /// Files or addresses with keys; - is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<String>,
 
-    /// The format of the input; by default it is detected from the content
+    /// The input format [default: detected]
     #[arg(long, value_name = "FORM")]
     from: Option<Form>,
 
-    /// Take only the key with this alias of a keystore [default: all keys]
+    /// Take only the key with this alias from a keystore
     #[arg(long, value_name = "ALIAS", allow_hyphen_values = true)]
     alias: Option<String>,
 
     #[command(flatten)]
     password: PasswordArgs,
 
-    /// Take only the key with this kid; if the only key of the input has no kid, give it this one
+    /// Take only the key with this kid, or name a key
+    ///
+    /// If the only key of the input has no kid, it gets this one. Without FILE, selects the key to change.
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
-    /// The algorithm for keys that have none, or a broken one
+    /// The algorithm for keys without one
+    ///
+    /// A broken alg counts as none. Without FILE, the alg of the keys is changed.
     #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
-    /// The use for keys that have none, or a broken one: sig or enc
+    /// The use for keys without one: sig or enc
+    ///
+    /// A broken use counts as none. Without FILE, the use of the keys is changed.
     #[arg(long = "use", value_name = "USE")]
     usage: Option<String>,
 
-    /// The operations for keys that have none, or broken ones, such as sign,verify
+    /// The key operations for keys without any
+    ///
+    /// Such as sign,verify. Broken key_ops count as none. Without FILE, the key_ops are changed.
     #[arg(long, value_name = "OP,…", value_delimiter = ',')]
     key_ops: Vec<String>,
 
-    /// When keys without an nbf can first be used: a time as in --exp
+    /// When keys without an nbf become valid
+    ///
+    /// The format is that of --exp.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     nbf: Option<String>,
 
-    /// When keys without an exp expire: 2026-12-31T12:00:00Z, 2026-12-31 (in UTC), seconds since
-    /// 1970, or an offset such as +90d, +1h30m, -1d
+    /// When keys without an exp expire, such as +90d
+    ///
+    /// A time such as 2026-12-31T12:00:00Z, a date (midnight in UTC), seconds since 1970, or an offset from
+    /// now, such as +90d, +1h30m or -1d.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
 
-    /// What to do when another key of the set has the same kid
+    /// What to do if another key has the same kid
     #[arg(long, value_name = "WHAT", default_value = "fail")]
     on_conflict: OnConflict,
 
     #[command(flatten)]
     adoption: AdoptionArgs,
 
-    /// Make the set exactly what is given; what would be lost is shown first
+    /// Replace the whole set; shows the losses first
     #[arg(long)]
     replace: bool,
 
-    /// Keep invalid keys and broken members; jwks list marks invalid keys
+    /// Keep invalid keys and broken members
     #[arg(long, conflicts_with = "skip_invalid")]
     allow_invalid: bool,
 
-    /// Leave invalid keys out and take the others
+    /// Leave out invalid keys
     #[arg(long)]
     skip_invalid: bool,
 
-    /// Set the keys even if Hydra 1.x would have no private key left to sign its tokens
-    #[arg(short, long, requires = "remote")]
+    /// Set the keys even if Hydra 1.x could no longer sign
+    ///
+    /// Without a private key, Hydra 1.x cannot sign its tokens.
+    #[arg(short, long, hide_short_help = true, requires = "remote")]
     force: bool,
 
     #[command(flatten)]

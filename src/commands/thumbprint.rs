@@ -18,15 +18,17 @@ Examples:
 
 /// Print RFC 7638 thumbprints, one per line
 ///
-/// The digest is SHA-256. A key that breaks a rule has no thumbprint that tools agree on.
+/// The digest is SHA-256. Tools disagree on the thumbprint of an invalid key, so it is not printed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ThumbprintArgs {
-    /// A set, a file, an address, or - for standard input; a file that is named like a set is ./FILE
+    /// A set, a file, an address, or - for standard input
+    ///
+    /// If a file has the name of a set, write ./FILE.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
-    /// The key: its kid, or the first characters of its kid, at least four
+    /// The key: its kid, or a prefix of at least 4 characters
     #[arg(value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 

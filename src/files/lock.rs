@@ -4,10 +4,25 @@
 use crate::error::{Error, Result};
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The name of the lock file. It is never renamed, and stays after the lock is released.
 pub const FILE: &str = ".lock";
+
+/// How long to wait before anybody is told of it.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+type Notify = Box<dyn Fn(Option<u32>) + Send + Sync>;
+
+/// Who is told that the lock is waited for.
+static NOTIFY: OnceLock<Notify> = OnceLock::new();
+
+/// Calls `notify` when this process waits for a lock, with the process id of the holder if it is known.
+pub fn when_waiting(notify: impl Fn(Option<u32>) + Send + Sync + 'static) {
+    // A process has one way to tell; a second one would be a test's.
+    let _ = NOTIFY.set(Box::new(notify));
+}
 
 /// The lock, held until it is dropped.
 #[derive(Debug)]
@@ -23,12 +38,19 @@ impl Lock {
             .map_err(|error| crate::files::failed("open", &path, error))?;
         let start = Instant::now();
         let mut pause = Duration::from_millis(1);
+        let mut is_told = false;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Lock { _file: file }),
                 Err(TryLockError::WouldBlock) if start.elapsed() < limit => {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(16));
+                    if !is_told && start.elapsed() > PATIENCE {
+                        is_told = true;
+                        if let Some(notify) = NOTIFY.get() {
+                            notify(holder(&file));
+                        }
+                    }
                 }
                 Err(TryLockError::WouldBlock) => {
                     let seconds = limit.as_secs();
@@ -44,4 +66,26 @@ impl Lock {
             }
         }
     }
+}
+
+/// Returns the process id that holds the lock of a file, as the kernel's list of locks has it.
+#[cfg(target_os = "linux")]
+fn holder(file: &File) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = format!(":{}", file.metadata().ok()?.ino());
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`; a line with `->` is one that waits.
+    let mut lines = locks
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let line = lines.find(|words| {
+        words.get(1) == Some(&"FLOCK") && words.get(5).is_some_and(|place| place.ends_with(&inode))
+    })?;
+    line[4].parse().ok()
+}
+
+/// Other systems have no such list.
+#[cfg(not(target_os = "linux"))]
+fn holder(_: &File) -> Option<u32> {
+    None
 }

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::members::Members;
+use crate::nearest::nearest;
 
 /// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`. `None` and empty values change nothing.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +36,13 @@ impl Attributes {
             && Algorithm::named(alg).is_none()
         {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
-            return Err(Error::usage(format!("unknown algorithm {alg:?}"))
-                .hint(format!("algorithms: {}", names.join(", "))));
+            return Err(match nearest(alg, names.iter().copied()) {
+                Some(meant) => {
+                    Error::usage(format!("unknown algorithm {alg:?}; did you mean {meant}?"))
+                }
+                None => Error::usage(format!("unknown algorithm {alg:?}"))
+                    .hint(format!("algorithms: {}", names.join(", "))),
+            });
         }
         if let Some(usage) = &self.usage
             && !matches!(usage.as_str(), "sig" | "enc")

@@ -8,6 +8,7 @@ use crate::key::curve::{CURVES, Curve, Form};
 use crate::key::members::Members;
 use crate::key::rsa::MODULUS_BITS;
 use crate::key::thumbprint::thumbprint;
+use crate::nearest::nearest;
 use material::Material;
 
 /// The default RSA modulus in bits.
@@ -142,12 +143,11 @@ fn algorithm(name: &str) -> Result<&'static Algorithm> {
         let names: Vec<_> = Algorithm::created()
             .map(|algorithm| algorithm.name)
             .collect();
-        let meant = names.iter().find(|other| other.eq_ignore_ascii_case(name));
-        match (meant, Algorithm::named(name)) {
-            (Some(meant), _) => {
+        match (nearest(name, names.iter().copied()), Algorithm::named(name)) {
+            (Some(meant), None) => {
                 Error::usage(format!("unknown algorithm {name:?}; did you mean {meant}?"))
             }
-            (None, known) => {
+            (_, known) => {
                 let what = match known {
                     Some(_) => "no keys are generated for algorithm",
                     None => "unknown algorithm",

@@ -53,7 +53,7 @@ pub fn read(path: &str, options: impl FnOnce() -> Options) -> Result<Document> {
     let from_shell = Path::new(path).starts_with("/dev") || Path::new(path).starts_with("/proc");
     if is_fifo(&metadata) && !from_shell {
         return Err(Error::invalid(format!("{path} is a FIFO"))
-            .hint(format!("give it on standard input: - < {path}")));
+            .hint(format!("read it from standard input: - < {path}")));
     }
     Ok(Document {
         octets: read_limited(File::open(path).map_err(failed)?, path)?,

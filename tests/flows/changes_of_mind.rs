@@ -72,8 +72,7 @@ fn several_keys_at_once_are_not_retired_without_a_word() {
 fn a_deleted_key_is_followed_by_the_one_before_it() {
     let sandbox = with_two();
     let asked = sandbox.run(["delete", "api", "b"]).fails(4);
-    let words =
-        "set api would lose 1 key: b (ES256, active, private part lost); a signs again from now on";
+    let words = "set api would lose 1 key, and a signs again from now on: b (ES256, active, private part lost)";
     assert!(asked.stderr.contains(words), "{asked:#?}");
     assert_eq!(states(&sandbox, "api"), ["a retired", "b active"]);
     let deleted = sandbox.json(["delete", "api", "b", "--yes", "--json"]);
@@ -120,7 +119,8 @@ fn a_whole_set_goes_with_the_ordinary_confirmation() {
     sandbox.ok("delete later --yes".split(' '));
     if has_tool("script") {
         let run = on_terminal(&sandbox, "jwks delete api", "y\n", &[]).ok();
-        let words = format!("set api would be deleted with 2 keys: {keys}. Go on? [y/N]");
+        let lines = keys.replace(", b", "\r\n  b");
+        let words = format!("set api would be deleted with 2 keys:\r\n  {lines}\r\nGo on? [y/N]");
         assert!(run.stdout.contains(&words), "{run:#?}");
         assert!(!sandbox.set_file("api").exists());
     }

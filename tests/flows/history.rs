@@ -41,7 +41,7 @@ fn an_undo_is_undone_by_the_next() {
     let refused = run("undo api", 5).fails(4);
     assert!(refused.stderr.contains("added (undo) a"), "{refused:#?}");
     assert!(
-        refused.stderr.contains("would lose 1 key: a"),
+        refused.stderr.contains("would lose 1 key: a "),
         "{refused:#?}"
     );
     run("undo api --yes", 5).ok();

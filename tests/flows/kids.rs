@@ -27,8 +27,20 @@ fn a_kid_that_looks_like_an_option_can_be_asked_for() {
     ] {
         sandbox.ok(command);
     }
-    let run = sandbox.run(["get", "api", "--privat"]).fails(3);
-    assert!(run.stderr.contains("not an option"), "{run:#?}");
+    // What is neither a kid of the set nor an option is a mistyped option.
+    for (line, option, nearest) in [
+        ("get api --privat", "--privat", "'--private'"),
+        ("export api --format pem", "--format", "--"),
+        ("get api -Qabd", "-Q", "'-- -Q'"),
+        ("get none --privat", "--privat", "'--private'"),
+    ] {
+        let run = sandbox.run(line.split(' ')).fails(2);
+        let unexpected = format!("unexpected argument '{option}' found");
+        assert!(run.stderr.contains(&unexpected), "{run:#?}");
+        assert!(run.stderr.contains(nearest), "{run:#?}");
+    }
+    let run = sandbox.run(["thumbprint", "api", "--urii"]).fails(3);
+    assert!(run.stderr.contains("it is not an option"), "{run:#?}");
 }
 
 #[test]

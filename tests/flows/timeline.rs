@@ -84,7 +84,10 @@ fn a_server_that_drops_dates_has_no_timeline() {
     sandbox.ok(["push", "api", "prod", "--yes"]);
     let run = sandbox.run(["list", "api", "--remote", "prod", "--timeline"]);
     let run = run.fails(2);
-    assert!(run.stderr.contains("hydra keeps no dates"), "{run:#?}");
+    assert!(
+        run.stderr.contains("hydra does not store the dates"),
+        "{run:#?}"
+    );
 
     let issuer = Plain::start();
     issuer.serve("/jwks.json", sandbox.ok(["export", "api", "--with-dates"]));

@@ -57,7 +57,7 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
     }
     if server.kind.rules.order_decides() && made.keys.iter().any(is_key_pair) {
         ctx.out.status(format!(
-            "{name} signs with the new key from now on, where it signs with this set"
+            "{name} signs with the new key from now on if it signs with this set"
         ));
     }
     let status = format!("created a key in set {set} on {}", server.name);
@@ -79,9 +79,9 @@ fn refuse_local_options(args: &CreateArgs, server: &Remote) -> Result<()> {
     match local.iter().find(|(is_given, _)| *is_given) {
         None => Ok(()),
         Some((_, option)) => Err(Error::usage(format!(
-            "{} takes no {option} for a key that it generates",
+            "{} does not accept {option} for a key that it generates",
             server.kind.name
         ))
-        .hint("make the key here and send it: jwks create, jwks push")),
+        .hint("run `jwks create`, then `jwks push`")),
     }
 }

@@ -59,18 +59,18 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let number = count(keys.len(), "key");
     let what = if whole {
         format!(
-            "set {name} would be deleted on {} with {number}: {going}",
+            "set {name} would be deleted on {} with {number}",
             server.name
         )
     } else {
-        format!("set {name} on {} would lose {number}: {going}", server.name)
+        format!("set {name} on {} would lose {number}", server.name)
     };
     let what = if signing.is_empty() {
         what
     } else {
-        format!("{what}; {} from now on", sign(&signing))
+        format!("{what}, and {} from now on", sign(&signing))
     };
-    ctx.prompt.confirm(&ctx.out, &what)?;
+    ctx.prompt.confirm_all(&ctx.out, &what, &going)?;
     if whole {
         server.delete_set(name, &set)?
     } else {

@@ -46,8 +46,8 @@ pub(super) fn pkcs12(
     let mut chain = Certificate::chain_of(members);
     if !chain.is_empty() && args.certificate.are_given() {
         return Err(
-            Error::refused(format!("key {kid:?} has a certificate, which goes along"))
-                .hint("leave --subject and --days out"),
+            Error::refused(format!("key {kid:?} already has a certificate"))
+                .hint("leave out --subject and --days"),
         );
     }
     let mut note = None;
@@ -66,13 +66,13 @@ pub(super) fn pkcs12(
     match note {
         Some(note) => ctx.out.status(note),
         None if chain.is_empty() => ctx.out.warn(format!(
-            "key {kid:?} cannot sign a certificate: the file has none, which openssl reads and some programs do not"
+            "key {kid:?} cannot sign a certificate; some programs do not read a file without one"
         )),
         None => {}
     }
     if !password.expose().is_ascii() {
         ctx.out
-            .warn("the password is not ASCII: Java does not open the file");
+            .warn("the password is not ASCII: Java cannot open the file");
     }
     Ok(Secret::new(document.der().to_vec()))
 }

@@ -39,7 +39,7 @@ pub(super) fn public_content(
         if published.keys.is_empty() {
             let error = Error::refused(format!("nothing public in set {name}: {left_out}"));
             return Err(match published.invalid {
-                0 => error.hint("--private exports keys with their private part"),
+                0 => error.hint("pass --private to export private and symmetric keys"),
                 _ => error.hint(format!("run `jwks check {name}` to see what is wrong")),
             });
         }
@@ -73,7 +73,7 @@ pub(super) fn public_content(
         }
         To::Sec1 | To::Sec1Der | To::Pkcs12 | To::Jwe => {
             let to = args.to.name();
-            Err(Error::usage(format!("--to {to} is a form of private keys"))
+            Err(Error::usage(format!("--to {to} is for private keys"))
                 .hint("add --private, or use --to pem for public keys"))
         }
     }
@@ -119,7 +119,7 @@ pub(super) fn private_content(
             Ok(Secret::new(text.expose().as_bytes().to_vec()))
         }
         To::X509 => Err(Error::usage("a certificate holds no private key")
-            .hint("leave --private out; --to pkcs12 has both in one file")),
+            .hint("leave out --private; --to pkcs12 has both in one file")),
         To::Pem => join_pem(&members, pkcs8),
         To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes | To::Jwe => json(),
     }
@@ -146,7 +146,7 @@ fn private_json(
         return Ok(Secret::new(set.to_json()));
     }
     let members: Result<Vec<_>, _> = keys.iter().map(|key| key.members()).collect();
-    let members = members.map_err(|_| Error::invalid("a key of the set is no object"))?;
+    let members = members.map_err(|_| Error::invalid("a key of the set is not a JSON object"))?;
     json(args, name, &members.iter().collect::<Vec<_>>())
 }
 
@@ -217,7 +217,7 @@ fn check_private(key: &Key, budget: &Budget) -> Result<()> {
     }
     if !holds_secret(key) {
         return Err(Error::refused(format!("key {name:?} has no private part"))
-            .hint("leave --private out to export its public key"));
+            .hint("leave out --private to export its public key"));
     }
     Ok(())
 }
@@ -231,7 +231,7 @@ fn one<'k, 'm>(name: &SetName, keys: &[&'k Members<'m>]) -> Result<&'k Members<'
             let kids = keys.iter().take(10).filter_map(|key| key.string("kid"));
             let kids: Vec<_> = kids.map(|kid| kid.into_owned()).collect();
             Err(Error::usage(format!(
-                "this form holds one key, and set {name} has {}",
+                "this format holds one key, and set {name} has {}",
                 keys.len()
             ))
             .hint(format!("name one of them: {}", kids.join(", "))))

@@ -16,8 +16,8 @@ pub fn dotenv(name: &str, json: &str) -> Result<String> {
     let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let fits = |c: char| is_letter(c) || c.is_ascii_digit();
     if !name.starts_with(is_letter) || !name.chars().all(fits) {
-        return Err(Error::usage(format!("{name:?} is no name of a variable"))
-            .hint("--name takes letters, digits and _, and begins with no digit"));
+        return Err(Error::usage(format!("invalid variable name {name:?}"))
+            .hint("use letters, digits and _, and no digit at the beginning"));
     }
     Ok(format!("{name}='{}'\n", in_one_line(json).expose()))
 }
@@ -94,8 +94,8 @@ fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     Err(
-        Error::usage(format!("Kubernetes takes no object with the name {name:?}")).hint(
-            "--name takes at most 253 small letters, digits, - and ., with a letter or digit on both sides of each .",
+        Error::usage(format!("invalid Kubernetes name {name:?}")).hint(
+            "use at most 253 lower-case letters, digits, - and ., with a letter or digit on both sides of each .",
         ),
     )
 }

@@ -18,6 +18,13 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let Some(path) = args.file() else {
         return Ok(());
     };
+    let directory = files::parent(path);
+    if !directory.exists() {
+        return Err(
+            Error::not_found(format!("no directory {}", directory.display()))
+                .hint(format!("run `mkdir -p {}`", directory.display())),
+        );
+    }
     refuse_in_keystore(ctx, path)?;
     if path
         .as_os_str()
@@ -25,7 +32,7 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
         .ends_with(UNFINISHED.as_bytes())
     {
         return Err(Error::usage(format!(
-            "{UNFINISHED} is how exports end that are not finished"
+            "the file name ends in {UNFINISHED}, which marks unfinished exports"
         ))
         .hint("choose another name"));
     }
@@ -44,7 +51,7 @@ pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
     }
     if !args.force && !args.private && !may_be_overwritten(path, args.to) {
         return Err(Error::refused(format!(
-            "{} is there and no public key file",
+            "{} exists and is not a public key file",
             path.display()
         ))
         .hint("choose another file, or overwrite it with --force"));

@@ -78,13 +78,13 @@ pub(super) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Says so where there is no key to show; whether that is so.
+    /// Prints a status line if there is no key to show. Returns true in that case.
     pub(super) fn says_none(&self, ctx: &Context) -> bool {
         if self.positions.is_empty() {
             let none = if self.set.keys.is_empty() {
                 "no keys"
             } else {
-                "no such keys"
+                "no matching keys"
             };
             ctx.out.status(format!("{none} in set {}", self.name));
         }
@@ -97,6 +97,10 @@ impl Listing<'_> {
         positions.map(move |i| (Summary::of(&self.set.keys[*i], budget), self.states[*i]))
     }
 }
+
+/// The columns that a narrow terminal leaves out, in this order, so that kids are shown whole: they are
+/// what other commands ask for.
+const DROPPED: &[&str] = &["USE", "KEY", "NEXT CHANGE", "ALG"];
 
 /// Prints the keys of a set.
 pub(super) fn list_keys(ctx: &Context, listing: &Listing, format: Format) -> Result<()> {
@@ -122,7 +126,8 @@ pub(super) fn list_keys(ctx: &Context, listing: &Listing, format: Format) -> Res
             }
             let rows = rows.map(|(key, state)| key_cells(ctx, &key, dated.tell(state)));
             let header = ["KID", "STATE", "ALG", "USE", "KEY", "NEXT CHANGE"];
-            ctx.out.table(&header, rows.collect(), Narrow::CutFirst)
+            ctx.out
+                .table(&header, rows.collect(), Narrow::Drop(DROPPED))
         }
     }
 }

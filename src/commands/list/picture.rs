@@ -55,14 +55,14 @@ impl<'a> Picture<'a> {
         if drawn > MOST_DRAWN {
             let asked = count(drawn, "key");
             return Err(Error::usage(format!(
-                "a timeline shows {MOST_DRAWN} keys, and not {asked}"
+                "a timeline shows at most {MOST_DRAWN} keys, not {asked}"
             ))
-            .hint("choose some with --state, --use, --alg or --kty"));
+            .hint("select keys with --state, --use, --alg or --kty"));
         }
         if all > MOST_KEYS {
             let message = format!("a timeline is drawn of sets of up to {MOST_KEYS} keys");
             return Err(Error::usage(message).hint(format!(
-                "set {} has {all}: jwks delete --expired prunes it",
+                "set {} has {all}; run `jwks delete {0} --expired` to delete the expired ones",
                 listing.name
             )));
         }

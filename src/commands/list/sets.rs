@@ -65,7 +65,7 @@ pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     if format == Format::Table && rows.is_empty() {
         let directory = ctx.store.directory().display();
         ctx.out.status(format!(
-            "no sets in {directory}; jwks create NAME makes one"
+            "no sets in {directory}; run `jwks create SET` to create one"
         ));
     } else {
         print_sets(ctx, &rows, format)?;

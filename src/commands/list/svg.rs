@@ -228,7 +228,7 @@ pub(super) fn write(ctx: &Context, picture: &Picture, path: &Path, force: bool) 
     refuse_in_keystore(ctx, path)?;
     if !force && !may_be_overwritten(path) {
         return Err(
-            Error::refused(format!("{} is there and no timeline", path.display()))
+            Error::refused(format!("{} exists and is not a timeline", path.display()))
                 .hint("choose another file, or overwrite it with --force"),
         );
     }

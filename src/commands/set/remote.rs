@@ -32,8 +32,7 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
     })?;
     let documents = read_documents(ctx, args, attributes)?;
     if documents.is_empty() {
-        return Err(Error::usage("no keys were given")
-            .hint("members of a server's keys are changed by setting the keys anew"));
+        return Err(Error::usage("no keys were given").hint("name files, or - for standard input"));
     }
     let given = read_keys(ctx, args, &documents, attributes)?;
     let (mut given, _) = KeySet::default().replaced_by(&given, ctx.now);

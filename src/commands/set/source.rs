@@ -13,11 +13,13 @@ use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form, Imported};
+use crate::keystore::SetName;
 use crate::remote::is_address;
 use crate::report::names::{count, describe, warn_left_out};
 use crate::secret::Secret;
 use crate::source::document;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The documents to read; none where members of the set's own keys are to be changed.
 pub fn read_documents(
@@ -63,6 +65,16 @@ pub fn read_documents(
         }]);
     }
     if attributes.is_empty() {
+        let name = &args.set;
+        if Path::new(name).is_file()
+            && SetName::new(name)
+                .is_ok_and(|set| ctx.store.contains(&set).is_ok_and(|there| !there))
+        {
+            return Err(
+                Error::usage(format!("{name} looks like a file: which set?"))
+                    .hint(format!("run `jwks set SET {name}`")),
+            );
+        }
         return Err(Error::usage("no keys were given").hint(
             "name files, or - for standard input; or what to change: --alg, --use, --key-ops, --nbf, --exp",
         ));
@@ -92,7 +104,7 @@ pub fn read_keys(
             password: &|| passwords.of(&document.name),
         };
         let one = import::open(document.octets.expose(), &options);
-        opened.push(one.map_err(|error| error.about(&document.name))?);
+        opened.push(one.map_err(|error| known_format(error, document).about(&document.name))?);
     }
     let names: Vec<_> = documents.iter().map(|document| &document.name).collect();
     let imported = import::join(opened).map_err(|error| match &names[..] {
@@ -131,6 +143,17 @@ pub fn read_keys(
     } else {
         Ok(given)
     }
+}
+
+/// Replaces the error of the JSON parser for a document that does not even begin like JSON.
+fn known_format(error: Error, document: &document::Document) -> Error {
+    let start = document.octets.expose().trim_ascii_start().first();
+    if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
+        return error;
+    }
+    Error::invalid("it has no key format that jwks knows").hint(
+        "formats: JWK, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes; --from secret takes any file",
+    )
 }
 
 /// The keys that were read, by where they come from.

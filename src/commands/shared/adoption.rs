@@ -14,11 +14,15 @@ use serde::Serialize;
 /// The options for foreign keys.
 #[derive(Debug, Args)]
 pub struct AdoptionArgs {
-    /// Take private and symmetric keys from a server that only publishes keys
+    /// Take private keys from a publisher, too
+    ///
+    /// Take private and symmetric keys from a server that only publishes keys.
     #[arg(long)]
     private: bool,
 
-    /// Let the source change these members of your own keys, such as exp or alg,use
+    /// Let the source change these members of your keys
+    ///
+    /// A list such as exp or alg,use.
     #[arg(long, value_name = "MEMBER,…", value_delimiter = ',')]
     pub take: Vec<String>,
 }

@@ -128,12 +128,12 @@ fn confirm(
     let states = lifecycle::states(present, ctx.now);
     let keys = count(lost.len(), "key");
     let going = describe(present, &states, &lost);
-    let mut what = format!("{why}; set {name} would lose {keys}: {going}");
+    let mut what = format!("{why}; set {name} would lose {keys}");
     let succession = succession(present, &lost, |set| lifecycle::states(set, ctx.now));
     if succession.ends_signing && changes.added.is_empty() {
-        what += "; no key of the set would sign";
+        what += ", and no key of the set would sign";
     }
-    ctx.prompt.confirm(&ctx.out, &what)
+    ctx.prompt.confirm_all(&ctx.out, &what, &going)
 }
 
 impl Outcome {

@@ -5,10 +5,12 @@ use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::State;
-use crate::report::names::list_names;
 
-/// Describes the keys at `positions`: kid, algorithm, state, and whether a private part is lost.
-pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> String {
+/// The most keys that a question describes.
+const SHOWN: usize = 20;
+
+/// Describes each key at `positions`: kid, algorithm, state, and whether a private part is lost.
+pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> Vec<String> {
     let key = |i: &usize| {
         let key = &set.keys[*i];
         let name = KeyName::of(key);
@@ -27,6 +29,9 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
         let state = states[*i].map_or(String::new(), |state| format!("{}, ", state.name()));
         format!("{name} ({alg}, {state}{part})")
     };
-    let words: Vec<_> = positions.iter().map(key).collect();
-    list_names(&words)
+    let mut lines: Vec<_> = positions.iter().take(SHOWN).map(key).collect();
+    if positions.len() > SHOWN {
+        lines.push(format!("and {} more", positions.len() - SHOWN));
+    }
+    lines
 }

@@ -71,7 +71,11 @@ impl Redactor {
     /// Returns the first 16 KiB of a text without the secrets.
     pub fn clean(&self, mut text: String) -> String {
         let is_cut = text.len() > SEARCHED;
-        text.truncate(text.floor_char_boundary(SEARCHED));
+        let mut end = SEARCHED.min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
         for secret in &self.0 {
             if text.contains(secret.expose()) {
                 text = text.replace(secret.expose(), SECRET);

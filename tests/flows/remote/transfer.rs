@@ -31,7 +31,7 @@ fn what_a_push_would_do_is_shown_and_without_a_yes_not_done() {
     }
     let pruned = site.run("push api prod --prune").fails(4);
     assert!(
-        pruned.stderr.contains("theirs: only there, GOES AWAY"),
+        pruned.stderr.contains("theirs: only there, DELETED"),
         "{pruned:#?}"
     );
     assert!(
@@ -58,7 +58,7 @@ fn a_dry_run_shows_the_same_and_asks_nothing() {
     let there = site.hydra.keys("api");
     let run = site.ok("push api prod --prune --dry-run");
     assert!(
-        run.stderr.contains("theirs: only there, GOES AWAY"),
+        run.stderr.contains("theirs: only there, DELETED"),
         "{run:#?}"
     );
     assert!(run.stderr.contains("dry run"), "{run:#?}");
@@ -252,7 +252,7 @@ fn another_key_of_the_server_with_the_same_kid_is_in_the_way() {
     assert!(run.stderr.contains("--prune"), "{run:#?}");
     assert_eq!(site.hydra.keys("api")[0]["d"], theirs["d"]);
     let run = site.ok("push api prod --yes --prune");
-    assert!(run.stderr.contains("GOES AWAY"), "{run:#?}");
+    assert!(run.stderr.contains("DELETED"), "{run:#?}");
     assert_eq!(site.hydra.keys("api")[0]["d"], site.local("api")[0]["d"]);
 }
 

@@ -1,0 +1,212 @@
+//! Help and usage errors: how they look, and what is offered for a wrong word.
+
+use super::{Cli, Command, When, store_directory};
+use crate::commands::man::GLOBAL_OPTIONS;
+use crate::commands::man::guides::guide;
+use crate::error::Error;
+use crate::keystore::{Keystore, SetName};
+use crate::output::Output;
+use clap::builder::Styles;
+use clap::builder::styling::{AnsiColor, Effects};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, ValueEnum as _};
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// The colors of help and usage errors: those of cargo.
+pub const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::BrightGreen.on_default().effects(Effects::BOLD))
+    .usage(AnsiColor::BrightGreen.on_default().effects(Effects::BOLD))
+    .literal(AnsiColor::BrightCyan.on_default().effects(Effects::BOLD))
+    .placeholder(AnsiColor::Cyan.on_default())
+    .error(AnsiColor::BrightRed.on_default().effects(Effects::BOLD))
+    .valid(AnsiColor::BrightCyan.on_default().effects(Effects::BOLD))
+    .invalid(AnsiColor::BrightYellow.on_default().effects(Effects::BOLD));
+
+/// What the short help says of the global options.
+const GLOBAL_LINE: &str = "\
+--store, --json, --quiet, --yes and the other global options: see --help";
+
+/// The order of a help text: what people look for first stands first.
+const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\n{all-args}";
+
+/// The number of examples in the short help.
+const SHORT_EXAMPLES: usize = 3;
+
+/// Words that other programs have for a command of ours.
+const SYNONYMS: &[(&str, &[&str])] = &[
+    (
+        "create",
+        &["new", "gen", "generate", "keygen", "make", "init"],
+    ),
+    ("set", &["import", "add", "put", "update", "edit"]),
+    ("get", &["show", "view", "cat", "print", "read"]),
+    ("delete", &["remove", "del", "destroy", "drop", "prune"]),
+    ("export", &["convert", "save", "write"]),
+    ("rotate", &["renew", "roll", "rollover"]),
+    ("check", &["lint", "validate", "verify", "doctor"]),
+    ("thumbprint", &["fingerprint", "hash", "kid"]),
+    ("push", &["upload", "publish", "send", "deploy"]),
+    ("pull", &["download", "fetch", "sync"]),
+    ("diff", &["compare", "status"]),
+    ("passwd", &["encrypt", "decrypt", "passphrase", "password"]),
+    ("log", &["history", "audit"]),
+    ("undo", &["revert", "redo", "undelete"]),
+    ("restore", &["rollback", "recover"]),
+    ("completion", &["completions"]),
+    ("man", &["manual", "docs"]),
+];
+
+/// Turns `jwks help COMMAND` into `jwks COMMAND --help`, and `jwks help GUIDE` into `jwks man GUIDE`.
+pub fn without_help_command(arguments: &[OsString]) -> Cow<'_, [OsString]> {
+    match arguments {
+        [program, help, word] if help == "help" && word.to_str().and_then(guide).is_some() => {
+            Cow::Owned(vec![program.clone(), "man".into(), word.clone()])
+        }
+        [program, help, words @ ..] if help == "help" => {
+            let words = words.iter().cloned();
+            let program = std::iter::once(program.clone());
+            Cow::Owned(program.chain(words).chain(["--help".into()]).collect())
+        }
+        _ => Cow::Borrowed(arguments),
+    }
+}
+
+/// Reads a command line that failed once, now with the definitions of all commands: help and advice may
+/// speak of each of them. A word such as `-x1` is a kid if the set has such a key.
+pub fn read_again(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let program = program();
+    let matches = program.clone().try_get_matches_from(arguments);
+    let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.or_else(|error| {
+        if error.kind() != ErrorKind::UnknownArgument {
+            return Err(error);
+        }
+        let program = program.mut_subcommands(|command| {
+            command.mut_args(|arg| {
+                let is_kid = arg.get_id() == "kid" && arg.is_positional();
+                if is_kid {
+                    arg.allow_hyphen_values(true)
+                } else {
+                    arg
+                }
+            })
+        });
+        let matches = program.try_get_matches_from(arguments).ok();
+        let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches).ok());
+        cli.filter(|cli| has_named_key(cli) == Some(true))
+            .ok_or(error)
+    })
+}
+
+/// The whole command line, with the layout of its help.
+fn program() -> clap::Command {
+    let mut program = Cli::command();
+    program.build();
+    with_layout(program)
+}
+
+fn with_layout(command: clap::Command) -> clap::Command {
+    let examples = command.get_after_help().map(ToString::to_string);
+    let command = command.help_template(TEMPLATE).mut_subcommands(with_layout);
+    let Some(examples) = examples else {
+        return command;
+    };
+    let first: Vec<_> = examples.lines().take(1 + SHORT_EXAMPLES).collect();
+    command
+        .after_help(first.join("\n"))
+        .after_long_help(examples)
+}
+
+/// Returns true if the set of the keystore that the command names has the key that the command names.
+fn has_named_key(cli: &Cli) -> Option<bool> {
+    let (set, kid) = match &cli.command {
+        Command::Get(args) => args.named_key()?,
+        Command::Export(args) => args.named_key()?,
+        _ => return None,
+    };
+    let directory = store_directory(cli.global.store.clone()).ok()?;
+    let keystore = Keystore::new(directory, Duration::ZERO);
+    let stored = keystore.read(&SetName::new(set).ok()?).ok()??;
+    Some(stored.known()?.parse().ok()?.find(kid).is_ok())
+}
+
+/// Prints the help that was asked for, or a usage error, and returns the exit code.
+pub fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let out = Output::new(json, false, false, color(arguments));
+    let text = error.render();
+    let result = match error.kind() {
+        ErrorKind::DisplayVersion => out.help(&text.to_string(), &text.to_string()),
+        ErrorKind::DisplayHelp => out.help(
+            &arranged(&text.to_string()),
+            &arranged(&text.ansi().to_string()),
+        ),
+        kind => {
+            let is_help = kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            let arrange = |text: String| if is_help { arranged(&text) } else { text };
+            match meant_command(error) {
+                Some(error) => out.error(&error),
+                None => out.usage_error(
+                    &arrange(text.to_string()),
+                    &arrange(text.ansi().to_string()),
+                ),
+            }
+            return crate::error::ErrorKind::Usage.exit_code();
+        }
+    };
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            out.error(&error);
+            error.kind().exit_code()
+        }
+    }
+}
+
+/// The value of `--color` on a command line that was not parsed.
+fn color(arguments: &[OsString]) -> Option<bool> {
+    let words: Vec<_> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    let next = |pair: &[&str]| (pair[0] == "--color").then(|| pair[1].to_owned());
+    let value = words.windows(2).find_map(next).or_else(|| {
+        let attached = words.iter().find_map(|word| word.strip_prefix("--color="));
+        attached.map(str::to_owned)
+    });
+    When::from_str(&value?, false).ok()?.forced()
+}
+
+/// Moves the global options to the end of a help text. A short help, which has none, gets a line about
+/// them instead.
+fn arranged(help: &str) -> String {
+    let help = help.trim_end();
+    let sections: Vec<_> = help.split("\n\n").collect();
+    let heading = format!("{GLOBAL_OPTIONS}:");
+    let is_heading = |section: &&str| {
+        section
+            .lines()
+            .next()
+            .is_some_and(|line| line.contains(&heading))
+    };
+    let Some(start) = sections.iter().position(is_heading) else {
+        return format!("{help}\n\n{GLOBAL_LINE}\n");
+    };
+    // A section goes on until a line that is not indented.
+    let rest = sections[start + 1..].iter();
+    let end = start + 1 + rest.take_while(|section| section.starts_with(' ')).count();
+    let order = [&sections[..start], &sections[end..], &sections[start..end]];
+    order.concat().join("\n\n") + "\n"
+}
+
+/// Returns an error that names the command of ours that an unknown command means.
+fn meant_command(error: &clap::Error) -> Option<Error> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let meant = SYNONYMS.iter().find(|(_, words)| words.contains(&&**word));
+    let (command, _) = meant?;
+    Some(
+        Error::usage(format!("unrecognized command {word:?}"))
+            .hint(format!("did you mean `jwks {command}`?")),
+    )
+}
