@@ -228,7 +228,7 @@ impl<'a> Other<'a> {
         }
         chmod(sandbox.path(), 0o755);
         // The way to the one that was built may be closed.
-        fs::copy(JWKS, sandbox.path().join("jwks")).expect("a copy of the program");
+        sandbox.install(JWKS, "jwks");
         Some(Other(sandbox))
     }
 

@@ -4,7 +4,6 @@ use crate::servers::hydra::{Hydra, Version};
 use crate::support::{JWKS, Run, Sandbox, finish, has_tool};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -226,6 +225,7 @@ impl Cluster {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         sandbox.ok(["create", "tokens", "--kid", "first", "--now", "2026-01-05"]);
+        std::fs::create_dir(sandbox.path().join("bin")).expect("a directory");
         let tools = [
             ("kubectl", KUBECTL.to_owned()),
             // The clock of the cluster.
@@ -235,8 +235,8 @@ impl Cluster {
             ),
         ];
         for (name, content) in tools {
-            let path = sandbox.write(&format!("bin/{name}"), content);
-            std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("a mode");
+            let script = sandbox.write(&format!("{name}.sh"), content);
+            sandbox.install(script, &format!("bin/{name}"));
         }
         std::fs::create_dir(sandbox.path().join("cluster")).expect("a directory");
         let script = cron_job()["args"][0]

@@ -108,6 +108,16 @@ impl Sandbox {
         path.to_str().expect("a UTF-8 path").to_owned()
     }
 
+    /// Copies a program into the sandbox. Another process does it: a child of another test could still
+    /// hold a file that this process has written, and Linux runs no file that is open for writing.
+    #[allow(dead_code, reason = "not every test binary needs it")]
+    #[track_caller]
+    pub fn install(&self, from: impl AsRef<OsStr>, to: &str) {
+        let mut install = self.command("install");
+        install.args(["-m", "755"]).arg(from).arg(to);
+        finish(&mut install).ok();
+    }
+
     /// Puts a file into the sandbox that nobody else may read, and returns its path.
     pub fn write_private(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         use std::os::unix::fs::PermissionsExt as _;
