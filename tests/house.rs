@@ -1,7 +1,11 @@
 //! The house: which layer may know which, held over the `use` lines.
 
+#[path = "support/sources.rs"]
+mod sources;
+
+use sources::sources;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Each layer and the layers that it may use beside itself, from the top down. A folder is one
 /// layer; so is a file at the top of `src`.
@@ -175,34 +179,6 @@ const IMPURE: &[&str] = &[
     "println!",
     "eprintln!",
 ];
-
-fn sources() -> Vec<(String, String)> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    collect(&top.join("src"), &mut files);
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).expect("a source file");
-        // Tests at a file's end may look anywhere.
-        let code = text
-            .split("#[cfg(test)]\nmod tests")
-            .next()
-            .unwrap_or_default();
-        let name = path.strip_prefix(top).expect("below the top");
-        (name.to_str().expect("UTF-8").to_owned(), code.to_owned())
-    };
-    files.into_iter().map(read).collect()
-}
-
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
-}
 
 fn layer_of(file: &str) -> &str {
     let name = file.trim_start_matches("src/");

@@ -1,11 +1,14 @@
 //! Everything that people read, in one file, so that it can be read at once and a change shows in
 //! review: `JWKS_UPDATE=1 cargo test --test words` writes `tests/words.txt` anew.
 
+#[path = "support/sources.rs"]
+mod sources;
 mod support;
 
+use sources::sources;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use support::{COMMANDS, JWKS, REMOTE_COMMANDS, Sandbox, finish};
 
 /// What stands before the messages and hints in the source.
@@ -60,37 +63,15 @@ fn helps() -> String {
 
 /// The messages and hints of each source file, in their order.
 fn messages() -> String {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    collect(&top.join("src"), &mut files);
-    files.sort();
     let mut text = String::new();
-    for path in files {
-        let source = fs::read_to_string(&path).expect("a source file");
-        let code = source.split("#[cfg(test)]\nmod tests").next();
-        let literals = literals(code.unwrap_or_default());
+    for (name, code) in sources() {
+        let literals = literals(&code);
         if literals.is_empty() {
             continue;
         }
-        let name = path.strip_prefix(top).expect("below the top").display();
-        let _ = writeln!(text, "==== {name}\n");
-        literals.iter().for_each(|literal| {
-            let _ = writeln!(text, "{literal}");
-        });
-        text.push('\n');
+        let _ = writeln!(text, "==== {name}\n\n{}\n", literals.join("\n"));
     }
     text
-}
-
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
 }
 
 /// The string literals with more than one word in the arguments of [`CALLS`].
