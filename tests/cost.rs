@@ -183,16 +183,10 @@ fn rotation<'a>(server: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate
             retire_after: 10,
             keep: 1,
         },
-        lines: &[],
-        usage: None,
         alg,
-        crv: None,
-        size: None,
-        force: false,
-        compromised: &[],
         server,
-        keep_expired: false,
         now: NOW,
+        ..rotate::Policy::default()
     }
 }
 

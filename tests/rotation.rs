@@ -25,16 +25,8 @@ const ALGORITHMS: [&str; 2] = ["EdDSA", "Ed25519"];
 fn policy(schedule: Schedule, now: i64) -> Policy<'static> {
     Policy {
         schedule,
-        lines: &[],
-        usage: None,
-        alg: None,
-        crv: None,
-        size: None,
-        force: false,
-        compromised: &[],
-        server: None,
-        keep_expired: false,
         now,
+        ..Policy::default()
     }
 }
 

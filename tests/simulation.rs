@@ -177,16 +177,8 @@ impl World {
     fn policy(&self) -> Policy<'static> {
         Policy {
             schedule: self.schedule,
-            lines: &[],
-            usage: None,
-            alg: None,
-            crv: None,
-            size: None,
-            force: false,
-            compromised: &[],
-            server: None,
-            keep_expired: false,
             now: self.now + self.clocks.rotator,
+            ..Policy::default()
         }
     }
 

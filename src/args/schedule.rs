@@ -159,11 +159,8 @@ impl ScheduleArgs {
             alg: self.alg.as_deref(),
             crv: self.crv.as_deref(),
             size: self.size,
-            force: false,
-            compromised: &[],
-            server: None,
-            keep_expired: false,
             now,
+            ..Policy::default()
         }
     }
 

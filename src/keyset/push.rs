@@ -1,15 +1,15 @@
 //! Plans a push: the server's set afterwards, and the change to each key.
 
 mod counterparts;
+mod item;
 mod selection;
 mod signer;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Key;
-use crate::key::algorithm::Algorithm;
 use crate::key::check::{Budget, findings, may_sign};
 use crate::key::header::Header;
-use crate::key::parts::{has_private_member, is_key_pair, is_registered};
+use crate::key::parts::has_private_member;
 use crate::keyset::KeySet;
 use crate::keyset::index::Entry;
 use crate::keyset::issuer::Issuer;
@@ -18,10 +18,12 @@ use crate::keyset::lifecycle::{self, State, can_sign};
 use crate::keyset::server_rules::ServerRules;
 pub use counterparts::counterpart;
 pub(super) use counterparts::counterparts;
-use selection::{Selection, wanted, with_private_part};
+use item::unmarked;
+pub use item::{Item, KeyChange, Unmarked};
+use selection::{Selection, wanted};
 pub use signer::successors;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// Which private parts are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,43 +75,6 @@ pub struct Policy<'a> {
     pub issuer: Option<&'static Issuer>,
     /// The time, in seconds since 1970.
     pub now: i64,
-}
-
-/// The change that a push makes to a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyChange {
-    /// The server gets the key.
-    Add,
-    /// The server gets other values for these members.
-    Change(Vec<String>),
-    /// Nothing changes.
-    Same,
-}
-
-/// A local key that the server has after the push.
-#[derive(Debug)]
-pub struct Item {
-    /// Its name.
-    pub name: KeyName,
-    /// Its algorithm, or else its type.
-    pub alg: String,
-    /// True if the server has its private part after the push.
-    pub private: bool,
-    /// True if the server has its private part now.
-    pub was_private: bool,
-    /// True if the only change is that the server loses the private part.
-    pub only_strips: bool,
-    /// The change to the key.
-    pub change: KeyChange,
-}
-
-/// A key pair that could sign, but has neither `use` nor `alg`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unmarked {
-    /// Its name.
-    pub name: KeyName,
-    /// An algorithm that fits the key.
-    pub alg: Option<&'static str>,
 }
 
 /// The planned changes of a push.
@@ -238,7 +203,7 @@ pub fn plan(
         plan.kept.push(KeyName::of(key));
         plan.set.keys.push(key.clone().into_owned());
     }
-    refuse_shared_kids(&plan.set, rules)?;
+    rules.refuse_shared_kids(&plan.set)?;
     if rules.order_decides() {
         let now = rules.signer(remote);
         plan.put_the_signer_first(local, &states, rules, now, policy);
@@ -248,97 +213,7 @@ pub fn plan(
     Ok(plan)
 }
 
-/// Returns the key pair if it is sent public only because it has neither `use` nor `alg`.
-fn unmarked(
-    key: &Key,
-    state: Option<State>,
-    rules: &ServerRules,
-    policy: Policy,
-    budget: &Budget,
-) -> Option<Unmarked> {
-    let could_sign = rules.signs() && policy.private == Private::Signing;
-    let is_silent = Header::of(key).effective_use().is_none() && is_key_pair(key);
-    let is_one = could_sign && is_silent && state == Some(State::Active);
-    (is_one && has_good_secret(key, budget)).then(|| Unmarked {
-        name: KeyName::of(key),
-        alg: match rules.issuer {
-            Some(issuer) => issuer.alg_for(key),
-            None => {
-                let header = Header::of(key);
-                let kty = header.kty.as_deref();
-                kty.and_then(|kty| Algorithm::signing_with(kty, header.crv.as_deref()))
-            }
-        },
-    })
-}
-
-/// Returns true if a key has a valid private or symmetric part.
-fn has_good_secret(key: &Key, budget: &Budget) -> bool {
-    let is_symmetric = Header::of(key).kty.as_deref() == Some("oct");
-    (is_key_pair(key) || is_symmetric) && may_sign(&findings(key, budget))
-}
-
-/// Returns the key with the server's members that are neither private nor registered, because others
-/// can need them. A key without a kid gets the kid that it has on the server.
-fn with_unknown_members_of(key: Key<'static>, counterpart: &Key) -> Key<'static> {
-    let (Ok(mut members), Ok(others)) = (key.members(), counterpart.members()) else {
-        return key;
-    };
-    let has: HashSet<&str> = members
-        .iter()
-        .filter(|(_, value)| *value != "null")
-        .map(|(name, _)| name)
-        .collect();
-    let is_new = |name: &str| (!is_registered(name) || name == "kid") && !has.contains(name);
-    let new: Vec<_> = others.iter().filter(|(name, _)| is_new(name)).collect();
-    members.overlay(new.into_iter());
-    Key::from(members)
-}
-
 impl PushPlan {
-    fn add(
-        &mut self,
-        local: &Key,
-        wanted: Key<'static>,
-        counterpart: Option<&Key>,
-        rules: &ServerRules,
-        budget: &Budget,
-    ) {
-        let header = Header::of(local);
-        let was_private = counterpart.is_some_and(has_private_member);
-        let wanted = match counterpart {
-            // The only copy of a valid private part is not deleted.
-            Some(counterpart) if was_private && !has_good_secret(local, budget) => {
-                counterpart.clone().into_owned()
-            }
-            Some(counterpart) => with_unknown_members_of(wanted, counterpart),
-            None => wanted,
-        };
-        let change = match counterpart {
-            None => KeyChange::Add,
-            Some(counterpart) => match rules.differences(&wanted, counterpart) {
-                members if members.is_empty() => KeyChange::Same,
-                members => KeyChange::Change(members),
-            },
-        };
-        let private = has_private_member(&wanted);
-        let is_stripped = was_private && !private;
-        let only_strips = is_stripped
-            && counterpart.is_some_and(|counterpart| {
-                let whole = with_unknown_members_of(with_private_part(local, budget), counterpart);
-                rules.differences(&whole, counterpart).is_empty()
-            });
-        self.items.push(Item {
-            name: KeyName::of(local),
-            alg: header.alg.or(header.kty).unwrap_or_default().into_owned(),
-            private,
-            was_private,
-            only_strips,
-            change,
-        });
-        self.set.keys.push(wanted);
-    }
-
     fn lose(&mut self, counterpart: &Key) {
         self.gone.push(KeyName::of(counterpart));
         self.gone_private += usize::from(has_private_member(counterpart));
@@ -353,28 +228,6 @@ impl PushPlan {
                 .push(remote.keys[position].clone().into_owned());
         }
     }
-}
-
-/// Returns an error if two keys on the server would have the same kid.
-pub fn refuse_shared_kids(set: &KeySet, rules: &ServerRules) -> Result<()> {
-    let mut kids = HashMap::new();
-    for key in &set.keys {
-        let Some(kid) = rules.kid_of(key) else {
-            continue;
-        };
-        let name = KeyName::of(key);
-        if let Some(other) = kids.insert(kid.clone(), name.clone())
-            && (rules.order_decides() || other.thumbprint != name.thumbprint)
-        {
-            let [one, other] =
-                [&other, &name].map(|name| name.public_thumbprint().unwrap_or("none"));
-            return Err(Error::refused(format!(
-                "the server would have two keys with the kid {kid:?}, with the thumbprints {one} and {other}"
-            ))
-            .hint("pass --prune to delete the server's own keys, or give the local key another kid"));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,86 +7,32 @@
 
 mod algorithm_change;
 mod apply;
+mod ends;
 mod lines;
 mod removal;
+mod schedule;
 mod server_state;
 mod template;
 mod timetable;
 
 pub use apply::Rotated;
+pub use schedule::{CLOCK_DIFFERENCE, Schedule};
 pub use server_state::ServerState;
 pub use template::Template;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::header::Header;
 use crate::keyset::KeySet;
-use crate::keyset::lifecycle::State;
-use lines::{LineId, Lines};
+use lines::Lines;
+use schedule::Time;
 use server_state::ServerSigners;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A point in time, in seconds since 1970.
-type Time = i64;
-
-/// A length of time, in seconds.
-type Seconds = i64;
 
 /// The position of a key in the set.
 type Position = usize;
 
-/// The largest difference between the clocks of the systems that rotate, sign, publish and verify. It
-/// is added to the publish delay and to the time for which a retired key is kept.
-pub const CLOCK_DIFFERENCE: Seconds = 60;
-
-/// The schedule of a rotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    /// How long a key signs. `None` is without limit.
-    pub every: Option<Seconds>,
-    /// How long a key is published before it signs: at least as long as verifiers cache the set.
-    pub publish_delay: Seconds,
-    /// How long a key is published after it has signed: at least the lifetime of a token.
-    pub retire_after: Seconds,
-    /// How many retired keys of each line are kept without an end.
-    pub keep: usize,
-}
-
-impl Schedule {
-    /// Returns an error if the schedule is contradictory.
-    pub fn check(&self) -> Result<()> {
-        if self.publish_delay < 0 || self.retire_after < 0 {
-            return Err(Error::usage(
-                "--publish-delay and --retire-after must not be negative",
-            ));
-        }
-        match self.every {
-            Some(every) if every <= 0 => Err(Error::usage("--every must be longer than zero")
-                .hint("pass a duration such as 30d")),
-            Some(every) if every < self.publish_delay => {
-                Err(Error::usage("--publish-delay is longer than --every")
-                    .hint("choose a longer --every or a shorter --publish-delay"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The time from staging a key until it signs.
-    fn lead(&self) -> Seconds {
-        match self.publish_delay {
-            // Verifiers without a cache see the key at once.
-            0 => 0,
-            delay => delay.saturating_add(CLOCK_DIFFERENCE),
-        }
-    }
-
-    /// The time from the last signature of a key until its end.
-    fn grace(&self) -> Seconds {
-        self.retire_after.saturating_add(CLOCK_DIFFERENCE)
-    }
-}
-
 /// The options of a rotation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Policy<'a> {
     /// The schedule.
     pub schedule: Schedule,
@@ -278,33 +224,6 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Sets the end of a key. A key that still signs on the server is kept for the lifetime of a token
-    /// from now.
-    fn set_end(&mut self, position: Position, exp: Time) {
-        let last = self.policy.now.saturating_add(self.policy.schedule.grace());
-        let exp = if self.server_signers.ours.contains(&position) {
-            exp.max(last)
-        } else {
-            exp
-        };
-        if self.lines.headers[position].exp != Some(exp) {
-            self.plan.ends.insert(position, exp);
-        }
-    }
-
-    /// Moves the end of a key to `exp` if it ends earlier or has no end. Expired and compromised keys are
-    /// unchanged.
-    fn extend_end(&mut self, position: Position, exp: Time) {
-        if self.lines.is_expired(position) || self.lines.compromised.contains(&position) {
-            return;
-        }
-        let planned = self.plan.ends.get(&position).copied();
-        let planned = planned.or(self.lines.headers[position].exp);
-        if planned.is_none_or(|planned| planned < exp) {
-            self.set_end(position, exp);
-        }
-    }
-
     /// Records the successor of a key in another line.
     fn set_successor(&mut self, position: Position, successor: &Successor) {
         let header = &self.lines.headers[position];
@@ -335,46 +254,13 @@ impl Planner<'_, '_> {
         self.plan.new.push(new);
         Successor::New(self.plan.new.len() - 1)
     }
-
-    /// Sets the end of the retired keys of a line, except those that the schedule keeps. `newer` are the
-    /// times at which the successors of the active key begin, the newest first.
-    fn end_retired(&mut self, line: LineId, newer: &[Time], keep: usize) {
-        let (now, grace) = (self.policy.now, self.policy.schedule.grace());
-        // When the keys begin, the newest first.
-        let mut begins: Vec<_> = newer.iter().copied().map(Some).collect();
-        let mut retired = Vec::new();
-        for position in self.lines.begun(line) {
-            let is_active = self.lines.state(position) == Some(State::Active);
-            if !newer.is_empty() || !is_active {
-                retired.push((position, begins.len()));
-            }
-            let header = &self.lines.headers[position];
-            // A key that began at once was not published before.
-            let at_once = || header.iat.map(|iat| iat.saturating_add(CLOCK_DIFFERENCE));
-            begins.push(header.nbf.or_else(at_once));
-        }
-        let kept = keep.saturating_sub(newer.len().saturating_sub(1));
-        for (number, (position, newer)) in retired.into_iter().enumerate() {
-            let has_end = self.lines.headers[position].exp.is_some()
-                || self.plan.ends.contains_key(&position);
-            if number < kept || has_end || newer == 0 {
-                continue;
-            }
-            let last_signature = begins[newer - 1];
-            let pushed_out = begins[newer - 1 - keep.min(newer - 1)];
-            let end = last_signature
-                .map(|last| last.saturating_add(grace))
-                .max(pushed_out)
-                .filter(|end| *end > now);
-            self.set_end(position, end.unwrap_or(now.saturating_add(grace)));
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+    use schedule::Seconds;
 
     const NOW: Time = 1_800_000_000;
     const HOUR: Seconds = 3600;
@@ -396,21 +282,11 @@ mod tests {
     fn policy() -> Policy<'static> {
         Policy {
             schedule: Schedule {
-                every: None,
                 publish_delay: HOUR,
-                retire_after: 0,
-                keep: 0,
+                ..Schedule::default()
             },
-            lines: &[],
-            usage: None,
-            alg: None,
-            crv: None,
-            size: None,
-            force: false,
-            compromised: &[],
-            server: None,
-            keep_expired: false,
             now: NOW,
+            ..Policy::default()
         }
     }
 

@@ -1,5 +1,6 @@
 //! How a kind of server stores keys and picks the one that signs.
 
+use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::members::{Members, same_value};
@@ -166,6 +167,28 @@ impl ServerRules {
             }
         }
         states
+    }
+
+    /// Returns an error if two keys on the server would have the same kid.
+    pub fn refuse_shared_kids(&self, set: &KeySet) -> Result<()> {
+        let mut kids = HashMap::new();
+        for key in &set.keys {
+            let Some(kid) = self.kid_of(key) else {
+                continue;
+            };
+            let name = KeyName::of(key);
+            if let Some(other) = kids.insert(kid.clone(), name.clone())
+                && (self.order_decides() || other.thumbprint != name.thumbprint)
+            {
+                let [one, other] =
+                    [&other, &name].map(|name| name.public_thumbprint().unwrap_or("none"));
+                return Err(Error::refused(format!(
+                    "the server would have two keys with the kid {kid:?}, with the thumbprints {one} and {other}"
+                ))
+                .hint("pass --prune to delete the server's own keys, or give the local key another kid"));
+            }
+        }
+        Ok(())
     }
 
     /// Returns the members in which two keys would differ on the server, compared by value.

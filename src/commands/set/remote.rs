@@ -15,7 +15,6 @@ use crate::keyset::KeySet;
 use crate::keyset::index::{Index, identity};
 use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::Merged;
-use crate::keyset::push::refuse_shared_kids;
 use crate::keyset::server_rules::Signing;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
@@ -66,7 +65,7 @@ fn write(
     {
         return report(ctx, SetLabel::remote(name, &server.name), &change.merged);
     }
-    refuse_shared_kids(&change.after, &server.kind.rules)?;
+    server.kind.rules.refuse_shared_kids(&change.after)?;
     let judged = signing_check::Change {
         server,
         set: name,
