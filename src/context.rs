@@ -99,7 +99,7 @@ impl Context {
         let opened = opened?;
         if encrypted.iterations() < WEAK_ITERATIONS && !self.weak.replace(true) {
             self.out.warn(format!(
-                "the passphrase of set {name} is hashed {} times only, and quickly guessed: jwks passwd {name}",
+                "the passphrase of set {name} has only {} PBKDF2 iterations and can be guessed quickly: run `jwks passwd {name}`",
                 encrypted.iterations()
             ));
         }

@@ -40,8 +40,8 @@ pub fn standard_input() -> Result<io::StdinLock<'static>> {
 
 /// Two want to read standard input.
 pub fn only_once() -> Error {
-    Error::usage("standard input can be read once only")
-        .hint("give the passphrase, the password and the keys each in a place of its own")
+    Error::usage("standard input can be read only once")
+        .hint("read only one of the passphrase, the password and the keys from standard input")
 }
 
 /// The value of an environment variable; `None` where it is not set or empty.
@@ -51,7 +51,7 @@ pub fn variable(name: &str) -> Result<Option<Secret<String>>> {
         Ok(value) => Ok(Some(Secret::new(value))),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(Error::invalid(format!(
-            "what the variable {name} holds is not UTF-8 text"
+            "the variable {name} is not UTF-8 text"
         ))),
     }
 }
@@ -105,7 +105,7 @@ pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
     // What is printed beyond that finds its pipe closed.
     let ended = child.wait();
     if octets.expose().len() as u64 > LONGEST {
-        return Err(failed("prints more than a secret can be long".into()));
+        return Err(failed("prints more than 64 KiB".into()));
     }
     match read.and(ended) {
         Ok(status) if status.success() => Ok(octets),
@@ -122,7 +122,7 @@ pub fn first_line(octets: &Secret<Vec<u8>>, source: &str) -> Result<Secret<Strin
     match std::str::from_utf8(line) {
         Ok(line) => Ok(Secret::new(line.to_owned())),
         Err(_) => {
-            let message = format!("what {source} holds is no passphrase: it is not UTF-8 text");
+            let message = format!("the secret from {source} is not UTF-8 text");
             Err(Error::invalid(message))
         }
     }
@@ -135,8 +135,6 @@ fn read(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
     if octets.expose().len() as u64 <= LONGEST {
         Ok(octets)
     } else {
-        Err(Error::invalid(format!(
-            "{name} is longer than a secret can be"
-        )))
+        Err(Error::invalid(format!("{name} is larger than 64 KiB")))
     }
 }

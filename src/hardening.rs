@@ -1,7 +1,7 @@
 //! What keeps a crash from writing private keys to disk.
 
-/// Forbids core dumps of this process, and of those that it starts. Where the system refuses that, it
-/// goes on: a command that does its work is worth more than one that protects against a crash.
+/// Forbids core dumps of this process and its children. Continues if the system refuses that, because
+/// the command itself matters more.
 pub fn forbid_core_dumps() {
     // A limit does not stop a handler that the kernel pipes dumps to (core(5)).
     #[cfg(target_os = "linux")]

@@ -15,7 +15,7 @@ pub type Passphrase = Rc<Secret<String>>;
 /// The variable that holds the path of a file with the passphrase.
 const FILE_VARIABLE: &str = "JWKS_PASSPHRASE_FILE";
 
-/// The ways to a passphrase, each gone once in a run at most.
+/// The sources of a passphrase. Each is read at most once in a run.
 #[derive(Debug, Default)]
 pub struct Passphrases {
     file: Option<String>,

@@ -6,7 +6,7 @@ use crate::output::{Output, escape};
 use crate::secret::Secret;
 use std::io::{self, BufRead as _, IsTerminal as _};
 
-/// Who may be asked what.
+/// Whether the user can be asked.
 #[derive(Debug)]
 pub struct Prompt {
     /// Every confirmation is given beforehand.
@@ -50,7 +50,7 @@ impl Prompt {
             return Err(Error::refused(format!("not confirmed: {what}"))
                 .hint("pass --yes to confirm without a terminal"));
         }
-        out.ask(what, details, "Go on? [y/N]");
+        out.ask(what, details, "Continue? [y/N]");
         let mut answer = String::new();
         // After Ctrl-C, the shell's prompt is on a new line.
         let read = while_asking(|| io::stdin().lock().read_line(&mut answer));
@@ -92,7 +92,7 @@ impl Prompt {
         let second = ask(format!("The {} again: ", escape(what)))?;
         if first.expose() != second.expose() {
             return Err(Error::usage(format!(
-                "the {what} was not typed the same twice"
+                "the two entries of the {what} do not match"
             )));
         }
         Ok(first)

@@ -27,10 +27,10 @@ impl PasswordArgs {
     pub fn refuse_twice<'d>(&self, documents: impl IntoIterator<Item = &'d str>) -> Result<()> {
         let given = self.password_file.as_deref() == Some(STANDARD_INPUT);
         if given && documents.into_iter().any(|name| name == STANDARD_INPUT) {
-            return Err(Error::usage(
-                "standard input cannot be the input and its password at once",
-            )
-            .hint("give the password in a file: --password-file FILE"));
+            return Err(
+                Error::usage("standard input cannot hold both the input and its password")
+                    .hint("give the password in a file: --password-file FILE"),
+            );
         }
         Ok(())
     }
@@ -70,8 +70,8 @@ impl PasswordArgs {
     }
 }
 
-/// The passwords of the documents that one command reads: what a file gives is read once and is
-/// for all of them, a person is asked for each.
+/// The passwords of the documents that one command reads. A password file is read once, for all
+/// documents. On a terminal, the user is asked for each one.
 pub struct ExistingPassword<'a> {
     ctx: &'a Context,
     args: &'a PasswordArgs,
@@ -90,7 +90,7 @@ impl ExistingPassword<'_> {
         }
         let asked = self.ctx.prompt.secret(&format!("password of {what}"))?;
         asked.ok_or_else(|| {
-            // Whoever asks says of what.
+            // The caller adds the name of the document.
             Error::denied("it is protected by a password").hint(WAYS)
         })
     }

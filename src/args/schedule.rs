@@ -100,7 +100,7 @@ pub struct ScheduleArgs {
 }
 
 impl ScheduleArgs {
-    /// These options, and for those that are not given the ones that are kept.
+    /// Returns these options, completed by the saved ones.
     pub fn over(&self, saved: ScheduleArgs) -> ScheduleArgs {
         let own = self.clone();
         ScheduleArgs {
@@ -150,7 +150,7 @@ impl ScheduleArgs {
         Ok(schedule)
     }
 
-    /// What they ask a rotation for.
+    /// Returns the options of a rotation with this schedule.
     pub fn policy(&self, schedule: Schedule, now: i64) -> Policy<'_> {
         Policy {
             schedule,
@@ -186,8 +186,8 @@ pub fn saved(schedules: &Schedules, name: &SetName) -> Result<Option<ScheduleArg
     })
 }
 
-/// When a set with a saved schedule changes next, by itself or by a rotation, in seconds since 1970;
-/// `now` where a rotation is due.
+/// Returns the next time at which a date or a rotation changes a set with a saved schedule, in seconds
+/// since 1970. If a rotation is due, that is `now`.
 pub fn next_rotation(
     name: &SetName,
     set: &KeySet,

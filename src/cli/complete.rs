@@ -1,7 +1,7 @@
 //! What completion knows: sets, the keys of a set, algorithms, curves and other names.
 //!
-//! It works offline, asks nothing, and offers nothing where something goes wrong. bash inserts
-//! candidates unquoted, so that only kids which a shell takes for plain text are offered.
+//! It works offline, asks no questions, and offers nothing after an error. bash inserts candidates
+//! unquoted, so only kids that need no quotes are offered.
 
 use crate::cli::{Cli, configuration_directory, store_directory};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
@@ -24,8 +24,8 @@ use std::time::Duration;
 const MOST_KIDS: usize = 1000;
 
 /// The command line, with a completer for each argument that names something: the same name
-/// means the same in every command. Options are hidden, which the engine takes for: not before
-/// somebody types a dash, or there is nothing else.
+/// means the same in every command. Options are hidden, so that the engine offers them only
+/// after a dash, or if there is nothing else.
 pub fn command() -> clap::Command {
     let mut program = Cli::command();
     program.build(); // adds --help and --version

@@ -144,7 +144,7 @@ pub struct Global {
     pub lock_wait: u64,
 
     /// How long to keep the earlier versions of sets, for `jwks undo` and `jwks restore`. With 0, a change
-    /// keeps no version, and deletes those of its set [default: JWKS_KEEP_HISTORY, or 30d]
+    /// deletes the history of its set [default: JWKS_KEEP_HISTORY, or 30d]
     #[arg(long, global = true, hide_short_help = true, value_name = "DURATION")]
     pub keep_history: Option<String>,
 
@@ -215,8 +215,8 @@ impl Command {
     }
 }
 
-/// Answers a shell that asks for completions; whether that was so. Whatever goes wrong then
-/// prints nothing.
+/// Answers a shell that asks for completions. Returns false if no shell asked. Errors are not
+/// printed.
 pub fn complete(arguments: &[OsString]) -> bool {
     if std::env::var_os(COMPLETE_VARIABLE).is_none_or(|shell| shell.is_empty()) {
         return false;

@@ -32,7 +32,7 @@ pub struct DiffArgs {
     #[arg(value_name = "SET")]
     set: String,
 
-    /// The remote, and the name of the set there if it differs; or an address
+    /// The remote, and the name of the set on it if it differs; or an address
     #[arg(value_name = "REMOTE[:NAME]")]
     remote: String,
 
@@ -100,8 +100,9 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     }
     if held.keys.is_empty() {
         let remote = &server.name;
-        ctx.out
-            .status(format!("{remote} has no set {there}, or no keys in it"));
+        ctx.out.status(format!(
+            "set {there} on {remote} does not exist or is empty"
+        ));
     }
     let report = report(&name, &server.name, &there, &plan);
     let differs = !report.only_local.is_empty()
@@ -112,13 +113,18 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
         let keys = list_names(&report.private_there);
         ctx.out
             .status(match server.kind.require(Operation::SetSet) {
-                Ok(()) => format!("a push would take the private part there away: {keys}"),
-                Err(_) => format!("{} has the private part, too: {keys}", server.name),
+                Ok(()) => format!(
+                    "a push would delete the private part of these keys on the server: {keys}"
+                ),
+                Err(_) => format!(
+                    "{} also has the private part of these keys: {keys}",
+                    server.name
+                ),
             });
     }
     if plan.new_signer.is_some() && !differs {
         ctx.out
-            .status("the order differs, and with it the key that signs");
+            .status("the order of the keys differs, so another key signs");
     }
     if args.exit_code && (differs || plan.new_signer.is_some()) {
         Err(Error::differs(format!(
@@ -143,7 +149,7 @@ fn report(name: &SetName, remote: &str, there: &str, plan: &PushPlan) -> Report 
         }),
         _ => None,
     });
-    // What is the same on both sides is so, whatever a push would take away there.
+    // A key also counts as the same if a push would only delete its private part on the server.
     let is_same = |item: &&Item| item.change == KeyChange::Same || item.only_strips;
     let same = plan.items.iter().filter(is_same);
     let stripped = plan.items.iter().filter(|item| item.only_strips);
@@ -168,10 +174,10 @@ fn print(ctx: &Context, report: &Report) -> Result<()> {
     };
     let mut rows = Vec::new();
     for kid in &report.only_local {
-        rows.push(row(kid, "only here", Tone::Good));
+        rows.push(row(kid, "only local", Tone::Good));
     }
     for kid in &report.only_remote {
-        rows.push(row(kid, "only there", Tone::Bad));
+        rows.push(row(kid, "only remote", Tone::Bad));
     }
     for changed in &report.changed {
         let members = changed.members.join(", ");
@@ -186,7 +192,7 @@ fn print(ctx: &Context, report: &Report) -> Result<()> {
     }
     let same = report.same;
     ctx.out.status(format!(
-        "set {} and {}:{}: {same} the same",
+        "set {} and {}:{}: {same} identical",
         report.set, report.remote, report.name
     ));
     Ok(())

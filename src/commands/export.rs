@@ -121,7 +121,7 @@ pub struct ExportArgs {
 
     /// Encrypt private keys with a password
     ///
-    /// Goes with --to pem (PKCS#8), der and openssh. --password-file implies it. PKCS#12 and JWE files
+    /// For --to pem (PKCS#8), der and openssh. --password-file implies it. PKCS#12 and JWE files
     /// are always encrypted.
     #[arg(long)]
     encrypt: bool,
@@ -141,7 +141,7 @@ pub struct ExportArgs {
 
     /// The name of the variable or of the Kubernetes object
     ///
-    /// By default, the variable is called JWKS, or JWK for one key, and the object like the set.
+    /// By default, the variable is JWKS, or JWK for one key. The object has the name of the set.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
@@ -218,7 +218,7 @@ impl ExportArgs {
             (self.alias.is_some(), "--alias", &[To::Pkcs12]),
             (
                 self.certificate.are_given(),
-                "a certificate's subject or days",
+                "--subject and --days",
                 &[To::X509, To::Pkcs12],
             ),
             (self.name.is_some(), "--name", &[To::Dotenv, To::Kubernetes]),
@@ -226,8 +226,10 @@ impl ExportArgs {
             if given && !forms.contains(&self.to) {
                 let forms: Vec<_> = forms.iter().map(|form| form.name()).collect();
                 let to = self.to.name();
-                return Err(Error::usage(format!("--to {to} does not go with {option}"))
-                    .hint(format!("it goes with --to {}", forms.join(", "))));
+                return Err(
+                    Error::usage(format!("--to {to} cannot be used with {option}"))
+                        .hint(format!("use {option} with --to {}", forms.join(", "))),
+                );
             }
         }
         if (self.encrypt || self.password.is_given()) && !self.private {

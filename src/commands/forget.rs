@@ -15,7 +15,7 @@ Examples:
 /// Delete the history of sets for good
 ///
 /// Deletes every earlier version of the sets, with the private keys in them. The sets themselves and the
-/// log stay. What a disk or a backup keeps of the deleted files stays there.
+/// log stay. The disk or a backup can still hold the deleted files.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ForgetArgs {

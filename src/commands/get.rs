@@ -169,7 +169,7 @@ fn public_json(
             return Err(
                 Error::refused(format!("nothing public in set {name}: {left_out}")).hint(
                     match published.invalid {
-                        0 => "--private prints keys with their private part".into(),
+                        0 => "pass --private to print keys with their private part".into(),
                         _ => format!("run `jwks check {name}` to see what is wrong"),
                     },
                 ),

@@ -52,7 +52,7 @@ pub enum Format {
 ///
 /// --timeline draws when each key is pending, active and retired. The picture reaches from the first
 /// date to the last. A date that is 30 times as far away as the others, or more than a hundred years
-/// away, is beyond its edge. Times are in UTC.
+/// away, lies outside the picture. Times are in UTC.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
@@ -93,7 +93,7 @@ impl ListArgs {
     fn check(&self, ctx: &Context) -> Result<()> {
         if self.draws() && self.format == Some(Format::Names) && !ctx.out.is_json() {
             return Err(
-                Error::usage("--format names does not go with --timeline and --svg")
+                Error::usage("--format names cannot be used with --timeline or --svg")
                     .hint("leave one of them out"),
             );
         }

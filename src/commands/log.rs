@@ -29,8 +29,8 @@ Examples:
 /// a secret, and no thumbprint of a symmetric key. It keeps the lines of deleted sets. The log is
 /// not proof: anyone who can write to the keystore can change it.
 ///
-/// The column CAN says what the history still allows: `jwks undo` takes back the last change of a set, and
-/// `jwks restore SET@TIME` brings back what a change made.
+/// The column CAN names the command that the history still allows: `jwks undo` for the last change of a
+/// set, `jwks restore SET@TIME` to return to the state after a change.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LogArgs {
@@ -112,7 +112,7 @@ impl Marks {
         let read = || {
             let history = ctx.store.history(&name).inspect_err(|error| {
                 ctx.out
-                    .warn(format!("cannot tell what can be undone: {error}"));
+                    .warn(format!("cannot read the history of set {name}: {error}"));
             });
             history.unwrap_or_default()
         };

@@ -28,7 +28,7 @@ const PROGRAM: &str = "jwks";
 /// Show a manual page
 ///
 /// On a terminal, the page is shown as man(1) shows it. Otherwise, its roff source is printed. The page
-/// of a command below another has a dash in its name, such as remote-add. The guides are rotation,
+/// of a subcommand has a dash in its name, such as remote-add. The guides are rotation,
 /// servers, formats, pipelines, json, security and contributing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

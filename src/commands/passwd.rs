@@ -66,7 +66,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
     }
     if args.remove {
         if let Some(source) = ctx.require_encrypted {
-            let message = format!("--remove would leave a plain set, and {source} refuses those");
+            let message = format!("--remove would leave a plain set, which {source} refuses");
             return Err(Error::refused(message).hint(format!("run it without {source}")));
         }
         if let Some(plain) = openers.iter().position(Option::is_none) {
@@ -123,7 +123,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             number => {
                 let versions = count(number, "earlier version");
                 ctx.out.status(format!(
-                    "deleted {versions} of set {name}, which had no passphrase or the old one"
+                    "deleted {versions} of set {name}, which the new passphrase did not protect"
                 ));
             }
         }

@@ -42,15 +42,15 @@ const PULLED: &str = "pulled";
 ///
 /// Keys are merged by thumbprint. A key of the set keeps its private part and every member that the
 /// server does not have. If its private part is in the set, it also keeps its kid, alg, use, key_ops,
-/// dates and certificates: jwks warns if they differ on the server, and --take takes them. From a
+/// dates and certificates. jwks warns if the server has other values; pass --take to use those. From a
 /// server that publishes keys (url, oidc, clerk, an address), private keys are taken only with
-/// --private. Before the server brings in a private key or changes which key signs, jwks asks. Keys
+/// --private. jwks asks before a server adds a private key or changes which key signs. Keys
 /// that the server does not have stay in the set unless you pass --prune. Invalid keys are taken
 /// unchanged, and listed as invalid.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PullArgs {
-    /// The remote, and the name of the set there; or an address
+    /// The remote, and the name of the set on it; or an address
     #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
     remote: Option<String>,
 
@@ -123,7 +123,8 @@ pub fn run(ctx: &Context, args: &PullArgs) -> Result<()> {
     }
 }
 
-/// The name here of a set there: the same; for a server with one set the remote's.
+/// Returns the local name for a server's set: its own name, or the remote's name if the server has one
+/// set.
 fn local_name(server: &Remote, there: &str) -> Result<SetName> {
     let name = match server.kind.sets {
         Sets::Named => there,
@@ -246,7 +247,7 @@ fn take_in(
     Ok((merged, lost))
 }
 
-/// Says which of the server's keys are no good, and why, as far as one reads.
+/// Warns about the invalid keys of the server, and says why. The number of warnings is limited.
 fn flag_invalid(ctx: &Context, incoming: &KeySet) {
     const SHOWN: usize = 20;
     let findings = check::findings(incoming, ctx.now, false, &ctx.checks).into_iter();

@@ -41,7 +41,7 @@ pub struct PushArgs {
     #[arg(value_name = "SET", required_unless_present = "all")]
     set: Option<String>,
 
-    /// The remote, and the name of the set there
+    /// The remote, and the name of the set on it
     #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
     remote: Option<String>,
 
@@ -207,7 +207,7 @@ fn push_once(
     let keyless = if args.force {
         Keyless::Allow
     } else {
-        Keyless::Refuse("push a key that signs, or pass --force to do without")
+        Keyless::Refuse("push a signing key, or pass --force")
     };
     if !changes {
         show_left_out(ctx, &plan);
@@ -215,7 +215,7 @@ fn push_once(
         let words = if is_empty {
             format!("set {name} has no key to send")
         } else {
-            format!("{target} has all of set {name} already: nothing sent")
+            format!("{target} is up to date with set {name}; nothing sent")
         };
         ctx.out.status(words);
         return Ok(report);
@@ -234,22 +234,24 @@ fn push_once(
     Ok(report)
 }
 
-/// What would happen to each key, one a line on standard error.
+/// Prints the planned change to each key, one per line, on standard error.
 fn show(ctx: &Context, name: &SetName, target: &str, plan: &PushPlan) {
     ctx.out.status(format!("set {name} to {target}:"));
     for item in &plan.items {
         ctx.out.status(format!("  {}", line(item)));
     }
     for kid in handles(&plan.kept) {
-        ctx.out
-            .status(format!("  {kid}: only there, stays (--prune deletes it)"));
+        ctx.out.status(format!(
+            "  {kid}: only on the server, kept (pass --prune to delete it)"
+        ));
     }
     // An expired key is told of below.
     let here: HashSet<_> = plan.left_out.iter().map(|(name, _)| name).collect();
     let gone = plan.gone.iter().filter(|name| !here.contains(name));
     let gone: Vec<_> = gone.cloned().collect();
     for kid in handles(&gone) {
-        ctx.out.status(format!("  {kid}: only there, DELETED"));
+        ctx.out
+            .status(format!("  {kid}: only on the server, DELETED"));
     }
     if let Some(words) = signer_in_words(plan) {
         ctx.out.status(format!("  {words}"));

@@ -16,10 +16,10 @@ Examples:
   $ jwks delete api --yes --force --now +1h
   $ jwks restore api@-90m --now +2h";
 
-/// Restore a set as it was at a time
+/// Restore a set to its state at a given time
 ///
-/// Makes the set what it was at that time, from its history. A time is written as 2026-12-31T12:00:00Z, as
-/// 2026-12-31, as an offset such as -1d, or in seconds since 1970. If the set changed within that
+/// Returns the set to its state at that time, from its history. A time is 2026-12-31T12:00:00Z,
+/// 2026-12-31, an offset such as -1d, or seconds since 1970. If the set changed within that
 /// second, the last state counts. Asks if keys would be removed; pass --yes to confirm without a terminal.
 /// `jwks undo` takes the restore back.
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     let time = time::parse(text, ctx.now)?;
     if time > ctx.now {
         return Err(Error::usage(format!(
-            "{} is yet to come",
+            "{} is in the future",
             time::format(time)
         )));
     }
@@ -60,7 +60,7 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     let outcome = match find(ctx, &name, &history, time)? {
         Some(version) => {
             let shown = time::format(time);
-            let why = format!("set {name} would become what it was at {shown}");
+            let why = format!("set {name} would return to its state at {shown}");
             let note = format!("restore of {shown}");
             go_back(ctx, &name, (&history, version), &why, &note)?
         }
@@ -76,11 +76,12 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     let is_changed = outcome.set_created || outcome.changes != Default::default();
     let time = time::format(time);
     if is_changed {
-        ctx.out.status(format!("restored set {name} of {time}"));
+        ctx.out
+            .status(format!("restored set {name} to its state at {time}"));
         outcome.report(ctx, &name);
     } else {
         ctx.out
-            .status(format!("set {name} is what it was at {time}"));
+            .status(format!("set {name} is already in its state at {time}"));
     }
     Ok(())
 }
@@ -100,7 +101,7 @@ fn find<'a>(
             missing(format!("there was no set {name} at {shown}"))
         }
         Some(version) if !is_whole(ctx, version) => {
-            missing(format!("set {name} of {shown} is damaged"))
+            missing(format!("the version of set {name} from {shown} is damaged"))
         }
         Some(version) => {
             let is_present = ctx.store.is_present(name, version)?;
@@ -128,7 +129,7 @@ fn times(history: &History) -> String {
     });
     let since: Vec<_> = since.collect();
     if since.is_empty() {
-        "it has no earlier versions".to_owned()
+        "the set has no earlier versions".to_owned()
     } else {
         format!("versions: {}", list_names(&since))
     }

@@ -1,4 +1,4 @@
-//! `jwks rotate`: bring sets to where their schedules say that they should be now.
+//! `jwks rotate`: rotate keys on schedule.
 
 mod report;
 mod server;
@@ -37,7 +37,7 @@ Examples:
 /// In each line (the keys with the same use and algorithm), a new key follows the key that signs. The
 /// new key is staged first, so that verifiers know it before it signs. The old key stays published
 /// until its last tokens have expired. Run this as often as you like, from cron or a pipeline: the
-/// dates of the keys decide what to do, and usually there is nothing to do. It never asks. Only keys
+/// dates of the keys decide what to do, and usually there is nothing to do. jwks asks no questions. Only keys
 /// with their private part are rotated; public-only and invalid keys are left alone. Clocks can differ
 /// by a minute, which is added to the publish delay and to the end of each key.
 #[derive(Debug, Args)]
@@ -282,7 +282,7 @@ fn rotate_set(
         return Ok(());
     };
     server.send(ctx, name, report)?;
-    // The server has been told of what has expired: nobody needs it any more.
+    // The push has removed the expired keys from the server, so they can be removed here, too.
     let document = ctx.look(name)?;
     let plan = rotate::plan(&document.parse()?, &settled).map_err(about)?;
     if !plan.is_empty() {

@@ -58,7 +58,7 @@ Examples:
 ///
 /// A key that is already in the set (same thumbprint, kid, alg and use) is updated. If its private part
 /// is in the set, it keeps its kid, alg, use, key_ops, dates and certificates, unless the FILE holds the
-/// same private part. jwks warns if an address or a public key has other values, and --take takes them.
+/// same private part. jwks warns if an address or a public key has other values; --take uses those.
 /// From an address, private keys are taken only with --private. Without FILE, --alg, --use, --key-ops,
 /// --nbf and --exp change the keys of the set, or the one that --kid names in full. With --remote, the
 /// set is on a server, and jwks first shows what would be sent and deleted.

@@ -19,13 +19,13 @@ Examples:
 
 /// Undo the last change of a set
 ///
-/// Makes the set what it was before its last change. Deleted keys come back, and a deleted set comes back
-/// with its schedule. Asks if keys would be removed; pass --yes to confirm without a terminal. An undo is
+/// Returns the set to its state before the last change. Deleted keys come back, and a deleted set comes
+/// back with its schedule. Asks if keys would be removed; pass --yes to confirm without a terminal. An undo is
 /// a change, too: the next `jwks undo` redoes what this one has undone. To go further back, use
 /// `jwks restore`. Only the keystore changes: what was pushed to a server or exported stays there.
 ///
 /// `jwks log` shows the changes. They can be undone for the time of --keep-history, 30 days by default.
-/// A set keeps at most 100 earlier versions, and at most 64 MiB of them and the last one.
+/// A set keeps at most 100 earlier versions. All but the newest have at most 64 MiB in total.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct UndoArgs {

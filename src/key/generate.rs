@@ -254,9 +254,9 @@ fn material_without_algorithm(crv: Option<&'static Curve>, request: &Request) ->
         let names = CURVES.iter().filter(|curve| curve.kty == kty);
         let names: Vec<_> = names.map(|curve| curve.name).collect();
         if names.is_empty() {
-            error.hint(format!("--kty {kty} takes --size"))
+            error.hint(format!("use --kty {kty} with --size"))
         } else {
-            error.hint(format!("--kty {kty} takes --crv {}", names.join(", ")))
+            error.hint(format!("use --kty {kty} with --crv {}", names.join(", ")))
         }
     })?;
     Ok(material)

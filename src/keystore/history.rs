@@ -1,8 +1,8 @@
 //! The history of each set: what its changes replaced, for `jwks undo` and `jwks restore`.
 //!
 //! `.history/SET` has a file for each change: the old file of the set, or an empty one where there
-//! was no set. It is on the disk before the change is in place, so that no change is without it. A
-//! killed change can leave one that holds what the set still is; that one is told by its content.
+//! was no set. The file is flushed before the change is in place, so every change has one. A killed
+//! change can leave a version that is equal to the present set; its content shows that.
 
 mod back;
 mod version;
@@ -284,7 +284,7 @@ impl Kept<'_> {
             return flushed.map_err(|error| not_kept(self.name, &error));
         }
         let dropped = self.store.drop_history(self.name);
-        // Who wants no history is not kept from a change by one that cannot be removed.
+        // With --keep-history 0, a history that cannot be removed does not stop the change.
         let keeping = &self.store.keeping;
         if keeping.seconds.get() == 0 && !keeping.purges.get() {
             self.store.note(dropped);

@@ -76,8 +76,13 @@ impl Entry {
         let kind = self.kind()?;
         for (setting, _) in self.location.settings() {
             if !kind.settings.contains(&setting) {
-                return Err(Error::usage(format!("{} takes no {setting}", kind.name))
-                    .hint(format!("{} takes {}", kind.name, kind.settings.join(", "))));
+                return Err(
+                    Error::usage(format!("{} does not accept {setting}", kind.name)).hint(format!(
+                        "{} accepts {}",
+                        kind.name,
+                        kind.settings.join(", ")
+                    )),
+                );
             }
         }
         match (self.has_secret_address(), self.token_source()) {

@@ -320,7 +320,7 @@ impl Remote {
 
     fn not_as_written(&self, what: &str) -> Error {
         Error::remote(format!(
-            "{} accepted the change, but has something else: {what}",
+            "{} accepted the change, but its set differs from what was sent: {what}",
             self.name
         ))
         .hint("run `jwks diff` to see what it has, then run the command again")

@@ -176,7 +176,7 @@ impl Remote {
         let more = now.keys.iter().find(|key| !wanted.has(key));
         if let Some(key) = more {
             return Some(Difference::Keys(format!(
-                "the key {:?} is there",
+                "the server also has the key {:?}",
                 name(key)
             )));
         }

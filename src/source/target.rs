@@ -15,7 +15,7 @@ use crate::source::document;
 use clap::Args;
 use std::path::Path;
 
-/// How a target is read that is no set: what opens it, what gets it.
+/// The options for a target that is a file or an address: its password, and the connection.
 #[derive(Debug, Args)]
 pub struct SourceArgs {
     #[command(flatten)]

@@ -72,7 +72,7 @@ fn several_keys_at_once_are_not_retired_without_a_word() {
 fn a_deleted_key_is_followed_by_the_one_before_it() {
     let sandbox = with_two();
     let asked = sandbox.run(["delete", "api", "b"]).fails(4);
-    let words = "set api would lose 1 key, and a signs again from now on: b (ES256, active, private part lost)";
+    let words = "set api would lose 1 key, and a signs again from now on: b (ES256, active, with its private part)";
     assert!(asked.stderr.contains(words), "{asked:#?}");
     assert_eq!(states(&sandbox, "api"), ["a retired", "b active"]);
     let deleted = sandbox.json(["delete", "api", "b", "--yes", "--json"]);
@@ -107,7 +107,8 @@ fn only_a_key_that_signs_at_once_takes_over() {
 #[test]
 fn a_whole_set_goes_with_the_ordinary_confirmation() {
     let sandbox = with_two();
-    let keys = "a (ES256, retired, private part lost), b (ES256, active, private part lost)";
+    let keys =
+        "a (ES256, retired, with its private part), b (ES256, active, with its private part)";
     for line in ["delete api", "delete api --yes"] {
         let refused = sandbox.run(line.split(' ')).fails(4);
         let words = format!("set api would be deleted, with no active signing key left: {keys}");
@@ -120,7 +121,8 @@ fn a_whole_set_goes_with_the_ordinary_confirmation() {
     if has_tool("script") {
         let run = on_terminal(&sandbox, "jwks delete api", "y\n", &[]).ok();
         let lines = keys.replace(", b", "\r\n  b");
-        let words = format!("set api would be deleted with 2 keys:\r\n  {lines}\r\nGo on? [y/N]");
+        let words =
+            format!("set api would be deleted with 2 keys:\r\n  {lines}\r\nContinue? [y/N]");
         assert!(run.stdout.contains(&words), "{run:#?}");
         assert!(!sandbox.set_file("api").exists());
     }

@@ -102,12 +102,12 @@ fn a_wrong_word_is_understood() {
     sandbox.write("my.pem", "");
     sandbox.write("junk.txt", "no key\n");
     for (line, code, said) in [
-        ("set my.pem", 2, "my.pem looks like a file: which set?"),
         (
-            "set api junk.txt",
-            5,
-            "it has no key format that jwks knows",
+            "set my.pem",
+            2,
+            "my.pem is a file; the name of the set is missing",
         ),
+        ("set api junk.txt", 5, "unknown key format"),
         ("export api -o nodir/x", 3, "no directory nodir"),
         (
             "get --remote 127.0.0.1:8765/jwks.json",

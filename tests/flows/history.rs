@@ -138,7 +138,7 @@ fn versions_go_when_they_are_too_old_or_too_many() {
 }
 
 #[test]
-fn no_history_is_kept_for_who_wants_none() {
+fn keep_history_0_keeps_no_history() {
     let sandbox = Sandbox::new();
     run(&sandbox, "create api --kid a").ok();
     run(&sandbox, "create api --kid b --keep-history 0").ok();

@@ -21,7 +21,7 @@ fn a_deletion_is_asked_for() {
     assert_eq!(run.code, Some(4), "{run:#?}");
     assert!(
         run.stdout
-            .contains("second (RS256, active, private part lost). Go on? [y/N]"),
+            .contains("second (RS256, active, with its private part). Continue? [y/N]"),
         "{run:#?}"
     );
     assert!(run.stdout.contains("nothing was changed"), "{run:#?}");
@@ -78,7 +78,7 @@ fn a_password_is_typed_twice_for_a_file() {
         .shell("openssl pkcs12 -in first.p12 -passin 'pass:correct horse' -nodes -noout")
         .ok();
     for (typed, said) in [
-        ("of the set\none\ntwo\n", "was not typed the same twice"),
+        ("of the set\none\ntwo\n", "do not match"),
         (
             "of the set\n\n",
             "the password of the PKCS#12 file other.p12 is empty",

@@ -51,13 +51,13 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
     for (option, member) in [(&args.alg, "alg"), (&args.usage, "use")] {
         let has = |key: &Key| key.members().is_ok_and(|members| members.has(member));
         if option.is_some() && !made.keys.iter().all(has) {
-            let warning = format!("{name} keeps no {member} for a key that it generates");
+            let warning = format!("{name} does not store {member} for keys that it generates");
             ctx.out.warn(warning);
         }
     }
     if server.kind.rules.order_decides() && made.keys.iter().any(is_key_pair) {
         ctx.out.status(format!(
-            "{name} signs with the new key from now on if it signs with this set"
+            "if {name} signs with this set, it signs with the new key from now on"
         ));
     }
     let status = format!("created a key in set {set} on {}", server.name);

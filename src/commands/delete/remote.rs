@@ -14,8 +14,8 @@ use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
 use crate::report::names::{SetLabel, count};
 
-/// Deletes keys of a server's set, or the set. Servers say nothing of what was not there, so that a
-/// look comes first.
+/// Deletes keys of a server's set, or the set. Reads the set first, because servers do not report
+/// keys that do not exist.
 pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let whole = args.is_whole();
     server.kind.require(if whole {
@@ -35,7 +35,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let wanted = args.kids.iter();
     let kids: Vec<_> = wanted.map(|kid| name_there(server, &set, kid)).collect();
     let positions = chosen(args, &kids, name, &set, &states)?;
-    // A set that is the only one is never away, only empty.
+    // The only set of a server always exists; it can only be empty.
     let is_nothing = !whole || server.kind.sets == Sets::One;
     if positions.is_empty() && is_nothing {
         return report(ctx, whose, Vec::new(), &[], false);
@@ -50,7 +50,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
         after: &set.without(&keys),
         source: Source::Server,
     };
-    let hint = "create a key there first, or pass --force to do without";
+    let hint = "create a key on the server first, or pass --force";
     match change.check_own(ctx, Keyless::Refuse(hint)) {
         Err(error) if args.force => ctx.out.warn(error.to_string()),
         checked => checked?,

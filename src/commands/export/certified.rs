@@ -56,7 +56,7 @@ pub(super) fn pkcs12(
         maker.warn_of_days(ctx, members);
         chain.push(maker.certify(members)?);
         note = Some(format!(
-            "key {kid:?} has no certificate (x5c): a self-signed one goes along"
+            "key {kid:?} has no certificate (x5c): added a self-signed one"
         ));
     }
     let alias = args.alias.as_deref().unwrap_or(&kid);

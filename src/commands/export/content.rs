@@ -213,7 +213,9 @@ fn check_private(key: &Key, budget: &Budget) -> Result<()> {
         .find(|finding| finding.breaks() == check::Breaks::Key);
     if let Some(fault) = fault {
         let message = format!("key {name:?}: {} ({})", fault.message, fault.rule);
-        return Err(Error::invalid(message).hint("only --to jwk and --to jwks export it as it is"));
+        return Err(
+            Error::invalid(message).hint("use --to jwk or --to jwks to export it unchanged")
+        );
     }
     if !holds_secret(key) {
         return Err(Error::refused(format!("key {name:?} has no private part"))

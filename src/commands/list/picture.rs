@@ -60,9 +60,9 @@ impl<'a> Picture<'a> {
             .hint("select keys with --state, --use, --alg or --kty"));
         }
         if all > MOST_KEYS {
-            let message = format!("a timeline is drawn of sets of up to {MOST_KEYS} keys");
+            let message = format!("a timeline requires a set of at most {MOST_KEYS} keys");
             return Err(Error::usage(message).hint(format!(
-                "set {} has {all}; run `jwks delete {0} --expired` to delete the expired ones",
+                "set {} has {all} keys; run `jwks delete {0} --expired` to delete the expired ones",
                 listing.name
             )));
         }

@@ -48,8 +48,7 @@ pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     }
     let mut open = Vec::new();
     let schedules = ctx.store.schedules().unwrap_or_else(|error| {
-        ctx.out
-            .warn(format!("the schedules are not known: {error}"));
+        ctx.out.warn(format!("cannot read the schedules: {error}"));
         Schedules::new()
     });
     let rows = names
@@ -99,7 +98,7 @@ fn unreadable(rows: &[SetRow]) -> Result<()> {
         ErrorKind::Invalid
     };
     let advice = row.advice.as_deref();
-    let restore = "jwks leaves a damaged file as it is: restore it";
+    let restore = "the file is damaged; restore it from a backup";
     Err(Error::of(kind, format!("{number} cannot be read: {error}"))
         .hint(advice.unwrap_or(restore)))
 }

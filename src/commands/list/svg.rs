@@ -1,5 +1,4 @@
-//! The timeline as an SVG for a document: self-contained, and in colours that are read on a white
-//! ground and on a black one.
+//! The timeline as a self-contained SVG, in colors that are readable on white and on black.
 
 use crate::commands::list::picture::{Picture, Row};
 use crate::commands::list::time_axis::ticks;
@@ -40,7 +39,7 @@ const INK: &str = "#767b83";
 const RULE: &str = "#9a9fa7";
 const NOW: &str = "#d9534f";
 
-/// By this an earlier timeline is known.
+/// The class of the root element, which identifies an earlier timeline.
 const CLASS: &str = "jwks-timeline";
 
 fn colour(phase: Phase) -> &'static str {
@@ -155,7 +154,7 @@ fn legend(y: f64) -> Group {
     }
     legend
         .add(arrow(x, y, 1.0, INK))
-        .add(text(x + 16.0, y + BASELINE, "goes on"))
+        .add(text(x + 16.0, y + BASELINE, "continues"))
 }
 
 /// The whole picture.

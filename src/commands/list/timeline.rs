@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::keyset::timeline::{Phase, Stretch, Window};
 use crate::output::{Tone, columns, fit};
 
-/// Pieces of a line, each with its colour.
+/// Pieces of a line, each with its color.
 type Line = Vec<(String, Tone)>;
 
 /// The phases, the less important ones first: where two fall into one cell the later one shows.
@@ -206,7 +206,7 @@ fn legend(picture: &Picture, width: usize) -> Vec<Line> {
         (false, false) => "",
     };
     if !arrows.is_empty() {
-        items.push((arrows.to_owned(), Tone::Plain, "goes on"));
+        items.push((arrows.to_owned(), Tone::Plain, "continues"));
     }
     let mut lines: Vec<Line> = Vec::new();
     let mut used = 0;

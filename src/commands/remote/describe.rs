@@ -80,9 +80,9 @@ pub fn token_in_words(entry: &Entry, kind: &ServerKind) -> String {
     match (entry.token_source(), kind.auth, kind.token_variables) {
         (Some(source), ..) => source,
         (None, Auth::None | Auth::Optional, _) => "none".into(),
-        (None, Auth::Required, []) => "a terminal is asked for it".into(),
+        (None, Auth::Required, []) => "a prompt on the terminal".into(),
         (None, Auth::Required, variables) => format!(
-            "the variable {}; or a terminal is asked for it",
+            "the variable {}, or a prompt on the terminal",
             variables.join(" or ")
         ),
     }

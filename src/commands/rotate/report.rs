@@ -14,7 +14,7 @@ use crate::report::names::count;
 use crate::time;
 use serde::Serialize;
 
-/// What became of one set.
+/// The report about one set.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct RotationReport {
     set: String,
@@ -129,7 +129,7 @@ impl RotationReport {
         for key in &rotated.staged {
             let header = Header::of(key);
             let shared = match header.kty.as_deref() {
-                Some("oct") => "; it is symmetric: give it to whom it concerns before that",
+                Some("oct") => "; it is symmetric: give it to its users before that time",
                 _ => "",
             };
             tell(format!(
@@ -153,7 +153,7 @@ impl RotationReport {
         for key in &rotated.postponed {
             let from = date(Header::of(key).nbf);
             tell(format!(
-                "{} signs from {from} only: the server has not published it before",
+                "{} signs only from {from}, because the server has not published it for long enough",
                 described(key)
             ));
             self.postponed.push(handle(key));
@@ -171,7 +171,7 @@ impl RotationReport {
         for key in out.filter(|key| is_compromised(key, policy)) {
             let delay = time::duration_in_words(policy.schedule.publish_delay);
             tell(format!(
-                "took out {}; copies of the set hold it for up to {delay}: have verifiers fetch it anew",
+                "took out {}; cached copies of the set hold it for up to {delay}: have verifiers fetch the set again",
                 described(key)
             ));
         }
@@ -194,7 +194,7 @@ impl RotationReport {
     fn warn_uncertified(&self, ctx: &Context, key: &str) {
         let set = &self.set;
         ctx.out.warn(format!(
-            "{set}: {key} no certificate, and the key before it has one: jwks renews only self-signed certificates; add one with `jwks set {set} FILE`"
+            "{set}: {key} no certificate, although the key before it has one: jwks renews only self-signed certificates; add one with `jwks set {set} FILE`"
         ));
     }
 
@@ -218,14 +218,14 @@ impl Step {
                 date(self.nbf)
             ),
             "activated" => format!("would create a key ({key}) that signs at once"),
-            "postponed" => format!("{kid} would sign from {} only", date(self.nbf)),
+            "postponed" => format!("{kid} would sign only from {}", date(self.nbf)),
             "retired" => format!("{kid} would end at {}", date(self.exp)),
             _ => format!("{kid} would be removed"),
         }
     }
 }
 
-/// Whether a key is one that the rotation was to take out, or that an earlier one was.
+/// Returns true if the options name this key as compromised.
 pub(super) fn is_compromised(key: &Key, policy: &Policy) -> bool {
     let name = KeyName::of(key);
     policy.compromised.iter().any(|named| name.is(named))

@@ -58,8 +58,8 @@ impl<'a> Servers<'a> {
         }
     }
 
-    /// The server that a set is sent to, and what it has of it. That it cannot be reached is no
-    /// error yet: the set is rotated here all the same.
+    /// Returns the server of a set, with the set that it has now. A server that cannot be reached is
+    /// not an error yet, because the local set is rotated anyway.
     pub(super) fn look(&self, options: &ScheduleArgs, set: &SetName) -> Result<Option<Server>> {
         let Some(target) = &options.push else {
             return Ok(None);
@@ -166,7 +166,7 @@ impl Server {
         let plan = self.plan(ctx, found, &local)?;
         warn_of_unsent(ctx, name, &plan);
         self.check(ctx, found, &plan, name, &local)?;
-        self.tell(ctx, &plan, "would get");
+        self.tell(ctx, &plan, ("would get", "would lose"));
         let kids = self.kids(ctx, found, &local);
         for (old, new) in &kids {
             let target = self.target();
@@ -201,7 +201,7 @@ impl Server {
             after: &plan.set,
             source: Source::Keystore(name.as_str(), local),
         };
-        let keyless = Keyless::Refuse("create a key that signs, or run `jwks push --force`");
+        let keyless = Keyless::Refuse("create a signing key, or run `jwks push --force`");
         if plan.changes() {
             change.check(ctx, keyless)
         } else {
@@ -221,7 +221,7 @@ impl Server {
         let sent = self.try_to_send(ctx, name, report);
         sent.map_err(|error| {
             let again = format!(
-                "set {name} is as it should be here; the next rotation sends it, or: jwks push {name} {target} --yes"
+                "set {name} is rotated locally; the next rotation sends it, or run `jwks push {name} {target} --yes`"
             );
             let hint = match error.advice() {
                 Some(advice) => format!("{advice}; {again}"),
@@ -267,7 +267,7 @@ impl Server {
             self.remote
                 .put_set_and_name(&self.name, &found.set, &plan.set, &kids)?;
             record(ctx, SetLabel::remote(name.as_str(), &target), &plan);
-            self.tell(ctx, &plan, "has");
+            self.tell(ctx, &plan, ("has", "no longer has"));
             for (old, new) in &kids {
                 ctx.out.status(format!(
                     "{target}: its settings name {new} instead of {old}"
@@ -287,18 +287,18 @@ impl Server {
         Ok(())
     }
 
-    /// A line for each key that is another there.
-    fn tell(&self, ctx: &Context, plan: &PushPlan, verb: &str) {
+    /// Prints a line for each key that changes on the server.
+    fn tell(&self, ctx: &Context, plan: &PushPlan, (gets, loses): (&str, &str)) {
         let target = self.target();
         for item in plan
             .items
             .iter()
             .filter(|item| item.change != KeyChange::Same)
         {
-            ctx.out.status(format!("{target} {verb} {}", line(item)));
+            ctx.out.status(format!("{target} {gets} {}", line(item)));
         }
         for kid in handles(&plan.gone) {
-            ctx.out.status(format!("{target} {verb} {kid} no more"));
+            ctx.out.status(format!("{target} {loses} {kid}"));
         }
         if let Some(words) = signer_in_words(plan).filter(|_| plan.new_signer.is_some()) {
             ctx.out.status(format!("{target}: {words}"));

@@ -78,7 +78,7 @@ fn write(
         if args.force {
             Keyless::Allow
         } else {
-            Keyless::Refuse("also set a key that signs, or pass --force to do without")
+            Keyless::Refuse("also set a signing key, or pass --force")
         },
     )?;
     ctx.prompt
@@ -126,7 +126,7 @@ fn refuse_unfit(server: &Remote, given: &mut KeySet) -> Result<()> {
             let name = KeyName::of(key);
             let name = name.handle().unwrap_or("without a kid");
             return Err(Error::invalid(format!(
-                "{} does not take the key {name:?}: {why}",
+                "{} does not accept the key {name:?}: {why}",
                 server.name
             )));
         }
@@ -205,9 +205,9 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
             .unwrap_or("?");
         let was_private = private_there.contains(&identity(key));
         let part = match (has_private_member(key), was_private) {
-            (true, true) => "private, as it is there",
+            (true, true) => "private, as on the server",
             (true, false) => "with its private part",
-            (false, true) => "public only: its private part goes away there",
+            (false, true) => "public only: its private part is deleted on the server",
             (false, false) => "public only",
         };
         format!("{kid} ({alg}, {part})")
@@ -240,9 +240,9 @@ fn signer_in_words(server: &Remote, before: &KeySet, after: &KeySet) -> Option<S
     let kid = then.handle()?;
     let is_same_key = |now: &KeyName| now.thumbprint == then.thumbprint;
     Some(match now.filter(is_same_key).and_then(|now| now.kid) {
-        None => format!("; {kid} signs there after this"),
+        None => format!("; {kid} becomes the signing key"),
         Some(old) => format!(
-            "; {kid} signs there after this: it is the key {old} under another kid, so tokens carry the new kid at once"
+            "; {kid} becomes the signing key: it is the key {old} under another kid, so tokens carry the new kid at once"
         ),
     })
 }

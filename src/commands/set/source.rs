@@ -47,7 +47,8 @@ pub fn read_documents(
             );
         }
         if is_piped {
-            ctx.out.status("standard input is not read without -");
+            ctx.out
+                .status("standard input is ignored; pass - to read it");
         }
         return Ok(Vec::new());
     }
@@ -71,7 +72,7 @@ pub fn read_documents(
                 .is_ok_and(|set| ctx.store.contains(&set).is_ok_and(|there| !there))
         {
             return Err(
-                Error::usage(format!("{name} looks like a file: which set?"))
+                Error::usage(format!("{name} is a file; the name of the set is missing"))
                     .hint(format!("run `jwks set SET {name}`")),
             );
         }
@@ -139,7 +140,7 @@ pub fn read_keys(
     let given: Vec<_> = given.into_iter().map(with_checked).collect();
     let is_empty = given.iter().all(|document| document.set().keys.is_empty());
     if is_empty && !was_empty {
-        Err(Error::invalid("no key is left to put into the set"))
+        Err(Error::invalid("no valid key is left to import"))
     } else {
         Ok(given)
     }
@@ -151,7 +152,7 @@ fn known_format(error: Error, document: &document::Document) -> Error {
     if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
         return error;
     }
-    Error::invalid("it has no key format that jwks knows").hint(
+    Error::invalid("unknown key format").hint(
         "formats: JWK, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes; --from secret takes any file",
     )
 }
@@ -242,7 +243,7 @@ fn check_keys(
         let refused = first(refused, |more| format!("and {more} more findings"));
         warn_all(ctx, warnings);
         return Err(Error::invalid(format!("{count}: {}", refused.join("; ")))
-            .hint("--skip-invalid takes the other keys, --allow-invalid keeps these as they are"));
+            .hint("pass --skip-invalid to import the other keys, or --allow-invalid to import these, too"));
     }
     let keys = given.keys.into_iter().enumerate();
     let mut take = |(index, key)| match (left_out.contains(&index), args.allow_invalid) {

@@ -88,13 +88,13 @@ pub fn warn_of_differences(ctx: &Context, source: &str, merged: &Merged) {
     for (name, members) in merged.differing.iter().take(SHOWN) {
         let (kid, members) = (handle(name), members.join(","));
         ctx.out.warn(format!(
-            "{kid} differs in {} at {source} and stays as it is (pass --take {members} to change it)",
+            "{kid} differs in {} at {source}, and is not changed (pass --take {members} to change it)",
             members.replace(',', ", ")
         ));
     }
     if let Some(more @ 1..) = merged.differing.len().checked_sub(SHOWN) {
         ctx.out
-            .warn(format!("{more} more keys differ and stay as they are"));
+            .warn(format!("{more} more keys differ and are not changed"));
     }
 }
 

@@ -22,7 +22,7 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
             .or(header.kty.as_deref())
             .unwrap_or("?");
         let part = if holds_secret(key) {
-            "private part lost"
+            "with its private part"
         } else {
             "public only"
         };

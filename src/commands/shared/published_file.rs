@@ -17,8 +17,8 @@ pub fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
     }
 }
 
-/// How the name of a file for others ends until it is complete. What is left over under such a name
-/// goes with the next export.
+/// The suffix of an exported file until it is complete. The next export to the same file removes
+/// a leftover one.
 pub const UNFINISHED: &str = ".jwks-unfinished";
 
 /// The name that a file for others has until it is complete.

@@ -69,7 +69,7 @@ impl PushReport {
             reasons.join("; ")
         ))
         .hint(format!(
-            "run `jwks create {set} --alg ALG` for a key that the server takes, or keep these in another set"
+            "run `jwks create {set} --alg ALG` for a key that the server accepts, or move these keys to another set"
         )))
     }
 
@@ -117,7 +117,7 @@ impl Refused {
 /// alg and so do not sign.
 pub fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &PushPlan) {
     for (key, why) in &plan.refused {
-        let key = key.handle().unwrap_or("without a kid");
+        let key = key.shown();
         ctx.out.warn(format!("{key:?} is not sent: {why}"));
     }
     for unmarked in &plan.unmarked {
@@ -163,8 +163,8 @@ pub fn line(item: &Item) -> String {
     let kid = item.name.shown();
     let part = match (item.private, item.was_private) {
         (true, false) => "with its PRIVATE part",
-        (true, true) => "private, as it is there",
-        (false, true) => "public only: its private part goes away there",
+        (true, true) => "private, as on the server",
+        (false, true) => "public only: its private part is deleted on the server",
         (false, false) => "public only",
     };
     let change = match &item.change {
@@ -179,10 +179,10 @@ pub fn line(item: &Item) -> String {
 pub fn signer_in_words(plan: &PushPlan) -> Option<String> {
     let kid = plan.signer.as_ref().and_then(KeyName::handle)?;
     Some(match (&plan.new_signer, &plan.old_kid) {
-        (None, _) => format!("{kid} signs there as before"),
-        (Some(_), None) => format!("{kid} signs there after this"),
+        (None, _) => format!("{kid} remains the signing key"),
+        (Some(_), None) => format!("{kid} becomes the signing key"),
         (Some(_), Some(old)) => format!(
-            "{kid} signs there after this; it is the key {old} under another kid, so tokens carry the new kid at once"
+            "{kid} becomes the signing key; it is the key {old} under another kid, so tokens carry the new kid at once"
         ),
     })
 }

@@ -65,12 +65,12 @@ pub fn until_written<T>(
     attempt()
 }
 
-/// The set that is meant on a server: the one that was named, or the only one there is, or the one
-/// that is called as it is `here`.
+/// Returns the name of the set on a server: the given name, or the name of the only set, or else the
+/// local name `here`.
 pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Result<String> {
     match (named, remote.kind.sets) {
         (Some(name), Sets::Named) => Ok(name.to_owned()),
-        // A kid, say, must not pass for the name of the set and take all of it along.
+        // A kid must not be taken for the name of the set, or the command would act on the whole set.
         (Some(name), Sets::One) => {
             let only = remote.sets()?.pop().unwrap_or_default();
             if name == only || name == remote.name {
@@ -78,7 +78,7 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
             } else {
                 Err(
                     Error::not_found(format!("no set {name} on {}", remote.name))
-                        .hint(format!("it has one set only: {only}")),
+                        .hint(format!("its only set is {only}")),
                 )
             }
         }
@@ -88,9 +88,9 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
             .ok_or_else(|| Error::not_found(format!("{} has no set", remote.name))),
         (None, Sets::Named) => here.map(str::to_owned).ok_or_else(|| {
             let name = &remote.name;
-            Error::usage(format!("{} has sets by name: which one?", remote.kind.name)).hint(
-                format!("jwks get SET --remote {name}, jwks pull {name}:SET"),
-            )
+            Error::usage(format!("{} requires the name of a set", remote.kind.name)).hint(format!(
+                "jwks get SET --remote {name}, jwks pull {name}:SET"
+            ))
         }),
     }
 }

@@ -95,9 +95,8 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
     let Some(kind) = kind(der) else {
         // Some writers of keystores use BER, which allows an indefinite length.
         if der.starts_with(&[0x30, 0x80]) {
-            return Err(Error::invalid("BER is not supported, only DER").hint(
-                "convert convert a keystore: openssl pkcs12 -in FILE -nodes | jwks set SET -",
-            ));
+            return Err(Error::invalid("BER is not supported, only DER")
+                .hint("convert a keystore: openssl pkcs12 -in FILE -nodes | jwks set SET -"));
         }
         if is_signed_data(der) {
             return Err(Error::invalid("PKCS#7 bundles are not supported")

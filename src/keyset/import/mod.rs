@@ -47,7 +47,7 @@ pub enum Form {
     Kubernetes,
     /// A keystore in Java's old format, JKS
     Jks,
-    /// The octets of a shared secret; asked for on a terminal without FILE
+    /// The bytes of a shared secret; without FILE, jwks asks on the terminal
     Secret,
 }
 

@@ -251,7 +251,7 @@ impl Server for Hydra {
             return Err(self.error(&answer));
         }
         self.refuse_other_kind()?;
-        Ok("it answers for key sets".into())
+        Ok("the API for key sets".into())
     }
 
     fn refuse_other_kind(&self) -> Result<()> {

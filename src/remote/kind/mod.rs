@@ -61,7 +61,7 @@ impl Operation {
             Operation::SetKey => "set keys",
             Operation::DeleteSet => "delete sets",
             Operation::DeleteKey => "delete keys",
-            Operation::NameSigner => "name the key that signs",
+            Operation::NameSigner => "change the signing key in the settings",
         }
     }
 }

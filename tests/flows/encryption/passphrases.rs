@@ -294,7 +294,7 @@ fn a_file_that_others_can_read_is_warned_about() {
 /// Whatever octet of the file is another one, it opens no more; and where the cipher finds that, it
 /// says what it says of a wrong passphrase.
 #[test]
-fn damage_and_a_wrong_passphrase_are_told_alike() {
+fn damage_and_a_wrong_passphrase_give_the_same_error() {
     let sandbox = with_a_set();
     let whole = read_jwe(&sandbox, "api");
     let wrong = with(&sandbox, "next.txt", GET).fails(7);

@@ -258,7 +258,10 @@ fn a_key_is_deleted_and_no_other() {
             site.ok(&format!("create api --remote prod --alg ES512 --kid {kid}"));
         }
         let refused = site.run("delete api goes --remote prod").fails(4);
-        assert!(refused.stderr.contains("private part lost"), "{refused:#?}");
+        assert!(
+            refused.stderr.contains("with its private part"),
+            "{refused:#?}"
+        );
         let deleted = site.json("delete api goes --remote prod --yes --json");
         assert_eq!(deleted["deleted"], serde_json::json!([site.kid("goes")]));
         assert_eq!(deleted["set_deleted"], false);

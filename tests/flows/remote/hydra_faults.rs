@@ -53,7 +53,7 @@ fn a_write_that_was_forgotten_is_noticed() {
         ] {
             let run = site.run(line).fails(6);
             assert!(
-                run.stderr.contains("has something else"),
+                run.stderr.contains("its set differs from what was sent"),
                 "{line}: {run:#?}"
             );
             assert!(!run.stderr.contains("sent set"), "{line}: {run:#?}");

@@ -23,15 +23,17 @@ fn what_a_push_would_do_is_shown_and_without_a_yes_not_done() {
     let refused = site.run("push api prod").fails(4);
     for line in [
         "  new (ES256): new, with its PRIVATE part",
-        "  both (ES256): changes d, public only: its private part goes away there",
-        "  theirs: only there, stays",
+        "  both (ES256): changes d, public only: its private part is deleted on the server",
+        "  theirs: only on the server, kept",
         "hint: pass --yes",
     ] {
         assert!(refused.stderr.contains(line), "{line}: {refused:#?}");
     }
     let pruned = site.run("push api prod --prune").fails(4);
     assert!(
-        pruned.stderr.contains("theirs: only there, DELETED"),
+        pruned
+            .stderr
+            .contains("theirs: only on the server, DELETED"),
         "{pruned:#?}"
     );
     assert!(
@@ -58,7 +60,7 @@ fn a_dry_run_shows_the_same_and_asks_nothing() {
     let there = site.hydra.keys("api");
     let run = site.ok("push api prod --prune --dry-run");
     assert!(
-        run.stderr.contains("theirs: only there, DELETED"),
+        run.stderr.contains("theirs: only on the server, DELETED"),
         "{run:#?}"
     );
     assert!(run.stderr.contains("dry run"), "{run:#?}");
@@ -212,7 +214,7 @@ fn a_key_that_expired_meanwhile_is_told_of_as_such() {
     site.ok("create api --kid now");
     let run = site.ok("push api prod --yes");
     assert!(run.stderr.contains("old"), "{run:#?}");
-    assert!(!run.stderr.contains("old: only there"), "{run:#?}");
+    assert!(!run.stderr.contains("old: only on the server"), "{run:#?}");
     site.ok("push api prod --yes --prune");
     assert_eq!(site.there("api"), ["now*"]);
 }

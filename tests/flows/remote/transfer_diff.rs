@@ -31,8 +31,8 @@ fn a_difference_is_shown_and_is_no_error_unless_it_is_asked_for() {
         rows,
         [
             ["WHAT", "KID"],
-            ["only here", "here"],
-            ["only there", "there"],
+            ["only local", "here"],
+            ["only remote", "there"],
             ["differs in d", "both"],
         ]
     );

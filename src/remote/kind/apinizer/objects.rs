@@ -293,7 +293,7 @@ impl Apinizer {
             Ok(_) => Ok(()),
             Err(Failure::Unclear(_)) if look().is_ok() => Ok(()),
             Err(Failure::Unclear(error)) => {
-                Err(error.hint("it is not there: run the same command again"))
+                Err(error.hint("check whether the object exists, then run the same command again"))
             }
             Err(failure) => Err(failure.into()),
         }
@@ -310,7 +310,7 @@ impl Apinizer {
         self.create(name, key).map_err(|error| {
             // The server can have had the only copy of the old key.
             match self.create(name, &object.key) {
-                Ok(()) => error.about(format!("{name} is as it was")),
+                Ok(()) => error.about(format!("{name} is restored")),
                 Err(_) => error
                     .about(format!("{name} is deleted, and not created again"))
                     .hint("run the same command again: it creates what is missing"),
