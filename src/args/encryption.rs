@@ -29,7 +29,7 @@ impl IterationsArgs {
         let iterations = self.p2c.unwrap_or(ITERATIONS);
         if iterations < WEAK_ITERATIONS {
             ctx.out.warn(format!(
-                "with {iterations} iterations a {secret} is quickly guessed: choose a long one"
+                "with {iterations} iterations the {secret} can be guessed quickly: choose a long one"
             ));
         }
         iterations

@@ -115,7 +115,8 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         // A script whose list of kids is empty names the whole set by mistake, so it must pass --force.
         if succession.ends_signing && !args.force && !ctx.prompt.asks() {
             let going = list_names(&going);
-            let message = format!("set {name} would be deleted with its signing key: {going}");
+            let message =
+                format!("deleting set {name} would leave no active signing key; it holds {going}");
             return Err(Error::refused(message)
                 .hint("pass --yes --force to delete the set without a question"));
         }

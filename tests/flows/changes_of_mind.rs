@@ -111,7 +111,7 @@ fn a_whole_set_goes_with_the_ordinary_confirmation() {
         "a (ES256, retired, with its private part), b (ES256, active, with its private part)";
     for line in ["delete api", "delete api --yes"] {
         let refused = sandbox.run(line.split(' ')).fails(4);
-        let words = format!("set api would be deleted, with no active signing key left: {keys}");
+        let words = format!("deleting set api would leave no active signing key; it holds {keys}");
         assert!(refused.stderr.contains(&words), "{refused:#?}");
         assert!(refused.stderr.contains("--yes --force"), "{refused:#?}");
     }

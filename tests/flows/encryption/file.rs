@@ -146,7 +146,7 @@ fn a_change_keeps_the_iterations() {
 #[test]
 fn few_iterations_are_warned_about() {
     let sandbox = desk();
-    let warned = |line: &str| open(&sandbox, line).ok().stderr.contains("quickly guessed");
+    let warned = |line: &str| open(&sandbox, line).ok().stderr.contains("guessed quickly");
     assert!(warned("create few --encrypt --p2c 99999"));
     assert!(warned("get few --private"));
     assert!(!warned("create enough --encrypt --p2c 100000"));

@@ -249,7 +249,7 @@ fn a_way_that_leads_nowhere_is_an_error() {
     secret_file(&sandbox, "long.txt", "x".repeat(70_000));
     with(&sandbox, "nowhere.txt", GET).fails(3);
     with(&sandbox, ".", GET).fails(1);
-    for (file, what) in [("latin.txt", "UTF-8"), ("long.txt", "longer")] {
+    for (file, what) in [("latin.txt", "UTF-8"), ("long.txt", "larger")] {
         let run = with(&sandbox, file, GET).fails(5);
         assert!(
             run.stderr.contains(file) && run.stderr.contains(what),
@@ -261,7 +261,7 @@ fn a_way_that_leads_nowhere_is_an_error() {
         ("exit 3", "failed"),
         ("no-such-command-anywhere", "failed"),
         ("printf 'caf\\351'", "UTF-8"),
-        ("yes", "more than a secret"),
+        ("yes", "more than 64 KiB"),
     ] {
         let line = ["get", "api", "--private", "--passphrase-command", command];
         let run = sandbox.run(line);

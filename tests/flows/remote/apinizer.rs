@@ -372,9 +372,18 @@ fn a_replacement_that_fails_half_way_is_repaired_by_repeating_it() {
     let fails: fn(&Apinizer) = |apinizer| apinizer.create_fails_next();
     let is_cut: fn(&Apinizer) = |apinizer| apinizer.create_is_cut_next(false);
     for (faults, said) in [
-        (&[fails][..], "first is as it was"),
-        (&[is_cut], "first is as it was"),
-        (&[fails, fails], "first is deleted, and not created again"),
+        (
+            &[fails][..],
+            "first could not be replaced and has its old key again",
+        ),
+        (
+            &[is_cut],
+            "first could not be replaced and has its old key again",
+        ),
+        (
+            &[fails, fails],
+            "first was deleted and could not be created again",
+        ),
     ] {
         let gateway = Gateway::with_a_key(Envelope::Success);
         let old = gateway.only_key();

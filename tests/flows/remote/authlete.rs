@@ -326,7 +326,7 @@ fn a_write_that_the_server_forgets_is_an_error() {
         let service = Service::with_a_key(version);
         service.run("create api --kid two").ok();
         service.authlete.forgets_writes();
-        service.fails(6, "push api prod --yes", "something else");
+        service.fails(6, "push api prod --yes", "differs from what was sent");
     }
 }
 

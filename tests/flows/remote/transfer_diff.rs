@@ -65,7 +65,9 @@ fn a_private_part_too_many_is_told_of() {
     assert_eq!(report["private_there"], json!(["old"]));
     let shown = site.ok("diff api prod");
     assert!(
-        shown.stderr.contains("private part there away: old"),
+        shown
+            .stderr
+            .contains("a push would delete the private part of these keys on the server: old"),
         "{shown:#?}"
     );
 }

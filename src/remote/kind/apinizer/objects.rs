@@ -310,9 +310,11 @@ impl Apinizer {
         self.create(name, key).map_err(|error| {
             // The server can have had the only copy of the old key.
             match self.create(name, &object.key) {
-                Ok(()) => error.about(format!("{name} is restored")),
+                Ok(()) => error.about(format!(
+                    "{name} could not be replaced and has its old key again"
+                )),
                 Err(_) => error
-                    .about(format!("{name} is deleted, and not created again"))
+                    .about(format!("{name} was deleted and could not be created again"))
                     .hint("run the same command again: it creates what is missing"),
             }
         })
