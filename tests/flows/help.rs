@@ -130,7 +130,7 @@ fn a_wrong_word_is_understood() {
         ("create api --exp 90d", 2, "did you mean +90d?"),
         ("list api --alg RS265", 2, "did you mean RS256?"),
         ("list api --kty rsa", 2, "did you mean RSA?"),
-        ("get api --use encryption", 2, "known: sig, enc"),
+        ("get api --use encryption", 2, "uses: sig, enc"),
     ] {
         let run = sandbox.run(line.split(' ')).fails(code);
         assert!(run.stderr.contains(said), "{line}: {run:#?}");
