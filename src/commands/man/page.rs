@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 /// same source gives the same page.
 const RELEASED: &str = "2026-11-21";
 
-/// The longest line of text in a page, in bytes of roff.
+/// The longest line of text in a page, in bytes as mandoc counts them.
 const LONGEST_LINE: usize = 78;
 
 /// Returns the page of a command in roff. `name` is the name of the page, `commands` are the commands of
@@ -130,7 +130,7 @@ impl Page {
     fn fill(&mut self, text: &str) {
         let mut line = String::new();
         for word in text.split_whitespace() {
-            if !line.is_empty() && line.len() + word.len() >= LONGEST_LINE {
+            if !line.is_empty() && width(&line) + width(word) >= LONGEST_LINE {
                 self.line(&std::mem::take(&mut line));
             }
             if !line.is_empty() {
@@ -307,6 +307,13 @@ fn value(arg: &Arg) -> String {
             .is_some_and(|range| range.max_values() > 1);
     let more = if several { "…" } else { "" };
     format!("\\fI{}\\fR{more}", names.join(" "))
+}
+
+/// The bytes of a line. mandoc reads a character beyond ASCII as an escape such as `\[u2026]`, and counts
+/// that.
+fn width(line: &str) -> usize {
+    let bytes = |c: char| if c.is_ascii() { 1 } else { "\\[u2026]".len() };
+    line.chars().map(bytes).sum()
 }
 
 /// Escapes text for roff.
