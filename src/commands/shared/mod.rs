@@ -2,7 +2,6 @@
 
 pub mod adoption;
 pub mod going_back;
-pub mod loss;
 pub mod published_file;
 pub mod push_report;
 pub mod server;
