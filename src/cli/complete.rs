@@ -72,13 +72,13 @@ fn described(value: &str, help: String) -> CompletionCandidate {
 
 /// Algorithms that keys may name.
 fn algorithms() -> Vec<CompletionCandidate> {
-    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.takes_in_words());
+    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.key_requirement());
     ALGORITHMS.iter().map(candidate).collect()
 }
 
 /// Algorithms that keys are made for.
 fn created_algorithms() -> Vec<CompletionCandidate> {
-    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.takes_in_words());
+    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.key_requirement());
     Algorithm::created().map(candidate).collect()
 }
 

@@ -1,6 +1,5 @@
 //! A set becomes one of its earlier versions: what `jwks undo` and `jwks restore` share.
 
-use crate::commands::shared::loss::describe;
 use crate::context::Context;
 use crate::error::Result;
 use crate::keyset::KeySet;
@@ -12,6 +11,7 @@ use crate::keystore::history::{History, Version};
 use crate::keystore::log::Verb;
 use crate::keystore::{SetDocument, SetName, Stored};
 use crate::report::log_entry::Record;
+use crate::report::loss::describe;
 use crate::report::names::{
     JsonKeyName, SetLabel, changed_meanwhile, count, json_names, list_names,
 };
