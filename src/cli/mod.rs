@@ -310,18 +310,22 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
 
 /// Returns how long the versions of sets are kept.
 fn keep_history(given: Option<&str>) -> Result<KeepHistory> {
-    let in_environment = std::env::var(KEEP_HISTORY).ok();
+    let in_environment = std::env::var_os(KEEP_HISTORY).unwrap_or_default();
+    // What is not UTF-8 is no duration.
+    let in_environment = in_environment.to_string_lossy();
     let (text, source) = match given {
         Some(text) => (text, "--keep-history"),
-        None => (in_environment.as_deref().unwrap_or_default(), KEEP_HISTORY),
+        None => (&*in_environment, KEEP_HISTORY),
     };
-    match text {
-        "" if given.is_none() => Ok(KeepHistory::For(DEFAULT_KEEP_HISTORY)),
-        "0" => Ok(KeepHistory::Nothing),
-        text => time::parse_duration(text)
-            .map(KeepHistory::For)
-            .map_err(|error| error.about(source)),
-    }
+    let seconds = match text {
+        "" if given.is_none() => DEFAULT_KEEP_HISTORY,
+        "0" => 0,
+        text => time::parse_duration(text).map_err(|error| error.about(source))?,
+    };
+    Ok(match seconds {
+        0 => KeepHistory::Nothing,
+        seconds => KeepHistory::For(seconds),
+    })
 }
 
 /// Returns true if an environment variable is set, and is not empty, 0, no or false.
