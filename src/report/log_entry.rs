@@ -122,7 +122,7 @@ impl<'a> Record<'a> {
             return;
         };
         let done = if self.changes.iter().all(is_export) {
-            "the private key is given out"
+            "the private key is exported"
         } else {
             "the change is made"
         };
