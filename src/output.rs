@@ -7,6 +7,7 @@ mod table;
 pub use escape::escape;
 pub use table::Narrow;
 
+use crate::environment::{self, NO_COLOR};
 use crate::error::{Error, ErrorKind, Reason, Result};
 use comfy_table::{Color, Table};
 use escape::{escape_json, escape_message};
@@ -28,7 +29,7 @@ pub enum Tone {
     Good,
     /// To come: blue.
     Ahead,
-    /// Past: grey.
+    /// Past: gray.
     Faint,
     /// Wrong, or worth a look: yellow.
     Warning,
@@ -90,7 +91,7 @@ impl Output {
     /// NO_COLOR is not set.
     pub fn new(json: bool, quiet: bool, verbose: bool, color: Option<bool>) -> Self {
         // NO_COLOR's rule: set and not empty, whatever its value.
-        let refused = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let refused = || environment::is_set(NO_COLOR);
         Output {
             json,
             quiet,
@@ -100,7 +101,7 @@ impl Output {
         }
     }
 
-    /// Whether JSON was asked for.
+    /// Returns true if JSON was asked for.
     pub fn is_json(&self) -> bool {
         self.json
     }
@@ -116,7 +117,7 @@ impl Output {
         self.octets(text.as_bytes())
     }
 
-    /// Writes octets to standard output as they are.
+    /// Writes bytes to standard output as they are.
     pub fn octets(&self, octets: &[u8]) -> Result<()> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(octets).and_then(|()| stdout.flush()) {

@@ -75,7 +75,7 @@ impl To {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Whether the form holds one private key and no more.
+    /// Returns true if the form holds one private key and no more.
     fn is_for_one(self) -> bool {
         matches!(
             self,
@@ -83,7 +83,7 @@ impl To {
         )
     }
 
-    /// Whether the form is JSON, or carries JSON.
+    /// Returns true if the form is JSON, or carries JSON.
     fn is_json(self) -> bool {
         matches!(
             self,
@@ -166,7 +166,7 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let document = if args.private || args.to == To::X509 {
         ctx.load(&name)?
     } else {
-        ctx.look(&name)?
+        ctx.load_public(&name)?
     };
     let set = document.parse()?;
     let positions = match &args.kid {
@@ -241,7 +241,7 @@ impl ExportArgs {
         Ok(())
     }
 
-    /// Whether the export is one JWK, and not a set.
+    /// Returns true if the export is one JWK, and not a set.
     fn is_one_jwk(&self) -> bool {
         match self.to {
             To::Dotenv | To::Kubernetes | To::Jwe => self.kid.is_some(),
@@ -262,7 +262,17 @@ impl ExportArgs {
             To::Pkcs12 => "PKCS#12 file",
             To::Openssh => "OpenSSH key file",
             To::Jwe => "JWE",
-            _ => "private key file",
+            To::Jwks
+            | To::Jwk
+            | To::Pem
+            | To::Der
+            | To::Pkcs1
+            | To::Pkcs1Der
+            | To::Sec1
+            | To::Sec1Der
+            | To::X509
+            | To::Dotenv
+            | To::Kubernetes => "private key file",
         };
         let what = match self.file() {
             Some(file) => format!("the {form} {}", file.display()),

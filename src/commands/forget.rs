@@ -57,7 +57,7 @@ pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
         })?;
         let status = format!("deleted {what}");
         ctx.out.status(&status);
-        ctx.did(status);
+        ctx.record_change(status);
     }
     if !ctx.out.is_json() {
         return Ok(());

@@ -76,7 +76,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             ctx.store.protect(name, old.as_deref(), None)?;
             let status = format!("set {name} is no longer encrypted");
             ctx.out.status(&status);
-            ctx.did(status);
+            ctx.record_change(status);
         }
         return report(ctx, &names, false);
     }
@@ -113,7 +113,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             None => format!("set {name} is encrypted"),
         };
         ctx.out.status(&status);
-        ctx.did(status);
+        ctx.record_change(status);
         let is_deleted = ctx.store.whole_history(name)?.versions.is_empty();
         if is_deleted && sets_before > 0 {
             let versions = count(sets_before, "earlier version");

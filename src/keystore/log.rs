@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// The name of the log file. It begins with a dot, which no set name does.
 const LOG: &str = ".log";
 
-/// The maximum size of the part of the log that is read, in octets.
+/// The maximum size of the part of the log that is read, in bytes.
 const LIMIT: u64 = 16 << 20;
 
 /// The change to a key.

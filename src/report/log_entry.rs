@@ -125,13 +125,13 @@ impl<'a> Record<'a> {
             let remote = remote.map_or(String::new(), |remote| format!(" ({remote})"));
             let verb = change.verb.name();
             self.ctx
-                .did(format!("{verb} {kid} in set {}{remote}", change.set));
+                .record_change(format!("{verb} {kid} in set {}{remote}", change.set));
         }
         let Err(error) = self.ctx.store.append(&self.changes) else {
             return;
         };
         let done = if self.changes.iter().all(is_export) {
-            "the private key is given out"
+            "the private key is exported"
         } else {
             "the change is made"
         };

@@ -65,7 +65,7 @@ impl Keystore {
                 let message = format!("cannot complete the deletion of a history: {error}");
                 Error::failed(message).hint(hint)
             });
-            self.note(completed);
+            self.defer_error(completed);
         }
     }
 
