@@ -1,9 +1,8 @@
 //! The command line: the global flags, the commands, and the one match that runs them.
 
-mod complete;
+pub mod complete;
 mod usage;
 
-use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::{
     check, completion, create, delete, diff, export, forget, get, list, log, man, passwd, pull,
     push, remote, restore, rotate, set, thumbprint, undo,
@@ -20,7 +19,6 @@ use crate::remote::registry::Registry;
 use crate::time;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
-use clap_complete::CompleteEnv;
 use directories::ProjectDirs;
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
@@ -213,19 +211,6 @@ impl Command {
             Command::Man(args) => man::run(ctx, args, Cli::command()),
         }
     }
-}
-
-/// Answers a shell that asks for completions. Returns false if no shell asked. Errors are not
-/// printed.
-pub fn complete(arguments: &[OsString]) -> bool {
-    if std::env::var_os(COMPLETE_VARIABLE).is_none_or(|shell| shell.is_empty()) {
-        return false;
-    }
-    let directory = std::env::current_dir().ok();
-    let _ = CompleteEnv::with_factory(complete::command)
-        .var(COMPLETE_VARIABLE)
-        .try_complete(arguments.iter().cloned(), directory.as_deref());
-    true
 }
 
 /// Reads the command line. Help and errors are printed here; then there is only an exit code.
