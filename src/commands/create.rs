@@ -195,8 +195,8 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         .append();
 
     let what = plan.alg.map_or_else(
-        || plan.in_words(),
-        |alg| format!("{} ({})", alg.name, plan.in_words()),
+        || plan.description(),
+        |alg| format!("{} ({})", alg.name, plan.description()),
     );
     let keys = match created.len() {
         1 => "a key".into(),
@@ -299,7 +299,7 @@ fn generate(
     let progress = (plan.is_slow() || args.count > 1).then(|| {
         ctx.out.progress(
             args.count.into(),
-            &format!("generating keys: {}", plan.in_words()),
+            &format!("generating keys: {}", plan.description()),
         )
     });
     let mut keys = Vec::new();

@@ -3,7 +3,6 @@
 mod remote;
 
 use crate::args::connection::RemoteArgs;
-use crate::commands::shared::loss::describe;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
@@ -14,6 +13,7 @@ use crate::keyset::succession::{Succession, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use crate::report::log_entry::Record;
+use crate::report::loss::describe;
 use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
 use clap::Args;
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub struct DeleteArgs {
     #[arg(short, long)]
     force: bool,
 
-    /// Delete the earlier versions of the set, too; there is no undo
+    /// Delete the history of the set, too: there is no undo
     #[arg(long, conflicts_with = "remote")]
     purge: bool,
 
@@ -97,9 +97,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     };
     let document = match read {
         Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
-            if args.purge && ctx.store.histories()?.contains(&name) {
-                ctx.store.forget(&name)?;
-            }
+            purge_history(ctx, args, &name)?;
             return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
         }
         document => document?,
@@ -120,14 +118,19 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
             return Err(Error::refused(message)
                 .hint("pass --yes --force to delete the set without a question"));
         }
-        return delete_set(ctx, &name, &set, &going);
+        return delete_set(ctx, args, &name, &set, &going);
     }
     if positions.is_empty() {
+        purge_history(ctx, args, &name)?;
         return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
     }
     let signing = signing_instead(args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
-    let mut what = format!("set {name} would lose {}", count(keys.len(), "key"));
+    let mut what = format!(
+        "set {name} would lose {}{}",
+        count(keys.len(), "key"),
+        and_history(args)
+    );
     if !signing.is_empty() {
         what = format!("{what}, and {} again from now on", sign(&signing));
     }
@@ -223,10 +226,20 @@ fn sign(kids: &[String]) -> String {
     format!("{} {verb}", list_names(kids))
 }
 
-fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &[String]) -> Result<()> {
+fn delete_set(
+    ctx: &Context,
+    args: &DeleteArgs,
+    name: &SetName,
+    set: &KeySet,
+    going: &[String],
+) -> Result<()> {
+    let history = and_history(args);
     let what = match set.keys.len() {
-        0 => format!("set {name} would be deleted; it has no keys"),
-        number => format!("set {name} would be deleted with {}", count(number, "key")),
+        0 => format!("set {name} would be deleted{history}; it has no keys"),
+        number => {
+            let keys = count(number, "key");
+            format!("set {name} would be deleted with {keys}{history}")
+        }
     };
     ctx.prompt.confirm_all(&ctx.out, &what, going)?;
     ctx.store.remove(name, |now| {
@@ -251,11 +264,28 @@ fn finish(
     report(ctx, whose, handles(keys), signing, set_deleted)
 }
 
+/// Deletes the history of a set that does not change, if --purge is given.
+fn purge_history(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result<()> {
+    if args.purge && ctx.store.sets_with_history()?.contains(name) {
+        let what = format!("the history of set {name} would be deleted for good");
+        ctx.prompt.confirm(&ctx.out, &what)?;
+        ctx.store.forget(name)?;
+    }
+    Ok(())
+}
+
+/// Returns what a question says of the history.
+fn and_history(args: &DeleteArgs) -> &'static str {
+    if args.purge {
+        " and its history, for good"
+    } else {
+        ""
+    }
+}
+
 fn handles(keys: &[Key]) -> Vec<String> {
-    let handle = |key| KeyName::of(key).handle().map(str::to_owned);
-    let names = keys.iter().map(handle);
-    names
-        .map(|name| name.unwrap_or_else(|| "(without kid)".into()))
+    keys.iter()
+        .map(|key| KeyName::of(key).shown().to_owned())
         .collect()
 }
 

@@ -26,14 +26,14 @@ pub struct ForgetArgs {
 
 /// Runs `jwks forget`.
 pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
-    let known = ctx.store.histories()?;
+    let known = ctx.store.sets_with_history()?;
     let mut sets = Vec::new();
     for set in &args.sets {
         let name = SetName::new(set)?;
         if !known.contains(&name) {
             return Err(Error::not_found(format!("set {name} has no history")));
         }
-        let history = ctx.store.history(&name)?;
+        let history = ctx.store.whole_history(&name)?;
         let number = history.versions.len() + history.damaged.len();
         sets.push((name, number));
     }

@@ -100,31 +100,43 @@ struct Entry<'a> {
 
 /// The histories of the sets that the log names.
 #[derive(Default)]
-struct Marks(HashMap<String, History>);
+struct Marks(HashMap<String, Marked>);
+
+/// A history, and the number of the change that `jwks undo` undoes.
+#[derive(Default)]
+struct Marked {
+    history: History,
+    last: Option<u64>,
+}
 
 impl Marks {
-    /// Whether a change can be undone, or the set restored to what it made.
+    /// Returns the command that can go back to or behind a change.
     fn of(&mut self, ctx: &Context, change: &Change) -> Option<&'static str> {
-        if change.remote.is_some() || matches!(change.verb, Verb::Exported | Verb::Pushed) {
-            return None;
-        }
+        let number = change.version?;
         let name = SetName::new(&change.set).ok()?;
+        let read = || -> Result<Marked> {
+            let history = ctx.store.history(&name)?;
+            let last = ctx.store.last_version(&name, &history)?;
+            let last = last.map(|version| version.number);
+            Ok(Marked { history, last })
+        };
         let read = || {
-            let history = ctx.store.history(&name).inspect_err(|error| {
+            let marked = read().inspect_err(|error| {
                 ctx.out
                     .warn(format!("cannot read the history of set {name}: {error}"));
             });
-            history.unwrap_or_default()
+            marked.unwrap_or_default()
         };
-        let history = self.0.entry(change.set.clone()).or_insert_with(read);
+        let Marked { history, last } = self.0.entry(change.set.clone()).or_insert_with(read);
         let time = time::parse(&change.time, ctx.now).ok()?;
-        match history.versions.last() {
-            Some(last) if last.until == time => Some("undo"),
-            _ => {
-                let version = history.at(time)?;
-                (version.content != Content::NoSet).then_some("restore")
-            }
+        // The numbers begin again after a history was deleted.
+        let mut versions = history.versions.iter();
+        if *last == Some(number) {
+            let is_it = versions.any(|version| version.number == number && version.until == time);
+            return is_it.then_some("undo");
         }
+        let next = versions.find(|version| version.number > number)?;
+        (next.from == time && next.content != Content::NoSet).then_some("restore")
     }
 }
 

@@ -91,6 +91,7 @@ impl<'a> Record<'a> {
                 thumbprint: name.public_thumbprint().map(str::to_owned),
                 kid: name.kid,
                 kids: Vec::new(),
+                version: None,
                 remote: self.whose.remote.map(without_query),
                 note: note.map(str::to_owned),
             }
@@ -101,7 +102,12 @@ impl<'a> Record<'a> {
 
     /// Appends the changes to the log, and remembers them for the end of the run. If the log cannot be
     /// written, this only warns. Without changes nothing is written.
-    pub fn append(self) {
+    pub fn append(mut self) {
+        for change in &mut self.changes {
+            if change.verb.changes_set() {
+                change.version = self.ctx.store.change_number(&change.set);
+            }
+        }
         let is_export = |change: &Change| change.verb == Verb::Exported;
         for change in self.changes.iter().filter(|change| !is_export(change)) {
             let kid = change.kid.as_deref().or(change.thumbprint.as_deref());

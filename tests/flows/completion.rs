@@ -362,24 +362,28 @@ fn bash_reads_each_reply_as_the_kid() {
     if !has_tool("bash") {
         return;
     }
-    for quote in ["", "'", "\""] {
-        for reply in replies(&sandbox, &format!("jwks get v -- {quote}")) {
-            // readline takes a doubled quote away.
-            let reply = match quote {
-                "" => reply,
-                _ => reply.strip_prefix(quote).unwrap_or(&reply).to_owned(),
+    let numbered: Vec<_> = (10..)
+        .zip(kids)
+        .map(|(n, kid)| format!("{n}{kid}"))
+        .collect();
+    let numbered: Vec<&str> = numbered.iter().map(String::as_str).collect();
+    let sandbox = with_kids(&numbered);
+    let (mut script, mut expected) = (String::new(), String::new());
+    for kid in numbered {
+        for quote in ["", "'", "\""] {
+            let replies = replies(&sandbox, &format!("jwks get v {quote}{}", &kid[..2]));
+            let [reply] = &*replies else {
+                panic!("{kid}: {replies:?}")
             };
-            let opening = if reply.starts_with(quote) && reply.len() > 1 {
-                ""
-            } else {
-                quote
-            };
-            let line = format!("set -H; printf '%s' {opening}{reply}{quote}");
-            let mut bash = sandbox.command("bash");
-            let read = finish(bash.args(["--norc", "-c", &line])).ok().stdout;
-            assert!(kids.contains(&&*read) || read == "--yes", "{line}: {read}");
+            // As readline does, unless the last character is this quote.
+            let end = if reply.ends_with(quote) { "" } else { quote };
+            script += &format!("printf '%s\\n' {quote}{reply}{end}\n");
+            expected += &format!("{kid}\n");
         }
     }
+    let mut bash = sandbox.command("bash");
+    let read = finish(bash.args(["--norc", "-c", &script])).ok().stdout;
+    assert_eq!(read, expected);
     assert!(!sandbox.path().join("x").exists());
 }
 
@@ -430,7 +434,7 @@ fn bash_gets_the_part_that_it_replaces() {
     assert_eq!(replies(&sandbox, "jwks get v 'urn:x:1"), ["urn:x:1"]);
     assert_eq!(replies(&sandbox, "jwks get v 'urn:'x:1"), ["1 "]);
     assert_eq!(replies(&sandbox, "jwks get v --alg=HS25"), ["HS256 "]);
-    assert_eq!(replies(&sandbox, "jwks get v --al"), ["--alg "]);
+    assert_eq!(replies(&sandbox, "jwks get v --alg"), ["--alg "]);
     let run = sandbox
         .run(["__complete", "bash", "jwks get v urn:x:1", " "])
         .ok();
@@ -477,4 +481,26 @@ fn an_encrypted_set_is_completed_without_its_passphrase() {
     sandbox.write("passphrase", "correct horse");
     sandbox.ok("create api --kid alpha --encrypt --passphrase-file passphrase".split(' '));
     assert_eq!(complete(&sandbox, &["jwks", "get", "api", ""]), ["alpha"]);
+}
+
+/// `undo` and `forget` know the sets that are gone, and `restore` the times.
+#[test]
+fn deleted_sets_and_their_versions() {
+    let sandbox = Sandbox::new();
+    sandbox.ok("create old --kid one --now -3h".split(' '));
+    sandbox.ok("create old --kid two --now -2h".split(' '));
+    sandbox.ok("delete old --yes --force --now -1h".split(' '));
+    assert_eq!(complete(&sandbox, &["jwks", "undo", "o"]), ["old"]);
+    assert_eq!(complete(&sandbox, &["jwks", "forget", ""]), ["old"]);
+    assert_eq!(complete(&sandbox, &["jwks", "get", ""]), [""; 0]);
+    assert_eq!(complete(&sandbox, &["jwks", "restore", "o"]), ["old@"]);
+    assert_eq!(replies(&sandbox, "jwks restore o"), ["old@"]);
+    let times = complete(&sandbox, &["jwks", "restore", "old@"]);
+    assert_eq!(times.len(), 2, "{times:?}");
+    for (version, kids) in times.iter().zip([&["one", "two"][..], &["one"]]) {
+        sandbox.ok(["restore", version, "--yes"]);
+        assert_eq!(complete(&sandbox, &["jwks", "get", "old", ""]), kids);
+    }
+    assert_eq!(complete(&sandbox, &["jwks", "restore", "none@"]), [""; 0]);
+    assert_eq!(complete(&sandbox, &["jwks", "restore", "../x@"]), [""; 0]);
 }

@@ -141,8 +141,16 @@ impl Typed {
         };
         let mut replies: Vec<String> = tails.iter().map(|tail| quoted(tail)).collect();
         if let [candidate] = &*found.candidates {
-            let ends = self.quotes == Quotes::None && !candidate.is_partial();
-            return self.after_quotes(replies.concat()) + if ends { " \n" } else { "\n" };
+            let reply = self.after_quotes(replies.concat());
+            let end = match self.quotes {
+                Quotes::None if candidate.is_partial() => "",
+                Quotes::None => " ",
+                // readline closes the quotes, unless the reply ends like that.
+                Quotes::Single if reply.ends_with('\'') => "'",
+                Quotes::Double if reply.ends_with('"') => "\"",
+                Quotes::Single | Quotes::Double => "",
+            };
+            return reply + end + "\n";
         }
         let common = common_start(&tails);
         if common_start(&replies).len() > quoted(common).len()

@@ -206,7 +206,7 @@ fn commands(line: &Line, current: &str) -> Vec<Candidate> {
 
 /// Returns the guides of the manual whose name begins with the word.
 fn guides(current: &str) -> impl Iterator<Item = Candidate> {
-    let guides = GUIDES.iter().map(|(name, _)| *name);
+    let guides = GUIDES.iter().map(|guide| guide.name);
     let meant = guides.filter(move |name| name.starts_with(current));
     meant.map(|name| Candidate::new(name, "A guide of the manual"))
 }

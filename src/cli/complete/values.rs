@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use super::{Candidate, Found, Paths, is_presentable};
-use crate::cli::{Cli, configuration_directory, store_directory};
+use crate::cli::{Cli, configuration_directory, keep_history, store_directory};
 use crate::commands::man::guides::GUIDES;
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
@@ -10,9 +10,11 @@ use crate::key::header::Header;
 use crate::key::key_type::KEY_TYPES;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
+use crate::keystore::history::{Content, Version};
 use crate::keystore::{Keystore, SetDocument, SetName};
 use crate::output::{escape, shorten};
 use crate::remote::registry::Registry;
+use crate::time;
 use clap::builder::PossibleValue;
 use clap::{Arg, CommandFactory as _, ValueHint};
 use std::path::PathBuf;
@@ -62,9 +64,14 @@ pub fn find(line: &Line, arg: &Arg, prefix: &str, text: &str) -> Found {
 /// id of an argument means the same in every command.
 fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> Vec<Candidate> {
     // Algorithms and key types are those that keys are made for.
-    let creates = matches!(line.command.get_name(), "create" | "rotate");
+    let command = line.command.get_name();
+    let creates = matches!(command, "create" | "rotate");
     match (arg.get_id().as_str(), creates) {
+        ("set" | "sets", _) if matches!(command, "undo" | "forget") => {
+            sets_with_history(line).unwrap_or_default()
+        }
         ("set" | "sets" | "target", _) => sets(line),
+        ("version", _) => versions(line, text).unwrap_or_default(),
         ("remote" | "all" | "push", _) => remotes(line, arg, text),
         ("line", _) => lines(line),
         ("kid" | "kids", false) | ("compromised", _) => {
@@ -105,7 +112,7 @@ fn names<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Vec<Candidate> 
 
 fn algorithms<'a>(algorithms: impl Iterator<Item = &'a Algorithm>) -> Vec<Candidate> {
     let candidate =
-        |algorithm: &Algorithm| Candidate::new(algorithm.name, algorithm.takes_in_words());
+        |algorithm: &Algorithm| Candidate::new(algorithm.name, algorithm.key_requirement());
     algorithms.map(candidate).collect()
 }
 
@@ -133,7 +140,7 @@ fn pages() -> Vec<Candidate> {
         pages.extend(below.map(|below| format!("{name}-{}", below.get_name())));
         pages.push(name);
     }
-    pages.extend(GUIDES.iter().map(|(name, _)| (*name).to_owned()));
+    pages.extend(GUIDES.iter().map(|guide| guide.name.to_owned()));
     names(pages)
 }
 
@@ -142,6 +149,37 @@ fn sets(line: &Line) -> Vec<Candidate> {
     let sets = keystore(line).and_then(|keystore| keystore.names().ok());
     let sets = sets.unwrap_or_default();
     names(sets.iter().map(SetName::as_str))
+}
+
+/// The sets that have a history, which can be deleted ones.
+fn sets_with_history(line: &Line) -> Option<Vec<Candidate>> {
+    let sets = keystore(line)?.sets_with_history().ok()?;
+    Some(names(sets.iter().map(SetName::as_str)))
+}
+
+/// The times to which a set can be restored, the last first, after `SET@`.
+fn versions(line: &Line, text: &str) -> Option<Vec<Candidate>> {
+    let Some((set, _)) = text.split_once('@') else {
+        let sets = sets_with_history(line)?.into_iter();
+        return Some(names(sets.map(|set| format!("{}@", set.value))));
+    };
+    let keep = keep_history(line.value("keep_history")).ok()?;
+    let now = jiff::Timestamp::now().as_second();
+    let keystore = keystore(line)?.with_history(keep, false, now);
+    let history = keystore.history(&SetName::new(set).ok()?).ok()?;
+    let versions = history.versions.iter().rev();
+    let is_set =
+        |version: &&Version| version.content != Content::NoSet && version.from < version.until;
+    let candidate = |version: &Version| {
+        // If the beginning is unknown, the last moment is known.
+        let time = match version.from {
+            0 => version.until - 1,
+            from => from,
+        };
+        let until = format!("until {}", time::format(version.until));
+        Candidate::new(format!("{set}@{}", time::format(time)), until)
+    };
+    Some(versions.filter(is_set).map(candidate).collect())
 }
 
 /// The remotes. What they hold is not asked: completion works offline. Sets often have the same name here

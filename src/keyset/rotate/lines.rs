@@ -42,7 +42,7 @@ pub(super) struct Lines<'s> {
     /// The positions of the keys that are declared compromised.
     pub compromised: BTreeSet<Position>,
     /// The positions of the private keys that fail their check.
-    pub unsound: Vec<Position>,
+    pub invalid: Vec<Position>,
     /// The state of each key that can sign.
     states: Vec<Option<State>>,
     /// The successor in another line of each key that can sign.
@@ -84,7 +84,7 @@ impl<'s> Lines<'s> {
         }
         let counts: Vec<_> = set.keys.iter().map(can_sign).collect();
         let private = (0..headers.len()).filter(|i| is_private(&set.keys[*i]));
-        let unsound = private.filter(|i| !counts[*i]).collect();
+        let invalid = private.filter(|i| !counts[*i]).collect();
         let mut states = states_of(&headers, now, |i| counts[i]);
         for (state, counts) in states.iter_mut().zip(&counts) {
             *state = state.filter(|_| *counts);
@@ -107,7 +107,7 @@ impl<'s> Lines<'s> {
             circles: OnceCell::new(),
             all,
             compromised,
-            unsound,
+            invalid,
             states,
             successors,
             now,
@@ -127,8 +127,8 @@ impl<'s> Lines<'s> {
                 has_begun && begins(i)
             }),
             last_to_sign: self.newest(line, |i| {
-                let lives = self.state(i).is_some_and(|state| state != State::Expired);
-                lives && begins(i)
+                let is_unexpired = self.state(i).is_some_and(|state| state != State::Expired);
+                is_unexpired && begins(i)
             }),
             has_pending: !self.pending(line).is_empty(),
         }

@@ -410,3 +410,14 @@ fn a_replacement_goes_on_after_a_deletion_that_was_not_deployed() {
     gateway.run(REPLACE);
     assert_eq!(gateway.only_key()["d"], own["d"]);
 }
+
+/// Each object costs a call, so an endless list must not lead to endless calls.
+#[test]
+fn a_project_with_too_many_objects_is_refused_before_any_export() {
+    let gateway = Gateway::with_a_key(Envelope::Success);
+    let list = json!({ "resultList": vec![json!({ "name": "first" }); 10_001] });
+    gateway.apinizer.server.answer_next(Answer::json(200, list));
+    let words = "project Orders has 10001 objects; the limit is 10000";
+    gateway.fails(6, "get --remote gate", words);
+    assert_eq!(gateway.apinizer.server.lines(), [format!("GET {PATH}/")]);
+}

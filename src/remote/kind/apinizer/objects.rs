@@ -196,13 +196,21 @@ impl Apinizer {
         }
     }
 
-    /// Returns all objects, without their keys.
+    /// Returns all objects, without their keys. Each of them takes a call to export, so there must not be
+    /// more than a foreign set may have keys.
     pub fn list(&self) -> Result<Vec<Listed>> {
         let answer = self.call(&Request::get(self.path(&[""])))?;
         let body: Value = answer.json()?;
         let Some(objects) = first_list(&body) else {
             return Err(answer.unlike("a list"));
         };
+        let listed = objects.len();
+        if listed > MOST_FOREIGN_KEYS {
+            return Err(Error::remote(format!(
+                "project {} has {listed} objects; the limit is {MOST_FOREIGN_KEYS}",
+                self.project
+            )));
+        }
         let text = |object: &Value, name: &str| object[name].as_str().map(str::to_owned);
         let listed = objects.iter().map(|object| Listed {
             name: text(object, "name").unwrap_or_default(),
