@@ -219,7 +219,10 @@ complete() { [[ $* != *nosort* ]] && builtin complete \"$@\"; }";
     try_cases(&sandbox, &["bash", "-i"], &[], &all());
     if let Ok(bash) = std::env::var("JWKS_TEST_BASH_3_2") {
         sandbox.write(".bashrc", line);
-        try_cases(&sandbox, &[&bash, "-i"], &[], &all());
+        // It takes the word after any backquote for a command and asks nobody.
+        let mut cases = all();
+        cases.retain(|(keys, _)| !keys.contains('`'));
+        try_cases(&sandbox, &[&bash, "-i"], &[], &cases);
     }
 }
 
