@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "commands",
             "context",
+            "environment",
             "error",
             "files",
             "key",
@@ -36,6 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "args",
             "context",
             "credential",
+            "environment",
             "error",
             "files",
             "jwe",
@@ -108,23 +110,39 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "passphrase",
-        &["credential", "error", "output", "prompt", "secret"],
+        &[
+            "credential",
+            "environment",
+            "error",
+            "output",
+            "prompt",
+            "secret",
+        ],
     ),
     ("prompt", &["error", "interrupt", "output", "secret"]),
-    ("output", &["error"]),
+    ("output", &["environment", "error"]),
     (
         "keystore",
         &["error", "files", "jwe", "key", "keyset", "secret"],
     ),
     (
         "remote",
-        &["credential", "error", "files", "key", "keyset", "secret"],
+        &[
+            "credential",
+            "environment",
+            "error",
+            "files",
+            "key",
+            "keyset",
+            "secret",
+        ],
     ),
     ("keyset", &["error", "jwe", "key", "secret"]),
     ("jwe", &["error", "key", "secret"]),
     ("key", &["error", "nearest", "secret"]),
-    ("credential", &["error", "files", "secret"]),
+    ("credential", &["environment", "error", "files", "secret"]),
     ("files", &["error"]),
+    ("environment", &["error", "secret"]),
     ("hardening", &[]),
     ("time", &["error"]),
     ("interrupt", &[]),
@@ -153,7 +171,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
         "rustix",
         &["src/files/", "src/hardening.rs", "src/interrupt.rs"],
     ),
-    ("directories", &["src/cli/"]),
+    ("directories", &["src/environment.rs"]),
     ("ureq", &["src/remote/"]),
     ("rustls", &["src/remote/http/"]),
     ("url", &["src/remote/"]),
@@ -258,6 +276,14 @@ fn only_output_writes_to_the_terminal() {
             let allowed = file == "src/output.rs" || (file == "src/prompt.rs" && way == "stderr()");
             assert!(allowed || !code.contains(way), "{file} must not use {way}");
         }
+    }
+}
+
+#[test]
+fn only_environment_reads_variables() {
+    for (file, code) in sources() {
+        let allowed = file == "src/environment.rs";
+        assert!(allowed || !code.contains("env::var"), "{file}");
     }
 }
 

@@ -166,7 +166,7 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let document = if args.private || args.to == To::X509 {
         ctx.load(&name)?
     } else {
-        ctx.look(&name)?
+        ctx.load_public(&name)?
     };
     let set = document.parse()?;
     let positions = match &args.kid {

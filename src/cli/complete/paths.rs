@@ -1,6 +1,7 @@
 //! Paths, for bash: its own completion of files cannot be joined with other candidates.
 
 use super::Paths;
+use crate::environment::home_directory;
 use std::path::PathBuf;
 
 /// The most entries of a directory that are looked at.
@@ -11,7 +12,7 @@ const MOST: usize = 10_000;
 pub fn find(kind: Paths, word: &str, has_tilde: bool) -> Vec<String> {
     let (directory, name) = word.split_at(word.rfind('/').map_or(0, |at| at + 1));
     let real = match directory.strip_prefix("~/").filter(|_| has_tilde) {
-        Some(below) => std::env::home_dir().map(|home| home.join(below)),
+        Some(below) => home_directory().map(|home| home.join(below)),
         None if directory.is_empty() => Some(PathBuf::from(".")),
         None => Some(PathBuf::from(directory)),
     };

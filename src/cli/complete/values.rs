@@ -2,8 +2,9 @@
 
 use super::line::Line;
 use super::{Candidate, Found, Paths, is_presentable};
-use crate::cli::{Cli, configuration_directory, keep_history, store_directory};
+use crate::cli::{Cli, keep_history};
 use crate::commands::man::guides::GUIDES;
+use crate::environment::{configuration_directory, store_directory};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
 use crate::key::header::Header;

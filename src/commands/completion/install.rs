@@ -2,12 +2,12 @@
 
 use super::Shell;
 use crate::context::Context;
+use crate::environment::{base_directory, home_directory};
 use crate::error::{Error, Result};
 use crate::files::kept::{self, Links};
 use crate::files::{self, Access, Existing};
 use crate::report::names::shell_word;
 use serde::Serialize;
-use std::env;
 use std::path::{Path, PathBuf};
 
 /// What only the scripts of jwks contain.
@@ -66,22 +66,42 @@ fn is_own(octets: &[u8]) -> bool {
 
 /// The file that the shell loads.
 fn place(shell: Shell) -> Result<PathBuf> {
-    let path = match shell {
-        Shell::Bash => {
-            base("XDG_DATA_HOME", ".local/share")?.join("bash-completion/completions/jwks")
-        }
-        Shell::Elvish => settings()?.join("elvish/lib/jwks.elv"),
-        Shell::Fish => base("XDG_CONFIG_HOME", ".config")?.join("fish/completions/jwks.fish"),
-        Shell::Nushell if cfg!(target_os = "macos") => {
-            let usual = "Library/Application Support";
-            base("XDG_CONFIG_HOME", usual)?.join("nushell/autoload/jwks.nu")
-        }
-        Shell::Nushell => settings()?.join("nushell/autoload/jwks.nu"),
-        Shell::PowerShell if cfg!(windows) => home()?.join("Documents/PowerShell/jwks.ps1"),
-        Shell::PowerShell => base("XDG_CONFIG_HOME", ".config")?.join("powershell/jwks.ps1"),
-        Shell::Zsh => home()?.join(".zfunc/_jwks"),
+    let (base, file) = match shell {
+        Shell::Bash => (
+            base_directory("XDG_DATA_HOME", ".local/share"),
+            "bash-completion/completions/jwks",
+        ),
+        Shell::Elvish => (settings(), "elvish/lib/jwks.elv"),
+        Shell::Fish => (
+            base_directory("XDG_CONFIG_HOME", ".config"),
+            "fish/completions/jwks.fish",
+        ),
+        Shell::Nushell if cfg!(target_os = "macos") => (
+            base_directory("XDG_CONFIG_HOME", "Library/Application Support"),
+            "nushell/autoload/jwks.nu",
+        ),
+        Shell::Nushell => (settings(), "nushell/autoload/jwks.nu"),
+        Shell::PowerShell if cfg!(windows) => (home_directory(), "Documents/PowerShell/jwks.ps1"),
+        Shell::PowerShell => (
+            base_directory("XDG_CONFIG_HOME", ".config"),
+            "powershell/jwks.ps1",
+        ),
+        Shell::Zsh => (home_directory(), ".zfunc/_jwks"),
     };
-    Ok(path)
+    let base = base.ok_or_else(|| {
+        Error::usage("no home directory for the script")
+            .hint("set HOME, or write the output of `jwks completion` to a file")
+    })?;
+    Ok(base.join(file))
+}
+
+/// The directory of settings for programs that follow the platform.
+fn settings() -> Option<PathBuf> {
+    if cfg!(windows) {
+        base_directory("APPDATA", "AppData/Roaming")
+    } else {
+        base_directory("XDG_CONFIG_HOME", ".config")
+    }
 }
 
 /// What is to be done after the script is in its place.
@@ -98,31 +118,4 @@ fn next(shell: Shell, path: &Path) -> Option<String> {
         Shell::Zsh => "add this line to ~/.zshrc, if it has none like it: fpath+=(~/.zfunc); autoload -Uz compinit; compinit".to_owned(),
     };
     Some(next)
-}
-
-/// The directory of settings for programs that follow the platform.
-fn settings() -> Result<PathBuf> {
-    let roaming = env::var_os("APPDATA").filter(|_| cfg!(windows));
-    match roaming {
-        Some(roaming) => Ok(PathBuf::from(roaming)),
-        None => base("XDG_CONFIG_HOME", ".config"),
-    }
-}
-
-/// The directory that a variable names, or the usual one below the home directory. A relative one does
-/// not count (XDG Base Directory Specification).
-fn base(variable: &str, usual: &str) -> Result<PathBuf> {
-    let named = env::var_os(variable).map(PathBuf::from);
-    match named.filter(|directory| directory.is_absolute()) {
-        Some(directory) => Ok(directory),
-        None => Ok(home()?.join(usual)),
-    }
-}
-
-fn home() -> Result<PathBuf> {
-    let home = env::home_dir().filter(|home| home.is_absolute());
-    home.ok_or_else(|| {
-        Error::usage("no home directory for the script")
-            .hint("set HOME, or write the output of `jwks completion` to a file")
-    })
 }
