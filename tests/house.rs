@@ -389,3 +389,30 @@ fn no_circle_of_files() {
     }
     assert!(uses.is_empty(), "these files use each other: {uses:#?}");
 }
+
+/// Enums of formats and key types, for which a forgotten arm would write or read the wrong thing.
+const TOTAL: &[&str] = &["Form::", "To::", "Kty::", "Takes::"];
+
+/// A match over a format or key type names each of them: with `_ =>`, a new one would pass for another.
+#[test]
+fn no_format_passes_for_another() {
+    let indentation = |line: &str| line.len() - line.trim_start().len();
+    for (file, code) in sources() {
+        let lines: Vec<&str> = code.lines().collect();
+        for (i, line) in lines.iter().enumerate() {
+            if !line.trim_start().starts_with("_ =>") {
+                continue;
+            }
+            let above = lines[..i].iter().rev();
+            let arms = above.take_while(|other| {
+                other.trim().is_empty() || indentation(other) >= indentation(line)
+            });
+            let mut arms = arms.filter(|other| indentation(other) == indentation(line));
+            let is_total = arms.any(|arm| {
+                let arm = arm.trim_start().trim_start_matches("Some(");
+                TOTAL.iter().any(|name| arm.starts_with(name))
+            });
+            assert!(!is_total, "{file}:{}: {line}", i + 1);
+        }
+    }
+}
