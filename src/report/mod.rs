@@ -1,4 +1,5 @@
 //! What several commands report: names of keys in messages and JSON, and entries of the log.
 
+pub mod json;
 pub mod log_entry;
 pub mod names;

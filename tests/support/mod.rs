@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+pub mod schemas;
 #[cfg(unix)]
 pub mod terminal;
 
@@ -200,9 +201,17 @@ impl Sandbox {
         self.run(arguments).ok().stdout
     }
 
-    /// Runs the program, which must succeed and print JSON.
+    /// Runs the program, which must succeed and print JSON that matches the schema of the command.
+    #[track_caller]
     pub fn json<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Value {
-        self.run(arguments).ok().json()
+        let arguments: Vec<_> = arguments
+            .into_iter()
+            .map(|word| word.as_ref().to_owned())
+            .collect();
+        let document = self.run(&arguments).ok().json();
+        let schema = schemas::schema_of(&arguments, COMMANDS).expect("a command");
+        schemas::assert_valid(&schema, &document);
+        document
     }
 
     /// The names of everything in the keystore's directory but its log, sorted.
@@ -299,6 +308,7 @@ impl Run {
         let line = self.stderr.lines().last().unwrap_or_default();
         let error: Value =
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self:#?}"));
+        schemas::assert_valid(schemas::ERRORS, &error);
         error["error"].clone()
     }
 }

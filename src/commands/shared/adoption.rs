@@ -9,7 +9,6 @@ use crate::keyset::merge::Merged;
 use crate::keyset::terms::check_takable;
 use crate::report::names::{list_names, loss_in_words};
 use clap::Args;
-use serde::Serialize;
 
 /// The options for foreign keys.
 #[derive(Debug, Args)]
@@ -41,23 +40,6 @@ impl AdoptionArgs {
             PrivateParts::LeaveOut
         }
     }
-}
-
-/// A key of the set, and its members that differ at the source.
-#[derive(Debug, Serialize)]
-pub struct Differing {
-    kid: String,
-    members: Vec<String>,
-}
-
-/// Returns the keys that differ at the source, for JSON output.
-pub fn differing(merged: &Merged) -> Vec<Differing> {
-    let differing = merged.differing.iter();
-    let differing = differing.map(|(name, members)| Differing {
-        kid: handle(name),
-        members: members.clone(),
-    });
-    differing.collect()
 }
 
 /// Warns about the keys and members that were left out of a document.

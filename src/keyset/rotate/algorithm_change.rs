@@ -101,7 +101,7 @@ impl Planner<'_, '_> {
         let lines = sources.iter().copied().chain(target);
         let names: Vec<_> = lines.map(|line| self.lines.name(line)).collect();
         let names = names.join(" and ");
-        Error::usage(format!("several lines can move to {alg}: {names}"))
+        Error::refused(format!("several lines can move to {alg}: {names}"))
             .hint("pass --line NAME to choose lines; it can be repeated")
     }
 
