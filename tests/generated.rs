@@ -82,6 +82,10 @@ fn the_manual_is_up_to_date() {
             command => format!("jwks-{command}.1"),
         };
         check(&at_top("man").join(&file), &page);
+        // A page refers to the pages that are related to it, and so never to itself.
+        let (_, see_also) = page.split_once(".SH SEE ALSO").expect("references");
+        let own = format!("jwks-{command}").replace('-', "\\-");
+        assert!(!see_also.contains(&format!("{own}\\fR")), "{command}");
         expected.insert(file);
     }
     // The program knows no page that this test does not.

@@ -129,7 +129,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("time", &["error"]),
     ("interrupt", &[]),
     ("secret", &[]),
-    ("nearest", &[]),
+    ("nearest", &["error"]),
     ("error", &[]),
 ];
 
@@ -162,6 +162,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("icu_properties", &["src/output/escape.rs"]),
     ("ssh_key", &["src/key/read/", "src/key/write"]),
     ("x509_cert", &["src/key/"]),
+    ("strsim", &["src/nearest.rs"]),
     ("svg", &["src/commands/list/svg.rs"]),
     ("unicode_width", &["src/output.rs"]),
 ];

@@ -1,13 +1,13 @@
 //! The filters that `get`, `list` and others share.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::algorithm::ALGORITHMS;
 use crate::key::header::Header;
 use crate::key::key_type::KEY_TYPES;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
 use crate::keyset::select::Filter;
-use crate::nearest::nearest;
+use crate::nearest::unknown;
 use clap::Args;
 
 /// The options that select keys of a set.
@@ -78,9 +78,5 @@ fn check(
     if known.contains(&value) || set.keys.iter().any(has_value) {
         return Ok(());
     }
-    Err(match nearest(value, known.iter().copied()) {
-        Some(meant) => Error::usage(format!("unknown {what} {value:?}; did you mean {meant}?")),
-        None => Error::usage(format!("unknown {what} {value:?}"))
-            .hint(format!("known: {}", known.join(", "))),
-    })
+    Err(unknown(what, value, None, &known))
 }

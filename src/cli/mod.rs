@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::files::lock;
 use crate::key::check::Budget;
 use crate::keystore::Keystore;
+use crate::keystore::history::KeepHistory;
 use crate::output::Output;
 use crate::passphrase::Passphrases;
 use crate::prompt::Prompt;
@@ -143,8 +144,8 @@ pub struct Global {
     #[arg(default_value_t = 30)]
     pub lock_wait: u64,
 
-    /// How long to keep the earlier versions of sets, for `jwks undo` and `jwks restore`. With 0, a change
-    /// deletes the history of its set [default: JWKS_KEEP_HISTORY, or 30d]
+    /// How long to keep the earlier versions of the sets that this command changes, for `jwks undo` and
+    /// `jwks restore`. With 0, a change deletes the history of its set [default: JWKS_KEEP_HISTORY, or 30d]
     #[arg(long, global = true, hide_short_help = true, value_name = "DURATION")]
     pub keep_history: Option<String>,
 
@@ -266,7 +267,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         Err(error) => return Err((out, error.about("--now"))),
     };
     let keep_history = match keep_history(global.keep_history.as_deref()) {
-        Ok(seconds) => seconds,
+        Ok(keep_history) => keep_history,
         Err(error) => return Err((out, error)),
     };
     let lock_wait = Duration::from_secs(global.lock_wait);
@@ -280,7 +281,12 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         None => Vec::new(),
     };
     Ok(Context {
-        store: Keystore::new(directory, lock_wait).with_history(keep_history, now),
+        // An option says nothing about the sets that this run does not change.
+        store: Keystore::new(directory, lock_wait).with_history(
+            keep_history,
+            global.keep_history.is_none(),
+            now,
+        ),
         passphrases: Passphrases::new(
             global.passphrase_file.clone(),
             global.passphrase_command.clone(),
@@ -302,17 +308,19 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
     })
 }
 
-/// Returns how long the versions of sets are kept, in seconds.
-fn keep_history(given: Option<&str>) -> Result<i64> {
+/// Returns how long the versions of sets are kept.
+fn keep_history(given: Option<&str>) -> Result<KeepHistory> {
     let in_environment = std::env::var(KEEP_HISTORY).ok();
     let (text, source) = match given {
         Some(text) => (text, "--keep-history"),
         None => (in_environment.as_deref().unwrap_or_default(), KEEP_HISTORY),
     };
     match text {
-        "" if given.is_none() => Ok(DEFAULT_KEEP_HISTORY),
-        "0" => Ok(0),
-        text => time::parse_duration(text).map_err(|error| error.about(source)),
+        "" if given.is_none() => Ok(KeepHistory::For(DEFAULT_KEEP_HISTORY)),
+        "0" => Ok(KeepHistory::Nothing),
+        text => time::parse_duration(text)
+            .map(KeepHistory::For)
+            .map_err(|error| error.about(source)),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::keyset::lifecycle::{self, State};
 use crate::keyset::succession::{Succession, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
+use crate::report::json::{JsonKeyName, json_names};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
 use clap::Args;
@@ -59,7 +60,7 @@ pub struct DeleteArgs {
     #[arg(short, long)]
     force: bool,
 
-    /// Delete the earlier versions of the set, too; there is no undo
+    /// Delete the history of the set, too: there is no undo
     #[arg(long, conflicts_with = "remote")]
     purge: bool,
 
@@ -72,10 +73,9 @@ struct Report<'a> {
     set: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     remote: Option<&'a str>,
-    deleted: Vec<String>,
+    removed: Vec<JsonKeyName<'a>>,
     /// The keys that sign in place of deleted ones.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    activated: Vec<String>,
+    activated: Vec<JsonKeyName<'a>>,
     set_deleted: bool,
 }
 
@@ -97,10 +97,8 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     };
     let document = match read {
         Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
-            if args.purge && ctx.store.histories()?.contains(&name) {
-                ctx.store.forget(&name)?;
-            }
-            return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
+            purge_history(ctx, args, &name)?;
+            return report(ctx, SetLabel::local(name.as_str()), &[], &[], false);
         }
         document => document?,
     };
@@ -120,14 +118,19 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
             return Err(Error::refused(message)
                 .hint("pass --yes --force to delete the set without a question"));
         }
-        return delete_set(ctx, &name, &set, &going);
+        return delete_set(ctx, args, &name, &set, &going);
     }
     if positions.is_empty() {
-        return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
+        purge_history(ctx, args, &name)?;
+        return report(ctx, SetLabel::local(name.as_str()), &[], &[], false);
     }
     let signing = signing_instead(args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
-    let mut what = format!("set {name} would lose {}", count(keys.len(), "key"));
+    let mut what = format!(
+        "set {name} would lose {}{}",
+        count(keys.len(), "key"),
+        and_history(args)
+    );
     if !signing.is_empty() {
         what = format!("{what}, and {} again from now on", sign(&signing));
     }
@@ -203,9 +206,9 @@ fn chosen(
     Ok(positions)
 }
 
-/// Returns the kids of the keys that sign in place of deleted ones. A deletion after which no key of the
+/// Returns the keys that sign in place of deleted ones. A deletion after which no key of the
 /// set signs is refused without --force.
-fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Result<Vec<String>> {
+fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Result<Vec<KeyName>> {
     if succession.ends_signing && !args.force {
         return Err(
             Error::refused(format!("set {name} would have no active signing key left"))
@@ -213,20 +216,30 @@ fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Re
         );
     }
     let takeovers = succession.takeovers.iter();
-    let kids = takeovers.filter_map(|takeover| takeover.instead.handle());
-    Ok(kids.map(str::to_owned).collect())
+    Ok(takeovers.map(|takeover| takeover.instead.clone()).collect())
 }
 
 /// `a signs`, `a, b sign`.
-fn sign(kids: &[String]) -> String {
-    let verb = if kids.len() == 1 { "signs" } else { "sign" };
-    format!("{} {verb}", list_names(kids))
+fn sign(names: &[KeyName]) -> String {
+    let verb = if names.len() == 1 { "signs" } else { "sign" };
+    let shown: Vec<_> = names.iter().map(KeyName::shown).collect();
+    format!("{} {verb}", list_names(&shown))
 }
 
-fn delete_set(ctx: &Context, name: &SetName, set: &KeySet, going: &[String]) -> Result<()> {
+fn delete_set(
+    ctx: &Context,
+    args: &DeleteArgs,
+    name: &SetName,
+    set: &KeySet,
+    going: &[String],
+) -> Result<()> {
+    let history = and_history(args);
     let what = match set.keys.len() {
-        0 => format!("set {name} would be deleted; it has no keys"),
-        number => format!("set {name} would be deleted with {}", count(number, "key")),
+        0 => format!("set {name} would be deleted{history}; it has no keys"),
+        number => {
+            let keys = count(number, "key");
+            format!("set {name} would be deleted with {keys}{history}")
+        }
     };
     ctx.prompt.confirm_all(&ctx.out, &what, going)?;
     ctx.store.remove(name, |now| {
@@ -244,42 +257,55 @@ fn finish(
     ctx: &Context,
     whose: SetLabel,
     keys: &[Key],
-    signing: &[String],
+    signing: &[KeyName],
     set_deleted: bool,
 ) -> Result<()> {
     Record::of(ctx, whose).keys(Verb::Removed, keys).append();
-    report(ctx, whose, handles(keys), signing, set_deleted)
+    let removed: Vec<_> = keys.iter().map(KeyName::of).collect();
+    report(ctx, whose, &removed, signing, set_deleted)
 }
 
-fn handles(keys: &[Key]) -> Vec<String> {
-    let handle = |key| KeyName::of(key).handle().map(str::to_owned);
-    let names = keys.iter().map(handle);
-    names
-        .map(|name| name.unwrap_or_else(|| "(without kid)".into()))
-        .collect()
+/// Deletes the history of a set that does not change, if --purge is given.
+fn purge_history(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result<()> {
+    if args.purge && ctx.store.sets_with_history()?.contains(name) {
+        let what = format!("the history of set {name} would be deleted for good");
+        ctx.prompt.confirm(&ctx.out, &what)?;
+        ctx.store.forget(name)?;
+    }
+    Ok(())
+}
+
+/// Returns what a question says of the history.
+fn and_history(args: &DeleteArgs) -> &'static str {
+    if args.purge {
+        " and its history, for good"
+    } else {
+        ""
+    }
 }
 
 fn report(
     ctx: &Context,
     whose: SetLabel,
-    deleted: Vec<String>,
-    signing: &[String],
+    removed: &[KeyName],
+    signing: &[KeyName],
     set_deleted: bool,
 ) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
             set: whose.set,
             remote: whose.remote,
-            deleted,
-            activated: signing.to_vec(),
+            removed: json_names(removed),
+            activated: json_names(signing),
             set_deleted,
         });
     }
-    match (set_deleted, deleted.len()) {
+    match (set_deleted, removed.len()) {
         (true, _) => ctx.out.status(format!("deleted set {whose}")),
         (false, 0) => ctx.out.status("nothing to delete"),
         (false, n) => {
-            let kids = deleted.join(", ");
+            let kids: Vec<_> = removed.iter().map(KeyName::shown).collect();
+            let kids = kids.join(", ");
             ctx.out.status(format!(
                 "deleted {} of set {whose}: {kids}",
                 count(n, "key")

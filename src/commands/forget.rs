@@ -26,14 +26,14 @@ pub struct ForgetArgs {
 
 /// Runs `jwks forget`.
 pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
-    let known = ctx.store.histories()?;
+    let known = ctx.store.sets_with_history()?;
     let mut sets = Vec::new();
     for set in &args.sets {
         let name = SetName::new(set)?;
         if !known.contains(&name) {
             return Err(Error::not_found(format!("set {name} has no history")));
         }
-        let history = ctx.store.history(&name)?;
+        let history = ctx.store.whole_history(&name)?;
         let number = history.versions.len() + history.damaged.len();
         sets.push((name, number));
     }
@@ -56,8 +56,7 @@ pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
     if !ctx.out.is_json() {
         return Ok(());
     }
-    let row =
-        |(name, number): &(SetName, usize)| json!({ "set": name.as_str(), "versions": number });
+    let row = |(name, number): &(SetName, usize)| json!({ "set": name.as_str(), "version_count": number });
     let sets: Vec<_> = sets.iter().map(row).collect();
     ctx.out.json(&json!({ "sets": sets }))
 }

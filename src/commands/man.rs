@@ -27,8 +27,8 @@ const PROGRAM: &str = "jwks";
 
 /// Show a manual page
 ///
-/// On a terminal, the page is shown as man(1) shows it. Otherwise, its roff source is printed. The page
-/// of a subcommand has a dash in its name, such as remote-add. The guides are rotation,
+/// On a terminal, man(1) shows the page. Without man(1), the help of the command or the Markdown source
+/// of the guide is printed. If the output is not a terminal, the roff source is printed. The page of a subcommand has a dash in its name, such as remote-add. The guides are rotation,
 /// servers, formats, pipelines, json, security and contributing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -39,92 +39,60 @@ pub struct ManArgs {
 }
 
 /// Runs `jwks man`; `program` is the definition of the whole command line.
-pub fn run(ctx: &Context, args: &ManArgs, program: clap::Command) -> Result<()> {
-    if let Some(page) = args.command.as_deref().and_then(guide) {
-        return show(ctx, page);
+pub fn run(ctx: &Context, args: &ManArgs, mut program: clap::Command) -> Result<()> {
+    if let Some(guide) = args.command.as_deref().and_then(guide) {
+        if !show(ctx, guide.page)? {
+            ctx.out.octets(guide.source.as_bytes())?;
+        }
+        return Ok(());
     }
     let wanted = match &args.command {
-        Some(command) => format!("jwks-{command}"),
+        Some(command) => format!("{PROGRAM}-{command}"),
         None => PROGRAM.into(),
     };
-    let pages = pages(program);
-    let names: Vec<_> = pages
-        .iter()
-        .filter_map(|(name, _)| name.strip_prefix("jwks-"))
-        .chain(GUIDES.iter().map(|(name, _)| *name))
-        .collect();
-    match pages.iter().find(|(name, _)| *name == wanted) {
-        Some((_, page)) => show(ctx, page),
-        None => Err(Error::not_found(format!("no page for {wanted:?}"))
-            .hint(format!("pages: {}", names.join(", ")))),
+    program.build();
+    let pages = pages(&program, PROGRAM);
+    let Some((name, command)) = pages.iter().find(|(name, _)| *name == wanted) else {
+        let names: Vec<_> = pages
+            .iter()
+            .filter_map(|(name, _)| name.strip_prefix("jwks-"))
+            .chain(GUIDES.iter().map(|guide| guide.name))
+            .collect();
+        return Err(Error::not_found(format!("no page for {wanted:?}"))
+            .hint(format!("pages: {}", names.join(", "))));
+    };
+    let commands: Vec<_> = program.get_subcommands().map(|c| c.get_name()).collect();
+    if !show(ctx, &page(command, name, &commands))? {
+        let help = (*command).clone().render_long_help();
+        ctx.out.help(&help.to_string(), &help.ansi().to_string())?;
     }
+    Ok(())
 }
 
-/// Shows a page on a terminal, and prints its source elsewhere.
-fn show(ctx: &Context, page: &str) -> Result<()> {
+/// The pages of a command and of the commands below it: the name of each without the section, and the
+/// command that it describes.
+fn pages<'c>(command: &'c clap::Command, name: &str) -> Vec<(String, &'c clap::Command)> {
+    let below = command
+        .get_subcommands()
+        .flat_map(|below| pages(below, &format!("{name}-{}", below.get_name())));
+    std::iter::once((name.to_owned(), command))
+        .chain(below)
+        .collect()
+}
+
+/// Shows a page with man(1) on a terminal, and prints its source elsewhere. Returns false if man(1) cannot
+/// show it.
+fn show(ctx: &Context, page: &str) -> Result<bool> {
     if !ctx.out.is_terminal() {
-        return ctx.out.octets(page.as_bytes());
+        return ctx.out.octets(page.as_bytes()).map(|()| true);
     }
     let mut man = Command::new("man");
-    match man.args(["-l", "-"]).stdin(Stdio::piped()).spawn() {
-        Ok(mut man) => {
-            if let Some(mut input) = man.stdin.take() {
-                // A reader that leaves early is no failure.
-                let _ = input.write_all(page.as_bytes());
-            }
-            match man.wait() {
-                Ok(status) if status.success() => Ok(()),
-                _ => ctx.out.octets(text(page).as_bytes()),
-            }
-        }
-        Err(_) => ctx.out.octets(text(page).as_bytes()),
+    let Ok(mut man) = man.args(["-l", "-"]).stdin(Stdio::piped()).spawn() else {
+        return Ok(false);
+    };
+    if let Some(mut input) = man.stdin.take() {
+        // A reader that leaves early is no failure.
+        let _ = input.write_all(page.as_bytes());
     }
-}
-
-/// Turns roff into plain text, for terminals without man(1).
-fn text(page: &str) -> String {
-    let mut text = String::new();
-    for line in page.lines() {
-        let (request, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let line = match request {
-            ".SH" => format!("\n{rest}"),
-            ".SS" => format!("\n  {rest}"),
-            ".PP" | ".TP" => String::new(),
-            _ if line.starts_with('.') => continue,
-            _ => format!("    {line}"),
-        };
-        let line = line.replace('"', "");
-        let plain = ["\\fB", "\\fI", "\\fR", "\\&"];
-        let line = plain.iter().fold(line, |line, mark| line.replace(mark, ""));
-        let line = line.replace("\\-", "-").replace("\\(aq", "'");
-        text.push_str(&line.replace("\\e", "\\"));
-        text.push('\n');
-    }
-    text
-}
-
-/// Every page: its name without the section, and its roff.
-fn pages(mut program: clap::Command) -> Vec<(String, String)> {
-    program.build();
-    let mut pages = Vec::new();
-    let commands = program.get_subcommands();
-    let commands: Vec<_> = commands
-        .map(|command| command.get_name().to_owned())
-        .collect();
-    add_pages(&program, PROGRAM, &commands, &mut pages);
-    pages
-}
-
-/// Adds the page of a command, and those of the commands below it.
-fn add_pages(
-    command: &clap::Command,
-    name: &str,
-    commands: &[String],
-    pages: &mut Vec<(String, String)>,
-) {
-    pages.push((name.to_owned(), page(command, name, commands)));
-    for below in command.get_subcommands() {
-        let name = format!("{name}-{}", below.get_name());
-        add_pages(below, &name, commands, pages);
-    }
+    Ok(man.wait().is_ok_and(|status| status.success()))
 }

@@ -1,6 +1,8 @@
 //! `jwks restore`: a set becomes what it was at some time.
 
-use crate::commands::shared::going_back::{Outcome, OutcomeJson, go_back, is_whole, warn_damaged};
+use crate::commands::shared::restoring::{
+    Outcome, OutcomeJson, is_readable, restore, warn_damaged,
+};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keystore::SetName;
@@ -20,7 +22,7 @@ Examples:
 ///
 /// Returns the set to its state at that time, from its history. A time is 2026-12-31T12:00:00Z,
 /// 2026-12-31, an offset such as -1d, or seconds since 1970. If the set changed within that
-/// second, the last state counts. Asks if keys would be removed; pass --yes to confirm without a terminal.
+/// second, the last state counts. Asks if something would be lost; pass --yes to confirm without a terminal.
 /// `jwks undo` takes the restore back.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -62,7 +64,7 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
             let shown = time::format(time);
             let why = format!("set {name} would return to its state at {shown}");
             let note = format!("restore of {shown}");
-            go_back(ctx, &name, (&history, version), &why, &note)?
+            restore(ctx, &name, (&history, version), &why, &note)?
         }
         None => Outcome::default(),
     };
@@ -100,7 +102,7 @@ fn find<'a>(
         Some(version) if version.content == Content::NoSet => {
             missing(format!("there was no set {name} at {shown}"))
         }
-        Some(version) if !is_whole(ctx, version) => {
+        Some(version) if !is_readable(ctx, version) => {
             missing(format!("the version of set {name} from {shown} is damaged"))
         }
         Some(version) => {

@@ -1,11 +1,11 @@
 //! `jwks undo`: the last change of a set is taken back.
 
-use crate::commands::shared::going_back::{OutcomeJson, go_back, is_whole, warn_damaged};
+use crate::commands::shared::restoring::{OutcomeJson, is_readable, restore, warn_damaged};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keystore::SetName;
 use crate::keystore::history::Version;
-use crate::keystore::log::{Change, Verb};
+use crate::keystore::log::Change;
 use crate::report::names::list_names;
 use crate::time;
 use clap::Args;
@@ -20,7 +20,7 @@ Examples:
 /// Undo the last change of a set
 ///
 /// Returns the set to its state before the last change. Deleted keys come back, and a deleted set comes
-/// back with its schedule. Asks if keys would be removed; pass --yes to confirm without a terminal. An undo is
+/// back with its schedule. Asks if something would be lost; pass --yes to confirm without a terminal. An undo is
 /// a change, too: the next `jwks undo` redoes what this one has undone. To go further back, use
 /// `jwks restore`. Only the keystore changes: what was pushed to a server or exported stays there.
 ///
@@ -56,8 +56,8 @@ pub fn run(ctx: &Context, args: &UndoArgs) -> Result<()> {
     warn_damaged(ctx, &history);
     let mut last = None;
     for version in history.versions.iter().rev() {
-        // A killed change leaves a version of what the set still is.
-        if is_whole(ctx, version) && !ctx.store.is_present(&name, version)? {
+        // A killed change leaves a version that is what the set still is.
+        if is_readable(ctx, version) && !ctx.store.is_present(&name, version)? {
             last = Some(version);
             break;
         }
@@ -65,7 +65,7 @@ pub fn run(ctx: &Context, args: &UndoArgs) -> Result<()> {
     let version = last.ok_or_else(|| nothing(format!("nothing to undo in set {name}")))?;
     let what = describe_change(ctx, &name, version)?;
     let why = format!("the last change of set {name}, at {what}");
-    let outcome = go_back(ctx, &name, (&history, version), &why, "undo")?;
+    let outcome = restore(ctx, &name, (&history, version), &why, "undo")?;
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
             set: name.as_str(),
@@ -83,13 +83,13 @@ fn nothing(message: impl Into<String>) -> Error {
     Error::not_found(message).hint("run `jwks log` to see the changes that can be undone")
 }
 
-/// The change that ended a version, as the log has it: its time, and what was done with which keys.
+/// Describes the change that replaced a version as the log has it: its time, and what was done with
+/// which keys.
 fn describe_change(ctx: &Context, name: &SetName, version: &Version) -> Result<String> {
     let time = time::format(version.until);
     let log = ctx.store.log()?;
     let is_it = |change: &&Change| {
-        let is_local = change.remote.is_none() && change.set == name.as_str();
-        is_local && change.time == time && change.verb != Verb::Exported
+        change.version == Some(version.number) && change.set == name.as_str() && change.time == time
     };
     let mut done: Vec<(String, Vec<&str>)> = Vec::new();
     for change in log.changes.iter().filter(is_it) {
@@ -98,7 +98,7 @@ fn describe_change(ctx: &Context, name: &SetName, version: &Version) -> Result<S
             None => change.verb.name().to_owned(),
         };
         let key = change.kid.as_deref().or(change.thumbprint.as_deref());
-        let key = key.unwrap_or("(without kid)");
+        let key = key.unwrap_or("a key without a kid");
         match done.last_mut() {
             Some((last, keys)) if *last == verb => keys.push(key),
             _ => done.push((verb, vec![key])),

@@ -63,6 +63,11 @@ mod unix {
         metadata.file_type().is_fifo()
     }
 
+    /// Returns the time of the last change to a file or its names: seconds since 1970, and nanoseconds.
+    pub fn changed(metadata: &Metadata) -> (i64, i64) {
+        (metadata.ctime(), metadata.ctime_nsec())
+    }
+
     /// Returns true if two paths are names of one file. Links are not followed.
     pub fn is_same(one: &Path, other: &Path) -> bool {
         let identity = |path| {
@@ -110,6 +115,15 @@ mod other {
         false
     }
 
+    /// On other systems, a new name does not count; the keystore copies its files there.
+    pub fn changed(metadata: &Metadata) -> (i64, i64) {
+        let since = metadata.modified().ok();
+        let since = since.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        since.map_or((0, 0), |since| {
+            (since.as_secs() as i64, since.subsec_nanos().into())
+        })
+    }
+
     /// Elsewhere than on Unix no file of the keystore gets a second name.
     pub fn is_same(_: &Path, _: &Path) -> bool {
         false
@@ -127,7 +141,7 @@ use other as platform;
 use unix as platform;
 
 use platform::is_at;
-pub use platform::{is_fifo, is_same, others};
+pub use platform::{changed, is_fifo, is_same, others};
 
 /// Creates a directory and its missing parents, each with mode 0700, and flushes the parent of each.
 /// Returns the created directories, the uppermost first.

@@ -5,7 +5,7 @@ use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::key_type::KEY_TYPES;
 use crate::key::members::Members;
 use crate::key::parts::OWN;
-use crate::nearest::nearest;
+use crate::nearest::unknown;
 
 /// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`, and members to remove. `None` and empty values change
 /// nothing.
@@ -75,18 +75,12 @@ impl Attributes {
             && Algorithm::named(alg).is_none()
         {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
-            return Err(match nearest(alg, names.iter().copied()) {
-                Some(meant) => {
-                    Error::usage(format!("unknown algorithm {alg:?}; did you mean {meant}?"))
-                }
-                None => Error::usage(format!("unknown algorithm {alg:?}"))
-                    .hint(format!("algorithms: {}", names.join(", "))),
-            });
+            return Err(unknown("algorithm", alg, None, &names));
         }
         if let Some(usage) = &self.usage
             && !matches!(usage.as_str(), "sig" | "enc")
         {
-            return Err(Error::usage(format!("unknown use {usage:?}")).hint("uses: sig, enc"));
+            return Err(unknown("use", usage, None, &["sig", "enc"]));
         }
         self.check_removed()?;
         check_operations(&self.key_ops)
@@ -130,8 +124,7 @@ pub fn check_operations(operations: &[String]) -> Result<()> {
     let registered = OPERATIONS.concat();
     for (i, operation) in operations.iter().enumerate() {
         if !registered.contains(&operation.as_str()) {
-            return Err(Error::usage(format!("unknown operation {operation:?}"))
-                .hint(format!("operations: {}", registered.join(", "))));
+            return Err(unknown("operation", operation, None, &registered));
         }
         if operations[..i].contains(operation) {
             return Err(Error::usage(format!(

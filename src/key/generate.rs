@@ -8,7 +8,7 @@ use crate::key::curve::{CURVES, Curve, Form};
 use crate::key::members::Members;
 use crate::key::rsa::MODULUS_BITS;
 use crate::key::thumbprint::thumbprint;
-use crate::nearest::nearest;
+use crate::nearest::unknown;
 use material::Material;
 
 /// The default RSA modulus in bits.
@@ -138,36 +138,25 @@ impl Plan {
 }
 
 fn algorithm(name: &str) -> Result<&'static Algorithm> {
-    let found = Algorithm::named(name).filter(|algorithm| algorithm.created);
-    found.ok_or_else(|| {
-        let names: Vec<_> = Algorithm::created()
-            .map(|algorithm| algorithm.name)
-            .collect();
-        match (nearest(name, names.iter().copied()), Algorithm::named(name)) {
-            (Some(meant), None) => {
-                Error::usage(format!("unknown algorithm {name:?}; did you mean {meant}?"))
-            }
-            (_, known) => {
-                let what = match known {
-                    Some(_) => "no keys are generated for algorithm",
-                    None => "unknown algorithm",
-                };
-                Error::usage(format!("{what} {name:?}"))
-                    .hint(format!("algorithms: {}", names.join(", ")))
-            }
-        }
+    let found = Algorithm::named(name);
+    if let Some(algorithm) = found.filter(|algorithm| algorithm.created) {
+        return Ok(algorithm);
+    }
+    let names: Vec<_> = Algorithm::created()
+        .map(|algorithm| algorithm.name)
+        .collect();
+    Err(match found {
+        None => unknown("algorithm", name, None, &names),
+        Some(_) => Error::usage(format!("no keys are generated for algorithm {name:?}"))
+            .hint(format!("algorithms: {}", names.join(", "))),
     })
 }
 
 fn curve(name: &str) -> Result<&'static Curve> {
     Curve::named(name).ok_or_else(|| {
-        if let Some(meant) = Curve::meant_by(name) {
-            let meant = meant.name;
-            return Error::usage(format!("unknown curve {name:?}; did you mean {meant}?"));
-        }
+        let meant = Curve::meant_by(name).map(|curve| curve.name);
         let names: Vec<_> = CURVES.iter().map(|curve| curve.name).collect();
-        Error::usage(format!("unknown curve {name:?}"))
-            .hint(format!("curves: {}", names.join(", ")))
+        unknown("curve", name, meant, &names)
     })
 }
 

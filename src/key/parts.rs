@@ -66,12 +66,16 @@ pub fn is_private(members: &Members) -> bool {
     }
 }
 
+/// Returns true if a member holds private key material of some key type.
+pub fn is_private_member(name: &str) -> bool {
+    let mut types = KEY_TYPES.iter();
+    types.any(|key_type| key_type.private.contains(&name))
+}
+
 /// Returns true if a key has a private member of any key type.
 pub fn has_private_member(key: &Key) -> bool {
     let members = key.members().unwrap_or_default();
-    KEY_TYPES
-        .iter()
-        .any(|key_type| key_type.private.iter().any(|name| members.has(name)))
+    members.iter().any(|(name, _)| is_private_member(name))
 }
 
 /// Returns true if a key is a key pair with its private part. Private members of another key type

@@ -6,7 +6,7 @@ mod update;
 
 use crate::error::Result;
 use crate::key::Key;
-use crate::key::parts::holds_secret;
+use crate::key::parts::{WITHHELD, holds_secret, is_private};
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, pair};
 use crate::keyset::key_name::KeyName;
@@ -66,6 +66,13 @@ impl KeySet<'_> {
     /// Returns the keys that would be lost if another set replaced this one: entries that the other set
     /// lacks, or has without their private part.
     pub fn lost_in(&self, other: &KeySet) -> Vec<Key<'static>> {
+        let lost = self.positions_lost_in(other).into_iter();
+        lost.map(|position| self.keys[position].clone().into_owned())
+            .collect()
+    }
+
+    /// Returns the positions of the keys that [`lost_in`](KeySet::lost_in) returns.
+    pub fn positions_lost_in(&self, other: &KeySet) -> Vec<usize> {
         let entries = |set: &KeySet| set.keys.iter().map(Entry::of).collect::<Vec<_>>();
         let (ours, theirs) = (entries(self), entries(other));
         let pairs = pair(&theirs, &ours, Apart::SameKey);
@@ -81,18 +88,21 @@ impl KeySet<'_> {
             let mut there = pair.into_iter().chain(copies.get(entry).copied());
             there.any(|position| keeps_secrets(key, &other.keys[position]))
         };
-        let keys = self.keys.iter().zip(ours.iter().zip(pairs));
-        let lost = keys.filter(|(key, (entry, pair))| !is_kept(key, entry, *pair));
-        lost.map(|(key, _)| key.clone().into_owned()).collect()
+        let is_lost = |i: &usize| !is_kept(&self.keys[*i], &ours[*i], pairs[*i]);
+        (0..self.keys.len()).filter(is_lost).collect()
     }
 }
 
-/// Returns true if another key has every private member of a key, with the same value.
+/// Returns true if another key has every private member of a key, with the same value. If one of them
+/// is in the public part of an encrypted set, the values are not known: a private part is enough.
 fn keeps_secrets(key: &Key, other: &Key) -> bool {
     let (Ok(members), Ok(others)) = (key.members(), other.members()) else {
         return key == other;
     };
     match members.key_type() {
+        Some(_) if members.has(WITHHELD) || others.has(WITHHELD) => {
+            !is_private(&members) || is_private(&others)
+        }
         Some(key_type) => key_type
             .private
             .iter()

@@ -44,6 +44,11 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Returns true if the change is one of the set itself.
+    pub fn changes_set(self) -> bool {
+        !matches!(self, Verb::Exported | Verb::Pushed)
+    }
+
     /// Returns the verb as the log has it.
     pub fn name(self) -> &'static str {
         match self {
@@ -78,6 +83,9 @@ pub struct Change {
     /// The kids of several keys, or their thumbprints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kids: Vec<String>,
+    /// The number of the change in the history of the set, if that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// The server: `REMOTE` if `set` is the server's own set, `REMOTE:NAME` if `set` is in the keystore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<String>,

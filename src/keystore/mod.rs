@@ -24,7 +24,7 @@ use crate::jwe::DerivedKeys;
 use crate::keyset::KeySet;
 use crate::secret::Secret;
 use document::OWN_LIMIT;
-use history::{Keeping, Past};
+use history::{Earlier, Histories, Present};
 use std::cell::RefCell;
 use std::fs;
 use std::io;
@@ -53,7 +53,7 @@ pub struct Keystore {
     derived: RefCell<DerivedKeys>,
     /// The last failure after a change was written.
     trouble: RefCell<Option<Error>>,
-    keeping: Keeping,
+    histories: Histories,
 }
 
 /// The encryption of a set that is written.
@@ -84,7 +84,7 @@ impl Keystore {
             limit: OWN_LIMIT,
             derived: RefCell::default(),
             trouble: RefCell::default(),
-            keeping: Keeping::default(),
+            histories: Histories::default(),
         }
     }
 
@@ -173,13 +173,18 @@ impl Keystore {
             None if if_missing == IfMissing::Fail => return Err(self.missing(name)),
             stored => stored,
         };
+        let present = stored.as_ref().map(Present::of);
         let (document, iterations) = match (stored, protection) {
             (Some(Stored::Encrypted(encrypted)), Some(protection)) => {
                 let document = self.open(&encrypted, &protection.passphrase)?;
                 (Some(document), encrypted.iterations())
             }
             (Some(Stored::Plain(document)), None) => (Some(document), 0),
-            (None, protection) => (None, protection.map_or(0, |new| new.iterations)),
+            (None, None) => (None, 0),
+            (None, Some(protection)) => {
+                self.refuse_plain_versions(name)?;
+                (None, protection.iterations)
+            }
             _ => return Err(protected_meanwhile(name)),
         };
         let before = document.as_ref().map(SetDocument::parse).transpose()?;
@@ -188,9 +193,8 @@ impl Keystore {
         if before.as_ref() != Some(&after) {
             let passphrase = protection.map(|protection| &*protection.passphrase);
             let encryption = passphrase.map(|it| (it, iterations));
-            self.write(name, &after, encryption, Past::Keep)?;
+            self.write(name, &after, encryption, present, Earlier::Keep)?;
         }
-        self.sweep();
         Ok(result)
     }
 
@@ -206,27 +210,26 @@ impl Keystore {
         }
         let _lock = self.lock()?;
         let stored = self.load(name)?;
-        let path = stored.path().to_owned();
+        let present = Present::of(&stored);
         let known = stored.known();
         confirm(known.as_ref().map(SetDocument::parse).transpose()?.as_ref())?;
-        self.take_away(name, &path)?;
-        self.sweep();
-        Ok(())
+        self.take_away(name, &present)
     }
 
     /// Removes the file of a set and its schedule, and keeps both in the history. The caller holds
     /// the lock.
-    fn take_away(&self, name: &SetName, path: &Path) -> Result<()> {
+    fn take_away(&self, name: &SetName, present: &Present) -> Result<()> {
+        let path = &present.path;
         // Another set that gets this name later must not inherit the schedule.
         let schedules = self.schedules_with(name, None)?;
         // Removing a link would leave the keys in the file behind it.
         files::check_target(path)?;
         let schedule = self.schedules()?.remove(name.as_str());
-        let kept = self.keep(name, Some(path), schedule.as_ref(), Past::Keep)?;
-        let removed = kept.flush().and_then(|()| {
+        let mut pending = self.keep(name, Some(present), schedule.as_ref(), Earlier::Keep)?;
+        let removed = pending.flush().and_then(|()| {
             fs::remove_file(path).map_err(|error| files::failed("remove", path, error))
         });
-        removed.inspect_err(|_| kept.discard())?;
+        removed.inspect_err(|_| pending.discard())?;
         let dropped = schedules.map_or(Ok(()), |text| self.write_schedules(&text));
         self.note(dropped.map_err(|error| {
             error
@@ -234,7 +237,8 @@ impl Keystore {
                 .hint(format!("run `jwks rotate {name} --forget` to drop it"))
         }));
         self.note(files::flush_directory_of(path, "removed"));
-        self.note(kept.prune());
+        self.note(pending.complete());
+        self.sweep();
         Ok(())
     }
 
@@ -285,7 +289,7 @@ impl Keystore {
     fn prepare(&self) -> Result<Lock> {
         self.refuse_foreign()?;
         let created = files::create_private_directory(&self.directory)?;
-        Lock::take(&self.directory, self.lock_wait).inspect_err(|error| {
+        let lock = Lock::take(&self.directory, self.lock_wait).inspect_err(|error| {
             // Remove a new keystore on a file system without locks, but not one that another process has
             // locked.
             if created.is_empty() || error.kind() == ErrorKind::Refused {
@@ -295,13 +299,17 @@ impl Keystore {
             for directory in created.iter().rev() {
                 let _ = fs::remove_dir(directory);
             }
-        })
+        })?;
+        self.complete_removal();
+        Ok(lock)
     }
 
     /// Takes the lock, unless the directory belongs to another user.
     fn lock(&self) -> Result<Lock> {
         self.refuse_foreign()?;
-        Lock::take(&self.directory, self.lock_wait)
+        let lock = Lock::take(&self.directory, self.lock_wait)?;
+        self.complete_removal();
+        Ok(lock)
     }
 
     fn refuse_foreign(&self) -> Result<()> {

@@ -1,22 +1,24 @@
 //! Encrypts a set, changes its passphrase, or removes it.
 
 use crate::error::Result;
-use crate::keystore::history::Past;
+use crate::keystore::history::{Earlier, Present};
 use crate::keystore::{Keystore, Protection, SetDocument, SetName, Stored, protected_meanwhile};
 use crate::secret::Secret;
 
 impl Keystore {
     /// Rewrites a set under the lock, encrypted with `after`, or plain. `before` decrypts the old file. If
     /// the process is killed, either the old or the new file is there. A set that becomes encrypted or
-    /// gets another passphrase loses its history.
+    /// gets another passphrase loses its history. Returns true if it does.
     pub fn protect(
         &self,
         name: &SetName,
         before: Option<&Secret<String>>,
         after: Option<&Protection>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let _lock = self.lock()?;
-        let document: SetDocument = match (self.load(name)?, before) {
+        let stored = self.load(name)?;
+        let present = Present::of(&stored);
+        let document: SetDocument = match (stored, before) {
             (Stored::Plain(document), None) => document,
             (Stored::Encrypted(encrypted), Some(passphrase)) => {
                 self.open(&encrypted, passphrase)?
@@ -25,11 +27,16 @@ impl Keystore {
         };
         let encryption = after.map(|after| (&*after.passphrase, after.iterations));
         // Earlier versions would stay readable without the passphrase, or with the old one.
-        let past = match encryption {
-            Some(_) => Past::Drop,
-            None => Past::Keep,
+        let is_new = |new: (&Secret<String>, u32)| {
+            before.is_none_or(|before| before.expose() != new.0.expose())
         };
-        self.write(name, &document.parse()?, encryption, past)
+        let earlier = if encryption.is_some_and(is_new) {
+            Earlier::Delete
+        } else {
+            Earlier::Keep
+        };
+        self.write(name, &document.parse()?, encryption, Some(present), earlier)?;
+        Ok(earlier == Earlier::Delete)
     }
 }
 

@@ -7,8 +7,8 @@ use crate::jwe;
 use crate::key::parts::holds_secret;
 use crate::keyset::public_header;
 use crate::keyset::{KeySet, MOST_KEYS};
-use crate::keystore::history::Past;
-use crate::keystore::{ENCRYPTED, Keystore, PLAIN, SetName, TEMPORARY};
+use crate::keystore::history::{Content, Earlier, Present};
+use crate::keystore::{Keystore, SetName, TEMPORARY};
 use crate::secret::Secret;
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,8 @@ impl Keystore {
         name: &SetName,
         set: &KeySet,
         encryption: Option<(&Secret<String>, u32)>,
-        past: Past,
+        present: Option<Present>,
+        earlier: Earlier,
     ) -> Result<()> {
         if set.keys.iter().any(holds_secret) {
             self.refuse_open()?;
@@ -29,8 +30,8 @@ impl Keystore {
             return Err(too_large(name, &format!("have more than {MOST_KEYS} keys")));
         }
         let content = Secret::new(set.to_json());
-        let (content, suffix) = match encryption {
-            None => (content, PLAIN),
+        let (text, content) = match encryption {
+            None => (content, Content::Plain),
             Some((passphrase, _)) if passphrase.expose().is_empty() => {
                 return Err(
                     Error::refused(format!("the passphrase of set {name} is empty")).hint(format!(
@@ -46,14 +47,14 @@ impl Keystore {
                     &public_header::header(set),
                     &mut self.derived.borrow_mut(),
                 )?;
-                (Secret::new(sealed), ENCRYPTED)
+                (Secret::new(sealed), Content::Encrypted)
             }
         };
-        if content.expose().len() as u64 > self.limit {
+        if text.expose().len() as u64 > self.limit {
             let limit = self.limit >> 20;
             return Err(too_large(name, &format!("be larger than {limit} MiB")));
         }
-        self.replace(name, content.expose().as_bytes(), suffix, past)
+        self.replace(name, (text.expose().as_bytes(), content), present, earlier)
     }
 
     /// Refuses a directory to which other users can write: no private key goes there.
@@ -74,36 +75,40 @@ impl Keystore {
     pub(super) fn replace(
         &self,
         name: &SetName,
-        content: &[u8],
-        suffix: &str,
-        past: Past,
+        (bytes, content): (&[u8], Content),
+        present: Option<Present>,
+        earlier: Earlier,
     ) -> Result<()> {
         // The file is renamed after it is written. At every moment there is one file, and its content
         // decides how it is read.
-        let right = self.path(name, suffix);
-        let before = self.file(name)?;
-        let becomes_encrypted = suffix == ENCRYPTED && before.as_ref() != Some(&right);
-        let past = if becomes_encrypted && self.has_plain_version(name, before.as_deref())? {
-            Past::Drop
-        } else {
-            past
-        };
-        let kept = self.keep(name, before.as_deref(), None, past)?;
-        let path = before.unwrap_or_else(|| right.clone());
+        let right = self.path(name, content.suffix());
+        let was = present
+            .as_ref()
+            .map_or(Content::NoSet, |present| present.content);
+        let exposes = content == Content::Encrypted
+            && match was {
+                Content::Plain => true,
+                Content::NoSet => self.plain_versions(name)? > 0,
+                Content::Encrypted => false,
+            };
+        let earlier = if exposes { Earlier::Delete } else { earlier };
+        let mut pending = self.keep(name, present.as_ref(), None, earlier)?;
+        let path = present.map_or_else(|| right.clone(), |present| present.path);
         let written = files::write_after(
             &path,
-            content,
+            bytes,
             Access::Private,
             Existing::Replace,
             TEMPORARY,
-            || kept.flush(),
+            || pending.flush(),
         );
-        let flushed = written.inspect_err(|_| kept.discard())?;
+        let flushed = written.inspect_err(|_| pending.discard())?;
         self.note(flushed);
-        self.note(kept.prune());
+        self.note(pending.complete());
         if path != right {
             self.note(rename(name, &path, &right));
         }
+        self.sweep();
         Ok(())
     }
 }

@@ -49,11 +49,8 @@ impl<'a> Record<'a> {
         let mut one =
             Record::of(self.ctx, self.whose).write(Verb::Exported, note, keys.iter().copied());
         if let [_, _, ..] = &one.changes[..] {
-            let handle = |change: &mut Change| {
-                let handle = change.kid.take().or(change.thumbprint.take());
-                handle.unwrap_or_else(|| "(without kid)".into())
-            };
-            let kids = one.changes.iter_mut().map(handle).collect();
+            let handle = |change: &mut Change| change.kid.take().or(change.thumbprint.take());
+            let kids = one.changes.iter_mut().filter_map(handle).collect();
             one.changes.truncate(1);
             one.changes[0].kids = kids;
         }
@@ -91,6 +88,7 @@ impl<'a> Record<'a> {
                 thumbprint: name.public_thumbprint().map(str::to_owned),
                 kid: name.kid,
                 kids: Vec::new(),
+                version: None,
                 remote: self.whose.remote.map(without_query),
                 note: note.map(str::to_owned),
             }
@@ -101,7 +99,12 @@ impl<'a> Record<'a> {
 
     /// Appends the changes to the log, and remembers them for the end of the run. If the log cannot be
     /// written, this only warns. Without changes nothing is written.
-    pub fn append(self) {
+    pub fn append(mut self) {
+        for change in &mut self.changes {
+            if change.verb.changes_set() {
+                change.version = self.ctx.store.change_number(&change.set);
+            }
+        }
         let is_export = |change: &Change| change.verb == Verb::Exported;
         for change in self.changes.iter().filter(|change| !is_export(change)) {
             let kid = change.kid.as_deref().or(change.thumbprint.as_deref());

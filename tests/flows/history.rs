@@ -86,6 +86,72 @@ fn a_new_set_is_deleted_again() {
 }
 
 #[test]
+fn a_private_part_is_not_lost_without_a_question() {
+    let sandbox = Sandbox::new();
+    let public = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let private = public.replace(
+        "\"x\"",
+        "\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\",\"x\"",
+    );
+    sandbox.write("public.json", public);
+    sandbox.write("private.json", private);
+    run(&sandbox, "set api public.json").ok();
+    run(&sandbox, "set api private.json").ok();
+    let refused = run(&sandbox, "undo api").fails(4);
+    let words = "set api would lose 1 private part";
+    assert!(refused.stderr.contains(words), "{refused:#?}");
+    run(&sandbox, "undo api --yes").ok();
+    // The way back loses nothing.
+    run(&sandbox, "undo api").ok();
+    assert!(sandbox.read_set("api").contains("nWGxne"));
+}
+
+/// Two changes in one second are told apart by their numbers.
+#[test]
+fn only_the_last_change_of_a_second_can_be_undone() {
+    let sandbox = Sandbox::new();
+    for kid in ["a", "b"] {
+        run(
+            &sandbox,
+            &format!("create api --kid {kid} --now 2030-01-01"),
+        )
+        .ok();
+    }
+    let cans = || {
+        let log = run(&sandbox, "log api --json").ok().json();
+        let changes = log["changes"].as_array().expect("changes").iter();
+        let can = |change: &Value| change["can"].as_str().unwrap_or("-").to_owned();
+        changes.map(can).collect::<Vec<_>>().join(" ")
+    };
+    assert!(cans().ends_with("undo"), "{}", cans());
+    assert_eq!(cans().matches("undo").count(), 1, "{}", cans());
+    let undone = run(&sandbox, "undo api --yes").ok();
+    assert!(undone.stderr.contains("created b"), "{undone:#?}");
+    assert!(!undone.stderr.contains("created a"), "{undone:#?}");
+    // The numbers begin again, and the old lines do not count.
+    run(&sandbox, "forget api --yes").ok();
+    run(&sandbox, "create api --kid c --now 2030-01-02").ok();
+    assert!(cans().ends_with("undo"), "{}", cans());
+    assert_eq!(cans().matches("undo").count(), 1, "{}", cans());
+}
+
+#[test]
+fn a_restored_set_has_the_schedule_that_its_deletion_dropped() {
+    let sandbox = Sandbox::new();
+    let at = |line: &str, day: &str| run(&sandbox, &format!("{line} --now 2030-01-{day}")).ok();
+    at("create api --kid a", "01");
+    at("create api --kid b", "02");
+    at("rotate api --every 90d --save", "02");
+    let schedules = || fs::read_to_string(sandbox.store().join(".schedules.json")).expect("it");
+    let before = schedules();
+    at("delete api --yes --force", "03");
+    assert_ne!(schedules(), before);
+    at("restore api@2030-01-01T12:00:00Z", "04");
+    assert_eq!(kids(&sandbox, "api"), "a");
+    assert_eq!(schedules(), before);
+}
+
+#[test]
 fn a_set_is_restored_as_it_was_at_a_time() {
     let sandbox = Sandbox::new();
     let at = |line: &str, day: &str| run(&sandbox, &format!("{line} --now 2030-01-{day}"));
@@ -109,32 +175,82 @@ fn a_set_is_restored_as_it_was_at_a_time() {
     assert_eq!(cans.last().expect("a change")["can"], "undo");
 }
 
+/// The age of a version is its time on the disk; a simulated time makes nothing old.
 #[test]
-fn versions_go_when_they_are_too_old_or_too_many() {
+fn versions_go_when_they_are_too_old() {
     let sandbox = Sandbox::new();
-    let at = |line: &str, time: &str| run(&sandbox, &format!("{line} --now {time}")).ok();
-    at("create api --kid a", "2030-01-01");
-    at("create other --kid o", "2030-01-01");
-    at("delete api --yes --force", "2030-01-02");
-    assert_eq!(versions(&sandbox, "api"), 2);
-    // A change of any set removes what is too old of all sets.
-    at("create other --kid p", "2030-01-15");
-    assert_eq!(versions(&sandbox, "api"), 2);
-    at("create other --kid q", "2030-02-14");
-    assert_eq!(versions(&sandbox, "api"), 0);
-    run(&sandbox, "undo api --now 2030-02-14").fails(3);
-    // 100 versions are kept.
-    for second in 10..60 {
-        at(
-            "set other --exp +1d",
-            &format!("2030-02-14T01:00:{second}Z"),
-        );
-        at(
-            "set other --exp +2d",
-            &format!("2030-02-14T01:00:{second}Z"),
-        );
+    let briefly = |line: &str| {
+        let mut jwks = sandbox.command(crate::support::JWKS);
+        jwks.env("JWKS_KEEP_HISTORY", "1s");
+        crate::support::finish(jwks.args(line.split(' ')))
+    };
+    for line in [
+        "create api --kid a",
+        "create other --kid o",
+        "create other --kid p --now 2099-01-01",
+    ] {
+        run(&sandbox, line).ok();
     }
-    assert_eq!(versions(&sandbox, "other"), 100);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    briefly("undo api --yes").fails(3);
+    assert_eq!(
+        (versions(&sandbox, "api"), versions(&sandbox, "other")),
+        (1, 2)
+    );
+    // All histories are swept once a day, the history of a changed set each time.
+    briefly("create other --kid q").ok();
+    assert_eq!(
+        (versions(&sandbox, "api"), versions(&sandbox, "other")),
+        (1, 1)
+    );
+    sandbox
+        .shell("touch -d '2 days ago' store/.history/.swept")
+        .ok();
+    // A run that changes nothing deletes nothing.
+    sandbox.write(
+        "same.json",
+        run(&sandbox, "get other --private").ok().stdout,
+    );
+    briefly("set other same.json").ok();
+    assert_eq!(versions(&sandbox, "api"), 1);
+    // An option says nothing about other sets.
+    run(&sandbox, "create other --kid r --keep-history 1s").ok();
+    assert_eq!(versions(&sandbox, "api"), 1);
+    briefly("create other --kid s").ok();
+    assert_eq!(versions(&sandbox, "api"), 0);
+    run(&sandbox, "undo api").fails(3);
+    assert_eq!(kids(&sandbox, "api"), "a");
+}
+
+#[test]
+fn a_sweep_leaves_what_is_not_ours() {
+    let sandbox = Sandbox::new();
+    run(&sandbox, "create api --kid a").ok();
+    run(&sandbox, "create other --kid o").ok();
+    sandbox
+        .shell(
+            "mkdir -m 777 store/.history/theirs && touch store/.history/file store/.history/api/note
+             touch -d '2 days ago' store/.history/.swept",
+        )
+        .ok();
+    let mut none = sandbox.command(crate::support::JWKS);
+    let none = none.args(["create", "other"]).env("JWKS_KEEP_HISTORY", "0");
+    crate::support::finish(none).ok();
+    let left = sandbox.shell("cd store/.history && find . | sort").ok();
+    assert_eq!(
+        left.stdout,
+        ".\n./.swept\n./api\n./api/note\n./file\n./theirs\n"
+    );
+}
+
+#[test]
+fn a_hundred_versions_are_kept() {
+    let sandbox = Sandbox::new();
+    run(&sandbox, "create api --kid a").ok();
+    for days in 0..101 {
+        run(&sandbox, &format!("set api --exp {}", 2_000_000_000 + days)).ok();
+    }
+    assert_eq!(versions(&sandbox, "api"), 100);
 }
 
 #[test]
@@ -176,6 +292,16 @@ fn a_purge_and_a_forget_leave_nothing() {
     assert_eq!(versions(&sandbox, "api"), 0);
     run(&sandbox, "undo api").fails(3);
     assert!(sandbox.read_log().contains("\"c\""), "the log stays");
+    // What a purge has to delete need not be a key.
+    run(&sandbox, "create api --kid d").ok();
+    run(&sandbox, "delete api --yes --force").ok();
+    run(&sandbox, "delete api --if-exists --purge").fails(4);
+    run(&sandbox, "delete api --if-exists --purge --yes").ok();
+    assert_eq!(versions(&sandbox, "api"), 0);
+    run(&sandbox, "create api --kid e").ok();
+    run(&sandbox, "delete api --expired --purge --yes").ok();
+    assert_eq!(versions(&sandbox, "api"), 0);
+    assert_eq!(kids(&sandbox, "api"), "e");
 }
 
 /// The earlier versions of an encrypted set are as encrypted as the set.
@@ -212,14 +338,64 @@ fn no_version_of_an_encrypted_set_is_plain_or_under_an_old_passphrase() {
     // The removal of a passphrase can be undone; the plain set is not kept then.
     run(&sandbox, "passwd api --remove --passphrase-file two").ok();
     assert_eq!(versions(&sandbox, "api"), 1);
-    let demanded = run(&sandbox, "undo api").ok();
-    assert!(
-        demanded.stderr.contains("cannot be undone"),
-        "{demanded:#?}"
-    );
+    let refused = run(&sandbox, "undo api").fails(4);
+    let words = "1 version without a passphrase would be deleted";
+    assert!(refused.stderr.contains(words), "{refused:#?}");
+    let undone = run(&sandbox, "undo api --yes").ok();
+    assert!(undone.stderr.contains("cannot be undone"), "{undone:#?}");
     assert_eq!(sandbox.store_entries(), [".lock", "api.jwe"]);
     assert_eq!(versions(&sandbox, "api"), 0);
     run(&sandbox, "get api --private --passphrase-file two").ok();
+}
+
+#[test]
+fn the_same_passphrase_keeps_the_history() {
+    let sandbox = Sandbox::new();
+    sandbox.write("one", "the first");
+    run(
+        &sandbox,
+        "create api --kid a --encrypt --p2c 1000 --passphrase-file one",
+    )
+    .ok();
+    run(&sandbox, "create api --kid b --passphrase-file one").ok();
+    let change = "passwd api --p2c 2000 --passphrase-file one --new-passphrase-file one";
+    let changed = run(&sandbox, change).ok();
+    assert!(!changed.stderr.contains("deleted"), "{changed:#?}");
+    assert_eq!(versions(&sandbox, "api"), 3);
+    run(&sandbox, "undo api --yes").ok();
+    run(&sandbox, "undo api --yes").ok();
+    assert_eq!(kids(&sandbox, "api"), "a b");
+}
+
+/// The old versions would be readable beside the encrypted set.
+#[test]
+fn no_encrypted_set_takes_the_name_of_a_plain_one_with_a_history() {
+    let sandbox = Sandbox::new();
+    sandbox.write("one", "the first");
+    run(&sandbox, "create api --kid a").ok();
+    run(&sandbox, "delete api --yes --force").ok();
+    let create = "create api --kid b --encrypt --p2c 1000 --passphrase-file one";
+    let refused = run(&sandbox, create).fails(4);
+    assert!(refused.stderr.contains("jwks undo api"), "{refused:#?}");
+    assert!(refused.stderr.contains("jwks forget api"), "{refused:#?}");
+    assert_eq!(versions(&sandbox, "api"), 2);
+    run(&sandbox, "forget api --yes").ok();
+    run(&sandbox, create).ok();
+    assert_eq!(kids(&sandbox, "api"), "b");
+}
+
+/// What a file holds counts, and not its name.
+#[test]
+fn a_plain_file_with_the_name_of_an_encrypted_one_is_a_plain_version() {
+    let sandbox = Sandbox::new();
+    sandbox.write("one", "the first");
+    run(&sandbox, "create api --kid a --keep-history 0").ok();
+    sandbox.shell("mv store/api.json store/api.jwe").ok();
+    run(&sandbox, "create api --kid b").ok();
+    let names = sandbox.shell("ls store/.history/api").ok();
+    assert!(names.stdout.ends_with(".json\n"), "{names:#?}");
+    run(&sandbox, "passwd api --p2c 1000 --passphrase-file one").ok();
+    assert_eq!(versions(&sandbox, "api"), 0);
 }
 
 /// A passphrase that is given demands an encrypted version, too.

@@ -76,6 +76,111 @@ fn a_killed_undo_can_be_undone_or_has_not_happened() {
     kill_at_each_call("undo api --yes");
 }
 
+/// Kills a command that deletes a history at one call after the other. Then, and after the next change of
+/// another set, the old set has its history, or the new state has none.
+fn kill_a_removal_at_each_call(line: &str) {
+    if !has_tool("strace") {
+        return;
+    }
+    let template = Sandbox::new();
+    template.write("one", "the first");
+    for create in ["create api --kid a", "create api --kid b"] {
+        template.ok(create.split(' '));
+    }
+    let copy = || {
+        let sandbox = Sandbox::new();
+        let copy = format!("cp -a '{0}/store' '{0}/one' .", template.path().display());
+        sandbox.shell(&copy).ok();
+        sandbox
+    };
+    let old = template.read_set("api");
+    let command: Vec<_> = line.split(' ').collect();
+    let mut new = 0;
+    let calls = calls_of(&copy(), &command);
+    for call in &calls {
+        let sandbox = copy();
+        kill(&sandbox, &command, call);
+        sandbox.ok(["create", "other", "--kid", "o"]);
+        let is_old = fs::read_to_string(sandbox.set_file("api")).is_ok_and(|set| set == old);
+        if is_old {
+            let undone = sandbox.run(["undo", "api", "--yes"]).ok();
+            assert_eq!(
+                set(&sandbox).expect("a set")["keys"]
+                    .as_array()
+                    .map(Vec::len),
+                Some(1)
+            );
+            assert!(
+                undone.stderr.contains("created b"),
+                "{line}: {call:?}: {undone:#?}"
+            );
+        } else {
+            assert_eq!(versions(&sandbox, "api"), 0, "{line}: killed at {call:?}");
+            sandbox.run(["undo", "api"]).fails(3);
+        }
+        new += usize::from(!is_old);
+        let left = sandbox
+            .shell("find store -name .writing -o -name .removing")
+            .ok();
+        assert_eq!(left.stdout, "", "{line}: killed at {call:?}");
+    }
+    assert!(new > 0 && new < calls.len(), "{line}");
+}
+
+#[test]
+fn a_killed_purge_leaves_all_or_nothing() {
+    kill_a_removal_at_each_call("delete api --yes --force --purge");
+}
+
+#[test]
+fn a_killed_encryption_leaves_no_plain_version() {
+    kill_a_removal_at_each_call("passwd api --p2c 1000 --passphrase-file one");
+}
+
+#[test]
+fn a_killed_forget_is_completed() {
+    if !has_tool("strace") {
+        return;
+    }
+    let command = ["forget", "api", "--yes"];
+    let with_a_history = || {
+        let sandbox = Sandbox::new();
+        sandbox.ok(["create", "api", "--kid", "a"]);
+        sandbox.ok(["create", "api", "--kid", "b"]);
+        sandbox
+    };
+    for call in &calls_of(&with_a_history(), &command) {
+        let sandbox = with_a_history();
+        kill(&sandbox, &command, call);
+        let again = sandbox.run(command);
+        assert!(matches!(again.code, Some(0 | 3)), "{call:?}: {again:#?}");
+        sandbox.ok(["create", "other"]);
+        assert_eq!(versions(&sandbox, "api"), 0, "killed at {call:?}");
+        let left = sandbox
+            .shell("find store -name .writing -o -name .removing")
+            .ok();
+        assert_eq!(left.stdout, "", "killed at {call:?}");
+    }
+}
+
+/// A change that fails deletes no history.
+#[test]
+fn a_purge_that_fails_keeps_the_history() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    sandbox.ok(["create", "api", "--kid", "b"]);
+    let file = sandbox.set_file("api");
+    let path = file.to_str().expect("UTF-8");
+    let inject = "inject=/^unlink:error=EACCES";
+    let purge = "delete api --yes --force --purge";
+    strace(&sandbox, &["-P", path, "-e", inject], purge).fails(1);
+    assert_eq!(versions(&sandbox, "api"), 2);
+    sandbox.ok(["undo", "api", "--yes"]);
+}
+
 /// A change that cannot be undone is not made, and says how to make it nevertheless.
 #[test]
 fn a_change_fails_if_its_history_cannot_be_written() {
@@ -150,7 +255,8 @@ fn a_history_that_is_not_ours_stops_a_change_aloud() {
     // The change is possible without a history, and says what it leaves.
     let run = sandbox.run(["create", "api", "--kid", "b", "--keep-history", "0"]);
     assert_eq!(run.stdout, "b\n", "{run:#?}");
-    assert_eq!(run.code, Some(4), "{run:#?}");
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert!(run.stderr.contains("the change is made"), "{run:#?}");
     // A purge must leave nothing.
     let purge = ["delete", "api", "--yes", "--force", "--purge"];
     sandbox.run(purge).fails(4);

@@ -39,7 +39,6 @@ pub fn schema_of(arguments: &[OsString], commands: &[&str]) -> Option<String> {
     let mut words = words.skip_while(|word| !commands.contains(word));
     let name = match (words.next()?, words.next()) {
         ("remote", Some(below)) => format!("remote-{below}"),
-        ("ls", _) => "list".into(),
         ("export", _) => "get".into(),
         (command, _) => command.to_owned(),
     };

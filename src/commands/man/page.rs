@@ -11,12 +11,12 @@ use std::fmt::Write as _;
 /// same source gives the same page.
 const RELEASED: &str = "2026-11-21";
 
-/// The longest line of text in a page, in octets of roff.
+/// The longest line of text in a page, in bytes as mandoc counts them.
 const LONGEST_LINE: usize = 78;
 
 /// Returns the page of a command in roff. `name` is the name of the page, `commands` are the commands of
 /// the program.
-pub(super) fn page(command: &Command, name: &str, commands: &[String]) -> String {
+pub(super) fn page(command: &Command, name: &str, commands: &[&str]) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let title = roff(&name.to_uppercase());
     let about = command.get_about().map(ToString::to_string);
@@ -85,7 +85,7 @@ pub(super) fn page(command: &Command, name: &str, commands: &[String]) -> String
 }
 
 /// The references of a page: the program's page, and related commands.
-fn see_also(name: &str, commands: &[String]) -> String {
+fn see_also(name: &str, commands: &[&str]) -> String {
     let own = name.split('-').nth(1);
     let related = own.and_then(|own| RELATED.iter().find(|(command, _)| *command == own));
     let mut names: Vec<String> = match related {
@@ -104,7 +104,7 @@ fn see_also(name: &str, commands: &[String]) -> String {
     let reference = |name: &str, section: u8| format!("\\fB{}\\fR({section})", roff(name));
     let mut names: Vec<_> = names.iter().map(|name| reference(name, 1)).collect();
     if own.is_none() {
-        let guides = GUIDES.iter().map(|(guide, _)| format!("jwks-{guide}"));
+        let guides = GUIDES.iter().map(|guide| format!("jwks-{}", guide.name));
         names.extend(guides.map(|guide| reference(&guide, 7)));
     }
     names.join(", ")
@@ -309,10 +309,11 @@ fn value(arg: &Arg) -> String {
     format!("\\fI{}\\fR{more}", names.join(" "))
 }
 
-/// The octets of a line. A character beyond ASCII becomes an escape such as `\\[u2026]`.
+/// The bytes of a line. mandoc reads a character beyond ASCII as an escape such as `\[u2026]`, and counts
+/// that.
 fn width(line: &str) -> usize {
-    let octets = |c: char| if c.is_ascii() { 1 } else { "\\[u2026]".len() };
-    line.chars().map(octets).sum()
+    let bytes = |c: char| if c.is_ascii() { 1 } else { "\\[u2026]".len() };
+    line.chars().map(bytes).sum()
 }
 
 /// Escapes text for roff.

@@ -1,9 +1,9 @@
 //! Steps that several commands share. No command uses another command.
 
 pub mod adoption;
-pub mod going_back;
 pub mod loss;
 pub mod published_file;
 pub mod push_report;
+pub mod restoring;
 pub mod server;
 pub mod signing_check;

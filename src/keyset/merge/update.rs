@@ -3,9 +3,8 @@
 use crate::key::Key;
 use crate::key::certificate;
 use crate::key::check::{Budget, broken_members, findings, is_usable};
-use crate::key::key_type::KEY_TYPES;
 use crate::key::members::{Members, same_value};
-use crate::key::parts::{DESCRIBING, is_private, is_protected};
+use crate::key::parts::{DESCRIBING, is_private, is_private_member, is_protected};
 use crate::key::public::public_operations_of;
 use crate::keyset::terms::{Origin, Terms};
 
@@ -69,7 +68,7 @@ pub(super) fn update(
     if brings_private && !is_usable(&Key::from(result.clone())) && is_usable(own) {
         // A private part of another key would make a good public key unusable.
         result = overlaid(&ours, &theirs, |name, value| {
-            crosses(name, value) && !is_secret(name) && name != "key_ops"
+            crosses(name, value) && !is_private_member(name) && name != "key_ops"
         });
     }
     let kept = theirs.iter().filter(|(name, value)| {
@@ -113,10 +112,4 @@ fn overlaid(
     let certificate: Members = certificate.into_iter().map(owned).collect();
     certificate::take_over(&mut result, &certificate);
     result
-}
-
-/// Returns true for a member that holds a private or symmetric part of any kty.
-fn is_secret(name: &str) -> bool {
-    let mut key_types = KEY_TYPES.iter();
-    key_types.any(|key_type| key_type.private.contains(&name))
 }

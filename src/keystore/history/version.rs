@@ -2,8 +2,10 @@
 
 use crate::error::Result;
 use crate::files;
-use crate::keystore::{ENCRYPTED, PLAIN};
+use crate::keystore::{ENCRYPTED, PLAIN, TEMPORARY};
+use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The ending of an empty file that stands for no set.
@@ -24,43 +26,38 @@ pub enum Content {
 }
 
 impl Content {
-    fn suffix(self) -> &'static str {
+    /// Returns the ending of a file with this content.
+    pub(in crate::keystore) fn suffix(self) -> &'static str {
         match self {
             Content::NoSet => NO_SET,
             Content::Plain => PLAIN,
             Content::Encrypted => ENCRYPTED,
         }
     }
-
-    /// What the file of a set holds, by its name.
-    pub(super) fn of(file: Option<&Path>) -> Content {
-        match file.and_then(Path::extension) {
-            None => Content::NoSet,
-            Some(suffix) if suffix == "jwe" => Content::Encrypted,
-            Some(_) => Content::Plain,
-        }
-    }
 }
 
-/// What a set was over some time. Times are in seconds since 1970.
+/// A state of a set that a change has replaced. Times are in seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// The number of the change that ended it; higher is later.
+    /// The number of the change that replaced it; higher is later.
     pub number: u64,
-    /// When the set became so; 0 if that is unknown.
+    /// The time from which the set had this state; 0 if that is unknown.
     pub from: i64,
-    /// When a change ended it.
+    /// The time of the change that replaced it.
     pub until: i64,
     /// What it holds.
     pub content: Content,
-    /// The size of the file in octets.
+    /// The time at which the version was written, by the clock of the file system: seconds, and
+    /// nanoseconds.
+    pub(super) written: (i64, i64),
+    /// The size of the file in bytes.
     pub(super) size: u64,
     /// The path of the file.
     pub(super) path: PathBuf,
 }
 
 impl Version {
-    /// A version that is to be written into a directory.
+    /// Returns a version that is to be written into a directory.
     pub(super) fn new(
         directory: &Path,
         number: u64,
@@ -74,12 +71,13 @@ impl Version {
             from,
             until,
             content,
+            written: (0, 0),
             size: 0,
             path: directory.join(name),
         }
     }
 
-    fn parse(path: &Path, size: u64) -> Option<Version> {
+    fn parse(path: &Path) -> Option<Version> {
         let name = path.file_name()?.to_str()?;
         let content = [Content::NoSet, Content::Plain, Content::Encrypted]
             .into_iter()
@@ -91,16 +89,18 @@ impl Version {
             return None;
         }
         Some(Version {
-            number,
+            // The number of the next change must exist.
+            number: u64::from(u32::try_from(number).ok()?),
             from: from.try_into().ok()?,
             until: until.try_into().ok()?,
             content,
-            size,
+            written: (0, 0),
+            size: 0,
             path: path.to_owned(),
         })
     }
 
-    /// The file of the schedule that was deleted with the set.
+    /// Returns the path of the schedule that was deleted with the set.
     pub(super) fn schedule(&self) -> PathBuf {
         self.path.with_extension(&SCHEDULE[1..])
     }
@@ -127,22 +127,25 @@ pub struct History {
     pub versions: Vec<Version>,
     /// The files that are not versions.
     pub damaged: Vec<PathBuf>,
-    /// What a killed process has left.
+    /// The files that a killed process has left.
     pub(super) leftovers: Vec<PathBuf>,
 }
 
 impl History {
-    /// Lists the files of a directory, which exists.
+    /// Lists the files of a directory. A directory or a file that another process removes meanwhile is
+    /// not there.
     pub(super) fn list(directory: &Path) -> Result<History> {
         let failed = |error| files::failed("list", directory, error);
+        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let mut history = History::default();
         let mut schedules = Vec::new();
-        for entry in fs::read_dir(directory).map_err(failed)? {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if is_gone(&error) => return Ok(history),
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
             let path = entry.map_err(failed)?.path();
-            if path
-                .file_name()
-                .is_some_and(|name| name == super::TEMPORARY)
-            {
+            if path.file_name().is_some_and(|name| name == TEMPORARY) {
                 history.leftovers.push(path);
                 continue;
             }
@@ -154,31 +157,38 @@ impl History {
                 continue;
             }
             // Links are not followed.
-            let metadata = fs::symlink_metadata(&path).map_err(failed)?;
-            let version = Version::parse(&path, metadata.len());
-            match version.filter(|_| metadata.is_file()) {
-                Some(version) => history.versions.push(version),
+            let metadata = match fs::symlink_metadata(&path) {
+                Err(error) if is_gone(&error) => continue,
+                metadata => metadata.map_err(failed)?,
+            };
+            match Version::parse(&path).filter(|_| metadata.is_file()) {
+                Some(version) => history.versions.push(Version {
+                    written: files::changed(&metadata),
+                    size: metadata.len(),
+                    ..version
+                }),
                 None => history.damaged.push(path),
             }
         }
         history.versions.sort_by_key(|version| version.number);
-        let is_orphan = |schedule: &PathBuf| {
-            let mut versions = history.versions.iter();
-            !versions.any(|version| version.schedule() == *schedule)
-        };
-        history
-            .leftovers
-            .extend(schedules.into_iter().filter(is_orphan));
+        let own: HashSet<_> = history.versions.iter().map(Version::schedule).collect();
+        let orphans = schedules.into_iter().filter(|path| !own.contains(path));
+        history.leftovers.extend(orphans);
         Ok(history)
     }
 
-    /// The number of the last change.
+    /// Returns the number of the last change; 0 if there is none.
     pub fn last(&self) -> u64 {
         self.versions.last().map_or(0, |version| version.number)
     }
 
-    /// The version that the set was at a time, in seconds since 1970.
+    /// Returns the version of a time, in seconds since 1970; `None` if the set did not change later, or
+    /// if the version is not kept.
     pub fn at(&self, time: i64) -> Option<&Version> {
+        // After a clock was set back, a version can end before it begins.
+        if self.versions.last().is_some_and(|last| last.until <= time) {
+            return None;
+        }
         let mut versions = self.versions.iter().rev();
         versions.find(|version| version.from <= time && time < version.until)
     }
@@ -193,7 +203,7 @@ mod tests {
         let directory = Path::new("store/.history/api");
         for content in [Content::NoSet, Content::Plain, Content::Encrypted] {
             let version = Version::new(directory, 7, (0, 1_763_000_000), content);
-            assert_eq!(Version::parse(&version.path, 0), Some(version));
+            assert_eq!(Version::parse(&version.path), Some(version));
         }
         for bad in [
             "api.json",
@@ -202,9 +212,10 @@ mod tests {
             "1--3.json",
             "1-2-3.txt",
             "1-2-99999999999999999999.json",
+            "18446744073709551615-0-1.json",
             ".json",
         ] {
-            assert_eq!(Version::parse(&directory.join(bad), 0), None, "{bad}");
+            assert_eq!(Version::parse(&directory.join(bad)), None, "{bad}");
         }
     }
 }

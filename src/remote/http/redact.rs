@@ -1,6 +1,6 @@
 //! Removes secrets from the messages of servers, because some repeat what they were sent.
 
-use crate::key::key_type::KEY_TYPES;
+use crate::key::parts::is_private_member;
 use crate::secret::Secret;
 use serde_json::Value;
 use url::Url;
@@ -55,7 +55,7 @@ impl Redactor {
             Value::Object(members) => {
                 for (name, value) in members {
                     match value {
-                        Value::String(text) if is_private(name) => self.hide(text),
+                        Value::String(text) if is_secret(name) => self.hide(text),
                         value => self.hide_value(value),
                     }
                 }
@@ -90,12 +90,11 @@ impl Redactor {
     }
 }
 
-fn is_private(member: &str) -> bool {
+/// Returns true if the value of a member is a secret, judged by its name.
+fn is_secret(member: &str) -> bool {
     let name = member.to_ascii_lowercase();
     let mut words = ["secret", "password", "token"].iter();
-    let mut types = KEY_TYPES.iter();
-    types.any(|key_type| key_type.private.contains(&member))
-        || words.any(|word| name.contains(word))
+    is_private_member(member) || words.any(|word| name.contains(word))
 }
 
 #[cfg(test)]

@@ -72,12 +72,15 @@ fn refuses(members: &Members) -> Option<String> {
 /// Returns a name for the object of a key: its kid if that is a valid name, or else its thumbprint.
 fn object_name(key: &Key) -> String {
     let members = key.members().unwrap_or_default();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let kid = members
-        .string("kid")
-        .filter(|kid| !kid.is_empty() && kid.chars().all(plain) && !kid.chars().all(|c| c == '.'));
+    let kid = members.string("kid").filter(|kid| {
+        !kid.is_empty() && kid.chars().all(is_name_character) && !kid.chars().all(|c| c == '.')
+    });
     let kid = kid.map(|kid| kid.into_owned());
     kid.or_else(|| thumbprint(&members)).unwrap_or_default()
+}
+
+fn is_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
 /// Returns an error if a change would delete a key only because it shares an object with another key.
@@ -164,8 +167,7 @@ impl Server for Apinizer {
 
     fn generate(&self, _: &str, key: &Generate) -> Result<KeySet<'static>> {
         let name = &key.kid;
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if !name.chars().all(is_plain) {
+        if !name.chars().all(is_name_character) {
             return Err(
                 Error::usage(format!("invalid name for an object of Apinizer: {name:?}"))
                     .hint("use letters, digits, '.', '_' and '-'"),

@@ -74,11 +74,11 @@ impl Publisher {
             let report = run.json();
             let kids = |name: &str| {
                 let keys = report[name].as_array().expect("keys").iter();
-                let kids = keys.map(|key| key.as_str().or(key["kid"].as_str()));
+                let kids = keys.map(|key| key["kid"].as_str());
                 kids.map(|kid| format!("{name} {}", kid.expect("a kid")))
                     .collect::<Vec<_>>()
             };
-            let all = ["only_local", "only_remote", "changed"].map(kids).concat();
+            let all = ["only_local", "only_remote", "differs"].map(kids).concat();
             assert_eq!(
                 run.code,
                 Some(if all.is_empty() { 0 } else { 8 }),

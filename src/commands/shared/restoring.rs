@@ -8,7 +8,7 @@ use crate::keyset::changes::{Changes, is_alike};
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
 use crate::keyset::succession::succession;
-use crate::keystore::history::{Content, History, Version};
+use crate::keystore::history::{History, Version};
 use crate::keystore::log::Verb;
 use crate::keystore::{SetDocument, SetName, Stored};
 use crate::report::json::{JsonKeyName, json_names};
@@ -37,7 +37,7 @@ pub struct OutcomeJson<'a> {
     set_deleted: bool,
 }
 
-/// Names the files of a history that are left out.
+/// Warns about the files of a history that are left out.
 pub fn warn_damaged(ctx: &Context, history: &History) {
     for path in &history.damaged {
         let path = path.display();
@@ -46,8 +46,8 @@ pub fn warn_damaged(ctx: &Context, history: &History) {
     }
 }
 
-/// Returns true if a version can be read. Names a damaged one.
-pub fn is_whole(ctx: &Context, version: &Version) -> bool {
+/// Returns true if a version can be read. Warns about a damaged one.
+pub fn is_readable(ctx: &Context, version: &Version) -> bool {
     let read = || match ctx.store.version(version)? {
         Some(Stored::Plain(document)) => document.parse().map(|_| ()),
         Some(Stored::Encrypted(_)) | None => Ok(()),
@@ -57,9 +57,9 @@ pub fn is_whole(ctx: &Context, version: &Version) -> bool {
         .is_ok()
 }
 
-/// Makes a version the present state of its set. Asks first if keys would be removed; `why` begins the
-/// question. `note` stands in the log with each key.
-pub fn go_back(
+/// Makes a version the present state of its set. Asks first if something would be lost; `why` begins the
+/// question. `note` is in the log with each key.
+pub fn restore(
     ctx: &Context,
     name: &SetName,
     (history, version): (&History, &Version),
@@ -70,12 +70,31 @@ pub fn go_back(
     if let Some(Stored::Plain(_)) = before {
         ctx.refuse_plain(name)?;
     }
-    let (set_created, set_deleted) = (present.is_none(), version.content == Content::NoSet);
+    let plain_versions = match (&before, &present) {
+        (Some(Stored::Encrypted(_)), None | Some(Stored::Plain(_))) => {
+            ctx.store.plain_versions(name)? + usize::from(present.is_some())
+        }
+        _ => 0,
+    };
+    let (set_created, set_deleted) = (present.is_none(), before.is_none());
     let [before, present] = [look(ctx, name, before)?, look(ctx, name, present)?];
     let (before, present) = (parse(&before)?, parse(&present)?);
     let changes = present.changes_to(&before, is_alike);
-    confirm(ctx, name, &present, &changes, why)?;
-    ctx.store.bring_back(name, version, |last, now| {
+    let lost = present.positions_lost_in(&before);
+    let mut losses = losses(ctx, name, &present, &lost, &changes);
+    if plain_versions > 0 {
+        losses.push(format!(
+            "{} without a passphrase would be deleted",
+            count(plain_versions, "version")
+        ));
+    }
+    if !losses.is_empty() {
+        let question = format!("{why}; {}", losses.join(", and "));
+        let states = lifecycle::states(&present, ctx.now);
+        let going = describe(&present, &states, &lost);
+        ctx.prompt.confirm_all(&ctx.out, &question, &going)?;
+    }
+    ctx.store.restore(name, version, |last, now| {
         let is_same = now.is_none_or(|now| *now == present);
         if last == history.last() && is_same {
             Ok(())
@@ -95,6 +114,32 @@ pub fn go_back(
     })
 }
 
+/// Returns what a set would lose, in words.
+fn losses(
+    ctx: &Context,
+    name: &SetName,
+    present: &KeySet,
+    lost: &[usize],
+    changes: &Changes,
+) -> Vec<String> {
+    let removed = changes.removed.len();
+    let mut losses = Vec::new();
+    if removed > 0 {
+        losses.push(format!("set {name} would lose {}", count(removed, "key")));
+    }
+    if lost.len() > removed {
+        let private = count(lost.len() - removed, "private part");
+        losses.push(format!("set {name} would lose {private}"));
+    }
+    if !losses.is_empty() && changes.added.is_empty() {
+        let succession = succession(present, lost, |set| lifecycle::states(set, ctx.now));
+        if succession.ends_signing {
+            losses.push("no key of the set would sign".to_owned());
+        }
+    }
+    losses
+}
+
 /// What can be known of a set or a version; asks for the passphrase if the file does not tell.
 fn look(ctx: &Context, name: &SetName, stored: Option<Stored>) -> Result<Option<SetDocument>> {
     Ok(match stored {
@@ -110,29 +155,6 @@ fn look(ctx: &Context, name: &SetName, stored: Option<Stored>) -> Result<Option<
 fn parse(document: &Option<SetDocument>) -> Result<KeySet<'_>> {
     let set = document.as_ref().map(SetDocument::parse).transpose()?;
     Ok(set.unwrap_or_default())
-}
-
-fn confirm(
-    ctx: &Context,
-    name: &SetName,
-    present: &KeySet,
-    changes: &Changes,
-    why: &str,
-) -> Result<()> {
-    let is_lost = |i: &usize| changes.removed.contains(&KeyName::of(&present.keys[*i]));
-    let lost: Vec<usize> = (0..present.keys.len()).filter(is_lost).collect();
-    if lost.is_empty() {
-        return Ok(());
-    }
-    let states = lifecycle::states(present, ctx.now);
-    let keys = count(lost.len(), "key");
-    let going = describe(present, &states, &lost);
-    let mut what = format!("{why}; set {name} would lose {keys}");
-    let succession = succession(present, &lost, |set| lifecycle::states(set, ctx.now));
-    if succession.ends_signing && changes.added.is_empty() {
-        what += ", and no key of the set would sign";
-    }
-    ctx.prompt.confirm_all(&ctx.out, &what, &going)
 }
 
 impl Outcome {
@@ -160,10 +182,8 @@ impl Outcome {
             if keys.is_empty() {
                 continue;
             }
-            let handles = keys
-                .iter()
-                .map(|key| key.handle().unwrap_or("(without kid)"));
-            let names = list_names(&handles.collect::<Vec<_>>());
+            let names: Vec<_> = keys.iter().map(KeyName::shown).collect();
+            let names = list_names(&names);
             let number = count(keys.len(), "key");
             ctx.out.status(format!("{verb} {number}: {names}"));
         }

@@ -1,15 +1,16 @@
-//! A set becomes what it was.
+//! A set becomes one of its earlier versions.
 
 use crate::error::{Error, Result};
 use crate::files;
 use crate::files::kept::{self, Kept, Links};
 use crate::keyset::KeySet;
-use crate::keystore::history::{Content, Past, Version};
-use crate::keystore::{ENCRYPTED, Keystore, PLAIN, SetDocument, SetName, Stored};
+use crate::keystore::history::{Content, Earlier, Present, Version};
+use crate::keystore::{Keystore, SetDocument, SetName, Stored};
 use crate::secret::Secret;
 use serde_json::Value;
+use std::fs;
 
-/// The largest file of a schedule that is read, in octets.
+/// The largest file of a schedule that is read, in bytes.
 const SCHEDULE_LIMIT: u64 = 4 << 20;
 
 impl Keystore {
@@ -18,7 +19,7 @@ impl Keystore {
         if version.content == Content::NoSet {
             return Ok(None);
         }
-        let kept = self.octets_of(version)?;
+        let kept = self.bytes_of(version)?;
         Stored::read(kept, version.path.clone()).map(Some)
     }
 
@@ -28,9 +29,16 @@ impl Keystore {
             (None, content) => Ok(content == Content::NoSet),
             (Some(_), Content::NoSet) => Ok(false),
             (Some(file), _) => {
+                if files::is_same(&version.path, &file) {
+                    return Ok(true);
+                }
+                let size = fs::metadata(&file).map(|metadata| metadata.len()).ok();
+                if size != Some(version.size) {
+                    return Ok(false);
+                }
                 let present = kept::read(&file, Links::Within, self.limit)?;
                 let present = present.map(|kept| Secret::new(kept.octets));
-                let version = self.octets_of(version).ok();
+                let version = self.bytes_of(version).ok();
                 let version = version.map(|kept| Secret::new(kept.octets));
                 Ok(match (present, version) {
                     (Some(present), Some(version)) => present.expose() == version.expose(),
@@ -41,52 +49,47 @@ impl Keystore {
     }
 
     /// Makes a version the present state of its set, under the lock; this is a change like any other,
-    /// and can be undone. `check` gets the number of the last change, and what can be known of the set
-    /// without a passphrase, as it then is.
-    pub fn bring_back(
+    /// and can be undone. A version with a passphrase deletes the versions without one. `check` gets the
+    /// number of the last change, and what can be known of the set without a passphrase, as it then is.
+    pub fn restore(
         &self,
         name: &SetName,
         version: &Version,
         check: impl FnOnce(u64, Option<&KeySet>) -> Result<()>,
     ) -> Result<()> {
         let _lock = self.lock()?;
-        let present = self.read(name)?;
-        let path = present.as_ref().map(|stored| stored.path().to_owned());
-        let known = present.and_then(Stored::known);
+        let stored = self.read(name)?;
+        let present = stored.as_ref().map(Present::of);
+        let known = stored.and_then(Stored::known);
         let known = known.as_ref().map(SetDocument::parse).transpose()?;
         check(self.history(name)?.last(), known.as_ref())?;
-        let kept = match (version.content, path) {
-            (Content::NoSet, Some(path)) => return self.take_away(name, &path),
-            (Content::NoSet, None) => return Ok(()),
-            (_, path) => {
-                let is_missing = path.is_none();
-                let kept = self.octets_of(version)?;
-                self.refuse_open()?;
-                if is_missing {
-                    self.bring_back_schedule(name, version)?;
-                }
-                kept
-            }
-        };
-        let octets = Secret::new(kept.octets.clone());
-        let suffix = match Stored::read(kept, version.path.clone())? {
-            Stored::Plain(_) => PLAIN,
-            Stored::Encrypted(_) => ENCRYPTED,
-        };
-        self.replace(name, octets.expose(), suffix, Past::Keep)?;
-        self.sweep();
-        Ok(())
+        if version.content == Content::NoSet {
+            return present.map_or(Ok(()), |present| self.take_away(name, &present));
+        }
+        let kept = self.bytes_of(version)?;
+        self.refuse_open()?;
+        if present.is_none() {
+            self.restore_schedule(name)?;
+        }
+        let bytes = Secret::new(kept.octets.clone());
+        let content = Present::of(&Stored::read(kept, version.path.clone())?).content;
+        self.replace(name, (bytes.expose(), content), present, Earlier::Keep)
     }
 
-    /// The schedule comes before the set: killed in between, the set is still to be brought back.
-    fn bring_back_schedule(&self, name: &SetName, version: &Version) -> Result<()> {
-        let path = version.schedule();
+    /// Restores the schedule that the deletion of a set has dropped. It comes before the set: if the
+    /// process is killed in between, the set can still be restored.
+    fn restore_schedule(&self, name: &SetName) -> Result<()> {
+        let history = self.history(name)?;
+        let Some(deletion) = self.last_version(name, &history)? else {
+            return Ok(());
+        };
+        let path = deletion.schedule();
         let Some(kept) = kept::read(&path, Links::Within, SCHEDULE_LIMIT)? else {
             return Ok(());
         };
         let schedule: Value = serde_json::from_slice(&kept.octets).map_err(|error| {
             Error::invalid(format!("{}: not a schedule: {error}", path.display()))
-                .hint("remove the file to bring the set back without its schedule")
+                .hint("remove the file to restore the set without its schedule")
         })?;
         match self.schedules_with(name, Some(schedule))? {
             Some(text) => self.write_schedules(&text),
@@ -94,7 +97,7 @@ impl Keystore {
         }
     }
 
-    fn octets_of(&self, version: &Version) -> Result<Kept> {
+    fn bytes_of(&self, version: &Version) -> Result<Kept> {
         let kept = kept::read(&version.path, Links::Within, self.limit)?;
         kept.ok_or_else(|| {
             files::failed("read", &version.path, std::io::ErrorKind::NotFound.into())

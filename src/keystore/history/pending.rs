@@ -1,0 +1,231 @@
+//! A change and its version in the history: written before the change, and completed after it.
+
+use crate::error::{Error, Result};
+use crate::files::kept::Links;
+use crate::files::{self, Access, Existing, kept};
+use crate::keystore::history::version::{Content, History, Version, remove_file};
+use crate::keystore::history::{KeepHistory, Present, after_the_change, modified};
+use crate::keystore::{Keystore, SetName, TEMPORARY};
+use serde_json::Value;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// The most versions of a set.
+const MOST_VERSIONS: usize = 100;
+
+/// The largest size of all versions of a set but the newest, in bytes.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// What a change does with the earlier versions of its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::keystore) enum Earlier {
+    /// They get another one.
+    Keep,
+    /// They are deleted. If they cannot be, the change is not made.
+    Delete,
+    /// They are deleted if that is possible.
+    TryToDelete,
+}
+
+/// A change of a set that is about to be made, and its version in the history.
+#[derive(Debug)]
+pub(in crate::keystore) struct Pending<'a> {
+    store: &'a Keystore,
+    name: &'a SetName,
+    earlier: Earlier,
+    history: History,
+    /// The version that the change has added; `None` if no history is kept.
+    new: Option<Version>,
+}
+
+impl Keystore {
+    /// Keeps the present state of a set before a change replaces it, and the schedule that a delete
+    /// drops. The caller holds the lock.
+    pub(in crate::keystore) fn keep<'a>(
+        &'a self,
+        name: &'a SetName,
+        present: Option<&Present>,
+        schedule: Option<&Value>,
+        earlier: Earlier,
+    ) -> Result<Pending<'a>> {
+        let earlier = if self.histories.purges.get() || earlier == Earlier::Delete {
+            Earlier::Delete
+        } else if self.histories.keep == KeepHistory::Nothing {
+            Earlier::TryToDelete
+        } else {
+            Earlier::Keep
+        };
+        let mut pending = Pending {
+            store: self,
+            name,
+            earlier,
+            history: History::default(),
+            new: None,
+        };
+        let added = pending.add(present, schedule);
+        pending.unless_optional(added)?;
+        Ok(pending)
+    }
+}
+
+impl Pending<'_> {
+    fn add(&mut self, present: Option<&Present>, schedule: Option<&Value>) -> Result<()> {
+        let directory = self.store.history_of(self.name);
+        if self.store.is_history(&directory)? {
+            // A history that is to be deleted gets a version, too: it tells the next process whether a
+            // killed one has made its change.
+            self.history = History::list(&directory)?;
+        } else if self.earlier == Earlier::Keep {
+            files::create_private_directory(&directory)?;
+        } else {
+            return Ok(());
+        }
+        let now = self.store.histories.now;
+        let versions = &mut self.history.versions;
+        let is_leftover = |last: &mut Version| match present {
+            Some(present) => files::is_same(&last.path, &present.path),
+            None => last.content == Content::NoSet,
+        };
+        let number = versions.last().map_or(0, |last| last.number) + 1;
+        let from = match (versions.pop_if(is_leftover), versions.last(), present) {
+            (Some(leftover), _, _) => {
+                leftover.remove()?;
+                leftover.from
+            }
+            (None, Some(last), _) => last.until,
+            (None, None, Some(present)) => {
+                let metadata = fs::symlink_metadata(&present.path);
+                metadata.map_or(0, |metadata| modified(&metadata)).min(now)
+            }
+            (None, None, None) => 0,
+        };
+        let content = present.map_or(Content::NoSet, |present| present.content);
+        let version = Version::new(&directory, number, (from, now), content);
+        let version = self.new.insert(version);
+        if let Some(schedule) = schedule {
+            write(&version.schedule(), schedule.to_string().as_bytes())?;
+        }
+        match present {
+            None => write(&version.path, b""),
+            Some(present) => link_or_copy(self.store, &present.path, &version.path),
+        }
+    }
+
+    /// Flushes the new version to the disk, before the change is in place. If the change deletes the
+    /// history, says so on the disk.
+    pub(in crate::keystore) fn flush(&mut self) -> Result<()> {
+        let Some(new) = &self.new else {
+            return Ok(());
+        };
+        let directory = files::parent(&new.path);
+        let flushed = files::sync_directory(&directory)
+            .map_err(|error| files::failed("flush", &directory, error));
+        let flushed = flushed.and_then(|()| match self.earlier {
+            Earlier::Keep => Ok(()),
+            Earlier::Delete | Earlier::TryToDelete => {
+                self.store.begin_removal(self.name, Some(new.number))
+            }
+        });
+        self.unless_optional(flushed)
+    }
+
+    /// Takes back the version if it could not be written. Returns the error for the change, unless the
+    /// change can be made without a version.
+    fn unless_optional(&mut self, written: Result<()>) -> Result<()> {
+        let Err(error) = written else {
+            return Ok(());
+        };
+        self.discard();
+        let hint = match self.earlier {
+            Earlier::Keep => {
+                "nothing was changed; pass --keep-history 0 to change the set and delete its earlier versions"
+            }
+            Earlier::Delete => "nothing was changed",
+            Earlier::TryToDelete => return Ok(()),
+        };
+        let message = format!("cannot keep the history of set {}: {error}", self.name);
+        Err(Error::of(error.kind(), message).hint(hint))
+    }
+
+    /// Takes back the version of a change that is not made.
+    pub(in crate::keystore) fn discard(&mut self) {
+        if let Some(new) = self.new.take() {
+            let _ = new.remove();
+            if self.earlier != Earlier::Keep {
+                self.store.end_removal(self.name);
+            }
+            // A directory that is not empty stays.
+            let directory = files::parent(&new.path);
+            let _ = fs::remove_dir(&directory);
+            let _ = fs::remove_dir(files::parent(&directory));
+        }
+    }
+
+    /// Completes the history after the change: deletes it, or the versions that are too old or too many.
+    pub(in crate::keystore) fn complete(&self) -> Result<()> {
+        let store = self.store;
+        let Some(new) = self.new.as_ref().filter(|_| self.earlier == Earlier::Keep) else {
+            return store.remove_history(self.name).map_err(after_the_change);
+        };
+        let mut changes = store.histories.changes.borrow_mut();
+        changes.insert(self.name.to_string(), new.number);
+        let pruned = self
+            .history
+            .leftovers
+            .iter()
+            .try_for_each(|leftover| remove_file(leftover));
+        let newest_first = self.history.versions.iter().rev();
+        let kept = number_kept(newest_first.clone().map(|version| version.size));
+        let pruned = pruned.and_then(|()| {
+            newest_first
+                .enumerate()
+                .filter(|(position, version)| *position >= kept || store.is_old(version))
+                .try_for_each(|(_, version)| version.remove())
+        });
+        pruned.map_err(after_the_change)
+    }
+}
+
+/// Returns how many versions before the newest one are kept, by their sizes in bytes, newest first.
+fn number_kept(sizes: impl Iterator<Item = u64>) -> usize {
+    let mut bytes = 0_u64;
+    let fits = |size: &u64| {
+        bytes = bytes.saturating_add(*size);
+        bytes <= MOST_BYTES
+    };
+    sizes.take(MOST_VERSIONS - 1).take_while(fits).count()
+}
+
+/// Adds a hard link to a file. Copies the file if other users can read it, or if there are no hard
+/// links.
+fn link_or_copy(store: &Keystore, file: &Path, version: &Path) -> Result<()> {
+    files::check_target(file)?;
+    let is_open = fs::symlink_metadata(file).is_ok_and(|metadata| files::others(&metadata) != 0);
+    if cfg!(unix) && !is_open && fs::hard_link(file, version).is_ok() {
+        return Ok(());
+    }
+    match kept::read(file, Links::Within, store.limit)? {
+        Some(kept) => write(version, &kept.octets),
+        None => Err(files::failed("read", file, io::ErrorKind::NotFound.into())),
+    }
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    files::write(path, content, Access::Private, Existing::Replace, TEMPORARY)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_and_the_size_of_versions_are_bounded() {
+        let kept = |size: u64, number: usize| number_kept(std::iter::repeat_n(size, number));
+        assert_eq!(kept(1, 50), 50);
+        assert_eq!(kept(1, 500), MOST_VERSIONS - 1);
+        assert_eq!(kept(MOST_BYTES / 2, 5), 2);
+        assert_eq!(kept(MOST_BYTES / 2 + 1, 5), 1);
+        assert_eq!(kept(u64::MAX, 5), 0);
+    }
+}
