@@ -60,7 +60,7 @@ pub fn parse_duration(text: &str) -> Result<i64> {
 }
 
 /// A length of time in seconds as people say it: `30d`, `1h 30m`.
-pub fn duration_in_words(seconds: i64) -> String {
+pub fn format_duration(seconds: i64) -> String {
     let rounded = Span::new()
         .try_seconds(seconds)
         .and_then(|span| span.round(SpanRound::new().largest(Unit::Day).days_are_24_hours()));
@@ -118,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_time_in_words() {
+    fn durations_are_formatted() {
         for (seconds, words) in [(0, "0s"), (3_660, "1h 1m"), (90 * 86_400, "90d")] {
-            assert_eq!(duration_in_words(seconds), words);
+            assert_eq!(format_duration(seconds), words);
         }
     }
 

@@ -222,7 +222,7 @@ const OPERATIONS: &[Operation] = &[
     ("timeline", |json, _| {
         let set = parse(json);
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-        timeline::lives(&headers, NOW, |position| position % 3 > 0);
+        timeline::lifetimes(&headers, NOW, |position| position % 3 > 0);
     }),
     ("select", |json, _| {
         let set = parse(json);

@@ -4,9 +4,6 @@ use clap::{Arg, Command, CommandFactory as _};
 use jwks::cli::Cli;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The options that take another value in some commands, and why.
-const VALUES: &[(&str, &str)] = &[];
-
 /// An option of a command.
 struct Usage {
     command: String,
@@ -52,7 +49,7 @@ fn options() -> BTreeMap<String, Vec<Usage>> {
 fn one_name_takes_one_value() {
     for (name, usages) in options() {
         let values: BTreeSet<_> = usages.iter().map(|usage| &usage.value).collect();
-        if values.len() > 1 && !VALUES.iter().any(|(known, _)| *known == name) {
+        if values.len() > 1 {
             let of =
                 |usage: &Usage| format!("{}: {:?} ({})", usage.command, usage.value, usage.help);
             let all: Vec<_> = usages.iter().map(of).collect();

@@ -286,7 +286,7 @@ proptest! {
         let json = set_of(&keys);
         let set = KeySet::parse(&json).expect("a set");
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-        let lives = timeline::lives(&headers, now, |_| true);
+        let lives = timeline::lifetimes(&headers, now, |_| true);
         for life in &lives {
             for pair in life.phases.windows(2) {
                 prop_assert!(pair[0].to.is_some() && pair[0].to <= pair[1].from, "{:?}", life);

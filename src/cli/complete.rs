@@ -47,7 +47,7 @@ fn with_completer(arg: Arg, creates: bool) -> Arg {
     match (arg.get_id().as_str(), creates) {
         ("set" | "sets", _) => arg.add(ArgValueCompleter::new(sets)),
         ("target", _) => arg.add(ArgValueCompleter::new(sets_and_files)),
-        ("remote" | "all" | "push", _) => arg.add(ArgValueCompleter::new(remotes)),
+        ("remote" | "push", _) => arg.add(ArgValueCompleter::new(remotes)),
         ("line", _) => arg.add(ArgValueCompleter::new(lines)),
         ("kid" | "kids", false) | ("compromised", _) => arg.add(ArgValueCompleter::new(kids)),
         ("alg", true) => arg.add(ArgValueCandidates::new(created_algorithms)),
@@ -72,13 +72,13 @@ fn described(value: &str, help: String) -> CompletionCandidate {
 
 /// Algorithms that keys may name.
 fn algorithms() -> Vec<CompletionCandidate> {
-    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.takes_in_words());
+    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.key_requirement());
     ALGORITHMS.iter().map(candidate).collect()
 }
 
 /// Algorithms that keys are made for.
 fn created_algorithms() -> Vec<CompletionCandidate> {
-    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.takes_in_words());
+    let candidate = |algorithm: &Algorithm| described(algorithm.name, algorithm.key_requirement());
     Algorithm::created().map(candidate).collect()
 }
 
@@ -132,9 +132,16 @@ fn pages() -> Vec<CompletionCandidate> {
     names.into_iter().map(candidate).collect()
 }
 
-/// The sets of the keystore.
+/// The sets of the keystore; the remotes for `push --all`, which takes the remote first.
 fn sets(current: &OsStr) -> Vec<CompletionCandidate> {
-    let Some(keystore) = keystore(&matches()) else {
+    let matches = matches();
+    let is_for_all = |(name, command): (&str, &ArgMatches)| {
+        name == "push" && command.try_get_one("all").ok().flatten() == Some(&true)
+    };
+    if matches.subcommand().is_some_and(is_for_all) {
+        return remotes(current);
+    }
+    let Some(keystore) = keystore(&matches) else {
         return Vec::new();
     };
     let current = current.to_string_lossy();

@@ -1,12 +1,13 @@
 //! `jwks check`: every fault of a set or a file.
 
+use crate::args::source::SourceArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::Severity;
 use crate::keyset::check::{self, Located};
 use crate::output::{Narrow, Tone, shorten};
 use crate::report::names::count;
-use crate::source::target::{Need, SourceArgs, with_target};
+use crate::source::target::{Access, with_target};
 use clap::Args;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -72,7 +73,7 @@ struct Report<'a> {
 
 /// Runs `jwks check`.
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
-    let findings = with_target(ctx, &args.target, Need::Everything, &args.source, |set| {
+    let findings = with_target(ctx, &args.target, Access::Decrypted, &args.source, |set| {
         Ok(check::findings(set, ctx.now, args.public, &ctx.checks))
     })?;
     let of = |severity| {

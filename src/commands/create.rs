@@ -212,8 +212,8 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         .append();
 
     let what = plan.alg.map_or_else(
-        || plan.in_words(),
-        |alg| format!("{} ({})", alg.name, plan.in_words()),
+        || plan.description(),
+        |alg| format!("{} ({})", alg.name, plan.description()),
     );
     let keys = match created.len() {
         1 => "a key".into(),

@@ -3,7 +3,6 @@
 mod remote;
 
 use crate::args::connection::RemoteArgs;
-use crate::commands::shared::loss::describe;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
@@ -15,6 +14,7 @@ use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use crate::report::json::{JsonKeyName, json_names};
 use crate::report::log_entry::Record;
+use crate::report::loss::describe;
 use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
 use clap::Args;
 use serde::Serialize;

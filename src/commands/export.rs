@@ -197,7 +197,7 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         let keys = positions.iter().map(|i| &set.keys[*i]);
         let keys: Vec<_> = keys.filter(|key| holds_secret(key)).collect();
         Record::of(ctx, SetLabel::local(name.as_str()))
-            .exported(Some(&args.in_words()), &keys)
+            .exported(Some(&args.description()), &keys)
             .append();
     }
     deliver(ctx, args, &content)
@@ -279,7 +279,7 @@ impl ExportArgs {
     }
 
     /// The form, and the file where there is one.
-    fn in_words(&self) -> String {
+    fn description(&self) -> String {
         let form = self.to.name();
         match self.file() {
             Some(file) => format!("{form}: {}", file.display()),

@@ -2,7 +2,7 @@
 
 use crate::args::connection::RemoteArgs;
 use crate::args::filter::FilterArgs;
-use crate::commands::shared::server::{name_there, set_name};
+use crate::commands::shared::server::{server_kid, set_name};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
@@ -79,7 +79,7 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
         let states = remote.kind.rules.states(&set, ctx.now);
         let positions = set.filter_by(&args.filter.filter_for(&set)?, &states);
         let kid = args.kid.as_deref();
-        let kid = kid.map(|kid| name_there(&remote, &set, kid));
+        let kid = kid.map(|kid| server_kid(&remote, &set, kid));
         let whose = SetLabel::remote(&name, &remote.name);
         return print(ctx, args, kid.as_deref(), whose, &set, positions);
     }

@@ -1,9 +1,8 @@
 //! `jwks pull`: take in what a server holds.
 
+use crate::args::adoption::AdoptionArgs;
 use crate::args::connection::{ConnectionArgs, split_name};
-use crate::commands::shared::adoption::{
-    AdoptionArgs, Consent, warn_of_differences, warn_of_losses,
-};
+use crate::commands::shared::adoption::{Confirmation, warn_of_differences, warn_of_losses};
 use crate::commands::shared::server::{for_each_set, set_name};
 use crate::context::Context;
 use crate::error::Result;
@@ -179,8 +178,9 @@ fn pull(
     let (expected, lost) = taken(&mut expected)?;
     warn_of_differences(ctx, &source, &expected);
     let asks = args.prune || lost.iter().any(holds_secret);
-    let asked =
-        |merged: &Merged, lost: &[Key]| Consent::of(merged, &source, if asks { lost } else { &[] });
+    let asked = |merged: &Merged, lost: &[Key]| {
+        Confirmation::of(merged, &source, if asks { lost } else { &[] })
+    };
     let consent = asked(&expected, &lost);
     consent.ask(ctx, name.as_str())?;
     if foreign.set().keys.is_empty() && lost.is_empty() {

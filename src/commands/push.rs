@@ -2,9 +2,9 @@
 
 use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::push_report::{
-    PushReport, handles, line, record, signer_in_words, warn_of_unsent,
+    PushReport, describe_signer, handles, line, record, warn_of_unsent,
 };
-use crate::commands::shared::server::{for_each_set, set_name, until_written};
+use crate::commands::shared::server::{for_each_set, retry_on_conflict, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -130,7 +130,7 @@ fn push(
     ctx.demand_encryption(name)?;
     let target = format!("{}:{there}", server.name);
     let mut shown = None;
-    until_written(ctx, &target, || {
+    retry_on_conflict(ctx, &target, || {
         push_once(ctx, args, server, name, there, &mut shown)
     })
 }
@@ -226,7 +226,7 @@ fn push_once(
         ctx.out.status("nothing sent: this was a dry run");
         return Ok(report);
     }
-    let question = in_words(&target, &plan, ctx.prompt.asks());
+    let question = describe_changes(&target, &plan, ctx.prompt.asks());
     ctx.prompt.confirm(&ctx.out, &question)?;
     server.put_set(there, &before, &plan.set)?;
     record(ctx, SetLabel::remote(name.as_str(), &target), &plan);
@@ -253,7 +253,7 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &PushPlan) {
         ctx.out
             .status(format!("  {kid}: only on the server, DELETED"));
     }
-    if let Some(words) = signer_in_words(plan) {
+    if let Some(words) = describe_signer(plan) {
         ctx.out.status(format!("  {words}"));
     }
     show_left_out(ctx, plan);
@@ -267,7 +267,7 @@ fn show_left_out(ctx: &Context, plan: &PushPlan) {
 }
 
 /// Says what a push would change. A brief text does not name the keys: they were shown before.
-fn in_words(target: &str, plan: &PushPlan, is_brief: bool) -> String {
+fn describe_changes(target: &str, plan: &PushPlan, is_brief: bool) -> String {
     let names = |names: &[String]| {
         if is_brief {
             String::new()
@@ -292,6 +292,6 @@ fn in_words(target: &str, plan: &PushPlan, is_brief: bool) -> String {
             "would lose {keys}, {private} of them private{names}"
         ));
     }
-    parts.extend(signer_in_words(plan).filter(|_| plan.new_signer.is_some()));
+    parts.extend(describe_signer(plan).filter(|_| plan.new_signer.is_some()));
     format!("{target} {}", parts.join("; "))
 }

@@ -12,7 +12,7 @@ use crate::remote::kind::{Auth, KINDS, Sets};
 use crate::remote::location::Location;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueHint};
-use describe::{can, described, header_names, location, shown_address, token_in_words};
+use describe::{can, describe_token_source, described, header_names, location, shown_address};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -280,7 +280,7 @@ fn list(ctx: &Context) -> Result<()> {
         return Ok(());
     }
     let row = |entry: &Entry| {
-        let token = entry.kind().map(|kind| token_in_words(entry, kind));
+        let token = entry.kind().map(|kind| describe_token_source(entry, kind));
         let token = token.unwrap_or_else(|_| "-".into());
         let cells = [
             entry.name.clone(),
@@ -312,7 +312,7 @@ fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
         };
         rows.push((name.trim_start_matches('-'), value));
     }
-    rows.push(("token", token_in_words(&entry, kind)));
+    rows.push(("token", describe_token_source(&entry, kind)));
     let in_header = entry.headers.iter().any(|header| header.contains(TOKEN));
     let has_token = entry.token_source().is_some() || kind.auth == Auth::Required;
     if has_token && !in_header && !entry.has_secret_address() {

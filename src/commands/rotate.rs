@@ -250,7 +250,7 @@ fn rotate_set(
     };
     let plan = rotate::plan(&set, &policy).map_err(about)?;
     report.next_change = plan.next_change;
-    warn_of_unsound(ctx, name, &set, &plan);
+    warn_of_invalid_keys(ctx, name, &set, &plan);
     if args.dry_run {
         report.plan(ctx, &set, &plan);
         return match server.filter(|_| plan.is_empty()) {
@@ -354,8 +354,8 @@ fn record(ctx: &Context, name: &SetName, rotated: &Rotated, policy: &Policy) {
         .append();
 }
 
-fn warn_of_unsound(ctx: &Context, name: &SetName, set: &KeySet, plan: &RotationPlan) {
-    let keys = plan.unsound.iter().map(|i| &set.keys[*i]);
+fn warn_of_invalid_keys(ctx: &Context, name: &SetName, set: &KeySet, plan: &RotationPlan) {
+    let keys = plan.invalid.iter().map(|i| &set.keys[*i]);
     for key in keys.map(KeyName::of) {
         let kid = key.handle().unwrap_or("a key without a kid");
         ctx.out.warn(format!(

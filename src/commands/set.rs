@@ -4,10 +4,11 @@ mod members;
 mod remote;
 mod source;
 
+use crate::args::adoption::AdoptionArgs;
 use crate::args::connection::RemoteArgs;
 use crate::args::encryption::EncryptArgs;
 use crate::args::password::PasswordArgs;
-use crate::commands::shared::adoption::{AdoptionArgs, Consent, warn_of_differences};
+use crate::commands::shared::adoption::{Confirmation, warn_of_differences};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::attributes::Attributes;
@@ -236,11 +237,11 @@ fn merge(
     };
     let asked = |merged: &Merged| {
         let asks = merged.replaced.iter().any(holds_secret);
-        Consent::of(merged, SOURCE, if asks { &merged.replaced } else { &[] })
+        Confirmation::of(merged, SOURCE, if asks { &merged.replaced } else { &[] })
     };
     // Ask before taking the lock, so that no other process waits. The plan that was confirmed must
     // still be the same once the lock is taken.
-    let mut expected = (Vec::new(), Consent::default());
+    let mut expected = (Vec::new(), Confirmation::default());
     if args.on_conflict == OnConflict::Replace || given.iter().any(Foreign::is_of_server) {
         let trial = match ctx.read(name)? {
             Some(document) => document.parse()?.adopt(given, &terms)?,
@@ -292,7 +293,7 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> 
     };
     let (given, brought) = before.replaced_by(given, ctx.now);
     let lost = before.lost_in(&given);
-    Consent::of(&brought, SOURCE, &lost).ask(ctx, name.as_str())?;
+    Confirmation::of(&brought, SOURCE, &lost).ask(ctx, name.as_str())?;
     let index = Index::of(&before);
     let names = |there: bool| {
         let keys = given.keys.iter();

@@ -1,12 +1,13 @@
 //! `jwks thumbprint`: RFC 7638 thumbprints and RFC 9278 URIs.
 
+use crate::args::source::SourceArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::{Budget, Severity, findings};
 use crate::key::summary::Summary;
 use crate::key::thumbprint::uri;
 use crate::keyset::KeySet;
-use crate::source::target::{Need, SourceArgs, with_target};
+use crate::source::target::{Access, with_target};
 use clap::Args;
 use serde::Serialize;
 
@@ -54,8 +55,8 @@ struct Row {
 
 /// Runs `jwks thumbprint`.
 pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
-    let need = Need::Identity(args.kid.as_deref());
-    let rows = with_target(ctx, &args.target, need, &args.source, |set| {
+    let access = Access::PublicHeader(args.kid.as_deref());
+    let rows = with_target(ctx, &args.target, access, &args.source, |set| {
         rows(args, set, &ctx.checks)
     })?;
     if ctx.out.is_json() {

@@ -187,7 +187,7 @@ impl Algorithm {
     }
 
     /// Describes the keys that the algorithm requires, such as `EC or OKP keys on P-256, P-384, …`.
-    pub fn takes_in_words(&self) -> String {
+    pub fn key_requirement(&self) -> String {
         match self.takes {
             Takes::Rsa => "RSA keys".into(),
             Takes::Curves(names) => {

@@ -77,10 +77,8 @@ impl Attributes {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
             return Err(unknown("algorithm", alg, None, &names));
         }
-        if let Some(usage) = &self.usage
-            && !matches!(usage.as_str(), "sig" | "enc")
-        {
-            return Err(unknown("use", usage, None, &["sig", "enc"]));
+        if let Some(usage) = &self.usage {
+            check_use(usage)?;
         }
         self.check_removed()?;
         check_operations(&self.key_ops)
@@ -115,6 +113,14 @@ impl Attributes {
                 members.set_number(name, date);
             }
         }
+    }
+}
+
+/// Returns an error for a use that is not registered (RFC 7517 section 4.2).
+pub fn check_use(usage: &str) -> Result<()> {
+    match usage {
+        "sig" | "enc" => Ok(()),
+        _ => Err(unknown("use", usage, None, &["sig", "enc"])),
     }
 }
 

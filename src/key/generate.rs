@@ -92,7 +92,7 @@ impl Plan {
     }
 
     /// Describes the key, such as `RSA, 2048 bits`.
-    pub fn in_words(&self) -> String {
+    pub fn description(&self) -> String {
         match self.material {
             Material::Rsa { bits } => format!("RSA, {bits} bits"),
             Material::Curve(curve) => format!("{}, {}", curve.kty, curve.name),
@@ -166,7 +166,7 @@ fn material_for(
     request: &Request,
 ) -> Result<Material> {
     let misfit = |what: String| {
-        let takes = algorithm.takes_in_words();
+        let takes = algorithm.key_requirement();
         Error::usage(format!("{} cannot be used with {what}", algorithm.name))
             .hint(format!("{} requires {takes}", algorithm.name))
     };

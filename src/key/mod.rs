@@ -18,7 +18,7 @@ pub mod parts;
 pub mod public;
 pub mod read;
 mod rsa;
-pub mod salvage;
+pub mod sanitize;
 pub mod step_counter;
 pub mod strict_json;
 pub mod summary;

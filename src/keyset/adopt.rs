@@ -39,7 +39,7 @@ pub struct Foreign {
     /// The symmetric keys of a publisher, which were left out.
     pub symmetric: Vec<KeyName>,
     /// The keys from which members that only jwks sets were removed.
-    pub disowned: Vec<KeyName>,
+    pub reserved: Vec<KeyName>,
 }
 
 impl Foreign {
@@ -72,13 +72,13 @@ impl Foreign {
     }
 
     fn new(mut set: KeySet<'static>, origin: Origin) -> Foreign {
-        let mut disowned = Vec::new();
+        let mut reserved = Vec::new();
         let strip = |key: Key<'static>| {
             let name = KeyName::of(&key);
             let before = key.json().len();
             let key = key.without_own_members();
             if key.json().len() < before {
-                disowned.push(name);
+                reserved.push(name);
             }
             key
         };
@@ -89,7 +89,7 @@ impl Foreign {
             rules: None,
             stripped: Vec::new(),
             symmetric: Vec::new(),
-            disowned,
+            reserved,
         }
     }
 

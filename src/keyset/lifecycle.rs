@@ -52,7 +52,7 @@ pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
 }
 
 /// Returns the name of a key's line for messages: `sig ES256`.
-pub(super) fn line_in_words(header: &Header) -> String {
+pub(super) fn describe_line(header: &Header) -> String {
     let (usage, kind, curve) = line(header);
     let words = [usage.unwrap_or_default(), kind, curve];
     let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
@@ -94,7 +94,7 @@ pub(super) fn active_keys(keys: &[Key], now: i64) -> BTreeMap<String, KeyName> {
     let states = states_where(keys, now, can_sign);
     let active = keys.iter().zip(states);
     let active = active.filter(|(_, state)| *state == Some(State::Active));
-    let named = |(key, _): (&Key, _)| (line_in_words(&Header::of(key)), KeyName::of(key));
+    let named = |(key, _): (&Key, _)| (describe_line(&Header::of(key)), KeyName::of(key));
     active.map(named).collect()
 }
 

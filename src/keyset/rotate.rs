@@ -9,6 +9,7 @@ mod algorithm_change;
 mod apply;
 mod ends;
 mod lines;
+mod plan;
 mod removal;
 mod schedule;
 mod server_state;
@@ -16,6 +17,7 @@ mod template;
 mod timetable;
 
 pub use apply::Rotated;
+pub use plan::{NewKey, RotationPlan};
 pub use schedule::{CLOCK_DIFFERENCE, Schedule};
 pub use server_state::ServerState;
 pub use template::Template;
@@ -24,9 +26,10 @@ use crate::error::Result;
 use crate::key::header::Header;
 use crate::keyset::KeySet;
 use lines::Lines;
+use plan::Successor;
 use schedule::Time;
 use server_state::ServerSigners;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The position of a key in the set.
 type Position = usize;
@@ -64,90 +67,6 @@ impl Policy<'_> {
     fn asks_for_material(&self, header: &Header) -> bool {
         let is_asked = self.crv.is_some() || self.size.is_some();
         is_asked && (self.alg.is_none() || self.alg == header.alg.as_deref())
-    }
-}
-
-/// A key that another key names as its successor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Successor {
-    /// A key of the set, by kid.
-    Existing(String),
-    /// A new key, by its position among the new keys.
-    New(usize),
-}
-
-/// A key to generate.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewKey {
-    /// Its type, size and certificate.
-    pub template: Template,
-    /// The time from which it signs; `None` is at once.
-    pub nbf: Option<Time>,
-    /// Its end, if that is known.
-    exp: Option<Time>,
-    successor: Option<Successor>,
-}
-
-/// The planned changes of a rotation. Positions are those of the set before the rotation.
-#[derive(Debug, Default)]
-pub struct RotationPlan {
-    /// The keys to generate.
-    pub new: Vec<NewKey>,
-    begins: BTreeMap<Position, Time>,
-    ends: BTreeMap<Position, Time>,
-    successors: BTreeMap<Position, Option<Successor>>,
-    revoked: BTreeSet<Position>,
-    removed: BTreeSet<Position>,
-    /// The private keys that are invalid, and therefore unchanged.
-    pub unsound: Vec<Position>,
-    /// The next time at which a date changes the state of a key, or at which a rotation changes the set.
-    pub next_change: Option<Time>,
-}
-
-impl NewKey {
-    fn signing_now(template: Template) -> NewKey {
-        NewKey {
-            template,
-            nbf: None,
-            exp: None,
-            successor: None,
-        }
-    }
-
-    /// Returns a key that signs from `nbf` on, or at once if that time has come.
-    fn signing_from(template: Template, nbf: Time, now: Time) -> NewKey {
-        NewKey {
-            nbf: Some(nbf).filter(|nbf| *nbf > now),
-            ..NewKey::signing_now(template)
-        }
-    }
-}
-
-impl RotationPlan {
-    /// Returns true if nothing changes.
-    pub fn is_empty(&self) -> bool {
-        self.new.is_empty()
-            && self.begins.is_empty()
-            && self.ends.is_empty()
-            && self.successors.is_empty()
-            && self.revoked.is_empty()
-            && self.removed.is_empty()
-    }
-
-    /// Returns the keys whose end changes, with the new end.
-    pub fn ends(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
-        let ends = self.ends.iter().map(|(position, exp)| (*position, *exp));
-        ends.filter(|(position, _)| !self.removed.contains(position))
-    }
-
-    /// Returns the keys whose beginning changes, with the new beginning.
-    pub fn begins(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
-        self.begins.iter().map(|(position, nbf)| (*position, *nbf))
-    }
-
-    /// Returns the keys that are removed.
-    pub fn removed(&self) -> impl Iterator<Item = Position> + '_ {
-        self.removed.iter().copied()
     }
 }
 
@@ -197,7 +116,7 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
     planner.remove_expired();
     planner.skip_removed_successors();
     planner.plan.next_change = planner.next_change();
-    planner.plan.unsound = std::mem::take(&mut planner.lines.unsound);
+    planner.plan.invalid = std::mem::take(&mut planner.lines.invalid);
     Ok(planner.plan)
 }
 
@@ -212,16 +131,6 @@ impl Planner<'_, '_> {
         let new = self.plan.new.iter().map(|new| new.nbf);
         let dates = dates.chain(new).flatten().chain(self.due.iter().copied());
         dates.filter(|date| *date > self.policy.now).min()
-    }
-
-    /// Delays new keys until they have been published, if the server signs with a key that is not ours.
-    fn delay_until_published(&mut self) {
-        let soon = self.earliest_begin();
-        if self.server_signers.by_other && soon > self.policy.now {
-            for new in &mut self.plan.new {
-                new.nbf.get_or_insert(soon);
-            }
-        }
     }
 
     /// Records the successor of a key in another line.
@@ -419,7 +328,7 @@ mod tests {
         ];
         let plan = planned(&keys, &policy()).unwrap();
         assert_eq!(plan.new.len(), 1);
-        assert_eq!(plan.new[0].template.in_words(), "EdDSA");
+        assert_eq!(plan.new[0].template.description(), "EdDSA");
     }
 
     #[test]

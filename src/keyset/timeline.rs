@@ -3,7 +3,7 @@
 
 mod lifetimes;
 
-pub use lifetimes::lives;
+pub use lifetimes::lifetimes;
 
 /// The role of a key during a part of its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,11 +143,11 @@ mod tests {
         let json = format!(r#"{{"keys":[{keys}]}}"#);
         let set = KeySet::parse(&json).unwrap();
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-        lives(&headers, now, |_| true)
+        lifetimes(&headers, now, |_| true)
     }
 
     /// `published 100..150, signing 150..` for each key.
-    fn in_words(keys: &str, now: i64) -> Vec<String> {
+    fn described(keys: &str, now: i64) -> Vec<String> {
         let date = |date: Option<i64>| date.map_or_else(String::new, |date| date.to_string());
         let stretch = |stretch: &Stretch| {
             let (from, to) = (date(stretch.from), date(stretch.to));
@@ -170,21 +170,21 @@ mod tests {
             "published 150..200, signing 200..",
         ];
         for now in [50, 120, 160, 250, 1000] {
-            let shown = in_words(keys, now);
+            let shown = described(keys, now);
             match now {
                 // What is there counts as made, whatever it says.
                 50 => assert_ne!(shown, expected),
                 _ => assert_eq!(shown[..1], expected[..1], "{now}"),
             }
         }
-        assert_eq!(in_words(keys, 160), expected);
+        assert_eq!(described(keys, 160), expected);
     }
 
     #[test]
     fn a_key_takes_no_place_before_it_was_made() {
         let keys = r#"{"kty":"oct","iat":100}, {"kty":"oct","iat":200}"#;
         assert_eq!(
-            in_words(keys, 300),
+            described(keys, 300),
             ["signing 100..200, retired 200..", "signing 200.."]
         );
     }
@@ -192,10 +192,10 @@ mod tests {
     #[test]
     fn keys_without_dates_are_there_all_the_time() {
         let keys = r#"{"kty":"oct"}, {"kty":"oct"}"#;
-        assert_eq!(in_words(keys, 300), ["retired ..", "signing .."]);
+        assert_eq!(described(keys, 300), ["retired ..", "signing .."]);
         let keys = r#"{"kty":"oct"}, {"kty":"oct","nbf":200}"#;
         assert_eq!(
-            in_words(keys, 100),
+            described(keys, 100),
             [
                 "signing ..200, retired 200..",
                 "published ..200, signing 200.."
@@ -213,7 +213,7 @@ mod tests {
             (r#""iat":900"#, "signing 500.."),
         ] {
             let key = format!(r#"{{"kty":"oct",{key}}}"#);
-            assert_eq!(in_words(&key, 500), [expected], "{key}");
+            assert_eq!(described(&key, 500), [expected], "{key}");
         }
     }
 
@@ -221,7 +221,7 @@ mod tests {
     fn an_older_key_signs_again_when_the_newer_one_expires() {
         let keys = r#"{"kty":"oct","iat":100}, {"kty":"oct","iat":150,"exp":200}"#;
         assert_eq!(
-            in_words(keys, 300)[0],
+            described(keys, 300)[0],
             "signing 100..150, retired 150..200, signing 200.."
         );
     }

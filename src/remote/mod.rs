@@ -240,7 +240,7 @@ impl Remote {
                 _ => written = Ok(()),
             }
         }
-        self.tell_of_loss(set, before, after, written)?;
+        self.handle_write_failure(set, before, after, written)?;
         self.settle(set, before, after)
     }
 
@@ -272,7 +272,7 @@ impl Remote {
     }
 
     /// Handles a failed write. It can have changed or deleted the set in part.
-    fn tell_of_loss(
+    fn handle_write_failure(
         &self,
         set: &str,
         before: &KeySet,

@@ -34,7 +34,7 @@ pub(super) enum Difference {
 }
 
 impl Difference {
-    pub(super) fn in_words(&self) -> &str {
+    pub(super) fn description(&self) -> &str {
         match self {
             Difference::Keys(words) => words,
             Difference::Signer => "another key signs, or none",
@@ -71,7 +71,7 @@ impl Remote {
             match self.difference_there(set, before, after)? {
                 None => return Ok(Outcome::Signs),
                 Some(Difference::Signer) => {}
-                Some(difference) => return Err(self.not_as_written(difference.in_words())),
+                Some(difference) => return Err(self.not_as_written(difference.description())),
             }
             let (Some(signer), Some(pause)) = (signer, pause) else {
                 break;

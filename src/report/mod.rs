@@ -2,4 +2,5 @@
 
 pub mod json;
 pub mod log_entry;
+pub mod loss;
 pub mod names;

@@ -3,7 +3,6 @@
 use crate::context::Context;
 use crate::error::Error;
 use crate::key::Key;
-use crate::key::parts::holds_secret;
 use crate::key::read::join::Note;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
@@ -58,21 +57,6 @@ pub fn list_names<S: AsRef<str>>(names: &[S]) -> String {
         0 => shown.join(", "),
         more => format!("{}, and {more} more", shown.join(", ")),
     }
-}
-
-/// What a set would lose, in words behind its name.
-pub fn loss_in_words(lost: &[Key]) -> String {
-    let handle = |key: &Key| {
-        let name = KeyName::of(key);
-        name.shown().to_owned()
-    };
-    let names: Vec<_> = lost.iter().map(handle).collect();
-    let private = lost.iter().filter(|key| holds_secret(key)).count();
-    let lost = count(lost.len(), "key");
-    format!(
-        "would lose {lost}, {private} of them private: {}",
-        list_names(&names)
-    )
 }
 
 /// Says which keys were left out of a public form.

@@ -1,8 +1,7 @@
 //! The set that a target on the command line names: a set of the keystore, a file, standard input or an
 //! address.
 
-use crate::args::connection::ConnectionArgs;
-use crate::args::password::PasswordArgs;
+use crate::args::source::SourceArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -12,34 +11,23 @@ use crate::keyset::import;
 use crate::keystore::SetName;
 use crate::report::names::warn_left_out;
 use crate::source::document;
-use clap::Args;
 use std::path::Path;
 
-/// The options for a target that is a file or an address: its password, and the connection.
-#[derive(Debug, Args)]
-pub struct SourceArgs {
-    #[command(flatten)]
-    password: PasswordArgs,
-
-    #[command(flatten)]
-    connection: ConnectionArgs,
-}
-
-/// How much of a set has to be known.
+/// How much of an encrypted set to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need<'a> {
-    /// All of it, private parts included.
-    Everything,
-    /// What identifies its keys, or the one that is named. An encrypted set tells that without its
-    /// passphrase, but for symmetric keys.
-    Identity(Option<&'a str>),
+pub enum Access<'a> {
+    /// All of it, decrypted.
+    Decrypted,
+    /// The public header, if it identifies all keys or the key with this kid, and otherwise all of it. The
+    /// header does not identify symmetric keys.
+    PublicHeader(Option<&'a str>),
 }
 
-/// Hands on the set that a text names: `-`, a set of the keystore, or a file.
+/// Calls `then` with the set that a text names: `-`, a set of the keystore, a file or an address.
 pub fn with_target<T>(
     ctx: &Context,
     target: &str,
-    need: Need<'_>,
+    access: Access<'_>,
     source: &SourceArgs,
     then: impl FnOnce(&KeySet) -> Result<T>,
 ) -> Result<T> {
@@ -48,7 +36,7 @@ pub fn with_target<T>(
     if let Some(name) = &name
         && ctx.store.contains(name)?
     {
-        if let Need::Identity(kid) = need {
+        if let Access::PublicHeader(kid) = access {
             let document = ctx.look(name)?;
             let set = document.parse()?;
             let is_symmetric = |key: &Key| Header::of(key).kty.as_deref() == Some("oct");
@@ -62,7 +50,7 @@ pub fn with_target<T>(
             }
         }
         // Check the keys that the passphrase protects, and not a plain set in their place.
-        if need == Need::Everything {
+        if access == Access::Decrypted {
             ctx.demand_encryption(name)?;
         }
         return then(&ctx.load(name)?.parse()?);

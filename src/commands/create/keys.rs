@@ -26,7 +26,7 @@ pub(super) fn generate(
     let progress = (plan.is_slow() || args.count > 1).then(|| {
         ctx.out.progress(
             args.count.into(),
-            &format!("generating keys: {}", plan.in_words()),
+            &format!("generating keys: {}", plan.description()),
         )
     });
     let mut keys = Vec::new();

@@ -3,7 +3,7 @@
 use crate::commands::delete::{
     DeleteArgs, chosen, describe, finish, report, sign, signing_instead,
 };
-use crate::commands::shared::server::{name_there, set_name};
+use crate::commands::shared::server::{server_kid, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
@@ -33,7 +33,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     };
     let states = server.kind.rules.states(&set, ctx.now);
     let wanted = args.kids.iter();
-    let kids: Vec<_> = wanted.map(|kid| name_there(server, &set, kid)).collect();
+    let kids: Vec<_> = wanted.map(|kid| server_kid(server, &set, kid)).collect();
     let positions = chosen(args, &kids, name, &set, &states)?;
     // The only set of a server always exists; it can only be empty.
     let is_nothing = !whole || server.kind.sets == Sets::One;

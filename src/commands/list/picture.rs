@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::key::check::Budget;
 use crate::key::header::Header;
 use crate::keyset::lifecycle::{State, can_sign};
-use crate::keyset::timeline::lives;
+use crate::keyset::timeline::lifetimes;
 use crate::keyset::timeline::{Phase, Stretch, Window};
 use crate::output::Tone;
 use crate::report::names::count;
@@ -70,7 +70,7 @@ impl<'a> Picture<'a> {
         }
         let headers: Vec<_> = listing.set.keys.iter().map(Header::of).collect();
         let can_sign: Vec<_> = listing.set.keys.iter().map(can_sign).collect();
-        let lives = lives(&headers, now, |position| can_sign[position]);
+        let lives = lifetimes(&headers, now, |position| can_sign[position]);
         let window = Window::of(listing.positions.iter().map(|i| &lives[*i]), now);
         let keys = listing.positions.iter().zip(listing.keys(budget));
         let rows = keys.map(|(i, (key, state))| Row {

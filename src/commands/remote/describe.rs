@@ -78,12 +78,12 @@ pub fn header_names(entry: &Entry) -> impl Iterator<Item = &str> {
 pub fn can(kind: &ServerKind) -> Vec<&'static str> {
     kind.can
         .iter()
-        .map(|operation| operation.in_words())
+        .map(|operation| operation.description())
         .collect()
 }
 
 /// Where the token comes from, in words.
-pub fn token_in_words(entry: &Entry, kind: &ServerKind) -> String {
+pub fn describe_token_source(entry: &Entry, kind: &ServerKind) -> String {
     match (entry.token_source(), kind.auth, kind.token_variables) {
         (Some(source), ..) => source,
         (None, Auth::None | Auth::Optional, _) => "none".into(),

@@ -86,7 +86,7 @@ impl RotationReport {
                     Some(_) => "staged",
                     None => "activated",
                 },
-                new_key: Some(new.template.in_words()),
+                new_key: Some(new.template.description()),
                 nbf: new.nbf,
                 ..Step::default()
             });
@@ -110,14 +110,15 @@ impl RotationReport {
         }));
         self.due = !plan.is_empty();
         for step in &steps {
-            ctx.out.status(format!("{}: {}", self.set, step.in_words()));
+            ctx.out
+                .status(format!("{}: {}", self.set, step.description()));
         }
         for new in plan
             .new
             .iter()
             .filter(|new| new.template.lacks_certificate())
         {
-            let key = new.template.in_words();
+            let key = new.template.description();
             self.warn_uncertified(ctx, &format!("the new key ({key}) would have"));
         }
         self.planned = steps;
@@ -170,7 +171,7 @@ impl RotationReport {
         }
         let out = rotated.retired.iter().chain(&rotated.removed);
         for key in out.filter(|key| is_compromised(key, policy)) {
-            let delay = time::duration_in_words(policy.schedule.publish_delay);
+            let delay = time::format_duration(policy.schedule.publish_delay);
             tell(format!(
                 "took out {}; cached copies of the set hold it for up to {delay}: have verifiers fetch the set again",
                 described(key)
@@ -210,7 +211,7 @@ impl RotationReport {
 }
 
 impl Step {
-    fn in_words(&self) -> String {
+    fn description(&self) -> String {
         let kid = self.key.as_ref().map_or("", JsonKeyName::shown);
         let key = self.new_key.as_deref().unwrap_or_default();
         match self.verb {

@@ -5,9 +5,9 @@ use crate::args::schedule::ScheduleArgs;
 use crate::commands::rotate::RotateArgs;
 use crate::commands::rotate::report::RotationReport;
 use crate::commands::shared::push_report::{
-    self, handles, line, record, signer_in_words, warn_of_unsent,
+    self, describe_signer, handles, line, record, warn_of_unsent,
 };
-use crate::commands::shared::server::{set_name, until_written};
+use crate::commands::shared::server::{retry_on_conflict, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -240,7 +240,7 @@ impl Server {
         // The rotation was planned with the set that was read before it, so the first try uses that
         // one. A repeated try reads the set again.
         let mut found = Some(std::mem::replace(&mut self.found, Err(Error::failed("")))?);
-        until_written(ctx, &self.target(), || {
+        retry_on_conflict(ctx, &self.target(), || {
             let found = match found.take() {
                 Some(found) => found,
                 None => find(&self.remote, &self.name)?,
@@ -300,7 +300,7 @@ impl Server {
         for kid in handles(&plan.gone) {
             ctx.out.status(format!("{target} {loses} {kid}"));
         }
-        if let Some(words) = signer_in_words(plan).filter(|_| plan.new_signer.is_some()) {
+        if let Some(words) = describe_signer(plan).filter(|_| plan.new_signer.is_some()) {
             ctx.out.status(format!("{target}: {words}"));
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::commands::set::source::{read_documents, read_keys};
 use crate::commands::set::{SetArgs, report};
-use crate::commands::shared::server::{set_name, until_written};
+use crate::commands::shared::server::{retry_on_conflict, set_name};
 use crate::commands::shared::signing_check::{self, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -19,7 +19,8 @@ use crate::keyset::server_rules::Signing;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
 use crate::report::log_entry::Record;
-use crate::report::names::{SetLabel, count, list_names, loss_in_words};
+use crate::report::loss::describe_loss;
+use crate::report::names::{SetLabel, count, list_names};
 use std::collections::HashSet;
 
 /// Puts keys into a server's set: one by itself, several or a whole set in one step.
@@ -42,7 +43,7 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         return write(ctx, args, server, name, &given);
     }
     let target = format!("{}:{name}", server.name);
-    until_written(ctx, &target, || write(ctx, args, server, name, &given))
+    retry_on_conflict(ctx, &target, || write(ctx, args, server, name, &given))
 }
 
 fn write(
@@ -82,7 +83,7 @@ fn write(
         },
     )?;
     ctx.prompt
-        .confirm(&ctx.out, &in_words(name, server, &before, &change))?;
+        .confirm(&ctx.out, &describe_changes(name, server, &before, &change))?;
     match &change.single {
         Some(key) => server.put_key(name, &before, key)?,
         None => server.put_set(name, &before, &change.after)?,
@@ -186,7 +187,7 @@ fn addition(
 }
 
 /// What is sent and what goes, in words.
-fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> String {
+fn describe_changes(name: &str, server: &Remote, before: &KeySet, change: &Change) -> String {
     let private_there = before.keys.iter().filter(|key| has_private_member(key));
     let private_there: HashSet<String> = private_there.map(identity).collect();
     let known: HashSet<&str> = before.keys.iter().map(Key::json).collect();
@@ -219,17 +220,17 @@ fn in_words(name: &str, server: &Remote, before: &KeySet, change: &Change) -> St
         server.name,
         list_names(&sent)
     );
-    words.push_str(&signer_in_words(server, before, &change.after).unwrap_or_default());
+    words.push_str(&describe_signer(server, before, &change.after).unwrap_or_default());
     if !change.merged.replaced.is_empty() {
         words.push_str("; ");
-        words.push_str(&loss_in_words(&change.merged.replaced));
+        words.push_str(&describe_loss(&change.merged.replaced));
     }
     words
 }
 
 /// Says which key signs after a change, if that changes. The same key under another kid counts as
 /// another key, because tokens carry the kid.
-fn signer_in_words(server: &Remote, before: &KeySet, after: &KeySet) -> Option<String> {
+fn describe_signer(server: &Remote, before: &KeySet, after: &KeySet) -> Option<String> {
     let rules = &server.kind.rules;
     let (now, then) = (rules.signer(before), rules.signer(after));
     let then = rules.name(then?);

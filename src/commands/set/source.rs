@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
 use crate::key::check::{Breaks, Severity};
-use crate::key::salvage::{Sound, sound};
+use crate::key::sanitize::{Sanitized, sanitize};
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
@@ -284,11 +284,11 @@ fn without_broken(
     warnings: &mut Vec<String>,
 ) -> Key<'static> {
     let name = describe(index, &key);
-    let Sound {
+    let Sanitized {
         key,
         left_out,
         kept,
-    } = sound(key, &ctx.checks);
+    } = sanitize(key, &ctx.checks);
     if !left_out.is_empty() {
         warnings.push(format!("{name}: left out {}", left_out.join(", ")));
     }

@@ -1,46 +1,13 @@
-//! The options, warnings and questions that `pull` and `set` share when they take in foreign keys.
+//! The warnings and questions that `pull` and `set` share when they take in foreign keys.
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
-use crate::keyset::adopt::{Foreign, PrivateParts};
+use crate::keyset::adopt::Foreign;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::Merged;
-use crate::keyset::terms::check_takable;
-use crate::report::names::{list_names, loss_in_words};
-use clap::Args;
-
-/// The options for foreign keys.
-#[derive(Debug, Args)]
-pub struct AdoptionArgs {
-    /// Take private keys from a publisher, too
-    ///
-    /// Take private and symmetric keys from a server that only publishes keys.
-    #[arg(long)]
-    private: bool,
-
-    /// Let the source change these members of your keys
-    ///
-    /// A list such as exp or alg,use.
-    #[arg(long, value_name = "MEMBER,…", value_delimiter = ',')]
-    pub take: Vec<String>,
-}
-
-impl AdoptionArgs {
-    /// Refuses members that cannot be taken.
-    pub fn check(&self) -> Result<()> {
-        check_takable(&self.take)
-    }
-
-    /// Returns whether to take the private parts that a publisher sends.
-    pub fn private_parts(&self) -> PrivateParts {
-        if self.private {
-            PrivateParts::Take
-        } else {
-            PrivateParts::LeaveOut
-        }
-    }
-}
+use crate::report::loss::describe_loss;
+use crate::report::names::list_names;
 
 /// Warns about the keys and members that were left out of a document.
 pub fn warn_of_losses(ctx: &Context, source: &str, foreign: &Foreign) {
@@ -54,7 +21,7 @@ pub fn warn_of_losses(ctx: &Context, source: &str, foreign: &Foreign) {
             "sends symmetric keys; they are left out (pass --private to take them)",
         ),
         (
-            &foreign.disowned,
+            &foreign.reserved,
             "has members that only jwks sets; they are left out",
         ),
     ] {
@@ -82,13 +49,13 @@ pub fn warn_of_differences(ctx: &Context, source: &str, merged: &Merged) {
 
 /// The changes that the user must confirm before keys are taken in; empty if there are none.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Consent {
+pub struct Confirmation {
     parts: Vec<String>,
 }
 
-impl Consent {
+impl Confirmation {
     /// Collects the changes of a merge, and the losses, that must be confirmed.
-    pub fn of(merged: &Merged, source: &str, lost: &[Key]) -> Consent {
+    pub fn of(merged: &Merged, source: &str, lost: &[Key]) -> Confirmation {
         let mut parts = Vec::new();
         if !merged.private.is_empty() {
             let keys = names(&merged.private);
@@ -103,9 +70,9 @@ impl Consent {
             format!("would have {key} as the active key of {line}{before}")
         }));
         if !lost.is_empty() {
-            parts.push(loss_in_words(lost));
+            parts.push(describe_loss(lost));
         }
-        Consent { parts }
+        Confirmation { parts }
     }
 
     /// Asks the user to confirm the changes, if there are any.

@@ -1,7 +1,6 @@
 //! Steps that several commands share. No command uses another command.
 
 pub mod adoption;
-pub mod loss;
 pub mod published_file;
 pub mod push_report;
 pub mod restoring;

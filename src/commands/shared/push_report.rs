@@ -171,7 +171,7 @@ pub fn line(item: &Item) -> String {
 }
 
 /// Says which key signs afterwards, if the order decides it.
-pub fn signer_in_words(plan: &PushPlan) -> Option<String> {
+pub fn describe_signer(plan: &PushPlan) -> Option<String> {
     let kid = plan.signer.as_ref().and_then(KeyName::handle)?;
     Some(match (&plan.new_signer, &plan.old_kid) {
         (None, _) => format!("{kid} remains the signing key"),

@@ -1,6 +1,5 @@
 //! A set becomes one of its earlier versions: what `jwks undo` and `jwks restore` share.
 
-use crate::commands::shared::loss::describe;
 use crate::context::Context;
 use crate::error::Result;
 use crate::keyset::KeySet;
@@ -13,6 +12,7 @@ use crate::keystore::log::Verb;
 use crate::keystore::{SetDocument, SetName, Stored};
 use crate::report::json::{JsonKeyName, json_names};
 use crate::report::log_entry::Record;
+use crate::report::loss::describe;
 use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
 use serde::Serialize;
 

@@ -50,7 +50,7 @@ pub fn for_each_set<N: Display, R: Serialize>(
 
 /// Reads a set on a server, plans and writes. If somebody else changed the set meanwhile, it starts
 /// again, for at most five tries in all; then it returns an error.
-pub fn until_written<T>(
+pub fn retry_on_conflict<T>(
     ctx: &Context,
     target: &str,
     mut attempt: impl FnMut() -> Result<T>,
@@ -97,7 +97,7 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
 }
 
 /// The kid that a text means on a server: as it is, or with what every kid begins with there.
-pub fn name_there(remote: &Remote, set: &KeySet, kid: &str) -> String {
+pub fn server_kid(remote: &Remote, set: &KeySet, kid: &str) -> String {
     let there = (remote.kind.rules.kid)(kid, None);
     let is_there = match (set.find_exactly(kid), set.find_exactly(&there)) {
         (Ok(_), _) => false,

@@ -56,14 +56,14 @@ fn check_algorithm(members: &Members, values: &Values, operations: &[&str], repo
         && KeyType::named(&kty).is_some()
     {
         if !algorithm.key_types().contains(&&*kty) {
-            let takes = algorithm.takes_in_words();
+            let takes = algorithm.key_requirement();
             let message = format!("{name} requires {takes}; the key's kty is {kty}");
             report.add(Rule::AlgKty, message);
         } else if let Takes::Curves(curves) = algorithm.takes
             && let Some(crv) = members.string("crv")
             && !curves.contains(&&*crv)
         {
-            let takes = algorithm.takes_in_words();
+            let takes = algorithm.key_requirement();
             let message = format!(
                 "{name} requires {takes}; the key's curve is {}",
                 excerpt(&crv)
@@ -104,7 +104,7 @@ fn check_symmetric_size(algorithm: &Algorithm, values: &Values, report: &mut Rep
         Takes::Rsa | Takes::Curves(_) | Takes::Akp => true,
     };
     if !fits {
-        let takes = algorithm.takes_in_words();
+        let takes = algorithm.key_requirement();
         let message = format!("{} requires {takes}; this key has {bits}", algorithm.name);
         report.add(Rule::SymmetricSize, message);
     }

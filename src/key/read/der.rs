@@ -47,7 +47,7 @@ impl Kind {
     }
 
     /// Returns the name of the kind, with its article.
-    pub fn in_words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Kind::Pkcs8 => "a PKCS#8 private key",
             Kind::EncryptedPkcs8 => "an encrypted PKCS#8 key",
@@ -111,7 +111,7 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
         Kind::Sec1 => sec1(der, None),
         Kind::Spki => spki(&SubjectPublicKeyInfoRef::from_der(der).map_err(broken("public key"))?),
         Kind::EncryptedPkcs8 | Kind::Pkcs12 | Kind::Certificate | Kind::Request => Err(
-            Error::invalid(format!("it is {}, not a key", kind.in_words())),
+            Error::invalid(format!("it is {}, not a key", kind.description())),
         ),
     }
 }

@@ -102,7 +102,7 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
     match der::kind(block.contents()) {
         Some(kind) if kind == expected => read_der(block.contents(), unlock),
         Some(kind) => {
-            let found = kind.in_words();
+            let found = kind.description();
             Err(Error::invalid(format!("the content is {found}")))
         }
         None => Err(Error::invalid("the content does not parse as DER")),

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::attributes::check_use;
 use crate::key::check::{is_supported, may_sign, public_findings};
 use crate::key::header::Header;
 use crate::key::parts::holds_secret;
@@ -42,7 +43,7 @@ pub(super) struct Lines<'s> {
     /// The positions of the keys that are declared compromised.
     pub compromised: BTreeSet<Position>,
     /// The positions of the private keys that fail their check.
-    pub unsound: Vec<Position>,
+    pub invalid: Vec<Position>,
     /// The state of each key that can sign.
     states: Vec<Option<State>>,
     /// The successor in another line of each key that can sign.
@@ -84,7 +85,7 @@ impl<'s> Lines<'s> {
         }
         let counts: Vec<_> = set.keys.iter().map(can_sign).collect();
         let private = (0..headers.len()).filter(|i| is_private(&set.keys[*i]));
-        let unsound = private.filter(|i| !counts[*i]).collect();
+        let invalid = private.filter(|i| !counts[*i]).collect();
         let mut states = states_of(&headers, now, |i| counts[i]);
         for (state, counts) in states.iter_mut().zip(&counts) {
             *state = state.filter(|_| *counts);
@@ -107,7 +108,7 @@ impl<'s> Lines<'s> {
             circles: OnceCell::new(),
             all,
             compromised,
-            unsound,
+            invalid,
             states,
             successors,
             now,
@@ -127,8 +128,8 @@ impl<'s> Lines<'s> {
                 has_begun && begins(i)
             }),
             last_to_sign: self.newest(line, |i| {
-                let lives = self.state(i).is_some_and(|state| state != State::Expired);
-                lives && begins(i)
+                let is_unexpired = self.state(i).is_some_and(|state| state != State::Expired);
+                is_unexpired && begins(i)
             }),
             has_pending: !self.pending(line).is_empty(),
         }
@@ -151,9 +152,8 @@ impl<'s> Lines<'s> {
                 .headers
                 .iter()
                 .any(|header| header.effective_use() == Some(usage));
-            if !has_it && !matches!(usage, "sig" | "enc") {
-                return Err(Error::not_found(format!("no key has use {usage:?}"))
-                    .hint("pass --use sig or --use enc"));
+            if !has_it {
+                check_use(usage)?;
             }
         }
         if !self.states.iter().any(Option::is_some) {

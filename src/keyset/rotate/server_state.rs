@@ -7,7 +7,7 @@ use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{can_sign, line, rank};
 use crate::keyset::push::counterparts;
-use crate::keyset::rotate::{Policy, Position, RotationPlan};
+use crate::keyset::rotate::{Planner, Policy, Position, RotationPlan};
 use crate::keyset::server_rules::ServerRules;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -89,8 +89,8 @@ pub(super) fn adjust_dates(
         return signing;
     }
     let is_published = |i: Position| places[i].is_some();
-    let lives = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
-    let can_sign = |i: &Position| is_published(*i) && is_trusted[*i] && lives(&headers[*i]);
+    let is_unexpired = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
+    let can_sign = |i: &Position| is_published(*i) && is_trusted[*i] && is_unexpired(&headers[*i]);
     let can_sign: BTreeSet<Position> = (0..headers.len()).filter(can_sign).collect();
     // The number of these keys that name each kid as their successor, and the first one of each line.
     let mut leading: HashMap<&str, Position> = HashMap::new();
@@ -118,13 +118,29 @@ pub(super) fn adjust_dates(
     };
     let unseen = (0..headers.len()).filter(|i| {
         let is_early = headers[*i].nbf.is_none_or(|nbf| nbf < soon);
-        is_early && !is_published(*i) && lives(&headers[*i]) && is_trusted[*i] && can_wait(*i)
+        is_early
+            && !is_published(*i)
+            && is_unexpired(&headers[*i])
+            && is_trusted[*i]
+            && can_wait(*i)
     });
     for position in unseen.collect::<Vec<_>>() {
         headers[position].nbf = Some(soon);
         plan.begins.insert(position, soon);
     }
     signing
+}
+
+impl Planner<'_, '_> {
+    /// Delays new keys until they have been published, if the server signs with a key that is not ours.
+    pub(super) fn delay_until_published(&mut self) {
+        let soon = self.earliest_begin();
+        if self.server_signers.by_other && soon > self.policy.now {
+            for new in &mut self.plan.new {
+                new.nbf.get_or_insert(soon);
+            }
+        }
+    }
 }
 
 /// Returns true if a key is marked as compromised.

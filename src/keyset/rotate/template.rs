@@ -33,7 +33,7 @@ enum Certified {
 
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.in_words())
+        f.write_str(&self.description())
     }
 }
 
@@ -107,10 +107,10 @@ impl Template {
     }
 
     /// Returns a name for messages: `ES256`, or `P-256` for a key without an algorithm.
-    pub fn in_words(&self) -> String {
+    pub fn description(&self) -> String {
         match self.plan.alg.filter(|_| self.names_alg) {
             Some(alg) => alg.name.to_owned(),
-            None => self.plan.in_words(),
+            None => self.plan.description(),
         }
     }
 

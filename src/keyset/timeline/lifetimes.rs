@@ -13,7 +13,7 @@ type Moment = Option<i64>;
 /// `can_sign` returns whether the key at a position can sign. From `now` on, each phase is the key's
 /// state. Before `now`, it is the state among the keys that existed at that time. A key with a future
 /// `iat` counts as made `now`, because it exists.
-pub fn lives(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool) -> Vec<Life> {
+pub fn lifetimes(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool) -> Vec<Life> {
     let made = headers
         .iter()
         .map(|header| header.iat.map(|iat| iat.min(now)));
@@ -98,7 +98,7 @@ pub fn lives(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool) -> 
     }
     let keys = headers.iter().zip(phases);
     keys.map(|(header, phases)| Life {
-        line: lifecycle::line_in_words(header),
+        line: lifecycle::describe_line(header),
         phases,
     })
     .collect()

@@ -52,7 +52,7 @@ pub enum Operation {
 
 impl Operation {
     /// Returns the operation for messages, to follow "cannot".
-    pub fn in_words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Operation::List => "list sets",
             Operation::Get => "get sets and keys",
@@ -127,8 +127,8 @@ impl ServerKind {
         if self.can.contains(&operation) {
             return Ok(());
         }
-        let can: Vec<_> = self.can.iter().map(|can| can.in_words()).collect();
-        let (name, cannot) = (self.name, operation.in_words());
+        let can: Vec<_> = self.can.iter().map(|can| can.description()).collect();
+        let (name, cannot) = (self.name, operation.description());
         Err(Error::usage(format!("{name} cannot {cannot}"))
             .hint(format!("{name} can {}", can.join(", "))))
     }

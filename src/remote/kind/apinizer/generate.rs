@@ -29,7 +29,7 @@ pub fn body(name: &str, key: &Generate) -> Result<Value> {
         ("OKP", Some(crv @ ("Ed25519" | "X25519")), _) => {
             ("OKP", "okp", json!({"curveType": crv.to_ascii_uppercase()}))
         }
-        _ => return refuse(plan.in_words()),
+        _ => return refuse(plan.description()),
     };
     // Some versions read the settings next to the type, others in a member with its name.
     let mut body = settings.clone();

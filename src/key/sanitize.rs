@@ -6,7 +6,7 @@ use crate::key::members::Members;
 use crate::key::parts::holds_secret;
 
 /// A key without the broken members that can be removed safely.
-pub struct Sound {
+pub struct Sanitized {
     /// The key without these members.
     pub key: Key<'static>,
     /// The names of the members that were left out.
@@ -19,9 +19,9 @@ pub struct Sound {
 }
 
 /// Removes the broken members of a key. Certificates are checked within the budget.
-pub fn sound(key: Key<'static>, budget: &Budget) -> Sound {
+pub fn sanitize(key: Key<'static>, budget: &Budget) -> Sanitized {
     let Ok(mut members) = key.members().map(Members::into_owned) else {
-        return Sound {
+        return Sanitized {
             key,
             left_out: Vec::new(),
             kept: Vec::new(),
@@ -33,7 +33,7 @@ pub fn sound(key: Key<'static>, budget: &Budget) -> Sound {
     let (kept, left_out): (Vec<_>, Vec<_>) =
         broken.partition(|name| is_secret && PURPOSE.contains(name));
     if left_out.is_empty() {
-        return Sound {
+        return Sanitized {
             key,
             left_out,
             kept,
@@ -42,7 +42,7 @@ pub fn sound(key: Key<'static>, budget: &Budget) -> Sound {
     for name in &left_out {
         members.remove(name);
     }
-    Sound {
+    Sanitized {
         key: Key::from(members),
         left_out,
         kept,
@@ -57,11 +57,11 @@ mod tests {
         r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
     const D: &str = r#""d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A""#;
 
-    fn sound_of(members: &str) -> (String, Vec<&'static str>, Vec<&'static str>) {
+    fn sanitized(members: &str) -> (String, Vec<&'static str>, Vec<&'static str>) {
         let key = Key::from_json(format!("{{{PUBLIC},{members}}}"));
-        let sound = sound(key, &Budget::default());
-        let rest = sound.key.json().replace(PUBLIC, "").replace(D, "D");
-        (rest, sound.left_out, sound.kept)
+        let sanitized = sanitize(key, &Budget::default());
+        let rest = sanitized.key.json().replace(PUBLIC, "").replace(D, "D");
+        (rest, sanitized.left_out, sanitized.kept)
     }
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
             (r#""key_ops":"verify""#, "key_ops"),
             (r#""key_ops":["verify","verify"]"#, "key_ops"),
         ] {
-            let (rest, left_out, kept) = sound_of(&format!(r#"{member},"note":1"#));
+            let (rest, left_out, kept) = sanitized(&format!(r#"{member},"note":1"#));
             assert_eq!(rest, r#"{,"note":1}"#, "{member}");
             assert_eq!((left_out, kept.len()), (vec![name], 0), "{member}");
         }
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_broken_chain_takes_its_digests_along() {
         let x5t = r#""x5t":"AAAAAAAAAAAAAAAAAAAAAAAAAAA""#;
-        let (rest, left_out, _) = sound_of(&format!(r#""x5c":"",{x5t}"#));
+        let (rest, left_out, _) = sanitized(&format!(r#""x5c":"",{x5t}"#));
         assert_eq!((&*rest, left_out), ("{}", vec!["x5c", "x5t"]));
     }
 
@@ -101,7 +101,7 @@ mod tests {
     fn a_null_member_is_not_broken() {
         let nulls =
             r#""use":null,"alg":null,"key_ops":null,"exp":null,"x5c":null,"x5t":null,"d":null"#;
-        let (rest, left_out, kept) = sound_of(nulls);
+        let (rest, left_out, kept) = sanitized(nulls);
         assert_eq!(rest, format!("{{,{nulls}}}"));
         assert_eq!((left_out.len(), kept.len()), (0, 0));
     }
@@ -110,7 +110,7 @@ mod tests {
     fn a_private_key_keeps_what_stops_it_from_signing() {
         for name in ["use", "alg", "key_ops"] {
             let members = format!(r#"{D},"{name}":7,"exp":"x""#);
-            let (rest, left_out, kept) = sound_of(&members);
+            let (rest, left_out, kept) = sanitized(&members);
             assert_eq!(rest, format!(r#"{{,D,"{name}":7}}"#));
             assert_eq!((left_out, kept), (vec!["exp"], vec![name]));
         }

@@ -1,15 +1,17 @@
-//! Keys that a command would remove, as its question names them.
+//! Keys that a command would remove, for its question.
 
+use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::State;
+use crate::report::names::{count, list_names};
 
 /// The most keys that a question describes.
 const SHOWN: usize = 20;
 
-/// Describes each key at `positions`: kid, algorithm, state, and whether a private part is lost.
+/// Describes each key at `positions`: its kid, algorithm and state, and if a private part is lost.
 pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> Vec<String> {
     let key = |i: &usize| {
         let key = &set.keys[*i];
@@ -34,4 +36,19 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
         lines.push(format!("and {} more", positions.len() - SHOWN));
     }
     lines
+}
+
+/// Describes the keys that a set would lose, to follow the name of the set.
+pub fn describe_loss(lost: &[Key]) -> String {
+    let handle = |key: &Key| {
+        let name = KeyName::of(key);
+        name.shown().to_owned()
+    };
+    let names: Vec<_> = lost.iter().map(handle).collect();
+    let private = lost.iter().filter(|key| holds_secret(key)).count();
+    let lost = count(lost.len(), "key");
+    format!(
+        "would lose {lost}, {private} of them private: {}",
+        list_names(&names)
+    )
 }
