@@ -26,7 +26,7 @@ pub struct Context {
     pub prompt: Prompt,
     /// The passphrases of encrypted sets.
     pub passphrases: Passphrases,
-    /// Whether there was a word about a weak passphrase; one is enough.
+    /// True if a weak passphrase was warned about; once is enough.
     pub weak: Cell<bool>,
     /// True if the keystore's directory was checked in this run; once is enough.
     pub looked: Cell<bool>,

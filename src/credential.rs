@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The longest secret, in octets.
+/// The longest secret, in bytes.
 const LONGEST: u64 = 64 << 10;
 
 /// The environment variable that holds the passphrase of encrypted sets.
@@ -22,9 +22,9 @@ pub const STANDARD_INPUT: &str = "-";
 
 /// What a file holds.
 pub struct Content {
-    /// Its octets, as they are.
+    /// Its bytes, as they are.
     pub octets: Secret<Vec<u8>>,
-    /// Whether it is a regular file that others than the owner can read or write.
+    /// True if it is a regular file that others than the owner can read or write.
     pub is_open: bool,
 }
 
@@ -123,7 +123,7 @@ pub fn first_line(octets: &Secret<Vec<u8>>, source: &str) -> Result<Secret<Strin
         Ok(line) => Ok(Secret::new(line.to_owned())),
         Err(_) => {
             let message = format!("the secret from {source} is not UTF-8 text");
-            Err(Error::invalid(message))
+            Err(Error::invalid(message).hint("encode its first line as UTF-8"))
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → cli → commands → {source, report, args} → context → {keystore, remote, output, prompt} → keyset → jwe → key → {credential, files, interrupt, nearest, error, secret}`.
+//! `main → lib → {cli, hardening} → commands → source → {report, args} → context → {keystore, remote, passphrase} → prompt → output → keyset → jwe → key → {credential, files, nearest, time} → {interrupt, secret, error}`.
 #![warn(missing_docs)]
 
 pub mod args;

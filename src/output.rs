@@ -28,7 +28,7 @@ pub enum Tone {
     Good,
     /// To come: blue.
     Ahead,
-    /// Past: grey.
+    /// Past: gray.
     Faint,
     /// Wrong, or worth a look: yellow.
     Warning,
@@ -121,7 +121,7 @@ impl Output {
         }
     }
 
-    /// Whether JSON was asked for.
+    /// Returns true if JSON was asked for.
     pub fn is_json(&self) -> bool {
         self.json
     }
@@ -137,7 +137,7 @@ impl Output {
         self.octets(text.as_bytes())
     }
 
-    /// Writes octets to standard output as they are.
+    /// Writes bytes to standard output as they are.
     pub fn octets(&self, octets: &[u8]) -> Result<()> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(octets).and_then(|()| stdout.flush()) {

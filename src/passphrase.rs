@@ -39,7 +39,7 @@ impl Passphrases {
         }
     }
 
-    /// Whether standard input is the passphrase.
+    /// Returns true if standard input is the passphrase.
     pub fn takes_standard_input(&self) -> bool {
         self.file.as_deref() == Some(credential::STANDARD_INPUT)
     }

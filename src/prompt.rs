@@ -6,7 +6,7 @@ use crate::output::{Output, escape};
 use crate::secret::Secret;
 use std::io::{self, BufRead as _, IsTerminal as _};
 
-/// Whether the user can be asked.
+/// Asks the user questions, if that is possible.
 #[derive(Debug)]
 pub struct Prompt {
     /// Every confirmation is given beforehand.
@@ -21,7 +21,7 @@ impl Prompt {
         Prompt { yes, no_input }
     }
 
-    /// Whether there is a terminal, and somebody who may be asked.
+    /// True if there is a terminal, and somebody who may be asked.
     pub fn can_ask(&self) -> bool {
         !self.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
     }

@@ -30,10 +30,10 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 }
 
 /// Zeroes a text that may hold a secret and is dropped next. It is for the many small texts that come
-/// and go, where zeroing octet by octet, as [`Secret`] does, would take most of the time of a rotation.
+/// and go, where zeroing byte by byte, as [`Secret`] does, would take most of the time of a rotation.
 pub fn wipe(text: &mut String) {
     let mut octets = std::mem::take(text).into_bytes();
     octets.fill(0);
-    // Who looks at the octets has to find them zeroed: the compiler does not leave that out.
+    // Who looks at the bytes has to find them zeroed: the compiler does not leave that out.
     std::hint::black_box(&octets);
 }

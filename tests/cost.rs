@@ -19,7 +19,7 @@ use jwks::keyset::{KeySet, changes, check, timeline};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts the allocations of each thread and the octets that are in use.
+/// Counts the allocations of each thread and the bytes that are in use.
 struct Counting;
 
 thread_local! {
@@ -289,7 +289,7 @@ const OPERATIONS: &[Operation] = &[
     }),
 ];
 
-/// What an operation costs: allocations and steps, and the octets it had in use at most.
+/// What an operation costs: allocations and steps, and the bytes it had in use at most.
 fn cost(operation: fn(&str, &str), shape: &Shape, count: usize) -> (u64, i64) {
     let json = document(shape, count);
     let other = other(&json);
@@ -316,7 +316,7 @@ fn twice_the_keys_cost_twice_as_much() {
                 && fits(octets as f64, more_octets as f64, 100_000.0);
             if !is_linear {
                 worse.push(format!(
-                    "{name}, {}: {once} to {twice} steps, {octets} to {more_octets} octets",
+                    "{name}, {}: {once} to {twice} steps, {octets} to {more_octets} bytes",
                     shape.0
                 ));
             }

@@ -127,7 +127,7 @@ fn a_new_key_of_every_algorithm_is_without_fault() {
     }
 }
 
-/// Leading zero octets are where writers and readers of keys differ: one key in 256 has one.
+/// Leading zero bytes are where writers and readers of keys differ: one key in 256 has one.
 #[test]
 fn coordinates_keep_their_full_length() {
     for crv in ["P-256", "P-384", "P-521", "secp256k1", "Ed25519", "X25519"] {

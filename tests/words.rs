@@ -5,28 +5,12 @@
 mod sources;
 mod support;
 
+use proc_macro2::{TokenStream, TokenTree};
 use sources::sources;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use support::{COMMANDS, JWKS, REMOTE_COMMANDS, Sandbox, finish};
-
-/// What stands before the messages and hints in the source.
-const CALLS: &[&str] = &[
-    "Error::of(",
-    "Error::failed(",
-    "Error::usage(",
-    "Error::not_found(",
-    "Error::refused(",
-    "Error::invalid(",
-    "Error::remote(",
-    "Error::denied(",
-    "Error::differs(",
-    ".hint(",
-    ".warn(",
-    ".status(",
-    ".confirm(",
-];
 
 #[test]
 fn the_words_are_collected() {
@@ -61,71 +45,46 @@ fn helps() -> String {
     text
 }
 
-/// The messages and hints of each source file, in their order.
+/// The text in each source file, in its order.
 fn messages() -> String {
     let mut text = String::new();
     for (name, code) in sources() {
-        let literals = literals(&code);
-        if literals.is_empty() {
-            continue;
+        let mut literals = Vec::new();
+        let code: TokenStream = code.parse().expect("Rust");
+        collect(code, &mut literals);
+        if !literals.is_empty() {
+            let _ = writeln!(text, "==== {name}\n\n{}\n", literals.join("\n"));
         }
-        let _ = writeln!(text, "==== {name}\n\n{}\n", literals.join("\n"));
     }
     text
 }
 
-/// The string literals with more than one word in the arguments of [`CALLS`].
-fn literals(code: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut rest = code;
-    while let Some((start, call)) = CALLS
-        .iter()
-        .filter_map(|call| Some((rest.find(call)?, call)))
-        .min()
-    {
-        rest = &rest[start + call.len()..];
-        rest = arguments(rest, &mut found);
-    }
-    found
-}
-
-/// Reads arguments up to their closing parenthesis, collects their literals, and returns what follows.
-fn arguments<'c>(code: &'c str, found: &mut Vec<String>) -> &'c str {
-    let mut depth = 1;
-    let mut characters = code.char_indices();
-    while let Some((position, character)) = characters.next() {
-        match character {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            // A character such as '(' is no parenthesis.
-            '\'' if code[position..].chars().nth(2) == Some('\'') => {
-                characters.nth(1);
+/// Adds the string literals of more than one word. What attributes say is a comment, or is in the help,
+/// and so are the examples.
+fn collect(code: TokenStream, literals: &mut Vec<String>) {
+    let mut tokens = code.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Punct(mark) if mark.as_char() == '#' => {
+                tokens.next_if(|token| matches!(token, TokenTree::Punct(_)));
+                tokens.next_if(|token| matches!(token, TokenTree::Group(_)));
             }
-            '"' => {
-                let mut literal = String::new();
-                while let Some((_, character)) = characters.next() {
-                    match character {
-                        '"' => break,
-                        '\\' => match characters.next() {
-                            // A line that goes on without its indentation.
-                            Some((_, '\n')) => literal.push('\n'),
-                            Some((_, escaped)) => literal.extend(['\\', escaped]),
-                            None => break,
-                        },
-                        other => literal.push(other),
-                    }
-                }
-                let lines: Vec<_> = literal.lines().map(str::trim_start).collect();
-                let literal = lines.concat();
-                if literal.trim().contains(' ') && literal.contains(char::is_alphabetic) {
-                    found.push(literal);
+            TokenTree::Group(group) => collect(group.stream(), literals),
+            TokenTree::Literal(literal) => {
+                let literal = literal.to_string();
+                let Some((_, text)) = literal.split_once('"') else {
+                    continue;
+                };
+                let text = text.trim_end_matches(['"', '#']);
+                // A line that ends in a backslash goes on without the indentation of the next one.
+                let lines = text.split("\\\n").map(str::trim_start);
+                let text = lines.collect::<String>();
+                let has_words = text.trim().contains(' ') && text.contains(char::is_alphabetic);
+                if has_words && !text.starts_with("Examples:") {
+                    literals.push(text);
                 }
             }
-            _ => {}
-        }
-        if depth == 0 {
-            return &code[position + 1..];
+            TokenTree::Ident(_) | TokenTree::Punct(_) => {}
         }
     }
-    ""
 }

@@ -123,12 +123,12 @@ impl ScheduleArgs {
         }
     }
 
-    /// Whether they say how long a key signs.
+    /// Returns true if they say how long a key signs.
     pub fn has_period(&self) -> bool {
         self.every.is_some()
     }
 
-    /// Whether they ask for a key of another algorithm, curve or size.
+    /// Returns true if they ask for a key of another algorithm, curve or size.
     pub fn asks_for_another_key(&self) -> bool {
         self.alg.is_some() || self.crv.is_some() || self.size.is_some()
     }

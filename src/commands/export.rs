@@ -75,7 +75,7 @@ impl To {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Whether the form holds one private key and no more.
+    /// Returns true if the form holds one private key and no more.
     fn is_for_one(self) -> bool {
         matches!(
             self,
@@ -83,7 +83,7 @@ impl To {
         )
     }
 
-    /// Whether the form is JSON, or carries JSON.
+    /// Returns true if the form is JSON, or carries JSON.
     fn is_json(self) -> bool {
         matches!(
             self,
@@ -241,7 +241,7 @@ impl ExportArgs {
         Ok(())
     }
 
-    /// Whether the export is one JWK, and not a set.
+    /// Returns true if the export is one JWK, and not a set.
     fn is_one_jwk(&self) -> bool {
         match self.to {
             To::Dotenv | To::Kubernetes | To::Jwe => self.kid.is_some(),

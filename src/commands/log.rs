@@ -35,7 +35,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LogArgs {
-    /// The set [default: all sets]
+    /// The set, or REMOTE:SET for a set of a server [default: all sets]
     #[arg(value_name = "SET")]
     set: Option<String>,
 
@@ -60,7 +60,11 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
         ctx.out
             .warn(format!("{path} is large: only its last 16 MiB are read"));
     }
-    let is_wanted = |change: &Change| args.set.as_ref().is_none_or(|set| *set == change.set);
+    let is_wanted = |change: &Change| {
+        args.set
+            .as_ref()
+            .is_none_or(|set| *set == change.set_label())
+    };
     let changes: Vec<_> = log.changes.into_iter().filter(is_wanted).collect();
     let last = args.last.unwrap_or(changes.len());
     let changes = &changes[changes.len().saturating_sub(last)..];
@@ -196,7 +200,7 @@ fn print(ctx: &Context, changes: &[Change], marks: &mut Marks) -> Result<()> {
         let mut row = vec![
             (change.time.clone(), Tone::Plain),
             (change.verb.name().to_owned(), tone(change.verb)),
-            (change.set.clone(), Tone::Plain),
+            (change.set_label().into_owned(), Tone::Plain),
             text(key(change)),
         ];
         if has_marks {
@@ -221,7 +225,12 @@ fn key(change: &Change) -> Option<String> {
 /// Joins the server, the note and the names of several keys; `None` if there are none of them.
 fn more(change: &Change) -> Option<String> {
     let kids = (!change.kids.is_empty()).then(|| list_names(&change.kids));
-    let more = [change.remote.clone(), change.note.clone(), kids];
+    // The column SET has the remote of a server's set.
+    let remote = change
+        .remote
+        .clone()
+        .filter(|_| change.set_label() == change.set);
+    let more = [remote, change.note.clone(), kids];
     let more: Vec<_> = more.into_iter().flatten().collect();
     (!more.is_empty()).then(|| more.join(", "))
 }

@@ -203,6 +203,7 @@ fn pull(
         }
     })?;
     Record::of(ctx, SetLabel::remote(name.as_str(), &source))
+        .of_keystore()
         .noted(Verb::Added, PULLED, &merged.added)
         .noted(Verb::Updated, PULLED, &merged.updated)
         .noted(Verb::Removed, PULLED, &lost)

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A file that was read.
 #[derive(Debug)]
 pub struct Kept {
-    /// The content, in octets.
+    /// The content, in bytes.
     pub octets: Vec<u8>,
     /// True if users other than the owner can read or write the file.
     pub is_open: bool,
@@ -25,7 +25,7 @@ pub enum Links {
 }
 
 /// Reads a file; `None` if it does not exist. Returns an error if it is not a regular file, has more
-/// than `limit` octets, or is behind a symbolic link that `links` does not allow. Never waits for the
+/// than `limit` bytes, or is behind a symbolic link that `links` does not allow. Never waits for the
 /// other end of a FIFO.
 pub fn read(path: &Path, links: Links, limit: u64) -> Result<Option<Kept>> {
     let Some(file) = open(path, links)? else {

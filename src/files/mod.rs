@@ -268,7 +268,7 @@ pub fn flush_directory_of(path: &Path, done: &str) -> Result<()> {
 /// Creates and locks the temporary file for a target. If the file exists and is locked, another process
 /// is writing it. If it exists without a lock, a killed process has left it.
 fn begin(target: &Path, path: &Path, access: Access) -> Result<NamedTempFile> {
-    let beside = |error| failed("write beside", target, error);
+    let beside = |error| failed("create a temporary file for", target, error);
     let busy = || {
         Error::refused(format!("another jwks is writing {}", target.display()))
             .hint("run the command again when the other one has ended")
@@ -336,7 +336,7 @@ pub fn check_target(path: &Path) -> Result<()> {
                 .hint("pass `-o -` to write to standard output"),
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed("look at", path, error)),
+        Err(error) => Err(failed("access", path, error)),
     }
 }
 

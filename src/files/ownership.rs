@@ -58,7 +58,7 @@ pub fn refuse_foreign(directory: &Path, otherwise: &str) -> Result<()> {
 pub fn own_directory_exists(path: &Path) -> Result<bool> {
     let metadata = match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        metadata => metadata.map_err(|error| crate::files::failed("look at", path, error))?,
+        metadata => metadata.map_err(|error| crate::files::failed("access", path, error))?,
     };
     let shown = path.display();
     if !metadata.is_dir() {

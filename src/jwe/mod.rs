@@ -225,7 +225,7 @@ mod tests {
         }
     }
 
-    /// Whatever octet is another one: it opens no more, and the reasons are no more than two.
+    /// Whatever byte is another one: it opens no more, and the reasons are no more than two.
     #[test]
     fn no_part_can_be_changed() {
         let sealed = sealed();

@@ -299,7 +299,7 @@ pub fn read_request(der: &[u8]) -> Result<Members<'static>> {
 mod tests {
     use super::*;
 
-    /// `AA==` is enough as a certificate here: the digests are those of one zero octet.
+    /// `AA==` is enough as a certificate here: the digests are those of one zero byte.
     const ZERO: &str = r#""x5c":["AA=="],"x5t":"W6k8nbDP-T9StSHXQg5D9u2ieE8","x5t#S256":"bjQLnP-zepicpUTmu3gKLHiQHT-zNzh2hRGjBhevoB0""#;
     const ONE: &str = r#""x5c":["AQ=="],"x5t":"v4tFMNjSRt10rFOhNHG7oXlB3_c","x5t#S256":"S_USLzRFVMU73i67jNK349FgCtYxw4Wl18ziPHeFRZo""#;
 

@@ -20,7 +20,7 @@ pub enum Unpublishable {
     Invalid,
 }
 
-/// Whether the public form has dates.
+/// What becomes of the dates of a key in its public form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dates {
     /// Keep `iat`, `nbf` and `exp`.

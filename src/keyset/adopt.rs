@@ -18,7 +18,7 @@ use crate::keyset::server_rules::ServerRules;
 use crate::keyset::terms::{Origin, Terms};
 use std::collections::HashSet;
 
-/// Whether the private parts that a publisher sends are taken.
+/// What to do with the private parts that a publisher sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PrivateParts {
     /// Leave them out.

@@ -47,7 +47,7 @@ pub struct KeySet<'a> {
     after: Vec<SetMember<'a>>,
 }
 
-/// The maximum size of a foreign JWK Set, in octets.
+/// The maximum size of a foreign JWK Set, in bytes.
 pub const FOREIGN_LIMIT: usize = 16 << 20;
 
 /// The maximum number of keys in a set. Small keys take many times their size in memory.

@@ -8,7 +8,7 @@ use crate::keyset::public_header::{self, PUBLIC_PART};
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 
-/// The largest file of a set that jwks reads and writes, in octets.
+/// The largest file of a set that jwks reads and writes, in bytes.
 pub(super) const OWN_LIMIT: u64 = 512 << 20;
 
 /// The content of a set's file.

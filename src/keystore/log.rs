@@ -9,6 +9,7 @@ use crate::files::kept::Links;
 use crate::files::{self, kept};
 use crate::keystore::Keystore;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// The name of the log file. It begins with a dot, which no set name does.
 const LOG: &str = ".log";
 
-/// The maximum size of the part of the log that is read, in octets.
+/// The maximum size of the part of the log that is read, in bytes.
 const LIMIT: u64 = 16 << 20;
 
 /// The change to a key.
@@ -44,11 +45,6 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Returns true if the change is one of the set itself.
-    pub fn changes_set(self) -> bool {
-        !matches!(self, Verb::Exported | Verb::Pushed)
-    }
-
     /// Returns the verb as the log has it.
     pub fn name(self) -> &'static str {
         match self {
@@ -92,6 +88,16 @@ pub struct Change {
     /// A note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+impl Change {
+    /// Returns the name of the set: `SET` for one of the keystore, `REMOTE:SET` for one of a server.
+    pub fn set_label(&self) -> Cow<'_, str> {
+        match &self.remote {
+            Some(remote) if !remote.contains(':') => format!("{remote}:{}", self.set).into(),
+            _ => self.set.as_str().into(),
+        }
+    }
 }
 
 /// The entries that were read from a log.

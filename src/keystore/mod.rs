@@ -48,7 +48,7 @@ const LOOKS: usize = 2;
 pub struct Keystore {
     directory: PathBuf,
     lock_wait: Duration,
-    /// The maximum size of a set's file, in octets.
+    /// The maximum size of a set's file, in bytes.
     limit: u64,
     derived: RefCell<DerivedKeys>,
     /// The last failure after a change was written.
@@ -259,7 +259,7 @@ impl Keystore {
     fn file(&self, name: &SetName) -> Result<Option<PathBuf>> {
         let is_there = |path: &PathBuf| {
             path.try_exists()
-                .map_err(|error| files::failed("look at", path, error))
+                .map_err(|error| files::failed("access", path, error))
         };
         let [plain, encrypted] = [PLAIN, ENCRYPTED].map(|suffix| self.path(name, suffix));
         let mut seen = (false, false);
@@ -335,7 +335,7 @@ mod tests {
     use crate::key::Key;
     use crate::key::members::Members;
 
-    /// A keystore that reads and writes files of at most `limit` octets.
+    /// A keystore that reads and writes files of at most `limit` bytes.
     fn limited(limit: u64) -> (tempfile::TempDir, Keystore) {
         let directory = tempfile::tempdir().unwrap();
         let store = Keystore::new(directory.path().to_owned(), Duration::ZERO);

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// The saved schedules, by set name.
 pub type Schedules = BTreeMap<String, Value>;
 
-/// The maximum size of the file, in octets.
+/// The maximum size of the file, in bytes.
 const LIMIT: usize = 4 << 20;
 
 impl Keystore {

@@ -141,7 +141,7 @@ impl Remote {
             if !index.has(key) {
                 let name = KeyName::of(key);
                 let name = name.handle().unwrap_or("without a kid");
-                return Err(self.not_as_written(&format!("the key {name:?} is not there")));
+                return Err(self.not_as_written(&format!("the key {name:?} is missing")));
             }
         }
         self.watch.settle();

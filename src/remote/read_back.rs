@@ -42,7 +42,7 @@ impl Difference {
     }
 }
 
-/// Whether the right key signs after a write.
+/// Which key signs after a write.
 enum Outcome {
     /// The right key signs.
     Signs,
@@ -160,7 +160,7 @@ impl Remote {
             let place = place.filter(|place| there[*place].kid == entry.kid);
             let Some(copy) = place.map(|place| &now.keys[place]) else {
                 return Some(Difference::Keys(format!(
-                    "the key {:?} is not there",
+                    "the key {:?} is missing",
                     name(key)
                 )));
             };

@@ -18,7 +18,7 @@ pub const FILE: &str = "remotes.json";
 /// The temporary file for changes. Only the holder of the lock writes it.
 const TEMPORARY: &str = ".writing";
 
-/// The maximum size of the file, in octets.
+/// The maximum size of the file, in bytes.
 const LIMIT: u64 = 1 << 20;
 
 /// The hint if the remotes belong to another user.

@@ -15,6 +15,8 @@ use crate::time;
 pub struct Record<'a> {
     ctx: &'a Context,
     whose: SetLabel<'a>,
+    /// True if the set of the keystore was changed.
+    is_of_keystore: bool,
     changes: Vec<Change>,
 }
 
@@ -25,8 +27,15 @@ impl<'a> Record<'a> {
         Record {
             ctx,
             whose,
+            is_of_keystore: whose.remote.is_none(),
             changes,
         }
+    }
+
+    /// Says that a set of the keystore was changed, and that the remote is where the keys come from.
+    pub fn of_keystore(mut self) -> Self {
+        self.is_of_keystore = true;
+        self
     }
 
     /// Adds what was done with some keys: a line for each.
@@ -101,7 +110,7 @@ impl<'a> Record<'a> {
     /// written, this only warns. Without changes nothing is written.
     pub fn append(mut self) {
         for change in &mut self.changes {
-            if change.verb.changes_set() {
+            if self.is_of_keystore && change.verb != Verb::Exported {
                 change.version = self.ctx.store.change_number(&change.set);
             }
         }
@@ -119,7 +128,7 @@ impl<'a> Record<'a> {
             return;
         };
         let done = if self.changes.iter().all(is_export) {
-            "the private key is given out"
+            "the private key is exported"
         } else {
             "the change is made"
         };

@@ -110,7 +110,7 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether every shell takes a text for one plain word.
+/// Returns true if every shell takes a text for one plain word.
 pub fn is_plain(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._+=,@%-".contains(c);
     // A tilde stands for a home directory only at the beginning of a word.

@@ -14,9 +14,9 @@ use std::path::Path;
 
 pub use crate::credential::STANDARD_INPUT;
 
-/// The octets of a document, which may hold private keys, and its name in messages.
+/// The bytes of a document, which may hold private keys, and its name in messages.
 pub struct Document {
-    /// The octets, at most one more than the limit of foreign documents.
+    /// The bytes, at most one more than the limit of foreign documents.
     pub octets: Secret<Vec<u8>>,
     /// What to call it.
     pub name: String,
@@ -71,7 +71,7 @@ fn read_limited(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
     Ok(Secret::new(octets))
 }
 
-/// Whether standard input is a pipe or a file, and not a terminal or a device.
+/// Returns true if standard input is a pipe or a file, and not a terminal or a device.
 pub fn is_piped() -> bool {
     match stdin_metadata() {
         Some(metadata) => metadata.is_file() || is_fifo(&metadata),

@@ -85,7 +85,7 @@ fn look_alike(random: &mut u64) -> String {
     )
 }
 
-/// 32 octets in base64url, by xorshift; two bits of the last character are to spare.
+/// 32 bytes in base64url, by xorshift; two bits of the last character are to spare.
 fn octets(random: &mut u64) -> String {
     let symbols = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let text = (0..42).map(|_| {

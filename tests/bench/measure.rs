@@ -93,7 +93,7 @@ fn numbered(line: &str, run: usize) -> Command {
     command(&line.replace('#', &run.to_string()))
 }
 
-/// Whether a command works. One that fails, or our own when it prints nothing, would be quick for
+/// Returns true if a command works. One that fails, or our own when it prints nothing, would be quick for
 /// the wrong reason.
 fn warm_up(name: &str, line: &str) -> bool {
     let failure = match numbered(line, 0).output() {

@@ -238,7 +238,7 @@ fn keys_without_a_form() {
     }
 }
 
-/// Nobody prints octets of another world by mistake, and no NUL reaches OpenSSL.
+/// Nobody prints bytes of another world by mistake, and no NUL reaches OpenSSL.
 #[test]
 fn odd_passwords_and_aliases() {
     let sandbox = sandbox();
@@ -301,7 +301,7 @@ fn an_unchanged_export_is_not_written_again() {
         let second = sandbox.shell(&export).ok();
         assert!(second.stderr.contains("out is unchanged"), "{second:#?}");
         assert_eq!(written(), before, "{options}");
-        // One octet more or another one is another content.
+        // One byte more or another one is another content.
         for content in ["other\n", ""] {
             fs::write(&out, content).expect("a file");
             sandbox.shell(&export).ok();

@@ -323,7 +323,7 @@ fn no_version_of_an_encrypted_set_is_plain_or_under_an_old_passphrase() {
     run(&sandbox, "delete api c --yes --force --passphrase-file one").ok();
     let plain = sandbox.shell("grep -r '\"d\"' store");
     assert_ne!(plain.code, Some(0), "{plain:#?}");
-    // The old octets come back, and no passphrase is needed for that.
+    // The old bytes come back, and no passphrase is needed for that.
     run(&sandbox, "undo api").ok();
     assert_eq!(
         fs::read(sandbox.store().join("api.jwe")).expect("the set"),

@@ -185,7 +185,7 @@ fn a_public_export_overwrites_public_keys_only() {
     sandbox.write("authorized_keys", line);
     sandbox.ok(["thumbprint", "./authorized_keys"]);
     let set = sandbox.ok(["get", "api"]).replace('\n', "");
-    let head = "apiVersion: v1\nkind: ConfigMap\ndata:\n  colour: blue\n";
+    let head = "apiVersion: v1\nkind: ConfigMap\ndata:\n  color: blue\n";
     sandbox.write("config.yaml", format!("{head}  jwks.json: '{set}'\n"));
     sandbox.ok(["thumbprint", "./config.yaml"]);
     sandbox.write("secret.bin", [0x30, 0x82, 0xff, 0x00]);

@@ -137,7 +137,7 @@ fn schedules_that_cannot_be_read_are_never_taken_for_none() {
         ("{", 5),
         ("[]", 5),
         (r#"{"api": 1}"#, 5),
-        (r#"{"api": {"every": "30d", "colour": "red"}}"#, 5),
+        (r#"{"api": {"every": "30d", "color": "red"}}"#, 5),
         (r#"{"api": {"every": 30}}"#, 5),
         (r#"{"api": {"every": "soon"}}"#, 2),
     ] {

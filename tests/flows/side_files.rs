@@ -93,7 +93,7 @@ fn an_emergency_does_not_need_the_schedules() {
             run.stderr.contains("warning: the saved schedule"),
             "{what}: {run:#?}"
         );
-        assert!(run.stderr.contains("took out a"), "{what}: {run:#?}");
+        assert!(run.stderr.contains("revoked a"), "{what}: {run:#?}");
         let kids = sandbox.ok(["list", "api", "--format", "names"]);
         assert!(!kids.lines().any(|kid| kid == "a"), "{what}: {kids}");
     }

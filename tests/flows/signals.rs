@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::process::Stdio;
 
 /// Runs a command on a terminal and sends it a signal once it has turned the echo off.
-fn signalled(sandbox: &Sandbox, line: &str, signal: &str) -> Run {
+fn signaled(sandbox: &Sandbox, line: &str, signal: &str) -> Run {
     let line = format!(
         "(until [ -s pid ] && stty -a < /dev/tty | grep -q -e ' -echo '; do sleep 0.02; done
           kill -{signal} $(cat pid)) &
@@ -35,7 +35,7 @@ fn each_signal_ends_a_prompt_and_leaves_the_echo_on() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129), ("QUIT", 131)] {
         let sandbox = Sandbox::new();
         for line in ["jwks create api --encrypt", "jwks set mac --from secret"] {
-            let run = signalled(&sandbox, line, signal);
+            let run = signaled(&sandbox, line, signal);
             let exit = format!("exit {code}");
             assert!(run.stdout.contains(&exit), "{signal} {line}: {run:#?}");
             let is_on = run.stdout.split_whitespace().any(|word| word == "echo");

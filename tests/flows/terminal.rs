@@ -97,39 +97,41 @@ fn a_password_is_typed_twice_for_a_file() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_no_color_is_respected() {
+fn is_coloreds_are_for_terminals_and_no_color_is_respected() {
     if !has_tool("setsid") {
         return;
     }
     let sandbox = a_set();
-    let colour = |run: Run| run.ok().stdout.contains("\u{1b}[");
-    assert!(colour(on_terminal(&sandbox, "jwks list api", "", &[])));
-    assert!(!colour(on_terminal(
+    let is_colored = |run: Run| run.ok().stdout.contains("\u{1b}[");
+    assert!(is_colored(on_terminal(&sandbox, "jwks list api", "", &[])));
+    assert!(!is_colored(on_terminal(
         &sandbox,
         "jwks list api",
         "",
         &[("NO_COLOR", "1")]
     )));
-    assert!(colour(on_terminal(
+    assert!(is_colored(on_terminal(
         &sandbox,
         "jwks list api",
         "",
         &[("NO_COLOR", "")]
     )));
-    assert!(!colour(on_terminal(
+    assert!(!is_colored(on_terminal(
         &sandbox,
         "jwks list api --color never",
         "",
         &[]
     )));
-    assert!(colour(on_terminal(
+    assert!(is_colored(on_terminal(
         &sandbox,
         "jwks list api --color always",
         "",
         &[("NO_COLOR", "1")]
     )));
-    assert!(!colour(sandbox.run(["list", "api"])));
-    assert!(colour(sandbox.run(["list", "api", "--color", "always"])));
+    assert!(!is_colored(sandbox.run(["list", "api"])));
+    assert!(is_colored(
+        sandbox.run(["list", "api", "--color", "always"])
+    ));
 }
 
 #[test]

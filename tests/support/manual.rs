@@ -4,7 +4,7 @@
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use std::fmt::Write as _;
 
-/// The longest line of running text, in octets.
+/// The longest line of running text, in bytes.
 const WIDTH: usize = 78;
 
 /// A cell with more characters than this is set as a text block, and its column takes the space that

@@ -56,6 +56,22 @@ pub const REMOTE_COMMANDS: &[&str] = &["add", "list", "show", "test", "remove"];
 /// A directory that is removed when the test ends; the keystore is `store` in it.
 pub struct Sandbox {
     directory: tempfile::TempDir,
+    started: Instant,
+}
+
+/// Adds the test and its milliseconds to the file that JWKS_TEST_TIMES names, for `.ci/run`.
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let Some(file) = std::env::var_os("JWKS_TEST_TIMES") else {
+            return;
+        };
+        let thread = std::thread::current();
+        let time = self.started.elapsed().as_millis();
+        let line = format!("{time} {}\n", thread.name().unwrap_or("a thread"));
+        let file = std::fs::File::options().append(true).open(file);
+        // The times are for information only.
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
 }
 
 /// What a run of the program left behind.
@@ -69,7 +85,10 @@ pub struct Run {
 impl Sandbox {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Sandbox { directory }
+        Sandbox {
+            directory,
+            started: Instant::now(),
+        }
     }
 
     /// A set `api` of two keys, and a third one in `own.json`.
@@ -374,7 +393,7 @@ pub fn case(number: &str, file: &str) -> String {
     path.to_str().expect("a UTF-8 path").to_owned()
 }
 
-/// Whether a tool is installed that a test needs. Where it is not the test says so and ends; with
+/// Returns true if a tool is installed that a test needs. Where it is not the test says so and ends; with
 /// `JWKS_TEST_ALL` in the environment, as in CI, that is a failure.
 pub fn has_tool(tool: &str) -> bool {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())

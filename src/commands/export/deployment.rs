@@ -6,7 +6,7 @@ use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What Kubernetes stores in one Secret or ConfigMap, in octets.
+/// What Kubernetes stores in one Secret or ConfigMap, in bytes.
 const MANIFEST_LIMIT: usize = 1024 * 1024;
 
 /// `NAME='…'` with a JSON document in one line, for sh and for the parsers of dotenv files, which

@@ -121,7 +121,7 @@ fn is_written(path: &Path, content: &Secret<Vec<u8>>, is_private: bool) -> bool 
             .is_ok_and(|there| there.expose() == content.expose())
 }
 
-/// Whether there is no such file, or one that holds public keys and nothing else: an earlier
+/// Returns true if there is no such file, or one that holds public keys and nothing else: an earlier
 /// export.
 fn may_be_overwritten(path: &Path, to: To) -> bool {
     match fs::symlink_metadata(path) {

@@ -45,13 +45,12 @@ struct KeyRow {
     unsupported: bool,
 }
 
-/// Whether the dates of the keys are known. A server that drops them tells no more than which keys
-/// sign.
+/// The source of the states of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dated {
-    /// They are.
+    /// The dates of the keys, which are known.
     Yes,
-    /// The server drops them.
+    /// The server, which drops the dates and tells only which keys sign.
     No,
 }
 
@@ -69,7 +68,7 @@ pub(super) struct Listing<'a> {
     pub(super) set: &'a KeySet<'a>,
     /// The states of its keys, in the set's order.
     pub(super) states: &'a [Option<State>],
-    /// Whether the dates are known from which the states follow.
+    /// The source of the states.
     pub(super) dated: Dated,
     /// The positions of the keys to show.
     pub(super) positions: Vec<usize>,

@@ -89,7 +89,7 @@ impl<'a> Picture<'a> {
         })
     }
 
-    /// Whether the keys are of more than one line.
+    /// True if the keys are of more than one line.
     pub(super) fn has_lines(&self) -> bool {
         self.rows
             .windows(2)

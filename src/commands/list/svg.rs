@@ -42,7 +42,7 @@ const NOW: &str = "#d9534f";
 /// The class of the root element, which identifies an earlier timeline.
 const CLASS: &str = "jwks-timeline";
 
-fn colour(phase: Phase) -> &'static str {
+fn color(phase: Phase) -> &'static str {
     match phase {
         Phase::Published => "#3b82c4",
         Phase::Signing => "#2f9e58",
@@ -67,9 +67,9 @@ fn text(x: f64, y: f64, content: &str) -> Text {
     Text::new(plain(content)).set("x", x).set("y", y)
 }
 
-fn line(x1: f64, y1: f64, x2: f64, y2: f64, colour: &str) -> Line {
+fn line(x1: f64, y1: f64, x2: f64, y2: f64, color: &str) -> Line {
     let line = Line::new().set("x1", x1).set("y1", y1);
-    line.set("x2", x2).set("y2", y2).set("stroke", colour)
+    line.set("x2", x2).set("y2", y2).set("stroke", color)
 }
 
 /// Tenths are fine enough.
@@ -82,9 +82,9 @@ fn place(window: Window, moment: i64) -> f64 {
 }
 
 /// A part of a bar: hollow before it signs, whole while it does, and thin afterwards, so that it
-/// is read without colours.
+/// is read without colors.
 fn block(phase: Phase, x: f64, width: f64, middle: f64) -> Rectangle {
-    let colour = colour(phase);
+    let color = color(phase);
     let (height, inset) = match phase {
         Phase::Published => (BAR - 1.5, 0.75),
         Phase::Signing => (BAR, 0.0),
@@ -97,21 +97,21 @@ fn block(phase: Phase, x: f64, width: f64, middle: f64) -> Rectangle {
         .set("height", height);
     match phase {
         Phase::Published => block
-            .set("fill", colour)
+            .set("fill", color)
             .set("fill-opacity", 0.15)
-            .set("stroke", colour)
+            .set("stroke", color)
             .set("stroke-width", 1.5),
-        _ => block.set("fill", colour),
+        _ => block.set("fill", color),
     }
 }
 
 /// An arrow at an edge, which points to the right or, by -1, to the left.
-fn arrow(x: f64, middle: f64, direction: f64, colour: &str) -> Shape {
+fn arrow(x: f64, middle: f64, direction: f64, color: &str) -> Shape {
     let tip = x + direction * 8.0;
     let (top, bottom) = (middle - 6.0, middle + 6.0);
     Shape::new()
         .set("d", format!("M{x} {top}L{tip} {middle}L{x} {bottom}Z"))
-        .set("fill", colour)
+        .set("fill", color)
 }
 
 fn bar(window: Window, phases: &[Stretch], middle: f64) -> Group {
@@ -125,10 +125,10 @@ fn bar(window: Window, phases: &[Stretch], middle: f64) -> Group {
         }
     }
     if let Some(first) = phases.first().filter(|s| window.cuts_beginning(s.from)) {
-        bar = bar.add(arrow(BARS - 2.0, middle, -1.0, colour(first.phase)));
+        bar = bar.add(arrow(BARS - 2.0, middle, -1.0, color(first.phase)));
     }
     if let Some(last) = phases.last().filter(|s| window.cuts_end(s.to)) {
-        bar = bar.add(arrow(BARS_END + 2.0, middle, 1.0, colour(last.phase)));
+        bar = bar.add(arrow(BARS_END + 2.0, middle, 1.0, color(last.phase)));
     }
     bar
 }
@@ -238,7 +238,7 @@ pub(super) fn write(ctx: &Context, picture: &Picture, path: &Path, force: bool) 
     Ok(())
 }
 
-/// Whether there is no such file, or an earlier timeline.
+/// Returns true if there is no such file, or an earlier timeline.
 fn may_be_overwritten(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}

@@ -1,4 +1,4 @@
-//! The timeline as lines of text: a row for each key, read by its characters, with colours or not.
+//! The timeline as lines of text: a row for each key, read by its characters, with colors or not.
 
 use crate::commands::list::picture::{Picture, Row};
 use crate::commands::list::time_axis::ticks;

@@ -67,7 +67,7 @@ impl RotationReport {
         }
     }
 
-    /// Whether a dry run has found something to do.
+    /// True if a dry run has found something to do.
     pub(super) fn is_due(&self) -> bool {
         self.due
     }
@@ -173,7 +173,7 @@ impl RotationReport {
         for key in out.filter(|key| is_compromised(key, policy)) {
             let delay = time::format_duration(policy.schedule.publish_delay);
             tell(format!(
-                "took out {}; cached copies of the set hold it for up to {delay}: have verifiers fetch the set again",
+                "revoked {}; verifiers can have it in their caches for up to {delay}: have them fetch the set again",
                 described(key)
             ));
         }

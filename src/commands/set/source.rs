@@ -294,7 +294,7 @@ fn without_broken(
     }
     if !kept.is_empty() {
         warnings.push(format!(
-            "{name}: {} is broken, so the key does not sign; say what it is for with --use, --alg or --key-ops",
+            "{name}: {} is broken, so the key does not sign; set its purpose with --use, --alg or --key-ops",
             kept.join(", ")
         ));
     }

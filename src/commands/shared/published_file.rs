@@ -27,7 +27,7 @@ pub fn temporary_name(path: &Path) -> String {
     format!(".{file_name}{UNFINISHED}")
 }
 
-/// Whether a file would lie in a directory.
+/// Returns true if a file would lie in a directory.
 fn is_within(path: &Path, directory: &Path) -> bool {
     let parent = files::parent(path).canonicalize();
     matches!((parent, directory.canonicalize()), (Ok(parent), Ok(directory)) if parent.starts_with(&directory))

@@ -47,9 +47,9 @@ fn label(block: &str) -> String {
         .trim_start_matches(MARKER)
         .trim_end()
         .trim_end_matches('-');
-    let is_odd = label.contains(char::is_control) || label.chars().count() > LONGEST;
-    if is_odd {
-        "with an odd label".into()
+    let is_malformed = label.contains(char::is_control) || label.chars().count() > LONGEST;
+    if is_malformed {
+        "with a malformed label".into()
     } else {
         label.to_owned()
     }

@@ -3,7 +3,7 @@
 //! - ring 0.14 to 0.16 tagged the public key `[1]` EXPLICIT, where the standard says IMPLICIT.
 //! - Some writers add a public key to version 1, or omit it in version 2.
 //! - Some writers of OKP keys left the inner OCTET STRING out (RFC 8410 section 7), or put the
-//!   private key of NaCl into it: 64 octets, the seed and the public key.
+//!   private key of NaCl into it: 64 bytes, the seed and the public key.
 
 use crate::error::{Error, Result};
 use crate::key::base64url::encode;
@@ -162,7 +162,7 @@ mod tests {
                 document(1, &wrapped, &[&implicit[..], &implicit].concat()),
             ),
             (
-                "stray octets",
+                "stray bytes",
                 document(
                     1,
                     &wrapped,

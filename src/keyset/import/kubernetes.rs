@@ -13,7 +13,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 /// The maximum nesting depth of a manifest.
 const DEPTH: usize = 64;
 
-/// One value of a manifest's data: its name, and its octets or the reason why they cannot be read.
+/// One value of a manifest's data: its name, and its bytes or the reason why they cannot be read.
 pub type Item = (String, Result<Secret<Vec<u8>>>);
 
 type Data = Option<BTreeMap<String, Value>>;

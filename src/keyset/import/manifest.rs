@@ -6,7 +6,7 @@ use crate::key::read::bundle::{Bundle, Part, nothing_usable};
 use crate::key::read::der;
 use crate::key::read::document_password::DocumentPassword;
 use crate::keyset::KeySet;
-use crate::keyset::import::{Form, as_text, jwe, kubernetes, read_contents, read_json, recognise};
+use crate::keyset::import::{Form, as_text, jwe, kubernetes, read_contents, read_json, recognize};
 use crate::keyset::key_pairs;
 
 /// Reads the keys and certificates in the data of a manifest. Each value is a document of its own. A
@@ -26,7 +26,7 @@ pub fn read(text: &str, unlock: &DocumentPassword) -> Result<(KeySet<'static>, B
             }
         };
         let octets = octets.expose();
-        let jwks = match recognise(octets) {
+        let jwks = match recognize(octets) {
             Form::Kubernetes => continue,
             Form::Jwk | Form::Jwks => match read_json(octets, None) {
                 Err(_) if !looks_like_jwk(octets) => continue,

@@ -23,7 +23,7 @@ use crate::keyset::key_pairs;
 use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use std::mem;
 
-/// The maximum size of a document that is not JSON, in octets.
+/// The maximum size of a document that is not JSON, in bytes.
 const BINARY_LIMIT: usize = 1 << 20;
 
 /// The format of a document, for `--from`.
@@ -117,7 +117,7 @@ pub fn read(document: &[u8], options: &Options) -> Result<Imported> {
 /// keystore, are left out. Returns an error if nothing can be used, or if the password is wrong. Keys
 /// are parsed but not checked.
 pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
-    let form = options.form.unwrap_or_else(|| recognise(document));
+    let form = options.form.unwrap_or_else(|| recognize(document));
     if options.alias.is_some() && !matches!(form, Form::Pkcs12 | Form::Jks) {
         return Err(Error::usage("--alias is only for keystores")
             .hint("pass --kid to choose a key by its kid"));
@@ -238,7 +238,7 @@ fn read_contents(
 }
 
 /// Detects the format of a document. Returns JSON if nothing else matches.
-fn recognise(document: &[u8]) -> Form {
+fn recognize(document: &[u8]) -> Form {
     if let Ok(text) = std::str::from_utf8(document) {
         if Envelope::is_in(text) {
             return Form::Jwe;
@@ -311,7 +311,7 @@ fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>>
     Ok(set.into_owned())
 }
 
-/// Makes a symmetric key from raw octets, such as an HMAC secret.
+/// Makes a symmetric key from raw bytes, such as an HMAC secret.
 fn secret(octets: &[u8]) -> Result<KeySet<'static>> {
     if octets.is_empty() {
         return Err(Error::invalid("the secret is empty"));

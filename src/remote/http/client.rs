@@ -33,11 +33,11 @@ pub struct Endpoint {
     pub name: String,
     /// The base address.
     pub base: Url,
-    /// Whether messages can show the address.
+    /// The privacy of the address.
     pub privacy: Privacy,
     /// Headers for each call. Their values can be secret.
     pub headers: Vec<(String, Secret<String>)>,
-    /// Whether its calls carry private keys.
+    /// What its calls carry: private keys or only public data.
     pub traffic: Traffic,
     /// Which calls are repeated.
     pub retries: Retries,
@@ -45,7 +45,7 @@ pub struct Endpoint {
     pub trust: Trust,
 }
 
-/// Whether messages can show the address of a server.
+/// The privacy of a server's address in messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privacy {
     /// The address can be shown.

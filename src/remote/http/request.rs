@@ -111,7 +111,7 @@ pub enum Unanswered {
     Look,
 }
 
-/// Whether a call is repeated after an answer.
+/// The decision to repeat a call after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The status decides.
@@ -132,7 +132,7 @@ impl Retries {
     };
 }
 
-/// Whether a server's calls and answers carry private keys.
+/// What a server's calls and answers carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traffic {
     /// Private keys, which require https or a loopback address.

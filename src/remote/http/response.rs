@@ -84,7 +84,7 @@ impl Answer {
         let what = match self.body.expose().trim_ascii_start() {
             [] => "is empty",
             [b'<', ..] => "is HTML or XML",
-            _ => "is something else",
+            _ => "has another format",
         };
         Error::remote(format!(
             "the answer to {} is not {wanted}: it {what}",

@@ -75,7 +75,7 @@ pub enum Sets {
     One,
 }
 
-/// Whether calls have a token.
+/// When calls carry a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// Never.
@@ -94,7 +94,7 @@ pub struct ServerKind {
     pub about: &'static str,
     /// The options of `remote add` for its address.
     pub settings: &'static [&'static str],
-    /// Whether calls have a token.
+    /// When calls carry a token.
     pub auth: Auth,
     /// A description of the token and how it is sent.
     pub token: &'static str,
@@ -104,11 +104,11 @@ pub struct ServerKind {
     pub sets: Sets,
     /// The operations that it supports.
     pub can: &'static [Operation],
-    /// Whether the server only publishes keys, or holds private keys and signs with them.
+    /// The role of the server: it only publishes keys, or it holds private keys and signs with them.
     pub origin: Origin,
     /// How it stores keys and picks the one that signs.
     pub rules: ServerRules,
-    /// Whether its calls carry private keys.
+    /// What its calls carry: private keys or only public data.
     pub traffic: Traffic,
     /// Which of its failures are retried.
     pub retries: Retries,

@@ -80,7 +80,7 @@ fn there_are_five_ways_and_each_has_its_place() {
     given(&[], &both).fails(2);
 }
 
-/// One line, without its end and with every blank and every octet that it has.
+/// One line, without its end and with every blank and every byte that it has.
 #[test]
 fn the_passphrase_is_the_first_line_as_it_is() {
     let sandbox = desk();
@@ -291,7 +291,7 @@ fn a_file_that_others_can_read_is_warned_about() {
     assert_eq!(run.stderr.matches("chmod").count(), 1, "{run:#?}");
 }
 
-/// Whatever octet of the file is another one, it opens no more; and where the cipher finds that, it
+/// Whatever byte of the file is another one, it opens no more; and where the cipher finds that, it
 /// says what it says of a wrong passphrase.
 #[test]
 fn damage_and_a_wrong_passphrase_give_the_same_error() {

@@ -33,7 +33,7 @@ fn workplace() -> Sandbox {
     sandbox
 }
 
-/// Runs a command under strace, which writes down each call with every octet of it in hexadecimal.
+/// Runs a command under strace, which writes down each call with every byte of it in hexadecimal.
 fn traced(sandbox: &Sandbox, line: &str) -> (Run, String) {
     let trace = sandbox.path().join("trace");
     let mut strace = sandbox.command("strace");

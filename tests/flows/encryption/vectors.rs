@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The documents of a kind, each with its octets and what is expected of it.
+/// The documents of a kind, each with its bytes and what is expected of it.
 fn documents(kind: &str) -> Vec<(String, Vec<u8>, Value)> {
     let directory = vectors().join("encrypted-jwk");
     let expected = fs::read(directory.join("expected.json")).expect("expected.json");

@@ -27,7 +27,7 @@ fn key(kind: &str, kid: &str, alg: &str) -> Value {
     key
 }
 
-/// Base64url of so many octets, without padding.
+/// Base64url of so many bytes, without padding.
 fn octets(number: usize) -> String {
     "A".repeat((number * 8).div_ceil(6))
 }

@@ -109,7 +109,7 @@ fn what_another_version_wrote_survives() {
     let sandbox = Sandbox::new();
     let new =
         json!({ "name": "new", "kind": "vault", "mount": "kv", "deep": { "a": [1.5, null] } });
-    let old = json!({ "name": "old", "kind": "clerk", "colour": "red" });
+    let old = json!({ "name": "old", "kind": "clerk", "color": "red" });
     let document = json!({ "version": 7, "remotes": [new, old] });
     plant(&sandbox, &document.to_string());
     add(&sandbox, "--kind clerk").ok();

@@ -1,6 +1,6 @@
 //! Servers that misbehave: an end in time, within bounds, and nothing lost (E4, E5).
 
-use crate::servers::hostile::{Behaviour, Hostile};
+use crate::servers::hostile::{Behavior, Hostile};
 use crate::support::{Run, Sandbox, wait_until};
 use crate::wire::{each, name_server, sandbox_with};
 
@@ -8,40 +8,40 @@ use crate::wire::{each, name_server, sandbox_with};
 const MOST_MIB: u64 = 96;
 
 /// What has no end, and what unpacks to 10 GB.
-const HUGE: [Behaviour; 4] = [
-    Behaviour::EndlessChunks,
-    Behaviour::EndlessLength,
-    Behaviour::EndlessHead,
-    Behaviour::GzipBomb,
+const HUGE: [Behavior; 4] = [
+    Behavior::EndlessChunks,
+    Behavior::EndlessLength,
+    Behavior::EndlessHead,
+    Behavior::GzipBomb,
 ];
 
-/// Tells the same story of every behaviour with every one of these.
+/// Tells the same story of every behavior with every one of these.
 fn each_with_each<T: Copy + Send + Sync>(
     things: impl IntoIterator<Item = T> + Copy + Sync,
-    story: impl Fn(Behaviour, T) + Sync,
+    story: impl Fn(Behavior, T) + Sync,
 ) {
-    each(Behaviour::ALL, |what| {
+    each(Behavior::ALL, |what| {
         each(things, |thing| story(what, thing))
     });
 }
 
 /// The options for a server: one that answers too slowly or not at all is given up after a while.
 /// The others answer or close the connection, and have all the time that they need.
-fn patience(what: Behaviour) -> &'static str {
+fn patience(what: Behavior) -> &'static str {
     match what {
-        Behaviour::DrippingBody | Behaviour::DrippingHead | Behaviour::Silent => "--timeout 3",
+        Behavior::DrippingBody | Behavior::DrippingHead | Behavior::Silent => "--timeout 3",
         _ => "--timeout 600",
     }
 }
 
-/// The sandbox's set is as it was, to the octet, and nothing lies beside it.
-fn assert_untouched(sandbox: &Sandbox, before: &str, what: Behaviour) {
+/// The sandbox's set is as it was, to the byte, and nothing lies beside it.
+fn assert_untouched(sandbox: &Sandbox, before: &str, what: Behavior) {
     assert_eq!(sandbox.read_set("api"), before, "{what:?}");
     let entries = sandbox.store_entries();
     assert_eq!(entries, [".lock", "api.json"], "{what:?}");
 }
 
-fn assert_orderly(run: Run, what: Behaviour) -> Run {
+fn assert_orderly(run: Run, what: Behavior) -> Run {
     assert!(matches!(run.code, Some(5 | 6)), "{what:?}: {run:#?}");
     let code = run.code.unwrap_or_default();
     let run = run.fails(code);

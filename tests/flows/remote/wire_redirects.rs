@@ -1,6 +1,6 @@
 //! Where redirects may lead (E2): public reading follows them, and nothing that is secret does.
 
-use crate::servers::hostile::{Behaviour, Hostile};
+use crate::servers::hostile::{Behavior, Hostile};
 use crate::servers::hydra::{Hydra, Version};
 use crate::servers::plain::Plain;
 use crate::servers::redirect::{OtherHost, Redirect, STATUSES, by_name};
@@ -132,7 +132,7 @@ fn five_redirects_are_followed_and_no_more() {
     found(&Sandbox::new(), &five.address());
 
     let six = Redirect::chain(302, 6, Answer::json(200, PUBLIC_SET));
-    let endless = Hostile::start(Behaviour::RedirectLoop);
+    let endless = Hostile::start(Behavior::RedirectLoop);
     for address in [six.address(), endless.address()] {
         let run = Sandbox::new().run(["get", "--remote", &address]).fails(6);
         assert!(run.stderr.contains("more than 5 times"), "{run:#?}");

@@ -35,7 +35,7 @@ fn integer(number: u64) -> Vec<u8> {
     der(2, &octets)
 }
 
-/// An object identifier by its octets in hexadecimal.
+/// An object identifier by its bytes in hexadecimal.
 fn oid(hexadecimal: &str) -> Vec<u8> {
     let octet = |i: usize| u8::from_str_radix(&hexadecimal[i..i + 2], 16).expect("hexadecimal");
     let octets: Vec<u8> = (0..hexadecimal.len()).step_by(2).map(octet).collect();

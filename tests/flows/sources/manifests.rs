@@ -71,7 +71,7 @@ fn a_set_in_a_manifest_is_a_set() {
     let public = sandbox.ok(["get", "api"]);
     let manifest = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "api"},
-        "data": {"jwks.json": public, "colour": "blue"},
+        "data": {"jwks.json": public, "color": "blue"},
     });
     let file = sandbox.write("manifest.json", manifest.to_string());
     sandbox.ok(["set", "copy", &file]);

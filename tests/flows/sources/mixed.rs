@@ -326,7 +326,7 @@ fn a_manifest_entry_that_cannot_be_used_spoils_no_other() {
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "api"},
         "data": {"base64.pem": "!", "bundle.p7b": "MAsGCSqGSIb3DQEHAg==", "old.jceks": "zs7OzgAA"},
         "stringData": {
-            "broken.json": "{\"keys\": [{\"kty\":", "colour": "blue", "jwks.json": jwks,
+            "broken.json": "{\"keys\": [{\"kty\":", "color": "blue", "jwks.json": jwks,
             "number": 7, "ssh.pub": "ssh-rsa AAAA", "tls.key": key,
         },
     });
@@ -345,7 +345,7 @@ fn a_manifest_entry_that_cannot_be_used_spoils_no_other() {
             &format!("secret.json: left out {entry:?} of the manifest"),
         );
     }
-    assert!(!run.stderr.contains("colour"), "{run:#?}");
+    assert!(!run.stderr.contains("color"), "{run:#?}");
     assert_eq!(keys(&sandbox, "api").len(), 2);
     // A document without content, as a last separator makes one, is passed over.
     let yaml = format!(

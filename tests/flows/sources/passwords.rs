@@ -23,7 +23,17 @@ const PROTECTED: &[&str] = &[
     "p256/p256.sec1-dek-aes256.pem",
 ];
 
-/// A wrong password, and a file with one octet changed at its end, where the encryption is: the
+#[test]
+fn a_password_that_is_not_text_says_what_to_do() {
+    let sandbox = Sandbox::new();
+    sandbox.write("latin", b"Stra\xdfe\n");
+    let file = vector(PROTECTED[0]);
+    let run = sandbox.run(["set", "api", &file, "--password-file", "latin"]);
+    let words = "the secret from latin is not UTF-8 text\n  hint: encode its first line as UTF-8";
+    assert!(run.fails(5).stderr.contains(words));
+}
+
+/// A wrong password, and a file with one byte changed at its end, where the encryption is: the
 /// same words and exit code, nothing written, and the password nowhere in what is said.
 #[test]
 fn a_wrong_password_and_damage_are_told_alike() {

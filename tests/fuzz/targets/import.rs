@@ -1,4 +1,4 @@
-//! The recogniser of foreign documents, and every reader behind it.
+//! The recognizer of foreign documents, and every reader behind it.
 #![no_main]
 
 use jwks::key::read::document_password::Ask;

@@ -10,7 +10,7 @@ fuzz_target!(|document: &str| {
     let Ok(envelope) = Envelope::parse(document) else {
         return;
     };
-    assert!(is_one, "an envelope that nobody recognises");
+    assert!(is_one, "an envelope that nobody recognizes");
     if envelope.iterations() <= 2_000 {
         let passphrase = Secret::new("hunter2-but-longer".to_owned());
         let _ = jwe::open(&envelope, &passphrase, &mut DerivedKeys::default());

@@ -221,7 +221,7 @@ impl State {
         }
     }
 
-    /// Whether the caller may do anything here.
+    /// Refuses a caller who may do nothing here.
     fn admit(&mut self, call: &Call, project: &str) -> Outcome<()> {
         if std::mem::take(&mut self.tokens_expire) {
             self.access_tokens.clear();

@@ -234,7 +234,7 @@ impl State {
         )
     }
 
-    /// Whether the caller has full access or a limited view; nothing for wrong credentials.
+    /// The caller's access: full, or a limited view; nothing for wrong credentials.
     fn has_full_access(&self, operation: Operation, call: &Call) -> Option<bool> {
         let authorization = call.header("Authorization")?;
         match (self.version, operation) {

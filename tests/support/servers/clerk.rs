@@ -18,7 +18,7 @@ pub struct Clerk {
 struct State {
     secret_key: String,
     keys: Vec<Value>,
-    /// Whether an error carries a trace id.
+    /// True if an error carries a trace id.
     traced: bool,
 }
 

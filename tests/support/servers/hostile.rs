@@ -33,14 +33,14 @@ const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"good-1","x":"1
 
 /// How a server answers, whatever the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Behaviour {
+pub enum Behavior {
     /// Chunks of a JWK Set that never ends, as fast as they go.
     EndlessChunks,
     /// The same after a Content-Length of a terabyte.
     EndlessLength,
-    /// A body of one octet every 100 ms.
+    /// A body of one byte every 100 ms.
     DrippingBody,
-    /// A head of one octet every 100 ms.
+    /// A head of one byte every 100 ms.
     DrippingHead,
     /// Header after header, as fast as they go.
     EndlessHead,
@@ -69,25 +69,25 @@ pub enum Behaviour {
     RedirectLoop,
 }
 
-impl Behaviour {
-    pub const ALL: [Behaviour; 17] = [
-        Behaviour::EndlessChunks,
-        Behaviour::EndlessLength,
-        Behaviour::DrippingBody,
-        Behaviour::DrippingHead,
-        Behaviour::EndlessHead,
-        Behaviour::CutLength,
-        Behaviour::CutChunks,
-        Behaviour::CutBeforeAnswer,
-        Behaviour::GzipBomb,
-        Behaviour::UnknownEncoding,
-        Behaviour::EmptyBody,
-        Behaviour::Html,
-        Behaviour::TruncatedJson,
-        Behaviour::NullKeys,
-        Behaviour::InvalidUtf8,
-        Behaviour::Silent,
-        Behaviour::RedirectLoop,
+impl Behavior {
+    pub const ALL: [Behavior; 17] = [
+        Behavior::EndlessChunks,
+        Behavior::EndlessLength,
+        Behavior::DrippingBody,
+        Behavior::DrippingHead,
+        Behavior::EndlessHead,
+        Behavior::CutLength,
+        Behavior::CutChunks,
+        Behavior::CutBeforeAnswer,
+        Behavior::GzipBomb,
+        Behavior::UnknownEncoding,
+        Behavior::EmptyBody,
+        Behavior::Html,
+        Behavior::TruncatedJson,
+        Behavior::NullKeys,
+        Behavior::InvalidUtf8,
+        Behavior::Silent,
+        Behavior::RedirectLoop,
     ];
 }
 
@@ -98,14 +98,14 @@ pub struct Hostile {
 }
 
 impl Hostile {
-    pub fn start(behaviour: Behaviour) -> Hostile {
+    pub fn start(behavior: Behavior) -> Hostile {
         let calls = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&calls);
         let listener = Listener::start("127.0.0.1", move |stream| {
             if let Some(call) = receive(stream) {
                 lock(&log).push(call.clone());
                 // The client may well go before this ends.
-                let _ = answer(stream, behaviour, &call);
+                let _ = answer(stream, behavior, &call);
             }
         });
         Hostile { listener, calls }
@@ -163,57 +163,57 @@ fn receive(stream: &TcpStream) -> Option<Call> {
     Some(call)
 }
 
-fn answer(mut stream: &TcpStream, behaviour: Behaviour, call: &Call) -> io::Result<()> {
-    match behaviour {
-        Behaviour::EndlessChunks => {
+fn answer(mut stream: &TcpStream, behavior: Behavior, call: &Call) -> io::Result<()> {
+    match behavior {
+        Behavior::EndlessChunks => {
             stream.write_all(&head("200 OK", JSON, "Transfer-Encoding: chunked"))?;
             stream.write_all(&chunk(BEGINNING))?;
             without_end(stream, &chunk(&KEY.repeat(1000)))
         }
-        Behaviour::EndlessLength => {
+        Behavior::EndlessLength => {
             stream.write_all(&head("200 OK", JSON, &length(TERABYTE)))?;
             stream.write_all(BEGINNING.as_bytes())?;
             without_end(stream, KEY.repeat(1000).as_bytes())
         }
-        Behaviour::DrippingBody => {
+        Behavior::DrippingBody => {
             stream.write_all(&head("200 OK", JSON, &length(TERABYTE)))?;
             drip(stream, BEGINNING, b' ')
         }
-        Behaviour::DrippingHead => drip(stream, "HTTP/1.1 200 OK\r\nX-Filler: ", b'a'),
-        Behaviour::EndlessHead => {
+        Behavior::DrippingHead => drip(stream, "HTTP/1.1 200 OK\r\nX-Filler: ", b'a'),
+        Behavior::EndlessHead => {
             stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
             let header = format!("X-Filler: {}\r\n", "a".repeat(1000));
             without_end(stream, header.as_bytes())
         }
-        Behaviour::CutLength => {
+        Behavior::CutLength => {
             stream.write_all(&head("200 OK", JSON, &length(SET.len() + 1000)))?;
             stream.write_all(SET.as_bytes())
         }
-        Behaviour::CutChunks => {
+        Behavior::CutChunks => {
             stream.write_all(&head("200 OK", JSON, "Transfer-Encoding: chunked"))?;
             stream.write_all(&chunk(SET))
         }
-        Behaviour::CutBeforeAnswer => Ok(()),
-        Behaviour::GzipBomb => bomb(stream),
-        Behaviour::UnknownEncoding => {
+        Behavior::CutBeforeAnswer => Ok(()),
+        Behavior::GzipBomb => bomb(stream),
+        Behavior::UnknownEncoding => {
             let encoding = "Content-Encoding: unheard-of\r\n".to_owned();
             stream.write_all(&head("200 OK", JSON, &(encoding + &length(SET.len()))))?;
             stream.write_all(SET.as_bytes())
         }
-        Behaviour::EmptyBody => whole(stream, JSON, b""),
-        Behaviour::Html => {
+        Behavior::EmptyBody => whole(stream, JSON, b""),
+        Behavior::Html => {
             let page = b"<!DOCTYPE html>\n<title>Sign in</title>\n<p>Please sign in.</p>\n";
             whole(stream, "text/html", page)
         }
-        Behaviour::TruncatedJson => whole(stream, JSON, &SET.as_bytes()[..SET.len() / 2]),
-        Behaviour::NullKeys => whole(stream, JSON, br#"{"keys":null}"#),
-        Behaviour::InvalidUtf8 => {
+        Behavior::TruncatedJson => whole(stream, JSON, &SET.as_bytes()[..SET.len() / 2]),
+        Behavior::NullKeys => whole(stream, JSON, br#"{"keys":null}"#),
+        Behavior::InvalidUtf8 => {
             let (before, after) = SET.split_once("good-1").expect("a kid");
             let set = [before.as_bytes(), b"\xff\xfe", after.as_bytes()].concat();
             whole(stream, JSON, &set)
         }
-        Behaviour::Silent => io::copy(&mut stream, &mut io::sink()).map(drop),
-        Behaviour::RedirectLoop => {
+        Behavior::Silent => io::copy(&mut stream, &mut io::sink()).map(drop),
+        Behavior::RedirectLoop => {
             let hop = call.path.strip_prefix("/hop/");
             let hop = hop.and_then(|hop| hop.parse().ok()).unwrap_or(0);
             let next = (hop + 1) % HOPS;
@@ -251,7 +251,7 @@ fn without_end(mut stream: &TcpStream, octets: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends a beginning and then the same octet again and again, slowly.
+/// Sends a beginning and then the same byte again and again, slowly.
 fn drip(mut stream: &TcpStream, beginning: &str, then: u8) -> io::Result<()> {
     let start = Instant::now();
     for octet in beginning.bytes().chain(std::iter::repeat(then)) {
@@ -284,7 +284,7 @@ const BOMB_START: [u8; 42] = [
     0xc2, 0xa0, 0x2a, 0xeb, 0x9f, 0xd2, 0x10, 0xbe, 0x40, 0x01,
 ];
 
-/// The JSON's end, the checksum of all 10,000,000,611 octets, and their number modulo 2^32.
+/// The JSON's end, the checksum of all 10,000,000,611 bytes, and their number modulo 2^32.
 const BOMB_END: [u8; 18] = [
     0x7c, 0x06, 0x00, 0x00, 0xff, 0xff, 0x8b, 0xad, 0x05, 0x00, 0x61, 0xa3, 0x58, 0xc7, 0x63, 0xe6,
     0x0b, 0x54,

@@ -103,7 +103,7 @@ struct State {
     storage: ServerRules,
     plain_http: Option<PlainHttp>,
     forgets_writes: bool,
-    /// Whether a second passes with each call that reads.
+    /// True if a second passes with each call that reads.
     seconds_pass: bool,
     /// The answers to the next writes, which are not carried out.
     rejections: VecDeque<Answer>,

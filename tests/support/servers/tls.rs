@@ -211,7 +211,7 @@ fn write_private(path: &Path, content: &[u8]) {
     file.persist(path).expect("its name");
 }
 
-/// TLS in front of a plain server: decrypts what comes, and passes it on octet by octet, so that
+/// TLS in front of a plain server: decrypts what comes, and passes it on byte by byte, so that
 /// whatever the server does, it does over https as well. It ends with its value.
 pub struct Tls {
     listener: Listener,
@@ -283,7 +283,7 @@ fn acceptor(
     Ok(builder.build())
 }
 
-/// Passes octets on in both directions until one side ends.
+/// Passes bytes on in both directions until one side ends.
 fn serve(acceptor: &SslAcceptor, client: &TcpStream, server: &str) {
     let Ok(encrypted) = acceptor.accept(client) else {
         return drain(client);
@@ -301,7 +301,7 @@ fn serve(acceptor: &SslAcceptor, client: &TcpStream, server: &str) {
     });
 }
 
-/// Waits for octets without the lock, which the other direction needs meanwhile. The buffer holds
+/// Waits for bytes without the lock, which the other direction needs meanwhile. The buffer holds
 /// a whole record, so that nothing is left over inside the TLS stream.
 fn pass_requests(encrypted: &Mutex<SslStream<&TcpStream>>, client: &TcpStream, mut to: &TcpStream) {
     let mut buffer = [0; 16_384];

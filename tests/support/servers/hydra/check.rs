@@ -69,7 +69,7 @@ fn check_okp(key: &Value) -> Outcome<()> {
     }
 }
 
-/// Each of the public members, and the private one where it is there, has this many octets.
+/// Each of the public members, and the private one where it is there, has this many bytes.
 fn check_sizes(key: &Value, public: &[&str], size: usize) -> Outcome<()> {
     let private = (!key["d"].is_null()).then_some("d");
     for member in public.iter().copied().chain(private) {
@@ -122,7 +122,7 @@ fn ec_key(x: &[u8], y: &[u8]) -> Result<PKey<Public>, ErrorStack> {
     PKey::from_ec_key(EcKey::from_public_key_affine_coordinates(&group, &x, &y)?)
 }
 
-/// The octets of a member that has to be there.
+/// The bytes of a member that has to be there.
 fn octets(key: &Value, member: &str) -> Outcome<Vec<u8>> {
     let text = key[member].as_str().unwrap_or_default();
     match URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')) {
