@@ -65,10 +65,11 @@ fn golden_documents_match_their_schemas() {
     assert!(golden.len() > 20, "the golden files were not found");
     for one in golden {
         let arguments: Vec<_> = one.arguments.iter().map(Into::into).collect();
-        for line in one.stdout.lines() {
-            let document = parse(line).unwrap_or_else(|| panic!("{}: {line}", one.name));
-            let schema = schema_of(&arguments, COMMANDS).expect("a command");
-            assert_valid(&schema, &document);
+        if let Some(schema) = schema_of(&arguments, COMMANDS) {
+            for line in one.stdout.lines() {
+                let document = parse(line).unwrap_or_else(|| panic!("{}: {line}", one.name));
+                assert_valid(&schema, &document);
+            }
         }
         for line in one.stderr.lines() {
             let document = parse(line).unwrap_or_else(|| panic!("{}: {line}", one.name));
@@ -82,7 +83,7 @@ fn golden_documents_match_their_schemas() {
 fn each_command_has_a_schema() {
     let below = REMOTE_COMMANDS.iter().map(|name| format!("remote-{name}"));
     let names = COMMANDS.iter().map(|name| (*name).to_owned()).chain(below);
-    // export prints what get prints; remote itself, completion and man print no JSON.
+    // export prints what --to names; remote itself, completion and man print no JSON.
     let without = ["export", "remote", "completion", "man"];
     let mut expected: BTreeSet<String> = names.filter(|name| !without.contains(&&**name)).collect();
     expected.extend(["common".to_owned(), ERRORS.to_owned()]);

@@ -111,7 +111,7 @@ struct AddArgs {
     token_file: Option<PathBuf>,
 
     /// The shell command that prints the token
-    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
+    #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     token_command: Option<String>,
 
     /// A header for each call; can be repeated

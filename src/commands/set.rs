@@ -130,7 +130,7 @@ pub struct SetArgs {
     #[arg(conflicts_with_all = ["files", "remote", "replace"])]
     rename: Option<String>,
 
-    /// Remove members from keys of the set, such as exp or alg,use
+    /// Remove members of the set's keys, such as alg,use
     ///
     /// Members that make up the key cannot be removed.
     #[arg(long, value_name = "MEMBER,…", value_delimiter = ',')]
@@ -149,11 +149,11 @@ pub struct SetArgs {
     replace: bool,
 
     /// Keep invalid keys and broken members
-    #[arg(long, conflicts_with = "skip_invalid")]
+    #[arg(long, hide_short_help = true, conflicts_with = "skip_invalid")]
     allow_invalid: bool,
 
     /// Leave out invalid keys
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     skip_invalid: bool,
 
     /// Set the keys even if Hydra 1.x could no longer sign

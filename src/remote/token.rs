@@ -66,7 +66,7 @@ pub fn missing(entry: &Entry, kind: &ServerKind) -> Error {
         entry.name, kind.name
     ))
     .hint(format!(
-        "{variables}add the remote with --token-env VAR, --token-file FILE or --token-command COMMAND; on a terminal, jwks asks for it"
+        "{variables}add the remote with --token-env VAR, --token-file FILE or --token-command CMD; on a terminal, jwks asks for it"
     ))
 }
 

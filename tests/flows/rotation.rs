@@ -601,7 +601,7 @@ fn bad_input_changes_nothing() {
         ("rotate api --every 0s --save", 2),
         ("rotate api --every -1d --save", 2),
         ("rotate api --every 30d --keep -1 --save", 2),
-        ("rotate api --save", 2),
+        ("rotate api --save", 3),
         ("rotate api --every 30d --compromised nobody --save", 3),
         ("rotate api --every 30d --line RS256 --save", 3),
         ("rotate two --force --alg ES384", 2),

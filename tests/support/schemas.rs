@@ -33,13 +33,15 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas")
 }
 
-/// The name of the schema for a command line: that of the command. `None` if no command stands there.
+/// Returns the name of the schema for a command line: that of the command. `None` if the output has no
+/// schema.
 pub fn schema_of(arguments: &[OsString], commands: &[&str]) -> Option<String> {
     let words = arguments.iter().filter_map(|word| word.to_str());
     let mut words = words.skip_while(|word| !commands.contains(word));
     let name = match (words.next()?, words.next()) {
         ("remote", Some(below)) => format!("remote-{below}"),
-        ("export", _) => "get".into(),
+        // What --to names.
+        ("export", _) => return None,
         (command, _) => command.to_owned(),
     };
     Some(name)
