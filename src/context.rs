@@ -27,13 +27,13 @@ pub struct Context {
     /// The passphrases of encrypted sets.
     pub passphrases: Passphrases,
     /// True if a weak passphrase was warned about; once is enough.
-    pub weak: Cell<bool>,
+    pub warned_of_weak_passphrase: Cell<bool>,
     /// True if the keystore's directory was checked in this run; once is enough.
-    pub looked: Cell<bool>,
+    pub checked_directory: Cell<bool>,
     /// The option or variable that demands encrypted sets; `None` if neither is set.
     pub require_encrypted: Option<&'static str>,
     /// The changes of this run, for the hint of a later error.
-    pub done: RefCell<Vec<String>>,
+    pub changes: RefCell<Vec<String>>,
     /// The work that checks of private keys and certificates can still do in this run.
     pub checks: Budget,
     /// The moment at which the command began, in seconds since 1970.
@@ -53,9 +53,9 @@ impl Context {
         stored.map(|stored| self.whole(name, stored)).transpose()
     }
 
-    /// Reads what can be known of a set without its passphrase: the public part of an encrypted one.
-    /// Where the file does not tell that, it is opened.
-    pub fn look(&self, name: &SetName) -> Result<SetDocument> {
+    /// Reads a set without its passphrase: of an encrypted one, the public part. If the file has no public
+    /// part, it is decrypted.
+    pub fn load_public(&self, name: &SetName) -> Result<SetDocument> {
         let stored = self.store.load(name)?;
         if let Stored::Encrypted(encrypted) = &stored
             && let Some(known) = encrypted.public_part()
@@ -97,7 +97,8 @@ impl Context {
             }
         };
         let opened = opened?;
-        if encrypted.iterations() < WEAK_ITERATIONS && !self.weak.replace(true) {
+        if encrypted.iterations() < WEAK_ITERATIONS && !self.warned_of_weak_passphrase.replace(true)
+        {
             self.out.warn(format!(
                 "the passphrase of set {name} has only {} PBKDF2 iterations and can be guessed quickly: run `jwks passwd {name}`",
                 encrypted.iterations()
@@ -245,7 +246,7 @@ impl Context {
 
     /// Warns once about a keystore that belongs to another user, or to which other users can write.
     pub fn warn_open_directory(&self) {
-        if self.looked.replace(true) {
+        if self.checked_directory.replace(true) {
             return;
         }
         match self.store.fault() {
@@ -289,15 +290,15 @@ impl Context {
     }
 
     /// Remembers a change, for the hint of a later error.
-    pub fn did(&self, what: impl Into<String>) {
-        self.done.borrow_mut().push(what.into());
+    pub fn record_change(&self, what: impl Into<String>) {
+        self.changes.borrow_mut().push(what.into());
     }
 
     /// Completes the result of a command. If the result cannot be printed, the error says what has
     /// changed. If a change cannot be flushed to the disk, that becomes an error.
     pub fn finish(&self, result: Result<()>) -> Result<()> {
         const SHOWN: usize = 5;
-        let done = self.done.take();
+        let done = self.changes.take();
         let result = result.map_err(|error| {
             if !error.is_because(Reason::Output) || done.is_empty() {
                 return error;
@@ -311,12 +312,12 @@ impl Context {
             let shown = &done[..done.len().min(SHOWN)];
             error.hint(format!("already done: {}{more}", shown.join(", ")))
         });
-        match (result, self.store.trouble()) {
-            (Err(error), Some(trouble)) => {
-                self.out.error(&trouble);
+        match (result, self.store.take_deferred_error()) {
+            (Err(error), Some(deferred)) => {
+                self.out.error(&deferred);
                 Err(error)
             }
-            (Ok(()), Some(trouble)) => Err(trouble),
+            (Ok(()), Some(deferred)) => Err(deferred),
             (result, None) => result,
         }
     }

@@ -1,10 +1,9 @@
-//! Secrets that come from outside: the environment, a file, standard input, a command. Never an
-//! argument.
+//! Secrets that come from outside: a file, standard input, a command. Never an argument.
 
+use crate::environment::PASSPHRASE;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::secret::Secret;
-use std::env::VarError;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -13,9 +12,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The longest secret, in bytes.
 const LONGEST: u64 = 64 << 10;
-
-/// The environment variable that holds the passphrase of encrypted sets.
-pub const PASSPHRASE_VARIABLE: &str = "JWKS_PASSPHRASE";
 
 /// The name of standard input on the command line.
 pub const STANDARD_INPUT: &str = "-";
@@ -42,18 +38,6 @@ pub fn standard_input() -> Result<io::StdinLock<'static>> {
 pub fn only_once() -> Error {
     Error::usage("standard input can be read only once")
         .hint("read only one of the passphrase, the password and the keys from standard input")
-}
-
-/// The value of an environment variable; `None` where it is not set or empty.
-pub fn variable(name: &str) -> Result<Option<Secret<String>>> {
-    match std::env::var(name) {
-        Ok(value) if value.is_empty() => Ok(None),
-        Ok(value) => Ok(Some(Secret::new(value))),
-        Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(Error::invalid(format!(
-            "the variable {name} is not UTF-8 text"
-        ))),
-    }
 }
 
 /// Reads a file, or standard input for `-`, to the length that a secret can have.
@@ -90,7 +74,7 @@ pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
     };
     let mut shell = Command::new(shell);
     shell.args([flag, command]);
-    shell.env_remove(PASSPHRASE_VARIABLE);
+    shell.env_remove(PASSPHRASE);
     for variable in secrets {
         shell.env_remove(variable);
     }

@@ -2,7 +2,7 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → {cli, hardening} → commands → source → {report, args} → context → {keystore, remote, passphrase} → prompt → output → keyset → jwe → key → {credential, files, nearest, time} → {interrupt, secret, error}`.
+//! `main → lib → {cli, hardening} → commands → source → {report, args} → context → {keystore, remote, passphrase} → prompt → output → keyset → jwe → key → {credential, files, nearest, time} → {environment, interrupt} → {secret, error}`.
 #![warn(missing_docs)]
 
 pub mod args;
@@ -10,6 +10,7 @@ pub mod cli;
 pub mod commands;
 pub mod context;
 pub mod credential;
+pub mod environment;
 pub mod error;
 pub mod files;
 mod hardening;

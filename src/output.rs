@@ -7,6 +7,7 @@ mod table;
 pub use escape::escape;
 pub use table::Narrow;
 
+use crate::environment::{self, NO_COLOR};
 use crate::error::{Error, Reason, Result};
 use comfy_table::{Color, Table};
 use escape::{escape_json, escape_message};
@@ -111,7 +112,7 @@ impl Output {
     /// NO_COLOR is not set.
     pub fn new(json: bool, quiet: bool, verbose: bool, color: Option<bool>) -> Self {
         // NO_COLOR's rule: set and not empty, whatever its value.
-        let refused = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let refused = || environment::is_set(NO_COLOR);
         Output {
             json,
             quiet,

@@ -1,6 +1,7 @@
 //! Where the passphrases of encrypted sets come from, and those that are known already.
 
-use crate::credential::{self, PASSPHRASE_VARIABLE};
+use crate::credential;
+use crate::environment::{self, PASSPHRASE, PASSPHRASE_FILE};
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::prompt::Prompt;
@@ -11,9 +12,6 @@ use std::rc::Rc;
 
 /// A passphrase that several may hold.
 pub type Passphrase = Rc<Secret<String>>;
-
-/// The variable that holds the path of a file with the passphrase.
-const FILE_VARIABLE: &str = "JWKS_PASSPHRASE_FILE";
 
 /// The sources of a passphrase. Each is read at most once in a run.
 #[derive(Debug, Default)]
@@ -47,12 +45,11 @@ impl Passphrases {
     /// Returns the option or variable that gives a passphrase, without reading it; `None` if there is
     /// none. A given passphrase demands encrypted sets.
     pub fn source(&self) -> Option<&'static str> {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match () {
             () if self.file.is_some() => Some("--passphrase-file"),
             () if self.command.is_some() => Some("--passphrase-command"),
-            () if is_set(FILE_VARIABLE) => Some(FILE_VARIABLE),
-            () if is_set(PASSPHRASE_VARIABLE) => Some(PASSPHRASE_VARIABLE),
+            () if environment::is_set(PASSPHRASE_FILE) => Some(PASSPHRASE_FILE),
+            () if environment::is_set(PASSPHRASE) => Some(PASSPHRASE),
             () => None,
         }
     }
@@ -74,10 +71,10 @@ impl Passphrases {
             let octets = credential::command(command, &self.secrets)?;
             return credential::first_line(&octets, &format!("the command {command:?}")).map(Some);
         }
-        if let Some(path) = credential::variable(FILE_VARIABLE)? {
+        if let Some(path) = environment::secret(PASSPHRASE_FILE)? {
             return from_file(path.expose(), out).map(Some);
         }
-        credential::variable(PASSPHRASE_VARIABLE)
+        environment::secret(PASSPHRASE)
     }
 
     /// Those that were typed in this run, the last one first.
@@ -150,6 +147,6 @@ fn from_file(path: &str, out: &Output) -> Result<Secret<String>> {
 
 fn missing(what: &str) -> Error {
     Error::denied(format!("the passphrase of {what} is needed")).hint(format!(
-        "give it with --passphrase-file FILE, --passphrase-command COMMAND, {FILE_VARIABLE} or {PASSPHRASE_VARIABLE}, or on a terminal"
+        "give it with --passphrase-file FILE, --passphrase-command COMMAND, {PASSPHRASE_FILE} or {PASSPHRASE}, or on a terminal"
     ))
 }

@@ -180,3 +180,29 @@ fn the_rules_are_documented() {
         assert!(page.contains(&format!("\\fB{name}\\fR")), "{name}");
     }
 }
+
+/// Each value of `--from` and `--to` stands in its table of the guide.
+#[test]
+fn the_formats_are_documented() {
+    use clap::ValueEnum;
+    fn check<T: ValueEnum>(table: &str) {
+        for format in T::value_variants() {
+            let value = format.to_possible_value().expect("a value");
+            assert!(
+                table.contains(&format!("`{}`", value.get_name())),
+                "{value:?}"
+            );
+        }
+    }
+    let guide = fs::read_to_string(at_top("man/jwks-formats.7.md")).expect("the guide");
+    let table = |header: &str| {
+        let (_, table) = guide.split_once(header).expect("a table");
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        rows.map(|row| row.split('|').nth(1).expect("a cell").to_owned())
+            .collect::<String>()
+    };
+    check::<jwks::keyset::import::Form>(&table("| `--from` | what is read |\n"));
+    check::<jwks::commands::export::To>(&table(
+        "| `--to` | public | with `--private` | read by |\n",
+    ));
+}

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "commands",
             "context",
+            "environment",
             "error",
             "files",
             "key",
@@ -36,6 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "args",
             "context",
             "credential",
+            "environment",
             "error",
             "files",
             "jwe",
@@ -108,23 +110,39 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "passphrase",
-        &["credential", "error", "output", "prompt", "secret"],
+        &[
+            "credential",
+            "environment",
+            "error",
+            "output",
+            "prompt",
+            "secret",
+        ],
     ),
     ("prompt", &["error", "interrupt", "output", "secret"]),
-    ("output", &["error"]),
+    ("output", &["environment", "error"]),
     (
         "keystore",
         &["error", "files", "jwe", "key", "keyset", "secret"],
     ),
     (
         "remote",
-        &["credential", "error", "files", "key", "keyset", "secret"],
+        &[
+            "credential",
+            "environment",
+            "error",
+            "files",
+            "key",
+            "keyset",
+            "secret",
+        ],
     ),
     ("keyset", &["error", "jwe", "key", "secret"]),
     ("jwe", &["error", "key", "secret"]),
     ("key", &["error", "nearest", "secret"]),
-    ("credential", &["error", "files", "secret"]),
+    ("credential", &["environment", "error", "files", "secret"]),
     ("files", &["error"]),
+    ("environment", &["error", "secret"]),
     ("hardening", &[]),
     ("time", &["error"]),
     ("interrupt", &[]),
@@ -154,7 +172,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
         "rustix",
         &["src/files/", "src/hardening.rs", "src/interrupt.rs"],
     ),
-    ("directories", &["src/cli/"]),
+    ("directories", &["src/environment.rs"]),
     ("ureq", &["src/remote/"]),
     ("rustls", &["src/remote/http/"]),
     ("url", &["src/remote/"]),
@@ -263,6 +281,14 @@ fn only_output_writes_to_the_terminal() {
 }
 
 #[test]
+fn only_environment_reads_variables() {
+    for (file, code) in sources() {
+        let allowed = file == "src/environment.rs";
+        assert!(allowed || !code.contains("env::var"), "{file}");
+    }
+}
+
+#[test]
 fn main_is_a_glance() {
     let main = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs"));
     assert!(main.expect("main.rs").lines().count() <= 15);
@@ -363,4 +389,31 @@ fn no_circle_of_files() {
         }
     }
     assert!(uses.is_empty(), "these files use each other: {uses:#?}");
+}
+
+/// Enums of formats and key types, for which a forgotten arm would write or read the wrong thing.
+const TOTAL: &[&str] = &["Form::", "To::", "Kty::", "Takes::"];
+
+/// A match over a format or key type names each of them: with `_ =>`, a new one would pass for another.
+#[test]
+fn no_format_passes_for_another() {
+    let indentation = |line: &str| line.len() - line.trim_start().len();
+    for (file, code) in sources() {
+        let lines: Vec<&str> = code.lines().collect();
+        for (i, line) in lines.iter().enumerate() {
+            if !line.trim_start().starts_with("_ =>") {
+                continue;
+            }
+            let above = lines[..i].iter().rev();
+            let arms = above.take_while(|other| {
+                other.trim().is_empty() || indentation(other) >= indentation(line)
+            });
+            let mut arms = arms.filter(|other| indentation(other) == indentation(line));
+            let is_total = arms.any(|arm| {
+                let arm = arm.trim_start().trim_start_matches("Some(");
+                TOTAL.iter().any(|name| arm.starts_with(name))
+            });
+            assert!(!is_total, "{file}:{}: {line}", i + 1);
+        }
+    }
 }

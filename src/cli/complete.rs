@@ -3,7 +3,8 @@
 //! It works offline, asks no questions, and offers nothing after an error. bash inserts candidates
 //! unquoted, so only kids that need no quotes are offered.
 
-use crate::cli::{Cli, configuration_directory, store_directory};
+use crate::cli::Cli;
+use crate::environment::{self, configuration_directory, store_directory};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
 use crate::key::header::Header;
@@ -256,9 +257,7 @@ fn matches() -> ArgMatches {
         .skip_while(|word| word != "--")
         .skip(1)
         .collect();
-    let index = std::env::var("_CLAP_COMPLETE_INDEX")
-        .ok()
-        .and_then(|index| index.parse().ok());
+    let index = environment::value("_CLAP_COMPLETE_INDEX").and_then(|index| index.parse().ok());
     let index = index.unwrap_or(words.len().saturating_sub(1));
     let words = &words[..words.len().min(index)];
     let command = Cli::command().ignore_errors(true);

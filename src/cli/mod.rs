@@ -3,12 +3,12 @@
 mod complete;
 mod usage;
 
-use crate::commands::completion::COMPLETE_VARIABLE;
 use crate::commands::{
     check, completion, create, delete, diff, export, forget, get, list, log, man, passwd, pull,
     push, remote, restore, rotate, set, thumbprint, undo,
 };
 use crate::context::Context;
+use crate::environment::{self, COMPLETE, KEEP_HISTORY, REQUIRE_ENCRYPTED};
 use crate::error::{Error, Result};
 use crate::files::lock;
 use crate::key::check::Budget;
@@ -22,7 +22,6 @@ use crate::time;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::CompleteEnv;
-use directories::ProjectDirs;
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
@@ -79,12 +78,6 @@ impl When {
         }
     }
 }
-
-/// The environment variable that stands for --require-encrypted.
-const REQUIRE_ENCRYPTED: &str = "JWKS_REQUIRE_ENCRYPTED";
-
-/// The environment variable that stands for --keep-history.
-const KEEP_HISTORY: &str = "JWKS_KEEP_HISTORY";
 
 /// How long the versions of sets are kept if nothing else is said, in seconds: 30 days.
 const DEFAULT_KEEP_HISTORY: i64 = 30 * 24 * 60 * 60;
@@ -219,12 +212,12 @@ impl Command {
 /// Answers a shell that asks for completions. Returns false if no shell asked. Errors are not
 /// printed.
 pub fn complete(arguments: &[OsString]) -> bool {
-    if std::env::var_os(COMPLETE_VARIABLE).is_none_or(|shell| shell.is_empty()) {
+    if !environment::is_set(COMPLETE) {
         return false;
     }
     let directory = std::env::current_dir().ok();
     let _ = CompleteEnv::with_factory(complete::command)
-        .var(COMPLETE_VARIABLE)
+        .var(COMPLETE)
         .try_complete(arguments.iter().cloned(), directory.as_deref());
     true
 }
@@ -257,7 +250,7 @@ fn read_arguments(arguments: &[OsString]) -> Result<Cli, clap::Error> {
 
 /// What the command is given, from the global flags.
 pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)> {
-    let directory = match store_directory(global.store.clone()) {
+    let directory = match environment::store_directory(global.store.clone()) {
         Ok(directory) => directory,
         Err(error) => return Err((out, error)),
     };
@@ -275,7 +268,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         let holder = holder.map_or_else(String::new, |pid| format!(" (pid {pid})"));
         out.status(format!("waiting for another jwks{holder}"));
     });
-    let remotes = Registry::new(configuration_directory(), lock_wait);
+    let remotes = Registry::new(environment::configuration_directory(), lock_wait);
     let secrets = match global.passphrase_command {
         Some(_) => remotes.token_variables(),
         None => Vec::new(),
@@ -295,12 +288,12 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         require_encrypted: if global.require_encrypted {
             Some("--require-encrypted")
         } else {
-            Some(REQUIRE_ENCRYPTED).filter(|variable| is_on(variable))
+            Some(REQUIRE_ENCRYPTED).filter(|variable| environment::is_on(variable))
         },
-        done: RefCell::default(),
+        changes: RefCell::default(),
         remotes,
-        weak: Cell::new(false),
-        looked: Cell::new(false),
+        warned_of_weak_passphrase: Cell::new(false),
+        checked_directory: Cell::new(false),
         checks: Budget::default(),
         prompt: Prompt::new(global.yes, global.no_input),
         out,
@@ -310,7 +303,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
 
 /// Returns how long the versions of sets are kept.
 fn keep_history(given: Option<&str>) -> Result<KeepHistory> {
-    let in_environment = std::env::var(KEEP_HISTORY).ok();
+    let in_environment = environment::value(KEEP_HISTORY);
     let (text, source) = match given {
         Some(text) => (text, "--keep-history"),
         None => (in_environment.as_deref().unwrap_or_default(), KEEP_HISTORY),
@@ -321,37 +314,5 @@ fn keep_history(given: Option<&str>) -> Result<KeepHistory> {
         text => time::parse_duration(text)
             .map(KeepHistory::For)
             .map_err(|error| error.about(source)),
-    }
-}
-
-/// Returns true if an environment variable is set, and is not empty, 0, no or false.
-fn is_on(variable: &str) -> bool {
-    let value = std::env::var_os(variable).unwrap_or_default();
-    !["", "0", "no", "false"].iter().any(|off| value == *off)
-}
-
-/// The directory of remotes. It is not the keystore's on any platform, or the file would pass for
-/// a set.
-pub fn configuration_directory() -> Option<PathBuf> {
-    let directories = ProjectDirs::from("", "", "jwks")?;
-    Some(directories.preference_dir().to_owned())
-}
-
-/// The keystore's directory: the one that was named, the environment's, or the platform's.
-pub fn store_directory(named: Option<PathBuf>) -> Result<PathBuf> {
-    let in_environment = || {
-        let directory = std::env::var_os("JWKS_STORE").map(PathBuf::from);
-        directory.filter(|directory| !directory.as_os_str().is_empty())
-    };
-    if let Some(directory) = named.or_else(in_environment) {
-        if directory.as_os_str().is_empty() {
-            return Err(Error::usage("--store is empty"));
-        }
-        return Ok(directory);
-    }
-    match ProjectDirs::from("", "", "jwks") {
-        Some(directories) => Ok(directories.data_dir().to_owned()),
-        None => Err(Error::usage("there is no home directory for the keystore")
-            .hint("choose a keystore with --store DIR or JWKS_STORE")),
     }
 }

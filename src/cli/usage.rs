@@ -1,8 +1,9 @@
 //! Help and usage errors: how they look, and what is offered for a wrong word.
 
-use super::{Cli, Command, When, store_directory};
+use super::{Cli, Command, When};
 use crate::commands::man::GLOBAL_OPTIONS;
 use crate::commands::man::guides::guide;
+use crate::environment::store_directory;
 use crate::error::Error;
 use crate::keystore::{Keystore, SetName};
 use crate::output::Output;

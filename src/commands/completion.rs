@@ -1,13 +1,10 @@
 //! `jwks completion`: the script that makes a shell ask for completions.
 
 use crate::context::Context;
+use crate::environment::COMPLETE;
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use clap_complete::env::Shells;
-
-/// The environment variable by which a shell asks for completions. The usual `COMPLETE` may be
-/// in anyone's environment for other reasons.
-pub const COMPLETE_VARIABLE: &str = "JWKS_COMPLETE";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,7 +62,7 @@ pub fn script(shell: Shell) -> Result<Vec<u8>> {
     let completer = shells.completer(shell.name()).ok_or_else(unknown)?;
     let mut script = Vec::new();
     completer
-        .write_registration(COMPLETE_VARIABLE, "jwks", "jwks", "jwks", &mut script)
+        .write_registration(COMPLETE, "jwks", "jwks", "jwks", &mut script)
         .map_err(|error| Error::failed("cannot write the script").cause(error))?;
     Ok(match shell {
         Shell::Bash => quoting_files(script),

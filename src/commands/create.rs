@@ -232,7 +232,7 @@ fn has_keys(ctx: &Context, args: &CreateArgs, name: &SetName) -> Result<bool> {
     if let Stored::Plain(_) = stored {
         args.encrypt.protection(ctx, name)?;
     }
-    Ok(!ctx.look(name)?.parse()?.keys.is_empty())
+    Ok(!ctx.load_public(name)?.parse()?.keys.is_empty())
 }
 
 /// Reports that --if-missing found keys.

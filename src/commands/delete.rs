@@ -91,7 +91,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     ctx.demand_encryption(&name)?;
     // A whole set can go without its passphrase; what the set would keep has to be written anew.
     let read = if args.is_whole() {
-        ctx.look(&name)
+        ctx.load_public(&name)
     } else {
         ctx.load(&name)
     };

@@ -70,7 +70,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let document = if server.kind.rules.signs() {
         ctx.load(&name)?
     } else {
-        ctx.look(&name)?
+        ctx.load_public(&name)?
     };
     let local = document.parse()?;
     let there = set_name(&server, there, Some(name.as_str()))?;

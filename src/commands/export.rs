@@ -166,7 +166,7 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let document = if args.private || args.to == To::X509 {
         ctx.load(&name)?
     } else {
-        ctx.look(&name)?
+        ctx.load_public(&name)?
     };
     let set = document.parse()?;
     let positions = match &args.kid {
@@ -262,7 +262,17 @@ impl ExportArgs {
             To::Pkcs12 => "PKCS#12 file",
             To::Openssh => "OpenSSH key file",
             To::Jwe => "JWE",
-            _ => "private key file",
+            To::Jwks
+            | To::Jwk
+            | To::Pem
+            | To::Der
+            | To::Pkcs1
+            | To::Pkcs1Der
+            | To::Sec1
+            | To::Sec1Der
+            | To::X509
+            | To::Dotenv
+            | To::Kubernetes => "private key file",
         };
         let what = match self.file() {
             Some(file) => format!("the {form} {}", file.display()),

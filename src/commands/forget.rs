@@ -51,7 +51,7 @@ pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
             count(*number, "earlier version")
         );
         ctx.out.status(&status);
-        ctx.did(status);
+        ctx.record_change(status);
     }
     if !ctx.out.is_json() {
         return Ok(());

@@ -87,7 +87,7 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
     let document = if args.private {
         ctx.load(&name)?
     } else {
-        ctx.look(&name)?
+        ctx.load_public(&name)?
     };
     let set = document.parse()?;
     let positions = set.filter(&args.filter.filter_for(&set)?, ctx.now);

@@ -145,7 +145,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
         }
         (Some(name), None) => {
             let name = SetName::new(name)?;
-            let document = ctx.look(&name)?;
+            let document = ctx.load_public(&name)?;
             let set = document.parse()?;
             let states = lifecycle::states(&set, ctx.now);
             let positions = set.filter_by(&args.filter.filter_for(&set)?, &states);

@@ -77,7 +77,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             ctx.store.protect(name, old.as_deref(), None)?;
             let status = format!("set {name} is no longer encrypted");
             ctx.out.status(&status);
-            ctx.did(status);
+            ctx.record_change(status);
         }
         return report(ctx, &names, false);
     }
@@ -114,7 +114,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             None => format!("set {name} is encrypted"),
         };
         ctx.out.status(&status);
-        ctx.did(status);
+        ctx.record_change(status);
         let holds_set = |version: &&Version| version.content != Content::NoSet;
         let number = versions.iter().filter(holds_set).count();
         if is_history_deleted && number > 0 {

@@ -218,7 +218,7 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
     refuse_keystore_directory(ctx)?;
     ctx.remotes.add(entry, args.force)?;
     let name = &args.name;
-    ctx.did(format!("added remote {name}"));
+    ctx.record_change(format!("added remote {name}"));
     ctx.out.status(format!(
         "added remote {name}; run `jwks remote test {name}` to test it"
     ));
@@ -380,7 +380,7 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
 
 fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     ctx.remotes.remove(&args.remote)?;
-    ctx.did(format!("removed remote {}", args.remote));
+    ctx.record_change(format!("removed remote {}", args.remote));
     ctx.out.status(format!("removed remote {}", args.remote));
     if ctx.out.is_json() {
         ctx.out.json(&json!({ "remote": args.remote }))

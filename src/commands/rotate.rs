@@ -207,7 +207,7 @@ fn forget(ctx: &Context, names: &[SetName], schedules: &Schedules) -> Result<()>
         ctx.store.save_schedule(name, None)?;
         let status = format!("{name}: its schedule is dropped");
         ctx.out.status(&status);
-        ctx.did(status);
+        ctx.record_change(status);
     }
     Ok(())
 }
@@ -231,7 +231,7 @@ fn rotate_set(
     let options = args.schedule.over(saved.unwrap_or_default());
     let schedule = options.schedule()?;
     // Whether there is anything to do is seen without a passphrase.
-    let document = ctx.look(name)?;
+    let document = ctx.load_public(name)?;
     let set = document.parse()?;
     let is_asked = args.force || !args.compromised.is_empty() || options.asks_for_another_key();
     if schedule.every.is_none() && !is_asked {
@@ -273,7 +273,7 @@ fn rotate_set(
         ctx.store.save_schedule(name, Some(options))?;
         let status = format!("{name}: its schedule is saved");
         ctx.out.status(&status);
-        ctx.did(status);
+        ctx.record_change(status);
     }
     if !plan.is_empty() {
         change(ctx, name, &plan, &policy, report)?;
@@ -283,7 +283,7 @@ fn rotate_set(
     };
     server.send(ctx, name, report)?;
     // The push has removed the expired keys from the server, so they can be removed here, too.
-    let document = ctx.look(name)?;
+    let document = ctx.load_public(name)?;
     let plan = rotate::plan(&document.parse()?, &settled).map_err(about)?;
     if !plan.is_empty() {
         change(ctx, name, &plan, &settled, report)?;

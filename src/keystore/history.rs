@@ -204,7 +204,7 @@ impl Keystore {
         let result = self.sweep_all();
         let marked = files::open_lock(&mark).and_then(|file| file.set_modified(SystemTime::now()));
         let marked = marked.map_err(|error| files::failed("write", &mark, error));
-        self.note(result.and(marked).map_err(after_the_change));
+        self.defer_error(result.and(marked).map_err(after_the_change));
     }
 
     fn sweep_all(&self) -> Result<()> {

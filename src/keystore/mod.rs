@@ -52,7 +52,7 @@ pub struct Keystore {
     limit: u64,
     derived: RefCell<DerivedKeys>,
     /// The last failure after a change was written.
-    trouble: RefCell<Option<Error>>,
+    deferred_error: RefCell<Option<Error>>,
     histories: Histories,
 }
 
@@ -83,7 +83,7 @@ impl Keystore {
             lock_wait,
             limit: OWN_LIMIT,
             derived: RefCell::default(),
-            trouble: RefCell::default(),
+            deferred_error: RefCell::default(),
             histories: Histories::default(),
         }
     }
@@ -231,27 +231,27 @@ impl Keystore {
         });
         removed.inspect_err(|_| pending.discard())?;
         let dropped = schedules.map_or(Ok(()), |text| self.write_schedules(&text));
-        self.note(dropped.map_err(|error| {
+        self.defer_error(dropped.map_err(|error| {
             error
                 .about(format!("set {name} is deleted, but its schedule is not"))
                 .hint(format!("run `jwks rotate {name} --forget` to drop it"))
         }));
-        self.note(files::flush_directory_of(path, "removed"));
-        self.note(pending.complete());
+        self.defer_error(files::flush_directory_of(path, "removed"));
+        self.defer_error(pending.complete());
         self.sweep();
         Ok(())
     }
 
     /// Returns the last failure after a change was written, and forgets it.
-    pub fn trouble(&self) -> Option<Error> {
-        self.trouble.take()
+    pub fn take_deferred_error(&self) -> Option<Error> {
+        self.deferred_error.take()
     }
 
     /// Keeps a failure after a change until the end of the run, so that the change is reported and logged
     /// first.
-    fn note(&self, afterwards: Result<()>) {
+    fn defer_error(&self, afterwards: Result<()>) {
         if let Err(error) = afterwards {
-            self.trouble.replace(Some(error));
+            self.deferred_error.replace(Some(error));
         }
     }
 

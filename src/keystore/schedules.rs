@@ -77,7 +77,7 @@ impl Keystore {
             Existing::Replace,
             TEMPORARY,
         )?;
-        self.note(flushed);
+        self.defer_error(flushed);
         Ok(())
     }
 

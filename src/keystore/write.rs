@@ -103,10 +103,10 @@ impl Keystore {
             || pending.flush(),
         );
         let flushed = written.inspect_err(|_| pending.discard())?;
-        self.note(flushed);
-        self.note(pending.complete());
+        self.defer_error(flushed);
+        self.defer_error(pending.complete());
         if path != right {
-            self.note(rename(name, &path, &right));
+            self.defer_error(rename(name, &path, &right));
         }
         self.sweep();
         Ok(())

@@ -1,6 +1,7 @@
 //! Reads tokens from the environment, a file or a command, never from an argument or an entry.
 
 use crate::credential;
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::remote::entry::Entry;
 use crate::remote::http::{Event, Notify};
@@ -71,7 +72,7 @@ pub fn missing(entry: &Entry, kind: &ServerKind) -> Error {
 }
 
 fn from_variable(name: &str) -> Result<Option<Token>> {
-    let value = credential::variable(name)?;
+    let value = environment::secret(name)?;
     value
         .map(|value| usable(value, format!("the variable {name}")))
         .transpose()

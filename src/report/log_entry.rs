@@ -122,7 +122,7 @@ impl<'a> Record<'a> {
             let remote = remote.map_or(String::new(), |remote| format!(" ({remote})"));
             let verb = change.verb.name();
             self.ctx
-                .did(format!("{verb} {kid} in set {}{remote}", change.set));
+                .record_change(format!("{verb} {kid} in set {}{remote}", change.set));
         }
         let Err(error) = self.ctx.store.append(&self.changes) else {
             return;

@@ -37,7 +37,7 @@ pub fn with_target<T>(
         && ctx.store.contains(name)?
     {
         if let Access::PublicHeader(kid) = access {
-            let document = ctx.look(name)?;
+            let document = ctx.load_public(name)?;
             let set = document.parse()?;
             let is_symmetric = |key: &Key| Header::of(key).kty.as_deref() == Some("oct");
             let named = kid.and_then(|kid| set.find(kid).ok());

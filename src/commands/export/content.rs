@@ -169,7 +169,19 @@ fn in_json_form(
         To::Kubernetes if args.private => deployment::secret(or(name.as_str()), file, json)?,
         To::Kubernetes => deployment::config_map(or(name.as_str()), file, json)?,
         To::Jwe => sealed(ctx, args, json)?,
-        _ => json.clone(),
+        To::Jwks | To::Jwk => json.clone(),
+        To::Pem
+        | To::Der
+        | To::Pkcs1
+        | To::Pkcs1Der
+        | To::Sec1
+        | To::Sec1Der
+        | To::Pkcs12
+        | To::Openssh
+        | To::X509 => {
+            let to = args.to.name();
+            return Err(Error::usage(format!("--to {to} does not hold JSON")));
+        }
     };
     Ok(Secret::new(text.into_bytes()))
 }

@@ -141,7 +141,7 @@ fn may_be_overwritten(path: &Path, to: To) -> bool {
         Form::Jwk | Form::Jwks | Form::Pem | Form::Der => true,
         Form::Openssh => to == To::Openssh,
         Form::Kubernetes => to == To::Kubernetes,
-        _ => false,
+        Form::Jwe | Form::Pkcs12 | Form::Jks | Form::Secret => false,
     };
     let Ok(opened) = import::open(&content, &import::Options::default()) else {
         return false;

@@ -132,3 +132,22 @@ pub(super) const RELATED: &[(&str, &[&str])] = &[
     ("completion", &["man"]),
     ("man", &["completion"]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::NAMES;
+    use crate::remote::kind::KINDS;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_variable_is_documented_and_no_other() {
+        // The last ones are read by the libraries for proxies and TLS.
+        let libraries = "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR";
+        let tokens = KINDS.iter().flat_map(|kind| kind.token_variables);
+        let read = NAMES.iter().chain(tokens).copied();
+        let read: BTreeSet<_> = read.chain(libraries.split(' ')).collect();
+        let documented = ENVIRONMENT.iter().flat_map(|(names, _)| names.split(", "));
+        assert_eq!(documented.collect::<BTreeSet<_>>(), read);
+    }
+}

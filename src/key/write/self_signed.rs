@@ -245,7 +245,7 @@ fn scheme(members: &Members) -> Result<Scheme> {
     let algorithm = match members.kty() {
         _ if is_pss => pss(identifiers[0], length).map_err(not_built)?,
         Some(Kty::Rsa) => identifier(identifiers[1], Some(Any::null())),
-        _ => identifier(identifiers[2], None),
+        Some(Kty::Ec | Kty::Okp | Kty::Oct | Kty::Akp) | None => identifier(identifiers[2], None),
     };
     Ok(Scheme {
         digest: Some(digest()),

@@ -131,7 +131,7 @@ pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
         }
         Form::Jwe => (jwe::read(document, &unlock)?, Bundle::default()),
         Form::Kubernetes => manifest::read(as_text(within(document, BINARY_LIMIT)?)?, &unlock)?,
-        _ => {
+        Form::Pem | Form::Der | Form::Pkcs12 | Form::Openssh | Form::Jks => {
             let contents = read_contents(document, form, options.alias, &unlock)?;
             (
                 KeySet::default(),
@@ -227,13 +227,15 @@ fn read_contents(
         Form::Der => read::read_der(document, unlock),
         Form::Pkcs12 => read::pkcs12::read(document, alias, unlock),
         Form::Jks => jks::read(document, alias, unlock),
-        Form::Openssh if !as_text(document)?.contains(pem::MARKER) => {
-            openssh::read_public(as_text(document)?)
+        Form::Pem | Form::Openssh if as_text(document)?.contains(pem::MARKER) => {
+            pem::read(as_text(document)?, unlock)
         }
-        _ if !as_text(document)?.contains(pem::MARKER) => {
-            Err(Error::invalid("there is no PEM block in it"))
+        Form::Openssh => openssh::read_public(as_text(document)?),
+        Form::Pem => Err(Error::invalid("there is no PEM block in it")),
+        Form::Jwk | Form::Jwks | Form::Jwe | Form::Kubernetes | Form::Secret => {
+            as_text(document)?;
+            Err(Error::invalid("there is no key in it"))
         }
-        _ => pem::read(as_text(document)?, unlock),
     }
 }
 

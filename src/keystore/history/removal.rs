@@ -82,7 +82,7 @@ impl Keystore {
                 "cannot delete a history that was to be deleted before: {error}"
             ))
         });
-        self.note(completed);
+        self.defer_error(completed);
     }
 
     fn complete_marked_removal(&self) -> Result<()> {

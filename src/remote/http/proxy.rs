@@ -1,5 +1,6 @@
 //! Finds the proxy for an address in the usual environment variables.
 
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::remote::http::is_loopback;
 use ureq::{Proxy, ProxyProtocol};
@@ -26,8 +27,7 @@ pub fn proxy(url: &Url) -> Result<Option<Proxy>> {
 }
 
 fn variable(names: &[&str]) -> Option<String> {
-    let values = names.iter().filter_map(|name| std::env::var(name).ok());
-    values.into_iter().find(|value| !value.is_empty())
+    names.iter().find_map(|name| environment::value(name))
 }
 
 fn build(address: &str) -> Option<Proxy> {

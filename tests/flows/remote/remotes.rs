@@ -84,7 +84,7 @@ fn scripts_get_json() {
         "{test}"
     );
     let removed = sandbox.json(["remote", "remove", "prod", "--json"]);
-    assert_eq!(removed, json!({ "removed": "prod" }));
+    assert_eq!(removed, json!({ "remote": "prod" }));
     assert_eq!(
         sandbox.json(["remote", "list", "--json"]),
         json!({ "remotes": [] })

@@ -46,7 +46,7 @@ fn a_difference_is_shown_and_is_no_error_unless_it_is_asked_for() {
         "differs": [{"kid": "both", "members": ["d"]}],
         "identical": [],
         "private_on_remote": [],
-        "new_signer": {"kid": "here"},
+        "new_signer": {"kid": "both"},
     });
     let told = site.json("diff api prod --json");
     assert_eq!(without_thumbprints(told), report);

@@ -1,12 +1,10 @@
 //! The address of a Hydra: a self-hosted server, or a project of Ory Network.
 
+use crate::environment::{self, ORY_ADDRESS};
 use crate::error::{Error, Result};
 use crate::remote::kind::hydra::{ORY, ServerKind};
 use crate::remote::location::{Location, parse_address, parse_setting};
 use url::Url;
-
-/// The environment variable from which Ory's own clients read the address.
-const ADDRESS_VARIABLE: &str = "ORY_SDK_URL";
 
 /// Returns the admin address of a self-hosted Hydra.
 pub fn self_hosted(location: &Location, kind: &ServerKind) -> Result<Url> {
@@ -23,8 +21,8 @@ pub fn self_hosted(location: &Location, kind: &ServerKind) -> Result<Url> {
 }
 
 fn address(location: &Location, kind: &ServerKind) -> Result<Url> {
-    match (&location.url, std::env::var(ADDRESS_VARIABLE)) {
-        (None, Ok(address)) if !address.is_empty() => parse_address(&address),
+    match (&location.url, environment::value(ORY_ADDRESS)) {
+        (None, Some(address)) => parse_address(&address),
         _ => parse_setting(location, kind.name),
     }
 }

@@ -1,0 +1,98 @@
+//! The environment: the one place that reads variables and finds the directories of the platform.
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use directories::ProjectDirs;
+use std::env::{self, VarError};
+use std::path::PathBuf;
+
+/// The directory of the keystore.
+const STORE: &str = "JWKS_STORE";
+
+/// The passphrase of encrypted sets.
+pub const PASSPHRASE: &str = "JWKS_PASSPHRASE";
+
+/// The path of a file with the passphrase of encrypted sets.
+pub const PASSPHRASE_FILE: &str = "JWKS_PASSPHRASE_FILE";
+
+/// How long the earlier versions of sets are kept.
+pub const KEEP_HISTORY: &str = "JWKS_KEEP_HISTORY";
+
+/// Refuses sets that are not encrypted.
+pub const REQUIRE_ENCRYPTED: &str = "JWKS_REQUIRE_ENCRYPTED";
+
+/// The shell that asks for completions. The usual name, COMPLETE, can be set for other reasons.
+pub const COMPLETE: &str = "JWKS_COMPLETE";
+
+/// Turns colors off.
+pub const NO_COLOR: &str = "NO_COLOR";
+
+/// The address of a self-hosted server of Ory.
+pub const ORY_ADDRESS: &str = "ORY_SDK_URL";
+
+/// The variables that have a meaning here, for the manual. Those of proxies and of tokens are listed
+/// where they are used.
+pub const NAMES: &[&str] = &[
+    STORE,
+    PASSPHRASE,
+    PASSPHRASE_FILE,
+    KEEP_HISTORY,
+    REQUIRE_ENCRYPTED,
+    COMPLETE,
+    NO_COLOR,
+    ORY_ADDRESS,
+];
+
+/// Returns true if a variable is set and not empty.
+pub fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Returns true if a variable is set, and is not empty, 0, no or false.
+pub fn is_on(name: &str) -> bool {
+    let value = env::var_os(name).unwrap_or_default();
+    !["", "0", "no", "false"].iter().any(|off| value == *off)
+}
+
+/// Returns the value of a variable; `None` if it is not set, empty, or not UTF-8.
+pub fn value(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Returns the secret in a variable; `None` if it is not set or empty. Returns an error if it is not
+/// UTF-8.
+pub fn secret(name: &str) -> Result<Option<Secret<String>>> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(Secret::new(value))),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(Error::invalid(format!(
+            "the variable {name} is not UTF-8 text"
+        ))),
+    }
+}
+
+/// Returns the directory of remotes. On every platform, it is another one than the keystore's, where
+/// its file would be taken for a set.
+pub fn configuration_directory() -> Option<PathBuf> {
+    let directories = ProjectDirs::from("", "", "jwks")?;
+    Some(directories.preference_dir().to_owned())
+}
+
+/// Returns the directory of the keystore: `named`, or that of the environment, or that of the platform.
+pub fn store_directory(named: Option<PathBuf>) -> Result<PathBuf> {
+    if let Some(directory) = named {
+        if directory.as_os_str().is_empty() {
+            return Err(Error::usage("--store is empty"));
+        }
+        return Ok(directory);
+    }
+    if is_set(STORE) {
+        return Ok(env::var_os(STORE).unwrap_or_default().into());
+    }
+    match ProjectDirs::from("", "", "jwks") {
+        Some(directories) => Ok(directories.data_dir().to_owned()),
+        None => Err(Error::usage("there is no home directory for the keystore")
+            .hint("choose a keystore with --store DIR or JWKS_STORE")),
+    }
+}
