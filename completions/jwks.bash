@@ -1,37 +1,20 @@
+# Completion of jwks for bash 3.2 and later, printed by `jwks completion bash`.
+# The program splits the line and quotes the replies, because bash does neither as needed.
 
-_clap_complete_jwks() {
-    local IFS=$'\013'
-    local _CLAP_COMPLETE_INDEX=${COMP_CWORD}
-    local _CLAP_COMPLETE_COMP_TYPE=${COMP_TYPE}
-    if compopt +o nospace 2> /dev/null; then
-        local _CLAP_COMPLETE_SPACE=false
+_jwks() {
+    local line reply
+    if [[ ${BASH_VERSINFO[0]} -gt 4 || ${BASH_VERSINFO[0]} -eq 4 && ${BASH_VERSINFO[1]} -gt 2 ]]; then
+        line=${COMP_LINE:0:COMP_POINT}
     else
-        local _CLAP_COMPLETE_SPACE=true
+        # Older versions count octets.
+        local LC_ALL=C
+        line=${COMP_LINE:0:COMP_POINT}
+        unset -v LC_ALL
     fi
-    local words=("${COMP_WORDS[@]}")
-    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-        words[COMP_CWORD]="$2"
-    fi
-    COMPREPLY=( $( \
-        _CLAP_IFS="$IFS" \
-        _CLAP_COMPLETE_INDEX="$_CLAP_COMPLETE_INDEX" \
-        _CLAP_COMPLETE_COMP_TYPE="$_CLAP_COMPLETE_COMP_TYPE" \
-        _CLAP_COMPLETE_SPACE="$_CLAP_COMPLETE_SPACE" \
-        JWKS_COMPLETE="bash" \
-        "jwks" -- "${words[@]}" \
-    ) )
-    if [[ $? != 0 ]]; then
-        unset COMPREPLY
-    elif [[ $_CLAP_COMPLETE_SPACE == false ]] && [[ "${COMPREPLY-}" =~ [=/:]$ ]]; then
-        compopt -o nospace
-    fi
-    if [[ -n ${COMPREPLY[0]-} && -e ${COMPREPLY[0]} ]]; then
-        compopt -o filenames 2> /dev/null
-    fi
+    COMPREPLY=()
+    while IFS= read -r reply; do
+        [[ -z $reply ]] || COMPREPLY+=("$reply")
+    done <<< "$(command jwks __complete bash "$line" "$COMP_WORDBREAKS" 2>/dev/null)"
 }
-if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -o nospace -o bashdefault -o nosort -F _clap_complete_jwks jwks
-else
-    complete -o nospace -o bashdefault -F _clap_complete_jwks jwks
-fi
 
+complete -o nospace -o nosort -F _jwks jwks 2>/dev/null || complete -o nospace -F _jwks jwks

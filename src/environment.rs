@@ -21,9 +21,6 @@ pub const KEEP_HISTORY: &str = "JWKS_KEEP_HISTORY";
 /// Refuses sets that are not encrypted.
 pub const REQUIRE_ENCRYPTED: &str = "JWKS_REQUIRE_ENCRYPTED";
 
-/// The shell that asks for completions. The usual name, COMPLETE, can be set for other reasons.
-pub const COMPLETE: &str = "JWKS_COMPLETE";
-
 /// Turns colors off.
 pub const NO_COLOR: &str = "NO_COLOR";
 
@@ -38,7 +35,6 @@ pub const NAMES: &[&str] = &[
     PASSPHRASE_FILE,
     KEEP_HISTORY,
     REQUIRE_ENCRYPTED,
-    COMPLETE,
     NO_COLOR,
     ORY_ADDRESS,
 ];
@@ -95,4 +91,17 @@ pub fn store_directory(named: Option<PathBuf>) -> Result<PathBuf> {
         None => Err(Error::usage("there is no home directory for the keystore")
             .hint("choose a keystore with --store DIR or JWKS_STORE")),
     }
+}
+
+/// Returns the home directory; `None` if there is none, or it is relative.
+pub fn home_directory() -> Option<PathBuf> {
+    env::home_dir().filter(|home| home.is_absolute())
+}
+
+/// Returns the directory that a variable such as XDG_DATA_HOME names, or the usual one below the home
+/// directory. A relative one does not count (XDG Base Directory Specification).
+pub fn base_directory(variable: &str, usual: &str) -> Option<PathBuf> {
+    let named = env::var_os(variable).map(PathBuf::from);
+    let named = named.filter(|directory| directory.is_absolute());
+    named.or_else(|| Some(home_directory()?.join(usual)))
 }

@@ -38,7 +38,7 @@ use std::process::ExitCode;
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     hardening::forbid_core_dumps();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if cli::complete(&arguments) {
+    if cli::complete::answer(&arguments) {
         return ExitCode::SUCCESS;
     }
     let (cli, out) = match cli::parse(&arguments) {

@@ -57,6 +57,8 @@ mod rotation_faults;
 mod rotation_schedules;
 #[path = "support/servers/mod.rs"]
 mod servers;
+#[path = "flows/shells.rs"]
+mod shells;
 #[path = "flows/side_files.rs"]
 mod side_files;
 #[path = "flows/signals.rs"]

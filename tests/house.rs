@@ -157,7 +157,6 @@ const PACKAGES: &[(&str, &[&str])] = &[
         "clap",
         &["src/args/", "src/cli/", "src/commands/", "src/source/"],
     ),
-    ("clap_complete", &["src/cli/", "src/commands/"]),
     ("comfy_table", &["src/output"]),
     ("indicatif", &["src/output.rs"]),
     ("rpassword", &["src/prompt.rs"]),

@@ -1,6 +1,6 @@
 //! The command line: the global flags, the commands, and the one match that runs them.
 
-mod complete;
+pub mod complete;
 mod usage;
 
 use crate::commands::{
@@ -8,7 +8,7 @@ use crate::commands::{
     push, remote, restore, rotate, set, thumbprint, undo,
 };
 use crate::context::Context;
-use crate::environment::{self, COMPLETE, KEEP_HISTORY, REQUIRE_ENCRYPTED};
+use crate::environment::{self, KEEP_HISTORY, REQUIRE_ENCRYPTED};
 use crate::error::{Error, Result};
 use crate::files::lock;
 use crate::key::check::Budget;
@@ -21,7 +21,6 @@ use crate::remote::registry::Registry;
 use crate::time;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
-use clap_complete::CompleteEnv;
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
@@ -207,19 +206,6 @@ impl Command {
             Command::Man(args) => man::run(ctx, args, Cli::command()),
         }
     }
-}
-
-/// Answers a shell that asks for completions. Returns false if no shell asked. Errors are not
-/// printed.
-pub fn complete(arguments: &[OsString]) -> bool {
-    if !environment::is_set(COMPLETE) {
-        return false;
-    }
-    let directory = std::env::current_dir().ok();
-    let _ = CompleteEnv::with_factory(complete::command)
-        .var(COMPLETE)
-        .try_complete(arguments.iter().cloned(), directory.as_deref());
-    true
 }
 
 /// Reads the command line. Help and errors are printed here; then there is only an exit code.

@@ -1,25 +1,30 @@
 //! `jwks completion`: the script that makes a shell ask for completions.
 
+mod install;
+
 use crate::context::Context;
-use crate::environment::COMPLETE;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use clap::{Args, ValueEnum};
-use clap_complete::env::Shells;
+
+/// The first argument with which a script asks for completions.
+pub const COMPLETE_COMMAND: &str = "__complete";
 
 const EXAMPLES: &str = "\
 Examples:
-  $ jwks completion bash > /tmp/jwks.bash
-  $ jwks completion fish > /tmp/jwks.fish";
+  $ jwks completion --install fish
+  $ jwks completion bash > /tmp/jwks.bash";
 
 /// A shell with a completion script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
-    /// GNU Bash
+    /// GNU Bash, 3.2 and later
     Bash,
     /// Elvish
     Elvish,
     /// fish
     Fish,
+    /// Nushell
+    Nushell,
     /// PowerShell
     #[value(name = "powershell")]
     PowerShell,
@@ -33,18 +38,39 @@ impl Shell {
             Shell::Bash => "bash",
             Shell::Elvish => "elvish",
             Shell::Fish => "fish",
+            Shell::Nushell => "nushell",
             Shell::PowerShell => "powershell",
             Shell::Zsh => "zsh",
         }
     }
+
+    /// The completion script.
+    fn script(self) -> &'static str {
+        match self {
+            Shell::Bash => include_str!("../../completions/jwks.bash"),
+            Shell::Elvish => include_str!("../../completions/jwks.elv"),
+            Shell::Fish => include_str!("../../completions/jwks.fish"),
+            Shell::Nushell => include_str!("../../completions/jwks.nu"),
+            Shell::PowerShell => include_str!("../../completions/jwks.ps1"),
+            Shell::Zsh => include_str!("../../completions/_jwks"),
+        }
+    }
 }
 
-/// Print the completion script of a shell
+/// Print or install the completion script of a shell
 ///
-/// The script calls the installed jwks, which completes the names of sets, keys and remotes, too.
+/// The script calls the installed jwks, which completes commands, options, files, and the names of sets,
+/// keys and remotes. It works offline and never asks for a passphrase. Nothing on the line is executed.
+///
+/// With --install, the script is put where the shell looks for it, and jwks says what else is to be
+/// done. An earlier script of jwks is replaced; a file that jwks did not write is left alone.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompletionArgs {
+    /// Put the script where the shell looks for it
+    #[arg(long)]
+    install: bool,
+
     /// The shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
@@ -52,47 +78,9 @@ pub struct CompletionArgs {
 
 /// Runs `jwks completion`.
 pub fn run(ctx: &Context, args: &CompletionArgs) -> Result<()> {
-    ctx.out.octets(&script(args.shell)?)
-}
-
-/// The script of a shell.
-pub fn script(shell: Shell) -> Result<Vec<u8>> {
-    let unknown = || Error::failed(format!("no completion for {}", shell.name()));
-    let shells = Shells::builtins();
-    let completer = shells.completer(shell.name()).ok_or_else(unknown)?;
-    let mut script = Vec::new();
-    completer
-        .write_registration(COMPLETE, "jwks", "jwks", "jwks", &mut script)
-        .map_err(|error| Error::failed("cannot write the script").cause(error))?;
-    Ok(match shell {
-        Shell::Bash => quoting_files(script),
-        Shell::Zsh => autoloaded(script),
-        _ => script,
-    })
-}
-
-/// Lets bash quote candidates that are files, whose names may have blanks.
-fn quoting_files(script: Vec<u8>) -> Vec<u8> {
-    let script = String::from_utf8_lossy(&script);
-    let quoting = "    if [[ -n ${COMPREPLY[0]-} && -e ${COMPREPLY[0]} ]]; then
-        compopt -o filenames 2> /dev/null
-    fi
-}
-if [[";
-    script.replacen("}\nif [[", quoting, 1).into_bytes()
-}
-
-/// Makes the script complete when zsh loads it as the function `_jwks` from its fpath, which it
-/// does at the first Tab, as well as when it is sourced.
-fn autoloaded(script: Vec<u8>) -> Vec<u8> {
-    let script = String::from_utf8_lossy(&script);
-    let register = "compdef _clap_dynamic_completer_jwks jwks";
-    let either = format!(
-        "if [ \"$funcstack[1]\" = \"_jwks\" ]; then
-    _clap_dynamic_completer_jwks \"$@\"
-else
-    {register}
-fi"
-    );
-    script.replacen(register, &either, 1).into_bytes()
+    if args.install {
+        install::install(ctx, args.shell)
+    } else {
+        ctx.out.octets(args.shell.script().as_bytes())
+    }
 }

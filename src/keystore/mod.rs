@@ -88,6 +88,11 @@ impl Keystore {
         }
     }
 
+    /// Returns the keystore with a lower limit for the files that it reads, in octets.
+    pub fn reading_at_most(self, limit: u64) -> Self {
+        Keystore { limit, ..self }
+    }
+
     /// Returns the directory.
     pub fn directory(&self) -> &Path {
         &self.directory

@@ -69,7 +69,7 @@ fn jobs() -> Vec<Job> {
     };
     let find = format!("jwks --store store get big {big}");
     let find_jq = format!("jq .keys[]|select(.kid==\"{big}\") store/big.json");
-    let complete = "JWKS_COMPLETE=bash _CLAP_COMPLETE_INDEX=2 JWKS_STORE=sets jwks -- jwks get ''";
+    let complete = "JWKS_STORE=sets jwks __complete fish get ''";
     let open = "JWKS_PASSPHRASE=open jwks --store store get";
     let pbkdf2 = "openssl kdf -keylen 32 -kdfopt digest:SHA512 -kdfopt pass:open \
                   -kdfopt salt:sixteen-octets-- -kdfopt iter:600000 PBKDF2";

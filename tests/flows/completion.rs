@@ -1,27 +1,32 @@
 //! What a shell gets when somebody presses Tab, asked of the engine as the scripts ask it.
 
-use crate::support::{JWKS, Run, Sandbox, finish};
+use crate::support::{Run, Sandbox, finish, has_tool};
+use std::collections::HashSet;
 
-/// Completes the last of the words; `shell` decides the form of the answer.
-fn ask(sandbox: &Sandbox, shell: &str, words: &[&str]) -> Run {
-    let mut command = sandbox.command(JWKS);
-    command
-        .env("JWKS_COMPLETE", shell)
-        .env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string())
-        .env("_CLAP_IFS", "\n")
-        .arg("--")
-        .args(words);
-    finish(&mut command).ok()
+/// What bash breaks words at by default.
+const BREAKS: &str = " \t\n\"'@><=;|&(:";
+
+/// Completes the last of the words, as all shells but bash ask for it.
+fn ask(sandbox: &Sandbox, words: &[&str]) -> Run {
+    let run = sandbox
+        .run(["__complete", "fish"].iter().chain(&words[1..]))
+        .ok();
+    assert_eq!(run.stderr, "", "completion says nothing: {run:#?}");
+    run
 }
 
-/// The candidates, as bash gets them.
+/// The candidates.
 pub fn complete(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
-    let run = ask(sandbox, "bash", words);
-    assert_eq!(run.stderr, "", "completion says nothing: {run:#?}");
-    run.stdout
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect()
+    let run = ask(sandbox, words);
+    let lines = run.stdout.lines().skip(1);
+    let values = lines.map(|line| line.split('\t').next().unwrap_or_default());
+    values.map(str::to_owned).collect()
+}
+
+/// What bash inserts for a line that ends at the cursor.
+fn replies(sandbox: &Sandbox, line: &str) -> Vec<String> {
+    let run = sandbox.run(["__complete", "bash", line, BREAKS]).ok();
+    run.stdout.lines().map(str::to_owned).collect()
 }
 
 fn two_sets() -> Sandbox {
@@ -118,22 +123,16 @@ fn a_rotation_knows_sets_lines_keys_and_remotes() {
     assert_eq!(ask("jwks rotate api --comp"), ["--compromised"]);
     // Where no set stands on the line, or one that is not there, there is nothing to name.
     for words in ["jwks rotate --line ", "jwks rotate none --compromised "] {
-        let found = ask(words);
-        assert!(found.iter().all(|word| word.starts_with('-')), "{found:?}");
+        assert!(ask(words).is_empty(), "{words}");
     }
 }
 
 #[test]
 fn keys_come_with_algorithm_and_state() {
-    let run = ask(&two_sets(), "zsh", &["jwks", "get", "api", ""]);
+    let run = ask(&two_sets(), &["jwks", "get", "api", ""]);
     assert_eq!(
-        run.stdout.trim_end(),
-        "alpha:ES256 active\nbeta:RS256 pending"
-    );
-    let run = ask(&two_sets(), "fish", &["jwks", "get", "api", ""]);
-    assert_eq!(
-        run.stdout.trim_end(),
-        "alpha\tES256 active\nbeta\tRS256 pending"
+        run.stdout,
+        "words\t\nalpha\tES256 active\nbeta\tRS256 pending\n"
     );
 }
 
@@ -220,29 +219,111 @@ fn what_a_rotation_is_about() {
 #[test]
 fn files_where_files_are_meant() {
     let sandbox = two_sets();
+    let kind = |words: &[&str]| {
+        let run = ask(&sandbox, words);
+        run.stdout.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(kind(&["jwks", "set", "api", "ke"]), "files\t");
+    assert_eq!(kind(&["jwks", "check", "ke"]), "files\t");
+    assert_eq!(kind(&["jwks", "get", "ke"]), "words\t");
+    assert_eq!(kind(&["jwks", "export", "api", "-o", "ke"]), "files\t");
+    assert_eq!(
+        kind(&["jwks", "export", "api", "--output=ke"]),
+        "files\t--output="
+    );
+    assert_eq!(kind(&["jwks", "export", "api", "-foke"]), "files\t-fo");
+    assert_eq!(kind(&["jwks", "--store", "ke"]), "directories\t");
+    // bash gets the files themselves: it cannot join its own with the sets.
     sandbox.write("key.pem", "");
+    sandbox.write("api keys/a.pem", "");
+    sandbox.write(".hidden", "");
+    assert_eq!(replies(&sandbox, "jwks set api ke"), ["key.pem "]);
+    assert_eq!(replies(&sandbox, "jwks check ap"), ["api", "api\\ keys/"]);
+    assert_eq!(replies(&sandbox, "jwks thumbprint ./ke"), ["./key.pem "]);
+    assert_eq!(replies(&sandbox, "jwks set api ~/ke"), ["~/key.pem "]);
+    assert_eq!(replies(&sandbox, "jwks set api '~/ke"), [""; 0]);
+    assert_eq!(replies(&sandbox, "jwks set api 'api k"), ["api keys/"]);
     assert_eq!(
-        complete(&sandbox, &["jwks", "set", "api", "ke"]),
-        ["key.pem"]
-    );
-    assert_eq!(complete(&sandbox, &["jwks", "check", "ke"]), ["key.pem"]);
-    assert_eq!(
-        complete(&sandbox, &["jwks", "thumbprint", "./ke"]),
-        ["./key.pem"]
+        replies(&sandbox, "jwks set api api\\ keys/"),
+        ["api\\ keys/a.pem "]
     );
     assert_eq!(
-        complete(&sandbox, &["jwks", "export", "api", "-o", "ke"]),
-        ["key.pem"]
+        replies(&sandbox, "jwks export api --output=ke"),
+        ["key.pem "]
     );
+    assert_eq!(replies(&sandbox, "jwks export api -foke"), ["-fokey.pem "]);
+    assert_eq!(replies(&sandbox, "jwks get api 2>ke"), ["key.pem "]);
+    assert_eq!(replies(&sandbox, "jwks get >ke ap"), ["api "]);
+    assert_eq!(replies(&sandbox, "jwks --store ap"), ["api\\ keys/"]);
+    assert_eq!(replies(&sandbox, "jwks set api .h"), [".hidden "]);
 }
 
-/// bash inserts candidates unquoted: what a shell would run, split or expand is not offered.
+/// The options of a command come before the global ones. What was given and cannot be repeated is not
+/// offered again.
 #[test]
-fn no_kid_that_a_shell_would_act_on() {
+fn options_and_values_are_offered_once() {
+    let sandbox = two_sets();
+    for name in ["prod", "test"] {
+        let add = format!("remote add {name} --kind url --url https://{name}.example/jwks.json");
+        sandbox.ok(add.split(' '));
+    }
+    let ask = |line: &str| complete(&sandbox, &line.split(' ').collect::<Vec<_>>());
+    let options = ask("jwks delete api --");
+    let place = |name: &str| options.iter().position(|option| option == name);
+    assert_eq!(options[0], "--expired");
+    assert!(place("--help") < place("--store"), "{options:?}");
+    for line in [
+        "jwks delete api --",
+        "jwks export api -",
+        "jwks -",
+        "jwks remote add x --",
+    ] {
+        let options = ask(line);
+        assert!(options.len() > 5, "{line}: {options:?}");
+        let different: HashSet<_> = options.iter().collect();
+        assert_eq!(different.len(), options.len(), "{line}: {options:?}");
+    }
+    assert_eq!(ask("jwks delete api --expired --if-exists --e"), [""; 0]);
+    assert_eq!(
+        ask("jwks rotate api --compromised alpha --compr"),
+        ["--compromised"]
+    );
+    assert_eq!(ask("jwks --json list --js"), [""; 0]);
+    assert_eq!(ask("jwks delete api alpha "), ["beta"]);
+    assert_eq!(ask("jwks rotate api "), ["web"]);
+    assert_eq!(ask("jwks create x --key-ops sign,verify,s"), [""; 0]);
+    assert_eq!(ask("jwks pull --all "), ["prod", "test"]);
+    // Nothing but values after `--`, and no option unless somebody types a dash.
+    assert_eq!(ask("jwks get api -- --"), [""; 0]);
+    assert_eq!(ask("jwks list api "), [""; 0]);
+    assert_eq!(ask("jwks get api --alg=ES256K"), ["--alg=ES256K"]);
+    assert_eq!(ask("jwks diff api prod:a"), ["prod:api"]);
+    assert_eq!(ask("jwks diff api none:"), [""; 0]);
+    assert_eq!(ask("jwks help rot"), ["rotate", "rotation"]);
+    assert_eq!(ask("jwks help remote a"), ["add"]);
+    assert_eq!(ask("jwks rem"), ["remote"]);
+    assert_eq!(ask("jwks ls"), ["ls"]);
+}
+
+/// A set with keys of these kids.
+fn with_kids(kids: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
+    let key = |kid: &&str| {
+        let kid = serde_json::Value::from(*kid);
+        format!("{{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"kid\":{kid}}}")
+    };
+    let keys: Vec<_> = kids.iter().map(key).collect();
+    let file = sandbox.write("kids.json", format!("{{\"keys\":[{}]}}", keys.join(",")));
+    sandbox.ok(["set", "v", &file]);
+    sandbox
+}
+
+/// Every kid that can be shown is offered, and bash's own reading of a reply is the kid.
+#[test]
+fn bash_reads_each_reply_as_the_kid() {
     let kids = [
         "$(touch x)",
-        "`id`",
+        "`touch x`",
         "a b",
         "a;b",
         "a|b",
@@ -251,47 +332,124 @@ fn no_kid_that_a_shell_would_act_on() {
         "a\"b",
         "a\\b",
         "~root",
-        "-rf",
-        "--help",
         "a:b",
         "a&b",
         "a>b",
         "#a",
-        "a\u{1b}[31m",
-        "a\nb",
         "!x",
         "{a,b}",
         "ä",
-        "plain-kid_1.0~x",
+        "'",
+        "''",
+        "\"",
+        "=a",
+        "a\\",
+        "$'a'",
+        "^a^b",
+        "a~",
+        "-- ",
+        "( )",
+        "日本 語",
     ];
-    let key = |kid: &&str| {
-        let kid = serde_json::Value::from(*kid);
-        format!("{{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"kid\":{kid}}}")
-    };
-    let keys: Vec<_> = kids.iter().map(key).collect();
-    let file = sandbox.write("kids.json", format!("{{\"keys\":[{}]}}", keys.join(",")));
-    sandbox.ok(["set", "v", &file]);
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let run = ask(&sandbox, shell, &["jwks", "get", "v", ""]);
-        assert_eq!(run.stdout.lines().count(), 1, "{shell}: {run:#?}");
-        assert!(
-            run.stdout.starts_with("plain-kid_1.0~x"),
-            "{shell}: {run:#?}"
-        );
+    let sandbox = with_kids(&[&kids[..], &["a\u{1b}[31m", "a\nb", "a\u{202e}b", "--yes"]].concat());
+    let offered: HashSet<_> = complete(&sandbox, &["jwks", "get", "v", "--", ""])
+        .into_iter()
+        .collect();
+    let expected: HashSet<_> = kids
+        .iter()
+        .chain(&["--yes"])
+        .map(|kid| (*kid).to_owned())
+        .collect();
+    assert_eq!(offered, expected);
+    if !has_tool("bash") {
+        return;
     }
+    let numbered: Vec<_> = (10..)
+        .zip(kids)
+        .map(|(n, kid)| format!("{n}{kid}"))
+        .collect();
+    let numbered: Vec<&str> = numbered.iter().map(String::as_str).collect();
+    let sandbox = with_kids(&numbered);
+    let (mut script, mut expected) = (String::new(), String::new());
+    for kid in numbered {
+        for quote in ["", "'", "\""] {
+            let replies = replies(&sandbox, &format!("jwks get v {quote}{}", &kid[..2]));
+            let [reply] = &*replies else {
+                panic!("{kid}: {replies:?}")
+            };
+            // As readline does, unless the last character is this quote.
+            let end = if reply.ends_with(quote) { "" } else { quote };
+            script += &format!("printf '%s\\n' {quote}{reply}{end}\n");
+            expected += &format!("{kid}\n");
+        }
+    }
+    let mut bash = sandbox.command("bash");
+    let read = finish(bash.args(["--norc", "-c", &script])).ok().stdout;
+    assert_eq!(read, expected);
+    assert!(!sandbox.path().join("x").exists());
+}
+
+/// The program would take such a kid for an option, so the key is offered by its thumbprint.
+#[test]
+fn a_kid_that_looks_like_an_option() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid=--yes"]);
+    let thumbprint = sandbox.ok(["thumbprint", "api"]);
+    let thumbprint = thumbprint.trim_end();
+    if !thumbprint.starts_with('-') {
+        assert_eq!(
+            complete(&sandbox, &["jwks", "get", "api", ""]),
+            [thumbprint]
+        );
+        sandbox.ok(["get", "api", thumbprint]);
+    }
+    assert_eq!(
+        complete(&sandbox, &["jwks", "get", "api", "--", ""]),
+        ["--yes"]
+    );
+    let by_option = ["jwks", "rotate", "api", "--compromised", ""];
+    assert_eq!(complete(&sandbox, &by_option), ["--yes"]);
+    let attached = ["jwks", "rotate", "api", "--compromised=-"];
+    assert_eq!(complete(&sandbox, &attached), ["--compromised=--yes"]);
+}
+
+/// bash inserts what its candidates have in common, so that is never half of an escaped character.
+#[test]
+fn what_replies_have_in_common_can_be_inserted() {
+    let sandbox = with_kids(&["a b", "a$c", "x\\1", "x\"2"]);
+    assert_eq!(replies(&sandbox, "jwks get v a"), ["a' 'b", "a\\$c"]);
+    assert_eq!(
+        replies(&sandbox, "jwks get v \"x"),
+        ["x\"'\\'\"1", "x\\\"2"]
+    );
+}
+
+/// bash replaces only what stands behind the last character at which it breaks words.
+#[test]
+fn bash_gets_the_part_that_it_replaces() {
+    let sandbox = with_kids(&["urn:x:1", "urn:x:2"]);
+    assert_eq!(replies(&sandbox, "jwks get v u"), ["urn:x:1", "urn:x:2"]);
+    assert_eq!(replies(&sandbox, "jwks get v urn:x:"), ["1", "2"]);
+    assert_eq!(replies(&sandbox, "jwks get v urn:x:1"), ["1 "]);
+    assert_eq!(replies(&sandbox, "jwks get v urn\\:x:1"), ["1 "]);
+    assert_eq!(replies(&sandbox, "jwks get v urn\\:x\\:1"), ["urn:x:1 "]);
+    assert_eq!(replies(&sandbox, "jwks get v 'urn:x:1"), ["urn:x:1"]);
+    assert_eq!(replies(&sandbox, "jwks get v 'urn:'x:1"), ["1 "]);
+    assert_eq!(replies(&sandbox, "jwks get v --alg=HS25"), ["HS256 "]);
+    assert_eq!(replies(&sandbox, "jwks get v --alg"), ["--alg "]);
+    let run = sandbox
+        .run(["__complete", "bash", "jwks get v urn:x:1", " "])
+        .ok();
+    assert_eq!(run.stdout, "urn:x:1 \n");
 }
 
 /// Whatever is wrong, a shell in the middle of a line hears nothing of it.
 #[test]
 fn nothing_is_said_where_something_is_wrong() {
     let sandbox = Sandbox::new();
-    // Where there is nothing to name, options are all that is left.
     let offers_nothing = |words: &[&str]| {
         let found = complete(&sandbox, words);
-        assert!(
-            found.iter().all(|word| word.starts_with('-')),
-            "{words:?}: {found:?}"
-        );
+        assert!(found.is_empty(), "{words:?}: {found:?}");
     };
     offers_nothing(&["jwks", "get", "../x", ""]);
     assert!(!sandbox.store().exists(), "completion creates nothing");
@@ -299,18 +457,52 @@ fn nothing_is_said_where_something_is_wrong() {
     std::fs::write(sandbox.set_file("broken"), "{").expect("a file");
     offers_nothing(&["jwks", "get", "broken", ""]);
     offers_nothing(&["jwks", "get", "none", ""]);
-    // An unknown shell gets no answer, and the program does not run as if it had been called.
-    let mut command = sandbox.command(JWKS);
-    let run = finish(command.env("JWKS_COMPLETE", "csh").args(["create", "api"]));
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
-    assert!(!sandbox.set_file("api").exists());
+    // A file that never ends, and one that is too large.
+    sandbox
+        .shell("mkfifo store/pipe.json; truncate -s 400M store/large.json")
+        .ok();
+    offers_nothing(&["jwks", "get", "pipe", ""]);
+    offers_nothing(&["jwks", "get", "large", ""]);
+    for arguments in [
+        &["__complete"][..],
+        &["__complete", "bash"],
+        &["__complete", "bash", "jwks get '"],
+        &["__complete", "bash", "", ""],
+        &["__complete", "fish"],
+        &["__complete", "fish", "--", "--x=", "-", "--store"],
+    ] {
+        let run = sandbox.run(arguments);
+        assert!(!run.stderr.contains("panicked"), "{run:#?}");
+    }
 }
 
-/// COMPLETE may be in anyone's environment for other reasons.
+/// The words of the public part are enough: completion never asks for a passphrase.
 #[test]
-fn another_programs_variable_does_not_hijack() {
+fn an_encrypted_set_is_completed_without_its_passphrase() {
     let sandbox = Sandbox::new();
-    let mut command = sandbox.command(JWKS);
-    finish(command.env("COMPLETE", "bash").args(["create", "api"])).ok();
-    assert!(sandbox.set_file("api").exists());
+    sandbox.write("passphrase", "correct horse");
+    sandbox.ok("create api --kid alpha --encrypt --passphrase-file passphrase".split(' '));
+    assert_eq!(complete(&sandbox, &["jwks", "get", "api", ""]), ["alpha"]);
+}
+
+/// `undo` and `forget` know the sets that are gone, and `restore` the times.
+#[test]
+fn deleted_sets_and_their_versions() {
+    let sandbox = Sandbox::new();
+    sandbox.ok("create old --kid one --now -3h".split(' '));
+    sandbox.ok("create old --kid two --now -2h".split(' '));
+    sandbox.ok("delete old --yes --force --now -1h".split(' '));
+    assert_eq!(complete(&sandbox, &["jwks", "undo", "o"]), ["old"]);
+    assert_eq!(complete(&sandbox, &["jwks", "forget", ""]), ["old"]);
+    assert_eq!(complete(&sandbox, &["jwks", "get", ""]), [""; 0]);
+    assert_eq!(complete(&sandbox, &["jwks", "restore", "o"]), ["old@"]);
+    assert_eq!(replies(&sandbox, "jwks restore o"), ["old@"]);
+    let times = complete(&sandbox, &["jwks", "restore", "old@"]);
+    assert_eq!(times.len(), 2, "{times:?}");
+    for (version, kids) in times.iter().zip([&["one", "two"][..], &["one"]]) {
+        sandbox.ok(["restore", version, "--yes"]);
+        assert_eq!(complete(&sandbox, &["jwks", "get", "old", ""]), kids);
+    }
+    assert_eq!(complete(&sandbox, &["jwks", "restore", "none@"]), [""; 0]);
+    assert_eq!(complete(&sandbox, &["jwks", "restore", "../x@"]), [""; 0]);
 }

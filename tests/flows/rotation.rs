@@ -604,7 +604,7 @@ fn bad_input_changes_nothing() {
         ("rotate api --save", 3),
         ("rotate api --every 30d --compromised nobody --save", 3),
         ("rotate api --every 30d --line RS256 --save", 3),
-        ("rotate two --force --alg ES384", 2),
+        ("rotate two --force --alg ES384", 4),
         ("rotate api --force --alg nothing", 2),
         ("rotate api --force --alg ES384 --use enc", 2),
         ("rotate api --force --crv P-999", 2),

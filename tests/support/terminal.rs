@@ -11,7 +11,8 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::Mutex;
+use std::process::Child;
+use std::sync::{Arc, Mutex};
 
 /// What sends the end of input to a program that reads a line or a secret.
 const CTRL_D: &str = "\u{4}";
@@ -65,6 +66,79 @@ pub fn on_terminal(
         stderr: String::new(),
     }
 }
+
+/// A person at an interactive shell.
+pub struct Typist {
+    person: File,
+    shell: Child,
+    shown: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Typist {
+    /// Starts a shell on a terminal. Needs setsid(1).
+    pub fn start(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)]) -> Typist {
+        let (person, terminal) = open();
+        let copy = || terminal.try_clone().expect("the terminal");
+        let mut command = sandbox.command("setsid");
+        command.arg("--ctty").args(shell);
+        command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+        command.envs(environment.iter().copied());
+        command.stdin(copy()).stdout(copy()).stderr(copy());
+        let shell = command.spawn().expect("setsid starts");
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let mut screen = person.try_clone().expect("the screen");
+        let seen = Arc::clone(&shown);
+        // It ends with the shell.
+        std::thread::spawn(move || {
+            let mut octets = [0; 4096];
+            while let Ok(count @ 1..) = screen.read(&mut octets) {
+                let octets = &octets[..count];
+                seen.lock().expect("the screen").extend(octets);
+                for (question, answer) in QUESTIONS {
+                    if octets.windows(question.len()).any(|text| text == *question) {
+                        let _ = screen.write_all(answer);
+                    }
+                }
+            }
+        });
+        Typist {
+            person,
+            shell,
+            shown,
+        }
+    }
+
+    /// Waits until the shell reads a line key by key, and types.
+    pub fn type_keys(&mut self, keys: &str) {
+        wait_until("the shell reads a line", || {
+            let modes = tcgetattr(&self.person).map(|state| state.local_modes);
+            modes.is_ok_and(|modes| !modes.contains(LocalModes::ICANON))
+        });
+        self.press(keys);
+    }
+
+    /// Types without waiting.
+    pub fn press(&mut self, keys: &str) {
+        self.person
+            .write_all(keys.as_bytes())
+            .expect("the terminal");
+    }
+
+    /// Everything that the terminal has shown.
+    pub fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().expect("the screen")).into_owned()
+    }
+}
+
+impl Drop for Typist {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+/// What shells ask a terminal, and its answers: where the cursor is, and what it is.
+const QUESTIONS: &[(&[u8], &[u8])] = &[(b"\x1b[6n", b"\x1b[1;1R"), (b"\x1b[c", b"\x1b[?1;2c")];
 
 /// Both ends of a new terminal: the person's, and the programs'.
 fn open() -> (File, File) {

@@ -103,10 +103,6 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "NO_COLOR",
         "If it is set and not empty, there are no colors, unless --color always.",
     ),
-    (
-        "JWKS_COMPLETE",
-        "Set by the completion scripts to the name of the shell.",
-    ),
 ];
 
 /// The commands to read about next, by command.
