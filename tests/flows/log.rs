@@ -273,10 +273,10 @@ fn a_log_that_cannot_be_written_stops_no_change() {
         for (line, words) in [
             ("create api --kid b", "the change is made"),
             ("set api --exp +1d", "the change is made"),
-            ("get api --private", "the private key is given out"),
+            ("get api --private", "the private key is exported"),
             (
                 "export api --private -o out.json",
-                "the private key is given out",
+                "the private key is exported",
             ),
             ("delete api b --yes --force", "the change is made"),
         ] {
