@@ -13,7 +13,12 @@ _jwks() {
     fi
     COMPREPLY=()
     while IFS= read -r reply; do
-        [[ -z $reply ]] || COMPREPLY+=("$reply")
+        if [[ $reply == $'\t' ]]; then
+            # A file that only bash knows, such as $HOME/key.pem. 3.2 has no compopt.
+            compopt -o default +o nospace 2>/dev/null
+        elif [[ -n $reply ]]; then
+            COMPREPLY+=("$reply")
+        fi
     done <<< "$(command jwks __complete bash "$line" "$COMP_WORDBREAKS" 2>/dev/null)"
 }
 

@@ -21,7 +21,7 @@ Register-ArgumentCompleter -Native -CommandName jwks -ScriptBlock {
     $answer | Select-Object -Skip 1 | ForEach-Object {
         $value, $help = $_ -split "`t", 2
         $text = $value
-        if ($value -notmatch '^[\w./:=+%-]+$') {
+        if ($value -notmatch '^(--?[\w-]+(=[\w-]+)?|[\w/][\w./:=+-]*)$') {
             $text = "'" + [System.Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($value) + "'"
         }
         if (-not $help) { $help = $value }

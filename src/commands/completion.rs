@@ -62,8 +62,15 @@ impl Shell {
 /// The script calls the installed jwks, which completes commands, options, files, and the names of sets,
 /// keys and remotes. It works offline and never asks for a passphrase. Nothing on the line is executed.
 ///
-/// With --install, the script is put where the shell looks for it, and jwks says what else is to be
-/// done. An earlier script of jwks is replaced; a file that jwks did not write is left alone.
+/// With --install, the script is written to the place where the shell looks for it, and jwks says what
+/// else to do. An earlier script of jwks is replaced. A file that jwks did not write is left alone.
+///
+/// fish loads ~/.config/fish/completions/jwks.fish, and Nushell ~/.config/nushell/autoload/jwks.nu, without
+/// further settings. bash loads ~/.local/share/bash-completion/completions/jwks if the package
+/// bash-completion is installed; otherwise, `source` the file in ~/.bashrc. For zsh, the file is
+/// ~/.zfunc/_jwks; add ~/.zfunc to fpath before compinit in ~/.zshrc. For Elvish, it is
+/// ~/.config/elvish/lib/jwks.elv; add `use jwks` to rc.elv. For PowerShell, it is
+/// ~/.config/powershell/jwks.ps1; add `. ~/.config/powershell/jwks.ps1` to $PROFILE.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompletionArgs {

@@ -241,7 +241,9 @@ fn files_where_files_are_meant() {
     assert_eq!(replies(&sandbox, "jwks check ap"), ["api", "api\\ keys/"]);
     assert_eq!(replies(&sandbox, "jwks thumbprint ./ke"), ["./key.pem "]);
     assert_eq!(replies(&sandbox, "jwks set api ~/ke"), ["~/key.pem "]);
-    assert_eq!(replies(&sandbox, "jwks set api '~/ke"), [""; 0]);
+    // bash is asked for what only it knows.
+    assert_eq!(replies(&sandbox, "jwks set api '~/ke"), ["\t"]);
+    assert_eq!(replies(&sandbox, "jwks set api $HOME/ke"), ["\t"]);
     assert_eq!(replies(&sandbox, "jwks set api 'api k"), ["api keys/"]);
     assert_eq!(
         replies(&sandbox, "jwks set api api\\ keys/"),

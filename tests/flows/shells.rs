@@ -197,6 +197,11 @@ fn bash_completes() {
     assert!(line.starts_with("source "), "{line}");
     sandbox.write(".bashrc", &line);
     try_cases(&sandbox, &["bash", "-i"], &[], &all());
+    let by_variable: Case = (
+        "jwks set new $HOME/keys/m\t",
+        &["set", "new", "~/keys/mine.pem"],
+    );
+    try_cases(&sandbox, &["bash", "-i"], &[], &[by_variable]);
     // The package bash-completion loads the script by itself.
     let package = "/usr/share/bash-completion/bash_completion";
     if std::path::Path::new(package).exists() || std::env::var_os("JWKS_TEST_ALL").is_some() {

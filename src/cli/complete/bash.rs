@@ -46,6 +46,10 @@ pub fn answer(line: &str, breaks: &str) -> String {
         let paths = paths.map(|path| Candidate::new(format!("{}{path}", found.prefix), ""));
         found.candidates.extend(paths);
     }
+    // A tab asks bash for its own completion of files, which knows variables and other users.
+    if found.candidates.is_empty() && found.paths == Some(Paths::Files) {
+        return "\t\n".to_owned();
+    }
     typed.replies(&found)
 }
 
