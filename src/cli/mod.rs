@@ -138,7 +138,7 @@ pub struct Global {
 
     /// How long to keep the earlier versions of the sets that this command changes, for `jwks undo` and
     /// `jwks restore`. With 0, a change deletes the history of its set [default: JWKS_KEEP_HISTORY, or 30d]
-    #[arg(long, global = true, hide_short_help = true, value_name = "DURATION")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "SPAN")]
     pub keep_history: Option<String>,
 
     /// Use this time as the current time, for simulations and tests; the format is that of --exp

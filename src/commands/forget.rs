@@ -62,7 +62,7 @@ pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
     if !ctx.out.is_json() {
         return Ok(());
     }
-    let row = |(name, history): &(SetName, History)| json!({ "set": name.as_str(), "versions": history.sets() });
+    let row = |(name, history): &(SetName, History)| json!({ "set": name.as_str(), "version_count": history.sets() });
     let sets: Vec<_> = sets.iter().map(row).collect();
     ctx.out.json(&json!({ "sets": sets }))
 }

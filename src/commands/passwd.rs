@@ -68,11 +68,11 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             let message = format!("--remove would leave a plain set, which {source} refuses");
             return Err(Error::refused(message).hint(format!("run it without {source}")));
         }
-        if let Some(plain) = openers.iter().position(Option::is_none) {
-            let name = &names[plain];
-            return Err(Error::not_found(format!("set {name} is not encrypted")));
-        }
         for (name, old) in names.iter().zip(&openers) {
+            if old.is_none() {
+                ctx.out.status(format!("set {name} is not encrypted"));
+                continue;
+            }
             ctx.store.protect(name, old.as_deref(), None)?;
             let status = format!("set {name} is no longer encrypted");
             ctx.out.status(&status);

@@ -147,6 +147,8 @@ fn a_line_has_the_time_and_the_thumbprint() {
         .expect("RFC 3339");
     assert_eq!(json!(time.as_second()), key["iat"]);
     line["can"] = json!("undo");
+    line["time"] = key["iat"].clone();
+    line["kids"] = json!([]);
     assert_eq!(
         sandbox.json(["log", "--json"]),
         json!({ "changes": [line] })

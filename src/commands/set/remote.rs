@@ -126,7 +126,7 @@ fn refuse_unfit(server: &Remote, given: &mut KeySet) -> Result<()> {
         if let Some(why) = (rules.refuses)(&members) {
             let name = KeyName::of(key);
             let name = name.handle().unwrap_or("without a kid");
-            return Err(Error::invalid(format!(
+            return Err(Error::refused(format!(
                 "{} does not accept the key {name:?}: {why}",
                 server.name
             )));

@@ -8,24 +8,6 @@ use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::Merged;
 use crate::report::loss::{count_loss, shorten};
 use crate::report::names::list_names;
-use serde::Serialize;
-
-/// A key of the set, and its members that differ at the source.
-#[derive(Debug, Serialize)]
-pub struct Differing {
-    kid: String,
-    members: Vec<String>,
-}
-
-/// Returns the keys that differ at the source, for JSON output.
-pub fn differing(merged: &Merged) -> Vec<Differing> {
-    let differing = merged.differing.iter();
-    let differing = differing.map(|(name, members)| Differing {
-        kid: handle(name),
-        members: members.clone(),
-    });
-    differing.collect()
-}
 
 /// Warns about the keys and members that were left out of a document.
 pub fn warn_of_losses(ctx: &Context, source: &str, foreign: &Foreign) {

@@ -13,11 +13,10 @@ use crate::keyset::succession::succession;
 use crate::keystore::history::{History, Version};
 use crate::keystore::log::Verb;
 use crate::keystore::{SetDocument, SetName, Stored};
+use crate::report::json::{JsonKeyName, json_names};
 use crate::report::log_entry::Record;
 use crate::report::loss::describe;
-use crate::report::names::{
-    JsonKeyName, SetLabel, changed_meanwhile, count, json_names, list_names,
-};
+use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
 use serde::Serialize;
 
 /// The result for a set.

@@ -75,8 +75,6 @@ fn what_is_not_so_is_refused() {
     for (line, code) in [
         ("passwd nobody", 3),
         ("passwd api nobody --new-passphrase-file next.txt", 3),
-        ("passwd plain --remove", 3),
-        ("passwd api plain --remove", 3),
         ("passwd api --remove --p2c 1000", 2),
         ("passwd api --remove --new-passphrase-file next.txt", 2),
         ("passwd api --new-passphrase-file nowhere.txt", 3),
@@ -127,6 +125,12 @@ fn several_sets_get_one_passphrase() {
     let remove = "passwd api api plain --remove";
     with(&sandbox, "next.txt", remove).ok();
     assert_eq!(sandbox.store_entries(), [".lock", "api.json", "plain.json"]);
+    // Nothing is left to do.
+    let again = with(&sandbox, "next.txt", remove).ok();
+    assert!(
+        again.stderr.contains("set api is not encrypted"),
+        "{again:#?}"
+    );
     open(&sandbox, "passwd api plain api --p2c 1000").ok();
     assert_eq!(sandbox.store_entries(), [".lock", "api.jwe", "plain.jwe"]);
 }
