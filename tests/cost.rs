@@ -99,6 +99,9 @@ const SHAPES: &[Shape] = &[
     ("one public key without a kid", |_, _| {
         format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{X}"}}"#)
     }),
+    ("one public key with another member each time", |i, _| {
+        format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{X}","m{i}":1}}"#)
+    }),
     ("one key pair under one kid", |_, _| pair(0, "")),
     ("one key pair under many kids", |i, _| pair(i, "")),
     ("a first key longer than all others", |i, of| match i {

@@ -166,16 +166,17 @@ fn pull(
     let kind = server.kind;
     let private = args.adoption.private_parts();
     let document = ctx.read(name)?;
-    let mut expected = match &document {
+    let before = match &document {
         Some(document) => document.parse()?,
         None => KeySet::default(),
     };
-    let rules = server.rules(&[&expected, &incoming]);
+    let rules = server.rules(&[&before, &incoming]);
     let foreign = Foreign::of_server(incoming, kind.origin, rules, private);
     warn_of_losses(ctx, &source, &foreign);
     let taken = |set: &mut KeySet| take_in(ctx, set, &foreign, &there_are, args);
     // Ask without the lock, so that no other process waits for an answer.
-    let (expected, lost) = taken(&mut expected)?;
+    let mut after = before.clone();
+    let (expected, lost) = taken(&mut after)?;
     warn_of_differences(ctx, &source, &expected);
     let asks = args.prune || lost.iter().any(holds_secret);
     let asked = |merged: &Merged, lost: &[Key]| {
@@ -195,6 +196,10 @@ fn pull(
         ));
     }
     let (merged, lost) = ctx.change(name, IfMissing::Create, |set| {
+        if set.keys == before.keys {
+            *set = after.into_owned();
+            return Ok((expected, lost));
+        }
         let (merged, now_lost) = taken(set)?;
         if now_lost == lost && asked(&merged, &lost) == consent {
             Ok((merged, now_lost))

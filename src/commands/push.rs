@@ -130,7 +130,7 @@ fn push(
     ctx.demand_encryption(name)?;
     let target = format!("{}:{there}", server.name);
     let mut shown = None;
-    retry_on_conflict(ctx, &target, || {
+    retry_on_conflict(ctx, server, &target, || {
         push_once(ctx, args, server, name, there, &mut shown)
     })
 }
@@ -143,7 +143,7 @@ fn push_once(
     server: &Remote,
     name: &SetName,
     there: &str,
-    shown: &mut Option<Vec<KeyName>>,
+    shown: &mut Option<HashSet<KeyName>>,
 ) -> Result<PushReport> {
     let document = ctx.load(name)?;
     let local = document.parse()?;
@@ -179,7 +179,7 @@ fn push_once(
     }
     let target = format!("{}:{there}", server.name);
     if let Some(shown) = shown
-        && let Some(other) = plan.gone.iter().find(|name| !shown.contains(name))
+        && let Some(other) = plan.gone.iter().find(|name| !shown.contains(*name))
     {
         let kid = other.handle().unwrap_or("without a kid");
         return Err(Error::refused(format!(
@@ -187,7 +187,7 @@ fn push_once(
         ))
         .hint("run the command again to see the new plan"));
     }
-    *shown = Some(plan.gone.clone());
+    *shown = Some(plan.gone.iter().cloned().collect());
     warn_of_unsent(ctx, name, &plan);
     let changes = plan.changes();
     let report = PushReport::of(&plan, server, name, there, args.dry_run);

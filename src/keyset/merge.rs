@@ -141,6 +141,21 @@ mod tests {
     const B_NAMED_A: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA","kid":"a"}"#;
 
     #[test]
+    fn the_number_of_different_copies_of_a_key_is_bounded() {
+        let copy = |i: usize| A.replace("\"kid\"", &format!("\"m{i}\":1,\"kid\""));
+        let copies = |number: usize| (0..number).map(copy).collect::<Vec<_>>();
+        let taken = |copies: &[String]| {
+            let copies: Vec<&str> = copies.iter().map(String::as_str).collect();
+            take(&mut set(&[A]), &copies, OnConflict::Fail)
+        };
+        assert_eq!(taken(&copies(100)).unwrap().updated.len(), 100);
+        let refused = taken(&copies(102)).unwrap_err();
+        assert_eq!(refused.kind().exit_code(), 5, "{refused}");
+        let alike = vec![copy(0); 1000];
+        assert_eq!(taken(&alike).unwrap().unchanged.len(), 999);
+    }
+
+    #[test]
     fn the_same_key_is_updated_and_loses_nothing() {
         let mut set = set(&[
             r#"{"kty":"OKP","crv":"Ed25519","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","kid":"a","x-note":1}"#,

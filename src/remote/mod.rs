@@ -25,6 +25,7 @@ use http::{Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
 use kind::{Auth, Form, Generate, Listed, Operation, Server, ServerKind};
 use location::{Location, parse_secret_address};
 use read_back::Difference;
+use std::cell::Cell;
 use token::Token;
 
 /// A server with its connection.
@@ -40,6 +41,8 @@ pub struct Remote {
     server: Box<dyn Server>,
     notify: Notify,
     watch: Watch,
+    /// The number of keys that were read.
+    keys_read: Cell<usize>,
 }
 
 /// Returns the entry for an address that is given instead of a name.
@@ -92,6 +95,7 @@ impl Remote {
             token_source: token.map(|token| token.source),
             notify,
             watch,
+            keys_read: Cell::default(),
         })
     }
 
@@ -122,7 +126,14 @@ impl Remote {
     pub fn get(&self, set: &str, form: Form) -> Result<Option<KeySet<'static>>> {
         self.kind.require(Operation::Get)?;
         let found = self.server.get(set, form)?;
+        let number = found.as_ref().map_or(0, |set| set.keys.len());
+        self.keys_read.set(self.keys_read.get() + number);
         Ok(found.map(KeySet::without_own_members))
+    }
+
+    /// Returns the number of keys that this run has read from the server.
+    pub fn keys_read(&self) -> usize {
+        self.keys_read.get()
     }
 
     /// Reads a set. Returns an error if it does not exist.

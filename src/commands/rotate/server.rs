@@ -240,7 +240,7 @@ impl Server {
         // The rotation was planned with the set that was read before it, so the first try uses that
         // one. A repeated try reads the set again.
         let mut found = Some(std::mem::replace(&mut self.found, Err(Error::failed("")))?);
-        retry_on_conflict(ctx, &self.target(), || {
+        retry_on_conflict(ctx, &self.remote, &self.target(), || {
             let found = match found.take() {
                 Some(found) => found,
                 None => find(&self.remote, &self.name)?,

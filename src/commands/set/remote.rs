@@ -43,7 +43,9 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
         return write(ctx, args, server, name, &given);
     }
     let target = format!("{}:{name}", server.name);
-    retry_on_conflict(ctx, &target, || write(ctx, args, server, name, &given))
+    retry_on_conflict(ctx, server, &target, || {
+        write(ctx, args, server, name, &given)
+    })
 }
 
 fn write(

@@ -14,6 +14,9 @@ use std::fmt::Display;
 /// How often a command plans and writes a set, in all, if somebody else changes the set meanwhile.
 const ATTEMPTS: u32 = 5;
 
+/// After how many keys that were read a large set is not planned again.
+const MOST_KEYS_READ: usize = 30_000;
+
 /// Moves several sets: shows how far it is, goes on after a failure, and tells of each.
 pub fn for_each_set<N: Display, R: Serialize>(
     ctx: &Context,
@@ -49,17 +52,24 @@ pub fn for_each_set<N: Display, R: Serialize>(
 }
 
 /// Reads a set on a server, plans and writes. If somebody else changed the set meanwhile, it starts
-/// again, for at most five tries in all; then it returns an error.
+/// again, for at most five tries in all, or fewer for a large set; then it returns an error.
 pub fn retry_on_conflict<T>(
     ctx: &Context,
+    server: &Remote,
     target: &str,
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
+    let before = server.keys_read();
     for _ in 1..ATTEMPTS {
         match attempt() {
-            Err(error) if error.is_because(Reason::Overtaken) => ctx.out.status(format!(
-                "somebody else changed {target} at the same time; planning again"
-            )),
+            Err(error)
+                if error.is_because(Reason::Overtaken)
+                    && server.keys_read() - before < MOST_KEYS_READ =>
+            {
+                ctx.out.status(format!(
+                    "somebody else changed {target} at the same time; planning again"
+                ));
+            }
             outcome => return outcome,
         }
     }

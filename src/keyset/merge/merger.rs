@@ -16,6 +16,9 @@ use crate::keyset::merge::update::update;
 use crate::keyset::terms::{OnConflict, Origin, Terms};
 use std::collections::{HashMap, HashSet};
 
+/// The most different copies of one entry that a document can have.
+const MOST_COPIES: usize = 100;
+
 /// A merge of keys into a set.
 ///
 /// An entry with the same thumbprint, kid, alg and use is updated; a kid, alg or use that is absent on
@@ -73,6 +76,7 @@ impl<'a, 't> Merger<'a, 't> {
         let pairs = pair(&ours, &theirs, Apart::Absent);
         let mut taken: HashSet<_> = pairs.iter().flatten().copied().collect();
         let mut certificates = Vec::new();
+        let mut copies: HashMap<usize, HashSet<String>> = HashMap::new();
         for ((key, entry), same) in keys.into_iter().zip(theirs).zip(pairs) {
             let mut same = same.or_else(|| existing.entries.get(&entry).copied());
             // A server cannot add an entry for another alg or use of a key whose private part is here.
@@ -81,6 +85,23 @@ impl<'a, 't> Merger<'a, 't> {
                 if let Some(own) = same.filter(|own| !taken.insert(*own)) {
                     self.keep(own, &key, origin);
                     continue;
+                }
+            }
+            if let Some(position) = same {
+                // Each copy is compared with all that the copies before it have brought.
+                let seen = copies.entry(position).or_default();
+                if !seen.insert(key.json().to_owned()) {
+                    self.merged
+                        .unchanged
+                        .push(KeyName::of(&self.keys[position]));
+                    continue;
+                }
+                if seen.len() > MOST_COPIES {
+                    let name = KeyName::of(&key);
+                    return Err(Error::invalid(format!(
+                        "the key {} is in the input more than {MOST_COPIES} times, each time with other members",
+                        name.shown()
+                    )));
                 }
             }
             let is_bare = entry.kid.as_ref().is_none_or(|kid| *kid == entry.identity);

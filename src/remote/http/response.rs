@@ -102,6 +102,9 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
+/// The most parts of a server's error message.
+const MOST_PARTS: usize = 20;
+
 /// Returns the error message of a server, which can have any of the usual forms.
 pub(super) fn words(body: &[u8]) -> Option<String> {
     let Some(value) = parse::<Value>(body) else {
@@ -111,7 +114,12 @@ pub(super) fn words(body: &[u8]) -> Option<String> {
     };
     let mut parts = Vec::new();
     collect(&value, &mut parts);
-    for error in value["errors"].as_array().into_iter().flatten() {
+    for error in value["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .take(MOST_PARTS)
+    {
         collect(error, &mut parts);
     }
     if let Some(trace) = value["clerk_trace_id"].as_str() {
@@ -133,6 +141,9 @@ fn collect(error: &Value, parts: &mut Vec<String>) {
         "code",
     ];
     for member in MEMBERS {
+        if parts.len() >= MOST_PARTS {
+            return;
+        }
         match &error[*member] {
             object @ Value::Object(_) => collect(object, parts),
             Value::String(text) if !text.is_empty() && !parts.contains(text) => {
@@ -185,6 +196,12 @@ mod tests {
         ] {
             assert_eq!(words(body.as_bytes()).as_deref(), Some(said));
         }
+        let many: Vec<_> = (0..100)
+            .map(|i| format!(r#"{{"message":"m{i}"}}"#))
+            .collect();
+        let many = format!(r#"{{"errors":[{}]}}"#, many.join(","));
+        let parts = words(many.as_bytes()).unwrap_or_default();
+        assert_eq!(parts.split("; ").count(), MOST_PARTS);
         for silent in ["", "<html>no</html>", "{}", "[1]", "{\"keys\":[]}"] {
             assert_eq!(words(silent.as_bytes()), None, "{silent}");
         }
