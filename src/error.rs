@@ -7,19 +7,20 @@ use std::fmt;
 pub enum ErrorKind {
     /// The file system or the cryptography failed.
     Failed,
-    /// The command line asks for something that makes no sense.
+    /// The command line is wrong, whatever the keystore and the servers hold.
     Usage,
-    /// A set, key or file is not there.
+    /// Something that the command line names does not exist: a set, key, file, schedule or remote.
     NotFound,
-    /// It exists already, conflicts, needs a confirmation, or the lock is held.
+    /// The state of a set, file or server forbids the command: something exists already, conflicts, is
+    /// ambiguous, has no fit key, or needs a confirmation.
     Refused,
     /// The input does not parse, or a key fails a check.
     Invalid,
-    /// The network, a server, or an answer that makes no sense.
+    /// The network or a server fails, or an answer is unexpected.
     Remote,
-    /// A token, password or passphrase is refused, or there is none.
+    /// A token, password or passphrase is missing, empty or refused.
     Denied,
-    /// Two sets differ, where that was the question.
+    /// The answer to --exit-code: the sets differ, or a rotation is due. It is not an error.
     Differs,
 }
 
@@ -58,6 +59,8 @@ impl ErrorKind {
 pub enum Reason {
     /// The system denies access to a file.
     Permission,
+    /// The disk is full.
+    Full,
     /// Standard output cannot be written.
     Output,
     /// A call to a server was sent and got no answer: the server may have carried it out.

@@ -29,6 +29,8 @@ pub mod secret;
 pub mod source;
 pub mod time;
 
+use error::{Error, ErrorKind};
+use output::Output;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -47,13 +49,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(ctx) => match ctx.finish(cli.command.run(&ctx)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                ctx.out.error(&error);
+                report(&ctx.out, &error);
                 ExitCode::from(error.kind().exit_code())
             }
         },
         Err((out, error)) => {
-            out.error(&error);
+            report(&out, &error);
             ExitCode::from(error.kind().exit_code())
         }
+    }
+}
+
+/// Prints an error. A difference is the answer to a question, and not an error.
+fn report(out: &Output, error: &Error) {
+    match error.kind() {
+        ErrorKind::Differs => out.status(error.to_string()),
+        _ => out.error(error),
     }
 }

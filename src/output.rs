@@ -8,7 +8,7 @@ pub use escape::escape;
 pub use table::Narrow;
 
 use crate::environment::{self, NO_COLOR};
-use crate::error::{Error, ErrorKind, Reason, Result};
+use crate::error::{Error, Reason, Result};
 use comfy_table::{Color, Table};
 use escape::{escape_json, escape_message};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -58,6 +58,27 @@ impl Tone {
             Tone::Faint => Some(Color::DarkGrey),
             Tone::Warning => Some(Color::Yellow),
             Tone::Bad => Some(Color::Red),
+        }
+    }
+}
+
+/// An error in JSON output.
+#[derive(Debug, Serialize)]
+pub struct JsonError {
+    kind: &'static str,
+    /// What failed, on what, and why.
+    pub message: String,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl From<&Error> for JsonError {
+    fn from(error: &Error) -> Self {
+        JsonError {
+            kind: error.kind().name(),
+            message: error.to_string(),
+            hint: error.advice().map(str::to_owned),
         }
     }
 }
@@ -210,11 +231,8 @@ impl Output {
     /// An error on standard error: what failed, and what to do next.
     pub fn error(&self, error: &Error) {
         if self.json {
-            let mut object = json!({"kind": error.kind().name(), "message": error.to_string()});
-            if let Some(advice) = error.advice() {
-                object["hint"] = advice.into();
-            }
-            return self.stderr(&escape_json(&json!({ "error": object }).to_string()));
+            let object = json!({ "error": JsonError::from(error) });
+            return self.stderr(&escape_json(&object.to_string()));
         }
         let word = self.styled("error:", ERROR);
         let mut text = format!("{word} {}", escape_message(&error.to_string()));
@@ -227,21 +245,6 @@ impl Output {
 
     /// A usage error as the argument parser words it, over several lines, in a plain and a colored form.
     pub fn usage_error(&self, plain: &str, colored: &str) {
-        if self.json {
-            let mut lines = plain.trim().lines();
-            let message = lines
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("error: ");
-            let more: Vec<_> = lines
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .collect();
-            let object = json!({"error": {
-                "kind": ErrorKind::Usage.name(), "message": message, "hint": more.join("; "),
-            }});
-            return self.stderr(&escape_json(&object.to_string()));
-        }
         let plain = plain.trim_end();
         let lines: Vec<_> = plain.lines().map(escape_message).collect();
         let escaped = lines.join("\n");

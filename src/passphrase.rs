@@ -129,7 +129,7 @@ impl Passphrases {
 
 fn not_empty(passphrase: Passphrase, what: &str) -> Result<Passphrase> {
     if passphrase.expose().is_empty() {
-        Err(Error::usage(format!("the passphrase of {what} is empty")))
+        Err(Error::denied(format!("the passphrase of {what} is empty")))
     } else {
         Ok(passphrase)
     }

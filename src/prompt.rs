@@ -78,7 +78,7 @@ impl Prompt {
     /// Gets a secret, typed twice and not shown.
     pub fn new_secret(&self, what: &str) -> Result<Secret<String>> {
         if !self.can_ask() {
-            return Err(Error::usage(format!("no {what} was given"))
+            return Err(Error::denied(format!("no {what} was given"))
                 .hint("without a terminal, pass it in a file or on standard input"));
         }
         let ask = |prompt: String| {
@@ -87,11 +87,11 @@ impl Prompt {
         };
         let first = ask(format!("New {}: ", escape(what)))?;
         if first.expose().is_empty() {
-            return Err(Error::usage(format!("the {what} is empty")));
+            return Err(Error::denied(format!("the {what} is empty")));
         }
         let second = ask(format!("The {} again: ", escape(what)))?;
         if first.expose() != second.expose() {
-            return Err(Error::usage(format!(
+            return Err(Error::denied(format!(
                 "the two entries of the {what} do not match"
             )));
         }

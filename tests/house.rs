@@ -11,7 +11,7 @@ use std::path::Path;
 /// layer; so is a file at the top of `src`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("main", &[]),
-    ("lib", &["cli", "hardening"]),
+    ("lib", &["cli", "error", "hardening", "output"]),
     (
         "cli",
         &[

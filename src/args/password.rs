@@ -48,7 +48,7 @@ impl PasswordArgs {
     pub fn new_one(&self, ctx: &Context, what: &str) -> Result<Secret<String>> {
         match self.given(ctx)? {
             Some(password) if password.expose().is_empty() => {
-                Err(Error::usage(format!("the password of {what} is empty")))
+                Err(Error::denied(format!("the password of {what} is empty")))
             }
             Some(password) => Ok(password),
             None if ctx.prompt.can_ask() => ctx.prompt.new_secret(&format!("password of {what}")),

@@ -21,7 +21,7 @@ const RETIRE_AFTER: &str = "24h";
 #[command(next_help_heading = "Schedule")]
 pub struct ScheduleArgs {
     /// How long a key signs, such as 30d, 12h or P90D
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<String>,
 
@@ -29,7 +29,7 @@ pub struct ScheduleArgs {
     ///
     /// How long a key is published before it signs: the cache lifetime of the verifiers. A longer delay
     /// applies only to keys that are staged later.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     publish_delay: Option<String>,
 
@@ -37,7 +37,7 @@ pub struct ScheduleArgs {
     ///
     /// How long a key is published after it signed: the lifetime of a token. Shorten it only after the
     /// tokens with a longer lifetime have expired.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     retire_after: Option<String>,
 
@@ -49,7 +49,7 @@ pub struct ScheduleArgs {
     /// Rotate only this line; can be repeated
     ///
     /// A line is named by its algorithm, or by its curve or key type if it has no algorithm.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "LINE")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     line: Vec<String>,
 

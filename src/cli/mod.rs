@@ -138,7 +138,7 @@ pub struct Global {
 
     /// How long to keep the earlier versions of the sets that this command changes, for `jwks undo` and
     /// `jwks restore`. With 0, a change deletes the history of its set [default: JWKS_KEEP_HISTORY, or 30d]
-    #[arg(long, global = true, hide_short_help = true, value_name = "DURATION")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "SPAN")]
     pub keep_history: Option<String>,
 
     /// Use this time as the current time, for simulations and tests; the format is that of --exp
@@ -294,11 +294,13 @@ fn keep_history(given: Option<&str>) -> Result<KeepHistory> {
         Some(text) => (text, "--keep-history"),
         None => (in_environment.as_deref().unwrap_or_default(), KEEP_HISTORY),
     };
-    match text {
-        "" if given.is_none() => Ok(KeepHistory::For(DEFAULT_KEEP_HISTORY)),
-        "0" => Ok(KeepHistory::Nothing),
-        text => time::parse_duration(text)
-            .map(KeepHistory::For)
-            .map_err(|error| error.about(source)),
-    }
+    let seconds = match text {
+        "" if given.is_none() => DEFAULT_KEEP_HISTORY,
+        "0" => 0,
+        text => time::parse_duration(text).map_err(|error| error.about(source))?,
+    };
+    Ok(match seconds {
+        0 => KeepHistory::Nothing,
+        seconds => KeepHistory::For(seconds),
+    })
 }

@@ -149,6 +149,11 @@ pub fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
             let arrange = |text: String| if is_help { arranged(&text) } else { text };
             match meant_command(error) {
                 Some(error) => out.error(&error),
+                None if json => out.error(&if is_help {
+                    Error::usage("a command is missing").hint("run `jwks help` to see the commands")
+                } else {
+                    in_one_line(&text.to_string())
+                }),
                 None => out.usage_error(
                     &arrange(text.to_string()),
                     &arrange(text.ansi().to_string()),
@@ -164,6 +169,34 @@ pub fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
             error.kind().exit_code()
         }
     }
+}
+
+/// Turns an error of the argument parser into one of ours. Its first paragraph says what is wrong with which
+/// argument; the others advise.
+fn in_one_line(text: &str) -> Error {
+    let mut message = String::new();
+    let mut hints = Vec::new();
+    for (i, paragraph) in text.trim().split("\n\n").enumerate() {
+        let mut lines = paragraph.lines().map(str::trim);
+        let first = lines.next().unwrap_or_default();
+        let first = first.trim_start_matches("error: ");
+        let names_arguments = i == 0 && first.ends_with(':');
+        if i == 0 {
+            message = first.to_owned();
+        } else if !first.starts_with("For more information") {
+            hints.push(first.trim_start_matches("tip: ").to_owned());
+        }
+        let lines: Vec<_> = lines.map(|line| line.trim_matches(['[', ']'])).collect();
+        if names_arguments {
+            message = format!("{message} {}", lines.join(", "));
+        } else {
+            hints.extend(lines.into_iter().map(str::to_owned));
+        }
+    }
+    if hints.is_empty() {
+        hints.push("pass --help to see the arguments".into());
+    }
+    Error::usage(message).hint(hints.join("; "))
 }
 
 /// The value of `--color` on a command line that was not parsed.

@@ -65,7 +65,6 @@ const LONGEST_KID: usize = 1000;
 struct Report<'a> {
     findings: Vec<Row<'a>>,
     /// The number of findings that are left out.
-    #[serde(skip_serializing_if = "is_zero")]
     more: usize,
     errors: usize,
     warnings: usize,
@@ -135,10 +134,6 @@ fn most_severe(findings: &[Located]) -> Vec<&Located> {
     shown.truncate(MOST_SHOWN);
     shown.sort_by_key(|located| located.index);
     shown
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 fn row(located: &Located) -> Row<'_> {

@@ -1,5 +1,6 @@
 //! `jwks create`: generate keys and add them to a set.
 
+mod keys;
 mod remote;
 
 use crate::args::certificate::{CertificateArgs, Maker};
@@ -9,31 +10,29 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::check_operations;
-use crate::key::certificate;
 use crate::key::generate::{Plan, Request};
-use crate::key::header::Header;
 use crate::key::members::Members;
 use crate::key::public::{Dates, public_form};
-use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::import::check_kid;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
 use crate::keyset::succession::{Takeover, succession};
 use crate::keystore::log::Verb;
-use crate::keystore::{IfMissing, SetName};
+use crate::keystore::{IfMissing, SetName, Stored};
+use crate::report::json::{JsonKeyName, json_names};
 use crate::report::log_entry::Record;
-use crate::report::names::{JsonKeyName, SetLabel, count, json_names};
+use crate::report::names::{SetLabel, count};
 use crate::time;
 use clap::{Args, ValueEnum};
+use keys::{add, generate};
 use serde::Serialize;
-use std::borrow::Cow;
-use std::collections::HashSet;
 
 const EXAMPLES: &str = "\
 Examples:
   $ jwks create api
   $ jwks create api --alg RS256 --size 3072
+  $ jwks create api --if-missing
   $ jwks create api --alg ECDH-ES --crv X25519 --kid-from date
   $ jwks create api --nbf +1h --exp +90d
   $ jwks create api --kty EC --crv P-384 --count 3
@@ -107,6 +106,12 @@ pub struct CreateArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
 
+    /// Do nothing if the set already has keys
+    ///
+    /// A pipeline can run the same command each time.
+    #[arg(long)]
+    if_missing: bool,
+
     /// When the key becomes valid, such as +1h
     ///
     /// The format is that of --exp.
@@ -145,13 +150,14 @@ pub struct CreateArgs {
 #[derive(Serialize)]
 struct Report<'a> {
     set: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<&'a str>,
     created: Vec<JsonKeyName<'a>>,
-    /// The kid of the new key that signs from now on, if it takes over from another one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    activated: Vec<&'a str>,
-    /// The kid of the key that it takes over from.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    retired: Vec<&'a str>,
+    /// The new keys that sign from now on in place of other keys.
+    activated: Vec<JsonKeyName<'a>>,
+    /// The keys that they take over from.
+    retired: Vec<JsonKeyName<'a>>,
+    /// The public form of the new keys.
     keys: Vec<Members<'static>>,
 }
 
@@ -174,6 +180,9 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         check_kid(kid)?;
     }
     check_operations(&args.key_ops)?;
+    if args.if_missing && has_keys(ctx, args, &name)? {
+        return report_existing(ctx, SetLabel::local(name.as_str()));
+    }
 
     warn_of_born_retired(ctx, args.count, dates.0);
     let is_new = !ctx.store.contains(&name)?;
@@ -184,13 +193,21 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         ctx.store
             .change(&name, IfMissing::Create, protection.as_ref(), |set| {
                 let first = set.keys.len();
+                if args.if_missing && first > 0 {
+                    return Ok((Vec::new(), Vec::new()));
+                }
                 let created = add(set, keys, args, ctx.now)?;
                 let positions: Vec<usize> = (first..set.keys.len()).collect();
                 // Only keys with a private part can sign, so only they take over from each other.
                 let states = |set: &KeySet| lifecycle::states(set, ctx.now);
                 Ok((created, succession(set, &positions, states).takeovers))
             })?;
-    Record::of(ctx, SetLabel::local(name.as_str()))
+    let whose = SetLabel::local(name.as_str());
+    if created.is_empty() {
+        // Another process was quicker.
+        return report_existing(ctx, whose);
+    }
+    Record::of(ctx, whose)
         .keys(Verb::Created, &created)
         .append();
 
@@ -204,7 +221,24 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     };
     let set = if is_new { "the new set" } else { "set" };
     let status = format!("created {keys} in {set} {name}: {what}");
-    report(ctx, name.as_str(), &created, &takeovers, &status)
+    report(ctx, whose, &created, &takeovers, &status)
+}
+
+/// Returns true if the set has keys. Applies the rules for encryption as if a key were added.
+fn has_keys(ctx: &Context, args: &CreateArgs, name: &SetName) -> Result<bool> {
+    let Some(stored) = ctx.store.read(name)? else {
+        return Ok(false);
+    };
+    if let Stored::Plain(_) = stored {
+        args.encrypt.protection(ctx, name)?;
+    }
+    Ok(!ctx.load_public(name)?.parse()?.keys.is_empty())
+}
+
+/// Reports that --if-missing found keys.
+fn report_existing(ctx: &Context, whose: SetLabel) -> Result<()> {
+    let status = format!("set {whose} already has keys; nothing created");
+    report(ctx, whose, &[], &[], &status)
 }
 
 /// Warns, before several keys are made that begin at `nbf` or now, that only the last one is active.
@@ -229,7 +263,7 @@ fn warn_of_born_retired(ctx: &Context, number: u32, nbf: Option<i64>) {
 /// Reports the keys that were created, and those that take over from other keys of the set.
 fn report(
     ctx: &Context,
-    set: &str,
+    SetLabel { set, remote }: SetLabel,
     created: &[Key],
     takeovers: &[Takeover],
     status: &str,
@@ -245,9 +279,10 @@ fn report(
             .filter_map(|key| public_form(key, Dates::Keep, &ctx.checks).ok());
         return ctx.out.json(&Report {
             set,
+            remote,
             created: json_names(&names),
-            activated: handles.iter().map(|(new, _)| *new).collect(),
-            retired: handles.iter().map(|(_, old)| *old).collect(),
+            activated: json_names(takeovers.iter().map(|takeover| &takeover.signer)),
+            retired: json_names(takeovers.iter().map(|takeover| &takeover.instead)),
             keys: public.collect(),
         });
     }
@@ -287,95 +322,4 @@ fn certificate_maker(ctx: &Context, args: &CreateArgs, set: &str) -> Result<Opti
         (false, true) => Err(Error::usage("--subject and --days require --x509")),
         (false, false) => Ok(None),
     }
-}
-
-fn generate(
-    ctx: &Context,
-    args: &CreateArgs,
-    plan: &Plan,
-    (nbf, exp): (Option<i64>, Option<i64>),
-    maker: Option<&Maker>,
-) -> Result<Vec<Members<'static>>> {
-    let progress = (plan.is_slow() || args.count > 1).then(|| {
-        ctx.out.progress(
-            args.count.into(),
-            &format!("generating keys: {}", plan.description()),
-        )
-    });
-    let mut keys = Vec::new();
-    for _ in 0..args.count {
-        let mut members = if args.kid.is_none() && args.kid_from == KidFrom::Thumbprint {
-            plan.generate_for_a_thumbprint()?
-        } else {
-            plan.generate()?
-        };
-        if !args.key_ops.is_empty() {
-            members.set_texts("key_ops", &args.key_ops);
-        }
-        members.set_number("iat", ctx.now);
-        for (name, date) in [("nbf", nbf), ("exp", exp)] {
-            if let Some(date) = date {
-                members.set_number(name, date);
-            }
-        }
-        if let Some(maker) = maker {
-            if keys.is_empty() {
-                maker.warn_of_days(ctx, &members);
-            }
-            certificate::attach(&[&maker.certify(&members)?], &mut members);
-        }
-        keys.push(members);
-        if let Some(progress) = &progress {
-            progress.inc(1);
-        }
-    }
-    if let Some(progress) = progress {
-        progress.finish_and_clear();
-    }
-    Ok(keys)
-}
-
-/// Gives each key its kid, which no other key of the set may have for a kid or a thumbprint, and adds
-/// it.
-fn add(
-    set: &mut KeySet,
-    keys: Vec<Members<'static>>,
-    args: &CreateArgs,
-    now: i64,
-) -> Result<Vec<Key<'static>>> {
-    if let Some(kid) = &args.kid
-        && !set.with_thumbprint(kid).is_empty()
-    {
-        let message = format!("the kid {kid:?} is the thumbprint of a key of the set");
-        return Err(Error::refused(message).hint("choose another kid, or leave --kid out"));
-    }
-    let header = |key| Header::of(key).kid.map(Cow::into_owned);
-    let mut kids: HashSet<String> = set.keys.iter().filter_map(header).collect();
-    let mut dates = dated_kids(now);
-    let mut created = Vec::new();
-    for members in keys {
-        let kid = match (&args.kid, args.kid_from) {
-            (Some(kid), _) => kid.clone(),
-            (None, KidFrom::Thumbprint) => thumbprint(&members).unwrap_or_default(),
-            (None, KidFrom::Uuid) => uuid::Uuid::new_v4().to_string(),
-            (None, KidFrom::Date) => dates.find(|kid| !kids.contains(kid)).unwrap_or_default(),
-        };
-        if !kids.insert(kid.clone()) {
-            return Err(
-                Error::refused(format!("a key of the set has the kid {kid:?}"))
-                    .hint("choose another kid, or leave --kid out"),
-            );
-        }
-        let key = Key::from(members.with_kid(&kid));
-        set.keys.push(key.clone());
-        created.push(key);
-    }
-    Ok(created)
-}
-
-/// The time as a kid, then the same with a number behind it, from 2 on.
-fn dated_kids(now: i64) -> impl Iterator<Item = String> {
-    let date = time::format(now).replace(':', "-");
-    let numbered = date.clone();
-    std::iter::once(date).chain((2..).map(move |number| format!("{numbered}-{number}")))
 }

@@ -12,6 +12,7 @@ use crate::keyset::lifecycle::{self, State};
 use crate::keyset::succession::{Succession, succession};
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
+use crate::report::json::{JsonKeyName, json_names};
 use crate::report::log_entry::Record;
 use crate::report::loss::describe;
 use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
@@ -72,10 +73,9 @@ struct Report<'a> {
     set: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     remote: Option<&'a str>,
-    deleted: Vec<String>,
+    removed: Vec<JsonKeyName<'a>>,
     /// The keys that sign in place of deleted ones.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    activated: Vec<String>,
+    activated: Vec<JsonKeyName<'a>>,
     set_deleted: bool,
 }
 
@@ -97,8 +97,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     };
     let document = match read {
         Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
-            purge_history(ctx, args, &name)?;
-            return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
+            return nothing_to_delete(ctx, args, &name);
         }
         document => document?,
     };
@@ -121,8 +120,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         return delete_set(ctx, args, &name, &set, &going);
     }
     if positions.is_empty() {
-        purge_history(ctx, args, &name)?;
-        return report(ctx, SetLabel::local(name.as_str()), Vec::new(), &[], false);
+        return nothing_to_delete(ctx, args, &name);
     }
     let signing = signing_instead(args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
@@ -206,9 +204,9 @@ fn chosen(
     Ok(positions)
 }
 
-/// Returns the kids of the keys that sign in place of deleted ones. A deletion after which no key of the
+/// Returns the keys that sign in place of deleted ones. A deletion after which no key of the
 /// set signs is refused without --force.
-fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Result<Vec<String>> {
+fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Result<Vec<KeyName>> {
     if succession.ends_signing && !args.force {
         return Err(
             Error::refused(format!("set {name} would have no active signing key left"))
@@ -216,14 +214,14 @@ fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Re
         );
     }
     let takeovers = succession.takeovers.iter();
-    let kids = takeovers.filter_map(|takeover| takeover.instead.handle());
-    Ok(kids.map(str::to_owned).collect())
+    Ok(takeovers.map(|takeover| takeover.instead.clone()).collect())
 }
 
 /// `a signs`, `a, b sign`.
-fn sign(kids: &[String]) -> String {
-    let verb = if kids.len() == 1 { "signs" } else { "sign" };
-    format!("{} {verb}", list_names(kids))
+fn sign(names: &[KeyName]) -> String {
+    let verb = if names.len() == 1 { "signs" } else { "sign" };
+    let shown: Vec<_> = names.iter().map(KeyName::shown).collect();
+    format!("{} {verb}", list_names(&shown))
 }
 
 fn delete_set(
@@ -257,19 +255,35 @@ fn finish(
     ctx: &Context,
     whose: SetLabel,
     keys: &[Key],
-    signing: &[String],
+    signing: &[KeyName],
     set_deleted: bool,
 ) -> Result<()> {
     Record::of(ctx, whose).keys(Verb::Removed, keys).append();
-    report(ctx, whose, handles(keys), signing, set_deleted)
+    let removed: Vec<_> = keys.iter().map(KeyName::of).collect();
+    report(ctx, whose, &removed, signing, set_deleted)
 }
 
-/// Deletes the history of a set that does not change, if --purge is given.
-fn purge_history(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result<()> {
-    if args.purge && ctx.store.sets_with_history()?.contains(name) {
-        let what = format!("the history of set {name} would be deleted for good");
-        ctx.prompt.confirm(&ctx.out, &what)?;
-        ctx.store.forget(name)?;
+/// Reports that no key and no set is deleted. With --purge, deletes the history nevertheless.
+fn nothing_to_delete(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result<()> {
+    let label = SetLabel::local(name.as_str());
+    if !args.purge || !ctx.store.has_history(name)? {
+        return report(ctx, label, &[], &[], false);
+    }
+    let history = ctx.store.whole_history(name)?;
+    let versions = count(history.sets(), "earlier version");
+    let what = format!("{versions} of set {name}");
+    let question = format!("{what} would be deleted for good");
+    ctx.prompt.confirm(&ctx.out, &question)?;
+    ctx.store.forget(name, |now| {
+        if now.last() == history.last() {
+            Ok(())
+        } else {
+            Err(changed_meanwhile(name))
+        }
+    })?;
+    ctx.out.status(format!("deleted {what}"));
+    if ctx.out.is_json() {
+        return report(ctx, label, &[], &[], false);
     }
     Ok(())
 }
@@ -283,33 +297,28 @@ fn and_history(args: &DeleteArgs) -> &'static str {
     }
 }
 
-fn handles(keys: &[Key]) -> Vec<String> {
-    keys.iter()
-        .map(|key| KeyName::of(key).shown().to_owned())
-        .collect()
-}
-
 fn report(
     ctx: &Context,
     whose: SetLabel,
-    deleted: Vec<String>,
-    signing: &[String],
+    removed: &[KeyName],
+    signing: &[KeyName],
     set_deleted: bool,
 ) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
             set: whose.set,
             remote: whose.remote,
-            deleted,
-            activated: signing.to_vec(),
+            removed: json_names(removed),
+            activated: json_names(signing),
             set_deleted,
         });
     }
-    match (set_deleted, deleted.len()) {
+    match (set_deleted, removed.len()) {
         (true, _) => ctx.out.status(format!("deleted set {whose}")),
         (false, 0) => ctx.out.status("nothing to delete"),
         (false, n) => {
-            let kids = deleted.join(", ");
+            let kids: Vec<_> = removed.iter().map(KeyName::shown).collect();
+            let kids = kids.join(", ");
             ctx.out.status(format!(
                 "deleted {} of set {whose}: {kids}",
                 count(n, "key")

@@ -9,6 +9,7 @@ use crate::keyset::push::{self, Item, KeyChange, Policy, Prune, PushPlan};
 use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
 use crate::remote::kind::{Form, Operation};
+use crate::report::json::{JsonDiffering, JsonKeyName};
 use crate::report::names::list_names;
 use clap::Args;
 use serde::Serialize;
@@ -48,21 +49,16 @@ pub struct DiffArgs {
 struct Report {
     set: String,
     remote: String,
-    /// The set's name there.
-    name: String,
-    only_local: Vec<String>,
-    only_remote: Vec<String>,
-    changed: Vec<Changed>,
-    same: usize,
+    remote_set: String,
+    only_local: Vec<JsonKeyName<'static>>,
+    only_remote: Vec<JsonKeyName<'static>>,
+    differs: Vec<JsonDiffering>,
+    identical: Vec<JsonKeyName<'static>>,
     /// The keys whose private part is there, where a push would send none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    private_there: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Changed {
-    kid: String,
-    members: Vec<String>,
+    private_on_remote: Vec<JsonKeyName<'static>>,
+    /// The key that signs there after a push, if the order of the keys decides it and it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_signer: Option<JsonKeyName<'static>>,
 }
 
 /// Runs `jwks diff`.
@@ -107,10 +103,11 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let report = report(&name, &server.name, &there, &plan);
     let differs = !report.only_local.is_empty()
         || !report.only_remote.is_empty()
-        || !report.changed.is_empty();
+        || !report.differs.is_empty();
     print(ctx, &report)?;
-    if !report.private_there.is_empty() {
-        let keys = list_names(&report.private_there);
+    if !report.private_on_remote.is_empty() {
+        let keys = report.private_on_remote.iter().map(JsonKeyName::shown);
+        let keys = list_names(&keys.collect::<Vec<_>>());
         ctx.out
             .status(match server.kind.require(Operation::SetSet) {
                 Ok(()) => format!(
@@ -137,14 +134,14 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
 }
 
 fn report(name: &SetName, remote: &str, there: &str, plan: &PushPlan) -> Report {
-    let handle = |name: &KeyName| name.shown().to_owned();
+    let named = |name: &KeyName| JsonKeyName::from(name.clone());
     let added = plan
         .items
         .iter()
         .filter(|item| item.change == KeyChange::Add);
     let changed = plan.items.iter().filter_map(|item| match &item.change {
-        KeyChange::Change(members) if !item.only_strips => Some(Changed {
-            kid: handle(&item.name),
+        KeyChange::Change(members) if !item.only_strips => Some(JsonDiffering {
+            key: named(&item.name),
             members: members.clone(),
         }),
         _ => None,
@@ -156,12 +153,13 @@ fn report(name: &SetName, remote: &str, there: &str, plan: &PushPlan) -> Report 
     Report {
         set: name.to_string(),
         remote: remote.to_owned(),
-        name: there.to_owned(),
-        only_local: added.map(|item| handle(&item.name)).collect(),
-        only_remote: plan.gone.iter().map(handle).collect(),
-        changed: changed.collect(),
-        same: same.count(),
-        private_there: stripped.map(|item| handle(&item.name)).collect(),
+        remote_set: there.to_owned(),
+        only_local: added.map(|item| named(&item.name)).collect(),
+        only_remote: plan.gone.iter().map(named).collect(),
+        differs: changed.collect(),
+        identical: same.map(|item| named(&item.name)).collect(),
+        private_on_remote: stripped.map(|item| named(&item.name)).collect(),
+        new_signer: plan.new_signer.as_ref().map(named),
     }
 }
 
@@ -169,20 +167,23 @@ fn print(ctx: &Context, report: &Report) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(report);
     }
-    let row = |kid: &String, what: &str, tone: Tone| {
-        vec![(what.to_owned(), tone), (kid.clone(), Tone::Plain)]
+    let row = |key: &JsonKeyName, what: &str, tone: Tone| {
+        vec![
+            (what.to_owned(), tone),
+            (key.shown().to_owned(), Tone::Plain),
+        ]
     };
     let mut rows = Vec::new();
-    for kid in &report.only_local {
-        rows.push(row(kid, "only local", Tone::Good));
+    for key in &report.only_local {
+        rows.push(row(key, "only local", Tone::Good));
     }
-    for kid in &report.only_remote {
-        rows.push(row(kid, "only remote", Tone::Bad));
+    for key in &report.only_remote {
+        rows.push(row(key, "only remote", Tone::Bad));
     }
-    for changed in &report.changed {
-        let members = changed.members.join(", ");
+    for differing in &report.differs {
+        let members = differing.members.join(", ");
         rows.push(row(
-            &changed.kid,
+            &differing.key,
             &format!("differs in {members}"),
             Tone::Warning,
         ));
@@ -190,10 +191,10 @@ fn print(ctx: &Context, report: &Report) -> Result<()> {
     if !rows.is_empty() {
         ctx.out.table(&["WHAT", "KID"], rows, Narrow::WrapLast)?;
     }
-    let same = report.same;
+    let same = report.identical.len();
     ctx.out.status(format!(
         "set {} and {}:{}: {same} identical",
-        report.set, report.remote, report.name
+        report.set, report.remote, report.remote_set
     ));
     Ok(())
 }

@@ -133,7 +133,7 @@ pub struct ExportArgs {
     iterations: IterationsArgs,
 
     /// The name of the key in a PKCS#12 file [default: its kid]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "ALIAS")]
     alias: Option<String>,
 
     #[command(flatten)]

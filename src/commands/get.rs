@@ -13,7 +13,7 @@ use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
 use crate::remote::kind::Form;
 use crate::report::log_entry::Record;
-use crate::report::names::{SetLabel, note_left_out};
+use crate::report::names::{SetLabel, note_left_out, note_none};
 use crate::secret::Secret;
 use clap::Args;
 
@@ -123,9 +123,14 @@ fn print(
         })?;
         positions.retain(|position| *position == found);
     }
-    if positions.is_empty() && !(args.kid.is_none() && args.filter.is_empty()) {
-        return Err(about(Error::not_found("no key matches the filters"))
-            .hint("run `jwks list SET` to see its keys"));
+    if let (true, Some(kid)) = (positions.is_empty(), kid) {
+        return Err(about(Error::not_found(format!(
+            "the key {kid:?} does not match the filters"
+        )))
+        .hint("run `jwks list SET` to see its keys"));
+    }
+    if positions.is_empty() {
+        note_none(ctx, name, set);
     }
     let single = args.kid.is_some() && !args.as_set;
     let json = if args.private {

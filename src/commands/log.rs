@@ -1,5 +1,6 @@
 //! `jwks log`: what was done with the keys.
 
+use crate::args::connection::split_name;
 use crate::context::Context;
 use crate::error::Result;
 use crate::keystore::SetName;
@@ -69,10 +70,7 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
     let changes = &changes[changes.len().saturating_sub(last)..];
     let mut marks = Marks::default();
     if ctx.out.is_json() {
-        let entry = |change| Entry {
-            change,
-            can: marks.of(ctx, change),
-        };
+        let entry = |change| Entry::of(ctx, change, marks.of(ctx, change));
         let entries: Vec<_> = changes.iter().map(entry).collect();
         return ctx.out.json(&serde_json::json!({ "changes": entries }));
     }
@@ -95,11 +93,53 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
 /// A change in JSON output.
 #[derive(Serialize)]
 struct Entry<'a> {
-    #[serde(flatten)]
-    change: &'a Change,
+    /// In seconds since 1970; absent if the line has no valid time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<i64>,
+    verb: Verb,
+    set: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbprint: Option<&'a str>,
+    kids: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<&'a str>,
+    /// The name of the set on the server, if `set` is in the keystore.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_set: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
     /// `undo` for the last change of a set, `restore` if the set can become what that change made.
     #[serde(skip_serializing_if = "Option::is_none")]
     can: Option<&'static str>,
+}
+
+impl<'a> Entry<'a> {
+    fn of(ctx: &Context, change: &'a Change, can: Option<&'static str>) -> Self {
+        let (remote, remote_set) = match &change.remote {
+            Some(remote) => {
+                let (remote, set) = split_name(remote);
+                (Some(remote), set)
+            }
+            None => (None, None),
+        };
+        Entry {
+            time: time::parse(&change.time, ctx.now).ok(),
+            verb: change.verb,
+            set: &change.set,
+            kid: change.kid.as_deref(),
+            thumbprint: change.thumbprint.as_deref(),
+            kids: &change.kids,
+            version: change.version,
+            remote,
+            remote_set,
+            note: change.note.as_deref(),
+            can,
+        }
+    }
 }
 
 /// The histories of the sets that the log names.
@@ -114,7 +154,7 @@ struct Marked {
 }
 
 impl Marks {
-    /// Returns the command that can go back to or behind a change.
+    /// Returns the command that restores the state after a change, or before it.
     fn of(&mut self, ctx: &Context, change: &Change) -> Option<&'static str> {
         let number = change.version?;
         let name = SetName::new(&change.set).ok()?;
@@ -140,7 +180,8 @@ impl Marks {
             return is_it.then_some("undo");
         }
         let next = versions.find(|version| version.number > number)?;
-        (next.from == time && next.content != Content::NoSet).then_some("restore")
+        let is_it = history.at(time) == Some(next) && next.content != Content::NoSet;
+        is_it.then_some("restore")
     }
 }
 

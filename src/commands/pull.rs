@@ -2,9 +2,7 @@
 
 use crate::args::adoption::AdoptionArgs;
 use crate::args::connection::{ConnectionArgs, split_name};
-use crate::commands::shared::adoption::{
-    Confirmation, Differing, differing, warn_of_differences, warn_of_losses,
-};
+use crate::commands::shared::adoption::{Confirmation, warn_of_differences, warn_of_losses};
 use crate::commands::shared::server::{for_each_set, set_name};
 use crate::context::Context;
 use crate::error::Result;
@@ -23,11 +21,12 @@ use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Sets};
+use crate::report::json::{JsonCarried, JsonDiffering, JsonKeyName, json_differing, json_keys};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, changed_meanwhile, describe, note_left_out};
 use clap::Args;
 use serde::Serialize;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,16 +51,16 @@ const PULLED: &str = "pulled";
 #[command(after_help = EXAMPLES)]
 pub struct PullArgs {
     /// The remote, and the name of the set on it; or an address
-    #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
-    remote: Option<String>,
+    #[arg(value_name = "REMOTE[:NAME]")]
+    remote: String,
 
     /// The local set [default: the name of the set on the server]
     #[arg(value_name = "SET")]
     set: Option<String>,
 
-    /// Pull every set of this remote, if the remote lists its sets
-    #[arg(long, value_name = "REMOTE", conflicts_with_all = ["set", "remote"])]
-    all: Option<String>,
+    /// Pull every set of the remote, if it lists its sets
+    #[arg(long, conflicts_with = "set")]
+    all: bool,
 
     /// Take public keys only
     #[arg(long, conflicts_with = "private")]
@@ -86,30 +85,26 @@ pub struct PullArgs {
 struct Report {
     set: String,
     remote: String,
-    received: Vec<Received>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    removed: Vec<String>,
+    remote_set: String,
+    added: Vec<JsonCarried>,
+    updated: Vec<JsonCarried>,
+    unchanged: Vec<JsonKeyName<'static>>,
+    /// New keys that were left out because of a conflict.
+    skipped: Vec<JsonKeyName<'static>>,
+    removed: Vec<JsonKeyName<'static>>,
     /// Keys whose private part is here, and that the server describes otherwise.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    differs: Vec<Differing>,
+    differs: Vec<JsonDiffering>,
     changed: bool,
-}
-
-#[derive(Serialize)]
-struct Received {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<String>,
-    private: bool,
 }
 
 /// Runs `jwks pull`.
 pub fn run(ctx: &Context, args: &PullArgs) -> Result<()> {
     args.adoption.check()?;
-    if let Some(remote) = &args.all {
-        let server = args.connection.open(ctx, remote)?;
+    if args.all {
+        let server = args.connection.open(ctx, &args.remote)?;
         return pull_all(ctx, args, &server);
     }
-    let (name, there) = split_name(args.remote.as_deref().unwrap_or_default());
+    let (name, there) = split_name(&args.remote);
     let server = args.connection.open(ctx, name)?;
     let there = set_name(&server, there, args.set.as_deref())?;
     let set = match &args.set {
@@ -191,7 +186,13 @@ fn pull(
     if foreign.set().keys.is_empty() && lost.is_empty() {
         ctx.out
             .status(format!("{there} on {} has no keys", server.name));
-        return Ok(report_of(server, name, &foreign, &Merged::default(), &[]));
+        return Ok(report_of(
+            server,
+            there,
+            name,
+            &foreign,
+            (&Merged::default(), &[]),
+        ));
     }
     let (merged, lost) = ctx.change(name, IfMissing::Create, |set| {
         let (merged, now_lost) = taken(set)?;
@@ -208,7 +209,7 @@ fn pull(
         .noted(Verb::Removed, PULLED, &lost)
         .append();
     flag_invalid(ctx, foreign.set());
-    let report = report_of(server, name, &foreign, &merged, &lost);
+    let report = report_of(server, there, name, &foreign, (&merged, &lost));
     let words = [
         (merged.added.len(), "added"),
         (merged.updated.len(), "updated"),
@@ -269,35 +270,37 @@ fn flag_invalid(ctx: &Context, incoming: &KeySet) {
     }
 }
 
+/// Reports what was merged, and the keys that are lost.
 fn report_of(
     server: &Remote,
+    there: &str,
     name: &SetName,
     foreign: &Foreign,
-    merged: &Merged,
-    lost: &[Key],
+    (merged, lost): (&Merged, &[Key]),
 ) -> Report {
     // A kid can be another there; a thumbprint cannot.
     let identity = |name: &KeyName| name.thumbprint.clone().or(name.kid.clone());
-    let names = merged.added.iter().chain(&merged.updated);
-    let names: HashMap<_, _> = names.map(|name| (identity(name), &name.kid)).collect();
-    let received = foreign.set().keys.iter().filter_map(|key| {
-        // A script looks for the key under the kid that it got here.
-        let kid = names.get(&identity(&KeyName::of(key)))?;
-        Some(Received {
-            kid: (*kid).clone(),
-            private: has_private_member(key),
-        })
-    });
-    let removed = lost.iter().map(|key| {
-        let name = KeyName::of(key);
-        name.shown().to_owned()
-    });
+    let private = foreign.set().keys.iter();
+    let private = private.filter(|key| has_private_member(key));
+    let private: HashSet<_> = private.map(|key| identity(&KeyName::of(key))).collect();
+    let carried = |names: &[KeyName]| {
+        let carried = names.iter().map(|name| JsonCarried {
+            key: name.clone().into(),
+            private: private.contains(&identity(name)),
+        });
+        carried.collect()
+    };
+    let named = |names: &[KeyName]| names.iter().cloned().map(JsonKeyName::from).collect();
     Report {
         set: name.to_string(),
         remote: server.name.clone(),
-        received: received.collect(),
-        removed: removed.collect(),
-        differs: differing(merged),
-        changed: !names.is_empty() || !lost.is_empty(),
+        remote_set: there.to_owned(),
+        added: carried(&merged.added),
+        updated: carried(&merged.updated),
+        unchanged: named(&merged.unchanged),
+        skipped: named(&merged.skipped),
+        removed: json_keys(lost),
+        differs: json_differing(merged),
+        changed: !merged.added.is_empty() || !merged.updated.is_empty() || !lost.is_empty(),
     }
 }

@@ -37,17 +37,17 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PushArgs {
-    /// The set
-    #[arg(value_name = "SET", required_unless_present = "all")]
-    set: Option<String>,
+    /// The set; with --all, the remote
+    #[arg(value_name = "SET")]
+    set: String,
 
     /// The remote, and the name of the set on it
     #[arg(value_name = "REMOTE[:NAME]", required_unless_present = "all")]
     remote: Option<String>,
 
-    /// Send every set of the keystore to this remote
-    #[arg(long, value_name = "REMOTE", conflicts_with_all = ["set", "remote", "kids"])]
-    all: Option<String>,
+    /// Send every set of the keystore; name only the remote
+    #[arg(long, conflicts_with_all = ["remote", "kids"])]
+    all: bool,
 
     /// Send only this key; can be repeated
     #[arg(
@@ -91,9 +91,9 @@ pub struct PushArgs {
 
 /// Runs `jwks push`.
 pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
-    let Some(remote) = &args.all else {
+    if !args.all {
         let (name, there) = split_name(args.remote.as_deref().unwrap_or_default());
-        let set = SetName::new(args.set.as_deref().unwrap_or_default())?;
+        let set = SetName::new(&args.set)?;
         let server = args.connection.open(ctx, name)?;
         let there = set_name(&server, there, Some(set.as_str()))?;
         let report = push(ctx, args, &server, &set, &there)?;
@@ -101,8 +101,8 @@ pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
             ctx.out.json(&report)?;
         }
         return report.complete();
-    };
-    let server = args.connection.open(ctx, remote)?;
+    }
+    let server = args.connection.open(ctx, &args.set)?;
     server.kind.require(Operation::SetSet)?;
     if server.kind.sets == Sets::One {
         let name = server.kind.name;
@@ -192,7 +192,7 @@ fn push_once(
     let changes = plan.changes();
     let report = PushReport::of(&plan, server, name, there, args.dry_run);
     let is_empty = plan.items.is_empty() && plan.gone.is_empty() && !local.keys.is_empty();
-    if is_empty && args.all.is_none() {
+    if is_empty && !args.all {
         show_left_out(ctx, &plan);
         report.complete()?;
         return Err(Error::refused(format!("set {name} has no key to send")));

@@ -84,8 +84,8 @@ struct AddArgs {
     #[arg(long, value_name = "ID")]
     service_id: Option<String>,
 
-    /// The region of Authlete
-    #[arg(long, value_name = "us|jp|eu|br")]
+    /// The region of Authlete: us, jp, eu or br
+    #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
     /// The project of Apinizer
@@ -355,10 +355,14 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
         Sets::One => "one",
     };
     if ctx.out.is_json() {
-        return ctx.out.json(&json!({
+        let mut report = json!({
             "remote": server.name, "kind": server.kind.name, "address": server.address,
-            "found": found, "token": server.token_source, "can": can(server.kind),
-        }));
+            "found": found, "can": can(server.kind),
+        });
+        if let Some(source) = &server.token_source {
+            report["token"] = json!(source);
+        }
+        return ctx.out.json(&report);
     }
     print(
         ctx,
@@ -379,7 +383,7 @@ fn remove(ctx: &Context, args: &RemoveArgs) -> Result<()> {
     ctx.record_change(format!("removed remote {}", args.remote));
     ctx.out.status(format!("removed remote {}", args.remote));
     if ctx.out.is_json() {
-        ctx.out.json(&json!({ "removed": args.remote }))
+        ctx.out.json(&json!({ "remote": args.remote }))
     } else {
         Ok(())
     }

@@ -235,7 +235,7 @@ fn rotate_set(
     let set = document.parse()?;
     let is_asked = args.force || !args.compromised.is_empty() || options.asks_for_another_key();
     if schedule.every.is_none() && !is_asked {
-        return Err(Error::usage(format!("set {name} has no schedule"))
+        return Err(Error::not_found(format!("set {name} has no schedule"))
             .names(format!("set {name}"))
             .hint("pass --every 30d, and --save to keep it as the schedule"));
     }

@@ -8,9 +8,9 @@ use crate::args::adoption::AdoptionArgs;
 use crate::args::connection::RemoteArgs;
 use crate::args::encryption::EncryptArgs;
 use crate::args::password::PasswordArgs;
-use crate::commands::shared::adoption::{Confirmation, Differing, differing, warn_of_differences};
+use crate::commands::shared::adoption::{Confirmation, warn_of_differences};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::attributes::Attributes;
 use crate::key::members::Members;
 use crate::key::parts::holds_secret;
@@ -24,9 +24,9 @@ use crate::keyset::merge::Merged;
 use crate::keyset::terms::OnConflict;
 use crate::keyset::terms::Terms;
 use crate::keystore::{IfMissing, SetName};
+use crate::report::json::{JsonDiffering, JsonKeyName, json_differing, json_names};
 use crate::report::log_entry::Record;
-use crate::report::names::{JsonKeyName, SetLabel, changed_meanwhile, json_names};
-use crate::time;
+use crate::report::names::{SetLabel, changed_meanwhile, shell_word};
 use clap::{Args, ValueHint};
 use serde::Serialize;
 use source::{read_documents, read_keys};
@@ -39,6 +39,7 @@ Examples:
   $ jwks set api ~/.ssh/id_ed25519 --alg EdDSA
   $ openssl genpkey -algorithm ed25519 | jwks set api - --kid own --alg EdDSA --use sig
   $ jwks set api --kid first --exp +30d
+  $ jwks set api --kid first --rename 2026-01
   $ jwks set issuer https://issuer.example/jwks.json
   $ jwks set api own.pem --remote prod --yes";
 
@@ -59,8 +60,9 @@ Examples:
 /// is in the set, it keeps its kid, alg, use, key_ops, dates and certificates, unless the FILE holds the
 /// same private part. jwks warns if an address or a public key has other values; --take uses those.
 /// From an address, private keys are taken only with --private. Without FILE, --alg, --use, --key-ops,
-/// --nbf and --exp change the keys of the set, or the one that --kid names in full. With --remote, the
-/// set is on a server, and jwks first shows what would be sent and deleted.
+/// --nbf, --exp and --unset change the keys of the set, or the one that --kid names in full; --rename gives
+/// that one another kid. With --remote, the set is on a server, and jwks first shows what would be sent and
+/// deleted.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SetArgs {
@@ -73,7 +75,7 @@ pub struct SetArgs {
     files: Vec<String>,
 
     /// The input format [default: detected]
-    #[arg(long, value_name = "FORM")]
+    #[arg(long, value_name = "FORMAT")]
     from: Option<Form>,
 
     /// Take only the key with this alias from a keystore
@@ -83,9 +85,10 @@ pub struct SetArgs {
     #[command(flatten)]
     password: PasswordArgs,
 
-    /// Take only the key with this kid, or name a key
+    /// The kid of the key to import or to change
     ///
-    /// If the only key of the input has no kid, it gets this one. Without FILE, selects the key to change.
+    /// Only the key with this kid is taken from the input. If the only key of the input has no kid, it gets
+    /// this one. Without FILE, the key of the set that has this kid is changed.
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
@@ -116,9 +119,23 @@ pub struct SetArgs {
     /// When keys without an exp expire, such as +90d
     ///
     /// A time such as 2026-12-31T12:00:00Z, a date (midnight in UTC), seconds since 1970, or an offset from
-    /// now, such as +90d, +1h30m or -1d.
+    /// now, such as +90d, +1h30m or -1d. Without FILE, none removes the exp.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
+
+    /// Give the key that --kid names another kid
+    ///
+    /// Verifiers find a key by its kid, so tokens with the old kid no longer verify.
+    #[arg(long, value_name = "NEW", requires = "kid", allow_hyphen_values = true)]
+    #[arg(conflicts_with_all = ["files", "remote", "replace"])]
+    rename: Option<String>,
+
+    /// Remove members of the set's keys, such as alg,use
+    ///
+    /// Members that make up the key cannot be removed.
+    #[arg(long, value_name = "MEMBER,…", value_delimiter = ',')]
+    #[arg(conflicts_with_all = ["files", "remote", "replace"])]
+    unset: Vec<String>,
 
     /// What to do if another key has the same kid
     #[arg(long, value_name = "WHAT", default_value = "fail")]
@@ -132,11 +149,11 @@ pub struct SetArgs {
     replace: bool,
 
     /// Keep invalid keys and broken members
-    #[arg(long, conflicts_with = "skip_invalid")]
+    #[arg(long, hide_short_help = true, conflicts_with = "skip_invalid")]
     allow_invalid: bool,
 
     /// Leave out invalid keys
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     skip_invalid: bool,
 
     /// Set the keys even if Hydra 1.x could no longer sign
@@ -152,6 +169,13 @@ pub struct SetArgs {
     remote: RemoteArgs,
 }
 
+impl SetArgs {
+    /// Returns true if the command changes keys of the set and reads none.
+    fn changes_own_keys(&self) -> bool {
+        self.files.is_empty() && self.from.is_none()
+    }
+}
+
 #[derive(Serialize)]
 struct Report<'a> {
     set: &'a str,
@@ -159,24 +183,17 @@ struct Report<'a> {
     remote: Option<&'a str>,
     added: Vec<JsonKeyName<'a>>,
     updated: Vec<JsonKeyName<'a>>,
+    unchanged: Vec<JsonKeyName<'a>>,
+    /// New keys that were left out because of a conflict.
     skipped: Vec<JsonKeyName<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     removed: Vec<JsonKeyName<'a>>,
     /// Keys whose private part is in the set, and whose members differ in the input.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    differs: Vec<Differing>,
+    differs: Vec<JsonDiffering>,
 }
 
 /// Runs `jwks set`.
 pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
-    let attributes = Attributes {
-        alg: args.alg.clone(),
-        usage: args.usage.clone(),
-        key_ops: args.key_ops.clone(),
-        nbf: time::parse_option(&args.nbf, ctx.now)?,
-        exp: time::parse_option(&args.exp, ctx.now)?,
-    };
-    attributes.check()?;
+    let attributes = members::attributes(args, ctx.now)?;
     args.adoption.check()?;
     if let Some(server) = args.remote.open(ctx)? {
         return remote::set(ctx, args, &attributes, &server);
@@ -239,6 +256,7 @@ fn merge(
         .store
         .change(name, IfMissing::Create, protection.as_ref(), |set| {
             let merged = set.adopt(given, &terms)?;
+            refuse_second_kid(args, name, set, &merged)?;
             if (&merged.replaced, asked(&merged)) == (&expected.0, expected.1.clone()) {
                 Ok(merged)
             } else {
@@ -247,6 +265,22 @@ fn merge(
         })?;
     warn_of_differences(ctx, SOURCE, &merged);
     Ok(merged)
+}
+
+/// Refuses a key that --kid would add a second time, under another kid: it would take over from itself.
+fn refuse_second_kid(args: &SetArgs, name: &SetName, set: &KeySet, merged: &Merged) -> Result<()> {
+    let (Some(kid), Some(new)) = (&args.kid, merged.aliases.first()) else {
+        return Ok(());
+    };
+    let mut names = set.keys.iter().map(KeyName::of);
+    let same = names.find(|other| other.thumbprint == new.thumbprint && other.kid != new.kid);
+    let old = same.and_then(|name| name.kid).unwrap_or_default();
+    let (old_word, new_word) = (shell_word(&old), shell_word(kid));
+    Err(
+        Error::refused(format!("set {name} has this key under the kid {old:?}")).hint(format!(
+            "run `jwks set {name} --kid {old_word} --rename {new_word}` to rename it"
+        )),
+    )
 }
 
 /// Replaces the set with the given keys. Asks first if keys would be lost, or if a server would bring in
@@ -300,12 +334,10 @@ fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
             remote: whose.remote,
             added: json_names(&merged.added),
             updated: json_names(&merged.updated),
-            skipped: [json_names(&merged.unchanged), json_names(&merged.skipped)]
-                .into_iter()
-                .flatten()
-                .collect(),
+            unchanged: json_names(&merged.unchanged),
+            skipped: json_names(&merged.skipped),
             removed: json_names(&removed),
-            differs: differing(merged),
+            differs: json_differing(merged),
         });
     }
     let counts = [

@@ -2,10 +2,13 @@
 
 use crate::error::{Error, Result};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
+use crate::key::key_type::KEY_TYPES;
 use crate::key::members::Members;
+use crate::key::parts::OWN;
 use crate::nearest::unknown;
 
-/// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`. `None` and empty values change nothing.
+/// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`, and members to remove. `None` and empty values change
+/// nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Attributes {
     /// `alg`.
@@ -18,6 +21,8 @@ pub struct Attributes {
     pub nbf: Option<i64>,
     /// `exp` in seconds since 1970.
     pub exp: Option<i64>,
+    /// The names of the members to remove.
+    pub removed: Vec<String>,
 }
 
 impl Attributes {
@@ -28,9 +33,43 @@ impl Attributes {
             && self.key_ops.is_empty()
             && self.nbf.is_none()
             && self.exp.is_none()
+            && self.removed.is_empty()
     }
 
-    /// Returns an error for an algorithm, use or operation that is not registered.
+    /// Returns an error for a member that cannot be removed, or that has a value, too.
+    fn check_removed(&self) -> Result<()> {
+        let given = [
+            ("alg", self.alg.is_some()),
+            ("use", self.usage.is_some()),
+            ("key_ops", !self.key_ops.is_empty()),
+            ("nbf", self.nbf.is_some()),
+            ("exp", self.exp.is_some()),
+        ];
+        for name in &self.removed {
+            if given.contains(&(name, true)) {
+                return Err(Error::usage(format!(
+                    "{name} cannot be set and removed at once"
+                )));
+            }
+            if name == "kid" {
+                return Err(Error::usage("the kid cannot be removed")
+                    .hint("pass --rename NEW to change the kid"));
+            }
+            let mut key_types = KEY_TYPES.iter();
+            let is_material = name == "kty" || key_types.any(|key_type| key_type.owns(name));
+            if is_material || OWN.contains(&&**name) {
+                return Err(
+                    Error::usage(format!("the member {name:?} cannot be removed")).hint(
+                        "members such as alg, use, key_ops, iat, nbf, exp and x5c can be removed",
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns an error for an algorithm, use or operation that is not registered, and for a member that
+    /// cannot be removed.
     pub fn check(&self) -> Result<()> {
         if let Some(alg) = &self.alg
             && Algorithm::named(alg).is_none()
@@ -38,11 +77,10 @@ impl Attributes {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
             return Err(unknown("algorithm", alg, None, &names));
         }
-        if let Some(usage) = &self.usage
-            && !matches!(usage.as_str(), "sig" | "enc")
-        {
-            return Err(unknown("use", usage, None, &["sig", "enc"]));
+        if let Some(usage) = &self.usage {
+            check_use(usage)?;
         }
+        self.check_removed()?;
         check_operations(&self.key_ops)
     }
 
@@ -55,9 +93,10 @@ impl Attributes {
         });
     }
 
-    /// Sets the members and overwrites existing values.
+    /// Sets the members, overwrites existing values, and removes members.
     pub fn overwrite(&self, members: &mut Members) {
         self.apply(members, |_, _| true);
+        self.removed.iter().for_each(|name| members.remove(name));
     }
 
     fn apply(&self, members: &mut Members, wanted: impl Fn(&Members, &str) -> bool) {
@@ -74,6 +113,14 @@ impl Attributes {
                 members.set_number(name, date);
             }
         }
+    }
+}
+
+/// Returns an error for a use that is not registered (RFC 7517 section 4.2).
+pub fn check_use(usage: &str) -> Result<()> {
+    match usage {
+        "sig" | "enc" => Ok(()),
+        _ => Err(unknown("use", usage, None, &["sig", "enc"])),
     }
 }
 

@@ -72,6 +72,14 @@ impl Summary {
         }
     }
 
+    /// Returns the thumbprint, unless the key is symmetric: the thumbprint of a weak secret would help to
+    /// guess it (RFC 7638 section 7).
+    pub fn public_thumbprint(&self) -> Option<&str> {
+        let key_type = self.kty.as_deref().and_then(KeyType::named);
+        let is_symmetric = key_type.is_some_and(KeyType::is_symmetric);
+        self.thumbprint.as_deref().filter(|_| !is_symmetric)
+    }
+
     /// Returns a short description, such as `RSA 2048`, `P-256` or `oct 256`.
     pub fn kind(&self) -> String {
         let kty = self.kty.as_deref().unwrap_or("?");

@@ -126,7 +126,7 @@ fn number(members: &Members, name: &str) -> Result<Vec<u8>> {
 
 fn no_form(members: &Members, form: &str) -> Error {
     let kty = members.string("kty").unwrap_or_default();
-    Error::usage(format!("{kty} keys have no {form} form")).hint("use --to jwk or --to jwks")
+    Error::refused(format!("{kty} keys have no {form} form")).hint("use --to jwk or --to jwks")
 }
 
 fn openssl_failed(error: ErrorStack) -> Error {

@@ -58,11 +58,8 @@ impl<'a> Record<'a> {
         let mut one =
             Record::of(self.ctx, self.whose).write(Verb::Exported, note, keys.iter().copied());
         if let [_, _, ..] = &one.changes[..] {
-            let handle = |change: &mut Change| {
-                let handle = change.kid.take().or(change.thumbprint.take());
-                handle.unwrap_or_else(|| "(without kid)".into())
-            };
-            let kids = one.changes.iter_mut().map(handle).collect();
+            let handle = |change: &mut Change| change.kid.take().or(change.thumbprint.take());
+            let kids = one.changes.iter_mut().filter_map(handle).collect();
             one.changes.truncate(1);
             one.changes[0].kids = kids;
         }

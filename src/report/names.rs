@@ -4,30 +4,12 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::key::Key;
 use crate::key::read::join::Note;
+use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keystore::SetName;
 use crate::output::Output;
-use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
-
-/// A key in JSON output: `{"kid","thumbprint"}`.
-#[derive(Debug, Serialize)]
-pub struct JsonKeyName<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thumbprint: Option<&'a str>,
-}
-
-/// Key names for JSON output.
-pub fn json_names(names: &[KeyName]) -> Vec<JsonKeyName<'_>> {
-    let names = names.iter().map(|name| JsonKeyName {
-        kid: name.kid.as_deref(),
-        thumbprint: name.thumbprint.as_deref(),
-    });
-    names.collect()
-}
 
 /// A set in reports: its name, and the remote that holds it where it is not the keystore's.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +67,16 @@ pub fn note_left_out(out: &Output, left_out: &str) {
     } else {
         out.status(note)
     }
+}
+
+/// Says that a listing of a set shows no key.
+pub fn note_none(ctx: &Context, name: &str, set: &KeySet) {
+    let none = if set.keys.is_empty() {
+        "no keys"
+    } else {
+        "no matching keys"
+    };
+    ctx.out.status(format!("{none} in set {name}"));
 }
 
 /// Warns about parts of documents that were left out, with the names of the documents. The number of

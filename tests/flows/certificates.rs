@@ -211,10 +211,10 @@ fn a_successor_is_certified_like_the_key_before_it() {
         let rotated = run(&rotate);
         assert!(!rotated.stderr.contains("certificate"), "{rotated:#?}");
         let report = &rotated.json()["sets"][0];
-        assert_eq!(report["uncertified"], Value::Null);
+        assert_eq!(report["uncertified"], json!([]));
         let keys = run(&format!("get {set} --private")).json()["keys"].clone();
         let new = &keys[1];
-        assert_eq!(report["staged"], json!([new["kid"]]));
+        assert_eq!(report["staged"][0]["kid"], new["kid"]);
         assert_eq!(subject(new), "Example,tls.example");
         let begin = new["nbf"].as_i64().expect("nbf");
         assert_eq!(validity(new), (begin, begin + 90 * DAY));

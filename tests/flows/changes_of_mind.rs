@@ -1,6 +1,6 @@
 //! Keys that are created or deleted one after the other: who signs then, and what is said of it.
 
-use crate::support::{Sandbox, has_tool};
+use crate::support::{Sandbox, has_tool, kids_in, without_thumbprints};
 use crate::terminal::on_terminal;
 use serde_json::json;
 
@@ -36,8 +36,8 @@ fn a_second_key_takes_over_and_that_is_said() {
     }
     assert_eq!(states(&sandbox, "api"), ["a retired", "b active"]);
     let third = sandbox.json(["create", "api", "--kid", "c", "--json"]);
-    assert_eq!(third["activated"], json!(["c"]));
-    assert_eq!(third["retired"], json!(["b"]));
+    assert_eq!(kids_in(&third["activated"]), ["c"]);
+    assert_eq!(kids_in(&third["retired"]), ["b"]);
     // A key of another line, and one that is yet to begin, retire nobody.
     for line in ["create api --alg RS256", "create api --nbf +1d"] {
         let run = sandbox.run(line.split(' ')).ok();
@@ -76,8 +76,8 @@ fn a_deleted_key_is_followed_by_the_one_before_it() {
     assert!(asked.stderr.contains(words), "{asked:#?}");
     assert_eq!(states(&sandbox, "api"), ["a retired", "b active"]);
     let deleted = sandbox.json(["delete", "api", "b", "--yes", "--json"]);
-    let report = json!({"set": "api", "deleted": ["b"], "activated": ["a"], "set_deleted": false});
-    assert_eq!(deleted, report);
+    let report = json!({"set": "api", "removed": [{"kid": "b"}], "activated": [{"kid": "a"}], "set_deleted": false});
+    assert_eq!(without_thumbprints(deleted), report);
     assert_eq!(states(&sandbox, "api"), ["a active"]);
     // Now nobody is left to sign.
     let refused = sandbox.run(["delete", "api", "a", "--yes"]).fails(4);
@@ -126,4 +126,72 @@ fn a_whole_set_goes_with_the_ordinary_confirmation() {
         assert!(run.stdout.contains(&words), "{run:#?}");
         assert!(!sandbox.set_file("api").exists());
     }
+}
+
+/// A second kid for a key would make the key its own successor.
+#[test]
+fn a_key_is_renamed_and_not_added_twice() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "theirs"]);
+    let pem = sandbox.ok(["export", "api", "--to", "pem", "--private"]);
+    sandbox.write("my.pem", pem);
+    let before = sandbox.read_set("api");
+    let refused = sandbox
+        .run(["set", "api", "my.pem", "--kid", "my"])
+        .fails(4);
+    let hint = "jwks set api --kid theirs --rename my";
+    assert!(refused.stderr.contains(hint), "{refused:#?}");
+    assert_eq!(sandbox.read_set("api"), before);
+    sandbox.ok(hint.split(' ').skip(1));
+    assert_eq!(states(&sandbox, "api"), ["my active"]);
+    // The file is the same key still.
+    let again = sandbox.run(["set", "api", "my.pem", "--kid", "my"]).ok();
+    assert!(again.stderr.contains("1 unchanged"), "{again:#?}");
+}
+
+/// The key that signs next keeps its place under another kid.
+#[test]
+fn a_renamed_successor_is_still_the_successor() {
+    let sandbox = Sandbox::new();
+    for line in [
+        "create api --kid old --alg RS256 --now 2026-01-05",
+        "rotate api --every 30d --alg ES256 --now 2026-01-06 --quiet",
+    ] {
+        sandbox.ok(line.split(' '));
+    }
+    let set: serde_json::Value = serde_json::from_str(&sandbox.read_set("api")).expect("a set");
+    let next = set["keys"][0]["jwks_successor"].as_str().expect("a kid");
+    sandbox.ok(["set", "api", "--kid", next, "--rename", "next"]);
+    let set: serde_json::Value = serde_json::from_str(&sandbox.read_set("api")).expect("a set");
+    assert_eq!(set["keys"][0]["jwks_successor"], "next");
+    assert_eq!(set["keys"][1]["kid"], "next");
+}
+
+/// Two pipelines that start at once make one key.
+#[test]
+fn a_set_is_begun_once() {
+    let sandbox = Sandbox::new();
+    let create = [
+        "create",
+        "api",
+        "--if-missing",
+        "--json",
+        "--lock-wait",
+        "3600",
+    ];
+    let made: usize = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| sandbox.json(create)))
+            .collect();
+        let made = runs.into_iter().map(|run| run.join().expect("a report"));
+        made.map(|report| report["created"].as_array().map_or(0, Vec::len))
+            .sum()
+    });
+    assert_eq!(made, 1);
+    let again = sandbox.run(["create", "api", "--if-missing"]).ok();
+    assert_eq!(again.stdout, "");
+    assert!(
+        again.stderr.contains("already has keys; nothing created"),
+        "{again:#?}"
+    );
 }

@@ -112,6 +112,8 @@ fn a_rotation_knows_sets_lines_keys_and_remotes() {
     );
     assert_eq!(ask("jwks rotate api --push "), ["prod", "test"]);
     assert_eq!(ask("jwks rotate --all --push p"), ["prod"]);
+    assert_eq!(ask("jwks push --all p"), ["prod"]);
+    assert_eq!(ask("jwks pull --all p"), ["prod"]);
     assert_eq!(ask("jwks rotate api --use "), ["sig", "enc"]);
     assert_eq!(ask("jwks rotate api --crv P-2"), ["P-256"]);
     // Only algorithms that keys are made for.

@@ -83,11 +83,11 @@ fn a_damaged_set_hides_no_other() {
     let json = sandbox.run(["list", "--json"]).fails(5);
     let sets = &json.json()["sets"];
     assert_eq!(
-        (&sets[0]["name"], &sets[1]["name"]),
+        (&sets[0]["set"], &sets[1]["set"]),
         (&"api".into(), &"other".into())
     );
-    assert!(sets[0]["error"].is_string(), "{sets}");
-    assert_eq!(sets[1]["keys"], 1);
+    assert!(sets[0]["error"]["kind"] == "invalid", "{sets}");
+    assert_eq!(sets[1]["key_count"], 1);
     assert_eq!(json.error()["kind"], "invalid");
 
     let names = sandbox.ok(["list", "--format", "names"]);

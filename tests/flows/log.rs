@@ -147,6 +147,8 @@ fn a_line_has_the_time_and_the_thumbprint() {
         .expect("RFC 3339");
     assert_eq!(json!(time.as_second()), key["iat"]);
     line["can"] = json!("undo");
+    line["time"] = key["iat"].clone();
+    line["kids"] = json!([]);
     assert_eq!(
         sandbox.json(["log", "--json"]),
         json!({ "changes": [line] })
@@ -273,10 +275,10 @@ fn a_log_that_cannot_be_written_stops_no_change() {
         for (line, words) in [
             ("create api --kid b", "the change is made"),
             ("set api --exp +1d", "the change is made"),
-            ("get api --private", "the private key is given out"),
+            ("get api --private", "the private key is exported"),
             (
                 "export api --private -o out.json",
-                "the private key is given out",
+                "the private key is exported",
             ),
             ("delete api b --yes --force", "the change is made"),
         ] {

@@ -71,7 +71,7 @@ fn a_schedule_that_is_dropped_is_gone_and_the_keys_stay() {
     store.rotate("--forget", START);
     assert_eq!(saved(&store), json!({}));
     assert_eq!(store.sandbox.read_set("api"), before);
-    store.run("rotate api", DUE).fails(2);
+    store.run("rotate api", DUE).fails(3);
     let all = store.ok("rotate --all", DUE);
     assert!(all.stderr.contains("no set has a schedule"), "{all:#?}");
     store.run("rotate api --forget", START).fails(3);
@@ -84,7 +84,7 @@ fn a_schedule_goes_with_its_set() {
     store.rotate(&format!("{SCHEDULE} --save"), START);
     store.ok("delete api --yes --force", START);
     store.ok("create api", START);
-    store.run("rotate api", DUE).fails(2);
+    store.run("rotate api", DUE).fails(3);
 }
 
 #[test]

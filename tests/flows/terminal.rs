@@ -50,7 +50,7 @@ fn a_secret_is_typed_twice_and_not_shown() {
         "correct horse\ncorect horse\n",
         &[],
     );
-    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert_eq!(run.code, Some(7), "{run:#?}");
     assert!(!sandbox.set_file("two").exists());
 }
 
@@ -86,7 +86,7 @@ fn a_password_is_typed_twice_for_a_file() {
     ] {
         let export = "jwks export api first --to pkcs12 --private -o other.p12";
         let run = on_terminal(&sandbox, export, typed, &[]);
-        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert_eq!(run.code, Some(7), "{run:#?}");
         assert!(run.stdout.contains(said), "{run:#?}");
         assert!(!sandbox.path().join("other.p12").exists());
     }

@@ -62,13 +62,13 @@ fn nobody_reads_a_picture_of_a_thousand_keys() {
     let sandbox = Sandbox::new();
     sandbox.write("store/some.json", many(501));
     sandbox.write("store/all.json", many(2001));
-    let run = sandbox.run(["list", "some", "--timeline"]).fails(2);
+    let run = sandbox.run(["list", "some", "--timeline"]).fails(4);
     assert!(run.stderr.contains("--state, --use, --alg"), "{run:#?}");
     let active = ["--timeline", "--state", "active"];
     let shown = sandbox.ok(["list", "some"].into_iter().chain(active));
     assert!(shown.contains("k0"), "{shown}");
     let run = sandbox.run(["list", "all"].into_iter().chain(active));
-    let run = run.fails(2);
+    let run = run.fails(4);
     assert!(run.stderr.contains("2001"), "{run:#?}");
 }
 

@@ -2,11 +2,12 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+pub mod schemas;
 #[cfg(unix)]
 pub mod terminal;
 
 use serde_json::Value;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -165,9 +166,18 @@ impl Sandbox {
         command
     }
 
-    /// Runs the program.
+    /// Runs the program. What it prints with `--json` must match the schemas.
+    #[track_caller]
     pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Run {
-        finish(self.command(JWKS).args(arguments))
+        let arguments: Vec<_> = arguments
+            .into_iter()
+            .map(|word| word.as_ref().to_owned())
+            .collect();
+        let run = finish(self.command(JWKS).args(&arguments));
+        if arguments.iter().any(|word| word == "--json") {
+            run.assert_valid(&arguments);
+        }
+        run
     }
 
     /// Runs the program with something on standard input.
@@ -220,6 +230,7 @@ impl Sandbox {
     }
 
     /// Runs the program, which must succeed and print JSON.
+    #[track_caller]
     pub fn json<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Value {
         self.run(arguments).ok().json()
     }
@@ -252,6 +263,33 @@ impl Sandbox {
         names.sort();
         names
     }
+}
+
+/// Returns the kids of an array of keys, in their order.
+#[track_caller]
+pub fn kids_in(keys: &Value) -> Vec<&str> {
+    let keys = keys.as_array().expect("an array of keys").iter();
+    keys.map(|key| key["kid"].as_str().unwrap_or_default())
+        .collect()
+}
+
+/// Returns a document without the thumbprints of its keys, which differ each time.
+pub fn without_thumbprints(mut document: Value) -> Value {
+    match &mut document {
+        Value::Object(members) => {
+            members.remove("thumbprint");
+            for value in members.values_mut() {
+                *value = without_thumbprints(value.take());
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                *value = without_thumbprints(value.take());
+            }
+        }
+        _ => {}
+    }
+    document
 }
 
 /// Waits until a condition holds, and fails if the process that should bring it about hangs.
@@ -300,11 +338,27 @@ impl Run {
     pub fn fails(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         assert!(!self.stderr.contains("panicked"), "{self:#?}");
+        // A difference is the answer to a question; with --json, standard output tells it.
         assert!(
-            !self.stderr.is_empty(),
+            code == 8 || !self.stderr.is_empty(),
             "a failure without a word: {self:#?}"
         );
         self
+    }
+
+    /// Fails if JSON on standard output or standard error does not match its schema.
+    #[track_caller]
+    fn assert_valid(&self, arguments: &[OsString]) {
+        let document = serde_json::from_str(&self.stdout).ok();
+        let schema = schemas::schema_of(arguments, COMMANDS);
+        if let (Some(document), Some(schema)) = (document, schema) {
+            schemas::assert_valid(&schema, &document);
+        }
+        for line in self.stderr.lines() {
+            if let Ok(line @ Value::Object(_)) = serde_json::from_str(line) {
+                schemas::assert_valid(schemas::ERRORS, &line);
+            }
+        }
     }
 
     #[track_caller]

@@ -71,9 +71,11 @@ fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> 
         ("set" | "sets", _) if matches!(command, "undo" | "forget") => {
             sets_with_history(line).unwrap_or_default()
         }
+        // `push --all` takes the remote first.
+        ("set", _) if command == "push" && line.value("all").is_some() => remotes(line, arg, text),
         ("set" | "sets" | "target", _) => sets(line),
         ("version", _) => versions(line, text).unwrap_or_default(),
-        ("remote" | "all" | "push", _) => remotes(line, arg, text),
+        ("remote" | "push", _) => remotes(line, arg, text),
         ("line", _) => lines(line),
         ("kid" | "kids", false) | ("compromised", _) => {
             kids(line, may_begin_with_dash).unwrap_or_default()

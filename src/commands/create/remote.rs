@@ -1,6 +1,6 @@
 //! `jwks create --remote`: the server generates a key and keeps it.
 
-use crate::commands::create::{CreateArgs, KidFrom, report};
+use crate::commands::create::{CreateArgs, KidFrom, report, report_existing};
 use crate::commands::shared::server::set_name;
 use crate::commands::shared::signing_check::check_generated;
 use crate::context::Context;
@@ -10,7 +10,7 @@ use crate::key::parts::is_key_pair;
 use crate::keyset::import::check_kid;
 use crate::keystore::log::Verb;
 use crate::remote::Remote;
-use crate::remote::kind::{Generate, Operation};
+use crate::remote::kind::{Form, Generate, Operation};
 use crate::report::log_entry::Record;
 use crate::report::names::SetLabel;
 
@@ -25,6 +25,12 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
     };
     check_kid(&kid)?;
     let set = set_name(server, Some(&args.set), None)?;
+    if args.if_missing {
+        let there = server.get(&set, Form::Public)?;
+        if there.is_some_and(|there| !there.keys.is_empty()) {
+            return report_existing(ctx, SetLabel::remote(&set, &server.name));
+        }
+    }
     if args.from_url.is_none() {
         check_generated(ctx, server, &set, args.alg.as_deref().unwrap_or("ES256"))?;
     }
@@ -61,7 +67,8 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
         ));
     }
     let status = format!("created a key in set {set} on {}", server.name);
-    report(ctx, &set, &made.keys, &[], &status)
+    let whose = SetLabel::remote(&set, &server.name);
+    report(ctx, whose, &made.keys, &[], &status)
 }
 
 /// Refuses what only the keystore can do.

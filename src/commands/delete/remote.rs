@@ -27,7 +27,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let whose = SetLabel::remote(name, &server.name);
     let set = match server.load(name, Form::Private) {
         Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
-            return report(ctx, whose, Vec::new(), &[], false);
+            return report(ctx, whose, &[], &[], false);
         }
         set => set?,
     };
@@ -38,7 +38,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     // The only set of a server always exists; it can only be empty.
     let is_nothing = !whole || server.kind.sets == Sets::One;
     if positions.is_empty() && is_nothing {
-        return report(ctx, whose, Vec::new(), &[], false);
+        return report(ctx, whose, &[], &[], false);
     }
     let states_of = |set: &KeySet| server.kind.rules.states(set, ctx.now);
     let signing = signing_instead(args, name, &succession(&set, &positions, states_of))?;

@@ -23,13 +23,19 @@ pub(super) fn certificates<'k>(
     for key in keys {
         let members = key.members().unwrap_or_default();
         let kid = members.string("kid").unwrap_or_default();
+        if !can_sign(&members) {
+            let message = format!("key {kid:?} cannot sign a certificate");
+            return Err(
+                Error::refused(message).hint("name an RSA or EC key, or a key on Ed25519 or Ed448")
+            );
+        }
         maker.warn_of_days(ctx, &members);
         let certificate = maker.certify(&members);
         let certificate = certificate.map_err(|error| error.about(format!("key {kid:?}")))?;
         pem.push_str(&certificate.to_pem());
     }
     if pem.is_empty() {
-        return Err(Error::not_found(format!("no key to certify in set {name}")));
+        return Err(Error::refused(format!("no key to certify in set {name}")));
     }
     Ok(Secret::new(pem.into_bytes()))
 }

@@ -240,11 +240,11 @@ fn check_private(key: &Key, budget: &Budget) -> Result<()> {
 fn one<'k, 'm>(name: &SetName, keys: &[&'k Members<'m>]) -> Result<&'k Members<'m>> {
     match keys {
         [key] => Ok(key),
-        [] => Err(Error::not_found(format!("no key to export in set {name}"))),
+        [] => Err(Error::refused(format!("no key to export in set {name}"))),
         _ => {
             let kids = keys.iter().take(10).filter_map(|key| key.string("kid"));
             let kids: Vec<_> = kids.map(|kid| kid.into_owned()).collect();
-            Err(Error::usage(format!(
+            Err(Error::refused(format!(
                 "this format holds one key, and set {name} has {}",
                 keys.len()
             ))

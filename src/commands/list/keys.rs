@@ -8,7 +8,7 @@ use crate::key::summary::Summary;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
 use crate::output::{Narrow, Tone};
-use crate::report::names::plain_handle;
+use crate::report::names::{note_none, plain_handle};
 use crate::time;
 use serde::Serialize;
 
@@ -40,10 +40,8 @@ struct KeyRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
     /// The rules that make the key unusable.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     invalid: Vec<&'static str>,
     /// The kty or curve is not known.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     unsupported: bool,
 }
 
@@ -80,12 +78,7 @@ impl Listing<'_> {
     /// Prints a status line if there is no key to show. Returns true in that case.
     pub(super) fn says_none(&self, ctx: &Context) -> bool {
         if self.positions.is_empty() {
-            let none = if self.set.keys.is_empty() {
-                "no keys"
-            } else {
-                "no matching keys"
-            };
-            ctx.out.status(format!("{none} in set {}", self.name));
+            note_none(ctx, self.name, self.set);
         }
         self.positions.is_empty()
     }
@@ -133,6 +126,7 @@ pub(super) fn list_keys(ctx: &Context, listing: &Listing, format: Format) -> Res
 
 fn key_row(key: Summary, state: Option<State>) -> KeyRow {
     KeyRow {
+        thumbprint: key.public_thumbprint().map(str::to_owned),
         kid: key.kid,
         kty: key.kty,
         crv: key.crv,
@@ -142,7 +136,6 @@ fn key_row(key: Summary, state: Option<State>) -> KeyRow {
         key_ops: key.key_ops,
         state: state.map(State::name),
         private: key.private,
-        thumbprint: key.thumbprint,
         iat: key.iat,
         nbf: key.nbf,
         exp: key.exp,

@@ -1,10 +1,10 @@
 //! What a timeline shows, whatever it is drawn on.
 
-use crate::commands::list::keys::{Listing, NO_STATE, state_cell};
+use crate::commands::list::keys::{Listing, state_cell};
 use crate::error::{Error, Result};
 use crate::key::check::Budget;
 use crate::key::header::Header;
-use crate::keyset::lifecycle::can_sign;
+use crate::keyset::lifecycle::{State, can_sign};
 use crate::keyset::timeline::lifetimes;
 use crate::keyset::timeline::{Phase, Stretch, Window};
 use crate::output::Tone;
@@ -35,6 +35,8 @@ pub(super) struct Row {
     thumbprint: Option<String>,
     /// The state now, as the table has it.
     pub(super) state: (&'static str, Tone),
+    /// The state now, if there is one.
+    known_state: Option<State>,
     /// What the key shares with others of its line, in words.
     pub(super) line: String,
     /// The phases of its life.
@@ -54,14 +56,14 @@ impl<'a> Picture<'a> {
         let (drawn, all) = (listing.positions.len(), listing.set.keys.len());
         if drawn > MOST_DRAWN {
             let asked = count(drawn, "key");
-            return Err(Error::usage(format!(
+            return Err(Error::refused(format!(
                 "a timeline shows at most {MOST_DRAWN} keys, not {asked}"
             ))
             .hint("select keys with --state, --use, --alg or --kty"));
         }
         if all > MOST_KEYS {
             let message = format!("a timeline requires a set of at most {MOST_KEYS} keys");
-            return Err(Error::usage(message).hint(format!(
+            return Err(Error::refused(message).hint(format!(
                 "set {} has {all} keys; run `jwks delete {0} --expired` to delete the expired ones",
                 listing.name
             )));
@@ -73,8 +75,9 @@ impl<'a> Picture<'a> {
         let keys = listing.positions.iter().zip(listing.keys(budget));
         let rows = keys.map(|(i, (key, state))| Row {
             state: state_cell(&key, state),
+            known_state: state,
+            thumbprint: key.public_thumbprint().map(str::to_owned),
             kid: key.kid,
-            thumbprint: key.thumbprint,
             line: lives[*i].line.clone(),
             phases: lives[*i].phases.clone(),
         });
@@ -134,8 +137,8 @@ fn row_json(row: &Row) -> Value {
         }
     }
     key["line"] = row.line.as_str().into();
-    if row.state.0 != NO_STATE {
-        key["state"] = row.state.0.into();
+    if let Some(state) = row.known_state {
+        key["state"] = state.name().into();
     }
     let phase = |stretch: &Stretch| {
         let mut phase = json!({ "phase": stretch.phase.name() });

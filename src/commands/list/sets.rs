@@ -5,11 +5,13 @@ use crate::commands::list::Format;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::key::header::Header;
+use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::{Schedules, SetName, Stored};
-use crate::output::{Narrow, Tone};
+use crate::output::{JsonError, Narrow, Tone};
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Listed};
+use crate::report::json::JsonKeyName;
 use crate::report::names::count;
 use crate::time;
 use serde::Serialize;
@@ -17,23 +19,20 @@ use serde_json::Value;
 
 #[derive(Default, Serialize)]
 struct SetRow {
-    name: String,
+    set: String,
     /// How many keys; not known where an encrypted set does not tell before it is opened.
     #[serde(skip_serializing_if = "Option::is_none")]
-    keys: Option<usize>,
+    key_count: Option<usize>,
     encrypted: bool,
-    active: Vec<String>,
+    active: Vec<JsonKeyName<'static>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_change: Option<i64>,
     /// The options that `rotate --save` keeps for the set.
     #[serde(skip_serializing_if = "Option::is_none")]
     schedule: Option<Value>,
-    /// What to do about that.
-    #[serde(skip)]
-    advice: Option<String>,
     /// Why the set cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    error: Option<JsonError>,
     /// True if the only problem is that this user may not read the file.
     #[serde(skip)]
     is_denied: bool,
@@ -59,7 +58,7 @@ pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     ctx.warn_open(&open);
     let plain = rows.iter();
     let plain = plain.filter(|row| !row.encrypted && row.error.is_none());
-    let plain: Vec<_> = plain.map(|row| row.name.as_str()).collect();
+    let plain: Vec<_> = plain.map(|row| row.set.as_str()).collect();
     let accepted = ctx.accept_plain(&plain);
     if format == Format::Table && rows.is_empty() {
         let directory = ctx.store.directory().display();
@@ -90,17 +89,20 @@ fn unreadable(rows: &[SetRow]) -> Result<()> {
     let Some(row) = damaged.or(unreadable.first()) else {
         return Ok(());
     };
-    let error = row.error.as_deref().unwrap_or_default();
+    let error = row.error.as_ref();
+    let message = error.map_or("", |error| &error.message);
     let number = count(unreadable.len(), "set");
     let kind = if row.is_denied {
         ErrorKind::Failed
     } else {
         ErrorKind::Invalid
     };
-    let advice = row.advice.as_deref();
+    let advice = error.and_then(|error| error.hint.as_deref());
     let restore = "the file is damaged; restore it from a backup";
-    Err(Error::of(kind, format!("{number} cannot be read: {error}"))
-        .hint(advice.unwrap_or(restore)))
+    Err(
+        Error::of(kind, format!("{number} cannot be read: {message}"))
+            .hint(advice.unwrap_or(restore)),
+    )
 }
 
 fn print_sets(ctx: &Context, rows: &[SetRow], format: Format) -> Result<()> {
@@ -123,7 +125,7 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
         let Some(document) = stored.known() else {
             // Made by others: how many keys there are is not known before it is opened.
             return Ok(SetRow {
-                name: name.to_string(),
+                set: name.to_string(),
                 encrypted,
                 ..SetRow::default()
             });
@@ -134,9 +136,8 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
                 .then(|| document.path().display().to_string()),
         );
         let set = document.parse()?;
-        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
         let states = lifecycle::states(&set, ctx.now);
-        let mut row = row_of(name.as_str(), &headers, &states, ctx.now);
+        let mut row = row_of(name.as_str(), &set, &states, ctx.now);
         row.encrypted = encrypted;
         if let Some(schedule) = schedules.get(name.as_str()) {
             row.schedule = Some(schedule.clone());
@@ -150,25 +151,22 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
         Ok::<_, Error>(row)
     };
     read().unwrap_or_else(|error| SetRow {
-        name: name.to_string(),
-        keys: Some(0),
-        advice: error.advice().map(str::to_owned),
+        set: name.to_string(),
         is_denied: error.is_because(Reason::Permission),
-        error: Some(error.to_string()),
+        error: Some((&error).into()),
         ..SetRow::default()
     })
 }
 
-fn row_of(name: &str, headers: &[Header], states: &[Option<State>], now: i64) -> SetRow {
-    let keys = headers.iter().zip(states);
+fn row_of(name: &str, set: &KeySet, states: &[Option<State>], now: i64) -> SetRow {
+    let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+    let keys = set.keys.iter().zip(states);
     let active = keys.filter(|(_, state)| **state == Some(State::Active));
     SetRow {
-        name: name.to_owned(),
-        keys: Some(headers.len()),
-        active: active
-            .filter_map(|(header, _)| header.kid.as_deref().map(str::to_owned))
-            .collect(),
-        next_change: lifecycle::next_change(headers, now),
+        set: name.to_owned(),
+        key_count: Some(set.keys.len()),
+        active: active.map(|(key, _)| key.into()).collect(),
+        next_change: lifecycle::next_change(&headers, now),
         ..SetRow::default()
     }
 }
@@ -185,9 +183,8 @@ pub(super) fn list_remote_sets(ctx: &Context, remote: &Remote, format: Format) -
     let mut rows = Vec::new();
     for name in &names {
         let set = remote.load(name, Form::Private)?;
-        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
         let states = remote.kind.rules.states(&set, ctx.now);
-        rows.push(row_of(name, &headers, &states, ctx.now));
+        rows.push(row_of(name, &set, &states, ctx.now));
     }
     print_sets(ctx, &rows, format)
 }
@@ -195,14 +192,17 @@ pub(super) fn list_remote_sets(ctx: &Context, remote: &Remote, format: Format) -
 fn list_objects(ctx: &Context, name: &str, objects: &[Listed], format: Format) -> Result<()> {
     if format == Format::Json {
         let row = |object: &Listed| {
-            serde_json::json!({
+            let mut row = serde_json::json!({
                 "name": object.name, "source": object.source, "type": object.kind,
-                "kid": object.kid,
-            })
+            });
+            if let Some(kid) = &object.kid {
+                row["kid"] = kid.as_str().into();
+            }
+            row
         };
         let keys: Vec<_> = objects.iter().map(row).collect();
         return ctx.out.json(&serde_json::json!({
-            "sets": [{"name": name, "keys": keys.len(), "encrypted": false, "active": [], "objects": keys}],
+            "sets": [{"set": name, "key_count": keys.len(), "encrypted": false, "active": [], "objects": keys}],
         }));
     }
     if objects.is_empty() {
@@ -223,19 +223,19 @@ fn set_cells(row: &SetRow, are_some_encrypted: bool, now: i64) -> Vec<(String, T
     let active = match (&row.error, &row.active[..]) {
         (Some(_), _) if row.is_denied => ("no permission".into(), Tone::Bad),
         (Some(_), _) => ("damaged".into(), Tone::Bad),
-        (None, []) if row.keys.is_none() => ("?".into(), Tone::Plain),
+        (None, []) if row.key_count.is_none() => ("?".into(), Tone::Plain),
         (None, []) => ("none".into(), Tone::Plain),
-        (None, [kid]) => (kid.clone(), Tone::Good),
-        (None, kids) => (count(kids.len(), "key"), Tone::Plain),
+        (None, [key]) => (key.shown().to_owned(), Tone::Good),
+        (None, keys) => (count(keys.len(), "key"), Tone::Plain),
     };
     let next = match row.next_change {
         None => ("-".into(), Tone::Plain),
         Some(next) if next <= now => ("due".into(), Tone::Warning),
         Some(next) => (time::format(next), Tone::Plain),
     };
-    let keys = row.keys.map_or("?".into(), |keys| keys.to_string());
+    let keys = row.key_count.map_or("?".into(), |keys| keys.to_string());
     let mut cells = vec![
-        (row.name.clone(), Tone::Plain),
+        (row.set.clone(), Tone::Plain),
         (keys, Tone::Plain),
         active,
         next,

@@ -6,13 +6,16 @@ use crate::remote::kind::{Auth, ServerKind};
 use crate::remote::location::parse_address;
 use serde_json::{Value, json};
 
-/// An address as far as it can hold no secret.
+/// Returns an address if it can hold no secret.
+fn usable_address(address: &str) -> Option<&str> {
+    (address == TOKEN || parse_address(address).is_ok()).then_some(address)
+}
+
+/// Returns an address, or a text in place of one that may hold a secret.
 pub fn shown_address(address: &str) -> String {
-    match parse_address(address) {
-        _ if address == TOKEN => TOKEN.to_owned(),
-        Ok(_) => address.to_owned(),
-        Err(_) => "(no usable address)".into(),
-    }
+    usable_address(address)
+        .unwrap_or("(no usable address)")
+        .to_owned()
 }
 
 /// Where a remote is, in a few words.
@@ -37,14 +40,18 @@ pub fn location(entry: &Entry) -> String {
 pub fn described(entry: &Entry) -> Result<Value> {
     let mut value = serde_json::to_value(entry)
         .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
-    for member in ["url", "issuer"] {
-        if let Some(address) = value[member].as_str().map(shown_address) {
-            value[member] = address.into();
-        }
+    if let Some(members) = value.as_object_mut() {
+        members.remove("name");
+        members.insert("remote".into(), entry.name.clone().into());
+        // Settings of another version may be secrets.
+        members.retain(|name, _| !entry.other.contains_key(name));
     }
-    // What is not known may be anything.
-    for member in entry.other.keys() {
-        value[member] = "(not shown)".into();
+    for member in ["url", "issuer"] {
+        let address = value[member].as_str();
+        let is_secret = address.is_some_and(|address| usable_address(address).is_none());
+        if let (true, Some(members)) = (is_secret, value.as_object_mut()) {
+            members.remove(member);
+        }
     }
     let names: Vec<_> = header_names(entry).collect();
     if !names.is_empty() {

@@ -10,6 +10,8 @@ use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::line_name;
 use crate::keyset::rotate::{Policy, Rotated, RotationPlan};
 use crate::keystore::SetName;
+use crate::output::JsonError;
+use crate::report::json::{JsonKeyName, json_keys};
 use crate::report::names::count;
 use crate::time;
 use serde::Serialize;
@@ -19,38 +21,37 @@ use serde::Serialize;
 pub(super) struct RotationReport {
     set: String,
     changed: bool,
-    staged: Vec<String>,
-    activated: Vec<String>,
-    retired: Vec<String>,
-    removed: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    postponed: Vec<String>,
+    staged: Vec<JsonKeyName<'static>>,
+    activated: Vec<JsonKeyName<'static>>,
+    /// The keys that begin later than planned.
+    postponed: Vec<JsonKeyName<'static>>,
+    retired: Vec<JsonKeyName<'static>>,
+    removed: Vec<JsonKeyName<'static>>,
     /// New keys without a certificate, although the keys before them have one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    uncertified: Vec<String>,
+    uncertified: Vec<JsonKeyName<'static>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next_change: Option<i64>,
     /// What the server got.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pushed: Option<push_report::PushReport>,
-    /// What would be done, where this is a dry run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    planned: Option<Vec<Step>>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+    /// What a dry run found to do.
+    planned: Vec<Step>,
     pub(super) due: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    error: Option<JsonError>,
 }
 
 /// A change that would be made.
 #[derive(Debug, Default, Serialize)]
 struct Step {
     verb: &'static str,
+    /// The key of the set.
+    #[serde(flatten)]
+    key: Option<JsonKeyName<'static>>,
+    /// The algorithm and size of a new key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<String>,
-    /// What a new key would be like.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    new_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +62,7 @@ impl RotationReport {
     pub(super) fn new(name: &SetName, dry_run: bool) -> RotationReport {
         RotationReport {
             set: name.to_string(),
-            planned: dry_run.then(Vec::new),
+            dry_run,
             ..RotationReport::default()
         }
     }
@@ -72,12 +73,12 @@ impl RotationReport {
     }
 
     pub(super) fn fail(&mut self, error: &Error) {
-        self.error = Some(error.to_string());
+        self.error = Some(error.into());
     }
 
     /// Says what would be done.
     pub(super) fn plan(&mut self, ctx: &Context, set: &KeySet, plan: &RotationPlan) {
-        let kid = |position: usize| handle(&set.keys[position]);
+        let key = |position: usize| Some(JsonKeyName::from(&set.keys[position]));
         let mut steps = Vec::new();
         for new in &plan.new {
             steps.push(Step {
@@ -85,26 +86,26 @@ impl RotationReport {
                     Some(_) => "staged",
                     None => "activated",
                 },
-                key: Some(new.template.description()),
+                new_key: Some(new.template.description()),
                 nbf: new.nbf,
                 ..Step::default()
             });
         }
         steps.extend(plan.begins().map(|(position, nbf)| Step {
             verb: "postponed",
-            kid: Some(kid(position)),
+            key: key(position),
             nbf: Some(nbf),
             ..Step::default()
         }));
         steps.extend(plan.ends().map(|(position, exp)| Step {
             verb: "retired",
-            kid: Some(kid(position)),
+            key: key(position),
             exp: Some(exp),
             ..Step::default()
         }));
         steps.extend(plan.removed().map(|position| Step {
             verb: "removed",
-            kid: Some(kid(position)),
+            key: key(position),
             ..Step::default()
         }));
         self.due = !plan.is_empty();
@@ -120,7 +121,7 @@ impl RotationReport {
             let key = new.template.description();
             self.warn_uncertified(ctx, &format!("the new key ({key}) would have"));
         }
-        self.planned = Some(steps);
+        self.planned = steps;
     }
 
     /// Adds what was done, and tells it.
@@ -138,18 +139,18 @@ impl RotationReport {
                 described(key),
                 date(header.nbf)
             ));
-            self.staged.push(handle(key));
+            self.staged.push(key.into());
         }
         for key in &rotated.activated {
             tell(format!(
                 "created {}, which signs from now on",
                 described(key)
             ));
-            self.activated.push(handle(key));
+            self.activated.push(key.into());
         }
         for key in &rotated.uncertified {
             self.warn_uncertified(ctx, &format!("{} has", described(key)));
-            self.uncertified.push(handle(key));
+            self.uncertified.push(key.into());
         }
         for key in &rotated.postponed {
             let from = date(Header::of(key).nbf);
@@ -157,7 +158,7 @@ impl RotationReport {
                 "{} signs only from {from}, because the server has not published it for long enough",
                 described(key)
             ));
-            self.postponed.push(handle(key));
+            self.postponed.push(key.into());
         }
         for key in rotated
             .retired
@@ -166,7 +167,7 @@ impl RotationReport {
         {
             let exp = date(Header::of(key).exp);
             tell(format!("{} ends at {exp}", described(key)));
-            self.retired.push(handle(key));
+            self.retired.push(key.into());
         }
         let out = rotated.retired.iter().chain(&rotated.removed);
         for key in out.filter(|key| is_compromised(key, policy)) {
@@ -187,7 +188,7 @@ impl RotationReport {
             };
             tell(format!("removed {}, {why}", described(key)));
         }
-        self.removed.extend(rotated.removed.iter().map(handle));
+        self.removed.extend(json_keys(&rotated.removed));
         self.changed |= !rotated.is_empty();
     }
 
@@ -202,8 +203,8 @@ impl RotationReport {
     /// Names the keys that sign on the server from now on.
     pub(super) fn signs_there<'k>(&mut self, kids: impl Iterator<Item = &'k str>) {
         for kid in kids {
-            if !self.activated.iter().any(|other| other == kid) {
-                self.activated.push(kid.to_owned());
+            if !self.activated.iter().any(|other| other.kid() == Some(kid)) {
+                self.activated.push(JsonKeyName::with_kid(kid.to_owned()));
             }
         }
     }
@@ -211,8 +212,8 @@ impl RotationReport {
 
 impl Step {
     fn description(&self) -> String {
-        let kid = self.kid.as_deref().unwrap_or_default();
-        let key = self.key.as_deref().unwrap_or_default();
+        let kid = self.key.as_ref().map_or("", JsonKeyName::shown);
+        let key = self.new_key.as_deref().unwrap_or_default();
         match self.verb {
             "staged" => format!(
                 "would stage a key ({key}) that signs from {}",

@@ -6,10 +6,43 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
 use crate::key::check::new_fault;
+use crate::key::members::Members;
+use crate::key::parts::SUCCESSOR;
+use crate::keyset::KeySet;
+use crate::keyset::import::check_kid;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::Merged;
 use crate::keystore::{IfMissing, SetName};
 use crate::report::names::describe;
+use crate::time;
+
+/// The value of --nbf and --exp that removes the date.
+const NONE: &str = "none";
+
+/// Returns the members that the options set and remove.
+pub fn attributes(args: &SetArgs, now: i64) -> Result<Attributes> {
+    let mut removed = args.unset.clone();
+    let mut date = |name: &str, text: &Option<String>| {
+        if text.as_deref() == Some(NONE) && args.changes_own_keys() {
+            removed.push(name.to_owned());
+            return Ok(None);
+        }
+        time::parse_option(text, now)
+    };
+    let attributes = Attributes {
+        nbf: date("nbf", &args.nbf)?,
+        exp: date("exp", &args.exp)?,
+        alg: args.alg.clone(),
+        usage: args.usage.clone(),
+        key_ops: args.key_ops.clone(),
+        removed,
+    };
+    attributes.check()?;
+    if let Some(kid) = &args.rename {
+        check_kid(kid)?;
+    }
+    Ok(attributes)
+}
 
 /// Changes members of the set's own keys.
 pub fn change(
@@ -22,7 +55,7 @@ pub fn change(
     ctx.store.load(name)?;
     let protection = args.encrypt.protection(ctx, name)?;
     let protection = protection.as_ref();
-    ctx.store.change(name, IfMissing::Fail, protection, |set| {
+    let merged = ctx.store.change(name, IfMissing::Fail, protection, |set| {
         let positions: Vec<usize> = match &args.kid {
             Some(kid) => {
                 let found = set.find_exactly(kid);
@@ -30,10 +63,14 @@ pub fn change(
             }
             None => (0..set.keys.len()).collect(),
         };
+        if let Some(kid) = &args.rename {
+            refuse_taken(set, positions[0], kid)
+                .map_err(|error| error.about(format!("set {name}")))?;
+        }
         let mut merged = Merged::default();
         for position in positions {
             let key = &set.keys[position];
-            let Some(changed) = changed(key, attributes) else {
+            let Some(changed) = changed(key, attributes, args.rename.as_deref()) else {
                 merged.unchanged.push(KeyName::of(key));
                 continue;
             };
@@ -43,16 +80,58 @@ pub fn change(
                 return Err(Error::invalid(message));
             }
             merged.updated.push(KeyName::of(&changed));
-            set.keys[position] = changed;
+            let before = std::mem::replace(&mut set.keys[position], changed);
+            if let (Some(new), Some(old)) = (&args.rename, KeyName::of(&before).kid) {
+                follow(set, &old, new);
+            }
         }
         Ok(merged)
-    })
+    })?;
+    if args.rename.is_some() && !merged.updated.is_empty() {
+        ctx.out.warn("verifiers find a key by its kid: tokens with the old kid no longer verify once verifiers fetch the set");
+    }
+    Ok(merged)
 }
 
-/// The key with the attributes; `None` where that changes nothing, or nothing can be changed.
-fn changed(key: &Key, attributes: &Attributes) -> Option<Key<'static>> {
+/// Refuses a kid that is the kid or the thumbprint of another key.
+fn refuse_taken(set: &KeySet, position: usize, kid: &str) -> Result<()> {
+    let own = KeyName::of(&set.keys[position]);
+    let is_taken = |(i, key): (usize, &Key)| {
+        let other = KeyName::of(key);
+        let is_same_key = other.thumbprint == own.thumbprint;
+        i != position && other.is(kid) && (!is_same_key || other.kid.as_deref() == Some(kid))
+    };
+    if set.keys.iter().enumerate().any(is_taken) {
+        Err(Error::refused(format!("another key has the kid {kid:?}")).hint("choose another kid"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Lets the keys whose successor was renamed name it by its new kid.
+fn follow(set: &mut KeySet, old: &str, new: &str) {
+    if !set.with_kid(old).is_empty() {
+        return;
+    }
+    for key in &mut set.keys {
+        let Ok(mut members) = key.members().map(Members::into_owned) else {
+            continue;
+        };
+        if members.string(SUCCESSOR).as_deref() == Some(old) {
+            members.set_text(SUCCESSOR, new);
+            *key = Key::from(members);
+        }
+    }
+}
+
+/// Returns the key with the attributes and the new kid; `None` if nothing changes, or nothing can be
+/// changed.
+fn changed(key: &Key, attributes: &Attributes, kid: Option<&str>) -> Option<Key<'static>> {
     let before = key.members().ok()?;
     let mut members = before.clone();
     attributes.overwrite(&mut members);
+    if let Some(kid) = kid {
+        members = members.with_kid(kid);
+    }
     (members != before).then(|| Key::from(members))
 }

@@ -38,7 +38,7 @@ pub fn read_documents(
         let read = |file: &String| document::read(file, || args.remote.options(ctx));
         return args.files.iter().map(read).collect();
     }
-    if !attributes.is_empty() && args.from.is_none() {
+    if (!attributes.is_empty() || args.rename.is_some()) && args.from.is_none() {
         // Whoever says what to change means the set's own keys; a script's standard input may be
         // a pipe that nobody ever closes.
         if args.replace || args.allow_invalid || args.skip_invalid {
@@ -77,7 +77,7 @@ pub fn read_documents(
             );
         }
         return Err(Error::usage("no keys were given").hint(
-            "name files, or - for standard input; or what to change: --alg, --use, --key-ops, --nbf, --exp",
+            "name files, or - for standard input; or what to change: --alg, --use, --key-ops, --nbf, --exp, --unset, --rename",
         ));
     }
     Ok(Vec::new())

@@ -8,6 +8,7 @@ use crate::keyset::push::{Item, KeyChange, PushPlan};
 use crate::keystore::SetName;
 use crate::keystore::log::Verb;
 use crate::remote::Remote;
+use crate::report::json::{JsonCarried, JsonKeyName};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count, list_names, shell_word};
 use serde::Serialize;
@@ -18,33 +19,23 @@ use std::collections::BTreeSet;
 pub struct PushReport {
     set: String,
     remote: String,
-    /// The set's name there.
-    name: String,
-    sent: Vec<Sent>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    removed: Vec<String>,
+    remote_set: String,
+    sent: Vec<JsonCarried>,
+    removed: Vec<JsonKeyName<'static>>,
     /// The keys that the server does not accept.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<Refused>,
     /// The key that signs there afterwards, if the order of the keys decides it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    signer: Option<String>,
+    signer: Option<JsonKeyName<'static>>,
     changed: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Sent {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<String>,
-    private: bool,
 }
 
 /// A key that the server does not accept.
 #[derive(Debug, Serialize)]
 struct Refused {
-    kid: String,
+    #[serde(flatten)]
+    key: JsonKeyName<'static>,
     reason: String,
 }
 
@@ -56,12 +47,16 @@ impl PushReport {
 
     /// Returns an error that names the keys that the server did not accept.
     pub fn complete(&self) -> Result<()> {
-        let kids: Vec<_> = self.refused.iter().map(|key| &key.kid).collect();
+        let kids: Vec<_> = self
+            .refused
+            .iter()
+            .map(|refused| refused.key.shown())
+            .collect();
         if kids.is_empty() {
             return Ok(());
         }
         let (number, names) = (count(kids.len(), "key"), list_names(&kids));
-        let (set, target) = (&self.set, format!("{}:{}", self.remote, self.name));
+        let (set, target) = (&self.set, format!("{}:{}", self.remote, self.remote_set));
         let reasons: BTreeSet<_> = self.refused.iter().map(|key| &*key.reason).collect();
         let reasons: Vec<_> = reasons.into_iter().collect();
         Err(Error::refused(format!(
@@ -85,19 +80,19 @@ impl PushReport {
             .items
             .iter()
             .filter(|item| item.change != KeyChange::Same);
-        let sent = sent.map(|item| Sent {
-            kid: item.name.kid.clone(),
+        let sent = sent.map(|item| JsonCarried {
+            key: item.name.clone().into(),
             private: item.private,
         });
-        let signer = plan.signer.as_ref().and_then(KeyName::handle);
+        let removed = plan.gone.iter().cloned();
         PushReport {
             set: name.to_string(),
             remote: server.name.clone(),
-            name: there.to_owned(),
+            remote_set: there.to_owned(),
             sent: sent.collect(),
-            removed: handles(&plan.gone),
+            removed: removed.map(JsonKeyName::from).collect(),
             refused: plan.refused.iter().map(Refused::of).collect(),
-            signer: signer.map(str::to_owned),
+            signer: plan.signer.clone().map(JsonKeyName::from),
             changed: plan.changes() && !dry_run,
             dry_run,
         }
@@ -107,7 +102,7 @@ impl PushReport {
 impl Refused {
     fn of((name, why): &(KeyName, String)) -> Refused {
         Refused {
-            kid: name.shown().to_owned(),
+            key: name.clone().into(),
             reason: why.clone(),
         }
     }

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::{Error, Reason, Result};
 use crate::keyset::KeySet;
+use crate::output::JsonError;
 use crate::remote::Remote;
 use crate::remote::kind::Sets;
 use crate::report::names::{count, list_names};
@@ -24,11 +25,12 @@ pub fn for_each_set<N: Display, R: Serialize>(
     let (mut reports, mut failed, mut kind) = (Vec::new(), Vec::new(), None);
     for name in names {
         match progress.suspend(|| each(name)) {
-            Ok(report) => reports.push(report),
+            Ok(report) => reports.push(json!(report)),
             Err(error) => {
                 let error = error.about(format!("set {name}"));
                 progress.suspend(|| ctx.out.error(&error));
                 kind.get_or_insert(error.kind());
+                reports.push(json!({ "set": name.to_string(), "error": JsonError::from(&error) }));
                 failed.push(name.to_string());
             }
         }
@@ -36,8 +38,7 @@ pub fn for_each_set<N: Display, R: Serialize>(
     }
     progress.finish_and_clear();
     if ctx.out.is_json() {
-        ctx.out
-            .json(&json!({ "sets": reports, "failed": failed }))?;
+        ctx.out.json(&json!({ "sets": reports }))?;
     }
     let Some(kind) = kind else {
         return Ok(());

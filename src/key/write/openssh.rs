@@ -55,7 +55,7 @@ fn not_known(members: &Members) -> Error {
         Some(crv) => format!("{kty} keys on {crv}"),
         None => format!("{kty} keys"),
     };
-    Error::usage(format!("{what} have no OpenSSH form"))
+    Error::refused(format!("{what} have no OpenSSH form"))
         .hint("OpenSSH has RSA keys and keys on P-256, P-384, P-521 and Ed25519")
 }
 

@@ -23,7 +23,7 @@ const ALIAS_LIMIT: usize = 255;
 pub fn check_pkcs12(members: &Members, alias: &str) -> Result<()> {
     if !matches!(members.kty(), Some(Kty::Rsa | Kty::Ec | Kty::Okp)) {
         let kty = members.string("kty").unwrap_or_default();
-        return Err(Error::usage(format!("{kty} keys have no PKCS#12 form"))
+        return Err(Error::refused(format!("{kty} keys have no PKCS#12 form"))
             .hint("use --to jwk or --to jwks"));
     }
     let alias_fits = !alias.is_empty() && alias.len() <= ALIAS_LIMIT;

@@ -71,7 +71,7 @@ pub fn self_signed(members: &Members, subject: &[u8], validity: Validity) -> Res
     Certificate::parse(&der).ok_or_else(broken)
 }
 
-/// Returns an error if a key cannot sign certificates.
+/// Returns true if a key can sign certificates.
 pub fn can_sign(members: &Members) -> bool {
     scheme(members).is_ok()
 }

@@ -101,8 +101,8 @@ impl Planner<'_, '_> {
         let lines = sources.iter().copied().chain(target);
         let names: Vec<_> = lines.map(|line| self.lines.name(line)).collect();
         let names = names.join(" and ");
-        Error::usage(format!("several lines can move to {alg}: {names}"))
-            .hint("pass --line NAME to choose lines; it can be repeated")
+        Error::refused(format!("several lines can move to {alg}: {names}"))
+            .hint("pass --line LINE to choose lines; it can be repeated")
     }
 
     /// Returns the successor of the lines and the time at which it begins: the active key of the target, a

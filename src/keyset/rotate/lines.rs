@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::attributes::check_use;
 use crate::key::check::{is_supported, may_sign, public_findings};
 use crate::key::header::Header;
 use crate::key::parts::holds_secret;
@@ -151,9 +152,8 @@ impl<'s> Lines<'s> {
                 .headers
                 .iter()
                 .any(|header| header.effective_use() == Some(usage));
-            if !has_it && !matches!(usage, "sig" | "enc") {
-                return Err(Error::not_found(format!("no key has use {usage:?}"))
-                    .hint("pass --use sig or --use enc"));
+            if !has_it {
+                check_use(usage)?;
             }
         }
         if !self.states.iter().any(Option::is_some) {

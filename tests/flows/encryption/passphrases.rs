@@ -132,11 +132,11 @@ fn a_new_passphrase_is_never_empty() {
             "set new own.json --encrypt",
             "passwd plain",
         ] {
-            let run = with(&sandbox, name, line).fails(2);
+            let run = with(&sandbox, name, line).fails(7);
             assert!(run.stderr.contains("is empty"), "{line}: {run:#?}");
         }
         let change = format!("passwd api --new-passphrase-file {name}");
-        let run = open(&sandbox, &change).fails(2);
+        let run = open(&sandbox, &change).fails(7);
         assert!(run.stderr.contains("is empty"), "{run:#?}");
         // An old one that is empty is a wrong one.
         with(&sandbox, name, GET).fails(7);

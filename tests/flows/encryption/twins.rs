@@ -210,7 +210,9 @@ fn a_whole_set_goes_without_a_passphrase() {
     alike(&sandbox, "delete mac --yes").fails(4);
     alike(&sandbox, "delete odd --force").fails(4);
     for set in SETS {
-        alike(&sandbox, &format!("delete {set} --yes --force --json")).ok();
+        // The header withholds what the thumbprint of an invalid key is made of.
+        let json = if set == "odd" { "" } else { "--json" };
+        alike(&sandbox, &format!("delete {set} --yes --force {json}")).ok();
     }
     let left = sandbox.shell("ls -A store twin").ok().stdout;
     assert_eq!(

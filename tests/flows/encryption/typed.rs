@@ -40,7 +40,7 @@ fn a_new_one_is_typed_twice() {
         (&[""], "is empty"),
     ] {
         let run = typing(&sandbox, create, typed);
-        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert_eq!(run.code, Some(7), "{run:#?}");
         assert!(run.stdout.contains(why), "{run:#?}");
     }
     assert_eq!(sandbox.store_entries(), [".lock", "api.jwe"]);
@@ -131,8 +131,8 @@ fn passwd_asks_for_the_old_one_and_twice_for_the_new_one() {
     let passwd = "jwks passwd api --p2c 1000";
     for (typed, code) in [
         (&["a wrong one"][..], 7),
-        (&[PASSPHRASE, "a new one", "another one"], 2),
-        (&[PASSPHRASE, ""], 2),
+        (&[PASSPHRASE, "a new one", "another one"], 7),
+        (&[PASSPHRASE, ""], 7),
     ] {
         let run = typing(&sandbox, passwd, typed);
         assert_eq!(run.code, Some(code), "{run:#?}");

@@ -68,7 +68,7 @@ fn an_address_stands_for_a_remote() {
     let rows = site.run("list jwks --remote URL --json").ok().json();
     assert_eq!(rows["keys"][0]["kid"], "one");
     let sets = site.run("list --remote URL --json").ok().json();
-    assert_eq!(sets["sets"][0]["keys"], 1);
+    assert_eq!(sets["sets"][0]["key_count"], 1);
     site.run("remote test URL").ok();
     site.run("diff own URL --exit-code").ok();
     site.run("pull URL copy").ok();

@@ -223,7 +223,7 @@ fn a_key_that_hydra_does_not_take_is_refused_when_it_is_set() {
             site.sandbox.write("own.json", key.to_string());
             for more in ["", "--replace"] {
                 let line = format!("set api own.json --remote prod --yes {more}");
-                let refused = site.run(&line).fails(5);
+                let refused = site.run(&line).fails(4);
                 assert!(refused.stderr.contains(&kid), "{refused:#?}");
                 assert!(refused.stderr.contains("Hydra"), "{refused:#?}");
             }

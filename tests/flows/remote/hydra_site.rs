@@ -2,6 +2,7 @@
 
 use crate::servers::Call;
 use crate::servers::hydra::{Hydra, Version};
+pub use crate::support::kids_in as kids;
 use crate::support::{Run, Sandbox};
 use serde_json::{Value, json};
 
@@ -22,14 +23,6 @@ pub fn everywhere(story: impl Fn(&Site) + Sync) {
             begun.expect("a thread");
         }
     });
-}
-
-/// The kids of keys, in their order.
-pub fn kids(keys: &Value) -> Vec<&str> {
-    let keys = keys.as_array().expect("keys");
-    keys.iter()
-        .map(|key| key["kid"].as_str().unwrap_or_default())
-        .collect()
 }
 
 /// A JWK Set of these keys.

@@ -72,7 +72,7 @@ fn scripts_get_json() {
     let address = hydra.address();
     let added = add(&sandbox, &format!("--kind hydra --url {address} --json"));
     let added = added.ok().json();
-    assert_eq!(added["name"], "prod");
+    assert_eq!(added["remote"], "prod");
     assert_eq!(added["url"], json!(address));
     let list = sandbox.json(["remote", "list", "--json"]);
     assert_eq!(list["remotes"], json!([added]));
@@ -84,7 +84,7 @@ fn scripts_get_json() {
         "{test}"
     );
     let removed = sandbox.json(["remote", "remove", "prod", "--json"]);
-    assert_eq!(removed, json!({ "removed": "prod" }));
+    assert_eq!(removed, json!({ "remote": "prod" }));
     assert_eq!(
         sandbox.json(["remote", "list", "--json"]),
         json!({ "remotes": [] })

@@ -1,9 +1,9 @@
 //! `jwks rotate --push` to a Hydra: who signs there, what is published there, and for how long.
 
-use crate::hydra::site::Site;
+use crate::hydra::site::{Site, kids};
 use crate::servers::Answer;
 use crate::servers::hydra::{Hydra, Version};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,7 +129,7 @@ fn an_outage_delays_the_change_there_and_loses_nothing() {
             let hint = failed.error()["hint"].to_string();
             assert!(hint.contains("jwks push api prod:api --yes"), "{failed:#?}");
             let report = failed.json();
-            assert!(report["sets"][0]["error"].is_string(), "{report}");
+            assert!(report["sets"][0]["error"]["kind"].is_string(), "{report}");
         }
         // The first key's end has come here, and the second signs.
         let second = active(&site, "api", now);
@@ -139,7 +139,7 @@ fn an_outage_delays_the_change_there_and_loses_nothing() {
         is_down.store(false, Ordering::SeqCst);
         let back = now + HOUR;
         let report = site.json(&format!("rotate api --json {SCHEDULE} --now {back}"));
-        assert_eq!(report["sets"][0]["postponed"], json!([second]), "{report}");
+        assert_eq!(kids(&report["sets"][0]["postponed"]), [&second]);
         is_as_here(&site, "api", back);
         assert_eq!(signer(&site, "api"), first);
         let soon = back + HOUR + 61;

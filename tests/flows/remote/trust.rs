@@ -2,7 +2,7 @@
 
 use crate::hydra::site::{Site, public};
 use crate::servers::plain::Plain;
-use crate::support::{Run, Sandbox};
+use crate::support::{Run, Sandbox, kids_in};
 use serde_json::{Value, json};
 
 /// A keystore with the set `tok` of one signing key, `ours`, and a publisher, which is the remote
@@ -388,8 +388,11 @@ fn entries_of_one_key_stay_several() {
     ground.serve(&published[1..]);
     let differs = ground.ok("diff public idp --json").json();
     assert_eq!(
-        (&differs["same"], &differs["only_local"]),
-        (&2.into(), &json!(["k"]))
+        (
+            differs["identical"].as_array().map(Vec::len),
+            kids_in(&differs["only_local"])
+        ),
+        (Some(2), vec!["k"])
     );
     ground.ok("pull idp public --prune --yes");
     let left = ground.ok("get public").json();
@@ -411,7 +414,7 @@ fn every_command_agrees_on_who_signs() {
     let active = ground.ok("get tok --state active --set").json();
     assert_eq!(active["keys"][0]["kid"], "ours");
     let sets = ground.ok("list --json").json();
-    assert_eq!(sets["sets"][0]["active"], json!(["ours"]));
+    assert_eq!(kids_in(&sets["sets"][0]["active"]), ["ours"]);
     let refused = ground.run("delete tok ours --yes").fails(4);
     assert!(
         refused.stderr.contains("no active signing key"),
@@ -448,5 +451,10 @@ fn an_issuers_keys_have_the_states_of_their_dates() {
             "{command}"
         );
     }
-    ground.run("get issuer --state active").fails(3);
+    let none = ground.ok("get issuer --state active");
+    assert_eq!(none.json(), json!({"keys": []}));
+    assert!(
+        none.stderr.contains("no matching keys in set issuer"),
+        "{none:#?}"
+    );
 }

@@ -1,0 +1,108 @@
+//! The new keys of `jwks create`: generated, named, and added to the set.
+
+use crate::args::certificate::Maker;
+use crate::commands::create::{CreateArgs, KidFrom};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::certificate;
+use crate::key::generate::Plan;
+use crate::key::header::Header;
+use crate::key::members::Members;
+use crate::key::thumbprint::thumbprint;
+use crate::keyset::KeySet;
+use crate::time;
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// Generates the keys, without their kids.
+pub(super) fn generate(
+    ctx: &Context,
+    args: &CreateArgs,
+    plan: &Plan,
+    (nbf, exp): (Option<i64>, Option<i64>),
+    maker: Option<&Maker>,
+) -> Result<Vec<Members<'static>>> {
+    let progress = (plan.is_slow() || args.count > 1).then(|| {
+        ctx.out.progress(
+            args.count.into(),
+            &format!("generating keys: {}", plan.description()),
+        )
+    });
+    let mut keys = Vec::new();
+    for _ in 0..args.count {
+        let mut members = if args.kid.is_none() && args.kid_from == KidFrom::Thumbprint {
+            plan.generate_for_a_thumbprint()?
+        } else {
+            plan.generate()?
+        };
+        if !args.key_ops.is_empty() {
+            members.set_texts("key_ops", &args.key_ops);
+        }
+        members.set_number("iat", ctx.now);
+        for (name, date) in [("nbf", nbf), ("exp", exp)] {
+            if let Some(date) = date {
+                members.set_number(name, date);
+            }
+        }
+        if let Some(maker) = maker {
+            if keys.is_empty() {
+                maker.warn_of_days(ctx, &members);
+            }
+            certificate::attach(&[&maker.certify(&members)?], &mut members);
+        }
+        keys.push(members);
+        if let Some(progress) = &progress {
+            progress.inc(1);
+        }
+    }
+    if let Some(progress) = progress {
+        progress.finish_and_clear();
+    }
+    Ok(keys)
+}
+
+/// Gives each key its kid, which no other key of the set may have for a kid or a thumbprint, and adds
+/// it.
+pub(super) fn add(
+    set: &mut KeySet,
+    keys: Vec<Members<'static>>,
+    args: &CreateArgs,
+    now: i64,
+) -> Result<Vec<Key<'static>>> {
+    if let Some(kid) = &args.kid
+        && !set.with_thumbprint(kid).is_empty()
+    {
+        let message = format!("the kid {kid:?} is the thumbprint of a key of the set");
+        return Err(Error::refused(message).hint("choose another kid, or leave --kid out"));
+    }
+    let header = |key| Header::of(key).kid.map(Cow::into_owned);
+    let mut kids: HashSet<String> = set.keys.iter().filter_map(header).collect();
+    let mut dates = dated_kids(now);
+    let mut created = Vec::new();
+    for members in keys {
+        let kid = match (&args.kid, args.kid_from) {
+            (Some(kid), _) => kid.clone(),
+            (None, KidFrom::Thumbprint) => thumbprint(&members).unwrap_or_default(),
+            (None, KidFrom::Uuid) => uuid::Uuid::new_v4().to_string(),
+            (None, KidFrom::Date) => dates.find(|kid| !kids.contains(kid)).unwrap_or_default(),
+        };
+        if !kids.insert(kid.clone()) {
+            return Err(
+                Error::refused(format!("a key of the set has the kid {kid:?}"))
+                    .hint("choose another kid, or leave --kid out"),
+            );
+        }
+        let key = Key::from(members.with_kid(&kid));
+        set.keys.push(key.clone());
+        created.push(key);
+    }
+    Ok(created)
+}
+
+/// The time as a kid, then the same with a number behind it, from 2 on.
+fn dated_kids(now: i64) -> impl Iterator<Item = String> {
+    let date = time::format(now).replace(':', "-");
+    let numbered = date.clone();
+    std::iter::once(date).chain((2..).map(move |number| format!("{numbered}-{number}")))
+}
