@@ -50,9 +50,11 @@ pub fn is_on(name: &str) -> bool {
     !["", "0", "no", "false"].iter().any(|off| value == *off)
 }
 
-/// Returns the value of a variable; `None` if it is not set, empty, or not UTF-8.
+/// Returns the value of a variable; `None` if it is not set or empty. What is not UTF-8 is replaced, and
+/// no valid value.
 pub fn value(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
+    let value = env::var_os(name)?.to_string_lossy().into_owned();
+    Some(value).filter(|value| !value.is_empty())
 }
 
 /// Returns the secret in a variable; `None` if it is not set or empty. Returns an error if it is not

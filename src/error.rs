@@ -59,6 +59,8 @@ impl ErrorKind {
 pub enum Reason {
     /// The system denies access to a file.
     Permission,
+    /// The disk is full.
+    Full,
     /// Standard output cannot be written.
     Output,
     /// A call to a server was sent and got no answer: the server may have carried it out.

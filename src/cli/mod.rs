@@ -294,11 +294,13 @@ fn keep_history(given: Option<&str>) -> Result<KeepHistory> {
         Some(text) => (text, "--keep-history"),
         None => (in_environment.as_deref().unwrap_or_default(), KEEP_HISTORY),
     };
-    match text {
-        "" if given.is_none() => Ok(KeepHistory::For(DEFAULT_KEEP_HISTORY)),
-        "0" => Ok(KeepHistory::Nothing),
-        text => time::parse_duration(text)
-            .map(KeepHistory::For)
-            .map_err(|error| error.about(source)),
-    }
+    let seconds = match text {
+        "" if given.is_none() => DEFAULT_KEEP_HISTORY,
+        "0" => 0,
+        text => time::parse_duration(text).map_err(|error| error.about(source))?,
+    };
+    Ok(match seconds {
+        0 => KeepHistory::Nothing,
+        seconds => KeepHistory::For(seconds),
+    })
 }

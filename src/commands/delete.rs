@@ -97,8 +97,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     };
     let document = match read {
         Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
-            purge_history(ctx, args, &name)?;
-            return report(ctx, SetLabel::local(name.as_str()), &[], &[], false);
+            return nothing_to_delete(ctx, args, &name);
         }
         document => document?,
     };
@@ -121,8 +120,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         return delete_set(ctx, args, &name, &set, &going);
     }
     if positions.is_empty() {
-        purge_history(ctx, args, &name)?;
-        return report(ctx, SetLabel::local(name.as_str()), &[], &[], false);
+        return nothing_to_delete(ctx, args, &name);
     }
     let signing = signing_instead(args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
@@ -265,12 +263,27 @@ fn finish(
     report(ctx, whose, &removed, signing, set_deleted)
 }
 
-/// Deletes the history of a set that does not change, if --purge is given.
-fn purge_history(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result<()> {
-    if args.purge && ctx.store.sets_with_history()?.contains(name) {
-        let what = format!("the history of set {name} would be deleted for good");
-        ctx.prompt.confirm(&ctx.out, &what)?;
-        ctx.store.forget(name)?;
+/// Reports that no key and no set is deleted. With --purge, deletes the history nevertheless.
+fn nothing_to_delete(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result<()> {
+    let label = SetLabel::local(name.as_str());
+    if !args.purge || !ctx.store.has_history(name)? {
+        return report(ctx, label, &[], &[], false);
+    }
+    let history = ctx.store.whole_history(name)?;
+    let versions = count(history.sets(), "earlier version");
+    let what = format!("{versions} of set {name}");
+    let question = format!("{what} would be deleted for good");
+    ctx.prompt.confirm(&ctx.out, &question)?;
+    ctx.store.forget(name, |now| {
+        if now.last() == history.last() {
+            Ok(())
+        } else {
+            Err(changed_meanwhile(name))
+        }
+    })?;
+    ctx.out.status(format!("deleted {what}"));
+    if ctx.out.is_json() {
+        return report(ctx, label, &[], &[], false);
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keystore::SetName;
-use crate::report::names::count;
+use crate::keystore::history::History;
+use crate::report::names::{changed_meanwhile, count};
 use clap::Args;
 use serde_json::json;
 
@@ -26,37 +27,42 @@ pub struct ForgetArgs {
 
 /// Runs `jwks forget`.
 pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
-    let known = ctx.store.sets_with_history()?;
-    let mut sets = Vec::new();
+    let mut sets: Vec<(SetName, History)> = Vec::new();
     for set in &args.sets {
         let name = SetName::new(set)?;
-        if !known.contains(&name) {
+        if sets.iter().any(|(known, _)| *known == name) {
+            continue;
+        }
+        if !ctx.store.has_history(&name)? {
             return Err(Error::not_found(format!("set {name} has no history")));
         }
         let history = ctx.store.whole_history(&name)?;
-        let number = history.versions.len() + history.damaged.len();
-        sets.push((name, number));
+        sets.push((name, history));
     }
-    let what = sets.iter().map(|(name, number)| {
-        let versions = count(*number, "earlier version");
+    let versions = |(name, history): &(SetName, History)| {
+        let versions = count(history.sets(), "earlier version");
         format!("{versions} of set {name}")
-    });
-    let what = what.collect::<Vec<_>>().join(", ");
-    ctx.prompt
-        .confirm(&ctx.out, &format!("{what} would be deleted for good"))?;
-    for (name, number) in &sets {
-        ctx.store.forget(name)?;
-        let status = format!(
-            "deleted {} of set {name}",
-            count(*number, "earlier version")
-        );
+    };
+    let what: Vec<_> = sets.iter().map(versions).collect();
+    let question = format!("{} would be deleted for good", what.join(", "));
+    ctx.prompt.confirm(&ctx.out, &question)?;
+    for ((name, history), what) in sets.iter().zip(&what) {
+        // Another process can have changed the set during the question.
+        ctx.store.forget(name, |now| {
+            if now.last() == history.last() {
+                Ok(())
+            } else {
+                Err(changed_meanwhile(name))
+            }
+        })?;
+        let status = format!("deleted {what}");
         ctx.out.status(&status);
         ctx.record_change(status);
     }
     if !ctx.out.is_json() {
         return Ok(());
     }
-    let row = |(name, number): &(SetName, usize)| json!({ "set": name.as_str(), "version_count": number });
+    let row = |(name, history): &(SetName, History)| json!({ "set": name.as_str(), "version_count": history.sets() });
     let sets: Vec<_> = sets.iter().map(row).collect();
     ctx.out.json(&json!({ "sets": sets }))
 }

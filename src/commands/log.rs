@@ -154,7 +154,7 @@ struct Marked {
 }
 
 impl Marks {
-    /// Returns the command that can go back to or behind a change.
+    /// Returns the command that restores the state after a change, or before it.
     fn of(&mut self, ctx: &Context, change: &Change) -> Option<&'static str> {
         let number = change.version?;
         let name = SetName::new(&change.set).ok()?;
@@ -180,7 +180,8 @@ impl Marks {
             return is_it.then_some("undo");
         }
         let next = versions.find(|version| version.number > number)?;
-        (next.from == time && next.content != Content::NoSet).then_some("restore")
+        let is_it = history.at(time) == Some(next) && next.content != Content::NoSet;
+        is_it.then_some("restore")
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::args::encryption::IterationsArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keystore::history::{Content, Version};
 use crate::keystore::{Protection, SetName, Stored};
 use crate::report::names::count;
 use clap::{Args, ValueHint};
@@ -107,18 +106,17 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             passphrase: passphrase.clone(),
             iterations,
         };
-        let versions = ctx.store.whole_history(name)?.versions;
-        let is_history_deleted = ctx.store.protect(name, old.as_deref(), Some(&after))?;
+        let sets_before = ctx.store.whole_history(name)?.sets();
+        ctx.store.protect(name, old.as_deref(), Some(&after))?;
         let status = match old {
             Some(_) => format!("set {name} has a new passphrase"),
             None => format!("set {name} is encrypted"),
         };
         ctx.out.status(&status);
         ctx.record_change(status);
-        let holds_set = |version: &&Version| version.content != Content::NoSet;
-        let number = versions.iter().filter(holds_set).count();
-        if is_history_deleted && number > 0 {
-            let versions = count(number, "earlier version");
+        let is_deleted = ctx.store.whole_history(name)?.versions.is_empty();
+        if is_deleted && sets_before > 0 {
+            let versions = count(sets_before, "earlier version");
             ctx.out.status(format!(
                 "deleted {versions} of set {name}, which the new passphrase did not protect"
             ));

@@ -1,8 +1,6 @@
 //! `jwks restore`: a set becomes what it was at some time.
 
-use crate::commands::shared::restoring::{
-    Outcome, OutcomeJson, is_readable, restore, warn_damaged,
-};
+use crate::commands::shared::restoring::{Outcome, OutcomeJson, restore, warn_damaged};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keystore::SetName;
@@ -59,7 +57,8 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     }
     let history = ctx.store.history(&name)?;
     warn_damaged(ctx, &history);
-    let outcome = match find(ctx, &name, &history, time)? {
+    let version = find(ctx, &name, &history, time)?;
+    let outcome = match version {
         Some(version) => {
             let shown = time::format(time);
             let why = format!("set {name} would return to its state at {shown}");
@@ -75,9 +74,8 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
             outcome: outcome.json(),
         });
     }
-    let is_changed = outcome.set_created || outcome.changes != Default::default();
     let time = time::format(time);
-    if is_changed {
+    if version.is_some() {
         ctx.out
             .status(format!("restored set {name} to its state at {time}"));
         outcome.report(ctx, &name);
@@ -101,9 +99,6 @@ fn find<'a>(
     match history.at(time) {
         Some(version) if version.content == Content::NoSet => {
             missing(format!("there was no set {name} at {shown}"))
-        }
-        Some(version) if !is_readable(ctx, version) => {
-            missing(format!("the version of set {name} from {shown} is damaged"))
         }
         Some(version) => {
             let is_present = ctx.store.is_present(name, version)?;

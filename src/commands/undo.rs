@@ -1,6 +1,6 @@
 //! `jwks undo`: the last change of a set is taken back.
 
-use crate::commands::shared::restoring::{OutcomeJson, is_readable, restore, warn_damaged};
+use crate::commands::shared::restoring::{OutcomeJson, restore, warn_damaged};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keystore::SetName;
@@ -54,15 +54,8 @@ pub fn run(ctx: &Context, args: &UndoArgs) -> Result<()> {
     };
     let history = ctx.store.history(&name)?;
     warn_damaged(ctx, &history);
-    let mut last = None;
-    for version in history.versions.iter().rev() {
-        // A killed change leaves a version that is what the set still is.
-        if is_readable(ctx, version) && !ctx.store.is_present(&name, version)? {
-            last = Some(version);
-            break;
-        }
-    }
-    let version = last.ok_or_else(|| nothing(format!("nothing to undo in set {name}")))?;
+    let version = ctx.store.last_version(&name, &history)?;
+    let version = version.ok_or_else(|| nothing(format!("nothing to undo in set {name}")))?;
     let what = describe_change(ctx, &name, version)?;
     let why = format!("the last change of set {name}, at {what}");
     let outcome = restore(ctx, &name, (&history, version), &why, "undo")?;

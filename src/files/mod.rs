@@ -171,6 +171,11 @@ pub fn failed(operation: &str, path: &Path, error: io::Error) -> Error {
                 .because(Reason::Permission)
                 .hint(ownership::way_in(path))
         }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::failed(format!("cannot {operation} {shown}"))
+                .because(Reason::Full)
+                .cause(error)
+        }
         _ => Error::failed(format!("cannot {operation} {shown}")).cause(error),
     }
 }

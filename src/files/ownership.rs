@@ -61,6 +61,9 @@ pub fn own_directory_exists(path: &Path) -> Result<bool> {
         metadata => metadata.map_err(|error| crate::files::failed("access", path, error))?,
     };
     let shown = path.display();
+    if metadata.is_symlink() {
+        return Err(Error::refused(format!("{shown} is a symbolic link")));
+    }
     if !metadata.is_dir() {
         return Err(Error::refused(format!("{shown} is not a directory")));
     }

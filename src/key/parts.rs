@@ -51,6 +51,11 @@ pub(super) fn has_private_part(key_type: &KeyType, members: &Members) -> bool {
     key_type.private.iter().any(|name| members.has(name)) || members.has(WITHHELD)
 }
 
+/// Returns true if a key is in the public part of an encrypted set, which has a private part for it.
+pub fn is_withheld(key: &Key) -> bool {
+    key.members().is_ok_and(|members| members.has(WITHHELD))
+}
+
 /// Returns true if a key has a private part, judged by the names of its members. A key that does
 /// not parse or has an unknown `kty` counts as private.
 pub fn holds_secret(key: &Key) -> bool {

@@ -6,7 +6,7 @@ mod update;
 
 use crate::error::Result;
 use crate::key::Key;
-use crate::key::parts::{WITHHELD, holds_secret, is_private};
+use crate::key::parts::{WITHHELD, holds_secret, is_key_pair, is_private};
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, pair};
 use crate::keyset::key_name::KeyName;
@@ -94,14 +94,15 @@ impl KeySet<'_> {
 }
 
 /// Returns true if another key has every private member of a key, with the same value. If one of them
-/// is in the public part of an encrypted set, the values are not known: a private part is enough.
+/// is in the public part of an encrypted set, the values are not known: then a private part is enough
+/// for a key pair, and nothing for a shared secret.
 fn keeps_secrets(key: &Key, other: &Key) -> bool {
     let (Ok(members), Ok(others)) = (key.members(), other.members()) else {
         return key == other;
     };
     match members.key_type() {
         Some(_) if members.has(WITHHELD) || others.has(WITHHELD) => {
-            !is_private(&members) || is_private(&others)
+            !is_private(&members) || is_key_pair(key) && is_key_pair(other)
         }
         Some(key_type) => key_type
             .private

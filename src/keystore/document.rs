@@ -82,12 +82,12 @@ impl Stored {
     }
 }
 
-/// Returns true if a set is encrypted. A JWE in a JSON form is detected only if the file name says that
-/// it is encrypted, because searching a large plain set is slow.
+/// Returns true if a set is encrypted. A JWE in a JSON form has its ciphertext under that name; only then
+/// the text is parsed, because parsing a large plain set twice is slow.
 fn is_encrypted(text: &str, path: &Path) -> bool {
     let is_named_so = path.extension().is_some_and(|extension| extension == "jwe");
     if text.trim_start().starts_with('{') {
-        is_named_so && Envelope::is_in(text)
+        (is_named_so || text.contains("\"ciphertext\"")) && Envelope::is_in(text)
     } else {
         is_named_so || Envelope::is_in(text)
     }

@@ -2,10 +2,9 @@
 //!
 //! `.history/SET` has a file for each change: the old file of the set, or an empty file if there was no
 //! set. The file is flushed before the change is in place, so every change has one. A killed change can
-//! leave a version that is equal to the present set; its content shows that.
+//! leave a version that is equal to the present set; its content tells which.
 //!
-//! A history is deleted after the change that deletes it. `.history/.removing` says which one, until it
-//! is gone: the next process that takes the lock completes what a killed one has begun.
+//! A history is deleted after the change that deletes it.
 
 mod pending;
 mod removal;
@@ -17,7 +16,7 @@ pub use version::{Content, History, Version};
 
 use crate::error::{Error, Result};
 use crate::files::{self, ownership};
-use crate::keystore::{Keystore, SetName, Stored};
+use crate::keystore::{Keystore, Protection, SetName, Stored};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
@@ -116,6 +115,12 @@ impl Keystore {
         }
     }
 
+    /// Returns true if a set has a history. Returns an error if the history belongs to another user, or if
+    /// other users can write to it.
+    pub fn has_history(&self, name: &SetName) -> Result<bool> {
+        self.is_history(&self.history_of(name))
+    }
+
     /// Returns the names of the sets that have a history, sorted. Leaves out what is not a directory of
     /// ours.
     pub fn sets_with_history(&self) -> Result<Vec<SetName>> {
@@ -142,7 +147,7 @@ impl Keystore {
         for name in self.sets_with_history()? {
             let history = self.history(&name)?;
             if let Some(version) = self.last_version(&name, &history)? {
-                last = last.max(Some((version.written, version.until, name)));
+                last = last.max(Some((version.until, version.written, name)));
             }
         }
         Ok(last.map(|(_, _, name)| name))
@@ -162,19 +167,36 @@ impl Keystore {
         Ok(None)
     }
 
-    /// Refuses to create an encrypted set over versions that are readable without a passphrase.
-    pub(super) fn refuse_plain_versions(&self, name: &SetName) -> Result<()> {
+    /// Refuses to create an encrypted set over versions that its passphrase does not protect.
+    pub(super) fn refuse_unprotected_versions(
+        &self,
+        name: &SetName,
+        protection: &Protection,
+    ) -> Result<()> {
         if self.histories.keep == KeepHistory::Nothing || self.histories.purges.get() {
             return Ok(());
         }
-        match self.plain_versions(name)? {
-            0 => Ok(()),
-            number => Err(Error::refused(format!(
-                "the history of set {name} has {number} versions without a passphrase"
-            ))
-            .hint(format!(
-                "run `jwks undo {name}` to restore the set, or `jwks forget {name}` to delete its history"
-            ))),
+        let mut versions = self.history(name)?.versions;
+        versions.retain(|version| version.content != Content::NoSet);
+        let is_encrypted = |version: &Version| version.content == Content::Encrypted;
+        let opens = |version: &Version| match self.version(version) {
+            Ok(Some(Stored::Encrypted(set))) => self.open(&set, &protection.passphrase).is_ok(),
+            _ => false,
+        };
+        match versions.last() {
+            None => Ok(()),
+            // All encrypted versions of a set have the same passphrase.
+            Some(last) if versions.iter().all(is_encrypted) && opens(last) => Ok(()),
+            Some(_) => {
+                let number = versions.len();
+                let plural = if number == 1 { "" } else { "s" };
+                Err(Error::refused(format!(
+                    "the history of set {name} has {number} version{plural} that this passphrase does not protect"
+                ))
+                .hint(format!(
+                    "run `jwks undo {name}` to restore the set, or `jwks forget {name}` to delete its history"
+                )))
+            }
         }
     }
 
@@ -207,19 +229,24 @@ impl Keystore {
         self.defer_error(result.and(marked).map_err(after_the_change));
     }
 
+    /// Deletes the old versions of all sets. Returns the first error after that.
     fn sweep_all(&self) -> Result<()> {
+        let mut first = Ok(());
         for name in self.sets_with_history()? {
-            let directory = self.history_of(&name);
-            let history = History::list(&directory)?;
-            let (old, young): (Vec<_>, Vec<_>) = history
-                .versions
-                .iter()
-                .partition(|version| self.is_old(version));
-            old.into_iter().try_for_each(Version::remove)?;
-            if young.is_empty() {
-                // A directory with damaged files stays.
-                let _ = fs::remove_dir(&directory);
-            }
+            first = first.and(self.sweep_set(&name));
+        }
+        first
+    }
+
+    fn sweep_set(&self, name: &SetName) -> Result<()> {
+        let directory = self.history_of(name);
+        let history = History::list(&directory)?;
+        let is_old = |version: &&Version| self.is_old(version);
+        let (old, young): (Vec<_>, Vec<_>) = history.versions.iter().partition(is_old);
+        old.into_iter().try_for_each(Version::remove)?;
+        if young.is_empty() {
+            // A directory with damaged files stays.
+            let _ = fs::remove_dir(&directory);
         }
         Ok(())
     }

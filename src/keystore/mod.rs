@@ -187,7 +187,7 @@ impl Keystore {
             (Some(Stored::Plain(document)), None) => (Some(document), 0),
             (None, None) => (None, 0),
             (None, Some(protection)) => {
-                self.refuse_plain_versions(name)?;
+                self.refuse_unprotected_versions(name, protection)?;
                 (None, protection.iterations)
             }
             _ => return Err(protected_meanwhile(name)),
@@ -305,7 +305,7 @@ impl Keystore {
                 let _ = fs::remove_dir(directory);
             }
         })?;
-        self.complete_removal();
+        self.complete_removals();
         Ok(lock)
     }
 
@@ -313,7 +313,7 @@ impl Keystore {
     fn lock(&self) -> Result<Lock> {
         self.refuse_foreign()?;
         let lock = Lock::take(&self.directory, self.lock_wait)?;
-        self.complete_removal();
+        self.complete_removals();
         Ok(lock)
     }
 

@@ -8,13 +8,13 @@ use crate::secret::Secret;
 impl Keystore {
     /// Rewrites a set under the lock, encrypted with `after`, or plain. `before` decrypts the old file. If
     /// the process is killed, either the old or the new file is there. A set that becomes encrypted or
-    /// gets another passphrase loses its history. Returns true if it does.
+    /// gets another passphrase loses its history.
     pub fn protect(
         &self,
         name: &SetName,
         before: Option<&Secret<String>>,
         after: Option<&Protection>,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let _lock = self.lock()?;
         let stored = self.load(name)?;
         let present = Present::of(&stored);
@@ -35,8 +35,7 @@ impl Keystore {
         } else {
             Earlier::Keep
         };
-        self.write(name, &document.parse()?, encryption, Some(present), earlier)?;
-        Ok(earlier == Earlier::Delete)
+        self.write(name, &document.parse()?, encryption, Some(present), earlier)
     }
 }
 

@@ -68,6 +68,16 @@ impl Keystore {
         }
     }
 
+    /// Deletes the schedule that a killed process has left, before a set of that name is created. The
+    /// caller holds the lock.
+    pub(super) fn drop_schedule(&self, name: &SetName) -> Result<()> {
+        // Damaged schedules are no schedules.
+        match self.schedules_with(name, None) {
+            Ok(Some(text)) => self.write_schedules(&text),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
     /// Writes the file. The caller holds the lock.
     pub(super) fn write_schedules(&self, text: &str) -> Result<()> {
         let flushed = files::write(

@@ -26,6 +26,9 @@ impl Keystore {
         if set.keys.iter().any(holds_secret) {
             self.refuse_open()?;
         }
+        if present.is_none() {
+            self.drop_schedule(name)?;
+        }
         if set.keys.len() > MOST_KEYS {
             return Err(too_large(name, &format!("have more than {MOST_KEYS} keys")));
         }
@@ -86,11 +89,7 @@ impl Keystore {
             .as_ref()
             .map_or(Content::NoSet, |present| present.content);
         let exposes = content == Content::Encrypted
-            && match was {
-                Content::Plain => true,
-                Content::NoSet => self.plain_versions(name)? > 0,
-                Content::Encrypted => false,
-            };
+            && (was == Content::Plain || self.plain_versions(name)? > 0);
         let earlier = if exposes { Earlier::Delete } else { earlier };
         let mut pending = self.keep(name, present.as_ref(), None, earlier)?;
         let path = present.map_or_else(|| right.clone(), |present| present.path);

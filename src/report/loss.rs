@@ -6,9 +6,9 @@ use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::State;
-use crate::report::names::{count, list_names};
+use crate::report::names::count;
 
-/// The most keys that a question describes.
+/// The most keys that a question names.
 const SHOWN: usize = 20;
 
 /// Describes each key at `positions`: its kid, algorithm and state, and if a private part is lost.
@@ -38,17 +38,23 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
     lines
 }
 
-/// Describes the keys that a set would lose, to follow the name of the set.
-pub fn describe_loss(lost: &[Key]) -> String {
-    let handle = |key: &Key| {
-        let name = KeyName::of(key);
-        name.shown().to_owned()
-    };
-    let names: Vec<_> = lost.iter().map(handle).collect();
+/// Returns the number of keys that a set would lose, in words, and their names.
+pub fn count_loss(lost: &[Key]) -> (String, Vec<String>) {
     let private = lost.iter().filter(|key| holds_secret(key)).count();
-    let lost = count(lost.len(), "key");
-    format!(
-        "would lose {lost}, {private} of them private: {}",
-        list_names(&names)
+    let number = count(lost.len(), "key");
+    let names = lost.iter().map(|key| KeyName::of(key).shown().to_owned());
+    (
+        format!("lose {number}, {private} of them private"),
+        names.collect(),
     )
+}
+
+/// Shortens the details of a question. The last one then says how many are left out.
+pub fn shorten(mut details: Vec<String>) -> Vec<String> {
+    if details.len() > SHOWN {
+        let more = details.len() - SHOWN;
+        details.truncate(SHOWN);
+        details.push(format!("and {more} more"));
+    }
+    details
 }

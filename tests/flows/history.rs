@@ -110,12 +110,9 @@ fn a_private_part_is_not_lost_without_a_question() {
 #[test]
 fn only_the_last_change_of_a_second_can_be_undone() {
     let sandbox = Sandbox::new();
-    for kid in ["a", "b"] {
-        run(
-            &sandbox,
-            &format!("create api --kid {kid} --now 2030-01-01"),
-        )
-        .ok();
+    for (kid, day) in [("a", 1), ("b", 1), ("c", 2)] {
+        let create = format!("create api --kid {kid} --now 2030-01-0{day}");
+        run(&sandbox, &create).ok();
     }
     let cans = || {
         let log = run(&sandbox, "log api --json").ok().json();
@@ -123,11 +120,11 @@ fn only_the_last_change_of_a_second_can_be_undone() {
         let can = |change: &Value| change["can"].as_str().unwrap_or("-").to_owned();
         changes.map(can).collect::<Vec<_>>().join(" ")
     };
-    assert!(cans().ends_with("undo"), "{}", cans());
-    assert_eq!(cans().matches("undo").count(), 1, "{}", cans());
+    // No time leads to the state between the changes of one second.
+    assert_eq!(cans(), "- restore undo");
     let undone = run(&sandbox, "undo api --yes").ok();
-    assert!(undone.stderr.contains("created b"), "{undone:#?}");
-    assert!(!undone.stderr.contains("created a"), "{undone:#?}");
+    assert!(undone.stderr.contains("created c"), "{undone:#?}");
+    assert!(!undone.stderr.contains("created b"), "{undone:#?}");
     // The numbers begin again, and the old lines do not count.
     run(&sandbox, "forget api --yes").ok();
     run(&sandbox, "create api --kid c --now 2030-01-02").ok();
@@ -263,10 +260,14 @@ fn keep_history_0_keeps_no_history() {
     run(&sandbox, "create api --kid c").ok();
     run(&sandbox, "undo api --yes").ok();
     assert_eq!(kids(&sandbox, "api"), "a b");
-    let mut none = sandbox.command(crate::support::JWKS);
-    let none = none.args(["create", "api"]).env("JWKS_KEEP_HISTORY", "0");
-    crate::support::finish(none).ok();
-    assert_eq!(versions(&sandbox, "api"), 0);
+    for none in ["0", "0d", "PT0S"] {
+        run(&sandbox, "create api").ok();
+        assert_ne!(versions(&sandbox, "api"), 0);
+        let mut jwks = sandbox.command(crate::support::JWKS);
+        jwks.args(["create", "api"]).env("JWKS_KEEP_HISTORY", none);
+        crate::support::finish(&mut jwks).ok();
+        assert_eq!(versions(&sandbox, "api"), 0, "{none}");
+    }
 }
 
 #[test]
@@ -416,22 +417,121 @@ fn no_plain_version_comes_back_where_encryption_is_demanded() {
 }
 
 #[test]
-fn a_damaged_version_is_named_and_left_out() {
+fn a_damaged_version_is_not_passed_over() {
     let sandbox = Sandbox::new();
-    for kid in ["a", "b", "c"] {
-        run(&sandbox, &format!("create api --kid {kid}")).ok();
+    for (kid, day) in [("a", 1), ("b", 2), ("c", 3)] {
+        run(
+            &sandbox,
+            &format!("create api --kid {kid} --now 2030-01-0{day}"),
+        )
+        .ok();
     }
     let damage = "for f in store/.history/api/000003-*; do echo '{\"keys\":[' > $f; done";
     sandbox
         .shell(&format!(
-            "{damage}; ln -s /etc/passwd store/.history/api/000009-1-2.json"
+            "{damage}; for i in 1 2 3 4 5 6 7; do ln -s /etc/passwd store/.history/api/00000$i-1-2.json; done"
         ))
         .ok();
-    let undone = run(&sandbox, "undo api --yes").ok();
-    assert!(undone.stderr.contains("000003-"), "{undone:#?}");
+    let refused = run(&sandbox, "undo api --yes").fails(5);
+    assert!(refused.stderr.contains("000003-"), "{refused:#?}");
     assert!(
-        undone.stderr.contains("000009-1-2.json is not a version"),
-        "{undone:#?}"
+        refused.stderr.contains("jwks restore api@TIME"),
+        "{refused:#?}"
     );
+    assert_eq!(refused.stderr.matches("is not a version").count(), 5);
+    assert!(
+        refused.stderr.contains("left out 2 more files"),
+        "{refused:#?}"
+    );
+    assert_eq!(kids(&sandbox, "api"), "a b c");
+    let restore = "restore api@2030-01-01T12:00:00Z --yes --now 2030-01-04";
+    run(&sandbox, restore).ok();
     assert_eq!(kids(&sandbox, "api"), "a");
+}
+
+/// Without the passphrase, nobody knows which secret a symmetric key has.
+#[test]
+fn a_secret_of_an_encrypted_set_is_not_replaced_without_a_question() {
+    let sandbox = Sandbox::new();
+    sandbox.write("one", "the first");
+    sandbox.write("s1", [1; 32]);
+    sandbox.write("s2", [2; 32]);
+    let at = |line: &str, day: u32| {
+        run(
+            &sandbox,
+            &format!("{line} --passphrase-file one --now 2030-01-0{day}"),
+        )
+    };
+    at("create api --encrypt --p2c 1000 --kid x", 1).ok();
+    at("set api s1 --from secret --kid s --alg HS256", 2).ok();
+    at("delete api s --yes --force", 3).ok();
+    at("set api s2 --from secret --kid s --alg HS256", 3).ok();
+    let secrets = || at("get api s --private", 9).ok().stdout;
+    let second = secrets();
+    let refused = run(&sandbox, "restore api@2030-01-02 --now 2030-01-05").fails(4);
+    assert!(refused.stderr.contains("could lose"), "{refused:#?}");
+    assert_eq!(secrets(), second);
+    let restored = run(&sandbox, "restore api@2030-01-02 --yes --now 2030-01-05").ok();
+    assert!(
+        restored.stderr.contains("restored set api"),
+        "{restored:#?}"
+    );
+    assert_ne!(secrets(), second);
+    run(&sandbox, "undo api").fails(4);
+    run(&sandbox, "undo api --yes").ok();
+    assert_eq!(secrets(), second);
+}
+
+#[test]
+fn an_encrypted_set_keeps_no_version_with_another_passphrase() {
+    let sandbox = Sandbox::new();
+    sandbox.write("one", "the first");
+    sandbox.write("two", "the second");
+    let create = |file: &str| {
+        run(
+            &sandbox,
+            &format!("create api --encrypt --p2c 1000 --passphrase-file {file}"),
+        )
+    };
+    create("one").ok();
+    run(&sandbox, "delete api --yes --force").ok();
+    create("two").fails(4);
+    create("one").ok();
+    run(&sandbox, "delete api --yes --force --purge").ok();
+    create("two").ok();
+}
+
+#[test]
+fn a_history_that_is_not_safe_is_not_called_missing() {
+    let sandbox = Sandbox::new();
+    run(&sandbox, "create api --kid a").ok();
+    sandbox.shell("chmod 777 store/.history/api").ok();
+    for line in [
+        "forget api --yes",
+        "undo api --yes",
+        "delete api --if-exists --expired --purge",
+    ] {
+        let refused = run(&sandbox, line).fails(4);
+        assert!(
+            refused.stderr.contains("other users can write to"),
+            "{refused:#?}"
+        );
+    }
+    let refused = run(&sandbox, "create api --kid b").fails(4);
+    assert!(
+        refused
+            .stderr
+            .contains("nothing was changed; run `chmod 700"),
+        "{refused:#?}"
+    );
+    assert_eq!(versions(&sandbox, "api"), 1);
+}
+
+#[test]
+fn a_forget_leaves_no_temporary_file_of_a_killed_change() {
+    let sandbox = Sandbox::new();
+    run(&sandbox, "create api --kid a").ok();
+    sandbox.shell("cp store/api.json store/.writing").ok();
+    run(&sandbox, "forget api --yes").ok();
+    assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
 }

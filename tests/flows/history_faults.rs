@@ -163,6 +163,77 @@ fn a_killed_forget_is_completed() {
     }
 }
 
+/// A history that cannot be deleted is not read any more, and the next change tries again.
+#[test]
+fn a_history_that_cannot_be_deleted_is_told_of_and_deleted_later() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("one", "the first");
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    sandbox.ok(["create", "api", "--kid", "b"]);
+    let encrypt = "passwd api --p2c 1000 --passphrase-file one";
+    let run = strace(&sandbox, &["-e", "inject=unlinkat:error=EIO"], encrypt).fails(1);
+    assert!(run.stderr.contains("the change is made"), "{run:#?}");
+    sandbox.run(["undo", "api", "--yes"]).fails(3);
+    sandbox.ok(["create", "other"]);
+    let left = sandbox
+        .shell("grep -rl '\"d\"' store; ls -A store/.history")
+        .ok();
+    assert_eq!(left.stdout, "store/other.json\n.swept\nother\n");
+}
+
+/// A deletion needs no space.
+#[test]
+fn a_history_is_deleted_on_a_full_disk() {
+    if !has_tool("strace") {
+        return;
+    }
+    for line in ["forget api --yes", "delete api --purge --yes --force"] {
+        let sandbox = Sandbox::new();
+        sandbox.ok(["create", "api", "--kid", "a"]);
+        let full = "inject=/^(mkdir|rename|link).*:error=ENOSPC";
+        strace(
+            &sandbox,
+            &["-e", full, "-e", "inject=write:error=ENOSPC:when=100+"],
+            line,
+        )
+        .ok();
+        assert_eq!(versions(&sandbox, "api"), 0, "{line}");
+    }
+}
+
+/// No set inherits the schedule of a deleted one.
+#[test]
+fn a_killed_delete_leaves_its_schedule_to_no_other_set() {
+    if !has_tool("strace") {
+        return;
+    }
+    let template = Sandbox::new();
+    template.ok(["create", "api", "--kid", "a"]);
+    template.ok(["rotate", "api", "--every", "30d", "--save"]);
+    let copy = || {
+        let sandbox = Sandbox::new();
+        let copy = format!("cp -a '{}/store' .", template.path().display());
+        sandbox.shell(&copy).ok();
+        sandbox
+    };
+    let delete = ["delete", "api", "--yes", "--force"];
+    for call in &calls_of(&copy(), &delete) {
+        let sandbox = copy();
+        kill(&sandbox, &delete, call);
+        if !sandbox.set_file("api").exists() {
+            sandbox.ok(["create", "api", "--kid", "b"]);
+            let schedules = fs::read_to_string(sandbox.store().join(".schedules.json"));
+            assert!(
+                !schedules.expect("it").contains("api"),
+                "killed at {call:?}"
+            );
+        }
+    }
+}
+
 /// A change that fails deletes no history.
 #[test]
 fn a_purge_that_fails_keeps_the_history() {
@@ -235,7 +306,7 @@ fn a_history_that_is_not_ours_stops_a_change_aloud() {
     let refuses = |words: &str| {
         let run = sandbox.run(["create", "api", "--kid", "b"]).fails(4);
         assert!(run.stderr.contains(words), "{run:#?}");
-        assert!(run.stderr.contains("--keep-history 0"), "{run:#?}");
+        assert!(run.stderr.contains("nothing was changed"), "{run:#?}");
         sandbox.run(["undo", "api", "--yes"]).fails(4);
         assert_eq!(sandbox.read_set("api"), old);
         sandbox.ok(["get", "api"]);
@@ -251,7 +322,7 @@ fn a_history_that_is_not_ours_stops_a_change_aloud() {
     let elsewhere = sandbox.path().join("elsewhere");
     fs::rename(&top, &elsewhere).expect("own");
     symlink(&elsewhere, &top).expect("a link");
-    refuses("is not a directory");
+    refuses("is a symbolic link");
     // The change is possible without a history, and says what it leaves.
     let run = sandbox.run(["create", "api", "--kid", "b", "--keep-history", "0"]);
     assert_eq!(run.stdout, "b\n", "{run:#?}");

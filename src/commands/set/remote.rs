@@ -19,8 +19,8 @@ use crate::keyset::server_rules::Signing;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
 use crate::report::log_entry::Record;
-use crate::report::loss::describe_loss;
-use crate::report::names::{SetLabel, count, list_names};
+use crate::report::loss::{count_loss, shorten};
+use crate::report::names::{SetLabel, count};
 use std::collections::HashSet;
 
 /// Puts keys into a server's set: one by itself, several or a whole set in one step.
@@ -82,8 +82,8 @@ fn write(
             Keyless::Refuse("also set a signing key, or pass --force")
         },
     )?;
-    ctx.prompt
-        .confirm(&ctx.out, &describe_changes(name, server, &before, &change))?;
+    let (what, details) = describe_changes(name, server, &before, &change);
+    ctx.prompt.confirm_all(&ctx.out, &what, &details)?;
     match &change.single {
         Some(key) => server.put_key(name, &before, key)?,
         None => server.put_set(name, &before, &change.after)?,
@@ -186,8 +186,13 @@ fn addition(
     })
 }
 
-/// What is sent and what goes, in words.
-fn describe_changes(name: &str, server: &Remote, before: &KeySet, change: &Change) -> String {
+/// Describes what is sent and what is lost: a summary, and a line for each key.
+fn describe_changes(
+    name: &str,
+    server: &Remote,
+    before: &KeySet,
+    change: &Change,
+) -> (String, Vec<String>) {
     let private_there = before.keys.iter().filter(|key| has_private_member(key));
     let private_there: HashSet<String> = private_there.map(identity).collect();
     let known: HashSet<&str> = before.keys.iter().map(Key::json).collect();
@@ -215,17 +220,16 @@ fn describe_changes(name: &str, server: &Remote, before: &KeySet, change: &Chang
     });
     let sent: Vec<_> = sent.collect();
     let number = count(sent.len(), "key");
-    let mut words = format!(
-        "set {name} on {} would get {number}: {}",
-        server.name,
-        list_names(&sent)
-    );
-    words.push_str(&describe_signer(server, before, &change.after).unwrap_or_default());
+    let mut what = format!("set {name} on {} would get {number}", server.name);
+    let mut details = shorten(sent);
     if !change.merged.replaced.is_empty() {
-        words.push_str("; ");
-        words.push_str(&describe_loss(&change.merged.replaced));
+        let (loss, keys) = count_loss(&change.merged.replaced);
+        what = format!("{what} and {loss}");
+        let keys = keys.iter().map(|key| format!("loses {key}"));
+        details.extend(shorten(keys.collect()));
     }
-    words
+    details.extend(describe_signer(server, before, &change.after));
+    (what, details)
 }
 
 /// Says which key signs after a change, if that changes. The same key under another kid counts as
@@ -241,9 +245,9 @@ fn describe_signer(server: &Remote, before: &KeySet, after: &KeySet) -> Option<S
     let kid = then.handle()?;
     let is_same_key = |now: &KeyName| now.thumbprint == then.thumbprint;
     Some(match now.filter(is_same_key).and_then(|now| now.kid) {
-        None => format!("; {kid} becomes the signing key"),
+        None => format!("{kid} becomes the signing key"),
         Some(old) => format!(
-            "; {kid} becomes the signing key: it is the key {old} under another kid, so tokens carry the new kid at once"
+            "{kid} becomes the signing key: it is the key {old} under another kid, so tokens carry the new kid at once"
         ),
     })
 }

@@ -6,7 +6,7 @@ use crate::key::Key;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::Merged;
-use crate::report::loss::describe_loss;
+use crate::report::loss::{count_loss, shorten};
 use crate::report::names::list_names;
 
 /// Warns about the keys and members that were left out of a document.
@@ -50,7 +50,8 @@ pub fn warn_of_differences(ctx: &Context, source: &str, merged: &Merged) {
 /// The changes that the user must confirm before keys are taken in; empty if there are none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Confirmation {
-    parts: Vec<String>,
+    /// What the set would do, and the keys with which it would do that.
+    parts: Vec<(String, Vec<String>)>,
 }
 
 impl Confirmation {
@@ -58,8 +59,9 @@ impl Confirmation {
     pub fn of(merged: &Merged, source: &str, lost: &[Key]) -> Confirmation {
         let mut parts = Vec::new();
         if !merged.private.is_empty() {
-            let keys = names(&merged.private);
-            parts.push(format!("would get private keys from {source}: {keys}"));
+            let keys = merged.private.iter().map(handle).collect();
+            let what = format!("get private keys from {source}");
+            parts.push((what, shorten(keys)));
         }
         parts.extend(merged.signers.iter().map(|signer| {
             let (key, line) = (handle(&signer.key), &signer.line);
@@ -67,22 +69,31 @@ impl Confirmation {
                 Some(before) => format!(" in place of {}", handle(before)),
                 None => String::new(),
             };
-            format!("would have {key} as the active key of {line}{before}")
+            let what = format!("have {key} as the active key of {line}{before}");
+            (what, Vec::new())
         }));
         if !lost.is_empty() {
-            parts.push(describe_loss(lost));
+            let (what, keys) = count_loss(lost);
+            parts.push((what, shorten(keys)));
         }
         Confirmation { parts }
     }
 
     /// Asks the user to confirm the changes, if there are any.
     pub fn ask(&self, ctx: &Context, set: &str) -> Result<()> {
-        if self.parts.is_empty() {
-            Ok(())
-        } else {
-            let what = format!("set {set} {}", self.parts.join("; "));
-            ctx.prompt.confirm(&ctx.out, &what)
-        }
+        let (what, details) = match &self.parts[..] {
+            [] => return Ok(()),
+            [(what, keys)] => (format!("set {set} would {what}"), keys.clone()),
+            parts => {
+                let line = |(what, keys): &(String, Vec<String>)| match &keys[..] {
+                    [] => what.clone(),
+                    keys => format!("{what}: {}", keys.join(", ")),
+                };
+                let lines = parts.iter().map(line).collect();
+                (format!("set {set} would"), lines)
+            }
+        };
+        ctx.prompt.confirm_all(&ctx.out, &what, &details)
     }
 }
 

@@ -1,7 +1,10 @@
 //! A set becomes one of its earlier versions: what `jwks undo` and `jwks restore` share.
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::parts::is_withheld;
+use crate::key::public::known_part;
 use crate::keyset::KeySet;
 use crate::keyset::changes::{Changes, is_alike};
 use crate::keyset::key_name::KeyName;
@@ -16,7 +19,7 @@ use crate::report::loss::describe;
 use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
 use serde::Serialize;
 
-/// What became of a set.
+/// The result for a set.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The keys that differ.
@@ -39,22 +42,16 @@ pub struct OutcomeJson<'a> {
 
 /// Warns about the files of a history that are left out.
 pub fn warn_damaged(ctx: &Context, history: &History) {
-    for path in &history.damaged {
+    const SHOWN: usize = 5;
+    for path in history.damaged.iter().take(SHOWN) {
         let path = path.display();
         ctx.out
             .warn(format!("{path} is not a version of a set; left out"));
     }
-}
-
-/// Returns true if a version can be read. Warns about a damaged one.
-pub fn is_readable(ctx: &Context, version: &Version) -> bool {
-    let read = || match ctx.store.version(version)? {
-        Some(Stored::Plain(document)) => document.parse().map(|_| ()),
-        Some(Stored::Encrypted(_)) | None => Ok(()),
-    };
-    let read: Result<()> = read();
-    read.inspect_err(|error| ctx.out.warn(format!("{error}; this version is left out")))
-        .is_ok()
+    if history.damaged.len() > SHOWN {
+        let more = count(history.damaged.len() - SHOWN, "more file");
+        ctx.out.warn(format!("left out {more} of the history"));
+    }
 }
 
 /// Makes a version the present state of its set. Asks first if something would be lost; `why` begins the
@@ -66,7 +63,13 @@ pub fn restore(
     why: &str,
     note: &str,
 ) -> Result<Outcome> {
-    let (before, present) = (ctx.store.version(version)?, ctx.store.read(name)?);
+    let unreadable = |error: Error| {
+        error.hint(format!(
+            "run `jwks restore {name}@TIME` to restore another version"
+        ))
+    };
+    let before = ctx.store.version(version).map_err(unreadable)?;
+    let present = ctx.store.read(name)?;
     if let Some(Stored::Plain(_)) = before {
         ctx.refuse_plain(name)?;
     }
@@ -78,8 +81,9 @@ pub fn restore(
     };
     let (set_created, set_deleted) = (present.is_none(), before.is_none());
     let [before, present] = [look(ctx, name, before)?, look(ctx, name, present)?];
-    let (before, present) = (parse(&before)?, parse(&present)?);
-    let changes = present.changes_to(&before, is_alike);
+    let before = parse(&before).map_err(unreadable)?;
+    let present = parse(&present)?;
+    let changes = present.changes_to(&before, is_alike_as_known);
     let lost = present.positions_lost_in(&before);
     let mut losses = losses(ctx, name, &present, &lost, &changes);
     if plain_versions > 0 {
@@ -114,6 +118,20 @@ pub fn restore(
     })
 }
 
+/// Returns true if two keys are alike, or if one is in the public part of an encrypted set and the other
+/// could be the same key.
+fn is_alike_as_known(one: &Key, other: &Key) -> bool {
+    let known = |key: &Key| {
+        if is_withheld(key) {
+            key.clone().into_owned()
+        } else {
+            Key::of_public_part(known_part(key).to_json())
+        }
+    };
+    is_alike(one, other)
+        || (is_withheld(one) || is_withheld(other)) && is_alike(&known(one), &known(other))
+}
+
 /// Returns what a set would lose, in words.
 fn losses(
     ctx: &Context,
@@ -129,7 +147,13 @@ fn losses(
     }
     if lost.len() > removed {
         let private = count(lost.len() - removed, "private part");
-        losses.push(format!("set {name} would lose {private}"));
+        // Without the passphrase, one secret cannot be told from another.
+        let would = if present.keys.iter().any(is_withheld) {
+            "could"
+        } else {
+            "would"
+        };
+        losses.push(format!("set {name} {would} lose {private}"));
     }
     if !losses.is_empty() && changes.added.is_empty() {
         let succession = succession(present, lost, |set| lifecycle::states(set, ctx.now));
@@ -190,14 +214,14 @@ impl Outcome {
         if self.set_deleted {
             ctx.out.status(format!("deleted set {name}"));
         }
-        let is_kept = ctx
-            .store
-            .history(name)
-            .is_ok_and(|history| history.last() > 0);
-        ctx.out.status(if is_kept {
-            format!("run `jwks undo {name}` to take this back")
-        } else {
-            "no history is left: this cannot be undone".to_owned()
-        });
+        match ctx.store.history(name) {
+            Ok(history) if history.versions.is_empty() => {
+                ctx.out.status("no history is left: this cannot be undone");
+            }
+            Ok(_) => ctx
+                .out
+                .status(format!("run `jwks undo {name}` to take this back")),
+            Err(_) => {}
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A change and its version in the history: written before the change, and completed after it.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::files::kept::Links;
 use crate::files::{self, Access, Existing, kept};
 use crate::keystore::history::version::{Content, History, Version, remove_file};
@@ -101,7 +101,10 @@ impl Pending<'_> {
             (None, None, None) => 0,
         };
         let content = present.map_or(Content::NoSet, |present| present.content);
-        let version = Version::new(&directory, number, (from, now), content);
+        let version = Version::new(&directory, number, (from, now), content).ok_or_else(|| {
+            Error::refused(format!("{} has no more numbers", directory.display()))
+                .hint(format!("run `jwks forget {}`", self.name))
+        })?;
         let version = self.new.insert(version);
         if let Some(schedule) = schedule {
             write(&version.schedule(), schedule.to_string().as_bytes())?;
@@ -112,8 +115,8 @@ impl Pending<'_> {
         }
     }
 
-    /// Flushes the new version to the disk, before the change is in place. If the change deletes the
-    /// history, says so on the disk.
+    /// Flushes the new version to the disk before the change is in place. If the change deletes the
+    /// history, moves it away.
     pub(in crate::keystore) fn flush(&mut self) -> Result<()> {
         let Some(new) = &self.new else {
             return Ok(());
@@ -123,9 +126,7 @@ impl Pending<'_> {
             .map_err(|error| files::failed("flush", &directory, error));
         let flushed = flushed.and_then(|()| match self.earlier {
             Earlier::Keep => Ok(()),
-            Earlier::Delete | Earlier::TryToDelete => {
-                self.store.begin_removal(self.name, Some(new.number))
-            }
+            Earlier::Delete | Earlier::TryToDelete => self.store.begin_removal(self.name),
         });
         self.unless_optional(flushed)
     }
@@ -137,12 +138,21 @@ impl Pending<'_> {
             return Ok(());
         };
         self.discard();
-        let hint = match self.earlier {
-            Earlier::Keep => {
-                "nothing was changed; pass --keep-history 0 to change the set and delete its earlier versions"
+        let is_optional = match self.earlier {
+            Earlier::Keep => false,
+            // A deletion makes space.
+            Earlier::Delete => error.is_because(Reason::Full),
+            Earlier::TryToDelete => true,
+        };
+        if is_optional {
+            return Ok(());
+        }
+        let hint = match (self.earlier, error.advice()) {
+            (_, Some(hint)) => format!("nothing was changed; {hint}"),
+            (Earlier::Keep, None) if error.kind() != ErrorKind::Refused => {
+                "nothing was changed; pass --keep-history 0 to change the set and delete its earlier versions".to_owned()
             }
-            Earlier::Delete => "nothing was changed",
-            Earlier::TryToDelete => return Ok(()),
+            _ => "nothing was changed".to_owned(),
         };
         let message = format!("cannot keep the history of set {}: {error}", self.name);
         Err(Error::of(error.kind(), message).hint(hint))
@@ -151,10 +161,10 @@ impl Pending<'_> {
     /// Takes back the version of a change that is not made.
     pub(in crate::keystore) fn discard(&mut self) {
         if let Some(new) = self.new.take() {
-            let _ = new.remove();
             if self.earlier != Earlier::Keep {
-                self.store.end_removal(self.name);
+                let _ = self.store.cancel_removal(self.name);
             }
+            let _ = new.remove();
             // A directory that is not empty stays.
             let directory = files::parent(&new.path);
             let _ = fs::remove_dir(&directory);
@@ -166,7 +176,11 @@ impl Pending<'_> {
     pub(in crate::keystore) fn complete(&self) -> Result<()> {
         let store = self.store;
         let Some(new) = self.new.as_ref().filter(|_| self.earlier == Earlier::Keep) else {
-            return store.remove_history(self.name).map_err(after_the_change);
+            let removed = match self.new {
+                Some(_) => store.finish_removal(self.name),
+                None => store.remove_history(self.name),
+            };
+            return removed.map_err(after_the_change);
         };
         let mut changes = store.histories.changes.borrow_mut();
         changes.insert(self.name.to_string(), new.number);

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::files;
 use crate::files::kept::{self, Kept, Links};
+use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keystore::history::{Content, Earlier, Present, Version};
 use crate::keystore::{Keystore, SetDocument, SetName, Stored};
@@ -67,20 +68,37 @@ impl Keystore {
             return present.map_or(Ok(()), |present| self.take_away(name, &present));
         }
         let kept = self.bytes_of(version)?;
-        self.refuse_open()?;
-        if present.is_none() {
-            self.restore_schedule(name)?;
-        }
         let bytes = Secret::new(kept.octets.clone());
-        let content = Present::of(&Stored::read(kept, version.path.clone())?).content;
+        let stored = Stored::read(kept, version.path.clone())?;
+        let content = Present::of(&stored).content;
+        let known = stored.known();
+        let known = known.as_ref().map(SetDocument::parse).transpose()?;
+        if known.is_none_or(|set| set.keys.iter().any(holds_secret)) {
+            self.refuse_open()?;
+        }
+        if present.is_none() {
+            self.restore_schedule(name, version)?;
+        }
         self.replace(name, (bytes.expose(), content), present, Earlier::Keep)
     }
 
-    /// Restores the schedule that the deletion of a set has dropped. It comes before the set: if the
-    /// process is killed in between, the set can still be restored.
-    fn restore_schedule(&self, name: &SetName) -> Result<()> {
-        let history = self.history(name)?;
-        let Some(deletion) = self.last_version(name, &history)? else {
+    /// Restores the schedule that the next deletion of the set has dropped. It comes before the set: if
+    /// the process is killed in between, the set can still be restored.
+    fn restore_schedule(&self, name: &SetName, version: &Version) -> Result<()> {
+        let versions = self.history(name)?.versions;
+        let mut later = versions
+            .iter()
+            .filter(|later| later.number >= version.number)
+            .peekable();
+        let mut deletion = None;
+        while let Some(version) = later.next() {
+            let is_deleted = |next: &&Version| next.content == Content::NoSet;
+            if later.peek().is_none_or(is_deleted) && version.content != Content::NoSet {
+                deletion = Some(version);
+                break;
+            }
+        }
+        let Some(deletion) = deletion else {
             return Ok(());
         };
         let path = deletion.schedule();
@@ -100,7 +118,8 @@ impl Keystore {
     fn bytes_of(&self, version: &Version) -> Result<Kept> {
         let kept = kept::read(&version.path, Links::Within, self.limit)?;
         kept.ok_or_else(|| {
-            files::failed("read", &version.path, std::io::ErrorKind::NotFound.into())
+            Error::refused("an earlier version was deleted meanwhile")
+                .hint("nothing was changed; run the command again")
         })
     }
 }

@@ -39,7 +39,7 @@ impl Content {
 /// A state of a set that a change has replaced. Times are in seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// The number of the change that replaced it; higher is later.
+    /// The number of the change that replaced it; a higher number is later.
     pub number: u64,
     /// The time from which the set had this state; 0 if that is unknown.
     pub from: i64,
@@ -57,24 +57,16 @@ pub struct Version {
 }
 
 impl Version {
-    /// Returns a version that is to be written into a directory.
+    /// Returns a version that is to be written into a directory; `None` if it could not be read again.
     pub(super) fn new(
         directory: &Path,
         number: u64,
         (from, until): (i64, i64),
         content: Content,
-    ) -> Self {
+    ) -> Option<Self> {
         let suffix = content.suffix();
         let name = format!("{number:06}-{from}-{until}{suffix}");
-        Version {
-            number,
-            from,
-            until,
-            content,
-            written: (0, 0),
-            size: 0,
-            path: directory.join(name),
-        }
+        Version::parse(&directory.join(name))
     }
 
     fn parse(path: &Path) -> Option<Version> {
@@ -89,7 +81,6 @@ impl Version {
             return None;
         }
         Some(Version {
-            // The number of the next change must exist.
             number: u64::from(u32::try_from(number).ok()?),
             from: from.try_into().ok()?,
             until: until.try_into().ok()?,
@@ -177,6 +168,12 @@ impl History {
         Ok(history)
     }
 
+    /// Returns the number of versions that hold a set.
+    pub fn sets(&self) -> usize {
+        let holds_set = |version: &&Version| version.content != Content::NoSet;
+        self.versions.iter().filter(holds_set).count()
+    }
+
     /// Returns the number of the last change; 0 if there is none.
     pub fn last(&self) -> u64 {
         self.versions.last().map_or(0, |version| version.number)
@@ -202,7 +199,8 @@ mod tests {
     fn names_are_read_as_they_are_written() {
         let directory = Path::new("store/.history/api");
         for content in [Content::NoSet, Content::Plain, Content::Encrypted] {
-            let version = Version::new(directory, 7, (0, 1_763_000_000), content);
+            let version = Version::new(directory, 7, (0, 1_763_000_000), content).unwrap();
+            assert_eq!((version.number, version.until), (7, 1_763_000_000));
             assert_eq!(Version::parse(&version.path), Some(version));
         }
         for bad in [

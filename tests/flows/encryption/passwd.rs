@@ -34,7 +34,8 @@ fn a_set_goes_all_the_way_and_keeps_what_is_in_it() {
 
     let said = |run: Run| run.ok().stderr;
     let encrypt = said(open(&sandbox, "passwd api"));
-    assert_eq!(encrypt, "set api is encrypted\n");
+    let deleted = "deleted 1 earlier version of set api, which the new passphrase did not protect";
+    assert_eq!(encrypt, format!("set api is encrypted\n{deleted}\n"));
     assert_eq!(header(&read_jwe(&sandbox, "api"))["p2c"], 600_000);
     let change = said(open(
         &sandbox,

@@ -189,7 +189,7 @@ fn a_kid_conflict_is_decided_for_the_key_there() {
     assert!(
         refused
             .stderr
-            .contains("would lose 1 key, 1 of them private: same"),
+            .contains("lose 1 key, 1 of them private: same"),
         "{refused:#?}"
     );
     assert_eq!(site.sandbox.read_set("api"), before);
@@ -226,7 +226,7 @@ fn pruning_asks_before_it_removes() {
     assert!(
         refused
             .stderr
-            .contains("would lose 1 key, 1 of them private: mine"),
+            .contains("lose 1 key, 1 of them private: mine"),
         "{refused:#?}"
     );
     assert_eq!(site.sandbox.read_set("api"), before);
