@@ -58,7 +58,7 @@ pub fn run(ctx: &Context, args: &ManArgs, mut program: clap::Command) -> Result<
             .filter_map(|(name, _)| name.strip_prefix("jwks-"))
             .chain(GUIDES.iter().map(|guide| guide.name))
             .collect();
-        return Err(Error::not_found(format!("no page for {wanted:?}"))
+        return Err(Error::usage(format!("no page for {wanted:?}"))
             .hint(format!("pages: {}", names.join(", "))));
     };
     let commands: Vec<_> = program.get_subcommands().map(|c| c.get_name()).collect();

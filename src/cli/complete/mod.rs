@@ -130,7 +130,7 @@ fn find(words: &[String], current: &str) -> Found {
     let mut seen = std::collections::HashSet::new();
     found.candidates.retain(|candidate| {
         let value = &candidate.value;
-        is_presentable(value) && value.len() <= LONGEST && seen.insert(value.clone())
+        value.len() <= LONGEST && is_presentable(value) && seen.insert(value.clone())
     });
     found
 }
