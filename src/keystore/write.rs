@@ -103,10 +103,10 @@ impl Keystore {
         );
         let flushed = written.inspect_err(|_| pending.discard())?;
         self.defer_error(flushed);
-        self.defer_error(pending.complete());
         if path != right {
             self.defer_error(rename(name, &path, &right));
         }
+        self.defer_error(pending.complete());
         self.sweep();
         Ok(())
     }

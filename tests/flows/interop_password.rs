@@ -322,7 +322,7 @@ fn npm_jose_opens_a_jwe() {
     let run = export(&sandbox, "RS256", "jwe --p2c 10000", "one.jwe");
     assert!(
         run.stderr
-            .contains("warning: with 10000 iterations a password"),
+            .contains("warning: with 10000 iterations the password"),
         "{run:#?}"
     );
     let said = sandbox.shell("node open.mjs").ok().stdout;
