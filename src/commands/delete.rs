@@ -209,8 +209,11 @@ fn chosen(
 fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Result<Vec<KeyName>> {
     if succession.ends_signing && !args.force {
         return Err(
-            Error::refused(format!("set {name} would have no active signing key left"))
-                .hint("run `jwks create` to create its successor first, or pass --force"),
+            Error::refused(format!("set {name} would have no active signing key left")).hint(
+                format!(
+                    "run `jwks rotate {name} --force` to stage a successor first, or pass --force"
+                ),
+            ),
         );
     }
     let takeovers = succession.takeovers.iter();

@@ -39,9 +39,9 @@ pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
         let history = ctx.store.whole_history(&name)?;
         sets.push((name, history));
     }
-    let versions = |(name, history): &(SetName, History)| {
-        let versions = count(history.sets(), "earlier version");
-        format!("{versions} of set {name}")
+    let versions = |(name, history): &(SetName, History)| match history.sets() {
+        0 => format!("the history of set {name}"),
+        number => format!("{} of set {name}", count(number, "earlier version")),
     };
     let what: Vec<_> = sets.iter().map(versions).collect();
     let question = format!("{} would be deleted for good", what.join(", "));

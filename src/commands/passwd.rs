@@ -3,8 +3,10 @@
 use crate::args::encryption::IterationsArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::keystore::log::Verb;
 use crate::keystore::{Protection, SetName, Stored};
-use crate::report::names::count;
+use crate::report::log_entry::Record;
+use crate::report::names::{SetLabel, count};
 use clap::{Args, ValueHint};
 use serde_json::json;
 
@@ -74,9 +76,8 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
                 continue;
             }
             ctx.store.protect(name, old.as_deref(), None)?;
-            let status = format!("set {name} is no longer encrypted");
-            ctx.out.status(&status);
-            ctx.record_change(status);
+            record(ctx, name, "passphrase removed");
+            ctx.out.status(format!("set {name} is no longer encrypted"));
         }
         return report(ctx, &names, false);
     }
@@ -108,12 +109,12 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         };
         let sets_before = ctx.store.whole_history(name)?.sets();
         ctx.store.protect(name, old.as_deref(), Some(&after))?;
-        let status = match old {
-            Some(_) => format!("set {name} has a new passphrase"),
-            None => format!("set {name} is encrypted"),
+        let (note, status) = match old {
+            Some(_) => ("new passphrase", "has a new passphrase"),
+            None => ("encrypted", "is encrypted"),
         };
-        ctx.out.status(&status);
-        ctx.record_change(status);
+        record(ctx, name, note);
+        ctx.out.status(format!("set {name} {status}"));
         let is_deleted = ctx.store.whole_history(name)?.versions.is_empty();
         if is_deleted && sets_before > 0 {
             let versions = count(sets_before, "earlier version");
@@ -123,6 +124,12 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         }
     }
     report(ctx, &names, true)
+}
+
+fn record(ctx: &Context, name: &SetName, note: &str) {
+    Record::of(ctx, SetLabel::local(name.as_str()))
+        .set(Verb::Updated, note)
+        .append();
 }
 
 fn report(ctx: &Context, names: &[SetName], encrypted: bool) -> Result<()> {

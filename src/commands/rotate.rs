@@ -13,7 +13,7 @@ use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::rotate::{self, Policy, Rotated, RotationPlan, Template};
-use crate::keystore::log::Verb;
+use crate::keystore::log::{COMPROMISED, Verb};
 use crate::keystore::{IfMissing, Schedules, SetName, Stored};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count, list_names};
@@ -349,7 +349,7 @@ fn record(ctx: &Context, name: &SetName, rotated: &Rotated, policy: &Policy) {
         .keys(Verb::Activated, &rotated.activated)
         .noted(Verb::Updated, "begins later", &rotated.postponed)
         .keys(Verb::Retired, &rotated.retired)
-        .noted(Verb::Removed, "compromised", compromised)
+        .noted(Verb::Removed, COMPROMISED, compromised)
         .noted(Verb::Removed, "expired", expired)
         .append();
 }

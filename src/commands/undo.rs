@@ -20,7 +20,7 @@ Examples:
 /// Undo the last change of a set
 ///
 /// Returns the set to its state before the last change. Deleted keys come back, and a deleted set comes
-/// back with its schedule. Asks if something would be lost; pass --yes to confirm without a terminal. An undo is
+/// back with its schedule; other changes of a schedule are not undone. Asks if something would be lost; pass --yes to confirm without a terminal. An undo is
 /// a change, too: the next `jwks undo` redoes what this one has undone. To go further back, use
 /// `jwks restore`. Only the keystore changes: what was pushed to a server or exported stays there.
 ///
@@ -57,7 +57,7 @@ pub fn run(ctx: &Context, args: &UndoArgs) -> Result<()> {
     let version = ctx.store.last_version(&name, &history)?;
     let version = version.ok_or_else(|| nothing(format!("nothing to undo in set {name}")))?;
     let what = describe_change(ctx, &name, version)?;
-    let why = format!("the last change of set {name}, at {what}");
+    let why = format!("undo of the last change of set {name}, at {what}");
     let outcome = restore(ctx, &name, (&history, version), &why, "undo")?;
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
@@ -91,15 +91,14 @@ fn describe_change(ctx: &Context, name: &SetName, version: &Version) -> Result<S
             None => change.verb.name().to_owned(),
         };
         let key = change.kid.as_deref().or(change.thumbprint.as_deref());
-        let key = key.unwrap_or("a key without a kid");
         match done.last_mut() {
-            Some((last, keys)) if *last == verb => keys.push(key),
-            _ => done.push((verb, vec![key])),
+            Some((last, keys)) if *last == verb => keys.extend(key),
+            _ => done.push((verb, key.into_iter().collect())),
         }
     }
     let done = done.iter();
     let done: Vec<_> = done
-        .map(|(verb, keys)| format!("{verb} {}", list_names(keys)))
+        .map(|(verb, keys)| format!("{verb} {}", list_names(keys)).trim_end().to_owned())
         .collect();
     Ok(if done.is_empty() {
         time

@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// The name of the log file. It begins with a dot, which no set name does.
 const LOG: &str = ".log";
 
+/// The note of a key that was removed because its private part is known to others.
+pub const COMPROMISED: &str = "compromised";
+
 /// The maximum size of the part of the log that is read, in bytes.
 const LIMIT: u64 = 16 << 20;
 

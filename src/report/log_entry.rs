@@ -81,6 +81,16 @@ impl<'a> Record<'a> {
             .keys(Verb::Removed, &changes.removed)
     }
 
+    /// Adds a change to a whole set.
+    pub fn set(self, verb: Verb, note: &str) -> Self {
+        let nameless = KeyName {
+            kid: None,
+            thumbprint: None,
+            is_symmetric: false,
+        };
+        self.noted(verb, note, [nameless])
+    }
+
     fn write<K: Into<KeyName>>(
         mut self,
         verb: Verb,
@@ -117,7 +127,7 @@ impl<'a> Record<'a> {
         let is_export = |change: &Change| change.verb == Verb::Exported;
         for change in self.changes.iter().filter(|change| !is_export(change)) {
             let kid = change.kid.as_deref().or(change.thumbprint.as_deref());
-            let kid = kid.unwrap_or("a key without a kid");
+            let kid = kid.or(change.note.as_deref()).unwrap_or_default();
             let remote = change.remote.as_ref();
             let remote = remote.map_or(String::new(), |remote| format!(" ({remote})"));
             let verb = change.verb.name();

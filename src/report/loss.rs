@@ -43,10 +43,12 @@ pub fn count_loss(lost: &[Key]) -> (String, Vec<String>) {
     let private = lost.iter().filter(|key| holds_secret(key)).count();
     let number = count(lost.len(), "key");
     let names = lost.iter().map(|key| KeyName::of(key).shown().to_owned());
-    (
-        format!("lose {number}, {private} of them private"),
-        names.collect(),
-    )
+    let what = if private == lost.len() {
+        format!("lose {}", count(private, "private key"))
+    } else {
+        format!("lose {number}, {private} of them private")
+    };
+    (what, names.collect())
 }
 
 /// Shortens the details of a question. The last one then says how many are left out.

@@ -149,6 +149,42 @@ fn a_restored_set_has_the_schedule_that_its_deletion_dropped() {
 }
 
 #[test]
+fn a_compromised_key_does_not_come_back_unasked() {
+    let sandbox = Sandbox::new();
+    for (kid, time) in [("one", "-3h"), ("two", "-2h")] {
+        run(&sandbox, &format!("create api --kid {kid} --now {time}")).ok();
+    }
+    run(&sandbox, "rotate api --compromised one --now -1h").ok();
+    for line in ["undo api", "restore api@-90m"] {
+        let refused = run(&sandbox, line).fails(4);
+        let words = "would get keys back that were removed as compromised: one";
+        assert!(refused.stderr.contains(words), "{line}: {refused:#?}");
+    }
+    run(&sandbox, "undo api --yes").ok();
+}
+
+#[test]
+fn a_change_of_the_passphrase_is_in_the_log_and_can_be_undone() {
+    let sandbox = Sandbox::new();
+    sandbox.write("one", "the first");
+    run(&sandbox, "create api --kid a").ok();
+    run(&sandbox, "passwd api --p2c 1000 --passphrase-file one").ok();
+    run(&sandbox, "passwd api --remove --passphrase-file one").ok();
+    let log = run(&sandbox, "log api --json").ok().json();
+    let last = log["changes"].as_array().and_then(|changes| changes.last());
+    let last = last.expect("a change");
+    assert_eq!(
+        (&last["note"], &last["can"]),
+        (&"passphrase removed".into(), &"undo".into())
+    );
+    let refused = run(&sandbox, "undo api").fails(4);
+    assert!(
+        refused.stderr.contains("updated (passphrase removed);"),
+        "{refused:#?}"
+    );
+}
+
+#[test]
 fn a_set_is_restored_as_it_was_at_a_time() {
     let sandbox = Sandbox::new();
     let at = |line: &str, day: &str| run(&sandbox, &format!("{line} --now 2030-01-{day}"));

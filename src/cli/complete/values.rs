@@ -71,6 +71,7 @@ fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> 
         ("set" | "sets", _) if matches!(command, "undo" | "forget") => {
             sets_with_history(line).unwrap_or_default()
         }
+        ("set", _) if command == "log" => sets_that_were(line),
         // `push --all` takes the remote first.
         ("set", _) if command == "push" && line.value("all").is_some() => remotes(line, arg, text),
         ("set" | "sets" | "target", _) => sets(line),
@@ -158,6 +159,18 @@ fn sets(line: &Line) -> Vec<Candidate> {
 fn sets_with_history(line: &Line) -> Option<Vec<Candidate>> {
     let sets = keystore(line)?.sets_with_history().ok()?;
     Some(names(sets.iter().map(SetName::as_str)))
+}
+
+/// The sets of the keystore, and the deleted ones that have a history.
+fn sets_that_were(line: &Line) -> Vec<Candidate> {
+    let Some(keystore) = keystore(line) else {
+        return Vec::new();
+    };
+    let mut sets = keystore.names().unwrap_or_default();
+    sets.extend(keystore.sets_with_history().unwrap_or_default());
+    sets.sort();
+    sets.dedup();
+    names(sets.iter().map(SetName::as_str))
 }
 
 /// The times to which a set can be restored, the last first, after `SET@`.

@@ -11,13 +11,14 @@ use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
 use crate::keyset::succession::succession;
 use crate::keystore::history::{History, Version};
-use crate::keystore::log::Verb;
+use crate::keystore::log::{COMPROMISED, Change, Verb};
 use crate::keystore::{SetDocument, SetName, Stored};
 use crate::report::json::{JsonKeyName, json_names};
 use crate::report::log_entry::Record;
 use crate::report::loss::describe;
 use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// The result for a set.
 #[derive(Debug, Default)]
@@ -85,7 +86,14 @@ pub fn restore(
     let present = parse(&present)?;
     let changes = present.changes_to(&before, is_alike_as_known);
     let lost = present.positions_lost_in(&before);
-    let mut losses = losses(ctx, name, &present, &lost, &changes);
+    let mut losses = losses(ctx, name, &present, &lost, &changes, set_deleted);
+    let compromised = compromised(ctx, name, &changes.added)?;
+    if !compromised.is_empty() {
+        losses.push(format!(
+            "set {name} would get keys back that were removed as compromised: {}",
+            list_names(&compromised)
+        ));
+    }
     if plain_versions > 0 {
         losses.push(format!(
             "{} without a passphrase would be deleted",
@@ -132,6 +140,29 @@ fn is_alike_as_known(one: &Key, other: &Key) -> bool {
         || (is_withheld(one) || is_withheld(other)) && is_alike(&known(one), &known(other))
 }
 
+/// Returns the keys that the log calls compromised.
+fn compromised(ctx: &Context, name: &SetName, keys: &[KeyName]) -> Result<Vec<String>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let changes = ctx.store.log()?.changes.into_iter();
+    let is_it = |change: &Change| {
+        change.verb == Verb::Removed
+            && change.set == name.as_str()
+            && change.note.as_deref() == Some(COMPROMISED)
+    };
+    let removed = changes.filter(is_it);
+    let removed: HashSet<_> = removed
+        .flat_map(|change| change.thumbprint.or(change.kid))
+        .collect();
+    let is_removed = |key: &&KeyName| {
+        let handle = key.public_thumbprint().or(key.kid.as_deref());
+        handle.is_some_and(|handle| removed.contains(handle))
+    };
+    let keys = keys.iter().filter(is_removed);
+    Ok(keys.map(|key| key.shown().to_owned()).collect())
+}
+
 /// Returns what a set would lose, in words.
 fn losses(
     ctx: &Context,
@@ -139,10 +170,14 @@ fn losses(
     present: &KeySet,
     lost: &[usize],
     changes: &Changes,
+    set_deleted: bool,
 ) -> Vec<String> {
     let removed = changes.removed.len();
     let mut losses = Vec::new();
-    if removed > 0 {
+    if set_deleted {
+        let keys = count(removed, "key");
+        losses.push(format!("set {name} would be deleted with {keys}"));
+    } else if removed > 0 {
         losses.push(format!("set {name} would lose {}", count(removed, "key")));
     }
     if lost.len() > removed {

@@ -231,7 +231,7 @@ fn a_whole_set_is_set_by_its_difference() {
     let set = gateway.run("get api --private").ok().stdout;
     gateway.sandbox.write("api.json", set);
     let replace = "set Orders api.json --replace --remote gate";
-    gateway.fails(4, replace, "lose 1 key");
+    gateway.fails(4, replace, "lose 1 private key");
     gateway.run(&format!("{replace} --yes")).ok();
     assert_eq!(gateway.writes(), ["POST /", "DELETE /gone/"]);
     assert_eq!(gateway.names(), ["first", "two"]);

@@ -182,7 +182,7 @@ fn a_whole_set_is_replaced_and_emptied() {
         let service = Service::with_a_key(version);
         service.write_another_key();
         let replace = format!("set {SERVICE_ID} two.json --replace --remote prod");
-        service.fails(4, &replace, "lose 1 key");
+        service.fails(4, &replace, "lose 1 private key");
         service.run(&format!("{replace} --yes")).ok();
         assert_eq!(service.kids(), ["two"]);
         let delete = format!("delete {SERVICE_ID} --remote prod --yes");

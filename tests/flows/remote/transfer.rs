@@ -38,9 +38,7 @@ fn what_a_push_would_do_is_shown_and_without_a_yes_not_done() {
         "{pruned:#?}"
     );
     assert!(
-        pruned
-            .stderr
-            .contains("lose 1 key, 1 of them private: theirs"),
+        pruned.stderr.contains("lose 1 private key: theirs"),
         "{pruned:#?}"
     );
     let quiet = site.run("push api prod --prune --json").fails(4).error();
