@@ -244,6 +244,7 @@ fn take_in(
         take: &args.adoption.take,
         given: None,
         now: ctx.now,
+        budget: Some(&ctx.checks),
     };
     let merged = set.adopt(std::slice::from_ref(foreign), &terms)?;
     let mut lost = merged.replaced.clone();

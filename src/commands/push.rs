@@ -13,6 +13,7 @@ use crate::keyset::push::{self, Ed25519, KeyChange, Policy, Private, Prune, Push
 use crate::keystore::SetName;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
+use crate::report::loss::describe_number;
 use crate::report::names::{SetLabel, count, list_names};
 use clap::Args;
 use std::collections::HashSet;
@@ -286,11 +287,9 @@ fn describe_changes(target: &str, plan: &PushPlan, is_brief: bool) -> String {
         parts.push(format!("would get {keys}{}", names(&changed)));
     }
     if !plan.gone.is_empty() {
-        let (keys, private) = (count(plan.gone.len(), "key"), plan.gone_private);
+        let loss = describe_number(plan.gone.len(), plan.gone_private);
         let names = names(&handles(&plan.gone));
-        parts.push(format!(
-            "would lose {keys}, {private} of them private{names}"
-        ));
+        parts.push(format!("would {loss}{names}"));
     }
     parts.extend(describe_signer(plan).filter(|_| plan.new_signer.is_some()));
     format!("{target} {}", parts.join("; "))

@@ -234,6 +234,7 @@ fn merge(
         take: &args.adoption.take,
         given: Some(&by_hand),
         now: ctx.now,
+        budget: Some(&ctx.checks),
     };
     let asked = |merged: &Merged| {
         let asks = merged.replaced.iter().any(holds_secret);

@@ -62,7 +62,7 @@ impl<'a> Members<'a> {
                 .map(|(_, (name, _))| &**name)
                 .next();
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = std::collections::HashSet::with_capacity(self.0.len());
         self.names().find(|name| !seen.insert(*name))
     }
 

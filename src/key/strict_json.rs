@@ -13,7 +13,7 @@ const DEPTH: usize = 64;
 
 /// The largest number of names and values in a foreign document, several times that of 10,000 keys
 /// with certificates.
-const ITEMS: usize = 500_000;
+const ITEMS: usize = 300_000;
 
 /// The largest number of keys in one foreign document.
 pub const MOST_FOREIGN_KEYS: usize = 10_000;
@@ -32,7 +32,7 @@ pub fn check(json: &str) -> Result<()> {
     check_names(json)
 }
 
-/// Returns an error for JSON text that is nested deeper than 64 levels, or has more than 500,000
+/// Returns an error for JSON text that is nested deeper than 64 levels, or has more than 300,000
 /// names and values.
 ///
 /// It reads the text once, allocates nothing, and must run before the text is parsed. Invalid JSON

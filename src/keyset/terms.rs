@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::certificate;
+use crate::key::check::Budget;
 use crate::key::members::Members;
 use crate::key::parts::DESCRIBING;
 
@@ -52,6 +53,9 @@ pub struct Terms<'a> {
     pub given: Option<&'a Members<'a>>,
     /// The time, in seconds since 1970.
     pub now: i64,
+    /// The work that checks of new private parts and certificates can do; `None` for as much as one run
+    /// can do.
+    pub budget: Option<&'a Budget>,
 }
 
 impl Terms<'_> {

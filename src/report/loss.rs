@@ -41,14 +41,17 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
 /// Returns the number of keys that a set would lose, in words, and their names.
 pub fn count_loss(lost: &[Key]) -> (String, Vec<String>) {
     let private = lost.iter().filter(|key| holds_secret(key)).count();
-    let number = count(lost.len(), "key");
     let names = lost.iter().map(|key| KeyName::of(key).shown().to_owned());
-    let what = if private == lost.len() {
+    (describe_number(lost.len(), private), names.collect())
+}
+
+/// Says how many keys a set would lose, to follow `would`.
+pub fn describe_number(keys: usize, private: usize) -> String {
+    if private == keys {
         format!("lose {}", count(private, "private key"))
     } else {
-        format!("lose {number}, {private} of them private")
-    };
-    (what, names.collect())
+        format!("lose {}, {private} of them private", count(keys, "key"))
+    }
 }
 
 /// Shortens the details of a question. The last one then says how many are left out.

@@ -37,7 +37,7 @@ pub struct Merger<'a, 't> {
     identities: HashMap<String, usize>,
     /// The positions of keys that were replaced by a new key.
     taken: HashSet<usize>,
-    /// The work that checks of new private parts and certificates can still do.
+    /// The work that checks can still do if the terms give none.
     budget: Budget,
 }
 
@@ -178,7 +178,8 @@ impl<'a, 't> Merger<'a, 't> {
         if contradicts(&self.keys[position], &key) {
             return Err(contradiction(&self.keys[position]));
         }
-        let update = update(&self.keys[position], &key, origin, self.terms, &self.budget);
+        let budget = self.terms.budget.unwrap_or(&self.budget);
+        let update = update(&self.keys[position], &key, origin, self.terms, budget);
         if !update.kept.is_empty() {
             let name = KeyName::of(&self.keys[position]);
             self.merged.differing.push((name, update.kept));
@@ -284,7 +285,8 @@ impl<'a, 't> Merger<'a, 't> {
     /// Keeps a key of the set unchanged, and records the members that differ on the server.
     fn keep(&mut self, position: usize, key: &Key, origin: Origin) {
         let own = &self.keys[position];
-        let kept = update(own, key, origin, &Terms::default(), &self.budget).kept;
+        let budget = self.terms.budget.unwrap_or(&self.budget);
+        let kept = update(own, key, origin, &Terms::default(), budget).kept;
         self.merged.unchanged.push(KeyName::of(own));
         if !kept.is_empty() {
             self.merged.differing.push((KeyName::of(own), kept));

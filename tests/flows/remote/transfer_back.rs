@@ -315,7 +315,12 @@ fn an_empty_set_is_no_reason_to_lose_keys() {
     };
     let run = pull("").ok();
     assert!(run.stderr.contains("no keys"), "{run:#?}");
-    assert!(pull("--prune").fails(4).stderr.contains("would lose 1 key"));
+    assert!(
+        pull("--prune")
+            .fails(4)
+            .stderr
+            .contains("lose 1 private key")
+    );
     pull("fresh").ok();
     assert_eq!(site.sandbox.store_entries(), [".lock", "api.json"]);
 }
