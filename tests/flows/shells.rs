@@ -161,10 +161,11 @@ fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], ca
     let words = sandbox.path().join("words");
     for (keys, expected) in cases {
         typist.type_keys(keys);
-        // Where the shell shows a choice, the first Enter only takes it.
+        // Where the shell shows a choice, the first Enter only takes it. One Enter too many is an empty
+        // line.
         let mut pressed: Option<Instant> = None;
         wait_until(&format!("{shell:?} runs {keys:?}"), || {
-            if pressed.is_none_or(|at| at.elapsed() > Duration::from_secs(2)) {
+            if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(300)) {
                 typist.press("\r");
                 pressed = Some(Instant::now());
             }
