@@ -415,9 +415,9 @@ fn a_replacement_goes_on_after_a_deletion_that_was_not_deployed() {
 #[test]
 fn a_project_with_too_many_objects_is_refused_before_any_export() {
     let gateway = Gateway::with_a_key(Envelope::Success);
-    let list = json!({ "resultList": vec![json!({ "name": "first" }); 10_001] });
+    let list = json!({ "resultList": vec![json!({ "name": "first" }); 2_001] });
     gateway.apinizer.server.answer_next(Answer::json(200, list));
-    let words = "project Orders has 10001 objects; the limit is 10000";
+    let words = "project Orders has 2001 objects; the limit is 2000";
     gateway.fails(6, "get --remote gate", words);
     assert_eq!(gateway.apinizer.server.lines(), [format!("GET {PATH}/")]);
 }

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use ureq::http::Method;
 
+/// The most objects of a project.
+const MOST_OBJECTS: usize = 2_000;
+
 /// Why a call failed.
 enum Failure {
     /// The object does not exist.
@@ -196,8 +199,8 @@ impl Apinizer {
         }
     }
 
-    /// Returns all objects, without their keys. Each of them takes a call to export, so there must not be
-    /// more than a foreign set may have keys.
+    /// Returns all objects, without their keys. Their number is bounded, because each of them takes a call
+    /// to export.
     pub fn list(&self) -> Result<Vec<Listed>> {
         let answer = self.call(&Request::get(self.path(&[""])))?;
         let body: Value = answer.json()?;
@@ -205,9 +208,9 @@ impl Apinizer {
             return Err(answer.unlike("a list"));
         };
         let listed = objects.len();
-        if listed > MOST_FOREIGN_KEYS {
+        if listed > MOST_OBJECTS {
             return Err(Error::remote(format!(
-                "project {} has {listed} objects; the limit is {MOST_FOREIGN_KEYS}",
+                "project {} has {listed} objects; the limit is {MOST_OBJECTS}",
                 self.project
             )));
         }
