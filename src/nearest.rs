@@ -15,7 +15,7 @@ pub fn unknown(what: &str, word: &str, meant: Option<&str>, names: &[&str]) -> E
 
 /// Returns the name that is nearest to a word: at most a third of its characters, and no more than three,
 /// are inserted, removed, replaced or swapped with their neighbor. Case does not count.
-fn nearest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
+pub fn nearest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
     let letters = |text: &str| -> String { text.to_lowercase().chars().take(LONGEST).collect() };
     let word = letters(word);
     let near = |name: &'n str| {

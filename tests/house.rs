@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "key",
             "keyset",
             "keystore",
+            "nearest",
             "output",
             "passphrase",
             "prompt",

@@ -218,7 +218,7 @@ pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
             let out = Output::new(global.json, global.quiet, global.verbose, color);
             Ok((cli, out))
         }
-        Err(error) => Err(usage::report(&arguments, &error)),
+        Err(error) => Err(usage::report(&arguments, error)),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::commands::man::guides::guide;
 use crate::environment::store_directory;
 use crate::error::Error;
 use crate::keystore::{Keystore, SetName};
+use crate::nearest::nearest;
 use crate::output::Output;
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
@@ -133,8 +134,60 @@ fn has_named_key(cli: &Cli) -> Option<bool> {
     Some(stored.known()?.parse().ok()?.find(kid).is_ok())
 }
 
+/// The options of other tools, and what they are called here.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("--algo", "--alg"),
+    ("--algorithm", "--alg"),
+    ("--bits", "--size"),
+    ("--format", "--to"),
+    ("--if-not-exists", "--if-missing"),
+    ("--type", "--kty"),
+];
+
+/// Corrects the advice for an unknown option: the parser suggests options that have only some letters in
+/// common, and to pass the option as a value, which nobody means.
+fn correct_advice(arguments: &[OsString], error: &mut clap::Error) {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return;
+    }
+    error.remove(ContextKind::Suggested);
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else {
+        return;
+    };
+    let unknown = unknown.clone();
+    let program = Cli::command();
+    let command = arguments
+        .iter()
+        .find_map(|word| program.find_subcommand(word.to_str()?));
+    let has = |name: &str| {
+        let mut built = command.cloned().unwrap_or_default();
+        built.build();
+        let mut options = built.get_arguments();
+        options.any(|arg| arg.get_long() == name.strip_prefix("--"))
+    };
+    let other = OTHER_NAMES.iter().find(|(word, _)| *word == unknown);
+    if let Some((_, name)) = other.filter(|(_, name)| has(name)) {
+        error.insert(
+            ContextKind::SuggestedArg,
+            ContextValue::String((*name).to_owned()),
+        );
+        // The usage names the option that the parser has suggested.
+        error.remove(ContextKind::Usage);
+        return;
+    }
+    if let Some(ContextValue::String(suggested)) = error.get(ContextKind::SuggestedArg) {
+        let is_beginning = unknown.len() > 5 && suggested.starts_with(&unknown);
+        if !is_beginning && nearest(&unknown, &[suggested]).is_none() {
+            error.remove(ContextKind::SuggestedArg);
+            error.remove(ContextKind::Usage);
+        }
+    }
+}
+
 /// Prints the help that was asked for, or a usage error, and returns the exit code.
-pub fn report(arguments: &[OsString], error: &clap::Error) -> u8 {
+pub fn report(arguments: &[OsString], mut error: clap::Error) -> u8 {
+    correct_advice(arguments, &mut error);
+    let error = &error;
     let json = arguments.iter().any(|argument| argument == "--json");
     let out = Output::new(json, false, false, color(arguments));
     let text = error.render();
