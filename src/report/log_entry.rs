@@ -127,12 +127,16 @@ impl<'a> Record<'a> {
         let is_export = |change: &Change| change.verb == Verb::Exported;
         for change in self.changes.iter().filter(|change| !is_export(change)) {
             let kid = change.kid.as_deref().or(change.thumbprint.as_deref());
-            let kid = kid.or(change.note.as_deref()).unwrap_or_default();
             let remote = change.remote.as_ref();
             let remote = remote.map_or(String::new(), |remote| format!(" ({remote})"));
-            let verb = change.verb.name();
-            self.ctx
-                .record_change(format!("{verb} {kid} in set {}{remote}", change.set));
+            let (verb, set) = (change.verb.name(), &change.set);
+            self.ctx.record_change(match (kid, &change.note) {
+                (None, Some(note)) => format!("set {set}{remote}: {note}"),
+                (kid, _) => {
+                    let kid = kid.unwrap_or("a key without a kid");
+                    format!("{verb} {kid} in set {set}{remote}")
+                }
+            });
         }
         let Err(error) = self.ctx.store.append(&self.changes) else {
             return;

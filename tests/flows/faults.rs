@@ -368,7 +368,7 @@ fn a_full_device_does_not_hide_what_was_changed() {
         ),
         (
             "passwd api --passphrase-file own.json --p2c 1000 --json",
-            "set api is encrypted",
+            "set api: encrypted",
         ),
         (
             "remote add idp --kind url --url https://idp.example/ --json",

@@ -30,8 +30,8 @@ fn a_kid_that_looks_like_an_option_can_be_asked_for() {
     // What is neither a kid of the set nor an option is a mistyped option.
     for (line, option, nearest) in [
         ("get api --privat", "--privat", "'--private'"),
-        ("export api --format pem", "--format", "--"),
-        ("get api -Qabd", "-Q", "'-- -Q'"),
+        ("export api --format pem", "--format", "'--to'"),
+        ("get api -Qabd", "-Q", "'--help'"),
         ("get none --privat", "--privat", "'--private'"),
     ] {
         let run = sandbox.run(line.split(' ')).fails(2);
