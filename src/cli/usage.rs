@@ -159,12 +159,23 @@ fn correct_advice(arguments: &[OsString], error: &mut clap::Error) {
     let command = arguments
         .iter()
         .find_map(|word| program.find_subcommand(word.to_str()?));
+    let mut built = command.cloned().unwrap_or_default();
+    built.build();
     let has = |name: &str| {
-        let mut built = command.cloned().unwrap_or_default();
-        built.build();
         let mut options = built.get_arguments();
         options.any(|arg| arg.get_long() == name.strip_prefix("--"))
     };
+    let takes_kid = built
+        .get_positionals()
+        .any(|arg| arg.get_id().as_str().starts_with("kid"));
+    if takes_kid && !unknown.starts_with("--") {
+        let tip = "a KID that begins with a dash comes after '--'";
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![tip.into()]),
+        );
+        return;
+    }
     let other = OTHER_NAMES.iter().find(|(word, _)| *word == unknown);
     if let Some((_, name)) = other.filter(|(_, name)| has(name)) {
         error.insert(

@@ -36,7 +36,7 @@ fn a_key_is_found_by_its_kid_its_beginning_and_its_thumbprint() {
             "sign",
             thumbprint.as_str().expect("a thumbprint"),
         ] {
-            let key = site.json(&format!("get api {word} --remote prod"));
+            let key = site.json(&format!("get api --remote prod -- {word}"));
             assert_eq!(key["kid"], site.kid("signing-key"), "{word}");
             assert!(key["d"].is_null());
         }
