@@ -384,7 +384,10 @@ mod malformed {
                 assert!(run.stderr.contains("left out "), "{name}: {run:#?}");
                 said.fails(5);
                 let rows = sandbox.json(["list", "v", "--json"])["keys"].clone();
-                assert!(rows[1].get("invalid").is_none(), "{name}: {rows}");
+                assert!(
+                    rows[1]["invalid"] == serde_json::json!([]),
+                    "{name}: {rows}"
+                );
                 sandbox.run(["check", "v"]).ok();
             }
             // An element is no key at all.
@@ -463,7 +466,7 @@ mod malformed {
             let rows = rows.as_array().expect("rows").clone();
             let flagged = rows
                 .iter()
-                .filter(|row| row.get("invalid").is_some())
+                .filter(|row| row["invalid"] != serde_json::json!([]))
                 .count();
             match flag {
                 "--skip-invalid" => assert_eq!((rows.len(), flagged), (1, 0), "{}", file.display()),
@@ -843,7 +846,7 @@ fn sets_of_real_issuers() {
         assert_eq!(rows.len(), wanted.len(), "{name}");
         for (row, wanted) in rows.iter().zip(wanted) {
             // One issuer publishes its numbers in the wrong alphabet.
-            if row.get("invalid").is_none() {
+            if row["invalid"] == serde_json::json!([]) {
                 assert_eq!(row["thumbprint"], wanted["thumbprint_sha256"], "{name}");
             }
         }

@@ -228,7 +228,7 @@ pub fn write(
     write_after(path, content, access, existing, temporary, || Ok(()))
 }
 
-/// Writes a file as [`write`] does. `before` runs when the new content is on the disk and not yet in
+/// Writes a file as [`write()`] does. `before` runs when the new content is on the disk and not yet in
 /// place; if it fails, the old file stays.
 pub fn write_after(
     path: &Path,

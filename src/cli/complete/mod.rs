@@ -3,7 +3,7 @@
 //!
 //! It works offline, asks no questions, and prints nothing after an error. Nothing is offered that a
 //! terminal would act on. The shells quote what they insert; only bash cannot, so its words are
-//! taken apart and quoted in [`bash`].
+//! taken apart and quoted in `bash`.
 
 mod bash;
 mod line;
