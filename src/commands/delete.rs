@@ -3,6 +3,7 @@
 mod remote;
 
 use crate::args::connection::RemoteArgs;
+use crate::commands::shared::forgetting::{describe_history, forget};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
@@ -273,18 +274,10 @@ fn nothing_to_delete(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result
         return report(ctx, label, &[], &[], false);
     }
     let history = ctx.store.whole_history(name)?;
-    let versions = count(history.sets(), "earlier version");
-    let what = format!("{versions} of set {name}");
+    let what = describe_history(name, &history);
     let question = format!("{what} would be deleted for good");
     ctx.prompt.confirm(&ctx.out, &question)?;
-    ctx.store.forget(name, |now| {
-        if now.last() == history.last() {
-            Ok(())
-        } else {
-            Err(changed_meanwhile(name))
-        }
-    })?;
-    ctx.out.status(format!("deleted {what}"));
+    forget(ctx, name, &history)?;
     if ctx.out.is_json() {
         return report(ctx, label, &[], &[], false);
     }

@@ -1,10 +1,10 @@
 //! `jwks forget`: the history of sets is deleted for good.
 
+use crate::commands::shared::forgetting::{describe_history, forget};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keystore::SetName;
 use crate::keystore::history::History;
-use crate::report::names::{changed_meanwhile, count};
 use clap::Args;
 use serde_json::json;
 
@@ -39,25 +39,14 @@ pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
         let history = ctx.store.whole_history(&name)?;
         sets.push((name, history));
     }
-    let versions = |(name, history): &(SetName, History)| match history.sets() {
-        0 => format!("the history of set {name}"),
-        number => format!("{} of set {name}", count(number, "earlier version")),
-    };
-    let what: Vec<_> = sets.iter().map(versions).collect();
+    let what = sets
+        .iter()
+        .map(|(name, history)| describe_history(name, history));
+    let what: Vec<_> = what.collect();
     let question = format!("{} would be deleted for good", what.join(", "));
     ctx.prompt.confirm(&ctx.out, &question)?;
-    for ((name, history), what) in sets.iter().zip(&what) {
-        // Another process can have changed the set during the question.
-        ctx.store.forget(name, |now| {
-            if now.last() == history.last() {
-                Ok(())
-            } else {
-                Err(changed_meanwhile(name))
-            }
-        })?;
-        let status = format!("deleted {what}");
-        ctx.out.status(&status);
-        ctx.record_change(status);
+    for (name, history) in &sets {
+        forget(ctx, name, history)?;
     }
     if !ctx.out.is_json() {
         return Ok(());

@@ -20,9 +20,10 @@ Examples:
 /// Undo the last change of a set
 ///
 /// Returns the set to its state before the last change. Deleted keys come back, and a deleted set comes
-/// back with its schedule; other changes of a schedule are not undone. Asks if something would be lost; pass --yes to confirm without a terminal. An undo is
-/// a change, too: the next `jwks undo` redoes what this one has undone. To go further back, use
-/// `jwks restore`. Only the keystore changes: what was pushed to a server or exported stays there.
+/// back with its schedule; other changes of a schedule are not undone. Asks if something would be lost;
+/// pass --yes to confirm without a terminal. An undo is a change, too: the next `jwks undo` redoes what
+/// this one has undone. To go further back, use `jwks restore`. Only the keystore changes: what was
+/// pushed to a server or exported stays there.
 ///
 /// `jwks log` shows the changes. They can be undone for the time of --keep-history, 30 days by default.
 /// A set keeps at most 100 earlier versions. All but the newest have at most 64 MiB in total.

@@ -187,16 +187,12 @@ impl Keystore {
             None => Ok(()),
             // All encrypted versions of a set have the same passphrase.
             Some(last) if versions.iter().all(is_encrypted) && opens(last) => Ok(()),
-            Some(_) => {
-                let number = versions.len();
-                let plural = if number == 1 { "" } else { "s" };
-                Err(Error::refused(format!(
-                    "the history of set {name} has {number} version{plural} that this passphrase does not protect"
-                ))
-                .hint(format!(
-                    "run `jwks undo {name}` to restore the set, or `jwks forget {name}` to delete its history"
-                )))
-            }
+            Some(_) => Err(Error::refused(format!(
+                "set {name} has earlier versions that this passphrase does not protect"
+            ))
+            .hint(format!(
+                "run `jwks undo {name}` to restore the set, or `jwks forget {name}` to delete its history"
+            ))),
         }
     }
 

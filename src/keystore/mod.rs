@@ -88,7 +88,7 @@ impl Keystore {
         }
     }
 
-    /// Returns the keystore with a lower limit for the files that it reads, in octets.
+    /// Returns the keystore with a lower limit for the files that it reads, in bytes.
     pub fn reading_at_most(self, limit: u64) -> Self {
         Keystore { limit, ..self }
     }

@@ -106,6 +106,18 @@ fn a_private_part_is_not_lost_without_a_question() {
     assert!(sandbox.read_set("api").contains("nWGxne"));
 }
 
+#[test]
+fn nothing_is_asked_where_nothing_is_lost() {
+    let sandbox = Sandbox::new();
+    run(&sandbox, "create api --kid a").ok();
+    run(&sandbox, "delete api a --yes --force").ok();
+    run(&sandbox, "delete api --yes --force").ok();
+    run(&sandbox, "undo api").ok();
+    // The set has no keys, and goes again.
+    run(&sandbox, "undo api").ok();
+    assert!(!sandbox.set_file("api").exists());
+}
+
 /// Two changes in one second are told apart by their numbers.
 #[test]
 fn only_the_last_change_of_a_second_can_be_undone() {

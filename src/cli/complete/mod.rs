@@ -21,7 +21,7 @@ use std::ffi::OsString;
 /// The most columns of a description.
 const DESCRIPTION: usize = 70;
 
-/// The longest value that is offered, in octets.
+/// The longest value that is offered, in bytes.
 const LONGEST: usize = 1000;
 
 /// A word that the current word can become.

@@ -24,7 +24,7 @@ use std::time::Duration;
 /// The most kids that are offered; a list beyond that helps nobody.
 const MOST_KIDS: usize = 1000;
 
-/// The largest file of a set that is read for its kids, in octets.
+/// The largest file of a set that is read for its kids, in bytes.
 const LARGEST: u64 = 16 << 20;
 
 /// The most characters of a kid in a description.

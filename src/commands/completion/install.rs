@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// What only the scripts of jwks contain.
 const MARK: &str = "printed by `jwks completion ";
 
-/// The largest file that is looked at before it is replaced, in octets.
+/// The largest file that is looked at before it is replaced, in bytes.
 const LIMIT: u64 = 1 << 20;
 
 /// The temporary file for the script.

@@ -1,6 +1,7 @@
 //! Steps that several commands share. No command uses another command.
 
 pub mod adoption;
+pub mod forgetting;
 pub mod published_file;
 pub mod push_report;
 pub mod restoring;

@@ -174,11 +174,13 @@ fn losses(
 ) -> Vec<String> {
     let removed = changes.removed.len();
     let mut losses = Vec::new();
-    if set_deleted {
+    if removed > 0 {
         let keys = count(removed, "key");
-        losses.push(format!("set {name} would be deleted with {keys}"));
-    } else if removed > 0 {
-        losses.push(format!("set {name} would lose {}", count(removed, "key")));
+        losses.push(if set_deleted {
+            format!("set {name} would be deleted with {keys}")
+        } else {
+            format!("set {name} would lose {keys}")
+        });
     }
     if lost.len() > removed {
         let private = count(lost.len() - removed, "private part");

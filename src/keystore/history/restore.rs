@@ -85,20 +85,10 @@ impl Keystore {
     /// Restores the schedule that the next deletion of the set has dropped. It comes before the set: if
     /// the process is killed in between, the set can still be restored.
     fn restore_schedule(&self, name: &SetName, version: &Version) -> Result<()> {
-        let versions = self.history(name)?.versions;
-        let mut later = versions
-            .iter()
-            .filter(|later| later.number >= version.number)
-            .peekable();
-        let mut deletion = None;
-        while let Some(version) = later.next() {
-            let is_deleted = |next: &&Version| next.content == Content::NoSet;
-            if later.peek().is_none_or(is_deleted) && version.content != Content::NoSet {
-                deletion = Some(version);
-                break;
-            }
-        }
-        let Some(deletion) = deletion else {
+        let mut later = self.history(name)?.versions;
+        later.retain(|later| later.number >= version.number);
+        let is_set = |version: &&Version| version.content != Content::NoSet;
+        let Some(deletion) = later.iter().take_while(is_set).last() else {
             return Ok(());
         };
         let path = deletion.schedule();
