@@ -196,7 +196,7 @@ impl Runs {
 }
 
 proptest! {
-    #![proptest_config(cases(600))]
+    #![proptest_config(cases(300))]
 
     /// Once in every lead, which is the publish delay and a minute, is as good as every second,
     /// where a key signs for two leads at least.
@@ -336,7 +336,7 @@ fn asked() -> impl Strategy<Value = Asked> {
 }
 
 proptest! {
-    #![proptest_config(cases(8000))]
+    #![proptest_config(cases(4000))]
 
     /// Whatever somebody has written into a set: a rotation ends, the next one has nothing to do,
     /// and no key goes that somebody may need.

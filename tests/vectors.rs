@@ -119,9 +119,9 @@ mod generated {
             .get("container")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let stored = sandbox.json(["get", "v", "--private"])["keys"][0].clone();
         let has_certificates = container.starts_with("x509") || container == "pem-bundle";
         if has_certificates || expected.contains_key("x5t_S256") {
+            let stored = sandbox.json(["get", "v", "--private"])["keys"][0].clone();
             if let Some(digest) = expected.get("x5t_S256") {
                 assert_eq!(&stored["x5t#S256"], digest, "{name}");
             }
@@ -146,7 +146,9 @@ mod generated {
             entries.unwrap_or(1) as usize
         };
         assert_eq!(rows.len(), count, "{name}");
-        assert_eq!(sandbox.run(["check", "v"]).code, Some(0), "{name}");
+        for row in rows {
+            assert_eq!(row["invalid"], serde_json::json!([]), "{name}: {row}");
+        }
     }
 
     /// The keys that a file must give; by itself, or each in a list.

@@ -31,10 +31,8 @@ fn assert_read_back(sandbox: &Sandbox, kid: &str, reader: &str) {
     assert_eq!(read.stdout, thumbprint(sandbox, kid), "{kid}: {reader}");
 }
 
-/// A key of each type and curve that can sign.
-const SIGNERS: &[&str] = &[
-    "RS256", "ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed448",
-];
+/// A key of each type; `interop` tries each curve without a password.
+const SIGNERS: &[&str] = &["RS256", "ES256", "EdDSA"];
 
 #[test]
 fn openssl_reads_pkcs12_and_encrypted_pkcs8() {
@@ -116,8 +114,8 @@ fn keytool_reads_pkcs12() {
     if !has_tool("keytool") || !has_tool("openssl") {
         return;
     }
-    let sandbox = sandbox_with(&["RS256", "PS384", "ES256", "EdDSA"]);
-    for kid in ["RS256", "PS384", "ES256", "EdDSA"] {
+    let sandbox = sandbox_with(&["PS384", "ES256", "EdDSA"]);
+    for kid in ["PS384", "ES256", "EdDSA"] {
         let p12 = format!("{kid}.p12");
         let form = "pkcs12 --alias mine --subject 'CN=me, O=Example'";
         export(&sandbox, kid, form, &p12);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 #[test]
 fn many_writers_at_once_lose_no_key() {
-    let (workers, each) = (32, 10);
+    let (workers, each) = (32, 5);
     let sandbox = Sandbox::new();
     // Symmetric keys are quick to make: the lock is what is under test.
     let create = [

@@ -343,7 +343,7 @@ fn the_role_for_kubernetes_allows_the_two_objects_and_no_more() {
     }
 }
 
-/// Over half a year, with runs as rare as they come: what signs was published by an earlier run, and
+/// Over a quarter of a year, with runs as rare as they come: what signs was published by an earlier run, and
 /// all that may have signed still is.
 #[test]
 fn the_job_for_kubernetes_publishes_what_will_sign_and_what_has_signed() {
@@ -352,7 +352,7 @@ fn the_job_for_kubernetes_publishes_what_will_sign_and_what_has_signed() {
     }
     let cluster = Cluster::new();
     let mut signers = BTreeSet::new();
-    for day in (0..180).step_by(4) {
+    for day in (0..96).step_by(4) {
         let now = (1_767_571_200 + day * 86_400 + 3 * 3_600).to_string();
         let before = cluster.published();
         cluster.run(&now, "").ok();
@@ -366,7 +366,7 @@ fn the_job_for_kubernetes_publishes_what_will_sign_and_what_has_signed() {
         assert_eq!(cluster.published(), verify, "{now}");
         signers.extend(active);
     }
-    assert!(signers.len() >= 5, "{signers:?}");
+    assert!(signers.len() >= 3, "{signers:?}");
     let calls = cluster.sandbox.path().join("cluster/argv");
     let calls = std::fs::read_to_string(calls).expect("the calls");
     assert!(

@@ -132,14 +132,14 @@ impl Store {
 
 /// Somebody signs all the time, verifiers keep copies of the set, and tokens live for a day.
 #[test]
-fn a_quarter_of_a_year_without_a_token_that_does_not_verify() {
+fn six_weeks_without_a_token_that_does_not_verify() {
     let store = Store::with_a_key("EdDSA");
-    let schedule = "--every 10d --publish-delay 6h --retire-after 24h";
+    let schedule = "--every 5d --publish-delay 6h --retire-after 24h";
     let (mut now, mut random) = (START, 12345_u64);
     let mut copies: Vec<(i64, Vec<String>)> = Vec::new();
     let mut tokens: Vec<(i64, String)> = Vec::new();
     let mut signers = Vec::new();
-    while now < START + 92 * DAY {
+    while now < START + 46 * DAY {
         store.rotate(schedule, now);
         let published = store.exported(now);
         let signs = store.active(now);
@@ -160,7 +160,7 @@ fn a_quarter_of_a_year_without_a_token_that_does_not_verify() {
         random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
         now += (2 + i64::try_from((random >> 33) % 22).expect("small")) * HOUR;
     }
-    // Nine begin every ten days, but for the pauses that were longer than the publish delay.
+    // Nine begin every five days, but for the pauses that were longer than the publish delay.
     assert_eq!(signers.len(), 9, "{signers:?}");
 }
 
@@ -360,7 +360,7 @@ fn a_clock_that_was_far_ahead_loses_nothing() {
     let ahead = START + 3650 * DAY;
     store.rotate(SCHEDULE, ahead);
     assert_eq!(store.keys().len(), 2);
-    for day in 1..=95 {
+    for day in (1..=95).step_by(2) {
         let now = START + day * DAY;
         store.rotate(SCHEDULE, now);
         store.is_at_rest(SCHEDULE, now);

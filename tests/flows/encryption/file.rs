@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 /// A set with a key of each kind, and one of a kind that jwks does not know.
 const KINDS: [&str; 5] = [
-    "create api --encrypt --alg ES256",
+    "create api --encrypt --p2c 1000 --alg ES256",
     "create api --alg RS256 --exp +30d",
     "create api --alg EdDSA --key-ops sign,verify",
     "create api --alg HS256",

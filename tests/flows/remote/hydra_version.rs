@@ -82,9 +82,9 @@ const KIDS: [&str; 14] = [
 #[test]
 fn kids_with_any_characters_are_pushed_found_and_deleted() {
     everywhere(|site| {
-        for (number, kid) in KIDS.iter().enumerate() {
-            let mut key = site.key(&format!("k{number}"), "--alg RS256 --size 2048");
-            key["kid"] = (*kid).into();
+        let mut key = site.key("own", "--alg RS256 --size 2048");
+        for kid in KIDS {
+            key["kid"] = kid.into();
             site.sandbox.write("own.json", key.to_string());
             let set = ["set", "api", "own.json", "--remote", "prod", "--yes"];
             site.sandbox.run(set).ok();
@@ -104,13 +104,11 @@ fn kids_with_any_characters_are_pushed_found_and_deleted() {
 #[test]
 fn kids_with_any_characters_are_pushed_and_stay_the_same() {
     everywhere(|site| {
-        let keys = KIDS.iter().enumerate().map(|(number, kid)| {
-            let mut key = site.key(&format!("k{number}"), "");
-            key["kid"] = (*kid).into();
-            key
-        });
-        let keys: Vec<_> = keys.collect();
-        let set = json!({ "keys": keys });
+        site.ok(&format!("create api --count {} --store aside", KIDS.len()));
+        let mut set = site.json("get api --private --store aside");
+        for (key, kid) in set["keys"].as_array_mut().expect("keys").iter_mut().zip(KIDS) {
+            key["kid"] = kid.into();
+        }
         site.sandbox.write("own.json", set.to_string());
         site.ok("set api own.json");
         let pushed = site.ok("push api prod --yes");
