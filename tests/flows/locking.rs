@@ -1,13 +1,14 @@
 //! One writer at a time, and no update is lost (C4, C5).
 
 use crate::support::{JWKS, LOCK_WAIT, Sandbox, finish, has_tool, wait_until};
+use crate::wire::each;
 use std::collections::HashSet;
 use std::fs::File;
 use std::process::{Command, Stdio};
 
 #[test]
 fn many_writers_at_once_lose_no_key() {
-    let (workers, each) = (32, 5);
+    let (workers, rounds) = (32, 5);
     let sandbox = Sandbox::new();
     // Symmetric keys are quick to make: the lock is what is under test.
     let create = [
@@ -21,16 +22,16 @@ fn many_writers_at_once_lose_no_key() {
         "--lock-wait",
         LOCK_WAIT,
     ];
-    let work = || -> Vec<String> { (0..each).map(|_| sandbox.ok(create)).collect() };
+    let work = || -> Vec<String> { (0..rounds).map(|_| sandbox.ok(create)).collect() };
     let printed: HashSet<String> = std::thread::scope(|scope| {
         let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         let finished = running.into_iter().map(|worker| worker.join());
         let kids = finished.flat_map(|kids| kids.expect("a worker's kids"));
         kids.map(|kid| kid.trim().to_owned()).collect()
     });
-    assert_eq!(printed.len(), workers * each);
+    assert_eq!(printed.len(), workers * rounds);
     let names = sandbox.ok(["list", "api", "--format", "names"]);
-    assert_eq!(names.lines().count(), workers * each);
+    assert_eq!(names.lines().count(), workers * rounds);
     assert_eq!(
         names.lines().map(str::to_owned).collect::<HashSet<_>>(),
         printed
@@ -43,12 +44,13 @@ fn a_held_lock_is_refused_after_the_wait() {
     let sandbox = with_a_set();
     let (old, entries) = (sandbox.read_set("api"), sandbox.store_entries());
     let _lock = hold(&sandbox);
-    for command in [
+    let commands = [
         &["create", "api"][..],
         &["create", "new"],
         &["set", "api", "--exp", "+1d"],
         &["delete", "api", "--yes", "--force"],
-    ] {
+    ];
+    each(commands, |command| {
         let wait = ["--lock-wait", "1"];
         let run = sandbox.run(command.iter().chain(&wait)).fails(4);
         assert!(run.stderr.contains("for 1 s"), "{command:?}: {run:#?}");
@@ -58,7 +60,7 @@ fn a_held_lock_is_refused_after_the_wait() {
         assert_eq!(run.stdout, "", "{command:?}");
         assert_eq!(sandbox.read_set("api"), old, "{command:?}");
         assert_eq!(sandbox.store_entries(), entries, "{command:?}");
-    }
+    });
 }
 
 #[test]
