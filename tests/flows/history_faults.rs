@@ -137,6 +137,28 @@ fn a_killed_encryption_leaves_no_plain_version() {
     kill_a_removal_at_each_call("passwd api --p2c 1000 --passphrase-file one");
 }
 
+/// Another program need not have flushed the file that becomes a version, and one call does that.
+#[test]
+fn a_version_is_flushed_once() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    let mut strace = sandbox.command("strace");
+    strace.args(["-f", "-qq", "-y", "-o", "trace"]);
+    strace.args(["-e", "trace=fsync,fdatasync,link,linkat,/^rename"]);
+    finish(strace.arg(JWKS).args(["create", "api"])).ok();
+    let trace = fs::read_to_string(sandbox.path().join("trace")).expect("a trace");
+    let calls: Vec<_> = trace.lines().collect();
+    let is_flush = |line: &&str| line.contains("sync(");
+    // The old file, the new one, the history, and the keystore.
+    assert_eq!(calls.iter().copied().filter(is_flush).count(), 4, "{trace}");
+    let flush = calls.iter().position(|line| line.contains("api.json>)"));
+    let rename = calls.iter().position(|line| line.contains("rename"));
+    assert!(flush.is_some() && flush < rename, "{trace}");
+}
+
 #[test]
 fn a_killed_forget_is_completed() {
     if !has_tool("strace") {
