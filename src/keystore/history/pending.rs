@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::files::kept::Links;
 use crate::files::{self, Access, Existing, kept};
+use crate::keystore::history::removal::flush;
 use crate::keystore::history::version::{Content, History, Version, remove_file};
 use crate::keystore::history::{KeepHistory, Present, after_the_change, modified};
 use crate::keystore::{Keystore, SetName, TEMPORARY};
@@ -121,13 +122,10 @@ impl Pending<'_> {
         let Some(new) = &self.new else {
             return Ok(());
         };
-        let directory = files::parent(&new.path);
-        let flushed = files::sync_directory(&directory)
-            .map_err(|error| files::failed("flush", &directory, error));
-        let flushed = flushed.and_then(|()| match self.earlier {
-            Earlier::Keep => Ok(()),
+        let flushed = match self.earlier {
+            Earlier::Keep => flush(&files::parent(&new.path)),
             Earlier::Delete | Earlier::TryToDelete => self.store.begin_removal(self.name),
-        });
+        };
         self.unless_optional(flushed)
     }
 
