@@ -115,6 +115,11 @@ impl Server {
         })
     }
 
+    /// What was read before the rotation was planned, or why it could not be read. It is there once.
+    fn take_found(&mut self) -> Result<Found> {
+        std::mem::replace(&mut self.found, Err(Error::failed("")))
+    }
+
     fn target(&self) -> String {
         format!("{}:{}", self.remote.name, self.name)
     }
@@ -152,15 +157,12 @@ impl Server {
 
     /// Says what would be sent.
     pub(super) fn show(
-        self,
+        mut self,
         ctx: &Context,
         name: &SetName,
         report: &mut RotationReport,
     ) -> Result<()> {
-        let found = self.found.as_ref().map_err(|error| {
-            // The error itself is told once, by the one who sends.
-            Error::of(error.kind(), error.to_string())
-        })?;
+        let found = &self.take_found()?;
         let document = ctx.load(name)?;
         let local = document.parse()?;
         let plan = self.plan(ctx, found, &local)?;
@@ -221,7 +223,7 @@ impl Server {
         let sent = self.try_to_send(ctx, name, report);
         sent.map_err(|error| {
             let again = format!(
-                "set {name} is rotated locally; the next rotation sends it, or run `jwks push {name} {target} --yes`"
+                "set {name} is up to date locally; the next rotation sends it, or run `jwks push {name} {target} --yes`"
             );
             let hint = match error.advice() {
                 Some(advice) => format!("{advice}; {again}"),
@@ -239,7 +241,7 @@ impl Server {
     ) -> Result<()> {
         // The rotation was planned with the set that was read before it, so the first try uses that
         // one. A repeated try reads the set again.
-        let mut found = Some(std::mem::replace(&mut self.found, Err(Error::failed("")))?);
+        let mut found = Some(self.take_found()?);
         retry_on_conflict(ctx, &self.remote, &self.target(), || {
             let found = match found.take() {
                 Some(found) => found,

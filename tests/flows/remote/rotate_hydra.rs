@@ -175,6 +175,10 @@ fn a_server_that_is_gone_keeps_no_rotation_from_happening() {
     );
     let listed = sandbox.json(["list", "api", "--json", "--now", &late]);
     assert_eq!(listed["keys"].as_array().expect("keys").len(), 2);
+    // A dry run gives the same advice about the address.
+    let dry_run = format!("{rotate} --dry-run");
+    let failed = sandbox.run(dry_run.split(' ')).fails(6);
+    assert!(failed.stderr.contains("hint: "), "{failed:#?}");
 }
 
 /// What is sent is refused, or the run ends before: the next one sends it.
