@@ -100,7 +100,7 @@ impl Context {
         if encrypted.iterations() < WEAK_ITERATIONS && !self.warned_of_weak_passphrase.replace(true)
         {
             self.out.warn(format!(
-                "the passphrase of set {name} has only {} PBKDF2 iterations and can be guessed quickly: run `jwks passwd {name}`",
+                "set {name} has only {} PBKDF2 iterations, so its passphrase can be guessed quickly: run `jwks passwd {name}`",
                 encrypted.iterations()
             ));
         }

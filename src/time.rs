@@ -43,13 +43,11 @@ pub fn parse(text: &str, now: i64) -> Result<i64> {
 pub fn parse_duration(text: &str) -> Result<i64> {
     let unclear = |what: &str| {
         Error::usage(format!("{text:?} is {what}"))
-            .hint("lengths of time: 30d, 12h, 1h30m, 90s, 2w, P30D")
+            .hint("durations: 30d, 12h, 1h30m, 90s, 2w, P30D")
     };
-    let span: Span = text.parse().map_err(|_| unclear("not a length of time"))?;
+    let span: Span = text.parse().map_err(|_| unclear("not a duration"))?;
     if span.get_years() != 0 || span.get_months() != 0 {
-        return Err(unclear(
-            "not a fixed length of time: give the number of days",
-        ));
+        return Err(unclear("not a fixed duration: give the number of days"));
     }
     if span.is_negative() {
         return Err(unclear("below zero"));

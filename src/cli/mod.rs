@@ -115,9 +115,9 @@ pub struct Global {
     #[arg(short, long, global = true, hide_short_help = true)]
     pub yes: bool,
 
-    /// Read the passphrase of encrypted sets from the first line of FILE; - is standard input. Sets that
-    /// are not encrypted are then refused [default: JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE, or the
-    /// terminal]
+    /// Read the passphrase of encrypted sets from the first line of FILE; - is standard input. Commands
+    /// that change, push or check a set then refuse a plain one [default: JWKS_PASSPHRASE_FILE,
+    /// JWKS_PASSPHRASE, or the terminal]
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     #[arg(value_hint = ValueHint::FilePath)]
     pub passphrase_file: Option<String>,
@@ -141,7 +141,7 @@ pub struct Global {
     #[arg(long, global = true, hide_short_help = true, value_name = "SPAN")]
     pub keep_history: Option<String>,
 
-    /// Use this time as the current time, for simulations and tests; the format is that of --exp
+    /// Use this time as the current time, for simulations and tests, such as 2026-12-31 or +1h
     #[arg(long, global = true, hide_short_help = true, value_name = "TIME")]
     #[arg(allow_hyphen_values = true)]
     pub now: Option<String>,

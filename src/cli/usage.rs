@@ -169,7 +169,7 @@ fn correct_advice(arguments: &[OsString], error: &mut clap::Error) {
         .get_positionals()
         .any(|arg| arg.get_id().as_str().starts_with("kid"));
     if takes_kid && !unknown.starts_with("--") {
-        let tip = "a KID that begins with a dash comes after '--'";
+        let tip = "to pass a KID that begins with a dash, put it after '--'";
         error.insert(
             ContextKind::Suggested,
             ContextValue::StyledStrs(vec![tip.into()]),

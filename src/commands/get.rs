@@ -28,8 +28,8 @@ Examples:
 /// Print a set or a key as JSON, public unless --private
 ///
 /// A set is printed as a JWK Set, a key as a JWK. The public form has only the registered public
-/// members. Symmetric keys have no public form. With --remote, the set is read from a server; it is
-/// printed in the public form, too, unless you pass --private.
+/// members. Symmetric keys have no public form. With --remote, the set is read from a server, and
+/// is also printed in the public form unless you pass --private.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GetArgs {

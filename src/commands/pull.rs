@@ -38,7 +38,7 @@ Examples:
 /// In the log: the keystore's set was changed after a server's.
 const PULLED: &str = "pulled";
 
-/// Take a set from a server into the keystore
+/// Merge a set from a server into the keystore
 ///
 /// Keys are merged by thumbprint. A key of the set keeps its private part and every member that the
 /// server does not have. If its private part is in the set, it also keeps its kid, alg, use, key_ops,

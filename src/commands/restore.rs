@@ -45,8 +45,10 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     let Some((set, text)) = args.version.split_once('@') else {
         let name = SetName::new(&args.version)?;
         let history = ctx.store.history(&name)?;
-        return Err(Error::usage(format!("no time for set {name}"))
-            .hint(format!("pass {name}@TIME; {}", times(&history))));
+        return Err(
+            Error::usage(format!("restoring set {name} requires a time"))
+                .hint(format!("pass {name}@TIME; {}", times(&history))),
+        );
     };
     let name = SetName::new(set)?;
     let time = time::parse(text, ctx.now)?;

@@ -34,12 +34,12 @@ Examples:
 
 /// Rotate keys on schedule
 ///
-/// In each line (the keys with the same use and algorithm), a new key follows the key that signs. The
-/// new key is staged first, so that verifiers know it before it signs. The old key stays published
-/// until its last tokens have expired. Run this as often as you like, from cron or a pipeline: the
-/// dates of the keys decide what to do, and usually there is nothing to do. jwks asks no questions. Only keys
-/// with their private part are rotated; public-only and invalid keys are left alone. Clocks can differ
-/// by a minute, which is added to the publish delay and to the end of each key.
+/// Replaces the signing key of each line (the keys with the same use and algorithm). A new key is staged
+/// first, so that verifiers know it before it signs. The old key stays published until its last token has
+/// expired. Run this as often as you like, from cron or a pipeline: the dates of the keys decide what to
+/// do, and usually there is nothing to do. jwks asks no questions. Only keys with their private part are
+/// rotated; public-only and invalid keys are left alone. A minute is added to the publish delay and to the
+/// end of each key, because clocks can differ.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RotateArgs {
@@ -205,7 +205,7 @@ fn forget(ctx: &Context, names: &[SetName], schedules: &Schedules) -> Result<()>
     }
     for name in names {
         ctx.store.save_schedule(name, None)?;
-        let status = format!("{name}: its schedule is dropped");
+        let status = format!("{name}: its schedule is deleted");
         ctx.out.status(&status);
         ctx.record_change(status);
     }

@@ -49,7 +49,7 @@ Examples:
 /// PKCS#8, PKCS#1 and SEC1, encrypted or not, certificates and certification requests; a PKCS#12 or
 /// JKS keystore; an OpenSSH private key or public keys; a Kubernetes Secret or ConfigMap. A
 /// certificate and its chain are added to their key as x5c and x5t#S256, even from another file. A
-/// key that is not a JWK gets its thumbprint as kid, unless you pass --kid.
+/// key that is not a JWK gets its thumbprint as kid, and a shared secret a UUID, unless you pass --kid.
 ///
 /// A PEM block, alias, manifest entry or line that cannot be used is left out with a warning. Invalid
 /// keys are refused. A broken member of a good key, such as a date in milliseconds, is left out with a

@@ -48,7 +48,7 @@ impl Attributes {
         for name in &self.removed {
             if given.contains(&(name, true)) {
                 return Err(Error::usage(format!(
-                    "{name} cannot be set and removed at once"
+                    "{name} cannot be both set and removed"
                 )));
             }
             if name == "kid" {

@@ -20,7 +20,7 @@ pub enum State {
     Active,
     /// No longer signs; published until exp
     Retired,
-    /// exp has passed; never exported
+    /// exp has passed; left out of public exports
     Expired,
 }
 

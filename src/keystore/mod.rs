@@ -242,7 +242,7 @@ impl Keystore {
         self.defer_error(dropped.map_err(|error| {
             error
                 .about(format!("set {name} is deleted, but its schedule is not"))
-                .hint(format!("run `jwks rotate {name} --forget` to drop it"))
+                .hint(format!("run `jwks rotate {name} --forget` to delete it"))
         }));
         self.defer_error(files::flush_directory_of(path, "removed"));
         self.defer_error(pending.complete());

@@ -36,7 +36,7 @@ impl SetName {
             return Err(Error::usage(format!(
                 "invalid set name {name:?}: it has the suffix of a file"
             ))
-            .hint(format!("name the set {bare:?}; a file is ./{name}")));
+            .hint(format!("name the set {bare:?}; write ./{name} for a file")));
         }
         if is_device(name) {
             return refuse("it is a device name on Windows");

@@ -64,7 +64,7 @@ impl Keystore {
             Ok(Some(text))
         } else {
             Err(Error::refused("the schedules would be larger than 4 MiB")
-                .hint("run `jwks rotate SET --forget` to drop some"))
+                .hint("run `jwks rotate SET --forget` to delete some"))
         }
     }
 

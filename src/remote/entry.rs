@@ -181,7 +181,7 @@ fn check_header(header: &str) -> Result<()> {
     }
     if sounds_secret(&name) && !value.contains(TOKEN) {
         return Err(Error::usage(format!(
-            "the header {name} would put a secret into the remote's entry"
+            "the header {name} would store a secret in the file of the remotes"
         ))
         .hint(format!(
             "write {TOKEN} in its place, and pass --token-env, --token-file or --token-command"

@@ -78,7 +78,7 @@ impl Remote {
             };
             if !pause.is_zero() {
                 (self.notify)(Event::Repeat {
-                    reason: "another key signs there, because the order of one write is arbitrary",
+                    reason: "another key signs there, because the server does not keep the order of keys",
                     pause,
                 });
                 std::thread::sleep(pause);
@@ -107,13 +107,15 @@ impl Remote {
         };
         let why = match failure {
             Some(error) => error.to_string(),
-            None => "the order of its keys is arbitrary there".to_owned(),
+            None => "the server does not keep the order of keys".to_owned(),
         };
         let name = &self.name;
         Error::remote(format!(
             "{name} does not sign with the first key of {set}: {why}; {what}"
         ))
-        .hint("run the command again; `jwks list SET --remote` shows which key signs")
+        .hint(format!(
+            "run the command again; `jwks list SET --remote {name}` shows which key signs"
+        ))
     }
 
     /// Returns the first difference between a server's set after a write and what was written. If the

@@ -58,7 +58,7 @@ pub fn with_target<T>(
     if !is_path && !Path::new(target).exists() {
         let directory = ctx.store.directory().display();
         return Err(Error::not_found(format!(
-            "{target:?} is neither a set of {directory} nor a file"
+            "{target:?} is neither a set in {directory} nor a file"
         ))
         .hint("run `jwks list` to see the sets"));
     }

@@ -31,7 +31,7 @@ fn a_kid_that_looks_like_an_option_can_be_asked_for() {
     for (line, option, nearest) in [
         ("get api --privat", "--privat", "'--private'"),
         ("export api --format pem", "--format", "'--to'"),
-        ("get api -Qabd", "-Q", "comes after '--'"),
+        ("get api -Qabd", "-Q", "put it after '--'"),
         ("get none --privat", "--privat", "'--private'"),
     ] {
         let run = sandbox.run(line.split(' ')).fails(2);

@@ -77,7 +77,7 @@ pub fn read_documents(
             );
         }
         return Err(Error::usage("no keys were given").hint(
-            "name files, or - for standard input; or what to change: --alg, --use, --key-ops, --nbf, --exp, --unset, --rename",
+            "name files, or - for standard input; or pass what to change: --alg, --use, --key-ops, --nbf, --exp, --unset, --rename",
         ));
     }
     Ok(Vec::new())
@@ -153,7 +153,7 @@ fn known_format(error: Error, document: &document::Document) -> Error {
         return error;
     }
     Error::invalid("unknown key format").hint(
-        "formats: JWK, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes; --from secret takes any file",
+        "formats: JWK, JWE, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes; pass --from secret to import a shared secret",
     )
 }
 

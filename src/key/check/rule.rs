@@ -186,11 +186,11 @@ rules! {
     KeyExpired "key-expired" Note
         "The key has expired."
     LineUnsigned "line-unsigned" Warning
-        "Every key of a line that has begun has expired, so no key of the line signs now."
+        "All keys of a line whose nbf has passed have expired, so no key of the line signs now."
     BeginShared "begin-shared" Note
         "Two keys of a line have the same nbf. The one with the newer iat signs, or else the later one in the set."
     SuccessorMissing "successor-missing" Warning
-        "The key names a successor in another line that the set lacks or that never replaces it, so the key continues to sign."
+        "The key names a successor in another line that is missing or never becomes active, so the key continues to sign."
     PrivatePublished "private-published" Error
         "With --public: a private key in a set meant for publication."
     SymmetricPublished "symmetric-published" Error

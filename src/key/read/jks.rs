@@ -128,7 +128,7 @@ fn private_key(protected: &[u8], keyed: &Sha1) -> Result<Members<'static>> {
         return Err(Error::invalid(message).hint(TO_PKCS12));
     }
     let key = decrypt(protected.encrypted_data.as_bytes(), keyed).ok_or_else(|| {
-        Error::denied("the key has another password than the keystore")
+        Error::denied("the key and the keystore have different passwords")
             .hint(format!("give both the same password: {TO_PKCS12}"))
     })?;
     match der::kind(key.expose()) {

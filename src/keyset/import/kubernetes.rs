@@ -62,7 +62,7 @@ fn documents(text: &str) -> Result<Vec<Value>> {
 }
 
 fn no_yaml(error: yaml_rust2::ScanError) -> Error {
-    Error::invalid("no YAML").cause(error)
+    Error::invalid("not YAML").cause(error)
 }
 
 /// Rejects YAML that could exhaust memory or the stack: aliases can expand to a much longer text, and

@@ -57,7 +57,7 @@ pub fn read(text: &str, unlock: &DocumentPassword) -> Result<(KeySet<'static>, B
             (None, true) => {
                 error.hint("run `kubectl get secret NAME -o yaml` to print it with its data")
             }
-            (None, false) => error.hint(format!("its data are {}", first_of(&names))),
+            (None, false) => error.hint(format!("the data has only {}", first_of(&names))),
         });
     }
     Ok((key_pairs::joined(set), contents))

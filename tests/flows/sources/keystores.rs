@@ -321,8 +321,9 @@ fn a_key_with_another_password_than_its_keystore_is_converted_first() {
     let set = ["set", "api", "keys.jks", "--password-file", "password"];
     let run = sandbox.run(set).fails(7);
     assert!(
-        run.stderr
-            .contains(r#""other" of the keystore: the key has another password than the keystore"#),
+        run.stderr.contains(
+            r#""other" of the keystore: the key and the keystore have different passwords"#
+        ),
         "{run:#?}"
     );
     assert!(!sandbox.set_file("api").exists());
