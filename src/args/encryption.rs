@@ -1,4 +1,4 @@
-//! The options for encryption: the iteration count, and --encrypt for new sets.
+//! The options for encryption: --p2c for the iteration count, and --encrypt for new sets.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
