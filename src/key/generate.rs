@@ -117,7 +117,8 @@ impl Plan {
         }
     }
 
-    /// Generates a key with its private part. `kty`, `use` and `alg` come first.
+    /// Generates a key with its private part. `kty`, `use` and `alg` come first. Returns an error if
+    /// OpenSSL cannot generate it.
     pub fn generate(&self) -> Result<Members<'static>> {
         let generated = self.material.generate()?;
         let mut members = Members::default();

@@ -58,7 +58,8 @@ fn read_line(line: &str) -> Result<Members<'static>> {
     public(entry.public_key().key_data())
 }
 
-/// Reads the content of an OPENSSH PRIVATE KEY block.
+/// Reads the content of an OPENSSH PRIVATE KEY block. Returns an error if the password is wrong, or if
+/// jwks does not support the key.
 pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
     let broken = |error: ssh_key::Error| Error::invalid("invalid OpenSSH private key").cause(error);
     let mut key = PrivateKey::from_bytes(octets).map_err(broken)?;

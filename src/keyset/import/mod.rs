@@ -108,7 +108,7 @@ pub struct Source {
     pub is_certified: bool,
 }
 
-/// Reads the keys of one foreign document, as a set; see [`open`] and [`join`].
+/// Reads the keys of one foreign document, as a set. Fails as [`open`] and [`join`] do.
 pub fn read(document: &[u8], options: &Options) -> Result<Imported> {
     join(vec![open(document, options)?])
 }
@@ -210,7 +210,7 @@ fn is_nameless_secret(key: &Key) -> bool {
     key.members().is_ok_and(is_nameless)
 }
 
-/// Reads a JWK Set, and no other format.
+/// Reads a JWK Set. Returns an error for other formats, and for JSON that is not strict.
 pub fn read_set(document: &[u8]) -> Result<KeySet<'static>> {
     read_json(within(document, FOREIGN_LIMIT)?, Some(Form::Jwks))
 }
