@@ -58,7 +58,8 @@ impl Location {
     }
 }
 
-/// Parses an address that the user gave. It must be http or https, and contain no secret.
+/// Parses an address that the user gave. Returns an error if it is neither http nor https, or contains
+/// a secret.
 pub fn parse_address(address: &str) -> Result<Url> {
     let refuse = |why: &str| {
         // The address can contain a password, so the message does not repeat it.

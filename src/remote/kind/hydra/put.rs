@@ -95,8 +95,8 @@ impl Hydra {
     }
 }
 
-/// Returns a function that finds the copy of a key in a server's set: the same key under the kid that it
-/// has there. The function takes the same time however many keys there are.
+/// Returns a function that finds the copy of a key in a server's set: the same key under the kid that
+/// it has there. A lookup takes the same time however many keys there are.
 fn copies_in<'b>(
     before: &'b KeySet,
     rules: &'b ServerRules,
