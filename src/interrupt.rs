@@ -20,13 +20,14 @@ pub fn last_words(say: impl Fn() + Send + 'static) {
     signals::handle(signals::ENDING);
 }
 
-/// Reads a secret from the terminal without showing it. The terminal is restored afterwards, even after
-/// Ctrl-C or another signal.
+/// Calls `ask`, which reads an answer from the terminal. Restores the terminal's settings afterwards,
+/// even after Ctrl-C or another signal. Ctrl-C ends the program with exit code 130.
 pub fn while_asking<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     #[cfg(unix)]
     let _guard = signals::guard_terminal();
     match ask() {
-        // The terminal is in raw mode, where Ctrl-C is a character and not a signal.
+        // While a secret is read, the terminal is in raw mode, where Ctrl-C is a character and not a
+        // signal.
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {
             process::exit(BY_SIGNAL + INTERRUPT)
         }

@@ -63,7 +63,8 @@ impl RemoteArgs {
         self.connection.options(ctx)
     }
 
-    /// Opens the server that --remote names; `None` without --remote.
+    /// Opens the server that --remote names; `None` without --remote. Fails as [`ConnectionArgs::open`]
+    /// does.
     pub fn open(&self, ctx: &Context) -> Result<Option<Remote>> {
         let Some(name) = self.remote.as_deref() else {
             return Ok(None);

@@ -160,7 +160,8 @@ use platform::is_at;
 pub use platform::{changed, is_fifo, is_same, make_private, others};
 
 /// Creates a directory and its missing parents, each with mode 0700, and flushes the parent of each.
-/// Returns the created directories, the uppermost first.
+/// Returns the created directories, the uppermost first. Returns an error if one of them cannot be
+/// created.
 pub fn create_private_directory(path: &Path) -> Result<Vec<PathBuf>> {
     let mut missing: Vec<&Path> = path.ancestors().take_while(|path| !path.is_dir()).collect();
     missing.retain(|path| !path.as_os_str().is_empty());

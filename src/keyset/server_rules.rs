@@ -149,7 +149,8 @@ impl ServerRules {
         }
         let mut states = lifecycle::states(set, now);
         if !self.order_decides() {
-            // Without dates nothing tells which key signs, but that it takes a private part.
+            // If the server does not store dates, only the private part shows that a key signs, so
+            // every key pair counts as active.
             for (key, state) in set.keys.iter().zip(&mut states) {
                 if !self.keeps("nbf") && is_key_pair(key) && *state == Some(State::Retired) {
                     *state = Some(State::Active);

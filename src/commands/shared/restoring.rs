@@ -208,7 +208,7 @@ fn losses(
     }
     if lost.len() > removed {
         let private = count(lost.len() - removed, "private part");
-        // Without the passphrase, one secret cannot be told from another.
+        // Without the passphrase, the private parts of two keys cannot be compared.
         let would = if present.keys.iter().any(is_withheld) {
             "could"
         } else {

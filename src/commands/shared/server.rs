@@ -78,7 +78,8 @@ pub fn retry_on_conflict<T>(
 }
 
 /// Returns the name of the set on a server: the given name, or the name of the only set, or else the
-/// local name `here`.
+/// local name `here`. Returns an error if the server's only set has another name, or if no name is
+/// known.
 pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Result<String> {
     match (named, remote.kind.sets) {
         (Some(name), Sets::Named) => Ok(name.to_owned()),

@@ -90,7 +90,8 @@ pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<
     }
 }
 
-/// Reads a private key. Its public part must match the public key in the file.
+/// Returns a private key if its coordinates match the public key next to it in the file, or else an
+/// error.
 fn same(members: Members<'static>, beside: &KeyData) -> Result<Members<'static>> {
     let public = public(beside)?;
     if ["x", "y"]

@@ -1,5 +1,5 @@
-//! Servers that misbehave below what an HTTP library would send (E4, E5), and the listener that
-//! they and others stand on.
+//! Servers that misbehave in ways that an HTTP library would not allow, and the listener that they and
+//! others use.
 
 use super::{Call, lock};
 use std::collections::HashMap;

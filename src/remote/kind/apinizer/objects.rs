@@ -199,8 +199,8 @@ impl Apinizer {
         }
     }
 
-    /// Returns all objects, without their keys. Their number is bounded, because each of them takes a call
-    /// to export.
+    /// Returns all objects, without their keys. Returns an error for more than 2,000 objects, because
+    /// each of them takes a call to export.
     pub fn list(&self) -> Result<Vec<Listed>> {
         let answer = self.call(&Request::get(self.path(&[""])))?;
         let body: Value = answer.json()?;

@@ -36,6 +36,7 @@ impl Hydra {
     }
 
     /// Puts a whole set. It is sent in reverse, so that GET returns it in the order of `entries`.
+    /// Returns an error if two entries have one kid.
     pub(super) fn put_entries(&self, set: &str, entries: Vec<Key>) -> Result<()> {
         // Some versions lose the set if it contains a kid twice.
         let mut kids = HashSet::new();
