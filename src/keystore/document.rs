@@ -41,8 +41,9 @@ pub struct Encrypted {
 }
 
 impl Stored {
-    /// Parses a set's file as plain or encrypted, according to its content. The suffix decides only for
-    /// text that is neither JSON nor a JWE. Returns an error if the file is damaged.
+    /// Detects from the content whether a set's file is plain or encrypted. The suffix decides only for
+    /// text that is neither JSON nor a JWE. Returns an error if it is not UTF-8 text, or if a JWE is
+    /// malformed. A plain set is parsed later.
     pub(super) fn read(kept: Kept, path: PathBuf) -> Result<Stored> {
         let is_open = kept.is_open;
         let text = String::from_utf8(kept.octets).map_err(|_| {

@@ -121,8 +121,8 @@ impl Keystore {
         Ok(names)
     }
 
-    /// Reads a set's file; `None` if it does not exist. Returns an error if it is damaged, or if the
-    /// set has two files.
+    /// Reads a set's file; `None` if it does not exist. Returns an error if it is not text, if its JWE
+    /// is malformed, or if the set has two files. A plain set is parsed later.
     pub fn read(&self, name: &SetName) -> Result<Option<Stored>> {
         for _ in 0..LOOKS {
             let Some(path) = self.file(name)? else {

@@ -14,7 +14,8 @@ use crate::remote::kind::{Form, Generate, Operation};
 use crate::report::log_entry::Record;
 use crate::report::names::SetLabel;
 
-/// Makes a server generate a key.
+/// Makes a server generate a key, and logs and reports it. Returns an error for options that only the
+/// keystore supports, and for a key with which the server could not sign its own tokens.
 pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
     server.kind.require(Operation::Create)?;
     refuse_local_options(args, server)?;

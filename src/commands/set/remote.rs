@@ -24,7 +24,8 @@ use crate::report::names::{SetLabel, count};
 use std::collections::HashSet;
 
 /// Puts keys into a server's set. A single key is written by itself if that is safe; otherwise the
-/// whole set is written in one step.
+/// whole set is written in one step. Asks before anything is written. Returns an error if the server
+/// does not accept a key, or could no longer sign.
 pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remote) -> Result<()> {
     server.kind.require(if args.replace {
         Operation::SetSet
