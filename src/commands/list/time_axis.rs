@@ -105,8 +105,8 @@ fn within(window: Window, moments: impl Iterator<Item = i64>) -> Vec<i64> {
     moments.take_while(|at| *at < window.to).collect()
 }
 
-/// Returns the beginning of a month in seconds since 1970. Months are counted from January of the year
-/// 0. Returns `None` for years that the calendar does not support.
+/// Returns the beginning of a month in seconds since 1970; `None` if the calendar does not support its
+/// year. Months are counted from January of the year 0.
 fn first_of_month(number: i64) -> Option<i64> {
     let year = i16::try_from(number.div_euclid(12)).ok()?;
     let month = i8::try_from(number.rem_euclid(12) + 1).ok()?;

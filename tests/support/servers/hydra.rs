@@ -520,8 +520,8 @@ impl State {
         }
     }
 
-    /// Returns the published keys. If one of the server's own sets has a symmetric key, everybody gets
-    /// 500. If one of them is missing, 1.x answers with 404.
+    /// Returns the published keys. Answers 500 to everybody if one of the server's own sets has a
+    /// symmetric key. Answers 404 in 1.x if one of them is missing.
     fn discovery(&mut self) -> Answer {
         let mut published = Vec::new();
         for set in OWN_SETS {
