@@ -1,4 +1,4 @@
-//! What every command is given.
+//! The context of a command: what it works on, and how it reaches the user.
 
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::files::ownership::{self, Fault};
@@ -13,7 +13,7 @@ use crate::remote::entry::Entry;
 use crate::remote::registry::Registry;
 use std::cell::{Cell, RefCell};
 
-/// The keystore, the remotes, the way out, the way to ask, and the time.
+/// The keystore, the remotes, the output, the prompts, the passphrases and the current time of one run.
 #[derive(Debug)]
 pub struct Context {
     /// The local keystore.
@@ -22,39 +22,39 @@ pub struct Context {
     pub remotes: Registry,
     /// Standard output and error.
     pub out: Output,
-    /// The person at the terminal.
+    /// Questions to the user.
     pub prompt: Prompt,
     /// The passphrases of encrypted sets.
     pub passphrases: Passphrases,
-    /// True if a weak passphrase was warned about; once is enough.
+    /// True if this run has already warned about a weak passphrase.
     pub warned_of_weak_passphrase: Cell<bool>,
-    /// True if the keystore's directory was checked in this run; once is enough.
+    /// True if this run has already checked who can write to the keystore's directory.
     pub checked_directory: Cell<bool>,
     /// The option or variable that demands encrypted sets; `None` if neither is set.
     pub require_encrypted: Option<&'static str>,
-    /// The changes of this run, for the hint of a later error.
+    /// The changes of this run, for the hint of an error after them.
     pub changes: RefCell<Vec<String>>,
     /// The work that checks of private keys and certificates can still do in this run.
     pub checks: Budget,
-    /// The moment at which the command began, in seconds since 1970.
+    /// The current time, in seconds since 1970: that of the start, or that of --now.
     pub now: i64,
 }
 
 impl Context {
-    /// Reads a set with all that is in it, and warns where others have access to its file. An encrypted
-    /// one takes its passphrase.
+    /// Reads a whole set. Decrypts an encrypted set, and warns if other users can access its file.
+    /// Returns an error if the set does not exist.
     pub fn load(&self, name: &SetName) -> Result<SetDocument> {
         self.whole(name, self.store.load(name)?)
     }
 
-    /// The same for a set that need not be there.
+    /// Reads a whole set as [`load`](Self::load) does; `None` if it does not exist.
     pub fn read(&self, name: &SetName) -> Result<Option<SetDocument>> {
         let stored = self.store.read(name)?;
         stored.map(|stored| self.whole(name, stored)).transpose()
     }
 
-    /// Reads a set without its passphrase: of an encrypted one, the public part. If the file has no public
-    /// part, it is decrypted.
+    /// Reads a set without its passphrase if possible: a plain set, or the public part of an encrypted
+    /// set. Decrypts an encrypted set without a public part.
     pub fn load_public(&self, name: &SetName) -> Result<SetDocument> {
         let stored = self.store.load(name)?;
         if let Stored::Encrypted(encrypted) = &stored
@@ -78,8 +78,9 @@ impl Context {
         Ok(document)
     }
 
-    /// Opens an encrypted set with the passphrase that was given, one that was typed before, or one
-    /// that is asked for now.
+    /// Decrypts a set with the given passphrase, or else one that was typed earlier in this run, or
+    /// else one that is typed now. Warns once if it has few iterations. Returns an error if the
+    /// passphrase is wrong or missing.
     pub fn open(&self, name: &SetName, encrypted: &Encrypted) -> Result<(SetDocument, Passphrase)> {
         let try_with = |passphrase: Passphrase| {
             let document = self.store.open(encrypted, &passphrase)?;
@@ -203,7 +204,8 @@ impl Context {
         }
     }
 
-    /// Adds the alternative to a hint for a refused plain set, if there is one.
+    /// Adds to a hint that the passphrase can be left out, unless --require-encrypted refuses plain
+    /// sets anyway.
     fn or_without(&self, hint: &str) -> String {
         match self.require_encrypted {
             Some(_) => hint.to_owned(),
@@ -211,8 +213,8 @@ impl Context {
         }
     }
 
-    /// Changes a set in one piece ([`Keystore::change`]). The passphrase of an encrypted one is asked
-    /// for before the lock is taken.
+    /// Changes a set under the lock, as [`Keystore::change`] does. Asks for the passphrase of an
+    /// encrypted set before the lock is taken.
     pub fn change<T>(
         &self,
         name: &SetName,
@@ -227,13 +229,14 @@ impl Context {
             .change(name, if_missing, protection.as_ref(), change)
     }
 
-    /// The remote with a name; warns where others have access to the file of remotes.
+    /// Returns the remote with a name. Warns if other users can access the file of remotes. Returns an
+    /// error if there is no such remote.
     pub fn remote(&self, name: &str) -> Result<Entry> {
         self.warn_open_remotes();
         self.remotes.find(name)
     }
 
-    /// Warns where others have access to the file of remotes.
+    /// Warns if other users can access the file of remotes.
     pub fn warn_open_remotes(&self) {
         let path = self.remotes.open_file();
         self.warn_open(
@@ -289,7 +292,7 @@ impl Context {
         }
     }
 
-    /// Remembers a change, for the hint of a later error.
+    /// Remembers a change, for the hint of an error after it.
     pub fn record_change(&self, what: impl Into<String>) {
         self.changes.borrow_mut().push(what.into());
     }

@@ -1,4 +1,5 @@
-//! Secrets that come from outside: a file, standard input, a command. Never an argument.
+//! Reads secrets from a file, standard input or a command. Secrets are never arguments, because other
+//! users can see those.
 
 use crate::environment::PASSPHRASE;
 use crate::error::{Error, Result};
@@ -10,21 +11,21 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The longest secret, in bytes.
+/// The maximum length of a secret, in bytes.
 const LONGEST: u64 = 64 << 10;
 
 /// The name of standard input on the command line.
 pub const STANDARD_INPUT: &str = "-";
 
-/// What a file holds.
+/// The content of a file that holds a secret.
 pub struct Content {
-    /// Its bytes, as they are.
+    /// The bytes, unchanged.
     pub octets: Secret<Vec<u8>>,
     /// True if it is a regular file that others than the owner can read or write.
     pub is_open: bool,
 }
 
-/// Standard input, which only one can have.
+/// Returns standard input, which one reader can have. Returns an error for the second reader.
 pub fn standard_input() -> Result<io::StdinLock<'static>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::Relaxed) {
@@ -34,13 +35,13 @@ pub fn standard_input() -> Result<io::StdinLock<'static>> {
     }
 }
 
-/// Two want to read standard input.
+/// Returns the error for a command line that reads standard input twice.
 pub fn only_once() -> Error {
     Error::usage("standard input can be read only once")
         .hint("read only one of the passphrase, the password and the keys from standard input")
 }
 
-/// Reads a file, or standard input for `-`, to the length that a secret can have.
+/// Reads a file, or standard input for `-`. Returns an error if it has more than 64 KiB.
 pub fn file(path: &Path) -> Result<Content> {
     if path.as_os_str() == STANDARD_INPUT {
         return Ok(Content {
@@ -62,6 +63,7 @@ pub fn file(path: &Path) -> Result<Content> {
 }
 
 /// Runs a shell command and returns its standard output. Its standard error is shown to the user.
+/// Returns an error if the command fails or prints more than 64 KiB.
 ///
 /// The command inherits the environment without the passphrase and without the variables in
 /// `secrets`, so that one secret never reaches the program that fetches another.
@@ -78,7 +80,7 @@ pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
     for variable in secrets {
         shell.env_remove(variable);
     }
-    // Standard input is not the command's: it may be the keys.
+    // Standard input can hold the keys, so the command must not read it.
     let spawned = shell.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = spawned.map_err(|error| failed(format!("cannot be run: {error}")))?;
     let mut octets = Secret::new(Vec::new());
@@ -86,7 +88,7 @@ pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
         Some(stdout) => stdout.take(LONGEST + 1).read_to_end(octets.expose_mut()),
         None => Ok(0),
     };
-    // What is printed beyond that finds its pipe closed.
+    // Standard output is closed now, so a command that prints more than the limit ends.
     let ended = child.wait();
     if octets.expose().len() as u64 > LONGEST {
         return Err(failed("prints more than 64 KiB".into()));
@@ -98,7 +100,8 @@ pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
     }
 }
 
-/// The first line, without its end and with every blank that it has.
+/// Returns the first line without its line ending. Spaces count. Returns an error if it is not UTF-8.
+/// `source` names the origin in errors.
 pub fn first_line(octets: &Secret<Vec<u8>>, source: &str) -> Result<Secret<String>> {
     let line = octets.expose().split(|octet| *octet == b'\n').next();
     let line = line.unwrap_or_default();

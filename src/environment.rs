@@ -1,4 +1,4 @@
-//! The environment: the one place that reads variables and finds the directories of the platform.
+//! The only module that reads environment variables and finds the platform's directories.
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -6,29 +6,29 @@ use directories::ProjectDirs;
 use std::env::{self, VarError};
 use std::path::PathBuf;
 
-/// The directory of the keystore.
+/// The variable for the directory of the keystore.
 const STORE: &str = "JWKS_STORE";
 
-/// The passphrase of encrypted sets.
+/// The variable for the passphrase of encrypted sets.
 pub const PASSPHRASE: &str = "JWKS_PASSPHRASE";
 
-/// The path of a file with the passphrase of encrypted sets.
+/// The variable for the path of a file with the passphrase.
 pub const PASSPHRASE_FILE: &str = "JWKS_PASSPHRASE_FILE";
 
-/// How long the earlier versions of sets are kept.
+/// The variable for the time for which earlier versions of sets are kept.
 pub const KEEP_HISTORY: &str = "JWKS_KEEP_HISTORY";
 
-/// Refuses sets that are not encrypted.
+/// The variable that makes jwks refuse sets that are not encrypted.
 pub const REQUIRE_ENCRYPTED: &str = "JWKS_REQUIRE_ENCRYPTED";
 
-/// Turns colors off.
+/// The variable that turns colors off (no-color.org).
 pub const NO_COLOR: &str = "NO_COLOR";
 
-/// The address of a self-hosted server of Ory.
+/// The variable for the address of a self-hosted Ory Hydra.
 pub const ORY_ADDRESS: &str = "ORY_SDK_URL";
 
-/// The variables that have a meaning here, for the manual. Those of proxies and of tokens are listed
-/// where they are used.
+/// The variables that jwks itself reads, for the manual. Those for tokens are listed in the kinds of
+/// servers.
 pub const NAMES: &[&str] = &[
     STORE,
     PASSPHRASE,
@@ -50,8 +50,8 @@ pub fn is_on(name: &str) -> bool {
     !["", "0", "no", "false"].iter().any(|off| value == *off)
 }
 
-/// Returns the value of a variable; `None` if it is not set or empty. What is not UTF-8 is replaced, and
-/// no valid value.
+/// Returns the value of a variable; `None` if it is not set or empty. Bytes that are not UTF-8 become
+/// U+FFFD, so that such a value is rejected later.
 pub fn value(name: &str) -> Option<String> {
     let value = env::var_os(name)?.to_string_lossy().into_owned();
     Some(value).filter(|value| !value.is_empty())
@@ -70,14 +70,15 @@ pub fn secret(name: &str) -> Result<Option<Secret<String>>> {
     }
 }
 
-/// Returns the directory of remotes. On every platform, it is another one than the keystore's, where
-/// its file would be taken for a set.
+/// Returns the directory of `remotes.json`; `None` without a home directory. It differs from the
+/// keystore's on every platform, because the keystore would take the file for a set.
 pub fn configuration_directory() -> Option<PathBuf> {
     let directories = ProjectDirs::from("", "", "jwks")?;
     Some(directories.preference_dir().to_owned())
 }
 
-/// Returns the directory of the keystore: `named`, or that of the environment, or that of the platform.
+/// Returns the directory of the keystore: `named`, or JWKS_STORE, or the platform's data directory.
+/// Returns an error if `named` is empty, or if there is no home directory.
 pub fn store_directory(named: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(directory) = named {
         if directory.as_os_str().is_empty() {
@@ -100,8 +101,8 @@ pub fn home_directory() -> Option<PathBuf> {
     env::home_dir().filter(|home| home.is_absolute())
 }
 
-/// Returns the directory that a variable such as XDG_DATA_HOME names, or the usual one below the home
-/// directory. A relative one does not count (XDG Base Directory Specification).
+/// Returns the directory in a variable such as XDG_DATA_HOME, or else `usual` below the home directory.
+/// A relative path is ignored (XDG Base Directory Specification).
 pub fn base_directory(variable: &str, usual: &str) -> Option<PathBuf> {
     let named = env::var_os(variable).map(PathBuf::from);
     let named = named.filter(|directory| directory.is_absolute());

@@ -1,8 +1,8 @@
-//! The one error type: what failed, what to do next, and the exit code.
+//! The error type: a kind with its exit code, a message, a hint, and the cause.
 
 use std::fmt;
 
-/// What kind of failure an [`Error`] is; each kind has one exit code.
+/// The kind of an [`Error`]. Each kind has one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The file system or the cryptography failed.
@@ -25,7 +25,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The process exit code of this kind.
+    /// Returns the exit code of this kind.
     pub fn exit_code(self) -> u8 {
         match self {
             ErrorKind::Failed => 1,
@@ -39,7 +39,7 @@ impl ErrorKind {
         }
     }
 
-    /// The kind's name in `{"error":{"kind":…}}`.
+    /// Returns the name of this kind in JSON: `{"error":{"kind":…}}`.
     pub fn name(self) -> &'static str {
         match self {
             ErrorKind::Failed => "failed",
@@ -81,11 +81,11 @@ pub struct Error {
     subject: Option<String>,
 }
 
-/// The result of everything that can fail here.
+/// The result of a function that can fail with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A failure of a kind that something else decided.
+    /// Creates an error of a kind that another error has decided.
     pub fn of(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error {
             kind,
@@ -97,53 +97,54 @@ impl Error {
         }
     }
 
-    /// The file system or the cryptography failed: exit 1.
+    /// Creates an error of the file system or of cryptography: exit code 1.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::of(ErrorKind::Failed, message)
     }
 
-    /// The command line makes no sense: exit 2.
+    /// Creates an error about the command line: exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::of(ErrorKind::Usage, message)
     }
 
-    /// Something that was named is not there: exit 3.
+    /// Creates an error about something that does not exist: exit code 3.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::of(ErrorKind::NotFound, message)
     }
 
-    /// Refused so that nothing is lost: exit 4.
+    /// Creates an error for a refused command, such as a conflict or a missing confirmation: exit code
+    /// 4.
     pub fn refused(message: impl Into<String>) -> Self {
         Self::of(ErrorKind::Refused, message)
     }
 
-    /// Input that does not parse or fails a check: exit 5.
+    /// Creates an error about input that does not parse or fails a check: exit code 5.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::of(ErrorKind::Invalid, message)
     }
 
-    /// The network, a server, or an unexpected answer: exit 6.
+    /// Creates an error of the network or a server: exit code 6.
     pub fn remote(message: impl Into<String>) -> Self {
         Self::of(ErrorKind::Remote, message)
     }
 
-    /// A token, password or passphrase is refused, or there is none: exit 7.
+    /// Creates an error about a missing or wrong token, password or passphrase: exit code 7.
     pub fn denied(message: impl Into<String>) -> Self {
         Self::of(ErrorKind::Denied, message)
     }
 
-    /// What was compared is not the same: exit 8.
+    /// Creates the answer to --exit-code that there is a difference: exit code 8.
     pub fn differs(message: impl Into<String>) -> Self {
         Self::of(ErrorKind::Differs, message)
     }
 
-    /// Adds what to do next.
+    /// Sets the hint, which says what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds the failure below this one; it is printed after the message.
+    /// Sets the cause, which is printed after the message.
     pub fn cause(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.cause = Some(cause.into());
         self
@@ -172,7 +173,7 @@ impl Error {
         self
     }
 
-    /// The kind, which decides the exit code.
+    /// Returns the kind, which decides the exit code.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -182,7 +183,7 @@ impl Error {
         self.reason == Some(reason)
     }
 
-    /// What to do next, where there is something to advise.
+    /// Returns the hint, if there is one.
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
     }

@@ -1,9 +1,9 @@
-//! What keeps a crash from writing private keys to disk.
+//! Keeps a crash from writing private keys to disk.
 
 /// Forbids core dumps of this process and its children. Continues if the system refuses that, because
 /// the command itself matters more.
 pub fn forbid_core_dumps() {
-    // A limit does not stop a handler that the kernel pipes dumps to (core(5)).
+    // A resource limit is not enough: it does not apply if the kernel pipes dumps to a program (core(5)).
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};

@@ -4,29 +4,30 @@ use std::io;
 use std::process;
 use std::sync::{Mutex, PoisonError};
 
-/// The exit code of a program that a signal ended is this number plus the number of the signal.
+/// The offset of the exit code after a signal: the exit code is this plus the signal's number.
 const BY_SIGNAL: i32 = 128;
 
 /// The number of SIGINT, which Ctrl-C sends.
 const INTERRUPT: i32 = 2;
 
-/// What is said before the end.
+/// Prints the last message of an interrupted program.
 static LAST_WORDS: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 
-/// Prints a message when SIGINT or SIGTERM ends the program.
+/// Sets a function that prints a message when SIGINT or SIGTERM ends the program.
 pub fn last_words(say: impl Fn() + Send + 'static) {
     *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(say));
     #[cfg(unix)]
     signals::handle(signals::ENDING);
 }
 
-/// Reads a secret from the terminal without showing it. The terminal is restored afterwards, even after
-/// Ctrl-C or another signal.
+/// Calls `ask`, which reads an answer from the terminal. Restores the terminal's settings afterwards,
+/// even after Ctrl-C or another signal. Ctrl-C ends the program with exit code 130.
 pub fn while_asking<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     #[cfg(unix)]
     let _guard = signals::guard_terminal();
     match ask() {
-        // The terminal is in raw mode, where Ctrl-C is a character and not a signal.
+        // While a secret is read, the terminal is in raw mode, where Ctrl-C is a character and not a
+        // signal.
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {
             process::exit(BY_SIGNAL + INTERRUPT)
         }
@@ -83,7 +84,7 @@ mod signals {
         File::options().read(true).write(true).open("/dev/tty")
     }
 
-    /// Handles these signals from now on.
+    /// Handles these signals, except those that are handled already.
     pub fn handle(signals: &[i32]) {
         let mut handled = lock(&HANDLED);
         let new = signals.iter().filter(|signal| handled.insert(**signal));

@@ -60,7 +60,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Prints an error. A difference is the answer to a question, and not an error.
+/// Prints an error. A difference is an answer to --exit-code, so it is not printed as an error.
 fn report(out: &Output, error: &Error) {
     match error.kind() {
         ErrorKind::Differs => out.status(error.to_string()),

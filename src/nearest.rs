@@ -3,8 +3,8 @@
 use crate::error::Error;
 use strsim::osa_distance;
 
-/// Returns the error for a word that is none of the names. It names `meant` or the nearest name, or else
-/// all names. `what` says what is named, such as `curve`.
+/// Returns the error for an unknown word. It suggests `meant` or the nearest name, or else lists all
+/// names. `what` is the kind of name, such as `curve`.
 pub fn unknown(what: &str, word: &str, meant: Option<&str>, names: &[&str]) -> Error {
     match meant.or_else(|| nearest(word, names)) {
         Some(meant) => Error::usage(format!("unknown {what} {word:?}; did you mean {meant}?")),
@@ -27,7 +27,7 @@ pub fn nearest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
         .map(|(_, name)| name)
 }
 
-/// The most characters of a word that are compared.
+/// The maximum number of characters of a word that are compared.
 const LONGEST: usize = 64;
 
 #[cfg(test)]

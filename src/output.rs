@@ -1,5 +1,5 @@
-//! The only writer to standard output and standard error: data, tables, JSON, status lines and
-//! errors. What others chose (kids, names, addresses) is escaped for people's eyes.
+//! The only writer to standard output and standard error: data, tables, JSON, status lines and errors.
+//! Foreign text (kids, names, addresses) is escaped before a terminal shows it.
 
 mod escape;
 mod table;
@@ -83,7 +83,7 @@ impl From<&Error> for JsonError {
     }
 }
 
-/// How to write: decided once, from the global flags and the terminal.
+/// The output settings, decided once from the global options and the terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
@@ -95,7 +95,7 @@ pub struct Output {
     error_color: bool,
 }
 
-/// Ends what one of the styles below began.
+/// The escape sequence that ends a style.
 const RESET: &str = "\u{1b}[0m";
 
 /// The style of `error:`, bold and red.
@@ -108,10 +108,10 @@ const WARNING: &str = "\u{1b}[1m\u{1b}[93m";
 const HINT: &str = "\u{1b}[1m\u{1b}[96m";
 
 impl Output {
-    /// `color` forces colors on or off. If it is `None`, each stream has colors if it is a terminal and
-    /// NO_COLOR is not set.
+    /// Returns the output. `color` forces colors on or off. If it is `None`, each stream has colors if
+    /// it is a terminal and NO_COLOR is not set.
     pub fn new(json: bool, quiet: bool, verbose: bool, color: Option<bool>) -> Self {
-        // NO_COLOR's rule: set and not empty, whatever its value.
+        // NO_COLOR counts if it is not empty, whatever its value (no-color.org).
         let refused = || environment::is_set(NO_COLOR);
         Output {
             json,
@@ -132,17 +132,18 @@ impl Output {
         io::stdout().is_terminal()
     }
 
-    /// Writes a help text to standard output, in one of its two forms.
+    /// Writes a help text to standard output: `colored` if standard output has colors, or else `plain`.
     pub fn help(&self, plain: &str, colored: &str) -> Result<()> {
         let text = if self.color { colored } else { plain };
         self.octets(text.as_bytes())
     }
 
-    /// Writes bytes to standard output as they are.
+    /// Writes bytes to standard output unchanged. Returns an error if that fails, but not if the reader
+    /// has closed the pipe.
     pub fn octets(&self, octets: &[u8]) -> Result<()> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(octets).and_then(|()| stdout.flush()) {
-            // The reader has had enough: nothing more to say, and nothing wrong.
+            // A reader such as `head` can close the pipe early. That is not an error.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => Err(Error::failed("cannot write to standard output")
                 .because(Reason::Output)
@@ -151,8 +152,8 @@ impl Output {
         }
     }
 
-    /// Writes a JSON text to standard output, with what a terminal would act on escaped in its
-    /// strings; the values stay the same.
+    /// Writes a JSON text to standard output. Control and invisible characters in strings become JSON
+    /// escapes, so the values stay the same.
     pub fn json_text(&self, json: &str) -> Result<()> {
         self.octets(escape_json(json).as_bytes())
     }
@@ -174,9 +175,9 @@ impl Output {
         self.octets(text.as_bytes())
     }
 
-    /// The columns that a line may take: those of the terminal, or 80.
+    /// Returns the width of the terminal in columns, or 80 if it is unknown.
     pub fn width(&self) -> usize {
-        // A terminal that does not know its width says 0.
+        // A terminal of unknown width reports 0 columns.
         let width = Table::new().width().filter(|width| *width > 0);
         width.map_or(80, usize::from)
     }
@@ -197,14 +198,15 @@ impl Output {
         self.octets(text.as_bytes())
     }
 
-    /// A line for people on standard error; silent with `--quiet` or `--json`.
+    /// Writes a status line to standard error, unless `--quiet` or `--json` is given.
     pub fn status(&self, text: impl AsRef<str>) {
         if !self.quiet && !self.json {
             self.stderr(&escape_message(text.as_ref()));
         }
     }
 
-    /// A line about one call to a server, on standard error; only with `--verbose`.
+    /// Writes a line about one call to a server to standard error if `--verbose` is given. With
+    /// `--json`, the line is the JSON of `facts`.
     pub fn call(&self, text: impl AsRef<str>, facts: impl FnOnce() -> serde_json::Value) {
         match (self.verbose, self.json) {
             (false, _) => {}
@@ -213,7 +215,7 @@ impl Output {
         }
     }
 
-    /// A warning on standard error; silent with `--quiet`.
+    /// Writes a warning to standard error, unless `--quiet` is given.
     pub fn warn(&self, text: impl AsRef<str>) {
         let text = text.as_ref();
         match (self.quiet, self.json) {
@@ -228,7 +230,7 @@ impl Output {
         }
     }
 
-    /// An error on standard error: what failed, and what to do next.
+    /// Writes an error to standard error: the message, and the hint if there is one.
     pub fn error(&self, error: &Error) {
         if self.json {
             let object = json!({ "error": JsonError::from(error) });
@@ -243,12 +245,14 @@ impl Output {
         self.stderr(&text);
     }
 
-    /// A usage error as the argument parser words it, over several lines, in a plain and a colored form.
+    /// Writes a usage error of the argument parser to standard error. `plain` and `colored` are the
+    /// same text, which can have several lines.
     pub fn usage_error(&self, plain: &str, colored: &str) {
         let plain = plain.trim_end();
         let lines: Vec<_> = plain.lines().map(escape_message).collect();
         let escaped = lines.join("\n");
-        // The colored form cannot be escaped, so it is for harmless arguments only.
+        // The colored text contains escape sequences, so it cannot be escaped. Use it only if the plain
+        // text needs no escapes.
         if self.error_color && escaped == plain {
             self.stderr(colored.trim_end());
         } else {
@@ -256,7 +260,8 @@ impl Output {
         }
     }
 
-    /// A question on standard error, with the cursor left behind it. Each detail has a line of its own.
+    /// Writes a question to standard error, without a line feed at the end. Several details get a line
+    /// each.
     pub fn ask(&self, what: &str, details: &[String], question: &str) {
         let line = |text: &String| format!("\n  {}", escape_message(text));
         let what = escape_message(what);
@@ -269,7 +274,8 @@ impl Output {
         let _ = write!(io::stderr(), "{what}{blank}{question} ");
     }
 
-    /// A progress bar on standard error, where that is a terminal and nothing forbids it.
+    /// Returns a progress bar on standard error. It is hidden without a terminal, and with `--quiet` or
+    /// `--json`.
     pub fn progress(&self, steps: u64, what: &str) -> ProgressBar {
         let shown = !self.quiet && !self.json && io::stderr().is_terminal();
         let target = if shown {
@@ -279,7 +285,7 @@ impl Output {
         };
         let bar = ProgressBar::with_draw_target(Some(steps), target);
         let template = "{spinner} {msg} {bar:30} {pos}/{len} {elapsed}";
-        // A constant; were it wrong, the default style would do.
+        // The template is a constant. If it were invalid, the default style would do.
         bar.set_style(
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
         );
@@ -290,7 +296,7 @@ impl Output {
         bar
     }
 
-    /// A word in a style, if standard error has colors.
+    /// Adds a style to a word, if standard error has colors.
     fn styled(&self, word: &str, style: &str) -> String {
         if self.error_color {
             format!("{style}{word}{RESET}")
@@ -300,12 +306,12 @@ impl Output {
     }
 
     fn stderr(&self, text: &str) {
-        // There is nobody left to tell when standard error is closed.
+        // If standard error is closed, the failure cannot be reported.
         let _ = writeln!(io::stderr(), "{text}");
     }
 }
 
-/// The beginning of a text where it is longer than so many characters.
+/// Shortens a text to `longest` characters, and adds an ellipsis if it was longer.
 pub fn shorten(text: &str, longest: usize) -> Cow<'_, str> {
     match text.char_indices().nth(longest) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
@@ -313,7 +319,7 @@ pub fn shorten(text: &str, longest: usize) -> Cow<'_, str> {
     }
 }
 
-/// The columns of a terminal that a text takes once it is escaped.
+/// Returns the width of a text in columns of a terminal, after it is escaped.
 pub fn columns(text: &str) -> usize {
     escape(text).width()
 }

@@ -1,4 +1,4 @@
-//! Where the passphrases of encrypted sets come from, and those that are known already.
+//! The passphrases of encrypted sets: where they come from, and those that were typed in this run.
 
 use crate::credential;
 use crate::environment::{self, PASSPHRASE, PASSPHRASE_FILE};
@@ -10,7 +10,7 @@ use std::cell::{OnceCell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
 
-/// A passphrase that several may hold.
+/// A passphrase, shared by reference count so that the secret is not copied.
 pub type Passphrase = Rc<Secret<String>>;
 
 /// The sources of a passphrase. Each is read at most once in a run.
@@ -25,9 +25,9 @@ pub struct Passphrases {
 }
 
 impl Passphrases {
-    /// The passphrase is on the first line of `file` or of what `command` prints; where there are
-    /// none it is looked for in the environment, and then asked for. The command does not inherit
-    /// the environment variables in `secrets`.
+    /// Returns the sources of the passphrase. It is the first line of `file` or of the output of
+    /// `command`. Without both, it comes from the environment or the terminal. The command does not
+    /// inherit the environment variables in `secrets`.
     pub fn new(file: Option<String>, command: Option<String>, secrets: Vec<String>) -> Self {
         Passphrases {
             file,
@@ -54,7 +54,8 @@ impl Passphrases {
         }
     }
 
-    /// The one that was given, whether in a file, by a command or in the environment.
+    /// Returns the passphrase from the file, the command or the environment; `None` if none of them is
+    /// set. Returns an error if it cannot be read.
     pub fn given(&self, out: &Output) -> Result<Option<Passphrase>> {
         if let Some(given) = self.given.get() {
             return Ok(given.clone());
@@ -77,12 +78,13 @@ impl Passphrases {
         environment::secret(PASSPHRASE)
     }
 
-    /// Those that were typed in this run, the last one first.
+    /// Returns the passphrases that were typed in this run, the latest first.
     pub fn typed(&self) -> Vec<Passphrase> {
         self.typed.borrow().iter().rev().cloned().collect()
     }
 
-    /// Asks for the passphrase of what there is.
+    /// Asks for an existing passphrase on the terminal. `what` names its owner, such as `set api`.
+    /// Returns an error without a terminal.
     pub fn ask(&self, prompt: &Prompt, what: &str) -> Result<Passphrase> {
         let typed = prompt.secret(&format!("passphrase of {what}"))?;
         let typed = typed.map(Rc::new).ok_or_else(|| missing(what))?;
@@ -90,7 +92,8 @@ impl Passphrases {
         Ok(typed)
     }
 
-    /// A new passphrase: the one that was given, or asked for twice; never empty.
+    /// Returns a passphrase for a set that is not encrypted yet: the given one, or one that is typed
+    /// twice. Returns an error if it is empty, or if there is none.
     pub fn new_one(&self, prompt: &Prompt, out: &Output, what: &str) -> Result<Passphrase> {
         match self.given(out)? {
             Some(given) => not_empty(given, what),
@@ -98,7 +101,8 @@ impl Passphrases {
         }
     }
 
-    /// A new passphrase in the place of an old one: from a file, or asked for twice; never empty.
+    /// Returns a passphrase that replaces another: from a file, or typed twice. Returns an error if it
+    /// is empty, or if there is neither a file nor a terminal.
     pub fn another(
         &self,
         file: Option<&str>,

@@ -1,4 +1,4 @@
-//! Questions to the person at the terminal; without one nothing is ever asked.
+//! Asks the user on the terminal. Without a terminal, nothing is asked.
 
 use crate::error::{Error, Result};
 use crate::interrupt::while_asking;
@@ -9,19 +9,20 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 /// Asks the user questions, if that is possible.
 #[derive(Debug)]
 pub struct Prompt {
-    /// Every confirmation is given beforehand.
+    /// True if every confirmation is answered with yes (`--yes`).
     yes: bool,
-    /// Nothing is asked, terminal or not.
+    /// True if nothing is asked, even on a terminal (`--no-input`).
     no_input: bool,
 }
 
 impl Prompt {
-    /// `yes` answers confirmations, `no_input` forbids questions.
+    /// Returns a prompt. `yes` answers every confirmation, and `no_input` forbids questions.
     pub fn new(yes: bool, no_input: bool) -> Self {
         Prompt { yes, no_input }
     }
 
-    /// True if there is a terminal, and somebody who may be asked.
+    /// Returns true if questions can be asked: standard input and standard error are a terminal, and
+    /// `--no-input` is not given.
     pub fn can_ask(&self) -> bool {
         !self.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
@@ -31,13 +32,14 @@ impl Prompt {
         !self.yes && self.can_ask()
     }
 
-    /// Gets a confirmation of what would happen, or fails and says how to give one.
+    /// Asks the user to confirm a change. Returns an error if the answer is not yes, or if nobody can
+    /// be asked.
     pub fn confirm(&self, out: &Output, what: &str) -> Result<()> {
         self.confirm_all(out, what, &[])
     }
 
-    /// The same, for a change with details, such as the keys that would be lost: each detail gets a line
-    /// of its own in the question.
+    /// Asks the user to confirm a change with details, such as the keys that would be lost. Several
+    /// details get a line each. Fails like [`confirm`](Self::confirm).
     pub fn confirm_all(&self, out: &Output, what: &str, details: &[String]) -> Result<()> {
         if self.yes {
             return Ok(());
@@ -61,7 +63,7 @@ impl Prompt {
         }
     }
 
-    /// Gets a secret that exists already, typed once and not shown; `None` where nobody can be
+    /// Asks for an existing secret, which is typed once and not shown. Returns `None` if nobody can be
     /// asked.
     pub fn secret(&self, what: &str) -> Result<Option<Secret<String>>> {
         if !self.can_ask() {
@@ -75,7 +77,8 @@ impl Prompt {
             .map_err(|error| Error::failed(format!("cannot read the {what}")).cause(error))
     }
 
-    /// Gets a secret, typed twice and not shown.
+    /// Asks for a new secret, which is typed twice and not shown. Returns an error if it is empty, if
+    /// the two entries differ, or if nobody can be asked.
     pub fn new_secret(&self, what: &str) -> Result<Secret<String>> {
         if !self.can_ask() {
             return Err(Error::denied(format!("no {what} was given"))

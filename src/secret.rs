@@ -1,4 +1,4 @@
-//! A wrapper for what must not leak: no `Display`, a redacted `Debug`, zeroed when dropped.
+//! A wrapper for secrets: no `Display`, a redacted `Debug`, zeroed when dropped.
 
 use std::fmt;
 use zeroize::{Zeroize, Zeroizing};
@@ -7,17 +7,17 @@ use zeroize::{Zeroize, Zeroizing};
 pub struct Secret<T: Zeroize>(Zeroizing<T>);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes a secret into custody.
+    /// Wraps a value, which is zeroed when it is dropped.
     pub fn new(value: T) -> Self {
         Secret(Zeroizing::new(value))
     }
 
-    /// The secret itself; the name marks each place that handles it.
+    /// Returns the secret. The name of this function marks every place that handles secrets.
     pub fn expose(&self) -> &T {
         &self.0
     }
 
-    /// The same, to be changed in place.
+    /// Returns the secret for changes in place.
     pub fn expose_mut(&mut self) -> &mut T {
         &mut self.0
     }
@@ -29,11 +29,12 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
     }
 }
 
-/// Zeroes a text that may hold a secret and is dropped next. It is for the many small texts that come
-/// and go, where zeroing byte by byte, as [`Secret`] does, would take most of the time of a rotation.
+/// Zeroes a text that can hold a secret, before it is dropped. Faster than [`Secret`], which zeroes
+/// byte by byte: a rotation handles many small texts, and would spend most of its time on that.
 pub fn wipe(text: &mut String) {
     let mut octets = std::mem::take(text).into_bytes();
     octets.fill(0);
-    // Who looks at the bytes has to find them zeroed: the compiler does not leave that out.
+    // The compiler could leave out writes to memory that nobody reads again. The black box counts as a
+    // reader.
     std::hint::black_box(&octets);
 }

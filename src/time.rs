@@ -1,12 +1,13 @@
-//! Times on the command line: a moment, or an offset from now.
+//! Reads and formats times and durations of the command line.
 
 use crate::error::{Error, Result};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, SpanRound, Timestamp, Unit};
 
-/// Reads a time: RFC 3339, a date (its midnight in UTC), seconds since 1970, or an offset from
-/// `now` such as `+30d`, `-1h` or `+P1M`. The result is in seconds since 1970.
+/// Reads a time: RFC 3339, a date (midnight in UTC), seconds since 1970, or an offset from `now` such
+/// as `+30d`, `-1h` or `+P1M`. The result and `now` are in seconds since 1970. Returns a usage error
+/// for other texts.
 pub fn parse(text: &str, now: i64) -> Result<i64> {
     let unclear = || {
         let error = Error::usage(format!("{text:?} is not a time"));
@@ -29,7 +30,8 @@ pub fn parse(text: &str, now: i64) -> Result<i64> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment.as_second());
     }
-    // The parser of dates would take a time of day without a zone, and drop it.
+    // The parser of dates accepts a time of day without a time zone, and ignores it. Only the length of
+    // a date rules that out.
     let date: Date = match text.len() {
         10 => text.parse().map_err(|_| unclear())?,
         _ => return Err(unclear()),
@@ -38,8 +40,8 @@ pub fn parse(text: &str, now: i64) -> Result<i64> {
     Ok(midnight.timestamp().as_second())
 }
 
-/// Reads a length of time, such as `90d`, `12h`, `1h30m` or `P30D`, in seconds. A day has 24 hours;
-/// months and years have no length of their own.
+/// Reads a duration, such as `90d`, `12h`, `1h30m` or `P30D`, in seconds. A day has 24 hours. Returns a
+/// usage error for months and years, whose length varies, and for negative durations.
 pub fn parse_duration(text: &str) -> Result<i64> {
     let unclear = |what: &str| {
         Error::usage(format!("{text:?} is {what}"))
@@ -57,7 +59,7 @@ pub fn parse_duration(text: &str) -> Result<i64> {
     Ok(seconds.floor() as i64)
 }
 
-/// A length of time in seconds as people say it: `30d`, `1h 30m`.
+/// Formats a duration in seconds, such as `30d` or `1h 30m`.
 pub fn format_duration(seconds: i64) -> String {
     let rounded = Span::new()
         .try_seconds(seconds)
@@ -65,12 +67,14 @@ pub fn format_duration(seconds: i64) -> String {
     rounded.map_or_else(|_| format!("{seconds}s"), |span| format!("{span:#}"))
 }
 
-/// The same for an option that may be missing.
+/// Reads the time of an option, if it is given. See [`parse`].
 pub fn parse_option(text: &Option<String>, now: i64) -> Result<Option<i64>> {
     text.as_deref().map(|text| parse(text, now)).transpose()
 }
 
-/// A month or a year is one of the calendar in UTC.
+/// Adds an offset to a time in seconds since 1970, or subtracts it. Months and years follow the
+/// calendar in UTC. Returns `None` if the offset is not a positive duration, or if the result is out of
+/// range.
 fn shift(now: i64, offset: &str, back: bool) -> Option<i64> {
     let span: Span = offset
         .parse()
@@ -85,7 +89,7 @@ fn shift(now: i64, offset: &str, back: bool) -> Option<i64> {
     Some(end.ok()?.timestamp().as_second())
 }
 
-/// A time in seconds since 1970 as RFC 3339 in UTC; the number itself where no calendar has it.
+/// Formats seconds since 1970 as RFC 3339 in UTC. Returns the number itself if it is out of range.
 pub fn format(seconds: i64) -> String {
     match Timestamp::from_second(seconds) {
         Ok(moment) => moment.to_string(),

@@ -63,7 +63,8 @@ impl RemoteArgs {
         self.connection.options(ctx)
     }
 
-    /// Opens the server that --remote names; `None` without --remote.
+    /// Opens the server that --remote names; `None` without --remote. Fails as [`ConnectionArgs::open`]
+    /// does.
     pub fn open(&self, ctx: &Context) -> Result<Option<Remote>> {
         let Some(name) = self.remote.as_deref() else {
             return Ok(None);
@@ -80,8 +81,8 @@ impl RemoteArgs {
 }
 
 impl ConnectionArgs {
-    /// Returns the options for the calls of this command. If the command is interrupted during a call, a
-    /// message says what the server may hold already.
+    /// Returns the options for the calls of this command. Also prints a message if the command is
+    /// interrupted during a write, because the server can have carried it out.
     pub fn options(&self, ctx: &Context) -> Options {
         let watch = Watch::default();
         answer_interruptions(ctx.out, watch.clone());
@@ -95,7 +96,8 @@ impl ConnectionArgs {
         }
     }
 
-    /// Opens the server with this name, or at this address.
+    /// Opens the server with this name or at this address. Returns an error if the name is unknown, or
+    /// if a required token is missing.
     pub fn open(&self, ctx: &Context, name: &str) -> Result<Remote> {
         check_scheme(name)?;
         let entry = if is_address(name) {
@@ -109,7 +111,8 @@ impl ConnectionArgs {
     }
 }
 
-/// Refuses an address without its scheme, which is no name of a remote.
+/// Returns an error for an address without a scheme, such as `localhost:4445`, which would be taken for
+/// a name.
 fn check_scheme(name: &str) -> Result<()> {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     let has_port = name.split_once(':').is_some_and(|(_, port)| is_port(port));
@@ -127,7 +130,8 @@ fn check_scheme(name: &str) -> Result<()> {
     Err(error.hint(format!("did you mean {scheme}://{name}?")))
 }
 
-/// Returns the token of a remote. Asks for it if the remote needs one and has no source for it.
+/// Returns the token of a remote; `None` if it needs none. Asks on the terminal if the remote needs one
+/// and has no source for it.
 fn find_token(ctx: &Context, entry: &Entry, notify: &Notify) -> Result<Option<Token>> {
     let kind = entry.kind()?;
     let secrets = match entry.token_command {
@@ -164,7 +168,7 @@ fn notify(out: Output) -> Notify {
     })
 }
 
-/// Prints a message if the command is interrupted during a call to a server.
+/// Makes an interruption during a write to a server print which call it was.
 fn answer_interruptions(out: Output, watch: Watch) {
     interrupt::last_words(move || {
         if let Some(call) = watch.under_way() {
@@ -176,7 +180,8 @@ fn answer_interruptions(out: Output, watch: Watch) {
     });
 }
 
-/// Splits `REMOTE[:NAME]`. An address is no name with a colon in it.
+/// Splits `REMOTE:NAME` into the remote and the name of the set. The colon of an address does not
+/// count.
 pub fn split_name(remote: &str) -> (&str, Option<&str>) {
     match remote.split_once(':') {
         Some((name, set)) if !is_address(remote) => (name, Some(set)),

@@ -1,4 +1,4 @@
-//! The options for encryption: the iteration count, and --encrypt for new sets.
+//! The options for encryption: --p2c for the iteration count, and --encrypt for new sets.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -59,8 +59,9 @@ impl EncryptArgs {
         }
     }
 
-    /// Returns the passphrase and iteration count of an encrypted set, or those for a new set with
-    /// --encrypt.
+    /// Returns the passphrase and iteration count of an encrypted set, or of a new set with --encrypt;
+    /// `None` for a plain set. Returns an error if --encrypt is given for an existing plain set, if
+    /// --p2c differs from an existing encrypted set, or if the passphrase is wrong or missing.
     pub fn protection(self, ctx: &Context, name: &SetName) -> Result<Option<Protection>> {
         self.check()?;
         if !self.encrypt {

@@ -37,8 +37,8 @@ impl FilterArgs {
         self.to_filter().is_empty()
     }
 
-    /// Returns the filter for a set. A value is accepted if it is registered, or if a key of the set has
-    /// it: sets may hold keys for algorithms that jwks does not know.
+    /// Returns the filter for a set. Returns an error for a value that is not registered and that no
+    /// key of the set has, because it is probably mistyped.
     pub fn filter_for(&self, set: &KeySet) -> Result<Filter> {
         let algorithms = ALGORITHMS.iter().map(|algorithm| algorithm.name);
         let types = KEY_TYPES.iter().map(|key_type| key_type.name);
@@ -63,7 +63,7 @@ impl FilterArgs {
     }
 }
 
-/// Refuses a value that is neither one of the known ones nor that of a key of the set.
+/// Returns an error for a value that is neither in `known` nor the value of a key of the set.
 fn check(
     what: &str,
     value: &Option<String>,

@@ -23,7 +23,7 @@ impl PasswordArgs {
         self.password_file.is_some()
     }
 
-    /// Refuses standard input for the password if it is one of the documents, too.
+    /// Returns an error if standard input would be both a document and its password.
     pub fn refuse_twice<'d>(&self, documents: impl IntoIterator<Item = &'d str>) -> Result<()> {
         let given = self.password_file.as_deref() == Some(STANDARD_INPUT);
         if given && documents.into_iter().any(|name| name == STANDARD_INPUT) {
@@ -44,7 +44,8 @@ impl PasswordArgs {
         }
     }
 
-    /// The password of a document that is written: typed twice on a terminal, never empty.
+    /// Returns the password for a file that is written: from the password file, or typed twice. Returns
+    /// an error if it is empty or missing. `what` names the file.
     pub fn new_one(&self, ctx: &Context, what: &str) -> Result<Secret<String>> {
         match self.given(ctx)? {
             Some(password) if password.expose().is_empty() => {
@@ -79,7 +80,8 @@ pub struct ExistingPassword<'a> {
 }
 
 impl ExistingPassword<'_> {
-    /// The password of a document, which `what` names in questions and errors.
+    /// Returns the password of a document. `what` names the document in questions. Returns an error if
+    /// there is no password file and no terminal.
     pub fn of(&self, what: &str) -> Result<Secret<String>> {
         if let Some(given) = self.given.get() {
             return Ok(Secret::new(given.expose().clone()));
@@ -90,13 +92,13 @@ impl ExistingPassword<'_> {
         }
         let asked = self.ctx.prompt.secret(&format!("password of {what}"))?;
         asked.ok_or_else(|| {
-            // The caller adds the name of the document.
+            // The caller adds the document's name.
             Error::denied("it is protected by a password").hint(WAYS)
         })
     }
 }
 
-/// How a password is given.
+/// The ways to give a password, for hints.
 const WAYS: &str = "give it with --password-file FILE, or on a terminal";
 
 fn missing(what: &str) -> Error {

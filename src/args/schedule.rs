@@ -1,4 +1,4 @@
-//! The options that make a schedule, on the command line and as they are kept with a set.
+//! The options of a rotation schedule, from the command line or saved with a set.
 
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
@@ -9,10 +9,10 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The publish delay where none is given.
+/// The default publish delay.
 const PUBLISH_DELAY: &str = "1h";
 
-/// How long a retired key is kept where nothing is said.
+/// The default time for which a retired key is kept.
 const RETIRE_AFTER: &str = "24h";
 
 /// How a set is rotated.
@@ -100,7 +100,7 @@ pub struct ScheduleArgs {
 }
 
 impl ScheduleArgs {
-    /// Returns these options, completed by the saved ones.
+    /// Returns these options. Those that are not given come from the saved ones.
     pub fn over(&self, saved: ScheduleArgs) -> ScheduleArgs {
         let own = self.clone();
         ScheduleArgs {
@@ -123,17 +123,18 @@ impl ScheduleArgs {
         }
     }
 
-    /// Returns true if they say how long a key signs.
+    /// Returns true if the options say how long a key signs (`--every`).
     pub fn has_period(&self) -> bool {
         self.every.is_some()
     }
 
-    /// Returns true if they ask for a key of another algorithm, curve or size.
+    /// Returns true if the options ask for another algorithm, curve or size.
     pub fn asks_for_another_key(&self) -> bool {
         self.alg.is_some() || self.crv.is_some() || self.size.is_some()
     }
 
-    /// The schedule that they make.
+    /// Returns the schedule of these options. Returns an error if a duration does not parse, or if the
+    /// schedule is contradictory.
     pub fn schedule(&self) -> Result<Schedule> {
         let length = |flag: &str, text: &str| {
             parse_duration(text).map_err(|error| error.about(format!("--{flag}")))
@@ -164,14 +165,14 @@ impl ScheduleArgs {
         }
     }
 
-    /// The options as they are kept.
+    /// Returns the options as JSON, to be saved.
     pub fn to_json(&self) -> Value {
-        // Texts, numbers and lists of them under fixed names are JSON.
+        // Serialization cannot fail: the options are texts, numbers and lists.
         serde_json::to_value(self).unwrap_or_default()
     }
 }
 
-/// The options that are kept for a set.
+/// Returns the saved options of a set; `None` if it has none. Returns an error if they are invalid.
 pub fn saved(schedules: &Schedules, name: &SetName) -> Result<Option<ScheduleArgs>> {
     let Some(schedule) = schedules.get(name.as_str()) else {
         return Ok(None);

@@ -78,7 +78,7 @@ impl When {
     }
 }
 
-/// How long the versions of sets are kept if nothing else is said, in seconds: 30 days.
+/// The default time for which earlier versions of sets are kept, in seconds: 30 days.
 const DEFAULT_KEEP_HISTORY: i64 = 30 * 24 * 60 * 60;
 
 /// The options that every command has. The short help of a command only names them.
@@ -208,7 +208,7 @@ impl Command {
     }
 }
 
-/// Reads the command line. Help and errors are printed here; then there is only an exit code.
+/// Parses the command line. Prints help or a usage error itself, and then returns only the exit code.
 pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
     let arguments = usage::without_help_command(arguments);
     match read_arguments(&arguments) {
@@ -223,7 +223,7 @@ pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
 }
 
 fn read_arguments(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    // Taking the definitions apart again would be work for nothing: the process ends soon.
+    // Do not free the definitions of the options: that takes time, and the process ends soon.
     let mut program = ManuallyDrop::new(Cli::command());
     let parsed = program
         .try_get_matches_from_mut(arguments)
@@ -234,7 +234,7 @@ fn read_arguments(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     })
 }
 
-/// What the command is given, from the global flags.
+/// Creates the context of a command from the global options.
 pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)> {
     let directory = match environment::store_directory(global.store.clone()) {
         Ok(directory) => directory,
@@ -260,7 +260,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         None => Vec::new(),
     };
     Ok(Context {
-        // An option says nothing about the sets that this run does not change.
+        // With an option, the retention time applies only to the sets that this run changes.
         store: Keystore::new(directory, lock_wait).with_history(
             keep_history,
             global.keep_history.is_none(),
@@ -287,7 +287,8 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
     })
 }
 
-/// Returns how long the versions of sets are kept.
+/// Returns how long earlier versions of sets are kept. `given` is the option; otherwise the environment
+/// or the default decides.
 fn keep_history(given: Option<&str>) -> Result<KeepHistory> {
     let in_environment = environment::value(KEEP_HISTORY);
     let (text, source) = match given {

@@ -1,4 +1,4 @@
-//! Help and usage errors: how they look, and what is offered for a wrong word.
+//! Help and usage errors: their layout, and suggestions for wrong words.
 
 use super::{Cli, Command, When};
 use crate::commands::man::GLOBAL_OPTIONS;
@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::time::Duration;
 
-/// The colors of help and usage errors: those of cargo.
+/// The colors of help and usage errors, the same as cargo's.
 pub const STYLES: Styles = Styles::styled()
     .header(AnsiColor::BrightGreen.on_default().effects(Effects::BOLD))
     .usage(AnsiColor::BrightGreen.on_default().effects(Effects::BOLD))
@@ -26,17 +26,17 @@ pub const STYLES: Styles = Styles::styled()
     .valid(AnsiColor::BrightCyan.on_default().effects(Effects::BOLD))
     .invalid(AnsiColor::BrightYellow.on_default().effects(Effects::BOLD));
 
-/// What the short help says of the global options.
+/// The line of the short help that replaces the global options.
 const GLOBAL_LINE: &str = "\
 --store, --json, --quiet, --yes and the other global options: see --help";
 
-/// The order of a help text: what people look for first stands first.
+/// The order of a help text. The usage and the examples come first.
 const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\n{all-args}";
 
 /// The number of examples in the short help.
 const SHORT_EXAMPLES: usize = 3;
 
-/// Words that other programs have for a command of ours.
+/// Names that other programs use for our commands.
 const SYNONYMS: &[(&str, &[&str])] = &[
     (
         "create",
@@ -75,8 +75,8 @@ pub fn without_help_command(arguments: &[OsString]) -> Cow<'_, [OsString]> {
     }
 }
 
-/// Reads a command line that failed once, now with the definitions of all commands: help and advice may
-/// speak of each of them. A word such as `-x1` is a kid if the set has such a key.
+/// Parses a command line again after a first failure, now with the definitions of all commands, which
+/// help and suggestions need. A word such as `-x1` is a kid if the set has that key.
 pub fn read_again(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let program = program();
     let matches = program.clone().try_get_matches_from(arguments);
@@ -102,7 +102,7 @@ pub fn read_again(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     })
 }
 
-/// The whole command line, with the layout of its help.
+/// Returns the definition of the whole command line, with the layout of its help.
 fn program() -> clap::Command {
     let mut program = Cli::command();
     program.build();
@@ -134,7 +134,7 @@ fn has_named_key(cli: &Cli) -> Option<bool> {
     Some(stored.known()?.parse().ok()?.find(kid).is_ok())
 }
 
-/// The options of other tools, and what they are called here.
+/// Options of other tools, and our names for them.
 const OTHER_NAMES: &[(&str, &str)] = &[
     ("--algo", "--alg"),
     ("--algorithm", "--alg"),
@@ -144,8 +144,8 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("--type", "--kty"),
 ];
 
-/// Corrects the advice for an unknown option: the parser suggests options that have only some letters in
-/// common, and to pass the option as a value, which nobody means.
+/// Corrects the suggestions for an unknown option. The parser suggests options that share only some
+/// letters, and suggests passing the option as a value.
 fn correct_advice(arguments: &[OsString], error: &mut clap::Error) {
     if error.kind() != ErrorKind::UnknownArgument {
         return;
@@ -182,7 +182,7 @@ fn correct_advice(arguments: &[OsString], error: &mut clap::Error) {
             ContextKind::SuggestedArg,
             ContextValue::String((*name).to_owned()),
         );
-        // The usage names the option that the parser has suggested.
+        // Remove the usage, because it shows the option that the parser suggested.
         error.remove(ContextKind::Usage);
         return;
     }
@@ -195,7 +195,7 @@ fn correct_advice(arguments: &[OsString], error: &mut clap::Error) {
     }
 }
 
-/// Prints the help that was asked for, or a usage error, and returns the exit code.
+/// Prints a requested help text, or a usage error, and returns the exit code.
 pub fn report(arguments: &[OsString], mut error: clap::Error) -> u8 {
     correct_advice(arguments, &mut error);
     let error = &error;
@@ -235,8 +235,8 @@ pub fn report(arguments: &[OsString], mut error: clap::Error) -> u8 {
     }
 }
 
-/// Turns an error of the argument parser into one of ours. Its first paragraph says what is wrong with which
-/// argument; the others advise.
+/// Converts an error of the argument parser. Its first paragraph says what is wrong, and with which
+/// argument. The other paragraphs become the hint.
 fn in_one_line(text: &str) -> Error {
     let mut message = String::new();
     let mut hints = Vec::new();
@@ -263,7 +263,7 @@ fn in_one_line(text: &str) -> Error {
     Error::usage(message).hint(hints.join("; "))
 }
 
-/// The value of `--color` on a command line that was not parsed.
+/// Returns whether `--color` forces colors on or off, from a command line that did not parse.
 fn color(arguments: &[OsString]) -> Option<bool> {
     let words: Vec<_> = arguments.iter().filter_map(|word| word.to_str()).collect();
     let next = |pair: &[&str]| (pair[0] == "--color").then(|| pair[1].to_owned());
@@ -274,7 +274,7 @@ fn color(arguments: &[OsString]) -> Option<bool> {
     When::from_str(&value?, false).ok()?.forced()
 }
 
-/// Moves the global options to the end of a help text. A short help, which has none, gets a line about
+/// Moves the global options to the end of a help text. A short help has none, and gets a line about
 /// them instead.
 fn arranged(help: &str) -> String {
     let help = help.trim_end();
@@ -289,14 +289,14 @@ fn arranged(help: &str) -> String {
     let Some(start) = sections.iter().position(is_heading) else {
         return format!("{help}\n\n{GLOBAL_LINE}\n");
     };
-    // A section goes on until a line that is not indented.
+    // A section ends at the next line that is not indented.
     let rest = sections[start + 1..].iter();
     let end = start + 1 + rest.take_while(|section| section.starts_with(' ')).count();
     let order = [&sections[..start], &sections[end..], &sections[start..end]];
     order.concat().join("\n\n") + "\n"
 }
 
-/// Returns an error that names the command of ours that an unknown command means.
+/// Returns an error that suggests our command for a synonym of it; `None` if the word is not a synonym.
 fn meant_command(error: &clap::Error) -> Option<Error> {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
         return None;

@@ -1,4 +1,4 @@
-//! `jwks check`: every fault of a set or a file.
+//! `jwks check`: finds the faults of a set or a file.
 
 use crate::args::source::SourceArgs;
 use crate::context::Context;
@@ -55,7 +55,7 @@ struct Row<'a> {
     message: &'a str,
 }
 
-/// The most findings that are printed; of the others only the number is.
+/// The maximum number of findings that are printed. Of the rest, only the number is printed.
 const MOST_SHOWN: usize = 1000;
 
 /// The longest kid that is printed in full, in characters.

@@ -6,7 +6,8 @@ use crate::context::Context;
 use crate::error::Result;
 use clap::{Args, ValueEnum};
 
-/// The first argument with which a script asks for completions.
+/// The hidden command with which a completion script asks for completions: `jwks __complete SHELL
+/// WORD…`.
 pub const COMPLETE_COMMAND: &str = "__complete";
 
 const EXAMPLES: &str = "\

@@ -153,9 +153,9 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     remote: Option<&'a str>,
     created: Vec<JsonKeyName<'a>>,
-    /// The new keys that sign from now on in place of other keys.
+    /// The new keys that sign in place of other keys.
     activated: Vec<JsonKeyName<'a>>,
-    /// The keys that they take over from.
+    /// The keys that they replace as signing keys.
     retired: Vec<JsonKeyName<'a>>,
     /// The public form of the new keys.
     keys: Vec<Members<'static>>,
@@ -187,7 +187,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     warn_of_born_retired(ctx, args.count, dates.0);
     let is_new = !ctx.store.contains(&name)?;
     let protection = args.encrypt.protection(ctx, &name)?;
-    // The keys are made before the lock is taken, so that nobody waits for them.
+    // Generate before taking the lock, so that other processes do not wait for a slow key.
     let keys = generate(ctx, args, &plan, dates, maker.as_ref())?;
     let (created, takeovers) =
         ctx.store
@@ -241,7 +241,8 @@ fn report_existing(ctx: &Context, whose: SetLabel) -> Result<()> {
     report(ctx, whose, &[], &[], &status)
 }
 
-/// Warns, before several keys are made that begin at `nbf` or now, that only the last one is active.
+/// Warns that only the last of `number` new keys becomes active. They become valid at `nbf`, in seconds
+/// since 1970, or at once.
 fn warn_of_born_retired(ctx: &Context, number: u32, nbf: Option<i64>) {
     if number > 1 {
         let others = number - 1;

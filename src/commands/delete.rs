@@ -1,4 +1,4 @@
-//! `jwks delete`: keys of a set, or a whole set.
+//! `jwks delete`: deletes keys of a set, or a whole set.
 
 mod remote;
 
@@ -90,7 +90,8 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         ctx.store.purge();
     }
     ctx.demand_encryption(&name)?;
-    // A whole set can go without its passphrase; what the set would keep has to be written anew.
+    // Deleting a whole set needs no passphrase. Deleting some keys does, because the rest is encrypted
+    // again.
     let read = if args.is_whole() {
         ctx.load_public(&name)
     } else {
@@ -135,7 +136,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     }
     ctx.prompt.confirm_all(&ctx.out, &what, &going)?;
     ctx.change(&name, IfMissing::Fail, |now| {
-        // What was shown is what goes: the same keys must still be there.
+        // Delete only what the question showed: the same keys must still be in the set.
         let mut left: HashMap<&str, usize> = HashMap::new();
         for key in &keys {
             *left.entry(key.json()).or_default() += 1;
@@ -221,7 +222,7 @@ fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Re
     Ok(takeovers.map(|takeover| takeover.instead.clone()).collect())
 }
 
-/// `a signs`, `a, b sign`.
+/// Returns the kids with their verb, such as `a signs` or `a, b sign`.
 fn sign(names: &[KeyName]) -> String {
     let verb = if names.len() == 1 { "signs" } else { "sign" };
     let shown: Vec<_> = names.iter().map(KeyName::shown).collect();
@@ -284,7 +285,7 @@ fn nothing_to_delete(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result
     Ok(())
 }
 
-/// Returns what a question says of the history.
+/// Returns the part of a question or message about the history; empty without --purge.
 fn and_history(args: &DeleteArgs) -> &'static str {
     if args.purge {
         " and its history, for good"

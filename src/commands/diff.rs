@@ -1,4 +1,4 @@
-//! `jwks diff`: what differs between a set here and on a server.
+//! `jwks diff`: compares a set of the keystore with a set on a server.
 
 use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::server::set_name;
@@ -54,9 +54,10 @@ struct Report {
     only_remote: Vec<JsonKeyName<'static>>,
     differs: Vec<JsonDiffering>,
     identical: Vec<JsonKeyName<'static>>,
-    /// The keys whose private part is there, where a push would send none.
+    /// The keys whose private part is on the server, although a push would not send it.
     private_on_remote: Vec<JsonKeyName<'static>>,
-    /// The key that signs there after a push, if the order of the keys decides it and it is another one.
+    /// The key that will sign on the server after a push, if the order of the keys decides that and
+    /// another key signs now.
     #[serde(skip_serializing_if = "Option::is_none")]
     new_signer: Option<JsonKeyName<'static>>,
 }

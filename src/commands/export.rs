@@ -1,4 +1,4 @@
-//! `jwks export`: a set or a key in the form that others read.
+//! `jwks export`: writes a set or a key in a format that other programs read.
 
 mod certified;
 mod content;
@@ -75,7 +75,7 @@ impl To {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Returns true if the form holds one private key and no more.
+    /// Returns true if the format holds only one private key.
     fn is_for_one(self) -> bool {
         matches!(
             self,
@@ -83,7 +83,7 @@ impl To {
         )
     }
 
-    /// Returns true if the form is JSON, or carries JSON.
+    /// Returns true if the format is JSON or contains a JSON document.
     fn is_json(self) -> bool {
         matches!(
             self,
@@ -92,7 +92,7 @@ impl To {
     }
 }
 
-/// The forms that a password protects; PKCS#12 and JWE always have one.
+/// The formats that can have a password. PKCS#12 and JWE always have one.
 const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 
 /// Export a set or a key: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
@@ -162,7 +162,7 @@ pub struct ExportArgs {
 pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let name = SetName::new(&args.set)?;
     args.check()?;
-    // A certificate is signed with the private key; all else that is public needs no passphrase.
+    // A certificate is signed with the private key. Other public exports need no passphrase.
     let document = if args.private || args.to == To::X509 {
         ctx.load(&name)?
     } else {
@@ -209,7 +209,7 @@ impl ExportArgs {
         Some((&self.set, self.kid.as_deref()?))
     }
 
-    /// Refuses options that do not go with the form.
+    /// Returns an error for options that do not fit the format.
     fn check(&self) -> Result<()> {
         for (given, option, forms) in [
             (self.encrypt, "--encrypt", ENCRYPTED),
@@ -249,14 +249,15 @@ impl ExportArgs {
         }
     }
 
-    /// The password that a private export is to have, where it is to have one.
+    /// Returns the password for a private export; `None` if the export is not encrypted. PKCS#12 and
+    /// JWE ask for their password later, so it is `None` for them, too.
     fn encryption(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
         let wanted = self.encrypt || self.password.is_given();
         let wanted = wanted && !matches!(self.to, To::Pkcs12 | To::Jwe);
         wanted.then(|| self.new_password(ctx)).transpose()
     }
 
-    /// The password of what is written.
+    /// Returns the password for the file that is written. Asks for it if there is no password file.
     fn new_password(&self, ctx: &Context) -> Result<Secret<String>> {
         let form = match self.to {
             To::Pkcs12 => "PKCS#12 file",
@@ -281,14 +282,14 @@ impl ExportArgs {
         self.password.new_one(ctx, &what)
     }
 
-    /// The file to write; none for standard output.
+    /// Returns the file to write; `None` for standard output.
     fn file(&self) -> Option<&Path> {
         self.output
             .as_deref()
             .filter(|path| path.as_os_str() != "-")
     }
 
-    /// The form, and the file where there is one.
+    /// Describes the export for the log: its format, and its file if there is one.
     fn description(&self) -> String {
         let form = self.to.name();
         match self.file() {

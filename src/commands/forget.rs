@@ -1,4 +1,4 @@
-//! `jwks forget`: the history of sets is deleted for good.
+//! `jwks forget`: deletes the history of sets for good.
 
 use crate::commands::shared::forgetting::{describe_history, forget};
 use crate::context::Context;

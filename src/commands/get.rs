@@ -1,4 +1,4 @@
-//! `jwks get`: a set or a key as JSON.
+//! `jwks get`: prints a set or a key as JSON.
 
 use crate::args::connection::RemoteArgs;
 use crate::args::filter::FilterArgs;
@@ -146,7 +146,8 @@ fn print(
     ctx.out.json_text(json.expose())
 }
 
-/// The keys as they are kept; the whole set where all of it was asked for.
+/// Returns the keys with all their members, as a JWK if `single` is true. If `positions` covers the
+/// whole set, the JWK Set keeps the other members of the set, too.
 fn private_json(set: &KeySet, positions: &[usize], single: bool) -> Secret<String> {
     if positions.len() == set.keys.len() && !single {
         return Secret::new(set.to_json());

@@ -1,4 +1,4 @@
-//! `jwks list`: the sets, or the keys of one set.
+//! `jwks list`: lists the sets, or the keys of one set.
 
 mod keys;
 mod picture;

@@ -1,4 +1,4 @@
-//! `jwks log`: what was done with the keys.
+//! `jwks log`: shows the changes to keys.
 
 use crate::args::connection::split_name;
 use crate::context::Context;

@@ -28,8 +28,9 @@ const PROGRAM: &str = "jwks";
 /// Show a manual page
 ///
 /// On a terminal, man(1) shows the page. Without man(1), the help of the command or the Markdown source
-/// of the guide is printed. If the output is not a terminal, the roff source is printed. The page of a subcommand has a dash in its name, such as remote-add. The guides are rotation,
-/// servers, formats, pipelines, json, security and contributing.
+/// of the guide is printed. If the output is not a terminal, the roff source is printed. The page of a
+/// subcommand has a dash in its name, such as remote-add. The guides are rotation, servers, formats,
+/// pipelines, json, security and contributing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ManArgs {

@@ -1,4 +1,4 @@
-//! `jwks passwd`: encrypt a set at rest, change its passphrase, or remove it.
+//! `jwks passwd`: encrypts a set at rest, or changes or removes its passphrase.
 
 use crate::args::encryption::IterationsArgs;
 use crate::context::Context;
@@ -56,8 +56,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
             names.push(name);
         }
     }
-    // All of them are opened before the first is changed: one passphrase that is wrong changes
-    // nothing.
+    // Open all sets before the first one is changed, so that a wrong passphrase changes nothing.
     let mut openers = Vec::new();
     for name in &names {
         openers.push(match ctx.store.load(name)? {
@@ -82,7 +81,7 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         return report(ctx, &names, false);
     }
     if args.new_passphrase_file.is_some() && ctx.require_encrypted.is_none() {
-        // The given passphrase was meant to open these sets, but nothing encrypts them.
+        // The passphrase was given to decrypt these sets, but they are not encrypted.
         let plain = names.iter().zip(&openers).filter(|(_, old)| old.is_none());
         let plain: Vec<_> = plain.map(|(name, _)| name.as_str()).collect();
         ctx.accept_plain(&plain)?;
@@ -94,7 +93,8 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
     };
     let is_change = openers.iter().any(Option::is_some);
     let passphrase = match (&args.new_passphrase_file, is_change) {
-        // The given passphrase is the old one of what is encrypted, and can be the new one of the rest.
+        // If no set is encrypted, the given passphrase is the new one. Otherwise it is the current one,
+        // so another one is needed.
         (None, false) => ctx.passphrases.new_one(&ctx.prompt, &ctx.out, &what)?,
         (file, _) => {
             let file = file.as_deref();

@@ -1,4 +1,4 @@
-//! `jwks pull`: take in what a server holds.
+//! `jwks pull`: takes the keys of a server into the keystore.
 
 use crate::args::adoption::AdoptionArgs;
 use crate::args::connection::{ConnectionArgs, split_name};
@@ -35,7 +35,7 @@ Examples:
   $ jwks pull https://issuer.example/jwks.json issuer
   $ jwks pull --all clerk";
 
-/// In the log: the keystore's set was changed after a server's.
+/// The note in the log for a change that came from a server.
 const PULLED: &str = "pulled";
 
 /// Merge a set from a server into the keystore
@@ -129,7 +129,7 @@ fn local_name(server: &Remote, there: &str) -> Result<SetName> {
     SetName::new(name).map_err(|error| error.hint("name the set: jwks pull REMOTE SET"))
 }
 
-/// Pulls every set, goes on after a failure, and tells of each.
+/// Pulls every set. Continues after a failure, and reports each set.
 fn pull_all(ctx: &Context, args: &PullArgs, server: &Remote) -> Result<()> {
     let names = server.sets()?;
     for_each_set(ctx, &names, "pulled", |there| {
@@ -146,7 +146,8 @@ fn pull(
     name: &SetName,
 ) -> Result<Report> {
     ctx.demand_encryption(name)?;
-    // What is pruned is what the server does not have at all, in whichever form.
+    // Pruning compares with all keys of the server. The public form can omit symmetric keys, which must
+    // stay.
     let form = if args.public && !args.prune {
         Form::Public
     } else {
@@ -174,7 +175,7 @@ fn pull(
     let foreign = Foreign::of_server(incoming, kind.origin, rules, private);
     warn_of_losses(ctx, &source, &foreign);
     let taken = |set: &mut KeySet| take_in(ctx, set, &foreign, &there_are, args);
-    // Ask without the lock, so that no other process waits for an answer.
+    // Ask before taking the lock, so that no other process waits for an answer.
     let mut after = before.clone();
     let (expected, lost) = taken(&mut after)?;
     warn_of_differences(ctx, &source, &expected);
@@ -284,7 +285,7 @@ fn report_of(
     foreign: &Foreign,
     (merged, lost): (&Merged, &[Key]),
 ) -> Report {
-    // A kid can be another there; a thumbprint cannot.
+    // The same key can have another kid on the server, but not another thumbprint.
     let identity = |name: &KeyName| name.thumbprint.clone().or(name.kid.clone());
     let private = foreign.set().keys.iter();
     let private = private.filter(|key| has_private_member(key));

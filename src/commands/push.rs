@@ -1,4 +1,4 @@
-//! `jwks push`: send sets to a server.
+//! `jwks push`: sends sets to a server.
 
 use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::push_report::{
@@ -246,7 +246,7 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &PushPlan) {
             "  {kid}: only on the server, kept (pass --prune to delete it)"
         ));
     }
-    // An expired key is told of below.
+    // Expired keys are listed separately below.
     let here: HashSet<_> = plan.left_out.iter().map(|(name, _)| name).collect();
     let gone = plan.gone.iter().filter(|name| !here.contains(name));
     let gone: Vec<_> = gone.cloned().collect();
@@ -267,7 +267,8 @@ fn show_left_out(ctx: &Context, plan: &PushPlan) {
     }
 }
 
-/// Says what a push would change. A brief text does not name the keys: they were shown before.
+/// Describes what a push would change. A brief description does not name the keys, because they were
+/// shown before.
 fn describe_changes(target: &str, plan: &PushPlan, is_brief: bool) -> String {
     let names = |names: &[String]| {
         if is_brief {

@@ -229,7 +229,7 @@ fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
     }
 }
 
-/// The file as it is called from everywhere.
+/// Returns the absolute path of a file, because remotes are used from any directory.
 fn absolute(file: &Option<PathBuf>) -> Result<Option<PathBuf>> {
     let absolute = |file: &PathBuf| {
         std::path::absolute(file)
@@ -238,7 +238,8 @@ fn absolute(file: &Option<PathBuf>) -> Result<Option<PathBuf>> {
     file.as_ref().map(absolute).transpose()
 }
 
-/// Private keys and tokens will not go there without being told each time.
+/// Warns that private keys and tokens are not sent to a plain http address without
+/// --allow-insecure-http.
 fn warn_of_plain_http(ctx: &Context, entry: &Entry) -> Result<()> {
     if entry.has_secret_address() {
         return Ok(());
@@ -252,7 +253,8 @@ fn warn_of_plain_http(ctx: &Context, entry: &Entry) -> Result<()> {
     Ok(())
 }
 
-/// The file of remotes would pass for a set.
+/// Returns an error if the keystore is the configuration directory: `remotes.json` there would pass for
+/// a set.
 fn refuse_keystore_directory(ctx: &Context) -> Result<()> {
     let directory = ctx.remotes.directory()?;
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());

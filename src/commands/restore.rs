@@ -1,4 +1,4 @@
-//! `jwks restore`: a set becomes what it was at some time.
+//! `jwks restore`: returns a set to its state at a given time.
 
 use crate::commands::shared::restoring::{Outcome, OutcomeJson, restore, warn_damaged};
 use crate::context::Context;
@@ -34,7 +34,7 @@ pub struct RestoreArgs {
 #[derive(Serialize)]
 struct Report<'a> {
     set: &'a str,
-    /// The time whose state the set has now.
+    /// The time whose state the set now has, in seconds since 1970.
     restored: i64,
     #[serde(flatten)]
     outcome: OutcomeJson<'a>,
@@ -89,7 +89,8 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     Ok(())
 }
 
-/// The version of a time; `None` if the set is still what it was.
+/// Returns the version that was current at a time, in seconds since 1970; `None` if the set has not
+/// changed since. Returns an error if there was no set then, or if its version is not kept.
 fn find<'a>(
     ctx: &Context,
     name: &SetName,
@@ -121,7 +122,7 @@ fn find<'a>(
     }
 }
 
-/// The times to which a set can be restored, the last first.
+/// Returns a hint with the times to which a set can be restored, the latest first.
 fn times(history: &History) -> String {
     let versions = history.versions.iter().rev();
     let is_set =

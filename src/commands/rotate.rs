@@ -156,7 +156,7 @@ fn schedules(ctx: &Context, args: &RotateArgs) -> Result<Schedules> {
     }
 }
 
-/// Reads the saved schedule of a set; the same rule applies to a damaged file.
+/// Reads the saved schedule of a set. With --compromised, an invalid schedule is only a warning, too.
 fn saved_schedule(
     ctx: &Context,
     args: &RotateArgs,
@@ -173,7 +173,7 @@ fn saved_schedule(
     }
 }
 
-/// The sets with a schedule; where one is given, every set that holds a private key.
+/// Returns the sets with a schedule. With --every, also returns every other set that has a private key.
 fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<Vec<SetName>> {
     let mut names = ctx.store.names()?;
     let is_given = args.schedule.has_period() && !args.forget;
@@ -182,7 +182,7 @@ fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<
         let is_private = || {
             let known = ctx.store.load(name).map(Stored::known);
             let Ok(Some(document)) = known else {
-                // What is wrong with it is told when its turn comes.
+                // A damaged set is reported when it is rotated.
                 return true;
             };
             let set = document.parse();
@@ -221,7 +221,7 @@ fn rotate_set(
     report: &mut RotationReport,
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
-    // A given passphrase decrypts the set even if there is nothing to do, which shows that it is right.
+    // Decrypt the set even if there is nothing to do: that shows that the given passphrase is right.
     if args.dry_run || !ctx.demands_encryption() {
         ctx.demand_encryption(name)?
     } else {
@@ -230,7 +230,7 @@ fn rotate_set(
     let saved = saved_schedule(ctx, args, schedules, name)?;
     let options = args.schedule.over(saved.unwrap_or_default());
     let schedule = options.schedule()?;
-    // Whether there is anything to do is seen without a passphrase.
+    // The public part is enough to see whether there is anything to do.
     let document = ctx.load_public(name)?;
     let set = document.parse()?;
     let is_asked = args.force || !args.compromised.is_empty() || options.asks_for_another_key();
@@ -265,7 +265,7 @@ fn rotate_set(
         };
     }
     if !plan.is_empty() {
-        // Where its passphrase is missing nothing is saved, either.
+        // Ask for the passphrase before the schedule is saved: if it is missing, nothing changes.
         ctx.protection(name)?;
     }
     if args.save {
@@ -294,7 +294,8 @@ fn rotate_set(
         .map_or(Ok(()), push_report::PushReport::complete)
 }
 
-/// Carries a plan out in one change of the set, and tells of it.
+/// Applies a plan in one change of the set, and reports it. The plan is made again under the lock,
+/// because the set can have changed.
 fn change(
     ctx: &Context,
     name: &SetName,
@@ -303,7 +304,7 @@ fn change(
     report: &mut RotationReport,
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
-    // The keys are made before the lock is taken, so that nobody waits for them.
+    // Generate before taking the lock, so that other processes do not wait for slow keys.
     let mut stock = generate(ctx, plan).map_err(about)?;
     let (rotated, next_change) = ctx.change(name, IfMissing::Fail, |set| {
         let plan = rotate::plan(set, policy).map_err(about)?;

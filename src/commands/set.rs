@@ -1,4 +1,4 @@
-//! `jwks set`: put own keys into a set, or change members of its keys.
+//! `jwks set`: imports keys into a set, or changes members of its keys.
 
 mod members;
 mod remote;

@@ -1,4 +1,4 @@
-//! Reads the files of jwks: sets, schedules, the log and the remotes.
+//! Reads the files that jwks keeps: sets, schedules, the log and the remotes.
 
 use crate::error::{Error, Result};
 use crate::files::{open_regular, others, parent};
@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// A file that was read.
+/// The content of a file that jwks keeps, and whether others can access it.
 #[derive(Debug)]
 pub struct Kept {
     /// The content, in bytes.
@@ -15,7 +15,7 @@ pub struct Kept {
     pub is_open: bool,
 }
 
-/// The symbolic links that are followed to a file.
+/// Which symbolic links are followed to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
     /// Links within its directory, such as those of a Kubernetes Secret that is mounted.
@@ -47,7 +47,7 @@ pub fn read(path: &Path, links: Links, limit: u64) -> Result<Option<Kept>> {
     }))
 }
 
-/// Opens a file as [`read`] does.
+/// Opens a file for reading; `None` if it does not exist. Fails as [`read`] does, except for the size.
 pub fn open(path: &Path, links: Links) -> Result<Option<File>> {
     let real = if path.is_symlink() {
         match target(path, links) {

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 /// The name of the lock file. It is never renamed, and stays after the lock is released.
 pub const FILE: &str = ".lock";
 
-/// How long to wait before anybody is told of it.
+/// The time after which the user is told that jwks waits.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 type Notify = Box<dyn Fn(Option<u32>) + Send + Sync>;
 
-/// Who is told that the lock is waited for.
+/// The function that tells the user that jwks waits for a lock.
 static NOTIFY: OnceLock<Notify> = OnceLock::new();
 
 /// Calls `notify` when this process waits for a lock, with the process id of the holder if it is known.
 pub fn when_waiting(notify: impl Fn(Option<u32>) + Send + Sync + 'static) {
-    // A process has one way to tell; a second one would be a test's.
+    // Only the first function of a process counts. A second one would come from a test.
     let _ = NOTIFY.set(Box::new(notify));
 }
 
@@ -31,7 +31,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a directory. Waits at most `limit`.
+    /// Takes the lock of a directory. Returns an error if another process still has it after `limit`,
+    /// or if the file system has no locks.
     pub fn take(directory: &Path, limit: Duration) -> Result<Lock> {
         let path = directory.join(FILE);
         let file = crate::files::open_lock(&path)
@@ -68,13 +69,15 @@ impl Lock {
     }
 }
 
-/// Returns the process id that holds the lock of a file, as the kernel's list of locks has it.
+/// Returns the id of the process that holds the lock of a file, from /proc/locks; `None` if it is not
+/// listed.
 #[cfg(target_os = "linux")]
 fn holder(file: &File) -> Option<u32> {
     use std::os::unix::fs::MetadataExt as _;
     let inode = format!(":{}", file.metadata().ok()?.ino());
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    // `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`; a line with `->` is one that waits.
+    // A line is `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`. Lines with `->` are processes that
+    // wait.
     let mut lines = locks
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -84,7 +87,7 @@ fn holder(file: &File) -> Option<u32> {
     line[4].parse().ok()
 }
 
-/// Other systems have no such list.
+/// Other systems do not list the holders of locks.
 #[cfg(not(target_os = "linux"))]
 fn holder(_: &File) -> Option<u32> {
     None

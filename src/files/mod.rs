@@ -39,13 +39,14 @@ mod unix {
 
     use rustix::fs::OFlags;
 
-    /// Opening follows no symbolic link and never waits for a FIFO's other end.
+    /// Makes an open call follow no symbolic link, not wait for the other end of a FIFO, and create
+    /// files with mode 0600.
     pub fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         options.mode(0o600).custom_flags(flags.bits() as i32)
     }
 
-    /// Opening never waits for a FIFO's other end.
+    /// Makes an open call not wait for the other end of a FIFO.
     pub fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
         options.custom_flags(OFlags::NONBLOCK.bits() as i32)
     }
@@ -55,12 +56,12 @@ mod unix {
         DirBuilder::new().mode(0o700).create(path)
     }
 
-    /// Returns the permission bits of group and others.
+    /// Returns the permission bits of the group and of others.
     pub fn others(metadata: &Metadata) -> u32 {
         metadata.mode() & 0o077
     }
 
-    /// Takes the access of group and others to a file away.
+    /// Removes the access of the group and of others to a file.
     pub fn make_private(path: &Path) -> io::Result<()> {
         match std::fs::symlink_metadata(path)? {
             metadata if others(&metadata) == 0 => Ok(()),
@@ -129,7 +130,8 @@ mod other {
         false
     }
 
-    /// On other systems, a new name does not count; the keystore copies its files there.
+    /// On other systems, the second name of a file changes no time. The keystore copies its files
+    /// there.
     pub fn changed(metadata: &Metadata) -> (i64, i64) {
         let since = metadata.modified().ok();
         let since = since.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
@@ -138,7 +140,7 @@ mod other {
         })
     }
 
-    /// Elsewhere than on Unix no file of the keystore gets a second name.
+    /// On other systems, the keystore gives no file a second name.
     pub fn is_same(_: &Path, _: &Path) -> bool {
         false
     }
@@ -158,7 +160,8 @@ use platform::is_at;
 pub use platform::{changed, is_fifo, is_same, make_private, others};
 
 /// Creates a directory and its missing parents, each with mode 0700, and flushes the parent of each.
-/// Returns the created directories, the uppermost first.
+/// Returns the created directories, the uppermost first. Returns an error if one of them cannot be
+/// created.
 pub fn create_private_directory(path: &Path) -> Result<Vec<PathBuf>> {
     let mut missing: Vec<&Path> = path.ancestors().take_while(|path| !path.is_dir()).collect();
     missing.retain(|path| !path.as_os_str().is_empty());
@@ -305,7 +308,7 @@ fn begin(target: &Path, path: &Path, access: Access) -> Result<NamedTempFile> {
     let mut file = created.map_err(beside)?;
     // If the file system has no locks, remove the file that was just created.
     let is_locked = match file.as_file().try_lock() {
-        // If the file cannot be looked at, it is still ours: it is removed.
+        // If the check fails, the file is still ours, and is removed when it is dropped.
         Ok(()) => is_at(file.as_file(), path).map_err(beside)?,
         Err(TryLockError::WouldBlock) => false,
         Err(TryLockError::Error(error)) => return Err(cannot_lock(path, error)),

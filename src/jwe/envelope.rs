@@ -13,7 +13,7 @@ use crate::key::strict_json;
 /// The smallest PBKDF2 iteration count (RFC 7518 section 4.8.1.2).
 pub const LEAST_ITERATIONS: u32 = 1_000;
 
-/// The largest PBKDF2 iteration count, about half a second of work.
+/// The largest PBKDF2 iteration count that jwks accepts, about half a second of work.
 pub const MOST_ITERATIONS: u32 = 1_000_000;
 
 /// The allowed salt lengths in bytes. RFC 7518 section 4.8.1.1 sets the minimum.
@@ -38,19 +38,20 @@ pub struct Envelope {
 type Parts<'a> = [std::borrow::Cow<'a, str>; 5];
 
 impl Envelope {
-    /// Returns true if a document looks like an encrypted document, valid or not.
+    /// Returns true if a document looks like a JWE in one of its forms, valid or not.
     pub fn is_in(document: &str) -> bool {
         let text = document.trim();
         if text.starts_with('{') {
-            // A set can have a member of that name, too.
+            // A JWK Set can have a member with this name, too, so a document with `keys` is not a JWE.
             return Members::parse(text)
                 .is_ok_and(|members| members.has("ciphertext") && !members.has("keys"));
         }
-        // This is the base64url of a brace and a quotation mark or space.
+        // A protected header in base64url begins so: a brace, and a quotation mark or white space.
         (text.starts_with("ey") || text.starts_with("ew")) && text.contains('.')
     }
 
-    /// Parses and checks an encrypted document. Whitespace around it is ignored.
+    /// Parses and checks an encrypted document. Ignores white space around it. Returns an error that
+    /// names the part that is invalid or not supported.
     pub fn parse(document: &str) -> Result<Envelope> {
         let text = document.trim();
         let parts = if text.starts_with('{') {

@@ -25,7 +25,7 @@ pub const WEAK_ITERATIONS: u32 = 100_000;
 /// The length of new salts in bytes.
 const SALT_OCTETS: usize = 16;
 
-/// Returns the error for a wrong passphrase or a damaged document, which look the same.
+/// Returns the error for a wrong passphrase or a damaged document, which cannot be told apart.
 pub fn not_opened() -> Error {
     Error::denied("wrong passphrase, or the encrypted document is damaged")
 }
@@ -49,7 +49,8 @@ impl fmt::Debug for DerivedKeys {
 }
 
 impl DerivedKeys {
-    /// Derives the key that wraps the content key (RFC 7518 section 4.8.1).
+    /// Derives the key that wraps the content key (RFC 7518 section 4.8.1), or returns the cached one.
+    /// Returns an error if OpenSSL fails.
     fn derive(
         &mut self,
         derivation: &'static Derivation,
@@ -88,7 +89,8 @@ impl DerivedKeys {
     }
 }
 
-/// Decrypts a document. Returns [`not_opened`] for a wrong passphrase or a damaged document.
+/// Decrypts a document. Returns [`not_opened`] for a wrong passphrase or a damaged document. Keys in
+/// `derived` are not derived again.
 pub fn open(
     envelope: &Envelope,
     passphrase: &Secret<String>,

@@ -30,7 +30,7 @@ pub fn encode(octets: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(octets)
 }
 
-/// Decodes canonical base64url without padding.
+/// Decodes canonical base64url without padding. Returns the first fault of other texts.
 pub fn decode(text: &str) -> Result<Vec<u8>, Fault> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| fault(text))
 }

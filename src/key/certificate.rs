@@ -101,7 +101,7 @@ impl Certificate {
         })
     }
 
-    /// Returns the public key as JWK members.
+    /// Returns the public key as JWK members. Returns an error if jwks does not support the key.
     pub fn public_key(&self) -> Result<Members<'static>> {
         let key = self
             .x509
@@ -113,7 +113,8 @@ impl Certificate {
         der::read(&key)
     }
 
-    /// Returns true if this certificate can be the issuer of the other.
+    /// Returns true if this certificate can be the issuer of the other: their names, key identifiers
+    /// and key usage fit. The signature is not checked.
     pub fn issued(&self, other: &Certificate) -> bool {
         self.x509.issued(&other.x509) == X509VerifyResult::OK
     }

@@ -107,7 +107,8 @@ impl Plan {
     }
 
     /// Generates a key whose thumbprint does not begin with a dash. One in 64 does, and a kid that
-    /// looks like an option is hard to use on a command line.
+    /// looks like an option is hard to use on a command line. Fails as [`generate`](Self::generate)
+    /// does.
     pub fn generate_for_a_thumbprint(&self) -> Result<Members<'static>> {
         loop {
             let members = self.generate()?;
@@ -117,7 +118,8 @@ impl Plan {
         }
     }
 
-    /// Generates a key with its private part. `kty`, `use` and `alg` come first.
+    /// Generates a key with its private part. `kty`, `use` and `alg` come first. Returns an error if
+    /// OpenSSL cannot generate it.
     pub fn generate(&self) -> Result<Members<'static>> {
         let generated = self.material.generate()?;
         let mut members = Members::default();

@@ -38,7 +38,8 @@ pub struct WrongType;
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 impl<'a> Members<'a> {
-    /// Parses one JSON object.
+    /// Parses one JSON object. Returns an error for other JSON values, and for names that appear twice
+    /// or cannot be decoded.
     pub fn parse(json: &'a str) -> Result<Self, Malformed> {
         step_counter::count_text(json);
         if !json.trim_start().starts_with('{') {
@@ -88,7 +89,8 @@ impl<'a> Members<'a> {
             .map(|(_, value)| value)
     }
 
-    /// Returns the value of a string member, or `None` if it is missing or `null`.
+    /// Returns the value of a string member, or `None` if it is missing or `null`. Returns an error for
+    /// other types.
     pub fn text(&self, name: &str) -> Result<Option<Cow<'_, str>>, WrongType> {
         self.typed::<Text>(name)
             .map(|value| value.map(|text| text.0))
@@ -109,14 +111,16 @@ impl<'a> Members<'a> {
         self.key_type().map(|key_type| key_type.kty)
     }
 
-    /// Returns the value of a member that is an array of strings.
+    /// Returns the value of a member that is an array of strings, or `None` if it is missing or `null`.
+    /// Returns an error for other types.
     pub fn texts(&self, name: &str) -> Result<Option<Vec<Cow<'_, str>>>, WrongType> {
         let texts = self.typed::<Vec<Text>>(name)?;
         Ok(texts.map(|texts| texts.into_iter().map(|text| text.0).collect()))
     }
 
-    /// Returns the value of a member that is a NumericDate, in seconds since 1970 (RFC 7519 section
-    /// 2). Fractions are cut off.
+    /// Returns the value of a member that is a NumericDate, in seconds since 1970 (RFC 7519 section 2),
+    /// or `None` if it is missing or `null`. Fractions are rounded down. Returns an error for other
+    /// types and for dates after the year 9999.
     pub fn seconds(&self, name: &str) -> Result<Option<i64>, WrongType> {
         match self.typed::<f64>(name)? {
             Some(seconds) if !is_date(seconds) => Err(WrongType),

@@ -46,7 +46,8 @@ pub static PARAMETER_SETS: &[ParameterSet] = &[
     },
 ];
 
-/// Generates a key for an algorithm, with `kty`, `alg`, `pub` and `priv`.
+/// Generates a key for an ML-DSA algorithm, with `kty`, `alg`, `pub` and `priv`. Returns an error for
+/// other algorithms, and if OpenSSL is older than 3.5.
 pub(crate) fn generate(alg: &str) -> Result<Members<'static>> {
     let set = ParameterSet::named(alg);
     let set = set.ok_or_else(|| Error::usage(format!("{alg} is not an ML-DSA algorithm")))?;
@@ -93,7 +94,7 @@ impl ParameterSet {
             .ok_or_else(|| Error::failed("OpenSSL returned a public key of another kind"))
     }
 
-    /// Encodes the private key as PKCS#8 with only the seed (RFC 9881 section 6).
+    /// Encodes the private key as PKCS#8 with only the seed (RFC 9881 section 6), in DER.
     pub(crate) fn pkcs8(&self, seed: &[u8]) -> Result<Vec<u8>> {
         let encode = || {
             let seed = ContextSpecificRef {
@@ -110,7 +111,7 @@ impl ParameterSet {
             .map_err(|_: pkcs8::der::Error| Error::failed("the key cannot be written as PKCS#8"))
     }
 
-    /// Encodes the public key as SubjectPublicKeyInfo (RFC 9881 section 4).
+    /// Encodes the public key as SubjectPublicKeyInfo (RFC 9881 section 4), in DER.
     pub(crate) fn spki(&self, public: &[u8]) -> Result<Vec<u8>> {
         let encode = || {
             let key = SubjectPublicKeyInfoRef {
@@ -122,8 +123,8 @@ impl ParameterSet {
         encode().map_err(|_: pkcs8::der::Error| Error::failed("the public key cannot be written"))
     }
 
-    /// Reads the private key of a PKCS#8 document: a seed, or a seed and the expanded key. An
-    /// expanded key without its seed has no JWK form.
+    /// Reads the private key of a PKCS#8 document: a seed, or a seed and the expanded key. Returns an
+    /// error for an expanded key without its seed, which has no JWK form.
     pub(crate) fn read_private(&self, octets: &[u8]) -> Result<Members<'static>> {
         if <&OctetStringRef>::from_der(octets).is_ok() {
             return Err(Error::invalid(format!(

@@ -37,7 +37,9 @@ fn openssl_failed(error: ErrorStack) -> Error {
     Error::failed("OpenSSL cannot compute with the key").cause(error)
 }
 
-/// Computes the public key of a private key. `d` must have the full length of the curve.
+/// Computes the public key of a private key. `d` is big-endian for EC keys, and the bytes of RFC 8032
+/// or RFC 7748 for OKP keys. Returns an error if it does not have the length of the curve or is out of
+/// range.
 pub fn public_from_private(curve: &Curve, d: &[u8]) -> Result<Point> {
     if d.len() != curve.octets {
         let (found, needed) = (d.len(), curve.octets);
@@ -84,7 +86,8 @@ fn affine(
     })
 }
 
-/// Reads an EC point in any form of SEC 1 section 2.3.4, including compressed points.
+/// Reads an EC point in any form of SEC 1 section 2.3.4, including compressed points. Returns an error
+/// if it is not on the curve.
 pub fn point_from_octets(curve: &Curve, octets: &[u8]) -> Result<Point> {
     let off_curve = || Error::invalid(format!("the public key is not a point on {}", curve.name));
     let Ok(Group::Ec(group)) = group(curve) else {
@@ -98,7 +101,8 @@ pub fn point_from_octets(curve: &Curve, octets: &[u8]) -> Result<Point> {
     read().map_err(|_: ErrorStack| off_curve())
 }
 
-/// Creates the OpenSSL key of a JWK whose public part has been checked.
+/// Creates the OpenSSL key of a JWK whose public part has been checked. Returns an error for symmetric
+/// and AKP keys.
 pub fn public_key(members: &Members) -> Result<PKey<Public>> {
     let number = |name: &str| {
         let text = members.string(name).unwrap_or_default();

@@ -20,7 +20,7 @@ pub enum Unpublishable {
     Invalid,
 }
 
-/// What becomes of the dates of a key in its public form.
+/// Whether the public form of a key has dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dates {
     /// Keep `iat`, `nbf` and `exp`.
@@ -30,9 +30,11 @@ pub enum Dates {
 }
 
 /// Returns the public form of a key: the public members of its type (RFC 7517 section 4, RFC 7518
-/// section 6), with the `key_ops` of the public key. Unregistered members are left out, because
-/// they can be secret. Broken members, such as an `x5c` for another key, are left out, too. OpenSSL
-/// is used only to check certificates, within the budget.
+/// section 6), with the `key_ops` of the public key. Unregistered members are left out, because they
+/// can be secret. Broken members, such as an `x5c` for another key, are left out, too. OpenSSL is used
+/// only to check certificates, within the budget.
+///
+/// Returns the reason if the key has no public form.
 pub fn public_form(
     key: &Key,
     dates: Dates,

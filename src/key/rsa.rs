@@ -25,8 +25,8 @@ pub fn bit_length(octets: &[u8]) -> u32 {
     }
 }
 
-/// Describes the first relation of RFC 8017 section 3.2 that does not hold. `crt` has the numbers
-/// of [`CRT`].
+/// Describes the first relation of RFC 8017 section 3.2 that does not hold; `None` if all hold. `crt`
+/// has the numbers of [`CRT`], and all numbers are big-endian.
 pub fn find_mismatch(
     n: &[u8],
     e: &[u8],

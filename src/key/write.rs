@@ -51,7 +51,8 @@ impl Document {
     }
 }
 
-/// Writes the public key as SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
+/// Writes the public key as SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). Returns an error for
+/// symmetric keys.
 pub fn spki(members: &Members) -> Result<Document> {
     if let Some(set) = ml_dsa::of(members) {
         let der = set.spki(&number(members, "pub")?)?;
@@ -63,7 +64,7 @@ pub fn spki(members: &Members) -> Result<Document> {
     Ok(Document::new("PUBLIC KEY", der))
 }
 
-/// Writes the private key as PKCS#8 (RFC 5958, version 1).
+/// Writes the private key as PKCS#8 (RFC 5958, version 1). Returns an error for symmetric keys.
 pub fn pkcs8(members: &Members) -> Result<Document> {
     if let Some(set) = ml_dsa::of(members) {
         let seed = Secret::new(number(members, "priv")?);
@@ -91,7 +92,7 @@ pub fn pkcs8(members: &Members) -> Result<Document> {
     Ok(Document::new("PRIVATE KEY", der.into_contents()))
 }
 
-/// Writes the RSA key as PKCS#1 (RFC 8017 appendix A.1).
+/// Writes the RSA key as PKCS#1 (RFC 8017 appendix A.1). Returns an error for keys of other types.
 pub fn pkcs1(members: &Members, private: bool) -> Result<Document> {
     if members.kty() != Some(Kty::Rsa) {
         return Err(no_form(members, "PKCS#1"));
@@ -109,7 +110,7 @@ pub fn pkcs1(members: &Members, private: bool) -> Result<Document> {
     ))
 }
 
-/// Writes the EC private key as SEC1 (RFC 5915).
+/// Writes the EC private key as SEC1 (RFC 5915). Returns an error for keys of other types.
 pub fn sec1(members: &Members) -> Result<Document> {
     if members.kty() != Some(Kty::Ec) {
         return Err(no_form(members, "SEC1"));

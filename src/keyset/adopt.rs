@@ -146,7 +146,8 @@ impl<'a> KeySet<'a> {
 }
 
 impl KeySet<'_> {
-    /// Takes foreign keys into the set. If this fails, the set is unchanged.
+    /// Takes foreign keys into the set, and reports what changes. Returns an error for an unresolved
+    /// conflict of kids, and for a private part that differs from the set's. The set is then unchanged.
     pub fn adopt(&mut self, documents: &[Foreign], terms: &Terms) -> Result<Merged> {
         let mut merger = Merger::into_set(self, terms);
         for foreign in documents {

@@ -19,7 +19,7 @@ struct Copies {
     by_kid: HashMap<Option<String>, BTreeSet<usize>>,
 }
 
-/// Returns the identity of a key: its thumbprint, or else its text.
+/// Returns the identity of a key: its thumbprint, or else its JSON text.
 pub fn identity(key: &Key) -> String {
     let thumbprint = key.members().ok().and_then(|members| thumbprint(&members));
     thumbprint.unwrap_or_else(|| key.json().to_owned())
@@ -82,7 +82,7 @@ impl Index {
 /// several times under one kid, each time for another `alg` or `use`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// The thumbprint, or else the text of the key.
+    /// The thumbprint, or else the JSON text of the key.
     pub identity: String,
     /// The kid.
     pub kid: Option<String>,

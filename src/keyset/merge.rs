@@ -49,8 +49,9 @@ pub struct Merged {
 }
 
 impl KeySet<'_> {
-    /// Puts our keys into the set of a server, where they update the same keys. If this fails, the set is
-    /// unchanged.
+    /// Puts our keys into the set of a server. A key that the server has is updated. Returns an error
+    /// for an unresolved conflict of kids, and for a private part that differs from the server's. The
+    /// set is then unchanged.
     pub fn place(&mut self, keys: Vec<Key<'static>>, on_conflict: OnConflict) -> Result<Merged> {
         let terms = Terms {
             on_conflict,

@@ -81,7 +81,8 @@ impl KeySet<'_> {
     }
 
     /// Returns the position of the key with this kid or thumbprint. Changes accept no prefixes, because
-    /// a prefix can match another key the second time.
+    /// a prefix can match another key the second time. Returns an error if no key matches, or more than
+    /// one.
     pub fn find_exactly(&self, wanted: &str) -> Result<usize> {
         self.only(wanted, &self.named(wanted))
     }

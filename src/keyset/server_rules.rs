@@ -129,8 +129,8 @@ impl ServerRules {
         }
     }
 
-    /// Returns the keys of a set with which the server can sign. If the order decides, that is one key; otherwise it
-    /// is every key pair that is not for encryption.
+    /// Returns the keys of a set with which the server can sign. If the order decides, that is one key;
+    /// otherwise it is every key pair that is not for encryption.
     pub fn signers<'s, 'k>(&self, set: &'s KeySet<'k>) -> Vec<&'s Key<'k>> {
         if self.order_decides() {
             return self.signer(set).into_iter().collect();
@@ -141,15 +141,17 @@ impl ServerRules {
         keys.filter(|_| self.signs()).collect()
     }
 
-    /// Returns the states of the keys of a set on the server. On a server that only publishes keys, they follow
-    /// from the dates alone. If the order decides which key signs, only that one is an active signing key.
+    /// Returns the states of the keys of a set on the server. On a server that only publishes keys,
+    /// they follow from the dates alone. If the order decides which key signs, only that one is an
+    /// active signing key. `now` is in seconds since 1970.
     pub fn states(&self, set: &KeySet, now: i64) -> Vec<Option<State>> {
         if !self.signs() {
             return lifecycle::states_by_date(set, now);
         }
         let mut states = lifecycle::states(set, now);
         if !self.order_decides() {
-            // Without dates nothing tells which key signs, but that it takes a private part.
+            // If the server does not store dates, only the private part shows that a key signs, so
+            // every key pair counts as active.
             for (key, state) in set.keys.iter().zip(&mut states) {
                 if !self.keeps("nbf") && is_key_pair(key) && *state == Some(State::Retired) {
                     *state = Some(State::Active);

@@ -172,7 +172,7 @@ mod tests {
         for now in [50, 120, 160, 250, 1000] {
             let shown = described(keys, now);
             match now {
-                // What is there counts as made, whatever it says.
+                // A key that exists counts as made, even if its `iat` is in the future.
                 50 => assert_ne!(shown, expected),
                 _ => assert_eq!(shown[..1], expected[..1], "{now}"),
             }

@@ -9,7 +9,7 @@ use crate::keystore::history::with_way_back;
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 
-/// The largest file of a set that jwks reads and writes, in bytes.
+/// The maximum size in bytes of a set's file that jwks reads and writes.
 pub(super) const OWN_LIMIT: u64 = 512 << 20;
 
 /// The content of a set's file.
@@ -41,7 +41,9 @@ pub struct Encrypted {
 }
 
 impl Stored {
-    /// Detects from the content whether a file is encrypted, whatever its name.
+    /// Detects from the content whether a set's file is plain or encrypted. The suffix decides only for
+    /// text that is neither JSON nor a JWE. Returns an error if it is not UTF-8 text, or if a JWE is
+    /// malformed. A plain set is parsed later.
     pub(super) fn read(kept: Kept, path: PathBuf) -> Result<Stored> {
         let is_open = kept.is_open;
         let text = String::from_utf8(kept.octets).map_err(|_| {
@@ -85,8 +87,8 @@ impl Stored {
     }
 }
 
-/// Returns true if a set is encrypted. A JWE in a JSON form has its ciphertext under that name; only then
-/// the text is parsed, because parsing a large plain set twice is slow.
+/// Returns true if a set's file is encrypted. A JWE in a JSON form has a member `ciphertext`. The text
+/// is parsed only if it contains that name, because parsing a large plain set twice is slow.
 fn is_encrypted(text: &str, path: &Path) -> bool {
     let is_named_so = path.extension().is_some_and(|extension| extension == "jwe");
     if text.trim_start().starts_with('{') {
@@ -97,7 +99,7 @@ fn is_encrypted(text: &str, path: &Path) -> bool {
 }
 
 impl SetDocument {
-    /// Parses the set. It borrows from the text.
+    /// Parses the set, which borrows from the text. Returns an error if the text is not a JWK Set.
     pub fn parse(&self) -> Result<KeySet<'_>> {
         if self.is_public_part {
             let part = public_header::parse(self.text.expose());
@@ -114,8 +116,8 @@ impl SetDocument {
 }
 
 impl Encrypted {
-    /// Returns the public part of the set from the protected header, if there is one. It is not
-    /// authenticated until the set is decrypted.
+    /// Returns the public part of the set from the protected header, if there is one. Do not rely on it
+    /// for decisions about secrets: it is authenticated only when the set is decrypted.
     pub fn public_part(&self) -> Option<SetDocument> {
         let header = self.envelope.header();
         let part = header.raw(PUBLIC_PART)?;
@@ -133,7 +135,8 @@ impl Encrypted {
         self.envelope.iterations()
     }
 
-    /// Decrypts the set. A wrong passphrase and a damaged file are reported the same way.
+    /// Decrypts the set. Returns the same error for a wrong passphrase, a damaged file, and a public
+    /// part that does not match the keys.
     pub fn open(
         &self,
         passphrase: &Secret<String>,

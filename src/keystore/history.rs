@@ -1,10 +1,11 @@
-//! The history of each set: what its changes replaced, for `jwks undo` and `jwks restore`.
+//! The history of each set: the states that changes replaced, for `jwks undo` and `jwks restore`.
 //!
 //! `.history/SET` has a file for each change: the old file of the set, or an empty file if there was no
-//! set. The file is flushed before the change is in place, so every change has one. A killed change can
-//! leave a version that is equal to the present set; its content tells which.
+//! set. The file is flushed before the change is in place, so no change is without its version. If the
+//! process is killed before the change, the version stays. It is then equal to the present set, which
+//! shows that the change was not made.
 //!
-//! A history is deleted after the change that deletes it.
+//! A change that deletes the history moves it aside before, and deletes it after: see `removal`.
 
 mod pending;
 mod removal;
@@ -23,10 +24,10 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The directory of all histories; a set's name never begins with a dot.
+/// The directory of all histories. No set has this name, because names never begin with a dot.
 const DIRECTORY: &str = ".history";
 
-/// The file whose time says when the histories of all sets were last swept.
+/// An empty file. Its modification time is the time of the last sweep of all histories.
 const SWEPT: &str = ".swept";
 
 /// The time between two sweeps, in seconds.
@@ -56,7 +57,7 @@ pub(super) struct Histories {
     changes: RefCell<HashMap<String, u64>>,
 }
 
-/// The present file of a set.
+/// The current file of a set, which a change will replace.
 #[derive(Clone, Debug)]
 pub(super) struct Present {
     pub path: PathBuf,
@@ -88,7 +89,7 @@ impl Keystore {
         self
     }
 
-    /// Makes the changes of this run delete the histories of their sets.
+    /// Makes all changes of this run delete the histories of their sets (`--purge`).
     pub fn purge(&self) {
         self.histories.purges.set(true);
     }
@@ -98,14 +99,16 @@ impl Keystore {
         self.histories.changes.borrow().get(set).copied()
     }
 
-    /// Returns the earlier versions of a set, without those that are too old.
+    /// Returns the earlier versions of a set, without those that are too old. Returns an error if the
+    /// history belongs to another user, or if other users can write to it.
     pub fn history(&self, name: &SetName) -> Result<History> {
         let mut history = self.whole_history(name)?;
         history.versions.retain(|version| !self.is_old(version));
         Ok(history)
     }
 
-    /// Returns all earlier versions of a set, also those that the next change deletes.
+    /// Returns all earlier versions of a set, including those that are too old and that the next change
+    /// deletes. Fails as [`history`](Keystore::history) does.
     pub fn whole_history(&self, name: &SetName) -> Result<History> {
         let directory = self.history_of(name);
         if self.is_history(&directory)? {
@@ -121,8 +124,8 @@ impl Keystore {
         self.is_history(&self.history_of(name))
     }
 
-    /// Returns the names of the sets that have a history, sorted. Leaves out what is not a directory of
-    /// ours.
+    /// Returns the names of the sets that have a history, sorted. Ignores directories that belong to
+    /// other users.
     pub fn sets_with_history(&self) -> Result<Vec<SetName>> {
         let top = self.directory.join(DIRECTORY);
         if !ownership::own_directory_exists(&top)? {
@@ -153,7 +156,8 @@ impl Keystore {
         Ok(last.map(|(_, _, name)| name))
     }
 
-    /// Returns the version that the last change replaced. Skips what a killed change has left.
+    /// Returns the version that the last change replaced; `None` if there is none. Skips versions that
+    /// are equal to the present set, which a killed process has left.
     pub fn last_version<'h>(
         &self,
         name: &SetName,
@@ -167,7 +171,8 @@ impl Keystore {
         Ok(None)
     }
 
-    /// Refuses to create an encrypted set over versions that its passphrase does not protect.
+    /// Returns an error if an encrypted set would be created in the place of a deleted one whose
+    /// versions have another passphrase, or none.
     pub(super) fn refuse_unprotected_versions(
         &self,
         name: &SetName,
@@ -203,7 +208,7 @@ impl Keystore {
         Ok(versions.iter().filter(is_plain).count())
     }
 
-    /// Deletes what has become too old in all histories, once a day. The caller holds the lock.
+    /// Deletes the versions that are too old from all histories, once a day. The caller holds the lock.
     pub(super) fn sweep(&self) {
         if !self.histories.is_setting {
             return;
@@ -225,7 +230,8 @@ impl Keystore {
         self.defer_error(result.and(marked).map_err(after_the_change));
     }
 
-    /// Deletes the old versions of all sets. Returns the first error after that.
+    /// Deletes the versions that are too old from all histories. Continues after an error, and returns
+    /// the first one.
     fn sweep_all(&self) -> Result<()> {
         let mut first = Ok(());
         for name in self.sets_with_history()? {
@@ -241,14 +247,14 @@ impl Keystore {
         let (old, young): (Vec<_>, Vec<_>) = history.versions.iter().partition(is_old);
         old.into_iter().try_for_each(Version::remove)?;
         if young.is_empty() {
-            // A directory with damaged files stays.
+            // This fails for a directory that still has damaged files, which stay.
             let _ = fs::remove_dir(&directory);
         }
         Ok(())
     }
 
-    /// Returns true if a version was written too long ago. The clock of the system counts, also in a run
-    /// that simulates another time.
+    /// Returns true if a version was written too long ago, by the clock of the system. A simulated time
+    /// (`--now`) does not count, because it must not delete versions.
     fn is_old(&self, version: &Version) -> bool {
         match self.histories.keep {
             KeepHistory::For(seconds) => real_now() - version.written.0 >= seconds,
@@ -268,7 +274,8 @@ impl Keystore {
     }
 }
 
-/// Adds the way back to the error about the damaged file of a set, if there is an earlier version.
+/// Adds a hint to the error about the damaged file of a set: how to restore an earlier version, if
+/// there is one.
 pub(super) fn with_way_back(error: Error, file: &Path) -> Error {
     match way_back(file) {
         Some(hint) => error.hint(format!("correct the file, or run {hint}")),
@@ -295,7 +302,7 @@ fn way_back(file: &Path) -> Option<String> {
     }
 }
 
-/// The error for a change that is made, although its history could not be cleaned.
+/// Returns the error for a history that could not be cleaned after a change.
 fn after_the_change(error: Error) -> Error {
     Error::failed(format!(
         "the change is made, but the history could not be cleaned: {error}"
@@ -303,13 +310,13 @@ fn after_the_change(error: Error) -> Error {
     .hint("run `jwks forget SET` to delete the earlier versions of a set")
 }
 
-/// The time of the system's clock, in seconds since 1970.
+/// Returns the time of the system's clock, in seconds since 1970.
 fn real_now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs() as i64)
 }
 
-/// The time at which a file was written, in seconds since 1970; 0 if that is unknown.
+/// Returns the modification time of a file in seconds since 1970; 0 if it is unknown.
 fn modified(metadata: &Metadata) -> i64 {
     let modified = metadata.modified().ok();
     let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());

@@ -119,8 +119,9 @@ pub struct Log {
 }
 
 impl Keystore {
-    /// Appends changes to the log in one write, so that the lines of two writers do not mix. Creates the
-    /// file if it does not exist, but not the keystore.
+    /// Appends changes to the log in one write, so that the lines of two writers do not mix. Creates
+    /// the file if it does not exist, but not the keystore. Returns an error if the file cannot be
+    /// written.
     pub fn append(&self, changes: &[Change]) -> Result<()> {
         let path = self.directory.join(LOG);
         let is_there = self.directory.try_exists();

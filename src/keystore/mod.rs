@@ -39,8 +39,8 @@ const ENCRYPTED: &str = ".jwe";
 /// The temporary file for changes. Only the holder of the lock writes it.
 const TEMPORARY: &str = ".writing";
 
-/// How often a set is looked up that seems to have no file or two files, because another process can
-/// rename the file while it encrypts or decrypts the set.
+/// How many times a set without a file, or with two files, is looked up. Another process can rename the
+/// file at that time, because it encrypts or decrypts the set.
 const LOOKS: usize = 2;
 
 /// A directory of sets.
@@ -51,9 +51,9 @@ pub struct Keystore {
     /// The maximum size of a set's file, in bytes.
     limit: u64,
     derived: RefCell<DerivedKeys>,
-    /// The last failure after a change was written.
+    /// The last error after a change was made, for the end of the run.
     deferred_error: RefCell<Option<Error>>,
-    /// What this run could not do of the work that earlier runs have left.
+    /// The warnings about unfinished work of earlier runs that this run could not complete.
     warnings: RefCell<Vec<String>>,
     histories: Histories,
 }
@@ -101,7 +101,7 @@ impl Keystore {
         &self.directory
     }
 
-    /// Returns the names of all sets, sorted.
+    /// Returns the names of all sets, sorted. Returns an error if the directory cannot be read.
     pub fn names(&self) -> Result<Vec<SetName>> {
         let failed = |error| files::failed("list", &self.directory, error);
         let entries = match fs::read_dir(&self.directory) {
@@ -121,7 +121,8 @@ impl Keystore {
         Ok(names)
     }
 
-    /// Reads a set's file. Returns `None` if it does not exist.
+    /// Reads a set's file; `None` if it does not exist. Returns an error if it is not text, if its JWE
+    /// is malformed, or if the set has two files. A plain set is parsed later.
     pub fn read(&self, name: &SetName) -> Result<Option<Stored>> {
         for _ in 0..LOOKS {
             let Some(path) = self.file(name)? else {
@@ -139,7 +140,8 @@ impl Keystore {
         self.read(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// Decrypts a set. Derived keys are cached.
+    /// Decrypts a set. Returns an error if the passphrase is wrong or the file is damaged. Keys that
+    /// were derived before are reused.
     pub fn open(&self, encrypted: &Encrypted, passphrase: &Secret<String>) -> Result<SetDocument> {
         encrypted.open(passphrase, &mut self.derived.borrow_mut())
     }
@@ -158,14 +160,15 @@ impl Keystore {
         }
     }
 
-    /// Returns true if the set exists.
+    /// Returns true if the set exists. Returns an error if it has two files.
     pub fn contains(&self, name: &SetName) -> Result<bool> {
         Ok(self.file(name)?.is_some())
     }
 
-    /// Changes a set under the lock: reads it, calls `change`, and writes the result. If `change` fails or
-    /// changes nothing, nothing is written. `protection` decrypts an encrypted set and encrypts it again, or
-    /// encrypts a new set.
+    /// Changes a set under the lock: reads it, calls `change`, and writes the result. Writes nothing if
+    /// `change` fails or changes nothing. `protection` decrypts an encrypted set and encrypts it again,
+    /// or encrypts a new set. Returns an error if another process has encrypted or decrypted the set in
+    /// the meantime.
     pub fn change<T>(
         &self,
         name: &SetName,
@@ -206,8 +209,8 @@ impl Keystore {
         Ok(result)
     }
 
-    /// Removes a set under the lock. `confirm` gets the part that can be read without a passphrase, and can
-    /// refuse.
+    /// Removes a set under the lock. `confirm` can refuse with an error. It gets the part of the set
+    /// that is readable without a passphrase. Returns an error if the set does not exist.
     pub fn remove(
         &self,
         name: &SetName,
@@ -228,9 +231,9 @@ impl Keystore {
     /// the lock.
     fn take_away(&self, name: &SetName, present: &Present) -> Result<()> {
         let path = &present.path;
-        // Another set that gets this name later must not inherit the schedule.
+        // A new set with this name must not inherit the schedule.
         let schedules = self.schedules_with(name, None)?;
-        // Removing a link would leave the keys in the file behind it.
+        // If the file is a link, removing it would leave the file with the keys behind.
         files::check_target(path)?;
         let schedule = self.schedules()?.remove(name.as_str());
         let mut pending = self.keep(name, Some(present), schedule.as_ref(), Earlier::Keep)?;
@@ -250,18 +253,18 @@ impl Keystore {
         Ok(())
     }
 
-    /// Returns the last failure after a change was written, and forgets it.
+    /// Returns and clears the last error after a change was made.
     pub fn take_deferred_error(&self) -> Option<Error> {
         self.deferred_error.take()
     }
 
-    /// Returns the warnings about what earlier runs have left, and forgets them.
+    /// Returns and clears the warnings about unfinished work of earlier runs.
     pub fn take_warnings(&self) -> Vec<String> {
         self.warnings.take()
     }
 
-    /// Keeps a failure after a change until the end of the run, so that the change is reported and logged
-    /// first.
+    /// Keeps an error after a change until the end of the run, so that the change is first reported and
+    /// logged.
     fn defer_error(&self, afterwards: Result<()>) {
         if let Err(error) = afterwards {
             self.deferred_error.replace(Some(error));
@@ -298,13 +301,14 @@ impl Keystore {
         self.directory.join(format!("{name}{suffix}"))
     }
 
-    /// Takes the lock, in a private directory that is created if it does not exist.
+    /// Takes the lock. Creates the directory, readable only by its owner, if it does not exist. Returns
+    /// an error if it belongs to another user.
     fn prepare(&self) -> Result<Lock> {
         self.refuse_foreign()?;
         let created = files::create_private_directory(&self.directory)?;
         let lock = Lock::take(&self.directory, self.lock_wait).inspect_err(|error| {
-            // Remove a new keystore on a file system without locks, but not one that another process has
-            // locked.
+            // On a file system without locks, remove the new directory again. If another process has
+            // the lock, the directory is in use.
             if created.is_empty() || error.kind() == ErrorKind::Refused {
                 return;
             }

@@ -12,7 +12,7 @@ pub struct SetName(String);
 const LONGEST: usize = 128;
 
 impl SetName {
-    /// Checks a name.
+    /// Returns a valid name, or an error that says what is wrong with it.
     pub fn new(name: &str) -> Result<SetName> {
         let refuse = |what: &str| {
             Err(Error::usage(format!("invalid set name {name:?}: {what}"))

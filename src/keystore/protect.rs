@@ -6,9 +6,10 @@ use crate::keystore::{Keystore, Protection, SetDocument, SetName, Stored, protec
 use crate::secret::Secret;
 
 impl Keystore {
-    /// Rewrites a set under the lock, encrypted with `after`, or plain. `before` decrypts the old file. If
-    /// the process is killed, either the old or the new file is there. A set that becomes encrypted or
-    /// gets another passphrase loses its history.
+    /// Rewrites a set under the lock: encrypted with `after`, or plain if that is `None`. `before`
+    /// decrypts the old file. If the process is killed, the old or the new file is there. Deletes the
+    /// history if the set becomes encrypted or gets another passphrase. Returns an error if `before` is
+    /// wrong, or if another process has encrypted or decrypted the set.
     pub fn protect(
         &self,
         name: &SetName,
@@ -50,7 +51,8 @@ mod tests {
     use std::rc::Rc;
     use std::time::Duration;
 
-    /// Other tools seal under an empty passphrase; jwks opens that, and goes on with it no longer.
+    /// Other tools can encrypt a set with an empty passphrase. jwks reads such a set, but does not
+    /// write one.
     #[test]
     fn nothing_is_written_under_an_empty_passphrase() {
         let directory = tempfile::tempdir().unwrap();

@@ -16,7 +16,7 @@ pub type Schedules = BTreeMap<String, Value>;
 const LIMIT: usize = 4 << 20;
 
 impl Keystore {
-    /// Reads all schedules. Returns an error if the file cannot be read.
+    /// Reads all schedules. Returns an error if the file cannot be read or is damaged.
     pub fn schedules(&self) -> Result<Schedules> {
         let path = self.schedules_path();
         let Some(kept) = kept::read(&path, Links::Within, LIMIT as u64)? else {
@@ -34,7 +34,8 @@ impl Keystore {
         serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Saves or deletes the schedule of a set. Writes nothing if nothing changes.
+    /// Saves the schedule of a set, or deletes it if it is `None`. Writes nothing if it does not
+    /// change.
     pub fn save_schedule(&self, name: &SetName, schedule: Option<Value>) -> Result<()> {
         let _lock = self.lock()?;
         match self.schedules_with(name, schedule)? {
@@ -58,7 +59,7 @@ impl Keystore {
         if after == before {
             return Ok(None);
         }
-        // A map of strings to JSON values is JSON.
+        // Serialization cannot fail: the keys of the map are strings, and its values are JSON.
         let text = serde_json::to_string_pretty(&after).unwrap_or_default() + "\n";
         if text.len() <= LIMIT {
             Ok(Some(text))
@@ -68,10 +69,10 @@ impl Keystore {
         }
     }
 
-    /// Deletes the schedule that a killed process has left, before a set of that name is created. The
-    /// caller holds the lock.
+    /// Deletes the schedule of a set that is about to be created: a process that was killed while it
+    /// deleted the set can have left it. The caller holds the lock.
     pub(super) fn drop_schedule(&self, name: &SetName) -> Result<()> {
-        // Damaged schedules are no schedules.
+        // If the file of schedules is damaged, the new set is created anyway.
         match self.schedules_with(name, None) {
             Ok(Some(text)) => self.write_schedules(&text),
             Ok(None) | Err(_) => Ok(()),

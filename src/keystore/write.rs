@@ -1,4 +1,5 @@
-//! Writing the file of a set: the content first, then its history, then the new file in one step.
+//! Writes the file of a set in three steps: the new content as a temporary file, the history, then a
+//! rename.
 
 use crate::error::{Error, Result};
 use crate::files::ownership::Fault;
@@ -14,7 +15,9 @@ use std::fs;
 use std::path::Path;
 
 impl Keystore {
-    /// Writes a set, encrypted if there is a protection.
+    /// Writes a set, encrypted if there is a passphrase with its iteration count. Returns an error if
+    /// the set would be too large to be read again, or if others can write to the directory of private
+    /// keys.
     pub(super) fn write(
         &self,
         name: &SetName,
@@ -60,7 +63,8 @@ impl Keystore {
         self.replace(name, (text.expose().as_bytes(), content), present, earlier)
     }
 
-    /// Refuses a directory to which other users can write: no private key goes there.
+    /// Returns an error if other users can write to the directory, because private keys must not be
+    /// written there.
     pub(super) fn refuse_open(&self) -> Result<()> {
         let Some(Fault::Open(open)) = self.fault() else {
             return Ok(());
@@ -82,8 +86,8 @@ impl Keystore {
         present: Option<Present>,
         earlier: Earlier,
     ) -> Result<()> {
-        // The file is renamed after it is written. At every moment there is one file, and its content
-        // decides how it is read.
+        // The file gets its new suffix after it is written, so that at every moment there is exactly
+        // one file. Its content decides how it is read, not its suffix.
         let right = self.path(name, content.suffix());
         let was = present
             .as_ref()

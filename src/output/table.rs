@@ -1,30 +1,30 @@
-//! Tables, and what happens to them on a terminal that is too narrow.
+//! Writes tables, and fits them to narrow terminals.
 
 use super::{Output, Tone, columns, escape, shorten};
 use crate::error::Result;
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Row, Table};
 
-/// What gives way if a table is wider than the terminal.
+/// What happens if a table is wider than the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Narrow {
     /// The first column is cut, so that every row stays on one line.
     CutFirst,
     /// These columns are left out one by one, until the table fits. Then the first column is cut.
     Drop(&'static [&'static str]),
-    /// The last column goes on over several lines.
+    /// The last column is wrapped to several lines.
     WrapLast,
 }
 
-/// The most characters of a table cell: laying out a kid of many MiB would take seconds.
+/// The maximum number of characters in a cell. The layout of a kid of several MiB would take seconds.
 const LONGEST_CELL: usize = 64 << 10;
 
 /// The widest content, in columns of a terminal, for which a table column keeps its full width.
 const SHORT: u16 = 24;
 
-/// The width up to which the first column is kept whole: that of a thumbprint.
+/// The width in columns up to which the first column is not cut: that of a SHA-256 thumbprint.
 const KEPT: usize = 43;
 
-/// The space between two columns.
+/// The number of spaces between two columns.
 const GAP: usize = 2;
 
 type Rows = Vec<Vec<(String, Tone)>>;
@@ -71,12 +71,12 @@ impl Output {
         if self.color {
             table.enforce_styling();
         }
-        // A terminal that does not know its width says 0.
+        // A terminal of unknown width reports 0 columns.
         if table.width() == Some(0) {
             table.set_width(80);
         }
-        // Where there is a terminal's width to keep to, short columns keep theirs; the flexible one
-        // and long ones share what is left.
+        // On a terminal, short columns keep their full width. The flexible column and long columns
+        // share the rest.
         let widths = if table.is_tty() {
             table.column_max_content_widths()
         } else {
@@ -92,7 +92,7 @@ impl Output {
         self.octets(lines.collect::<String>().as_bytes())
     }
 
-    /// Leaves columns out in this order, until the table fits the terminal.
+    /// Leaves out columns in the given order, until the table fits the terminal.
     fn narrowed<'h>(&self, header: &[&'h str], rows: Rows, order: &[&str]) -> (Vec<&'h str>, Rows) {
         let (mut header, mut rows) = (header.to_vec(), rows);
         if !self.is_terminal() {

@@ -50,7 +50,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The kind of server.
+    /// Returns the kind of server. Returns an error if this version of jwks does not know it.
     pub fn kind(&self) -> Result<&'static ServerKind> {
         let found = KINDS.iter().find(|kind| kind.name == self.kind);
         found.copied().ok_or_else(|| {
@@ -60,7 +60,7 @@ impl Entry {
         })
     }
 
-    /// Returns the base address of the server.
+    /// Returns the base address of the server. Returns an error if a setting is missing or invalid.
     pub fn base(&self) -> Result<Url> {
         (self.kind()?.base)(&self.location)
     }
@@ -147,7 +147,8 @@ fn check_name(name: &str) -> Result<()> {
     }
 }
 
-/// Splits a header into its name and value.
+/// Splits a header into its name and value. Returns an error if there is no colon, or if it is not
+/// printable ASCII.
 pub fn split_header(header: &str) -> Result<(&str, &str)> {
     let malformed = || {
         // The value can contain a secret, so the message does not repeat it.

@@ -58,7 +58,8 @@ impl Location {
     }
 }
 
-/// Parses an address that the user gave. It must be http or https, and contain no secret.
+/// Parses an address that the user gave. Returns an error if it is neither http nor https, or contains
+/// a secret.
 pub fn parse_address(address: &str) -> Result<Url> {
     let refuse = |why: &str| {
         // The address can contain a password, so the message does not repeat it.
@@ -83,7 +84,7 @@ pub fn parse_address(address: &str) -> Result<Url> {
     Ok(url)
 }
 
-/// Parses the address in a setting.
+/// Parses the address in a setting. Returns an error if the setting is missing.
 pub fn parse_setting(location: &Location, kind: &str) -> Result<Url> {
     parse_address(Location::required("--url", &location.url, kind)?)
 }
@@ -122,7 +123,8 @@ pub fn has_secret_query(url: &Url) -> bool {
     url.query_pairs().any(is_secret)
 }
 
-/// Parses an address that is secret as a whole. Errors contain no part of it.
+/// Parses an address that is secret as a whole. Returns an error if it is not http or https, or has a
+/// user name. The error contains no part of the address.
 pub fn parse_secret_address(address: &Secret<String>) -> Result<Url> {
     let is_usable = |url: &Url| {
         let has_user = !url.username().is_empty() || url.password().is_some();

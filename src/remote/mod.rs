@@ -45,7 +45,7 @@ pub struct Remote {
     keys_read: Cell<usize>,
 }
 
-/// Returns the entry for an address that is given instead of a name.
+/// Returns the entry for an address in place of a name. Fails as `location::parse_address` does.
 pub fn entry_of_address(address: &str) -> Result<Entry> {
     let url = location::parse_address(address)?;
     Ok(Entry {
@@ -64,7 +64,7 @@ pub fn is_address(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
 }
 
-/// Fetches a document from an address, without a token.
+/// Fetches a document from an address, without a token. Returns an error for an unsuccessful status.
 pub fn fetch(address: &str, options: Options) -> Result<Secret<Vec<u8>>> {
     let entry = entry_of_address(address)?;
     let client = client(&entry, entry.kind()?, None, options)?;
@@ -74,7 +74,7 @@ pub fn fetch(address: &str, options: Options) -> Result<Secret<Vec<u8>>> {
 }
 
 impl Remote {
-    /// Returns the server of an entry, with its token. Makes no calls.
+    /// Returns the server of an entry. Makes no calls. Returns an error if a required token is missing.
     pub fn open(entry: &Entry, token: Option<Token>, options: Options) -> Result<Remote> {
         let kind = entry.kind()?;
         if token.is_none() && kind.auth == Auth::Required {
@@ -99,7 +99,7 @@ impl Remote {
         })
     }
 
-    /// Makes one call that changes nothing. Returns a description of what it found.
+    /// Makes one call that changes nothing. Returns what it found, in words.
     pub fn test(&self) -> Result<String> {
         self.server.test()
     }
@@ -142,7 +142,7 @@ impl Remote {
             .ok_or_else(|| Error::not_found(format!("no set {set} on {}", self.name)))
     }
 
-    /// Makes the server generate a key in a set, and returns the key.
+    /// Makes the server generate a key in a set, and returns a set of only that key.
     pub fn generate(&self, set: &str, key: &Generate) -> Result<KeySet<'static>> {
         self.kind.require(Operation::Create)?;
         let made = self.server.generate(set, key)?;
@@ -167,7 +167,7 @@ impl Remote {
         })
     }
 
-    /// Returns false if no key signs in the set that was read last, although its first key is a pair.
+    /// Returns false if no key signs in the set that was read last, although a key pair comes first.
     pub fn is_in_order(&self) -> bool {
         self.server.is_in_order()
     }
@@ -204,7 +204,7 @@ impl Remote {
         self.kind.require(Operation::SetKey)?;
         let mut after = before.with(key);
         if self.kind.rules.order_decides() {
-            // A key that is written by itself becomes the newest, and the newest comes first.
+            // A server puts a key that is written by itself first, as the newest.
             after.keys.retain(|other| other != key);
             after.keys.insert(0, key.clone().into_owned());
             self.kind.rules.put_a_pair_first(&mut after);
@@ -245,7 +245,7 @@ impl Remote {
         self.server.refuse_other_kind()?;
         let mut written = call();
         if is_unanswered(&written) && self.kind.retries.unanswered == Unanswered::Look {
-            // After its write timeout the server closes the connection, but continues the write.
+            // After its write timeout, the server closes the connection but continues the write.
             match self.get(set, Form::Private)?.unwrap_or_default() {
                 now if now.is_alike(before) => written = call(),
                 _ => written = Ok(()),

@@ -65,7 +65,8 @@ impl Registry {
         (files::others(&metadata) != 0).then_some(path)
     }
 
-    /// Returns all remotes, in the order in which they were added.
+    /// Returns all remotes, in the order in which they were added. Returns an error if the file is
+    /// damaged.
     pub fn entries(&self) -> Result<Vec<Entry>> {
         match &self.directory {
             Some(directory) => Ok(read(&directory.join(FILE))?.remotes),
@@ -82,8 +83,8 @@ impl Registry {
         named.chain(usual.map(|name| (*name).to_owned())).collect()
     }
 
-    /// Returns the remote with a name. Refuses a directory of another user, who could decide which command
-    /// is run for a token and where the token is sent.
+    /// Returns the remote with a name, or an error if there is none. Refuses a directory of another
+    /// user, who could decide which command is run for a token and where the token is sent.
     pub fn find(&self, name: &str) -> Result<Entry> {
         if let Some(directory) = &self.directory {
             ownership::refuse_foreign(directory, OTHERWISE)?;
@@ -116,7 +117,7 @@ impl Registry {
         })
     }
 
-    /// Removes a remote.
+    /// Removes a remote. Returns an error if there is none with this name.
     pub fn remove(&self, name: &str) -> Result<()> {
         let entries = self.entries()?;
         if entries.iter().all(|entry| entry.name != name) {

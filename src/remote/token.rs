@@ -19,8 +19,9 @@ pub struct Token {
     pub source: String,
 }
 
-/// Returns the token of a remote, or `None` if it has no source. A command that prints
-/// the token does not inherit the environment variables in `secrets`.
+/// Returns the token of a remote, or `None` if it has no source. Returns an error if the source has no
+/// usable token. A command that prints the token does not inherit the environment variables in
+/// `secrets`.
 pub fn find(
     entry: &Entry,
     kind: &ServerKind,
@@ -51,7 +52,7 @@ pub fn find(
     Ok(None)
 }
 
-/// Returns a token that the user typed.
+/// Returns a token that the user typed. Returns an error if it is empty or not printable ASCII.
 pub fn typed(secret: Secret<String>) -> Result<Token> {
     usable(secret, "the prompt".into())
 }

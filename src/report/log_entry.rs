@@ -1,4 +1,4 @@
-//! How commands write into the log what they have done.
+//! Collects what a command has done, and writes it to the log.
 
 use crate::context::Context;
 use crate::key::Key;
@@ -10,7 +10,8 @@ use crate::remote::is_address;
 use crate::report::names::SetLabel;
 use crate::time;
 
-/// What a command has done with the keys of a set, to be written into the log in one step.
+/// What a command has done with the keys of a set. [`append`](Record::append) writes all of it to the
+/// log at once.
 #[must_use = "nothing is in the log before `append`"]
 pub struct Record<'a> {
     ctx: &'a Context,
@@ -21,7 +22,7 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// A record without a change.
+    /// Returns a record without changes.
     pub fn of(ctx: &'a Context, whose: SetLabel<'a>) -> Self {
         let changes = Vec::new();
         Record {
@@ -32,18 +33,18 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Says that a set of the keystore was changed, and that the remote is where the keys come from.
+    /// Says that the keystore's set was changed, and that the remote is only the source of the keys.
     pub fn of_keystore(mut self) -> Self {
         self.is_of_keystore = true;
         self
     }
 
-    /// Adds what was done with some keys: a line for each.
+    /// Adds a line for each key.
     pub fn keys<K: Into<KeyName>>(self, verb: Verb, keys: impl IntoIterator<Item = K>) -> Self {
         self.write(verb, None, keys)
     }
 
-    /// The same with more in words. No secret may stand there.
+    /// Adds a line with a note for each key. The note must not contain a secret.
     pub fn noted<K: Into<KeyName>>(
         self,
         verb: Verb,
@@ -67,14 +68,14 @@ impl<'a> Record<'a> {
         self
     }
 
-    /// Adds what became of keys that were brought in.
+    /// Adds the results of a merge.
     pub fn merged(self, merged: &Merged) -> Self {
         self.keys(Verb::Added, &merged.added)
             .keys(Verb::Updated, &merged.updated)
             .keys(Verb::Removed, &merged.replaced)
     }
 
-    /// Adds what made another set of a set.
+    /// Adds the differences between two states of the set.
     pub fn changes(self, changes: &Changes) -> Self {
         self.keys(Verb::Added, &changes.added)
             .keys(Verb::Updated, &changes.updated)
@@ -116,8 +117,8 @@ impl<'a> Record<'a> {
         self
     }
 
-    /// Appends the changes to the log, and remembers them for the end of the run. If the log cannot be
-    /// written, this only warns. Without changes nothing is written.
+    /// Writes the lines to the log, and keeps the changes for the hint of a later error. Only warns if
+    /// the log cannot be written, because the command has already done its work.
     pub fn append(mut self) {
         for change in &mut self.changes {
             if self.is_of_keystore && change.verb != Verb::Exported {
@@ -152,7 +153,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A remote's name; an address without its query, in which a secret can stand.
+/// Returns the name of a remote. The query of an address is removed, because it can contain a secret.
 fn without_query(remote: &str) -> String {
     let name = if is_address(remote) {
         remote.split('?').next().unwrap_or(remote)

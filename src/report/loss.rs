@@ -1,4 +1,4 @@
-//! Keys that a command would remove, for its question.
+//! Describes the keys that a command would remove, for its question.
 
 use crate::key::Key;
 use crate::key::header::Header;
@@ -38,14 +38,14 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
     lines
 }
 
-/// Returns the number of keys that a set would lose, in words, and their names.
+/// Returns a text such as `lose 2 private keys`, and the names of the keys.
 pub fn count_loss(lost: &[Key]) -> (String, Vec<String>) {
     let private = lost.iter().filter(|key| holds_secret(key)).count();
     let names = lost.iter().map(|key| KeyName::of(key).shown().to_owned());
     (describe_number(lost.len(), private), names.collect())
 }
 
-/// Says how many keys a set would lose, to follow `would`.
+/// Returns a text such as `lose 3 keys, 1 of them private`, to follow `would`.
 pub fn describe_number(keys: usize, private: usize) -> String {
     if private == keys {
         format!("lose {}", count(private, "private key"))
@@ -54,7 +54,7 @@ pub fn describe_number(keys: usize, private: usize) -> String {
     }
 }
 
-/// Shortens the details of a question. The last one then says how many are left out.
+/// Limits the number of details in a question. The last one says how many are left out.
 pub fn shorten(mut details: Vec<String>) -> Vec<String> {
     if details.len() > SHOWN {
         let more = details.len() - SHOWN;

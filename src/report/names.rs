@@ -1,4 +1,4 @@
-//! How commands name keys in their reports.
+//! Names of keys and sets in messages, and texts for hints.
 
 use crate::context::Context;
 use crate::error::Error;
@@ -11,22 +11,22 @@ use crate::output::Output;
 use std::borrow::Cow;
 use std::fmt;
 
-/// A set in reports: its name, and the remote that holds it where it is not the keystore's.
+/// A set in messages: its name, and the remote that holds it if it is not in the keystore.
 #[derive(Clone, Copy, Debug)]
 pub struct SetLabel<'a> {
     /// The name of the set.
     pub set: &'a str,
-    /// The name of the remote.
+    /// The name of the remote; `None` for a set of the keystore.
     pub remote: Option<&'a str>,
 }
 
 impl<'a> SetLabel<'a> {
-    /// A set of the keystore.
+    /// Returns the label of a set in the keystore.
     pub fn local(set: &'a str) -> Self {
         SetLabel { set, remote: None }
     }
 
-    /// A set of a server.
+    /// Returns the label of a set on a server.
     pub fn remote(set: &'a str, remote: &'a str) -> Self {
         let remote = Some(remote);
         SetLabel { set, remote }
@@ -42,13 +42,13 @@ impl fmt::Display for SetLabel<'_> {
     }
 }
 
-/// `1 key`, `2 keys`.
+/// Returns a number with its noun: `1 key`, `2 keys`.
 pub fn count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
 
-/// Names one after the other, not too many of them.
+/// Joins at most 20 names with commas, and says how many are left out.
 pub fn list_names<S: AsRef<str>>(names: &[S]) -> String {
     const SHOWN: usize = 20;
     let shown = names.iter().take(SHOWN).map(AsRef::as_ref);
@@ -93,15 +93,15 @@ pub fn warn_left_out<S: AsRef<str>>(ctx: &Context, documents: &[S], notes: &[Not
     }
 }
 
-/// A kid for loops in a shell: the kid where every shell takes it for one plain word, or else
-/// the thumbprint, which names the key as well.
+/// Returns the kid if it is one plain word in every shell, or else the thumbprint, which also
+/// identifies the key.
 pub fn plain_handle(kid: Option<&str>, thumbprint: Option<&str>) -> Option<String> {
     let kid = kid.filter(|kid| is_plain(kid));
     kid.or(thumbprint).map(str::to_owned)
 }
 
-/// Returns a text as one word of a POSIX shell, for commands in hints that people copy: a kid of
-/// others could run a command of its own.
+/// Quotes a text as one word of a POSIX shell, for commands in hints. Otherwise, a foreign kid in a
+/// copied command could run a command of its own.
 pub fn shell_word(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
         Cow::Borrowed(text)
@@ -110,7 +110,7 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns true if every shell takes a text for one plain word.
+/// Returns true if every shell reads a text as one plain word.
 pub fn is_plain(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._+=,@%-".contains(c);
     // A tilde stands for a home directory only at the beginning of a word.
@@ -121,7 +121,7 @@ pub fn is_plain(text: &str) -> bool {
         && characters.all(|c| plain(c) || c == '~')
 }
 
-/// A key in messages: its position from 0, and its kid or thumbprint.
+/// Returns a key for messages: its position from 0, and its kid or thumbprint.
 pub fn describe(index: usize, key: &Key) -> String {
     match KeyName::of(key).handle() {
         Some(handle) => format!("key {index} ({handle:?})"),
@@ -129,7 +129,7 @@ pub fn describe(index: usize, key: &Key) -> String {
     }
 }
 
-/// Someone else changed the set between what was shown and what was to be done.
+/// Returns the error for a set that another process changed after the user had seen it.
 pub fn changed_meanwhile(name: &SetName) -> Error {
     Error::refused(format!("set {name} was changed meanwhile"))
         .names(format!("set {name}"))

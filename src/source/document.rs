@@ -30,7 +30,8 @@ pub fn read_standard_input() -> Result<Document> {
     })
 }
 
-/// Reads a file, standard input for `-`, or an address under the conditions that `options` makes.
+/// Reads a file, standard input for `-`, or an address with the options for calls. Returns an error for
+/// a directory, and for a FIFO that nobody may ever write to.
 pub fn read(path: &str, options: impl FnOnce() -> Options) -> Result<Document> {
     if path == STANDARD_INPUT {
         return read_standard_input();
@@ -61,7 +62,7 @@ pub fn read(path: &str, options: impl FnOnce() -> Options) -> Result<Document> {
     })
 }
 
-/// Reads no more than it takes to see that a document is too large.
+/// Reads at most one byte more than the limit, so that the caller sees that a document is too large.
 fn read_limited(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
     let mut octets = Vec::new();
     let read = source

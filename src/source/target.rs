@@ -23,7 +23,9 @@ pub enum Access<'a> {
     PublicHeader(Option<&'a str>),
 }
 
-/// Calls `then` with the set that a text names: `-`, a set of the keystore, a file or an address.
+/// Calls `then` with the set that a target names: `-` for standard input, a set of the keystore, a file
+/// or an address. A set comes before a file of the same name. Returns an error if there is neither, or
+/// if the document cannot be read.
 pub fn with_target<T>(
     ctx: &Context,
     target: &str,

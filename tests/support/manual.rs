@@ -1,4 +1,4 @@
-//! Turns the Markdown of a guide into the roff of its manual page. It knows what the guides use:
+//! Converts the Markdown of a guide to the roff of its manual page. Supports what the guides use:
 //! headings, paragraphs, lists, code blocks, tables, inline code, emphasis and links.
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 /// The longest line of running text, in bytes.
 const WIDTH: usize = 78;
 
-/// A cell with more characters than this is set as a text block, and its column takes the space that
-/// is left.
+/// The maximum length of a short table cell, in characters. Longer cells become text blocks, and their
+/// column takes the remaining width.
 const SHORT_CELL: usize = 24;
 
 /// Returns the manual page of a guide. The guide begins with `# NAME(7) - PURPOSE`; `title` is what
@@ -28,11 +28,11 @@ pub fn page(markdown: &str, title: &str) -> String {
 struct Page {
     title: String,
     roff: String,
-    /// The paragraph, heading or cell that is being read, in roff.
+    /// The paragraph, heading or cell that is being converted, in roff.
     text: String,
-    /// The next number of each list that is open; `None` for bullets.
+    /// The next number of each open list, the innermost last; `None` for a list with bullets.
     lists: Vec<Option<u64>>,
-    /// The macro that begins the next paragraph; empty right after a heading or the mark of an item.
+    /// The macro that begins the next paragraph; empty right after a heading or a list mark.
     paragraph: &'static str,
     is_code: bool,
     rows: Vec<Vec<String>>,
@@ -128,7 +128,7 @@ impl Page {
         }
     }
 
-    /// Ends the name of a page in a link: the name is bold, its section is not.
+    /// Ends a link. In the name of a manual page, the name is bold and the section is not.
     fn link(&mut self) {
         match self.text.rfind('(') {
             Some(section) if self.text.ends_with(')') => self.text.insert_str(section, "\\fR"),
@@ -158,7 +158,7 @@ impl Page {
         self.paragraph = "";
     }
 
-    /// Writes lines as they are. A long one is continued on the next line of the source.
+    /// Writes lines unchanged. The source of a long line is continued on the next line.
     fn code(&mut self, text: &str) {
         for line in text.lines() {
             let (mut folded, mut width) = (String::new(), 0);
@@ -176,7 +176,7 @@ impl Page {
         }
     }
 
-    /// Writes the text that was read, in lines of their usual width.
+    /// Writes the collected text, wrapped to the usual width.
     fn flush(&mut self) {
         let text = std::mem::take(&mut self.text);
         if !text.is_empty() {
@@ -222,7 +222,7 @@ impl Page {
     }
 }
 
-/// Text without characters that roff acts on.
+/// Escapes the characters that roff interprets.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -241,7 +241,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// A line that roff does not read as a request.
+/// Protects a line that begins like a roff request.
 fn protected(line: &str) -> String {
     if line.starts_with(['.', '\'']) {
         format!("\\&{line}")
@@ -250,7 +250,7 @@ fn protected(line: &str) -> String {
     }
 }
 
-/// Text in lines of their usual width.
+/// Wraps a text to the usual width.
 fn wrapped(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

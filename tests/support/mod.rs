@@ -1,4 +1,4 @@
-//! A sandbox to run the program in: its own keystore, its own directory, a clean environment.
+//! A sandbox in which tests run the program: a keystore, a working directory, and a clean environment.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
@@ -16,14 +16,14 @@ use std::time::{Duration, Instant};
 /// The program under test.
 pub const JWKS: &str = env!("CARGO_BIN_EXE_jwks");
 
-/// Makes Java's keytool start twice as quickly.
+/// The options that make Java's keytool start in half the time.
 const QUICK_JAVA: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
 
-/// The value of --lock-wait, in seconds, for writers that compete: one that takes its turn never waits
-/// so long, however slow the machine is.
+/// The value of --lock-wait for competing writers, in seconds: so long that no writer gives up, even on
+/// a slow machine.
 pub const LOCK_WAIT: &str = "3600";
 
-/// How long a test waits for a process that hangs. No test passes or fails by how long it takes.
+/// How long a test waits for a process that hangs. It is a safety net: no test result depends on it.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Every command of the program.
@@ -53,13 +53,13 @@ pub const COMMANDS: &[&str] = &[
 /// The commands below `remote`.
 pub const REMOTE_COMMANDS: &[&str] = &["add", "list", "show", "test", "remove"];
 
-/// A directory that is removed when the test ends; the keystore is `store` in it.
+/// A directory that is deleted at the end of the test. The keystore is the directory `store` in it.
 pub struct Sandbox {
     directory: tempfile::TempDir,
     started: Instant,
 }
 
-/// Adds the test and its milliseconds to the file that JWKS_TEST_TIMES names, for `.ci/run`.
+/// Appends the test's name and duration in milliseconds to the file in JWKS_TEST_TIMES, for `.ci/run`.
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let Some(file) = std::env::var_os("JWKS_TEST_TIMES") else {
@@ -74,7 +74,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// What a run of the program left behind.
+/// The exit code and the output of a command.
 #[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
@@ -91,7 +91,7 @@ impl Sandbox {
         }
     }
 
-    /// A set `api` of two keys, and a third one in `own.json`.
+    /// Returns a sandbox with a set `api` of two keys, and with a third key in the file `own.json`.
     pub fn with_two_keys() -> Self {
         let sandbox = Sandbox::new();
         sandbox.ok(["create", "api", "--count", "2"]);
@@ -101,7 +101,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// The directory that commands run in.
+    /// Returns the directory in which commands run.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -110,7 +110,7 @@ impl Sandbox {
         self.path().join("store")
     }
 
-    /// The file of a set.
+    /// Returns the path of a set's file.
     pub fn set_file(&self, set: &str) -> PathBuf {
         self.store().join(format!("{set}.json"))
     }
@@ -119,7 +119,7 @@ impl Sandbox {
         std::fs::read_to_string(self.set_file(set)).expect("the set's file")
     }
 
-    /// Puts a file that only its owner can read into the sandbox and returns its path.
+    /// Writes a file with mode 0600 to the sandbox, and returns its path.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
@@ -128,8 +128,9 @@ impl Sandbox {
         path.to_str().expect("a UTF-8 path").to_owned()
     }
 
-    /// Copies a program into the sandbox. Another process does it: a child of another test could still
-    /// hold a file that this process has written, and Linux runs no file that is open for writing.
+    /// Copies a program into the sandbox with install(1). If this process wrote the file, a child
+    /// process of another test could still have it open for writing, and Linux does not run such a
+    /// file.
     #[allow(dead_code, reason = "not every test binary needs it")]
     #[track_caller]
     pub fn install(&self, from: impl AsRef<OsStr>, to: &str) {
@@ -138,7 +139,7 @@ impl Sandbox {
         finish(&mut install).ok();
     }
 
-    /// Puts a file into the sandbox that nobody else may read, and returns its path.
+    /// Writes a file with mode 0600 to the sandbox, and returns its path.
     pub fn write_private(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.write(name, content);
@@ -147,8 +148,8 @@ impl Sandbox {
         path
     }
 
-    /// Any command in the sandbox, with nothing of the caller's environment but its PATH, and
-    /// the program's directory in front of it.
+    /// Returns a command that runs in the sandbox. It inherits only PATH, with the program's directory
+    /// in front.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let own = Path::new(JWKS).parent().expect("a directory").to_owned();
         let others = std::env::var_os("PATH").unwrap_or_default();
@@ -166,7 +167,7 @@ impl Sandbox {
         command
     }
 
-    /// Runs the program. What it prints with `--json` must match the schemas.
+    /// Runs the program. Checks JSON output against the schemas if `--json` is given.
     #[track_caller]
     pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Run {
         let arguments: Vec<_> = arguments
@@ -180,7 +181,7 @@ impl Sandbox {
         run
     }
 
-    /// Runs the program with something on standard input.
+    /// Runs the program with `input` on standard input.
     pub fn run_with_input<S: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = S>,
@@ -190,7 +191,7 @@ impl Sandbox {
         command.args(arguments).stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
-        // A program that does not read all of it is none of our concern here.
+        // The program can end before it has read all input. That is not a failure.
         let _ = child
             .stdin
             .take()
@@ -219,35 +220,35 @@ impl Sandbox {
         Some((run, kib / 1024))
     }
 
-    /// Runs a shell command line.
+    /// Runs a command line with `sh`.
     pub fn shell(&self, line: &str) -> Run {
         finish(self.command("sh").args(["-c", line]))
     }
 
-    /// Runs the program, which must succeed, and returns its standard output.
+    /// Runs the program and returns its standard output. Fails the test if the program fails.
     pub fn ok<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> String {
         self.run(arguments).ok().stdout
     }
 
-    /// Runs the program, which must succeed and print JSON.
+    /// Runs the program and returns the JSON that it prints. Fails the test if the program fails.
     #[track_caller]
     pub fn json<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Value {
         self.run(arguments).ok().json()
     }
 
-    /// The names of everything in the keystore's directory but its log, sorted.
+    /// Returns the names of all files in the keystore's directory except the log, sorted.
     pub fn store_entries(&self) -> Vec<String> {
         let mut names = self.all_store_entries();
         names.retain(|name| name != ".log" && name != ".history");
         names
     }
 
-    /// The log of the keystore; empty where there is none.
+    /// Returns the text of the keystore's log; empty if there is no log.
     pub fn read_log(&self) -> String {
         std::fs::read_to_string(self.store().join(".log")).unwrap_or_default()
     }
 
-    /// The names of everything in the keystore's directory, sorted.
+    /// Returns the names of all files in the keystore's directory, sorted.
     pub fn all_store_entries(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.store()) else {
             return Vec::new();
@@ -273,7 +274,7 @@ pub fn kids_in(keys: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// Returns a document without the thumbprints of its keys, which differ each time.
+/// Returns a document without thumbprints, which differ in each run.
 pub fn without_thumbprints(mut document: Value) -> Value {
     match &mut document {
         Value::Object(members) => {
@@ -292,7 +293,7 @@ pub fn without_thumbprints(mut document: Value) -> Value {
     document
 }
 
-/// Waits until a condition holds, and fails if the process that should bring it about hangs.
+/// Waits until a condition holds. Fails the test if that takes longer than [`PATIENCE`].
 #[track_caller]
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -302,7 +303,7 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command until it ends, and returns its output.
 pub fn finish(command: &mut Command) -> Run {
     Run::from(command.output().expect("the command starts"))
 }
@@ -333,12 +334,12 @@ impl Run {
         self
     }
 
-    /// It failed with this exit code, and in an orderly way.
+    /// Asserts that the program failed with this exit code, with a message, and without a panic.
     #[track_caller]
     pub fn fails(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         assert!(!self.stderr.contains("panicked"), "{self:#?}");
-        // A difference is the answer to a question; with --json, standard output tells it.
+        // With --json, a difference is reported on standard output and not as an error.
         assert!(
             code == 8 || !self.stderr.is_empty(),
             "a failure without a word: {self:#?}"
@@ -366,7 +367,7 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 
-    /// The error object of `--json`.
+    /// Returns the error object that the program printed with `--json`.
     #[track_caller]
     pub fn error(&self) -> Value {
         let line = self.stderr.lines().last().unwrap_or_default();
@@ -376,12 +377,13 @@ impl Run {
     }
 }
 
-/// The directory of the vectors.
+/// Returns the directory of the test vectors.
 pub fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
 }
 
-/// A file of a case from real life, by the number of its folder in `tests/vectors/cases`.
+/// Returns the path of a file in `tests/vectors/cases`. `number` is the number at the start of the
+/// folder's name.
 pub fn case(number: &str, file: &str) -> String {
     let cases = std::fs::read_dir(vectors().join("cases")).expect("the cases");
     let folders = cases.map(|entry| entry.expect("a folder").path());
@@ -393,8 +395,8 @@ pub fn case(number: &str, file: &str) -> String {
     path.to_str().expect("a UTF-8 path").to_owned()
 }
 
-/// Returns true if a tool is installed that a test needs. Where it is not the test says so and ends; with
-/// `JWKS_TEST_ALL` in the environment, as in CI, that is a failure.
+/// Returns true if a tool that a test needs is installed. If it is missing, prints that the test is
+/// skipped. With JWKS_TEST_ALL set, as in CI, a missing tool fails the test instead.
 pub fn has_tool(tool: &str) -> bool {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .any(|directory| directory.join(tool).is_file());
@@ -408,8 +410,8 @@ pub fn has_tool(tool: &str) -> bool {
     found
 }
 
-/// What a variable of the environment names that a test needs, such as a directory with packages;
-/// missing it is as with [`has_tool`].
+/// Returns the value of a variable that a test needs, such as a directory with packages. A missing
+/// variable is handled like a missing tool in [`has_tool`].
 pub fn named_by(variable: &str) -> Option<String> {
     let named = std::env::var(variable).ok();
     assert!(

@@ -1,5 +1,5 @@
 //! The JSON Schemas of the program's output, in `tests/schemas`: one for each command, `errors` for the
-//! lines on standard error, and `common` for what they share.
+//! lines on standard error, and `common` for shared definitions.
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
@@ -33,14 +33,14 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas")
 }
 
-/// Returns the name of the schema for a command line: that of the command. `None` if the output has no
-/// schema.
+/// Returns the name of the schema for a command line, which is the name of the command; `None` if the
+/// output has no schema.
 pub fn schema_of(arguments: &[OsString], commands: &[&str]) -> Option<String> {
     let words = arguments.iter().filter_map(|word| word.to_str());
     let mut words = words.skip_while(|word| !commands.contains(word));
     let name = match (words.next()?, words.next()) {
         ("remote", Some(below)) => format!("remote-{below}"),
-        // What --to names.
+        // The format of an export depends on --to.
         ("export", _) => return None,
         (command, _) => command.to_owned(),
     };

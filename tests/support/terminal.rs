@@ -1,7 +1,7 @@
-//! A terminal of 80 columns, and a person who types an answer to each question.
+//! Runs the program on a terminal of 80 columns, with a simulated person who types the answers.
 //!
-//! The person waits for the question and, if it asks for a secret, until the terminal no longer
-//! echoes. Nothing depends on how long that takes.
+//! The person waits for a question and, if it asks for a secret, until the terminal no longer echoes.
+//! No test depends on how long that takes.
 
 use super::{Run, Sandbox, wait_until};
 use rustix::fs::OFlags;
@@ -14,7 +14,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::Child;
 use std::sync::{Arc, Mutex};
 
-/// What sends the end of input to a program that reads a line or a secret.
+/// The character that ends the input of a program on a terminal.
 const CTRL_D: &str = "\u{4}";
 
 /// Runs a command line on a terminal and types one line of `typed` at each question. A question
@@ -34,7 +34,7 @@ pub fn on_terminal(
     command.envs(environment.iter().copied());
     command.stdin(copy()).stdout(copy()).stderr(copy());
     let mut child = command.spawn().expect("setsid starts");
-    // The screen ends when no process has the terminal open any more.
+    // The terminal closes when no process has it open any more, so close our handles.
     drop((command, terminal));
 
     let shown = Mutex::new(Vec::new());
@@ -53,7 +53,7 @@ pub fn on_terminal(
             if length > answered && asks(&person, &shown.lock().expect("the screen")[answered..]) {
                 answered = length;
                 let line = lines.next().unwrap_or(CTRL_D);
-                // A program that has ended reads no answer.
+                // A program that has ended reads no more answers.
                 let _ = person.write_all(line.as_bytes());
             }
             watcher.is_finished()
@@ -88,7 +88,7 @@ impl Typist {
         let shown = Arc::new(Mutex::new(Vec::new()));
         let mut screen = person.try_clone().expect("the screen");
         let seen = Arc::clone(&shown);
-        // It ends with the shell.
+        // The thread ends with the shell.
         std::thread::spawn(move || {
             let mut octets = [0; 4096];
             while let Ok(count @ 1..) = screen.read(&mut octets) {
@@ -108,7 +108,7 @@ impl Typist {
         }
     }
 
-    /// Waits until the shell reads a line key by key, and types.
+    /// Waits until the shell reads single keys, and types.
     pub fn type_keys(&mut self, keys: &str) {
         wait_until("the shell reads a line", || {
             let modes = tcgetattr(&self.person).map(|state| state.local_modes);
@@ -117,14 +117,14 @@ impl Typist {
         self.press(keys);
     }
 
-    /// Types without waiting.
+    /// Types without waiting for the shell.
     pub fn press(&mut self, keys: &str) {
         self.person
             .write_all(keys.as_bytes())
             .expect("the terminal");
     }
 
-    /// Everything that the terminal has shown.
+    /// Returns everything that the terminal has shown.
     pub fn shown(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().expect("the screen")).into_owned()
     }
@@ -137,10 +137,11 @@ impl Drop for Typist {
     }
 }
 
-/// What shells ask a terminal, and its answers: where the cursor is, and what it is.
+/// The questions that shells ask a terminal, and its answers: the position of the cursor, and the type
+/// of terminal.
 const QUESTIONS: &[(&[u8], &[u8])] = &[(b"\x1b[6n", b"\x1b[1;1R"), (b"\x1b[c", b"\x1b[?1;2c")];
 
-/// Both ends of a new terminal: the person's, and the programs'.
+/// Opens a new terminal, and returns both ends: the person's and the program's.
 fn open() -> (File, File) {
     let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     fcntl_setfd(&person, FdFlags::CLOEXEC).expect("a file that no child inherits");
@@ -150,7 +151,7 @@ fn open() -> (File, File) {
     let path = path.into_string().expect("a UTF-8 name");
     let mut options = File::options();
     options.read(true).write(true);
-    // It is the terminal of the program, not of the test.
+    // The terminal must not become the controlling terminal of the test.
     options.custom_flags(OFlags::NOCTTY.bits() as i32);
     let terminal = options.open(path);
     let size = Winsize {
@@ -164,7 +165,7 @@ fn open() -> (File, File) {
 }
 
 /// Returns true if a program waits for an answer: to a confirmation, or to a question for a secret
-/// once the echo is off.
+/// after the echo is off.
 fn asks(person: &File, shown: &[u8]) -> bool {
     let echoes = || {
         let modes = tcgetattr(person).map(|state| state.local_modes);

@@ -1,5 +1,6 @@
-//! bash, from 3.2 on: it splits words where `COMP_WORDBREAKS` says, and inserts replies as they are. So
-//! the line is taken apart here, and each reply is quoted for the place where bash inserts it.
+//! Completion for bash 3.2 and later. bash splits words at the characters in `COMP_WORDBREAKS` and
+//! inserts replies unquoted. So this module parses the command line itself, and quotes each reply for
+//! its place.
 
 use super::{Candidate, Found, Paths, find, is_presentable, paths};
 
@@ -18,7 +19,8 @@ struct Typed {
     words: Vec<String>,
     /// The current word, without quotes.
     current: String,
-    /// The length of the part of the current word that bash keeps; it replaces the rest.
+    /// The length in bytes of the part of the current word that bash keeps. The reply replaces the
+    /// rest.
     kept: usize,
     quotes: Quotes,
     /// True if the current word begins with a tilde that bash expands.
@@ -27,7 +29,8 @@ struct Typed {
     is_redirection: bool,
 }
 
-/// Returns the replies, one a line, for a line up to the cursor and the value of COMP_WORDBREAKS.
+/// Returns the replies, one per line. `line` is the command line up to the cursor, and `breaks` is the
+/// value of COMP_WORDBREAKS.
 pub fn answer(line: &str, breaks: &str) -> String {
     let typed = Typed::read(line, breaks);
     let mut found = if typed.is_redirection {
@@ -46,7 +49,8 @@ pub fn answer(line: &str, breaks: &str) -> String {
         let paths = paths.map(|path| Candidate::new(format!("{}{path}", found.prefix), ""));
         found.candidates.extend(paths);
     }
-    // A tab asks bash for its own completion of files, which knows variables and other users.
+    // A tab makes bash use its own file completion, which knows variables and other users' home
+    // directories.
     if found.candidates.is_empty() && found.paths == Some(Paths::Files) {
         return "\t\n".to_owned();
     }
@@ -54,7 +58,7 @@ pub fn answer(line: &str, breaks: &str) -> String {
 }
 
 impl Typed {
-    /// Reads a line as bash and readline do.
+    /// Parses a command line as bash and readline do.
     fn read(line: &str, breaks: &str) -> Typed {
         let mut typed = Typed {
             words: Vec::new(),
@@ -94,7 +98,7 @@ impl Typed {
                     is_word = true;
                 }
                 (Quotes::None, '<' | '>') => {
-                    // A number in front of it is a file descriptor.
+                    // A number before a redirection is a file descriptor, such as `2>`.
                     is_word &= !typed.current.chars().all(|c| c.is_ascii_digit());
                     typed.end_word(is_word);
                     typed.is_redirection = true;
@@ -119,7 +123,7 @@ impl Typed {
         typed
     }
 
-    /// Ends the current word. The file of a redirection is no word of the command.
+    /// Ends the current word. The file of a redirection is not an argument of the command.
     fn end_word(&mut self, is_word: bool) {
         let word = std::mem::take(&mut self.current);
         if is_word && !self.is_redirection {
@@ -130,8 +134,8 @@ impl Typed {
         self.kept = 0;
     }
 
-    /// Returns what bash inserts for each candidate. bash also inserts what all of them have in common, so
-    /// that must not end within an escaped character.
+    /// Returns the text that bash inserts for each candidate. bash also inserts the common beginning of
+    /// all replies, so it must not end within an escaped character.
     fn replies(&self, found: &Found) -> String {
         let is_path = found.paths.is_some() && self.has_tilde && self.kept == 0;
         let tails: Vec<&str> = found
@@ -149,7 +153,7 @@ impl Typed {
             let end = match self.quotes {
                 Quotes::None if candidate.is_partial() => "",
                 Quotes::None => " ",
-                // readline closes the quotes, unless the reply ends like that.
+                // readline adds the closing quote, unless the reply already ends with that character.
                 Quotes::Single if reply.ends_with('\'') => "'",
                 Quotes::Double if reply.ends_with('"') => "\"",
                 Quotes::Single | Quotes::Double => "",
@@ -171,7 +175,7 @@ impl Typed {
             .collect()
     }
 
-    /// Doubles a quote at the start of a reply within such quotes, because readline takes one away.
+    /// Doubles a quote at the start of a reply within the same quotes, because readline removes one.
     fn after_quotes(&self, reply: String) -> String {
         match self.quotes {
             Quotes::Single if reply.starts_with('\'') => format!("'{reply}"),
@@ -182,14 +186,14 @@ impl Typed {
 }
 
 impl Quotes {
-    /// Quotes a text for a place within these quotes.
+    /// Quotes a text for a position within these quotes.
     fn quote(self, text: &str) -> String {
         let mut quoted = String::with_capacity(text.len());
         for c in text.chars() {
             match self {
                 Quotes::None if !is_plain(c) => quoted.extend(['\\', c]),
                 Quotes::Single if c == '\'' => quoted.push_str(r"'\''"),
-                // Within double quotes, a backslash before it would stay.
+                // Within double quotes, bash would keep a backslash before the exclamation mark.
                 Quotes::Double if c == '!' => quoted.push_str(r#""\!""#),
                 Quotes::Double if "$`\"\\".contains(c) => quoted.extend(['\\', c]),
                 _ => quoted.push(c),
@@ -198,7 +202,8 @@ impl Quotes {
         quoted
     }
 
-    /// Quotes a special character in another way than [`quote`](Quotes::quote) does.
+    /// Quotes a special character in another way than [`quote`](Quotes::quote), so that the common
+    /// beginning ends before it.
     fn quote_otherwise(self, c: char) -> String {
         match (self, c) {
             (Quotes::None, '\'') => r#""'""#.to_owned(),
@@ -209,12 +214,12 @@ impl Quotes {
     }
 }
 
-/// Returns true if a character means itself in an unquoted word.
+/// Returns true if a character needs no quotes in an unquoted word.
 fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || "_-./:=@%+,".contains(c)
 }
 
-/// Returns the longest text that all texts begin with.
+/// Returns the longest common beginning of the texts.
 fn common_start<S: AsRef<str>>(texts: &[S]) -> &str {
     let Some((first, others)) = texts.split_first() else {
         return "";

@@ -1,12 +1,12 @@
-//! The words before the one that is completed, read as far as clap would accept them.
+//! Parses the words before the one that is completed, as far as clap would accept them.
 
 use clap::{Arg, ArgAction, Command};
 
-/// What the words of a command line say so far.
+/// The words of an incomplete command line, parsed.
 pub struct Line<'a> {
     /// The command that they name.
     pub command: &'a Command,
-    /// The option that the next word is the value of.
+    /// The option whose value is the next word.
     pub pending: Option<&'a Arg>,
     /// True after `--`: no more options follow.
     pub is_escaped: bool,
@@ -17,7 +17,7 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Reads the words after the name of the program. The program must be built.
+    /// Parses the words after the name of the program. Call `build` on `program` before.
     pub fn read(program: &'a Command, words: &[String]) -> Line<'a> {
         let mut line = Line {
             command: program,
@@ -32,7 +32,7 @@ impl<'a> Line<'a> {
         line
     }
 
-    /// Returns the positional argument that the next word is a value of.
+    /// Returns the positional argument whose value is the next word.
     pub fn positional(&self) -> Option<&'a Arg> {
         let index = self.positionals + 1;
         let mut positionals = self.command.get_positionals();
@@ -45,7 +45,8 @@ impl<'a> Line<'a> {
         args.find(|arg| arg.get_long() == Some(name))
     }
 
-    /// Returns the option with a value in a word of short options, such as `-qo`, and what follows it.
+    /// Returns the option with a value in a word of short options, such as `-qo`, and the text after
+    /// it.
     pub fn short_with_value<'w>(&self, word: &'w str) -> Option<(&'a Arg, &'w str)> {
         let flags = word.strip_prefix('-')?;
         flags.char_indices().find_map(|(at, flag)| {
@@ -65,7 +66,7 @@ impl<'a> Line<'a> {
         given.map(|(_, value)| value.as_str())
     }
 
-    /// Returns true if an option would be accepted: it was not given yet, or it can be repeated.
+    /// Returns true if an option is accepted here: it was not given yet, or it can be repeated.
     pub fn accepts(&self, arg: &Arg) -> bool {
         let can_repeat = matches!(arg.get_action(), ArgAction::Append | ArgAction::Count);
         can_repeat || self.value(arg.get_id().as_str()).is_none()

@@ -1,9 +1,9 @@
-//! Completion: what a shell gets when somebody presses Tab. The scripts in `completions/` ask for it
-//! with `jwks __complete SHELL WORD…`; the last word is the one to complete, up to the cursor.
+//! Shell completion. The scripts in `completions/` run `jwks __complete SHELL WORD…`, where the last
+//! word is the one to complete, up to the cursor.
 //!
-//! It works offline, asks no questions, and prints nothing after an error. Nothing is offered that a
-//! terminal would act on. The shells quote what they insert; only bash cannot, so its words are
-//! taken apart and quoted in `bash`.
+//! Completion works offline, asks no questions, and prints no errors. It does not offer text with
+//! control characters. The shells quote what they insert. Only bash does not, so `bash` parses and
+//! quotes its command line.
 
 mod bash;
 mod line;
@@ -18,18 +18,18 @@ use clap::{Arg, Command, CommandFactory as _};
 use line::Line;
 use std::ffi::OsString;
 
-/// The most columns of a description.
+/// The maximum width of a description, in columns.
 const DESCRIPTION: usize = 70;
 
-/// The longest value that is offered, in bytes.
+/// The maximum length of a value that is offered, in bytes.
 const LONGEST: usize = 1000;
 
-/// A word that the current word can become.
+/// A completion of the current word.
 #[derive(Debug)]
 pub struct Candidate {
-    /// The whole word, not quoted.
+    /// The whole completed word, without quotes.
     pub value: String,
-    /// What it is; can be empty.
+    /// A description of the word; can be empty.
     pub help: String,
 }
 
@@ -41,13 +41,13 @@ impl Candidate {
         }
     }
 
-    /// Returns true if the word goes on after this, so that no space follows.
+    /// Returns true if the word is incomplete, so that no space follows.
     fn is_partial(&self) -> bool {
         self.value.ends_with(['/', '@', '='])
     }
 }
 
-/// The paths that the current word can be.
+/// The kind of path that the current word can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paths {
     /// Files, and the directories that lead to them.
@@ -56,18 +56,19 @@ pub enum Paths {
     Directories,
 }
 
-/// What the current word can become.
+/// The completions of the current word.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The paths that it can be besides the candidates. The shells know best how to complete them.
+    /// The kind of path that the word can be, besides the candidates. The shells complete paths
+    /// themselves.
     pub paths: Option<Paths>,
-    /// What stands before the path in the word, such as `--output=`.
+    /// The part of the word before the path, such as `--output=`.
     pub prefix: String,
-    /// The words that it can become.
+    /// The completed words.
     pub candidates: Vec<Candidate>,
 }
 
-/// Answers a shell that asks for completions. Returns false if no shell asked.
+/// Prints completions if a shell asked for them. Returns false if the command line is another one.
 pub fn answer(arguments: &[OsString]) -> bool {
     let [_, command, shell, words @ ..] = arguments else {
         return false;
@@ -87,14 +88,14 @@ pub fn answer(arguments: &[OsString]) -> bool {
             listing(&find(before, current))
         }
     };
-    // A shell that has gone away needs no answer.
+    // If the shell has closed the pipe, it needs no answer.
     let _ = Output::new(false, true, false, None).octets(answer.as_bytes());
     true
 }
 
-/// Writes an answer for shells that quote by themselves. The first line has the kind of paths, and what
-/// stands before the path in the word. Each other line has a candidate and its description. A tab is
-/// between the two.
+/// Formats completions for shells that quote by themselves. The first line has the kind of paths, a
+/// tab, and the part of the word before the path. Each other line has a candidate, a tab, and its
+/// description.
 fn listing(found: &Found) -> String {
     let kind = match found.paths {
         None => "words",
@@ -109,7 +110,8 @@ fn listing(found: &Found) -> String {
     text
 }
 
-/// Returns what the current word can become after the words before it, without the program's name.
+/// Returns the completions of the current word. `words` are the words before it, without the program's
+/// name.
 fn find(words: &[String], current: &str) -> Found {
     let mut program = Cli::command();
     program.build();
@@ -135,7 +137,7 @@ fn find(words: &[String], current: &str) -> Found {
     found
 }
 
-/// Returns true if a text is one line that a terminal does not act on.
+/// Returns true if a text needs no escapes on a terminal, and has only one line.
 fn is_presentable(text: &str) -> bool {
     escape(text) == text
 }
@@ -174,8 +176,7 @@ fn complete(line: &Line, current: &str) -> Found {
     }
 }
 
-/// Returns the commands below the current one: those whose name begins with the word, or else those with
-/// such an alias.
+/// Returns the subcommands whose name begins with the word, or else those that have an alias that does.
 fn commands(line: &Line, current: &str) -> Vec<Candidate> {
     let commands = || line.command.get_subcommands();
     let about = |command: &Command| command.get_about().map(ToString::to_string);
@@ -211,8 +212,8 @@ fn guides(current: &str) -> impl Iterator<Item = Candidate> {
     meant.map(|name| Candidate::new(name, "A guide of the manual"))
 }
 
-/// Returns the options that the word begins: those of the command first, then the global ones. After
-/// a single dash, an option is offered by its short name if it has one.
+/// Returns the options that begin with the word: those of the command first, then the global ones.
+/// After a single dash, an option is offered by its short name if it has one.
 fn options(line: &Line, current: &str) -> Vec<Candidate> {
     let names = |arg: &Arg| {
         let short = arg.get_short().map(|flag| format!("-{flag}"));

@@ -4,7 +4,7 @@ use super::Paths;
 use crate::environment::home_directory;
 use std::path::PathBuf;
 
-/// The most entries of a directory that are looked at.
+/// The maximum number of directory entries that are read.
 const MOST: usize = 10_000;
 
 /// Returns the paths that begin with the word, sorted; directories end in a slash. A tilde stands for the
@@ -26,7 +26,7 @@ pub fn find(kind: Paths, word: &str, has_tilde: bool) -> Vec<String> {
         if is_hidden || !found.starts_with(name) {
             continue;
         }
-        // Links to directories lead on, too.
+        // Follow links, because a link can lead to a directory.
         let is_directory = entry.path().is_dir();
         if is_directory || kind == Paths::Files {
             let end = if is_directory { "/" } else { "" };

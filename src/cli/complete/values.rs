@@ -1,4 +1,4 @@
-//! What completion knows: sets, the keys of a set, algorithms, curves and other names.
+//! The values that completion offers: sets, keys of a set, algorithms, curves and other names.
 
 use super::line::Line;
 use super::{Candidate, Found, Paths, is_presentable};
@@ -21,17 +21,17 @@ use clap::{Arg, CommandFactory as _, ValueHint};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The most kids that are offered; a list beyond that helps nobody.
+/// The maximum number of kids that are offered. Nobody reads a longer list.
 const MOST_KIDS: usize = 1000;
 
-/// The largest file of a set that is read for its kids, in bytes.
+/// The maximum size in bytes of a set's file that is read for its kids.
 const LARGEST: u64 = 16 << 20;
 
-/// The most characters of a kid in a description.
+/// The maximum number of characters of a kid in a description.
 const SHOWN: usize = 40;
 
-/// Returns the values of an argument that begin with a text. `prefix` stands before the text in the word,
-/// such as `--alg=`.
+/// Returns the values of an argument that begin with `text`. `prefix` is the part of the word before
+/// the text, such as `--alg=`.
 pub fn find(line: &Line, arg: &Arg, prefix: &str, text: &str) -> Found {
     let delimiter = arg.get_value_delimiter();
     let start = delimiter.and_then(|delimiter| Some(text.rfind(delimiter)? + 1));
@@ -61,10 +61,10 @@ pub fn find(line: &Line, arg: &Arg, prefix: &str, text: &str) -> Found {
     }
 }
 
-/// Returns the values of an argument; those that do not begin with the text need not be among them. The
-/// id of an argument means the same in every command.
+/// Returns the values of an argument. Values that do not begin with `text` can be left out. An argument
+/// id has the same meaning in every command.
 fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> Vec<Candidate> {
-    // Algorithms and key types are those that keys are made for.
+    // `create` and `rotate` get only the algorithms and key types that they can generate.
     let command = line.command.get_name();
     let creates = matches!(command, "create" | "rotate");
     match (arg.get_id().as_str(), creates) {
@@ -133,7 +133,7 @@ fn curves() -> Vec<Candidate> {
         .collect()
 }
 
-/// The pages of the manual: of the commands, and the guides.
+/// Returns the names of the manual pages: commands and guides.
 fn pages() -> Vec<Candidate> {
     let mut program = Cli::command();
     program.build(); // what is below a command is built with it
@@ -148,20 +148,20 @@ fn pages() -> Vec<Candidate> {
     names(pages)
 }
 
-/// The sets of the keystore.
+/// Returns the sets of the keystore.
 fn sets(line: &Line) -> Vec<Candidate> {
     let sets = keystore(line).and_then(|keystore| keystore.names().ok());
     let sets = sets.unwrap_or_default();
     names(sets.iter().map(SetName::as_str))
 }
 
-/// The sets that have a history, which can be deleted ones.
+/// Returns the sets that have a history, even if they are deleted.
 fn sets_with_history(line: &Line) -> Option<Vec<Candidate>> {
     let sets = keystore(line)?.sets_with_history().ok()?;
     Some(names(sets.iter().map(SetName::as_str)))
 }
 
-/// The sets of the keystore, and the deleted ones that have a history.
+/// Returns the sets of the keystore, and deleted sets that have a history.
 fn sets_that_were(line: &Line) -> Vec<Candidate> {
     let Some(keystore) = keystore(line) else {
         return Vec::new();
@@ -173,7 +173,7 @@ fn sets_that_were(line: &Line) -> Vec<Candidate> {
     names(sets.iter().map(SetName::as_str))
 }
 
-/// The times to which a set can be restored, the last first, after `SET@`.
+/// Returns the times to which a set can be restored as `SET@TIME`, the latest first.
 fn versions(line: &Line, text: &str) -> Option<Vec<Candidate>> {
     let Some((set, _)) = text.split_once('@') else {
         let sets = sets_with_history(line)?.into_iter();
@@ -187,7 +187,7 @@ fn versions(line: &Line, text: &str) -> Option<Vec<Candidate>> {
     let is_set =
         |version: &&Version| version.content != Content::NoSet && version.from < version.until;
     let candidate = |version: &Version| {
-        // If the beginning is unknown, the last moment is known.
+        // If the beginning of a version is unknown, offer its last second.
         let time = match version.from {
             0 => version.until - 1,
             from => from,
@@ -198,8 +198,8 @@ fn versions(line: &Line, text: &str) -> Option<Vec<Candidate>> {
     Some(versions.filter(is_set).map(candidate).collect())
 }
 
-/// The remotes. What they hold is not asked: completion works offline. Sets often have the same name here
-/// and there, so those of the keystore are offered after `REMOTE:`.
+/// Returns the remotes. Their sets are not requested, because completion works offline. The sets of the
+/// keystore are offered after `REMOTE:`, because they often have the same names there.
 fn remotes(line: &Line, arg: &Arg, text: &str) -> Vec<Candidate> {
     let registry = Registry::new(configuration_directory(), Duration::ZERO);
     let entries = registry.entries().unwrap_or_default();
@@ -222,7 +222,7 @@ fn remotes(line: &Line, arg: &Arg, text: &str) -> Vec<Candidate> {
     }
 }
 
-/// The lines of the set that stands on the command line.
+/// Returns the lines of the set on the command line.
 fn lines(line: &Line) -> Vec<Candidate> {
     let document = named_set(line);
     let set = document.as_ref().and_then(|document| document.parse().ok());
@@ -234,9 +234,8 @@ fn lines(line: &Line) -> Vec<Candidate> {
     names(lines)
 }
 
-/// The keys of the set that stands on the command line, with algorithm and state. A kid that cannot be
-/// shown, or that the program would take for an option, is replaced by the thumbprint, which names the key
-/// as well.
+/// Returns the keys of the set on the command line, described by algorithm and state. If a kid cannot
+/// be printed or looks like an option, the thumbprint is offered instead.
 fn kids(line: &Line, may_begin_with_dash: bool) -> Option<Vec<Candidate>> {
     let document = named_set(line)?;
     let set = document.parse().ok()?;
@@ -262,7 +261,7 @@ fn kids(line: &Line, may_begin_with_dash: bool) -> Option<Vec<Candidate>> {
     Some(candidates)
 }
 
-/// The set that stands on the command line.
+/// Returns the set that the command line names.
 fn named_set(line: &Line) -> Option<SetDocument> {
     let keystore = keystore(line)?.reading_at_most(LARGEST);
     let ids = ["set", "target", "sets"];

@@ -1,4 +1,4 @@
-//! Puts a completion script where its shell looks for it.
+//! Installs a completion script in the directory where its shell looks for it.
 
 use super::Shell;
 use crate::context::Context;
@@ -10,25 +10,26 @@ use crate::report::names::shell_word;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// What only the scripts of jwks contain.
+/// A text that only completion scripts of jwks contain. A file without it is not replaced.
 const MARK: &str = "printed by `jwks completion ";
 
-/// The largest file that is looked at before it is replaced, in bytes.
+/// The maximum size in bytes of an existing file that jwks reads before it replaces the file.
 const LIMIT: u64 = 1 << 20;
 
-/// The temporary file for the script.
+/// The name of the script's file until the script is complete.
 const TEMPORARY: &str = ".jwks-completion.writing";
 
 #[derive(Serialize)]
 struct Report<'a> {
     shell: &'a str,
     path: &'a str,
-    /// What the user has to do.
+    /// The step that the user has to take; `None` if the shell loads the script without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<&'a str>,
 }
 
-/// Writes the script of a shell to its place.
+/// Installs the completion script of a shell. Returns an error if the file exists and jwks did not
+/// write it, or if there is no home directory.
 pub fn install(ctx: &Context, shell: Shell) -> Result<()> {
     let path = place(shell)?;
     let earlier = kept::read(&path, Links::All, LIMIT)?;
@@ -64,7 +65,7 @@ fn is_own(octets: &[u8]) -> bool {
     text.lines().take(3).any(|line| line.contains(MARK))
 }
 
-/// The file that the shell loads.
+/// Returns the path of the file that the shell loads. Returns an error if there is no home directory.
 fn place(shell: Shell) -> Result<PathBuf> {
     let (base, file) = match shell {
         Shell::Bash => (
@@ -95,7 +96,8 @@ fn place(shell: Shell) -> Result<PathBuf> {
     Ok(base.join(file))
 }
 
-/// The directory of settings for programs that follow the platform.
+/// Returns the configuration directory of programs that use APPDATA on Windows and XDG_CONFIG_HOME
+/// elsewhere; `None` if there is no home directory.
 fn settings() -> Option<PathBuf> {
     if cfg!(windows) {
         base_directory("APPDATA", "AppData/Roaming")
@@ -104,7 +106,8 @@ fn settings() -> Option<PathBuf> {
     }
 }
 
-/// What is to be done after the script is in its place.
+/// Returns what the user has to do after the script is installed; `None` if the shell loads it by
+/// itself.
 fn next(shell: Shell, path: &Path) -> Option<String> {
     let word = path.to_string_lossy();
     let word = shell_word(&word);

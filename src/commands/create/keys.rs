@@ -15,7 +15,7 @@ use crate::time;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// Generates the keys, without their kids.
+/// Generates the keys of `jwks create` with their dates and certificates, but without kids.
 pub(super) fn generate(
     ctx: &Context,
     args: &CreateArgs,
@@ -62,8 +62,8 @@ pub(super) fn generate(
     Ok(keys)
 }
 
-/// Gives each key its kid, which no other key of the set may have for a kid or a thumbprint, and adds
-/// it.
+/// Gives each key its kid and adds it to the set. Returns an error if another key of the set has the
+/// kid, or if --kid is the thumbprint of another key.
 pub(super) fn add(
     set: &mut KeySet,
     keys: Vec<Members<'static>>,
@@ -100,7 +100,8 @@ pub(super) fn add(
     Ok(created)
 }
 
-/// The time as a kid, then the same with a number behind it, from 2 on.
+/// Returns the time as a kid, such as `2026-11-20T12-00-00Z`, and then the same text with `-2`, `-3`
+/// and so on. `now` is in seconds since 1970.
 fn dated_kids(now: i64) -> impl Iterator<Item = String> {
     let date = time::format(now).replace(':', "-");
     let numbered = date.clone();

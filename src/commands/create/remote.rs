@@ -14,11 +14,12 @@ use crate::remote::kind::{Form, Generate, Operation};
 use crate::report::log_entry::Record;
 use crate::report::names::SetLabel;
 
-/// Has a server generate a key.
+/// Makes a server generate a key, and logs and reports it. Returns an error for options that only the
+/// keystore supports, and for a key with which the server could not sign its own tokens.
 pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
     server.kind.require(Operation::Create)?;
     refuse_local_options(args, server)?;
-    // A kid of our own tells afterwards whether a call whose answer was lost was carried out.
+    // Choose the kid here: if the answer is lost, the kid shows whether the server generated the key.
     let kid = match &args.kid {
         Some(kid) => kid.clone(),
         None => uuid::Uuid::new_v4().to_string(),
@@ -71,7 +72,7 @@ pub fn create(ctx: &Context, args: &CreateArgs, server: &Remote) -> Result<()> {
     report(ctx, whose, &made.keys, &[], &status)
 }
 
-/// Refuses what only the keystore can do.
+/// Returns an error for options that servers do not support when they generate a key.
 fn refuse_local_options(args: &CreateArgs, server: &Remote) -> Result<()> {
     let local = [
         (!args.key_ops.is_empty(), "--key-ops"),

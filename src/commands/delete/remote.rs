@@ -1,4 +1,4 @@
-//! `jwks delete --remote`: keys of a server's set, or the whole set.
+//! `jwks delete --remote`: deletes keys of a server's set, or the whole set.
 
 use crate::commands::delete::{
     DeleteArgs, chosen, describe, finish, report, sign, signing_instead,

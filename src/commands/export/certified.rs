@@ -1,4 +1,4 @@
-//! Certificates out: self-signed ones, and PKCS#12, which has them beside the key.
+//! Exports with certificates: self-signed certificates as PEM, and PKCS#12 files.
 
 use crate::commands::export::ExportArgs;
 use crate::context::Context;
@@ -11,7 +11,8 @@ use crate::key::write::self_signed::can_sign;
 use crate::keystore::SetName;
 use crate::secret::Secret;
 
-/// Self-signed certificates for usable private keys, as PEM.
+/// Returns a self-signed certificate for each key, as PEM. Returns an error if a key cannot sign, or if
+/// there are no keys.
 pub(super) fn certificates<'k>(
     ctx: &Context,
     args: &ExportArgs,
@@ -40,8 +41,8 @@ pub(super) fn certificates<'k>(
     Ok(Secret::new(pem.into_bytes()))
 }
 
-/// The one private key with its certificates as PKCS#12. A key that has none gets one that it signs
-/// itself, where it can: much of Java takes no key without a certificate.
+/// Returns a private key with its certificates as PKCS#12. A key without a certificate gets a
+/// self-signed one if it can sign, because most Java programs do not read a key without a certificate.
 pub(super) fn pkcs12(
     ctx: &Context,
     args: &ExportArgs,

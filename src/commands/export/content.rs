@@ -1,4 +1,4 @@
-//! What an export holds: the public form of keys, or the keys themselves, in the form asked for.
+//! The content of an export: public or private keys in the requested format.
 
 use crate::commands::export::{ExportArgs, To, certified, deployment, unexpired};
 use crate::context::Context;
@@ -17,7 +17,8 @@ use crate::keystore::SetName;
 use crate::report::names::note_left_out;
 use crate::secret::Secret;
 
-/// The public keys in the form of the export.
+/// Returns the public keys in the format of the export. Returns an error if there are none, or if they
+/// have no such form.
 pub(super) fn public_content(
     ctx: &Context,
     args: &ExportArgs,
@@ -79,7 +80,8 @@ pub(super) fn public_content(
     }
 }
 
-/// The keys with their private part, in the form of the export.
+/// Returns the keys with their private parts in the format of the export. For formats other than JSON,
+/// returns an error if a key is invalid, has no private part, or has no such form.
 pub(super) fn private_content(
     ctx: &Context,
     args: &ExportArgs,
@@ -93,7 +95,7 @@ pub(super) fn private_content(
         return json();
     }
     let members: Vec<_> = keys.iter().map(|key| key.members()).collect();
-    // A key that is no object fails its check.
+    // A key that is not a JSON object is dropped here and fails its check below.
     let members: Vec<_> = members.iter().flatten().collect();
     if args.to.is_for_one() {
         one(name, &members)?;
@@ -125,7 +127,7 @@ pub(super) fn private_content(
     }
 }
 
-/// Keys as a JWK Set, or the one key there is as a JWK.
+/// Returns a JWK Set, or a single JWK if the options request one.
 fn json(args: &ExportArgs, name: &SetName, keys: &[&Members]) -> Result<Secret<String>> {
     Ok(Secret::new(if args.is_one_jwk() {
         one(name, keys)?.to_pretty_json(0) + "\n"
@@ -142,7 +144,8 @@ fn private_json(
     keys: &[&Key],
 ) -> Result<Secret<String>> {
     if args.kid.is_none() && !args.is_one_jwk() {
-        // A backup is the whole set as it is kept: expired and odd keys, its own members.
+        // A backup must be complete: it keeps expired and invalid keys, and the other members of the
+        // set.
         return Ok(Secret::new(set.to_json()));
     }
     let members: Result<Vec<_>, _> = keys.iter().map(|key| key.members()).collect();
@@ -150,7 +153,7 @@ fn private_json(
     json(args, name, &members.iter().collect::<Vec<_>>())
 }
 
-/// A JSON document as it is, or in the form that carries it.
+/// Returns a JSON document unchanged, or in the format that contains it: dotenv, Kubernetes or JWE.
 fn in_json_form(
     ctx: &Context,
     args: &ExportArgs,
@@ -186,7 +189,7 @@ fn in_json_form(
     Ok(Secret::new(text.into_bytes()))
 }
 
-/// A JSON document as a compact JWE under a password (RFC 7517 section 7), in one line.
+/// Encrypts a JSON document with a password, as a JWE in the compact form (RFC 7517 section 7).
 fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
     let iterations = args.iterations.get(ctx, "password");
     let password = args.new_password(ctx)?;
@@ -198,7 +201,7 @@ fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
     let mut header = Members::default();
     header.set_text("cty", content_type);
     let mut derived = DerivedKeys::default();
-    // Without an end of line, which some parsers of JWE stumble over.
+    // There is no line feed at the end, because some JWE parsers reject it.
     jwe::seal(
         json.as_bytes(),
         &password,
@@ -208,14 +211,15 @@ fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
     )
 }
 
-/// What an OpenSSH key is called: its kid, where that is plain text.
+/// Returns the comment of an OpenSSH key: its kid if that is printable ASCII, or else the name of the
+/// set.
 fn comment(name: &SetName, key: &Members) -> String {
     let is_plain = |c: char| c == ' ' || c.is_ascii_graphic();
     let kid = key.string("kid").filter(|kid| kid.chars().all(is_plain));
     kid.unwrap_or(name.as_str().into()).into_owned()
 }
 
-/// Refuses a key that cannot be written as a private key of another form.
+/// Returns an error if a key has no private part, or is too broken to be written in another format.
 fn check_private(key: &Key, budget: &Budget) -> Result<()> {
     let name = KeyName::of(key);
     let name = name.handle().unwrap_or("without a kid");
@@ -236,7 +240,7 @@ fn check_private(key: &Key, budget: &Budget) -> Result<()> {
     Ok(())
 }
 
-/// The one key there is.
+/// Returns the only key. Returns an error if there is none, or more than one.
 fn one<'k, 'm>(name: &SetName, keys: &[&'k Members<'m>]) -> Result<&'k Members<'m>> {
     match keys {
         [key] => Ok(key),
@@ -264,7 +268,7 @@ fn join_pem(
     join(keys, |key| Ok(Secret::new(write(key)?.to_pem())))
 }
 
-/// The keys' texts one after the other.
+/// Returns the keys in one text, one after the other. Errors name the key.
 fn join(
     keys: &[&Members],
     write: impl Fn(&Members) -> Result<Secret<String>>,

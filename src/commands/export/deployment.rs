@@ -1,4 +1,4 @@
-//! Keys for a deployment: a line of a dotenv file, a manifest for Kubernetes.
+//! Exports for a deployment: a line of a dotenv file, or a Kubernetes manifest.
 
 use crate::error::{Error, Result};
 use crate::key::members::quoted;
@@ -6,12 +6,13 @@ use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What Kubernetes stores in one Secret or ConfigMap, in bytes.
+/// The maximum size of the data in one Kubernetes Secret or ConfigMap, in bytes.
 const MANIFEST_LIMIT: usize = 1024 * 1024;
 
-/// `NAME='…'` with a JSON document in one line, for sh and for the parsers of dotenv files, which
-/// agree on little: within the quotes stand letters, digits, blanks and `-_.:/+=@,{}[]"`, and what
-/// else a string holds as `\uXXXX`.
+/// Returns the line `NAME='…'` with a JSON document, for POSIX shells and for dotenv parsers. These
+/// parsers differ in what they unescape, so the quotes contain only letters, digits, spaces and
+/// `-_.:/+=@,{}[]"`. All other characters are written as JSON escapes, `\uXXXX`. Returns an error if
+/// the name is not a valid variable name.
 pub fn dotenv(name: &str, json: &str) -> Result<String> {
     let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let fits = |c: char| is_letter(c) || c.is_ascii_digit();
@@ -22,7 +23,8 @@ pub fn dotenv(name: &str, json: &str) -> Result<String> {
     Ok(format!("{name}='{}'\n", in_one_line(json).expose()))
 }
 
-/// A JSON document without blanks between its parts and with few characters in its strings.
+/// Returns a JSON document without white space between its tokens, and with `\uXXXX` for unusual
+/// characters.
 fn in_one_line(json: &str) -> Secret<String> {
     let mut secret = Secret::new(String::with_capacity(json.len()));
     let line = secret.expose_mut();
@@ -59,7 +61,8 @@ fn push_escaped(line: &mut String, character: char) {
     }
 }
 
-/// A Secret that holds a document under the name of a file.
+/// Returns a Kubernetes Secret that holds a document under the name `file`. Returns an error if the
+/// name is invalid or the document is too large.
 pub fn secret(name: &str, file: &str, document: &str) -> Result<String> {
     check_name(name)?;
     check_size("Secret", document)?;
@@ -71,7 +74,8 @@ pub fn secret(name: &str, file: &str, document: &str) -> Result<String> {
     ))
 }
 
-/// A ConfigMap that holds a document under the name of a file.
+/// Returns a Kubernetes ConfigMap that holds a document under the name `file`. Returns an error if the
+/// name is invalid or the document is too large.
 pub fn config_map(name: &str, file: &str, document: &str) -> Result<String> {
     check_name(name)?;
     check_size("ConfigMap", document)?;
@@ -82,7 +86,7 @@ pub fn config_map(name: &str, file: &str, document: &str) -> Result<String> {
     ))
 }
 
-/// Holds a name to the rules for subdomains of RFC 1123, as Kubernetes does.
+/// Returns an error if a name is not a DNS subdomain name (RFC 1123), which Kubernetes requires.
 fn check_name(name: &str) -> Result<()> {
     let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_label = |label: &str| {

@@ -1,4 +1,4 @@
-//! Where an export goes: standard output, or a file that is there whole or not at all.
+//! The destination of an export: standard output, or a file that is written atomically.
 
 use crate::commands::export::{ExportArgs, To};
 use crate::commands::shared::published_file::{UNFINISHED, refuse_in_keystore, temporary_name};
@@ -13,7 +13,7 @@ use crate::secret::Secret;
 use std::fs;
 use std::path::Path;
 
-/// Refuses a file that the export cannot go to, before anybody types a password for it.
+/// Returns an error if the export cannot be written to its file. Runs before the user types a password.
 pub(super) fn check(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let Some(path) = args.file() else {
         return Ok(());
@@ -121,12 +121,11 @@ fn is_written(path: &Path, content: &Secret<Vec<u8>>, is_private: bool) -> bool 
             .is_ok_and(|there| there.expose() == content.expose())
 }
 
-/// Returns true if there is no such file, or one that holds public keys and nothing else: an earlier
-/// export.
+/// Returns true if the file does not exist, or holds only public keys, as an earlier export does.
 fn may_be_overwritten(path: &Path, to: To) -> bool {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
-        // There is none, or it is not a regular file, which the write refuses whatever it is.
+        // The file does not exist, or it is not a regular file, which the write refuses anyway.
         _ => return true,
     }
     let small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= FOREIGN_LIMIT as u64);
@@ -135,8 +134,8 @@ fn may_be_overwritten(path: &Path, to: To) -> bool {
     } else {
         Vec::new()
     };
-    // Lines of OpenSSH may be those of an authorized_keys, and a manifest somebody's settings: where
-    // another form is to be written, they are no earlier export.
+    // Lines of OpenSSH keys can be an authorized_keys file, and a manifest can be another program's
+    // configuration. They count as an earlier export only if the new export has the same format.
     let is_own = |form| match form {
         Form::Jwk | Form::Jwks | Form::Pem | Form::Der => true,
         Form::Openssh => to == To::Openssh,
@@ -147,7 +146,7 @@ fn may_be_overwritten(path: &Path, to: To) -> bool {
         return false;
     };
     let form = opened.form();
-    // What was left out may be a private key that is damaged.
+    // A part that jwks cannot read can be a damaged private key.
     let is_public =
         |read: Imported| read.notes.is_empty() && !read.set.keys.iter().any(holds_secret);
     is_own(form) && import::join(vec![opened]).is_ok_and(is_public)

@@ -1,4 +1,4 @@
-//! The keys of one set, as a table, as JSON or by name.
+//! `jwks list SET`: the keys of one set as a table, as JSON or by name.
 
 use crate::commands::list::Format;
 use crate::context::Context;
@@ -41,7 +41,7 @@ struct KeyRow {
     exp: Option<i64>,
     /// The rules that make the key unusable.
     invalid: Vec<&'static str>,
-    /// The kty or curve is not known.
+    /// True if the kty or the curve is unknown.
     unsupported: bool,
 }
 
@@ -50,7 +50,8 @@ struct KeyRow {
 pub(super) enum Dated {
     /// The dates of the keys, which are known.
     Yes,
-    /// The server, which drops the dates and tells only which keys sign.
+    /// The server, which does not store dates and only says which keys sign. All other states are
+    /// unknown.
     No,
 }
 
@@ -90,8 +91,8 @@ impl Listing<'_> {
     }
 }
 
-/// The columns that a narrow terminal leaves out, in this order, so that kids are shown whole: they are
-/// what other commands ask for.
+/// The columns that a narrow terminal leaves out, in this order. Kids are kept whole, because other
+/// commands take them as arguments.
 const DROPPED: &[&str] = &["USE", "KEY", "NEXT CHANGE", "ALG"];
 
 /// Prints the keys of a set.
@@ -170,7 +171,7 @@ fn key_cells(ctx: &Context, key: &Summary, state: Option<State>) -> Vec<(String,
 /// Printed if the state of a key is not known.
 pub(super) const NO_STATE: &str = "-";
 
-/// The state of a key in one word; what is wrong with it goes before.
+/// Returns a one-word state of a key: `invalid` or `unsupported` if that applies, or else its state.
 pub(super) fn state_cell(key: &Summary, state: Option<State>) -> (&'static str, Tone) {
     match (key.invalid.is_empty(), key.supported, state) {
         (false, ..) => ("invalid", Tone::Bad),

@@ -1,4 +1,4 @@
-//! What a timeline shows, whatever it is drawn on.
+//! The data of a timeline, for the text and for the SVG.
 
 use crate::commands::list::keys::{Listing, state_cell};
 use crate::error::{Error, Result};
@@ -11,47 +11,48 @@ use crate::output::Tone;
 use crate::report::names::count;
 use serde_json::{Value, json};
 
-/// The most keys that are drawn; nobody reads a longer picture.
+/// The maximum number of keys that are drawn. Nobody reads a longer timeline.
 const MOST_DRAWN: usize = 500;
 
-/// The most keys of a set with a timeline: the work grows with the square of their number.
+/// The maximum number of keys of a set with a timeline. The work grows with the square of their number.
 const MOST_KEYS: usize = 2000;
 
-/// The keys of a set and their lives.
+/// The keys of a set, and the periods in which each of them is published, signs and is retired.
 pub(super) struct Picture<'a> {
     /// The name of the set.
     pub(super) set: &'a str,
-    /// The moment that counts as now, in seconds since 1970.
+    /// The current time, in seconds since 1970.
     pub(super) now: i64,
-    /// The time that is shown.
+    /// The period that the timeline shows.
     pub(super) window: Window,
-    /// The keys, by line, and in each line in the order in which they begin.
+    /// The keys, grouped by line. Within a line, they are in the order in which they begin.
     pub(super) rows: Vec<Row>,
 }
 
-/// One key.
+/// One key of a timeline.
 pub(super) struct Row {
     kid: Option<String>,
     thumbprint: Option<String>,
-    /// The state now, as the table has it.
+    /// The state now, as the table of `jwks list` shows it.
     pub(super) state: (&'static str, Tone),
-    /// The state now, if there is one.
+    /// The state now; `None` if it is not known.
     known_state: Option<State>,
-    /// What the key shares with others of its line, in words.
+    /// The name of the key's line, such as `sig ES256`.
     pub(super) line: String,
-    /// The phases of its life.
+    /// The periods of its life, in order.
     pub(super) phases: Vec<Stretch>,
 }
 
 impl Row {
-    /// What the key is called.
+    /// Returns the kid, or `-` if the key has none.
     pub(super) fn name(&self) -> &str {
         self.kid.as_deref().unwrap_or("-")
     }
 }
 
 impl<'a> Picture<'a> {
-    /// The picture of some keys of a set. Their phases follow from all keys of it.
+    /// Returns the timeline of the listed keys. The other keys of the set count, too, when states are
+    /// computed. Returns an error if there are too many keys.
     pub(super) fn of(listing: &Listing<'a>, now: i64, budget: &Budget) -> Result<Picture<'a>> {
         let (drawn, all) = (listing.positions.len(), listing.set.keys.len());
         if drawn > MOST_DRAWN {
@@ -89,14 +90,14 @@ impl<'a> Picture<'a> {
         })
     }
 
-    /// True if the keys are of more than one line.
+    /// Returns true if the keys belong to more than one line.
     pub(super) fn has_lines(&self) -> bool {
         self.rows
             .windows(2)
             .any(|pair| pair[0].line != pair[1].line)
     }
 
-    /// The picture as JSON; times are in seconds since 1970.
+    /// Returns the timeline as JSON, with times in seconds since 1970.
     pub(super) fn to_json(&self) -> Value {
         let keys: Vec<_> = self.rows.iter().map(row_json).collect();
         json!({
@@ -106,7 +107,8 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// Lines stand in the order of their first keys in the set.
+/// Sorts the keys by line, in the order of each line's first key in the set, and then by their
+/// beginning.
 fn by_line(mut rows: Vec<Row>) -> Vec<Row> {
     let mut lines: Vec<String> = Vec::new();
     for row in &rows {
@@ -118,7 +120,7 @@ fn by_line(mut rows: Vec<Row>) -> Vec<Row> {
         let line = lines.iter().position(|line| *line == row.line);
         let begins = row.phases.first().map(|stretch| stretch.from);
         let signs = row.phases.iter().find(|s| s.phase == Phase::Signing);
-        // A key without a life comes last.
+        // A key that expired before it was made has no phases and comes last.
         (
             line,
             begins.is_none(),

@@ -20,7 +20,7 @@ use serde_json::Value;
 #[derive(Default, Serialize)]
 struct SetRow {
     set: String,
-    /// How many keys; not known where an encrypted set does not tell before it is opened.
+    /// The number of keys; `None` for an encrypted set without a public part.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_count: Option<usize>,
     encrypted: bool,
@@ -123,7 +123,8 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
         let stored = ctx.store.load(name)?;
         let encrypted = matches!(stored, Stored::Encrypted(_));
         let Some(document) = stored.known() else {
-            // Made by others: how many keys there are is not known before it is opened.
+            // Another tool wrote this JWE. It has no public part, so the number of keys is unknown
+            // until it is decrypted.
             return Ok(SetRow {
                 set: name.to_string(),
                 encrypted,
@@ -171,7 +172,8 @@ fn row_of(name: &str, set: &KeySet, states: &[Option<State>], now: i64) -> SetRo
     }
 }
 
-/// Prints the sets of a server; where it tells its keys without giving them away, those.
+/// Prints the sets of a server. If a server with a single set can list its keys without key material,
+/// prints that list.
 pub(super) fn list_remote_sets(ctx: &Context, remote: &Remote, format: Format) -> Result<()> {
     let names = remote.sets()?;
     if format == Format::Names {

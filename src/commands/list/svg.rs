@@ -1,4 +1,4 @@
-//! The timeline as a self-contained SVG, in colors that are readable on white and on black.
+//! The timeline as a self-contained SVG, in colors that are readable on white and on black backgrounds.
 
 use crate::commands::list::picture::{Picture, Row};
 use crate::commands::list::time_axis::ticks;
@@ -15,26 +15,26 @@ use std::path::Path;
 use svg::Document;
 use svg::node::element::{Group, Line, Path as Shape, Rectangle, Text, Title};
 
-// Lengths are in the picture's own units, which are pixels where nothing scales it.
+// Lengths are in user units of the SVG, which are pixels if it is not scaled.
 const WIDTH: f64 = 900.0;
 const MARGIN: f64 = 16.0;
-/// Where the states stand, and the bars.
+/// The x coordinates of the states and of the bars.
 const STATES: f64 = 216.0;
 const BARS: f64 = 312.0;
 const BARS_END: f64 = WIDTH - 44.0;
 const ROW: f64 = 26.0;
 const BAR: f64 = 14.0;
 const FONT: f64 = 13.0;
-/// From the middle of a row down to where its letters stand.
+/// The distance from the middle of a row down to the baseline of its text.
 const BASELINE: f64 = 4.5;
 
-/// The columns of a name; about so many letters have their place before the states.
+/// The maximum length of a name in columns, so that it ends before the states.
 const NAME: usize = 20;
 
-/// The columns of dates that have their place on the axis.
+/// The number of text columns for dates on the axis.
 const AXIS: usize = 72;
 
-/// Of middling lightness, for any ground.
+/// A gray of medium lightness, readable on light and dark backgrounds.
 const INK: &str = "#767b83";
 const RULE: &str = "#9a9fa7";
 const NOW: &str = "#d9534f";
@@ -58,7 +58,7 @@ fn meaning(phase: Phase) -> &'static str {
     }
 }
 
-/// Foreign text without what XML does not admit. What it would take for markup the library escapes.
+/// Replaces the characters that XML forbids. The SVG library escapes markup.
 fn plain(text: &str) -> String {
     escape(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
@@ -72,7 +72,7 @@ fn line(x1: f64, y1: f64, x2: f64, y2: f64, color: &str) -> Line {
     line.set("x2", x2).set("y2", y2).set("stroke", color)
 }
 
-/// Tenths are fine enough.
+/// Rounds a length to tenths, which keeps the file small.
 fn rounded(length: f64) -> f64 {
     (length * 10.0).round() / 10.0
 }
@@ -81,8 +81,8 @@ fn place(window: Window, moment: i64) -> f64 {
     rounded(BARS + window.fraction(moment) * (BARS_END - BARS))
 }
 
-/// A part of a bar: hollow before it signs, whole while it does, and thin afterwards, so that it
-/// is read without colors.
+/// Returns a part of a bar. Its shape tells the phase without colors: an outline before the key signs,
+/// a full bar while it signs, and a thin line afterwards.
 fn block(phase: Phase, x: f64, width: f64, middle: f64) -> Rectangle {
     let color = color(phase);
     let (height, inset) = match phase {
@@ -105,7 +105,8 @@ fn block(phase: Phase, x: f64, width: f64, middle: f64) -> Rectangle {
     }
 }
 
-/// An arrow at an edge, which points to the right or, by -1, to the left.
+/// Returns an arrow at the edge of a bar. `direction` is 1 for an arrow to the right, and -1 for one to
+/// the left.
 fn arrow(x: f64, middle: f64, direction: f64, color: &str) -> Shape {
     let tip = x + direction * 8.0;
     let (top, bottom) = (middle - 6.0, middle + 6.0);
@@ -149,7 +150,7 @@ fn legend(y: f64) -> Group {
     for phase in [Phase::Published, Phase::Signing, Phase::Retired] {
         let words = text(x + 34.0, y + BASELINE, meaning(phase));
         legend = legend.add(block(phase, x, 26.0, y)).add(words);
-        // Letters of this size are about so wide.
+        // The SVG does not know the width of text, so it is estimated from the number of bytes.
         x += 34.0 + meaning(phase).len() as f64 * 6.6 + 24.0;
     }
     legend
@@ -157,7 +158,7 @@ fn legend(y: f64) -> Group {
         .add(text(x + 16.0, y + BASELINE, "continues"))
 }
 
-/// The whole picture.
+/// Returns the whole SVG.
 fn document(picture: &Picture) -> Document {
     let window = picture.window;
     let title = format!("The keys of set {}", picture.set);
@@ -185,7 +186,7 @@ fn document(picture: &Picture) -> Document {
     }
     axis = axis.add(line(BARS, bottom, BARS_END, bottom, RULE));
     let x = place(window, picture.now);
-    // A document is read later: it says when now was.
+    // The file is read later, so it names the time that was current when it was written.
     let moment = time::format(picture.now);
     let today = moment.split('T').next().unwrap_or_default();
     let now = Group::new()
@@ -218,7 +219,8 @@ fn document(picture: &Picture) -> Document {
         .add(legend(bottom + 48.0))
 }
 
-/// Writes the picture to a file, or to standard output for `-`.
+/// Writes the timeline to an SVG file, or to standard output for `-`. Returns an error if the file
+/// exists and is not an earlier timeline, unless `force` is true.
 pub(super) fn write(ctx: &Context, picture: &Picture, path: &Path, force: bool) -> Result<()> {
     let svg = document(picture).to_string() + "\n";
     if path.as_os_str() == "-" {
@@ -238,11 +240,11 @@ pub(super) fn write(ctx: &Context, picture: &Picture, path: &Path, force: bool) 
     Ok(())
 }
 
-/// Returns true if there is no such file, or an earlier timeline.
+/// Returns true if the file does not exist, or is an earlier timeline.
 fn may_be_overwritten(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
-        // There is none, or it is not a regular file, which the write refuses whatever it is.
+        // The file does not exist, or it is not a regular file, which the write refuses anyway.
         _ => return true,
     }
     let mut beginning = Vec::new();

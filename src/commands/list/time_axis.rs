@@ -1,4 +1,4 @@
-//! The round dates of a time axis.
+//! Chooses the dates on the axis of a timeline, such as the first days of months.
 
 use crate::keyset::timeline::Window;
 use jiff::Timestamp;
@@ -9,11 +9,11 @@ use jiff::tz::TimeZone;
 pub(super) struct Tick {
     /// The moment, in seconds since 1970.
     pub(super) at: i64,
-    /// The date in UTC, as far as it matters.
+    /// The date in UTC, as precise as the step requires.
     pub(super) label: String,
 }
 
-/// What lies between one tick and the next.
+/// The distance between two ticks, in seconds or in calendar months.
 #[derive(Clone, Copy)]
 enum Step {
     Seconds(i64),
@@ -24,7 +24,7 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// From the finest one on.
+/// The possible steps, the smallest first.
 const STEPS: &[Step] = &[
     Step::Seconds(10 * MINUTE),
     Step::Seconds(30 * MINUTE),
@@ -49,7 +49,7 @@ const STEPS: &[Step] = &[
 ];
 
 impl Step {
-    /// A little less than the seconds of the shortest such step.
+    /// Returns the shortest possible length of the step in seconds. A month counts 28 days.
     fn seconds(self) -> i64 {
         match self {
             Step::Seconds(seconds) => seconds,
@@ -66,7 +66,7 @@ impl Step {
         }
     }
 
-    /// The columns of a label.
+    /// Returns the width of a label in columns.
     fn columns(self) -> usize {
         match self.format() {
             "%m-%d %H:%M" => 11,
@@ -76,7 +76,7 @@ impl Step {
         }
     }
 
-    /// The moments of the window that are whole multiples of the step.
+    /// Returns the times in the window that are whole multiples of the step, in seconds since 1970.
     fn moments(self, window: Window) -> Vec<i64> {
         match self {
             Step::Seconds(seconds) => {
@@ -105,7 +105,8 @@ fn within(window: Window, moments: impl Iterator<Item = i64>) -> Vec<i64> {
     moments.take_while(|at| *at < window.to).collect()
 }
 
-/// The beginning of a month that is counted from the year 0; `None` where calendars end.
+/// Returns the beginning of a month in seconds since 1970; `None` if the calendar does not support its
+/// year. Months are counted from January of the year 0.
 fn first_of_month(number: i64) -> Option<i64> {
     let year = i16::try_from(number.div_euclid(12)).ok()?;
     let month = i8::try_from(number.rem_euclid(12) + 1).ok()?;
@@ -114,7 +115,7 @@ fn first_of_month(number: i64) -> Option<i64> {
     Some(midnight.timestamp().as_second())
 }
 
-/// The finest round dates whose labels have their place side by side in so many columns.
+/// Returns the dates of the smallest step whose labels fit side by side into `columns` columns.
 pub(super) fn ticks(window: Window, columns: usize) -> Vec<Tick> {
     let length = window.to - window.from;
     let fits = |step: &&Step| {

@@ -1,4 +1,4 @@
-//! The timeline as lines of text: a row for each key, read by its characters, with colors or not.
+//! The timeline as text: a row for each key. Its characters are readable without colors.
 
 use crate::commands::list::picture::{Picture, Row};
 use crate::commands::list::time_axis::ticks;
@@ -7,16 +7,17 @@ use crate::error::Result;
 use crate::keyset::timeline::{Phase, Stretch, Window};
 use crate::output::{Tone, columns, fit};
 
-/// Pieces of a line, each with its color.
+/// One line of text: its pieces, each with a color.
 type Line = Vec<(String, Tone)>;
 
-/// The phases, the less important ones first: where two fall into one cell the later one shows.
+/// The phases by increasing importance. If two phases fall into one cell, the later one in this list is
+/// shown.
 const PHASES: [Phase; 3] = [Phase::Retired, Phase::Published, Phase::Signing];
 
-/// The mark of the present, through all rows.
+/// The mark of the current time, in all rows.
 const NOW: char = '│';
 
-/// The fewest cells of a bar, however narrow the terminal is.
+/// The minimum number of cells of a bar, even on a narrow terminal.
 const FEWEST_CELLS: usize = 16;
 
 fn mark(phase: Phase) -> (char, Tone) {
@@ -35,15 +36,15 @@ fn meaning(phase: Phase) -> &'static str {
     }
 }
 
-/// Where things stand in a line, in columns of the terminal.
+/// The positions in a line, in columns of the terminal.
 struct Layout {
-    /// In front of a key's name.
+    /// The indentation of a key's name.
     indent: usize,
     name: usize,
     state: usize,
-    /// The bar's width.
+    /// The width of a bar.
     cells: usize,
-    /// The cell of the present.
+    /// The cell of the current time within a bar.
     now: usize,
 }
 
@@ -68,12 +69,12 @@ impl Layout {
         }
     }
 
-    /// What stands before the bars.
+    /// Returns the number of columns before the bars.
     fn left(&self) -> usize {
         self.indent + self.name + 2 + self.state + 2
     }
 
-    /// The names of the columns, and over the mark what it marks.
+    /// Returns the names of the columns, with `now` above the mark of the current time.
     fn heading(&self) -> Line {
         let (indent, name, state) = (self.indent, self.name + 2, self.state + 2);
         let left = format!("{:indent$}{:name$}{:state$}", "", "KID", "STATE");
@@ -83,7 +84,7 @@ impl Layout {
         vec![(format!("{left}{:gap$}{label}", ""), Tone::Plain)]
     }
 
-    /// A line of keys, with the mark behind its name.
+    /// Returns the heading of a line of keys, with the mark of the current time.
     fn line_heading(&self, line: &str) -> Line {
         let place = self.left() + self.now;
         let text = padded(&fit(line, self.left().saturating_sub(2)), place);
@@ -109,7 +110,7 @@ impl Layout {
         line
     }
 
-    /// The axis, and below it its dates.
+    /// Returns the axis, and the line with its dates.
     fn axis(&self, window: Window) -> [Line; 2] {
         let left = self.left();
         let mut axis = vec!['─'; self.cells];
@@ -142,13 +143,14 @@ impl Layout {
     }
 }
 
-/// A text with blanks behind it, so that it takes so many columns.
+/// Pads a text with spaces to a width in columns.
 fn padded(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(columns(text));
     format!("{text}{:missing$}", "")
 }
 
-/// The cells of a life. A phase takes one at least; where it goes on beyond an edge is an arrow.
+/// Returns the cells of a bar. Each phase in the window gets at least one cell. An arrow marks a phase
+/// that continues beyond an edge.
 fn bar(window: Window, phases: &[Stretch], length: usize) -> Vec<(char, Tone)> {
     let mut cells = vec![(' ', Tone::Plain); length];
     for kind in PHASES {
@@ -182,7 +184,7 @@ fn bar(window: Window, phases: &[Stretch], length: usize) -> Vec<(char, Tone)> {
     cells
 }
 
-/// What the characters mean, of those that are there.
+/// Explains the characters that occur in the timeline.
 fn legend(picture: &Picture, width: usize) -> Vec<Line> {
     let rows = || picture.rows.iter();
     let mut items: Vec<(String, Tone, &str)> = Vec::new();

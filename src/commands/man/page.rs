@@ -1,4 +1,4 @@
-//! One manual page in roff, laid out as man-pages(7) has it.
+//! Writes a manual page in roff, with the layout of man-pages(7).
 
 use super::GLOBAL_OPTIONS;
 use super::guides::GUIDES;
@@ -7,8 +7,8 @@ use crate::key::check::RULES;
 use clap::{Arg, Command};
 use std::fmt::Write as _;
 
-/// The day of the version's release; a page names no day on which it was generated, so that the
-/// same source gives the same page.
+/// The day of the version's release. A page does not have the day on which it was generated, so that
+/// the same source gives the same page.
 const RELEASED: &str = "2026-11-21";
 
 /// The longest line of text in a page, in bytes as mandoc counts them.
@@ -24,7 +24,7 @@ pub(super) fn page(command: &Command, name: &str, commands: &[&str]) -> String {
     page.line(&format!(
         ".TH {title} 1 {RELEASED} \"jwks {version}\" \"jwks manual\""
     ));
-    // Options are not to be hyphenated, nor their lines stretched.
+    // Do not justify lines and do not hyphenate: options must stay in one piece.
     page.line(".ad l");
     page.line(".nh");
     page.section("NAME");
@@ -110,7 +110,7 @@ fn see_also(name: &str, commands: &[&str]) -> String {
     names.join(", ")
 }
 
-/// A page that grows.
+/// A page to which text is added.
 #[derive(Default)]
 struct Page {
     text: String,
@@ -278,7 +278,7 @@ fn is_own(arg: &Arg) -> bool {
     arg.get_help_heading() != Some(GLOBAL_OPTIONS) && !is_help && !arg.is_hide_set()
 }
 
-/// An option as people name it: `--alg`.
+/// Returns the name of an option with its dashes, such as `--alg`; the long name if there are two.
 fn flag(arg: &Arg) -> String {
     match (arg.get_long(), arg.get_short()) {
         (Some(long), _) => format!("--{long}"),
@@ -287,7 +287,7 @@ fn flag(arg: &Arg) -> String {
     }
 }
 
-/// An option with its value, in roff.
+/// Returns an option with the name of its value, in roff.
 fn long_form(arg: &Arg) -> String {
     let flag = format!("\\fB{}\\fR", roff(&flag(arg)));
     if arg.get_action().takes_values() {
@@ -297,7 +297,7 @@ fn long_form(arg: &Arg) -> String {
     }
 }
 
-/// The value of an argument, in roff.
+/// Returns the name of an argument's value, in roff, with `…` if it can be repeated.
 fn value(arg: &Arg) -> String {
     let names = arg.get_value_names().unwrap_or_default();
     let names: Vec<_> = names.iter().map(|name| roff(name)).collect();
@@ -309,8 +309,8 @@ fn value(arg: &Arg) -> String {
     format!("\\fI{}\\fR{more}", names.join(" "))
 }
 
-/// The bytes of a line. mandoc reads a character beyond ASCII as an escape such as `\[u2026]`, and counts
-/// that.
+/// Returns the length of a line in bytes, as mandoc counts it: a character beyond ASCII counts as an
+/// escape such as `\[u2026]`.
 fn width(line: &str) -> usize {
     let bytes = |c: char| if c.is_ascii() { 1 } else { "\\[u2026]".len() };
     line.chars().map(bytes).sum()

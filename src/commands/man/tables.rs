@@ -1,4 +1,4 @@
-//! What the manual pages have in common: exit codes, files, environment variables, references.
+//! The tables that the manual pages share: exit codes, files, environment variables, references.
 
 /// The exit codes.
 pub(super) const EXIT_CODES: &[(&str, &str)] = &[
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_variable_is_documented_and_no_other() {
-        // The last ones are read by the libraries for proxies and TLS.
+        // The libraries for proxies and TLS read these variables, not jwks.
         let libraries = "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR";
         let tokens = KINDS.iter().flat_map(|kind| kind.token_variables);
         let read = NAMES.iter().chain(tokens).copied();

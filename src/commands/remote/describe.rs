@@ -1,4 +1,4 @@
-//! A remote in words, with nothing in them that could be a secret.
+//! Describes a remote for output, without anything that can be a secret.
 
 use crate::error::{Error, Result};
 use crate::remote::entry::{Entry, TOKEN};
@@ -18,7 +18,7 @@ pub fn shown_address(address: &str) -> String {
         .to_owned()
 }
 
-/// Where a remote is, in a few words.
+/// Returns the address or the project of a remote in a few words; `-` if it has neither.
 pub fn location(entry: &Entry) -> String {
     let settings = entry.location.settings();
     let words: Vec<_> = settings
@@ -35,15 +35,15 @@ pub fn location(entry: &Entry) -> String {
     }
 }
 
-/// The entry as it is kept, with what the kind can do. It holds no token; values of headers are
-/// left out, for somebody may have put a secret there.
+/// Returns an entry as JSON, with the operations that its kind supports. Leaves out tokens, unusable
+/// addresses and the values of headers, because users can have put secrets there.
 pub fn described(entry: &Entry) -> Result<Value> {
     let mut value = serde_json::to_value(entry)
         .map_err(|error| Error::failed("cannot write JSON").cause(error))?;
     if let Some(members) = value.as_object_mut() {
         members.remove("name");
         members.insert("remote".into(), entry.name.clone().into());
-        // Settings of another version may be secrets.
+        // Settings of another version of jwks can be secrets.
         members.retain(|name, _| !entry.other.contains_key(name));
     }
     for member in ["url", "issuer"] {
@@ -57,14 +57,14 @@ pub fn described(entry: &Entry) -> Result<Value> {
     if !names.is_empty() {
         value["headers"] = json!(names);
     }
-    // Another version may know a kind that this one does not.
+    // Another version of jwks can have written a kind that this one does not know.
     if let Ok(kind) = entry.kind() {
         value["can"] = json!(can(kind));
     }
     Ok(value)
 }
 
-/// The names of its headers.
+/// Returns the names of an entry's headers, without their values.
 pub fn header_names(entry: &Entry) -> impl Iterator<Item = &str> {
     let headers = entry.headers.iter();
     headers.map(|header| {
@@ -74,7 +74,7 @@ pub fn header_names(entry: &Entry) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What a kind can do, in words.
+/// Returns the operations that a kind supports, in words.
 pub fn can(kind: &ServerKind) -> Vec<&'static str> {
     kind.can
         .iter()
@@ -82,7 +82,7 @@ pub fn can(kind: &ServerKind) -> Vec<&'static str> {
         .collect()
 }
 
-/// Where the token comes from, in words.
+/// Returns the source of an entry's token, in words.
 pub fn describe_token_source(entry: &Entry, kind: &ServerKind) -> String {
     match (entry.token_source(), kind.auth, kind.token_variables) {
         (Some(source), ..) => source,

@@ -1,4 +1,4 @@
-//! What a rotation tells: a line for each change, or one JSON document for all sets.
+//! Reports a rotation: a line for each change, or one JSON document for all sets.
 
 use crate::commands::shared::push_report;
 use crate::context::Context;
@@ -31,11 +31,11 @@ pub(super) struct RotationReport {
     uncertified: Vec<JsonKeyName<'static>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next_change: Option<i64>,
-    /// What the server got.
+    /// The result of the push to the server; absent without a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pushed: Option<push_report::PushReport>,
     dry_run: bool,
-    /// What a dry run found to do.
+    /// The changes that a dry run would make.
     planned: Vec<Step>,
     pub(super) due: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ pub(super) struct RotationReport {
 #[derive(Debug, Default, Serialize)]
 struct Step {
     verb: &'static str,
-    /// The key of the set.
+    /// The existing key that changes; `None` for a new key.
     #[serde(flatten)]
     key: Option<JsonKeyName<'static>>,
     /// The algorithm and size of a new key.
@@ -67,7 +67,7 @@ impl RotationReport {
         }
     }
 
-    /// True if a dry run has found something to do.
+    /// Returns true if a dry run found something to do.
     pub(super) fn is_due(&self) -> bool {
         self.due
     }
@@ -76,7 +76,7 @@ impl RotationReport {
         self.error = Some(error.into());
     }
 
-    /// Says what would be done.
+    /// Reports what a rotation would do.
     pub(super) fn plan(&mut self, ctx: &Context, set: &KeySet, plan: &RotationPlan) {
         let key = |position: usize| Some(JsonKeyName::from(&set.keys[position]));
         let mut steps = Vec::new();
@@ -124,7 +124,7 @@ impl RotationReport {
         self.planned = steps;
     }
 
-    /// Adds what was done, and tells it.
+    /// Reports what a rotation has done.
     pub(super) fn add(&mut self, ctx: &Context, rotated: &Rotated, policy: &Policy) {
         let set = self.set.clone();
         let tell = |words: String| ctx.out.status(format!("{set}: {words}"));
@@ -233,7 +233,7 @@ pub(super) fn is_compromised(key: &Key, policy: &Policy) -> bool {
     policy.compromised.iter().any(|named| name.is(named))
 }
 
-/// Prints the document, or a line where there was nothing to do.
+/// Prints the JSON document, or a status line about the sets that did not change.
 pub(super) fn finish(ctx: &Context, reports: &[RotationReport], is_all: bool) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "sets": reports }));
@@ -275,7 +275,7 @@ fn handle(key: &Key) -> String {
     name.shown().to_owned()
 }
 
-/// The kid with the algorithm, or what stands for it.
+/// Returns the kid of a key with the short name of its line, such as `a (ES256)`.
 fn described(key: &Key) -> String {
     let header = Header::of(key);
     format!("{} ({})", handle(key), line_name(&header))

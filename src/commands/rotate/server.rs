@@ -1,4 +1,4 @@
-//! The server that a rotation is sent to: what it has of the set before, and what it gets.
+//! The server that a rotation pushes to: its set before the rotation, and the keys that are sent.
 
 use crate::args::connection::split_name;
 use crate::args::schedule::ScheduleArgs;
@@ -33,19 +33,19 @@ pub(super) struct Servers<'a> {
 /// A set on a server.
 pub(super) struct Server {
     remote: Rc<Remote>,
-    /// The set's name there.
+    /// The name of the set on the server.
     name: String,
     moves_kids: bool,
     ed25519: Ed25519,
     found: Result<Found>,
 }
 
-/// What a server has of a set.
+/// The state of a set as it was read from the server.
 struct Found {
     set: KeySet<'static>,
     /// True if the first key of the set signs.
     is_in_order: bool,
-    /// The kids that its settings name.
+    /// The kids of signing keys that the server's settings name.
     named: Vec<String>,
 }
 
@@ -105,7 +105,7 @@ fn find(remote: &Remote, name: &str) -> Result<Found> {
 }
 
 impl Server {
-    /// What a rotation has to know of it; `None` where it could not be reached.
+    /// Returns the server's state for the plan of a rotation; `None` if the server could not be read.
     pub(super) fn server_state(&self) -> Option<ServerState<'_>> {
         let found = self.found.as_ref().ok()?;
         Some(ServerState {
@@ -146,7 +146,7 @@ impl Server {
         Ok(plan)
     }
 
-    /// The kids that its settings name, each with the one that they are to name instead.
+    /// Returns the kids in the server's settings that are replaced, each with its replacement.
     fn kids(&self, ctx: &Context, found: &Found, local: &KeySet) -> Vec<(String, String)> {
         if self.moves_kids {
             successors(local, &found.named, ctx.now, &ctx.checks)
@@ -155,7 +155,7 @@ impl Server {
         }
     }
 
-    /// Says what would be sent.
+    /// Reports what would be sent.
     pub(super) fn show(
         mut self,
         ctx: &Context,

@@ -1,4 +1,4 @@
-//! `jwks set` without a FILE: members of the set's own keys.
+//! `jwks set` without a FILE: changes members of the set's keys.
 
 use crate::commands::set::SetArgs;
 use crate::context::Context;
@@ -44,14 +44,15 @@ pub fn attributes(args: &SetArgs, now: i64) -> Result<Attributes> {
     Ok(attributes)
 }
 
-/// Changes members of the set's own keys.
+/// Changes members of the keys of a set, or of the key that --kid names. Returns an error if a change
+/// would break a key, or if the new kid belongs to another key.
 pub fn change(
     ctx: &Context,
     args: &SetArgs,
     name: &SetName,
     attributes: &Attributes,
 ) -> Result<Merged> {
-    // Members are those of a set that exists.
+    // Fail here if the set does not exist, before anything is asked.
     ctx.store.load(name)?;
     let protection = args.encrypt.protection(ctx, name)?;
     let protection = protection.as_ref();
@@ -108,7 +109,7 @@ fn refuse_taken(set: &KeySet, position: usize, kid: &str) -> Result<()> {
     }
 }
 
-/// Lets the keys whose successor was renamed name it by its new kid.
+/// Updates the successor of the keys that named the old kid, unless another key still has the old kid.
 fn follow(set: &mut KeySet, old: &str, new: &str) {
     if !set.with_kid(old).is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! `jwks set --remote`: own keys into a server's set.
+//! `jwks set --remote`: imports keys into a server's set.
 
 use crate::commands::set::source::{read_documents, read_keys};
 use crate::commands::set::{SetArgs, report};
@@ -23,7 +23,9 @@ use crate::report::loss::{count_loss, shorten};
 use crate::report::names::{SetLabel, count};
 use std::collections::HashSet;
 
-/// Puts keys into a server's set: one by itself, several or a whole set in one step.
+/// Puts keys into a server's set. A single key is written by itself if that is safe; otherwise the
+/// whole set is written in one step. Asks before anything is written. Returns an error if the server
+/// does not accept a key, or could no longer sign.
 pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remote) -> Result<()> {
     server.kind.require(if args.replace {
         Operation::SetSet
@@ -104,15 +106,16 @@ fn write(
     report(ctx, whose, &change.merged)
 }
 
-/// What is to become of a server's set.
+/// A planned change to a server's set.
 struct Change {
     after: KeySet<'static>,
-    /// The one key that is all there is to send.
+    /// The key, if it can be written by itself; `None` if the whole set is written.
     single: Option<Key<'static>>,
     merged: Merged,
 }
 
-/// Gives the keys the kids that they have on the server, and refuses those that it does not take.
+/// Gives each key the kid that it has on the server. Returns an error if the server does not accept a
+/// key.
 fn refuse_unfit(server: &Remote, given: &mut KeySet) -> Result<()> {
     let rules = &server.kind.rules;
     for key in &mut given.keys {
@@ -174,15 +177,17 @@ fn addition(
         .find(|key| !known.contains(key.json()))
         .cloned();
     if server.kind.rules.order_decides() {
-        // The newest key comes first, as it does when one is put alone.
+        // The newest key comes first, as it would if it were written by itself.
         after.keys.rotate_right(new);
         after.keys[..new].reverse();
     }
-    // A public key that is put by itself would be the first key, and on some servers no key would sign.
+    // A public key that is written by itself would become the first key, and on some servers no key
+    // would sign.
     let is_safe = |key: &Key| is_key_pair(key) || server.kind.rules.signing != Signing::FirstPair;
     Ok(Change {
         after,
-        // Putting a key that is there anew would make it the newest.
+        // Do not write an existing key by itself: that would make it the newest, and change which key
+        // signs.
         single: changed.filter(|key| is_one && new == 1 && is_safe(key)),
         merged,
     })

@@ -1,4 +1,4 @@
-//! What `jwks set` is given: documents, and the keys in them, checked.
+//! Reads and checks the keys that `jwks set` imports.
 
 use crate::commands::set::SetArgs;
 use crate::commands::shared::adoption::warn_of_losses;
@@ -21,7 +21,8 @@ use crate::source::document;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The documents to read; none where members of the set's own keys are to be changed.
+/// Reads the documents to import; none if the options change members of the set's keys. Returns an
+/// error if there is neither input nor a change.
 pub fn read_documents(
     ctx: &Context,
     args: &SetArgs,
@@ -39,8 +40,8 @@ pub fn read_documents(
         return args.files.iter().map(read).collect();
     }
     if (!attributes.is_empty() || args.rename.is_some()) && args.from.is_none() {
-        // Whoever says what to change means the set's own keys; a script's standard input may be
-        // a pipe that nobody ever closes.
+        // Options such as --alg without FILE mean the set's own keys. Standard input is not read,
+        // because in a script it can be a pipe that is never closed.
         if args.replace || args.allow_invalid || args.skip_invalid {
             return Err(
                 Error::usage("no keys were given").hint("name files, or - for standard input")
@@ -83,7 +84,8 @@ pub fn read_documents(
     Ok(Vec::new())
 }
 
-/// The keys of the documents, picked, filled in and checked.
+/// Reads the keys of the documents, selects by --kid, fills in members and checks the keys. Returns an
+/// error if a document cannot be read, or if no valid key is left.
 pub fn read_keys(
     ctx: &Context,
     args: &SetArgs,
@@ -124,7 +126,7 @@ pub fn read_keys(
     let mut keys = keys_of(&given);
     let was_empty = keys.is_empty();
     for key in &mut keys {
-        // What is no object is left to the check.
+        // The check reports a key that is not a JSON object.
         let Ok(mut members) = key.members() else {
             continue;
         };
@@ -146,7 +148,8 @@ pub fn read_keys(
     }
 }
 
-/// Replaces the error of the JSON parser for a document that does not even begin like JSON.
+/// Replaces the JSON error for a document that does not begin like JSON, because it was meant to be in
+/// another format.
 fn known_format(error: Error, document: &document::Document) -> Error {
     let start = document.octets.expose().trim_ascii_start().first();
     if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
@@ -157,7 +160,7 @@ fn known_format(error: Error, document: &document::Document) -> Error {
     )
 }
 
-/// The keys that were read, by where they come from.
+/// Groups the keys by their source, which decides what they can change in the set.
 fn foreign(ctx: &Context, args: &SetArgs, names: &[&String], imported: Imported) -> Vec<Foreign> {
     let Imported {
         set: mut read,
@@ -174,7 +177,7 @@ fn foreign(ctx: &Context, args: &SetArgs, names: &[&String], imported: Imported)
     let mut given = Vec::new();
     for sources in sources.chunk_by(|one, other| one == other) {
         let mut set = KeySet::from(keys.by_ref().take(sources.len()).collect::<Vec<_>>());
-        // The members of all sets come with the first keys.
+        // The other members of all JWK Sets come with the first group of keys.
         set.add_members(&std::mem::take(&mut read));
         let name = names[sources[0].document];
         let document = match (is_address(name), sources[0].is_certified) {
@@ -191,7 +194,7 @@ fn foreign(ctx: &Context, args: &SetArgs, names: &[&String], imported: Imported)
     given
 }
 
-/// The keys of all documents, in their order.
+/// Returns the keys of all documents, in order.
 fn keys_of(documents: &[Foreign]) -> Vec<Key<'static>> {
     let keys = documents.iter().flat_map(|document| &document.set().keys);
     keys.cloned().collect()
@@ -256,7 +259,7 @@ fn check_keys(
     Ok(keys)
 }
 
-/// Returns the first of many texts, and one more text for those that are not shown.
+/// Limits the number of texts, and adds one that says how many are not shown.
 fn first(mut texts: Vec<String>, more: impl Fn(usize) -> String) -> Vec<String> {
     const SHOWN: usize = 100;
     if texts.len() > SHOWN {
@@ -276,7 +279,7 @@ fn warn_all(ctx: &Context, warnings: Vec<String>) {
         .for_each(|warning| ctx.out.warn(warning));
 }
 
-/// Leaves the broken members of a key out, and adds a warning about them.
+/// Removes the broken members of a key, and adds a warning about them.
 fn without_broken(
     ctx: &Context,
     index: usize,

@@ -1,4 +1,4 @@
-//! A history is deleted for good: what `jwks forget` and `jwks delete --purge` share.
+//! Deletes the history of a set, for `jwks forget` and `jwks delete --purge`.
 
 use crate::context::Context;
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::keystore::SetName;
 use crate::keystore::history::History;
 use crate::report::names::{changed_meanwhile, count};
 
-/// Says what is deleted with a history.
+/// Describes what is deleted with a history, such as `3 earlier versions of set api`.
 pub fn describe_history(name: &SetName, history: &History) -> String {
     match history.sets() {
         0 => format!("the history of set {name}"),
@@ -14,7 +14,8 @@ pub fn describe_history(name: &SetName, history: &History) -> String {
     }
 }
 
-/// Deletes a history, unless another process has changed the set since it was read.
+/// Deletes a history and reports it. Returns an error if another process has changed the set since the
+/// history was read.
 pub fn forget(ctx: &Context, name: &SetName, history: &History) -> Result<()> {
     ctx.store.forget(name, |now| {
         if now.last() == history.last() {

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use std::path::Path;
 
-/// Refuses a file for others that would lie among the sets.
+/// Returns an error if a file for other programs would be in the keystore's directory.
 pub fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
     if is_within(path, ctx.store.directory()) {
         Err(
@@ -21,7 +21,7 @@ pub fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
 /// a leftover one.
 pub const UNFINISHED: &str = ".jwks-unfinished";
 
-/// The name that a file for others has until it is complete.
+/// Returns the name of a file until it is complete.
 pub fn temporary_name(path: &Path) -> String {
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
     format!(".{file_name}{UNFINISHED}")

@@ -126,7 +126,8 @@ pub fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &PushPlan) {
     }
 }
 
-/// Writes down what was sent, with which part, and what went away there.
+/// Logs the keys that were sent, with or without their private part, and the keys that were deleted on
+/// the server.
 pub fn record(ctx: &Context, whose: SetLabel, plan: &PushPlan) {
     let sent = plan
         .items
@@ -147,13 +148,13 @@ pub fn record(ctx: &Context, whose: SetLabel, plan: &PushPlan) {
         .append();
 }
 
-/// The kids, or thumbprints, of keys.
+/// Returns the kid of each key, or else its thumbprint.
 pub fn handles(names: &[KeyName]) -> Vec<String> {
     let handle = |name: &KeyName| name.shown().to_owned();
     names.iter().map(handle).collect()
 }
 
-/// What happens to a key on the server, in words.
+/// Describes what happens to a key on the server, such as `a (ES256): new, public only`.
 pub fn line(item: &Item) -> String {
     let kid = item.name.shown();
     let part = match (item.private, item.was_private) {

@@ -1,4 +1,4 @@
-//! A set becomes one of its earlier versions: what `jwks undo` and `jwks restore` share.
+//! Restores an earlier version of a set, for `jwks undo` and `jwks restore`.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// The result for a set.
+/// The result of restoring a version.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The keys that differ.
@@ -61,8 +61,9 @@ pub fn warn_damaged(ctx: &Context, history: &History) {
     }
 }
 
-/// Makes a version the present state of its set. Asks first if something would be lost; `why` begins the
-/// question. `note` is in the log with each key.
+/// Makes a version the current state of its set. Asks first if something would be lost; `why` begins
+/// the question. `note` is logged with each key. Returns an error if the set has changed in the
+/// meantime, or if the version cannot be read.
 pub fn restore(
     ctx: &Context,
     name: &SetName,
@@ -186,7 +187,7 @@ fn compromised(ctx: &Context, name: &SetName, keys: &[KeyName]) -> Result<Vec<St
     Ok(keys.map(|key| key.shown().to_owned()).collect())
 }
 
-/// Returns what a set would lose, in words.
+/// Describes what a set would lose; empty if it loses nothing.
 fn losses(
     ctx: &Context,
     name: &SetName,
@@ -207,7 +208,7 @@ fn losses(
     }
     if lost.len() > removed {
         let private = count(lost.len() - removed, "private part");
-        // Without the passphrase, one secret cannot be told from another.
+        // Without the passphrase, the private parts of two keys cannot be compared.
         let would = if present.keys.iter().any(is_withheld) {
             "could"
         } else {
@@ -224,7 +225,8 @@ fn losses(
     losses
 }
 
-/// What can be known of a set or a version; asks for the passphrase if the file does not tell.
+/// Returns what can be read of a set without a passphrase. Asks for the passphrase if the file has no
+/// public part.
 fn look(ctx: &Context, name: &SetName, stored: Option<Stored>) -> Result<Option<SetDocument>> {
     Ok(match stored {
         None => None,
@@ -242,7 +244,7 @@ fn parse(document: &Option<SetDocument>) -> Result<KeySet<'_>> {
 }
 
 impl Outcome {
-    /// The members for JSON output.
+    /// Returns the members for JSON output.
     pub fn json(&self) -> OutcomeJson<'_> {
         OutcomeJson {
             added: json_names(&self.changes.added),
@@ -254,7 +256,7 @@ impl Outcome {
         }
     }
 
-    /// Prints what became of the set, and how to take that back.
+    /// Prints the changes, and how to undo them.
     pub fn report(&self, ctx: &Context, name: &SetName) {
         if self.set_created {
             ctx.out.status(format!("set {name} is back"));

@@ -1,4 +1,4 @@
-//! How commands get to a server: the options that all of them share, and the way there.
+//! Steps of commands that work on a server's set: names, conflicts, and many sets at once.
 
 use crate::context::Context;
 use crate::error::{Error, Reason, Result};
@@ -11,13 +11,14 @@ use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
 
-/// How often a command plans and writes a set, in all, if somebody else changes the set meanwhile.
+/// The maximum number of times that a command plans and writes a set, if others keep changing it.
 const ATTEMPTS: u32 = 5;
 
-/// After how many keys that were read a large set is not planned again.
+/// The number of keys read after which a command does not plan again, because every try reads the set.
 const MOST_KEYS_READ: usize = 30_000;
 
-/// Moves several sets: shows how far it is, goes on after a failure, and tells of each.
+/// Calls `each` for every set. Shows the progress, continues after a failure, and reports each set.
+/// Returns an error if a set failed; `done` is the verb for it, such as `pulled`.
 pub fn for_each_set<N: Display, R: Serialize>(
     ctx: &Context,
     names: &[N],
@@ -51,8 +52,8 @@ pub fn for_each_set<N: Display, R: Serialize>(
     Err(Error::of(kind, format!("{number} not {done}: {failed}")))
 }
 
-/// Reads a set on a server, plans and writes. If somebody else changed the set meanwhile, it starts
-/// again, for at most five tries in all, or fewer for a large set; then it returns an error.
+/// Calls `attempt`, which reads a set, plans and writes it. If somebody else changes the set in the
+/// meantime, tries again, up to five times in all, or fewer for a large set. Then returns the error.
 pub fn retry_on_conflict<T>(
     ctx: &Context,
     server: &Remote,
@@ -77,7 +78,8 @@ pub fn retry_on_conflict<T>(
 }
 
 /// Returns the name of the set on a server: the given name, or the name of the only set, or else the
-/// local name `here`.
+/// local name `here`. Returns an error if the server's only set has another name, or if no name is
+/// known.
 pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Result<String> {
     match (named, remote.kind.sets) {
         (Some(name), Sets::Named) => Ok(name.to_owned()),
@@ -106,7 +108,8 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
     }
 }
 
-/// The kid that a text means on a server: as it is, or with what every kid begins with there.
+/// Returns the full kid of a key on a server. Kids on some servers have a prefix, which the user can
+/// leave out.
 pub fn server_kid(remote: &Remote, set: &KeySet, kid: &str) -> String {
     let there = (remote.kind.rules.kid)(kid, None);
     let is_there = match (set.find_exactly(kid), set.find_exactly(&there)) {

@@ -96,7 +96,8 @@ impl Bundle {
     }
 
     /// Returns the contents of one alias of a keystore: its keys and all certificates, or only the
-    /// certificates in `named` if it has no key. `aliases` are all aliases of the keystore.
+    /// certificates in `named` if it has no key. `aliases` are all aliases of the keystore. Returns an
+    /// error if the alias does not exist, or if nothing in it can be used.
     pub fn of_alias(
         mut self,
         alias: &str,

@@ -29,7 +29,7 @@ impl<'a> DocumentPassword<'a> {
         }
     }
 
-    /// Returns the password.
+    /// Returns the password. Returns an error if it cannot be read.
     pub fn password(&self) -> Result<&str> {
         if let Some(password) = self.password.get() {
             return Ok(password.expose());
@@ -38,8 +38,8 @@ impl<'a> DocumentPassword<'a> {
         Ok(self.password.get_or_init(|| asked).expose())
     }
 
-    /// Subtracts the cost of a derivation, in SHA-256 iterations. Call it before the derivation and
-    /// before the password is read.
+    /// Subtracts the cost of a derivation, in SHA-256 iterations. Returns an error if the cost exceeds
+    /// what is left. Call it before the derivation and before the password is read.
     pub fn spend(&self, iterations: u64) -> Result<()> {
         match self.left.get().checked_sub(iterations) {
             Some(left) => {

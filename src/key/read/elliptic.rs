@@ -6,7 +6,8 @@ use crate::key::curve::Curve;
 use crate::key::members::Members;
 use crate::key::openssl_key::{self, Point};
 
-/// Creates the members of a private key and computes its public key.
+/// Creates the members of a private key `d` (big-endian for EC keys) and computes its public key.
+/// Returns an error if `d` has the wrong length or is out of range.
 pub(super) fn elliptic_private(curve: &'static Curve, d: &[u8]) -> Result<Members<'static>> {
     let public = openssl_key::public_from_private(curve, d)?;
     Ok(elliptic(curve, &public, Some(d)))

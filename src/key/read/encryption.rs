@@ -20,7 +20,8 @@ use sha1::Sha1;
 /// The largest memory for scrypt, in bytes.
 const SCRYPT_MEMORY: u64 = 256 << 20;
 
-/// Reads a PKCS#8 EncryptedPrivateKeyInfo (RFC 5958 section 3).
+/// Reads a PKCS#8 EncryptedPrivateKeyInfo (RFC 5958 section 3). Returns an error if the password is
+/// wrong, or if the encryption or the key is not supported.
 pub fn encrypted_pkcs8(document: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
     let key = pkcs8_octets(document, unlock)?;
     match der::kind(key.expose()) {
@@ -73,7 +74,7 @@ fn unsupported(oid: ObjectIdentifier) -> Error {
     )
 }
 
-/// Converts an iteration count, which must be at least one.
+/// Converts an iteration count. Returns an error if it is below one.
 pub fn positive(iterations: impl TryInto<u64>) -> Result<u64> {
     match iterations.try_into() {
         Ok(count @ 1..) => Ok(count),

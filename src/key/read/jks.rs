@@ -36,8 +36,9 @@ const DIGEST: usize = 20;
 const TO_PKCS12: &str =
     "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype pkcs12";
 
-/// Reads all certificates of a keystore, and all its keys or those of one alias. The keystore and
-/// its keys must have the same password.
+/// Reads all certificates of a keystore, and all its keys or those of one alias. The keystore and its
+/// keys must have the same password. Returns an error if the password is wrong, or if the keystore is
+/// damaged.
 pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> Result<Bundle> {
     if document.starts_with(&JCEKS_MAGIC) {
         return Err(Error::invalid("JCEKS keystores are not supported").hint(TO_PKCS12));

@@ -29,7 +29,8 @@ pub struct Joined {
 }
 
 /// Attaches to each key its certificate and chain, found by public key and issuer in all documents.
-/// `jwks` are the keys that were read as JWK; they keep an existing `x5c`.
+/// `jwks` are the keys that were read as JWK; they keep an existing `x5c`. Returns an error for more
+/// than 300 certificates.
 ///
 /// Each other certificate that issued none becomes a public key. If its document has or certifies a
 /// private key, the certificate is left out with a note instead.
@@ -56,7 +57,7 @@ pub fn join<'k>(
         mut notes,
         mut certified,
     } = Joined::default();
-    // The documents with a certificate of a private key.
+    // The documents that hold a private key, or a certificate in the chain of one.
     let mut serving = HashSet::new();
     for (source, document) in documents.iter().enumerate() {
         if document.lacks_private_key || document.keys.iter().any(is_private) {

@@ -20,7 +20,8 @@ use crate::key::certificate::{self, Certificate};
 use bundle::Bundle;
 use document_password::DocumentPassword;
 
-/// Reads one key, certificate or certification request in DER.
+/// Reads one key, certificate or certification request in DER. Returns an error that names the kind of
+/// other documents.
 pub fn read_der(document: &[u8], unlock: &DocumentPassword) -> Result<Bundle> {
     let mut contents = Bundle::default();
     match der::kind(document) {

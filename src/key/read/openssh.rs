@@ -58,7 +58,8 @@ fn read_line(line: &str) -> Result<Members<'static>> {
     public(entry.public_key().key_data())
 }
 
-/// Reads the content of an OPENSSH PRIVATE KEY block.
+/// Reads the content of an OPENSSH PRIVATE KEY block. Returns an error if the password is wrong, or if
+/// jwks does not support the key.
 pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
     let broken = |error: ssh_key::Error| Error::invalid("invalid OpenSSH private key").cause(error);
     let mut key = PrivateKey::from_bytes(octets).map_err(broken)?;
@@ -89,7 +90,8 @@ pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<
     }
 }
 
-/// Reads a private key. Its public part must match the public key in the file.
+/// Returns a private key if its coordinates match the public key next to it in the file, or else an
+/// error.
 fn same(members: Members<'static>, beside: &KeyData) -> Result<Members<'static>> {
     let public = public(beside)?;
     if ["x", "y"]

@@ -17,7 +17,7 @@ use openssl::symm::{self, Cipher};
 pub const MARKER: &str = "-----BEGIN ";
 
 /// Reads every key and certificate of a PEM file. A block that jwks cannot use is left out, so the
-/// contents can be empty.
+/// contents can be empty. Returns an error if the password is wrong, or if there are too many keys.
 pub fn read(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
     let starts: Vec<usize> = text.match_indices(MARKER).map(|(start, _)| start).collect();
     let ends = starts.iter().skip(1).copied().chain([text.len()]);

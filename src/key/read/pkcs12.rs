@@ -32,7 +32,8 @@ const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1135
 const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
 const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
 
-/// Reads all certificates of a keystore, and all its keys or those of one alias.
+/// Reads all certificates of a keystore, and all its keys or those of one alias. Returns an error if
+/// the password is wrong, or if the keystore is damaged.
 pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> Result<Bundle> {
     let pfx = Pfx::from_der(document).map_err(|_| broken())?;
     let safe = match pfx.auth_safe.content_type {

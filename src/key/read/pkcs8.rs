@@ -26,7 +26,7 @@ pub struct PrivateKeyInfo<'a> {
 }
 
 impl<'a> PrivateKeyInfo<'a> {
-    /// Reads a PrivateKeyInfo of version 1 or 2.
+    /// Reads a PrivateKeyInfo of version 1 or 2. Returns an error for other versions and malformed DER.
     pub fn parse(der: &'a [u8]) -> Result<Self> {
         let broken = || Error::invalid("invalid PKCS#8 private key");
         let outer = AnyRef::from_der(der).map_err(|_| broken())?;
@@ -59,7 +59,8 @@ impl<'a> PrivateKeyInfo<'a> {
         Ok(key)
     }
 
-    /// Reads a key on a curve with its own algorithm identifier (RFC 8410).
+    /// Reads a key on a curve with its own algorithm identifier (RFC 8410). Returns an error if the key
+    /// has a wrong length, or if the public key in the document does not belong to it.
     pub fn okp(&self, curve: &'static Curve) -> Result<Members<'static>> {
         let d = if self.octets.len() == curve.octets {
             self.octets

@@ -26,8 +26,9 @@ pub struct DistinguishedName(X509Name);
 
 impl DistinguishedName {
     /// Parses a subject such as `CN=api, O=Example`, with the most specific attribute first. A
-    /// backslash escapes each of `"+,;<>\`, a `#` or space at the beginning of a value, and a space
-    /// at its end. Spaces around attributes are ignored.
+    /// backslash escapes each of `"+,;<>\`, a `#` or space at the beginning of a value, and a space at
+    /// its end. Spaces around attributes are ignored. Returns a usage error for unknown attributes and
+    /// invalid values.
     pub fn parse(text: &str) -> Result<Self> {
         let mut attributes = Vec::new();
         for part in split(text)? {
@@ -36,7 +37,8 @@ impl DistinguishedName {
         Self::of(&attributes)
     }
 
-    /// Creates a subject with only a common name.
+    /// Creates a subject with only a common name. Returns an error if the name is empty or has more
+    /// than 64 characters.
     pub fn common_name(name: &str) -> Result<Self> {
         Self::of(&[("CN", name.to_owned())])
     }
@@ -48,7 +50,7 @@ impl DistinguishedName {
 
     fn of(attributes: &[(&'static str, String)]) -> Result<Self> {
         let mut name = X509NameBuilder::new().map_err(not_written)?;
-        // The text is in reverse order (RFC 4514 section 2.1).
+        // DER has the most specific attribute last (RFC 4514 section 2.1).
         for (attribute, value) in attributes.iter().rev() {
             if name.append_entry_by_text(attribute, value).is_err() {
                 return Err(

@@ -13,7 +13,7 @@ use openssl::rand::rand_bytes;
 const ITERATIONS: u32 = 600_000;
 
 /// Writes the private key as EncryptedPrivateKeyInfo: PBES2 with AES-256-CBC and PBKDF2 with
-/// HMAC-SHA256. OpenSSL 1.0.0 and later can read it.
+/// HMAC-SHA256. OpenSSL 1.0.0 and later can read it. Returns an error for symmetric keys.
 pub fn encrypted_pkcs8(members: &Members, password: &Secret<String>) -> Result<Document> {
     let plain = pkcs8(members)?;
     let mut salt = [0; 16];

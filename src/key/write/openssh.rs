@@ -16,13 +16,15 @@ use ssh_key::{Cipher, Kdf, LineEnding, Mpint, PrivateKey, PublicKey};
 /// The rounds of bcrypt, the default of ssh-keygen since OpenSSH 9.4.
 const ROUNDS: u32 = 24;
 
-/// Writes the public key as one line, including the newline.
+/// Writes the public key as one line, including the line feed. Returns an error if OpenSSH has no such
+/// keys.
 pub fn public_line(members: &Members, comment: &str) -> Result<String> {
     let key = PublicKey::new(public(members)?, comment);
     Ok(key.to_openssh().map_err(not_written)? + "\n")
 }
 
-/// Writes the private key file. A password encrypts it with aes256-ctr and bcrypt.
+/// Writes the private key file. A password encrypts it with aes256-ctr and bcrypt. Returns an error if
+/// OpenSSH has no such keys.
 pub fn private_file(
     members: &Members,
     comment: &str,

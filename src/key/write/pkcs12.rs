@@ -39,7 +39,8 @@ pub fn check_pkcs12(members: &Members, alias: &str) -> Result<()> {
 
 /// Writes a private key and its chain, leaf first, to a PKCS#12 file with a password. It uses PBES2
 /// with AES-256-CBC and PBKDF2 with HMAC-SHA256, and a MAC with SHA-256, as OpenSSL 3 does. OpenSSL
-/// 1.1, Java 8u301 and Windows 10 (1709) and later can read it.
+/// 1.1, Java 8u301 and Windows 10 (1709) and later can read it. Returns an error as [`check_pkcs12`]
+/// does, or if the password contains a NUL character.
 pub fn pkcs12(
     members: &Members,
     chain: &[Certificate],

@@ -108,7 +108,8 @@ impl Model {
         is_own.then_some(Model { subject, seconds })
     }
 
-    /// Creates the certificate of a successor, with the dates of [`validity_of`].
+    /// Creates the certificate of a successor, with the dates of [`validity_of`]. Fails as
+    /// [`self_signed`] does. `now` is in seconds since 1970.
     pub fn certify(&self, members: &Members, now: i64) -> Result<Certificate> {
         let mut validity = validity_of(members, now, self.seconds);
         validity.not_after = validity.not_after.min(NEVER);

@@ -36,7 +36,7 @@ pub fn is_manifest(text: &str) -> bool {
 }
 
 /// Returns the values in the data of all Secrets and ConfigMaps, ordered by name. Documents of other
-/// kinds are skipped.
+/// kinds are skipped. Returns an error for invalid YAML, and for YAML that could exhaust memory.
 pub fn read(text: &str) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for document in documents(text)? {

@@ -1,4 +1,4 @@
-//! The keys in a Kubernetes manifest. Each value of its data is a document of its own.
+//! Reads the keys in a Kubernetes manifest. Each value of its data is a document of its own.
 
 use crate::error::Result;
 use crate::jwe::Envelope;
@@ -11,6 +11,7 @@ use crate::keyset::key_pairs;
 
 /// Reads the keys and certificates in the data of a manifest. Each value is a document of its own. A
 /// value that looks like a key and cannot be used is left out with a warning; other values are skipped.
+/// Returns an error if there is no key.
 pub fn read(text: &str, unlock: &DocumentPassword) -> Result<(KeySet<'static>, Bundle)> {
     let mut contents = Bundle::default();
     let mut set = KeySet::default();
@@ -32,7 +33,7 @@ pub fn read(text: &str, unlock: &DocumentPassword) -> Result<(KeySet<'static>, B
                 Err(_) if !looks_like_jwk(octets) => continue,
                 jwks => jwks,
             },
-            // A token looks like a JWE, too.
+            // An access token in compact form can look like a JWE.
             Form::Jwe if as_text(octets).and_then(Envelope::parse).is_err() => continue,
             Form::Jwe => jwe::read(octets, unlock),
             form => {
@@ -63,7 +64,7 @@ pub fn read(text: &str, unlock: &DocumentPassword) -> Result<(KeySet<'static>, B
     Ok((key_pairs::joined(set), contents))
 }
 
-/// The first of many names, and the number of those that are not shown.
+/// Joins the first names, and adds the number of those that are not shown.
 fn first_of(names: &[String]) -> String {
     const SHOWN: usize = 20;
     let shown = names[..names.len().min(SHOWN)].join(", ");
@@ -79,7 +80,7 @@ fn looks_like_jwk(octets: &[u8]) -> bool {
     text.contains("\"kty\"") || text.contains("\"keys\"")
 }
 
-/// What a document that cannot be read is meant to hold.
+/// Returns whether a document that cannot be read should hold a private key.
 fn part_of(form: Form, octets: &[u8]) -> Part {
     match (form, der::kind(octets)) {
         (Form::Pkcs12 | Form::Jks, _) => Part::PrivateKey,

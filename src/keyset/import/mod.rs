@@ -108,7 +108,7 @@ pub struct Source {
     pub is_certified: bool,
 }
 
-/// Reads the keys of one foreign document, as a set; see [`open`] and [`join`].
+/// Reads the keys of one foreign document, as a set. Fails as [`open`] and [`join`] do.
 pub fn read(document: &[u8], options: &Options) -> Result<Imported> {
     join(vec![open(document, options)?])
 }
@@ -147,9 +147,10 @@ pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
 }
 
 /// Joins documents that are read together: a certificate joins its key, even in another document.
+/// Returns an error if there are parts and none of them can be used.
 ///
-/// A key that is not a JWK gets its thumbprint as kid. A shared secret gets none, because the thumbprint
-/// of a weak secret would help to guess it (RFC 7638 section 7).
+/// A key that is not a JWK gets its thumbprint as kid. A shared secret gets none, because the
+/// thumbprint of a weak secret would help to guess it (RFC 7638 section 7).
 pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
     let contents = opened.iter_mut().map(|one| mem::take(&mut one.contents));
     let mut contents: Vec<_> = contents.collect();
@@ -210,7 +211,7 @@ fn is_nameless_secret(key: &Key) -> bool {
     key.members().is_ok_and(is_nameless)
 }
 
-/// Reads a JWK Set, and no other format.
+/// Reads a JWK Set. Returns an error for other formats, and for JSON that is not strict.
 pub fn read_set(document: &[u8]) -> Result<KeySet<'static>> {
     read_json(within(document, FOREIGN_LIMIT)?, Some(Form::Jwks))
 }
@@ -325,7 +326,7 @@ fn secret(octets: &[u8]) -> Result<KeySet<'static>> {
 }
 
 /// Returns the key with a kid, and its position. If the input has only one key and its kid is absent or
-/// is its thumbprint, gives it the kid.
+/// is its thumbprint, gives it the kid. Returns an error if there is no such key, or more than one.
 pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<(usize, Key<'static>)> {
     let missing = || Error::not_found(format!("no key {kid:?} in the input"));
     let given = KeySet::from(keys);
@@ -351,7 +352,8 @@ pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<(usize, Key<'static>)>
     }
 }
 
-/// Rejects a kid that is empty or has control characters, which other tools could mishandle.
+/// Returns an error for a kid that is empty or has control characters, which other tools could
+/// mishandle.
 pub fn check_kid(kid: &str) -> Result<()> {
     if kid.is_empty() {
         return Err(Error::usage("the kid is empty"));

@@ -68,7 +68,8 @@ impl<'a, 't> Merger<'a, 't> {
         }
     }
 
-    /// Merges the keys of one document, in their order.
+    /// Merges the keys of one document, in their order. Returns an error for an unresolved conflict, a
+    /// private part that differs from the set's, and too many different copies of a key.
     pub fn merge_document(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
         let ours: Vec<_> = self.keys.iter().map(Entry::of).collect();
         let mut existing = ExistingKeys::of(&self.keys, &ours);

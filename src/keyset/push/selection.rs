@@ -13,10 +13,15 @@ use crate::keyset::server_rules::ServerRules;
 
 /// How a local key is sent to a server.
 pub enum Selection {
+    /// It is sent in this form.
     Key(Key<'static>),
+    /// It has expired, so it is not sent, and can be pruned from the server.
     Expired,
+    /// It is not sent, because the user named other keys. The server's copy stays.
     NotNamed,
+    /// It is not sent, for this reason.
     LeftOut(&'static str),
+    /// The server does not accept it, for this reason.
     Refused(String),
 }
 

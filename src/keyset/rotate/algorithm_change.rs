@@ -8,8 +8,9 @@ use crate::keyset::rotate::{NewKey, Planner, Position, Successor, Time};
 use std::collections::BTreeSet;
 
 impl Planner<'_, '_> {
-    /// Moves the selected lines to the requested algorithm. Returns the lines that have moved and are no
-    /// longer scheduled.
+    /// Moves the selected lines to the requested algorithm. Returns the lines that have moved and are
+    /// no longer scheduled. Returns an error if there is no line to move, or if it is ambiguous which
+    /// one moves.
     pub(super) fn move_lines(&mut self) -> Result<BTreeSet<LineId>> {
         let Some(alg) = self.policy.alg else {
             return Ok(BTreeSet::new());

@@ -139,7 +139,7 @@ impl<'s> Lines<'s> {
     pub fn check(&self, policy: &Policy) -> Result<()> {
         for name in policy.lines {
             let is_there = |name: &str| self.ids().any(|line| self.name(line) == name);
-            // The keys of a line that has moved are removed some day.
+            // A line that has moved to the new algorithm can already be gone, so its name is no error.
             let has_moved = policy.alg.is_some_and(is_there);
             if !is_there(name) && !has_moved {
                 let names: Vec<_> = self.ids().map(|line| self.name(line)).collect();

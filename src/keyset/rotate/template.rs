@@ -38,7 +38,8 @@ impl fmt::Debug for Template {
 }
 
 impl Template {
-    /// Returns the template for an algorithm, with the curve and size from the options.
+    /// Returns the template for an algorithm, with the curve and size from the options. Returns an
+    /// error if they do not fit the algorithm.
     pub(super) fn of_algorithm(alg: &str, policy: &Policy) -> Result<Template> {
         let plan = Plan::new(Request {
             alg: Some(alg),
@@ -74,7 +75,7 @@ impl Template {
     }
 
     /// Returns the template for a key of the same line as another key. Size and curve are those of that
-    /// key, unless the options give others.
+    /// key, unless the options give others. Returns an error if no such key can be generated.
     pub(super) fn like(key: &Key, policy: &Policy) -> Result<Template> {
         let header = Header::of(key);
         let members = key.members().unwrap_or_default();

@@ -45,7 +45,7 @@ impl Planner<'_, '_> {
             let fits = |(_, i): &(Time, Position)| wanted.fits(&keys[*i]);
             let (fit, unfit) = pending.into_iter().partition(fits);
             pending = fit;
-            // A key of the old size or curve would need another successor.
+            // A pending key of the old size or curve would need a successor as soon as it signs.
             let unfit: Vec<(Time, Position)> = unfit;
             for (_, position) in unfit {
                 self.drop_pending(position);

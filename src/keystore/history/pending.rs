@@ -1,4 +1,4 @@
-//! A change and its version in the history: written before the change, and completed after it.
+//! Adds a version to the history before a change, and cleans the history after it.
 
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::files::kept::Links;
@@ -12,20 +12,20 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The most versions of a set.
+/// The maximum number of versions of a set.
 const MOST_VERSIONS: usize = 100;
 
-/// The largest size of all versions of a set but the newest, in bytes.
+/// The maximum total size of a set's versions without the newest, in bytes.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// What a change does with the earlier versions of its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::keystore) enum Earlier {
-    /// They get another one.
+    /// Keep them, and add one.
     Keep,
-    /// They are deleted. If they cannot be, the change is not made.
+    /// Delete them. If that is impossible, the change is not made.
     Delete,
-    /// They are deleted if that is possible.
+    /// Delete them if possible. The change is made in any case.
     TryToDelete,
 }
 
@@ -41,8 +41,9 @@ pub(in crate::keystore) struct Pending<'a> {
 }
 
 impl Keystore {
-    /// Keeps the present state of a set before a change replaces it, and the schedule that a delete
-    /// drops. The caller holds the lock.
+    /// Adds the present state of a set to its history before a change replaces it, and the schedule
+    /// that a deletion removes. The caller holds the lock. Returns an error if the version cannot be
+    /// written.
     pub(in crate::keystore) fn keep<'a>(
         &'a self,
         name: &'a SetName,
@@ -74,8 +75,8 @@ impl Pending<'_> {
     fn add(&mut self, present: Option<&Present>, schedule: Option<&Value>) -> Result<()> {
         let directory = self.store.history_of(self.name);
         if self.store.is_history(&directory)? {
-            // A history that is to be deleted gets a version, too: it tells the next process whether a
-            // killed one has made its change.
+            // Add a version even to a history that will be deleted. If this process is killed, the
+            // version shows the next process whether the change was made.
             self.history = History::list(&directory)?;
         } else if self.earlier == Earlier::Keep {
             files::create_private_directory(&directory)?;
@@ -117,7 +118,7 @@ impl Pending<'_> {
     }
 
     /// Flushes the new version to the disk before the change is in place. If the change deletes the
-    /// history, moves it away.
+    /// history, moves the history aside.
     pub(in crate::keystore) fn flush(&mut self) -> Result<()> {
         let Some(new) = &self.new else {
             return Ok(());
@@ -129,7 +130,7 @@ impl Pending<'_> {
         self.unless_optional(flushed)
     }
 
-    /// Takes back the version if it could not be written. Returns the error for the change, unless the
+    /// Handles a version that could not be written: removes it, and returns the error, unless the
     /// change can be made without a version.
     fn unless_optional(&mut self, written: Result<()>) -> Result<()> {
         let Err(error) = written else {
@@ -138,7 +139,8 @@ impl Pending<'_> {
         self.discard();
         let is_optional = match self.earlier {
             Earlier::Keep => false,
-            // A deletion makes space.
+            // Without space on the disk, a change that deletes the history is made anyway, because it
+            // frees space.
             Earlier::Delete => error.is_because(Reason::Full),
             Earlier::TryToDelete => true,
         };
@@ -156,14 +158,14 @@ impl Pending<'_> {
         Err(Error::of(error.kind(), message).hint(hint))
     }
 
-    /// Takes back the version of a change that is not made.
+    /// Removes the version of a change that is not made.
     pub(in crate::keystore) fn discard(&mut self) {
         if let Some(new) = self.new.take() {
             if self.earlier != Earlier::Keep {
                 let _ = self.store.cancel_removal(self.name);
             }
             let _ = new.remove();
-            // A directory that is not empty stays.
+            // This fails for a directory that has other versions, which stays.
             let directory = files::parent(&new.path);
             let _ = fs::remove_dir(&directory);
             let _ = fs::remove_dir(files::parent(&directory));
@@ -199,7 +201,8 @@ impl Pending<'_> {
     }
 }
 
-/// Returns how many versions before the newest one are kept, by their sizes in bytes, newest first.
+/// Returns how many versions are kept besides the newest one. `sizes` are their sizes in bytes, newest
+/// first.
 fn number_kept(sizes: impl Iterator<Item = u64>) -> usize {
     let mut bytes = 0_u64;
     let fits = |size: &u64| {
@@ -209,8 +212,8 @@ fn number_kept(sizes: impl Iterator<Item = u64>) -> usize {
     sizes.take(MOST_VERSIONS - 1).take_while(fits).count()
 }
 
-/// Adds a hard link to a file, and flushes the file, because another program can have written it. Copies
-/// the file if other users can read it, or if there are no hard links.
+/// Adds a hard link to a file, or copies the file if that is impossible or other users can read it.
+/// Flushes the file, because another program can have written it.
 fn link_or_copy(store: &Keystore, file: &Path, version: &Path) -> Result<()> {
     files::check_target(file)?;
     let is_open = fs::symlink_metadata(file).is_ok_and(|metadata| files::others(&metadata) != 0);

@@ -1,9 +1,10 @@
-//! Deletes histories. If a process is killed while it does that, the next one completes it.
+//! Deletes histories. If the process is killed, the next one completes the deletion.
 //!
-//! A history that is to be deleted is moved to `.history/.removing`, where no command reads it. `SET`
-//! waits for the change before the deletion, `.SET` does not. If a process is killed while a history
-//! waits, the history comes back in two cases: the set still is what it was, or the new file still has its
-//! temporary name, whatever somebody has done to the set since.
+//! A history that will be deleted is first moved to `.history/.removing`, where no command reads it.
+//! There, `SET` still waits for its change, and `.SET` can be deleted. If a process is killed while a
+//! history waits, the next process moves the history back in two cases, because the change was not
+//! made: the set is unchanged, or the new file still has its temporary name. Otherwise, it deletes the
+//! history.
 
 use crate::error::Result;
 use crate::files;
@@ -18,7 +19,8 @@ use std::path::{Path, PathBuf};
 const REMOVING: &str = ".removing";
 
 impl Keystore {
-    /// Deletes the history of a set under the lock. `check` gets the history and can refuse.
+    /// Deletes the history of a set under the lock. `check` gets the history, and can refuse with an
+    /// error.
     pub fn forget(&self, name: &SetName, check: impl FnOnce(&History) -> Result<()>) -> Result<()> {
         let _lock = self.lock()?;
         check(&self.whole_history(name)?)?;
@@ -34,12 +36,12 @@ impl Keystore {
         self.remove_from(&directory, name)
     }
 
-    /// Flushes the history of a set, and moves it away before the change that deletes it.
+    /// Flushes the history of a set, and moves it aside before the change that deletes it.
     pub(super) fn begin_removal(&self, name: &SetName) -> Result<()> {
         let directory = self.history_of(name);
         let next = directory.join(NEXT);
         remove_file(&next)?;
-        // A change that deletes the set has no new file. Some file systems have no hard links.
+        // Without a new file, as in a deletion, or without hard links, there is no second name.
         let _ = fs::hard_link(self.directory.join(TEMPORARY), &next);
         flush(&directory)?;
         flush(&self.directory)?;
@@ -59,7 +61,7 @@ impl Keystore {
         self.remove_from(&self.removing(name), name)
     }
 
-    /// Completes what a killed process has begun. The caller holds the lock.
+    /// Completes the deletions that a killed process has begun. The caller holds the lock.
     pub(in crate::keystore) fn complete_removals(&self) {
         let directory = self.removing_directory();
         if directory.symlink_metadata().is_ok()
@@ -70,7 +72,7 @@ impl Keystore {
                 directory.display()
             ));
         }
-        // The temporary file can hold private keys of a set that is deleted now.
+        // The temporary file of a killed process can hold private keys of a set that is now deleted.
         let _ = fs::remove_file(self.directory.join(TEMPORARY));
     }
 
@@ -98,7 +100,8 @@ impl Keystore {
         first
     }
 
-    /// Deletes a history that waits for its change, or moves it back if the change was not made.
+    /// Completes one deletion: deletes a history that waits for its change, or moves it back if the
+    /// change was not made.
     fn complete_removal(&self, name: &SetName) -> Result<()> {
         let directory = self.removing(name);
         let history = History::list(&directory)?;
@@ -123,16 +126,16 @@ impl Keystore {
         flush(&top)
     }
 
-    /// Deletes the history of a set, which is at `directory`.
+    /// Deletes the history of a set. It is at `directory`.
     fn remove_from(&self, directory: &Path, name: &SetName) -> Result<()> {
         let moved = self.move_to(directory, &self.removed(name));
-        // A move fails without space on the disk, or if there is a history that cannot be deleted.
+        // The move fails if the disk is full, or if an earlier history of the set could not be deleted.
         let removed = if moved.is_err() && directory.exists() {
             remove_directory(directory)
         } else {
             remove_directory(&self.removed(name))
         };
-        // Another history can still be there.
+        // This fails if another history is still there.
         let _ = fs::remove_dir(self.removing_directory());
         removed
     }
@@ -141,12 +144,12 @@ impl Keystore {
         self.directory.join(DIRECTORY).join(REMOVING)
     }
 
-    /// The place of a history that waits for its change.
+    /// Returns the path of a history that waits for its change.
     pub(super) fn removing(&self, name: &SetName) -> PathBuf {
         self.removing_directory().join(name.as_str())
     }
 
-    /// The place of a history that is deleted.
+    /// Returns the path of a history that can be deleted.
     fn removed(&self, name: &SetName) -> PathBuf {
         self.removing_directory().join(format!(".{name}"))
     }

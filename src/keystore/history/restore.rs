@@ -1,4 +1,4 @@
-//! A set becomes one of its earlier versions.
+//! Restores earlier versions of sets.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 /// The largest file of a schedule that is read, in bytes.
 const SCHEDULE_LIMIT: u64 = 4 << 20;
 
-/// What the name of a damaged file gets that is moved aside.
+/// The suffix of a damaged file that was moved aside.
 const DAMAGED: &str = "damaged";
 
 impl Keystore {
-    /// Reads a version; `None` if there was no set.
+    /// Reads a version; `None` if the set did not exist then. Returns an error if the version is
+    /// damaged, or was deleted in the meantime.
     pub fn version(&self, version: &Version) -> Result<Option<Stored>> {
         if version.content == Content::NoSet {
             return Ok(None);
@@ -28,7 +29,8 @@ impl Keystore {
         Stored::read(kept, version.path.clone()).map(Some)
     }
 
-    /// Returns true if a version is what the set is now, as a killed change leaves it.
+    /// Returns true if a version is equal to the present set. That happens if the process was killed
+    /// before the change.
     pub fn is_present(&self, name: &SetName, version: &Version) -> Result<bool> {
         match (self.file(name)?, version.content) {
             (None, content) => Ok(content == Content::NoSet),
@@ -53,7 +55,8 @@ impl Keystore {
         }
     }
 
-    /// Returns why the file of a set holds no set; `None` if it holds one, or if there is no file.
+    /// Returns the error about a damaged file of a set; `None` if the file is valid, or if there is
+    /// none. Returns an error if the file cannot be read.
     pub fn damage(&self, name: &SetName) -> Result<Option<Error>> {
         let look = || -> Result<()> {
             let known = self.read(name)?.and_then(Stored::known);
@@ -66,12 +69,13 @@ impl Keystore {
         }
     }
 
-    /// Makes a version the present state of its set, under the lock; this is a change like any other,
-    /// and can be undone. A version with a passphrase deletes the versions without one. `check` gets the
-    /// number of the last change, and what can be known of the set without a passphrase, as it then is.
+    /// Makes a version the present state of its set, under the lock. This is a change like any other,
+    /// and can be undone. Restoring an encrypted version deletes the versions that are readable without
+    /// a passphrase. `check` can refuse with an error. It gets the number of the last change and the
+    /// current set, as far as it is readable without a passphrase.
     ///
-    /// If `moves_damaged`, a damaged file is moved aside, and its new path is returned. jwks never deletes it:
-    /// it can hold keys that no version has.
+    /// If `moves_damaged` is true, a damaged file is moved aside, and its new path is returned. jwks
+    /// never deletes it, because it can hold keys that no version has.
     pub fn restore(
         &self,
         name: &SetName,
@@ -123,7 +127,7 @@ impl Keystore {
         self.replace(name, (bytes.expose(), content), present, Earlier::Keep)
     }
 
-    /// Restores the schedule that the next deletion of the set has dropped. It comes before the set: if
+    /// Restores the schedule that was deleted with the set. This is done before the set is written: if
     /// the process is killed in between, the set can still be restored.
     fn restore_schedule(&self, name: &SetName, version: &Version) -> Result<()> {
         let mut later = self.history(name)?.versions;

@@ -1,4 +1,4 @@
-//! The files of a history, and what their names say.
+//! The files in a history, and the parts of their names: number, from, until and content.
 
 use crate::error::Result;
 use crate::files;
@@ -8,13 +8,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The ending of an empty file that stands for no set.
+/// The suffix of an empty file for a time without the set.
 const NO_SET: &str = ".none";
 
-/// The ending of a deleted set's schedule.
+/// The suffix of the file with the schedule of a deleted set.
 pub(super) const SCHEDULE: &str = ".schedule";
 
-/// The second name of the new file of a set, in a history that waits for its change.
+/// The name of a hard link to the new file of a set, in a history that waits for its change.
 pub(super) const NEXT: &str = ".next";
 
 /// What a version holds.
@@ -60,7 +60,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// Returns a version that is to be written into a directory; `None` if it could not be read again.
+    /// Returns a version to be written to a directory; `None` if its name would not be valid.
     pub(super) fn new(
         directory: &Path,
         number: u64,
@@ -114,20 +114,20 @@ pub(super) fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// The earlier versions of a set.
+/// The earlier versions of a set, and the other files in its history.
 #[derive(Debug, Default)]
 pub struct History {
     /// The versions, oldest first.
     pub versions: Vec<Version>,
-    /// The files that are not versions.
+    /// The files whose names are not those of versions.
     pub damaged: Vec<PathBuf>,
     /// The files that a killed process has left.
     pub(super) leftovers: Vec<PathBuf>,
 }
 
 impl History {
-    /// Lists the files of a directory. A directory or a file that another process removes meanwhile is
-    /// not there.
+    /// Lists the files of a history. Files that another process removes in the meantime are left out.
+    /// Returns an error if the directory cannot be read.
     pub(super) fn list(directory: &Path) -> Result<History> {
         let failed = |error| files::failed("list", directory, error);
         let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
@@ -183,10 +183,10 @@ impl History {
         self.versions.last().map_or(0, |version| version.number)
     }
 
-    /// Returns the version of a time, in seconds since 1970; `None` if the set did not change later, or
-    /// if the version is not kept.
+    /// Returns the version that was current at a time, in seconds since 1970. Returns `None` if the set
+    /// has not changed since, or if the version is not kept.
     pub fn at(&self, time: i64) -> Option<&Version> {
-        // After a clock was set back, a version can end before it begins.
+        // If the clock was set back, a version can end before it begins.
         if self.versions.last().is_some_and(|last| last.until <= time) {
             return None;
         }

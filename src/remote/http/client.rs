@@ -127,7 +127,8 @@ impl Client {
         format!("{} {}", request.method, self.show(url))
     }
 
-    /// Makes a call and returns its answer, whatever the status.
+    /// Makes a call and returns its answer, whatever the status. Returns an error if there is no
+    /// answer.
     pub fn send(&self, request: &Request) -> Result<Answer> {
         if let Some((_, body)) = &request.body {
             self.redactor.borrow_mut().hide_keys(body.expose());

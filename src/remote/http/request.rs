@@ -111,7 +111,7 @@ pub enum Unanswered {
     Look,
 }
 
-/// The decision to repeat a call after an answer.
+/// The decision to repeat a call after an answer, for a kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The status decides.

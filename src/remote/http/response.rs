@@ -66,12 +66,13 @@ impl Answer {
         }
     }
 
-    /// Parses the body as JSON.
+    /// Parses the body as JSON. Returns an error if it is something else.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         parse(self.body.expose()).ok_or_else(|| self.unlike("JSON"))
     }
 
-    /// Parses the body as a JWK Set. The JSON must be strict; the keys are not parsed.
+    /// Parses the body as a JWK Set. Returns an error if it is not one, or not strict JSON. The keys
+    /// are not parsed.
     pub fn key_set(&self) -> Result<KeySet<'static>> {
         import::read_set(self.body.expose()).map_err(|error| {
             Error::remote(format!("the answer to {}: {error}", self.call))

@@ -22,7 +22,8 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Returns the TLS settings. Certificates are always verified.
+    /// Returns the TLS settings. Certificates are always verified. Returns an error if a file cannot be
+    /// read, or if the client certificate and its key do not match.
     pub(super) fn config(&self) -> Result<TlsConfig> {
         let provider = Arc::new(ring::default_provider());
         let roots = match &self.cacert {
@@ -47,7 +48,8 @@ impl Trust {
         };
         let chain = certificates(cert)?;
         let private = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(unusable)?;
-        // The TLS library does not check that the two belong together.
+        // The HTTP client does not check that the certificate and the key belong together, but rustls
+        // does.
         rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
             .with_safe_default_protocol_versions()
             .and_then(|config| {

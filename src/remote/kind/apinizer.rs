@@ -139,7 +139,7 @@ impl<'k> Kids<'k> {
         Kids(kids)
     }
 
-    /// The keys that have the kid of this one.
+    /// Returns all keys that have the kid of this key.
     fn sharing(&self, key: &Key) -> &[&'k Key<'k>] {
         self.0.get(&Kid::of(key)).map_or(&[], Vec::as_slice)
     }

@@ -210,7 +210,7 @@ pub trait Server {
     /// Reads a set. Returns `None` if it does not exist.
     fn get(&self, set: &str, form: Form) -> Result<Option<KeySet<'static>>>;
 
-    /// Generates a key in a set, and returns the set afterwards.
+    /// Generates a key in a set, and returns a set of only that key.
     fn generate(&self, _set: &str, _key: &Generate) -> Result<KeySet<'static>> {
         undefined()
     }
@@ -225,8 +225,8 @@ pub trait Server {
         Ok(Vec::new())
     }
 
-    /// Writes a set as `put_set` does, and replaces the first kid of each pair by the second one in its
-    /// settings.
+    /// Writes a set as `put_set` does. In the server's settings, replaces the first kid of each pair by
+    /// the second one.
     fn put_set_and_name(
         &self,
         _set: &str,
@@ -237,7 +237,8 @@ pub trait Server {
         undefined()
     }
 
-    /// Returns false if no key signs in the set that was read last, although its first key is a pair.
+    /// Returns false if no key signs in the set that was read last, although a key pair comes first.
+    /// Only Hydra 1.x can be in that state.
     fn is_in_order(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! Apinizer's Management API as far as the JWKs of a project go: each is an object with a name.
+//! Apinizer's Management API for the JWKs of a project. Each JWK is an object with a name.
 
 mod object;
 
@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 const TOKEN: &str = "apinizer-personal-api-token";
-/// What a form has to encode is in it.
+/// The client id and secret. The secret contains characters that a form must percent-encode.
 const CLIENT: (&str, &str) = ("apinizer-client", "secret: 50% + more & all");
 
-/// How the server says that a call went well, and how it says that one did not.
+/// The members around each answer, which report success or failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Envelope {
     /// `{"success":true,…}` and `{"error","error_description"}`.
@@ -22,7 +22,7 @@ pub enum Envelope {
     Status,
 }
 
-/// An Apinizer with one project.
+/// A simulated Apinizer with one project.
 pub struct Apinizer {
     front: Front,
     pub server: Server,
@@ -33,13 +33,13 @@ struct State {
     envelope: Envelope,
     project: String,
     objects: Vec<Object>,
-    /// The access tokens that were given out and are still good.
+    /// The access tokens that were issued and are valid.
     access_tokens: Vec<String>,
     tokens_expire: bool,
     without_permission: bool,
     failing_deployments: usize,
     failing_creates: usize,
-    /// If the connection is cut at the next create, whether that create is carried out.
+    /// Cuts the connection at the next create; true if that create is carried out.
     unanswered_create: Option<bool>,
 }
 
@@ -53,7 +53,7 @@ enum Operation<'p> {
     Delete(&'p str),
 }
 
-/// An error that is still to be put into the envelope.
+/// An error before it is put into the envelope.
 struct Refusal {
     status: u16,
     message: String,
@@ -90,29 +90,29 @@ impl Apinizer {
         }
     }
 
-    /// The address of the manager, below which `/apiops/` lies.
+    /// Returns the address of the manager. The API is below `/apiops/`.
     pub fn address(&self) -> String {
         self.front.address()
     }
 
-    /// A personal API token, which does not expire.
+    /// Returns a personal API token, which does not expire.
     pub fn token(&self) -> &'static str {
         TOKEN
     }
 
-    /// The client id and secret that an access token is given for.
+    /// Returns the client id and secret that are exchanged for an access token.
     pub fn client(&self) -> (&'static str, &'static str) {
         CLIENT
     }
 
-    /// The JWK of each object, by its name.
+    /// Returns the JWK of each object, by the object's name.
     pub fn objects(&self) -> Vec<(String, Value)> {
         let state = lock(&self.state);
         let pair = |object: &Object| (object.name.clone(), object.key.clone());
         state.objects.iter().map(pair).collect()
     }
 
-    /// Puts an object there, as if it had been pasted in.
+    /// Adds an object, as if a user had pasted its JWK into the manager.
     pub fn seed(&self, name: &str, jwk: Value) {
         lock(&self.state).objects.push(Object {
             name: name.to_owned(),
@@ -123,32 +123,33 @@ impl Apinizer {
         });
     }
 
-    /// Lets the next call find its token expired, whichever it is, and all access tokens with it.
+    /// Invalidates the token of the next call, and all access tokens.
     pub fn expire_tokens(&self) {
         lock(&self.state).tokens_expire = true;
     }
 
-    /// Takes the permission for every operation away.
+    /// Removes the permission for all operations.
     pub fn without_permission(&self) {
         lock(&self.state).without_permission = true;
     }
 
-    /// Carries the next write out, but fails to deploy it.
+    /// Makes the next write succeed without being deployed.
     pub fn deployment_fails_next(&self) {
         lock(&self.state).failing_deployments += 1;
     }
 
-    /// Fails the next create, whatever was deleted before it, and stores nothing.
+    /// Makes the next create fail. Nothing is stored, even if an object was deleted before.
     pub fn create_fails_next(&self) {
         lock(&self.state).failing_creates += 1;
     }
 
-    /// Cuts the connection instead of an answer to the next create, which is `stored` or not.
+    /// Cuts the connection at the next create instead of answering. `stored` is true if the object is
+    /// created anyway.
     pub fn create_is_cut_next(&self, stored: bool) {
         lock(&self.state).unanswered_create = Some(stored);
     }
 
-    /// Fails the next requests, whatever they are.
+    /// Makes the next requests fail.
     pub fn fail_next(&self, times: usize) {
         for _ in 0..times {
             let answer = lock(&self.state).failure(trouble());
@@ -221,7 +222,7 @@ impl State {
         }
     }
 
-    /// Refuses a caller who may do nothing here.
+    /// Returns an error if the caller has no access.
     fn admit(&mut self, call: &Call, project: &str) -> Outcome<()> {
         if std::mem::take(&mut self.tokens_expire) {
             self.access_tokens.clear();
@@ -259,7 +260,7 @@ impl State {
         }
     }
 
-    /// Changes the name and the description; whatever else was sent is left aside.
+    /// Changes the name and the description. Ignores all other members.
     fn update(&mut self, name: &str, body: &Value) -> Outcome {
         let position = self.position(name)?;
         if let Some(new) = body["name"].as_str() {
@@ -294,7 +295,7 @@ impl State {
         }
     }
 
-    /// The answer to a write, which says how the deployment went.
+    /// Returns the answer to a write, which reports whether the deployment succeeded.
     fn written(&mut self) -> Answer {
         let left = self.failing_deployments.checked_sub(1);
         self.failing_deployments = left.unwrap_or_default();
@@ -340,8 +341,8 @@ impl State {
     }
 }
 
-/// What to do for what follows `jwks`. A slash at the end leaves an empty part behind; only
-/// `generate` goes without one.
+/// Returns the operation for the path after `jwks`. All paths end in a slash, which leaves an empty
+/// last segment, except that of `generate`.
 fn route<'p>(method: &str, rest: &[&'p str]) -> Option<Operation<'p>> {
     Some(match (method, rest) {
         ("GET", [""]) => Operation::List,
@@ -377,7 +378,7 @@ fn not_found() -> Answer {
     Answer::html(404, "<html><body><h1>404 Not Found</h1></body></html>")
 }
 
-/// A field of a form.
+/// Parses a field of a form.
 fn field(text: &str) -> (String, String) {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     (
@@ -386,7 +387,7 @@ fn field(text: &str) -> (String, String) {
     )
 }
 
-/// Text without its percent-encoding; a percent sign that begins none stays.
+/// Decodes percent-encoding. A percent sign without two hexadecimal digits stays.
 fn decoded(text: &str) -> String {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();

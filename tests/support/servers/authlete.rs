@@ -1,4 +1,4 @@
-//! Authlete, versions 2 and 3: the key set is one member of the service, as a string of JSON.
+//! Authlete 2 and 3. The JWK Set is a member of the service, as a string of JSON.
 
 use super::{Answer, Call, Server, lock, public_form};
 use josekit::jwk::Jwk;
@@ -19,7 +19,7 @@ const OWNER_CREDENTIALS: (&str, &str) = ("7203955122", "authlete-owner-secret");
 /// The members that a token without full access is shown.
 const LIMITED_VIEW: [&str; 4] = ["apiKey", "number", "serviceName", "description"];
 
-/// The service at first: it has no keys. Numbers are there that a careless client rounds.
+/// The initial service, which has no keys. It has numbers that a client must not round.
 const SERVICE: &str = r#"{
     "number": 5041,
     "apiKey": 21653835348762,
@@ -73,7 +73,7 @@ pub enum Version {
     V3,
 }
 
-/// An Authlete with one service.
+/// A simulated Authlete with one service.
 pub struct Authlete {
     pub server: Server,
     state: Arc<Mutex<State>>,
@@ -81,7 +81,7 @@ pub struct Authlete {
 
 struct State {
     version: Version,
-    /// Each member as the text that came.
+    /// Each member of the service, with its original JSON text.
     service: BTreeMap<String, Box<RawValue>>,
     jwks_as_object: bool,
     result_code_as_number: bool,
@@ -115,32 +115,32 @@ impl Authlete {
         self.server.address()
     }
 
-    /// Version 3: the token that has full access to the service.
+    /// Returns a token of version 3 with full access to the service.
     pub fn token(&self) -> &'static str {
         TOKEN
     }
 
-    /// Version 3: a token that is shown a limited view of the service.
+    /// Returns a token of version 3 that sees only some members of the service.
     pub fn limited_token(&self) -> &'static str {
         LIMITED_TOKEN
     }
 
-    /// Version 2: the service's API key and secret, which read the key set.
+    /// Returns the service's API key and secret of version 2, which can read the key set.
     pub fn service_credentials(&self) -> (&'static str, &'static str) {
         SERVICE_CREDENTIALS
     }
 
-    /// Version 2: the service owner's key and secret, which read and write the service.
+    /// Returns the service owner's key and secret of version 2, which can read and write the service.
     pub fn owner_credentials(&self) -> (&'static str, &'static str) {
         OWNER_CREDENTIALS
     }
 
-    /// The keys that the service has.
+    /// Returns the keys of the service.
     pub fn keys(&self) -> Vec<Value> {
         lock(&self.state).keys()
     }
 
-    /// Gives the service this JWK Set, in the writing that is given.
+    /// Gives the service this JWK Set, with the original JSON text.
     pub fn set_jwks(&self, jwks: impl ToString) {
         lock(&self.state).set("jwks", jwks.to_string());
     }
@@ -149,37 +149,38 @@ impl Authlete {
         serde_json::from_str(&self.service_text()).expect("a service")
     }
 
-    /// The service as text, each member as it was sent, to see what happened to a number.
+    /// Returns the JSON text of the service, with each member as the client sent it, so that tests see
+    /// rounded numbers.
     pub fn service_text(&self) -> String {
         serde_json::to_string(&lock(&self.state).service).expect("a service")
     }
 
-    /// Lets a member such as `idTokenSignatureKeyId` name a key.
+    /// Sets a member such as `idTokenSignatureKeyId` to a kid.
     pub fn use_key_id(&self, field: &str, kid: &str) {
         lock(&self.state).set(field, kid);
     }
 
-    /// Shows the member `jwks` as an object from now on; what is written is still a string.
+    /// From now on, answers have `jwks` as an object. Writes still need a string.
     pub fn jwks_as_object(&self) {
         lock(&self.state).jwks_as_object = true;
     }
 
-    /// Gives `resultCode` as a number from now on.
+    /// From now on, answers have `resultCode` as a number.
     pub fn result_code_as_number(&self) {
         lock(&self.state).result_code_as_number = true;
     }
 
-    /// Lets another administrator add a key right after the next reading of the service.
+    /// Makes another administrator add a key after the service is read for the next time.
     pub fn changes_between(&self) {
         lock(&self.state).changes_after_get = true;
     }
 
-    /// Accepts updates from now on, and echoes them, but keeps the old `jwks`.
+    /// From now on, accepts and echoes updates, but keeps the old `jwks`.
     pub fn forgets_writes(&self) {
         lock(&self.state).forgets_writes = true;
     }
 
-    /// Answers the next requests with this status, in Authlete's error form.
+    /// Answers the next requests with this status, and with an error in Authlete's form.
     pub fn fail_next(&self, times: usize, status: u16) {
         for _ in 0..times {
             let answer = lock(&self.state).error(status, "Told to fail.");
@@ -223,7 +224,7 @@ impl State {
                 (Version::V3, "POST" | "PUT", ["api", id, "service", "update"]) => {
                     (Operation::Update, *id)
                 }
-                // Here the credentials say which service it is.
+                // In version 2, the credentials identify the service.
                 (Version::V2, "GET", ["api", "service", "jwks", "get"]) => {
                     (Operation::Keys, SERVICE_ID)
                 }
@@ -234,7 +235,7 @@ impl State {
         )
     }
 
-    /// The caller's access: full, or a limited view; nothing for wrong credentials.
+    /// Returns true for full access, and false for a limited view; `None` if the credentials are wrong.
     fn has_full_access(&self, operation: Operation, call: &Call) -> Option<bool> {
         let authorization = call.header("Authorization")?;
         match (self.version, operation) {
@@ -267,7 +268,7 @@ impl State {
         }
     }
 
-    /// Replaces the service: what the body leaves out is gone.
+    /// Replaces the service. Members that the body lacks are removed.
     fn update(&mut self, call: &Call, full: bool) -> Answer {
         let Ok(mut new) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&call.body)
         else {
@@ -291,7 +292,7 @@ impl State {
         answer
     }
 
-    /// The service as the caller is to see it.
+    /// Returns the service as the caller is allowed to see it.
     fn view(&self, service: &BTreeMap<String, Box<RawValue>>, full: bool) -> String {
         let mut shown = service.clone();
         if !full {
@@ -362,7 +363,8 @@ fn raw(value: impl Into<Value>) -> Box<RawValue> {
     to_raw_value(&value.into()).expect("JSON")
 }
 
-/// A JWK Set in other white space and another order of members; nothing when it is none.
+/// Returns a JWK Set with other white space and another order of members; `None` if the text is not a
+/// JWK Set.
 fn rewritten(jwks: &str) -> Option<String> {
     let set: Value = serde_json::from_str(jwks).ok()?;
     let keys = set.get("keys")?.as_array()?;

@@ -1,4 +1,4 @@
-//! Clerk's Backend API as far as its key set goes: there is nothing to write.
+//! Clerk's Backend API for its JWK Set, which is read only.
 
 use super::{Answer, Call, Server, lock, public_form};
 use josekit::jwk::Jwk;
@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// An instance of Clerk; it starts with one public RSA key.
+/// A simulated Clerk instance. At first, it has one public RSA key.
 pub struct Clerk {
     pub server: Server,
     front: Front,
@@ -38,35 +38,35 @@ impl Clerk {
         }
     }
 
-    /// `http://127.0.0.1:PORT`, which leads to the server unless a cut is due.
+    /// Returns `http://127.0.0.1:PORT`. It leads to a gateway that can cut connections.
     pub fn address(&self) -> String {
         format!("http://{}", self.front.address)
     }
 
-    /// The keys as they are kept, whatever members they have.
+    /// Returns the keys, with all their members.
     pub fn keys(&self) -> Vec<Value> {
         lock(&self.state).keys.clone()
     }
 
-    /// Replaces the keys. Private and symmetric ones are given out as they are: the schema allows
-    /// them.
+    /// Replaces the keys. Private and symmetric keys are published unchanged, because the schema of the
+    /// API allows them.
     pub fn set_keys(&self, keys: impl IntoIterator<Item = Value>) {
         lock(&self.state).keys = keys.into_iter().collect();
     }
 
-    /// Leaves the trace id out of the errors from now on, as it is optional.
+    /// From now on, leaves the optional trace id out of errors.
     pub fn without_trace_ids(&self) {
         lock(&self.state).traced = false;
     }
 
-    /// Answers the next requests with this status and the code that belongs to it.
+    /// Answers the next requests with this status and its error code.
     pub fn fail_next(&self, times: usize, status: u16) {
         for _ in 0..times {
             self.server.answer_next(self.error(status));
         }
     }
 
-    /// Turns the next requests away for being too many.
+    /// Answers the next requests with status 429, because there are too many.
     pub fn limit_next(&self, times: usize, retry_after_seconds: u64) {
         for _ in 0..times {
             let answer = self.error(429).header("Retry-After", retry_after_seconds);
@@ -74,7 +74,7 @@ impl Clerk {
         }
     }
 
-    /// Cuts the next connections off once the request is there; the server never sees it.
+    /// Cuts the next connections after the request arrived. The server does not receive these requests.
     pub fn cut_next(&self, times: usize) {
         self.front.cuts.fetch_add(times, Ordering::SeqCst);
     }
@@ -106,7 +106,7 @@ impl State {
         }
     }
 
-    /// What is wrong with the secret key that came, if something is.
+    /// Returns the error code for an invalid secret key; `None` if the key is valid.
     fn refusal(&self, call: &Call) -> Option<&'static str> {
         let Some(authorization) = call.header("Authorization") else {
             return Some("authentication_invalid");
@@ -147,11 +147,10 @@ fn rsa_key() -> Value {
     public_form(&Value::Object(members.clone())).expect("an asymmetric key")
 }
 
-/// Stands before a server, passes connections on to it, and cuts off those that are to fail. Its
-/// thread ends with the process.
+/// A gateway that passes connections on to a server, or cuts them. Its thread ends with the process.
 struct Front {
     address: String,
-    /// How many of the next connections are cut off.
+    /// The number of next connections to cut.
     cuts: Arc<AtomicUsize>,
 }
 
@@ -178,7 +177,7 @@ impl Front {
     }
 }
 
-/// Copies what comes, in the background, until there is no more.
+/// Copies bytes in the background until the stream ends.
 fn pass_on(from: &TcpStream, to: &TcpStream) {
     let mut from = from.try_clone().expect("a stream");
     let mut to = to.try_clone().expect("a stream");

@@ -1,4 +1,4 @@
-//! A gateway that ends connections without an answer.
+//! A gateway that closes connections without an answer.
 
 use super::hostile::Listener;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -6,23 +6,23 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// When a gateway cuts the connection of a call.
+/// When the gateway cuts the connection of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// Once it has the whole request; the server never sees it.
+    /// After it has received the whole request. The server does not receive it.
     Before,
-    /// Once the server has carried out the request and answered, as after its write timeout.
+    /// After the server has carried out the request and answered, as after its write timeout.
     After,
 }
 
-/// A gateway in front of a server that cuts the connection at the first calls of a method.
+/// A gateway in front of a server. It cuts the connection at the first calls of a method.
 pub struct Cutting {
     listener: Listener,
     cut: Arc<AtomicUsize>,
 }
 
 impl Cutting {
-    /// Takes the address of the server, `http://127.0.0.1:PORT`.
+    /// Starts the gateway. `server` is the address of the server, `http://127.0.0.1:PORT`.
     pub fn in_front_of(server: &str, when: Cut, method: &'static str, times: usize) -> Cutting {
         let server = server.replace("http://", "");
         let cut = Arc::new(AtomicUsize::new(0));
@@ -44,18 +44,18 @@ impl Cutting {
         Cutting { listener, cut }
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn address(&self) -> String {
         format!("http://{}", self.listener.address())
     }
 
-    /// How many connections were cut so far.
+    /// Returns the number of connections that were cut.
     pub fn cuts(&self) -> usize {
         self.cut.load(Ordering::SeqCst)
     }
 }
 
-/// The head and the body of a request.
+/// Returns the head and the body of a request.
 pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
     let mut reader = BufReader::new(client);
     let mut head = String::new();
@@ -68,8 +68,8 @@ pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
     Ok((head, body))
 }
 
-/// Sends a request to a server, and its whole answer to the client. The answer says that the
-/// connection ends, so that the client makes no other call on it.
+/// Sends a request to a server, and its whole answer to the client. The answer has `Connection: close`,
+/// so that the client makes no other call on the connection.
 pub fn pass_on(
     client: &mut impl io::Write,
     server: &str,

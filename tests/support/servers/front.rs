@@ -1,4 +1,4 @@
-//! A gateway in front of a server that decides itself which of its answers are cut off.
+//! A gateway that cuts connections when the simulated server behind it decides so.
 
 use super::cut::{pass_on, read_request};
 use super::hostile::Listener;
@@ -8,12 +8,12 @@ use std::io::Write as _;
 /// The status of an answer that the gateway withholds.
 const CUT: u16 = 599;
 
-/// The answer to a call that a [`Front`] cuts off. The server has received the call.
+/// The answer that makes a [`Front`] cut the connection. The server has received the call.
 pub fn cut() -> Answer {
     Answer::empty(CUT)
 }
 
-/// A gateway that passes each call on to a server; it ends with its value.
+/// A gateway that passes each call on to a server. It stops when it is dropped.
 pub struct Front {
     listener: Listener,
 }
@@ -26,17 +26,17 @@ impl Front {
                 return;
             };
             let mut answer = Vec::new();
-            // The server may reset the connection after its answer.
+            // The server can reset the connection after its answer.
             let _ = pass_on(&mut answer, &server, &head, &body);
             if !answer.starts_with(format!("HTTP/1.1 {CUT}").as_bytes()) {
-                // The client may have gone.
+                // The client can have closed the connection.
                 let _ = client.write_all(&answer);
             }
         });
         Front { listener }
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn address(&self) -> String {
         format!("http://{}", self.listener.address())
     }

@@ -1,5 +1,5 @@
-//! Servers that misbehave below what an HTTP library would send (E4, E5), and the listener that
-//! they and others stand on.
+//! Servers that misbehave in ways that an HTTP library would not allow, and the listener that they and
+//! others use.
 
 use super::{Call, lock};
 use std::collections::HashMap;
@@ -10,60 +10,60 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-/// What has no end here ends after this, past any client's patience.
+/// The time after which endless answers end, longer than any client waits.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// How long a drip takes.
+/// The pause between two bytes of a slow answer.
 const DRIP: Duration = Duration::from_millis(100);
 
-/// What a body without end says it is long.
+/// The Content-Length of an endless body, in bytes.
 const TERABYTE: usize = 1_000_000_000_000;
 
-/// How many redirects the loop has.
+/// The number of paths in the redirect loop.
 const HOPS: usize = 100;
 
 const JSON: &str = "application/json";
 
-/// How a JWK Set without end begins, and what it goes on with.
+/// The beginning of an endless JWK Set, followed by one key after the other.
 const BEGINNING: &str = r#"{"keys":["#;
 const KEY: &str = r#"{"kty":"OKP"},"#;
 
-/// A whole JWK Set, which a client must not take from an answer that is not whole itself.
+/// A complete JWK Set. A client must not accept it from an incomplete answer.
 const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"good-1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
-/// How a server answers, whatever the request.
+/// How a server answers every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behavior {
-    /// Chunks of a JWK Set that never ends, as fast as they go.
+    /// Chunks of an endless JWK Set, as fast as possible.
     EndlessChunks,
-    /// The same after a Content-Length of a terabyte.
+    /// An endless JWK Set with a Content-Length of a terabyte.
     EndlessLength,
     /// A body of one byte every 100 ms.
     DrippingBody,
     /// A head of one byte every 100 ms.
     DrippingHead,
-    /// Header after header, as fast as they go.
+    /// Endless headers, as fast as possible.
     EndlessHead,
-    /// A whole JWK Set, though the Content-Length promises more; then the connection ends.
+    /// A complete JWK Set, shorter than its Content-Length; then the connection ends.
     CutLength,
-    /// A whole JWK Set in one chunk; then the connection ends without the last chunk.
+    /// A complete JWK Set in one chunk; then the connection ends without the last chunk.
     CutChunks,
-    /// The connection ends once the request is there.
+    /// The connection ends after the request.
     CutBeforeAnswer,
     /// 10 MB of gzip that unpack to a JWK Set of 10 GB.
     GzipBomb,
-    /// A JWK Set with a Content-Encoding that nobody knows.
+    /// A JWK Set with an unknown Content-Encoding.
     UnknownEncoding,
     EmptyBody,
-    /// A page that says 200 and is none of the API's.
+    /// An HTML page with status 200.
     Html,
-    /// Half a JWK Set, and a Content-Length that fits.
+    /// Half a JWK Set, with the right Content-Length.
     TruncatedJson,
     /// `{"keys":null}`.
     NullKeys,
     /// A JWK Set whose kid is not UTF-8.
     InvalidUtf8,
-    /// The request is taken and nothing comes back.
+    /// No answer at all.
     Silent,
     /// Each of 100 paths leads to the next, and the last to the first.
     RedirectLoop,
@@ -91,7 +91,7 @@ impl Behavior {
     ];
 }
 
-/// A server that misbehaves on every connection; it ends with its value.
+/// A server that misbehaves on every connection. It stops when it is dropped.
 pub struct Hostile {
     listener: Listener,
     calls: Arc<Mutex<Vec<Call>>>,
@@ -104,30 +104,30 @@ impl Hostile {
         let listener = Listener::start("127.0.0.1", move |stream| {
             if let Some(call) = receive(stream) {
                 lock(&log).push(call.clone());
-                // The client may well go before this ends.
+                // The client can close the connection before the answer ends.
                 let _ = answer(stream, behavior, &call);
             }
         });
         Hostile { listener, calls }
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn address(&self) -> String {
         format!("http://{}", self.listener.address())
     }
 
-    /// How many connections came in.
+    /// Returns the number of connections.
     pub fn connections(&self) -> usize {
         self.listener.connections()
     }
 
-    /// What was asked so far, one request a connection. A chunked body is as it came.
+    /// Returns the requests, one for each connection. Chunked bodies are not decoded.
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.calls).clone()
     }
 }
 
-/// Reads a request. One that is broken off is taken as far as it came, for what it gave away.
+/// Reads a request. If it is cut off, returns the part that arrived, because that can contain secrets.
 fn receive(stream: &TcpStream) -> Option<Call> {
     let mut reader = BufReader::new(stream);
     let mut read_line = |to: &mut Vec<u8>| matches!(reader.read_until(b'\n', to), Ok(1..));
@@ -154,7 +154,7 @@ fn receive(stream: &TcpStream) -> Option<Call> {
     if call.header("Transfer-Encoding").is_some() {
         while !body.ends_with(b"0\r\n\r\n") && read_line(&mut body) {}
     } else if let Some(length) = call.header("Content-Length") {
-        // What was read stays, even if the rest never comes.
+        // Keep what was read, even if the rest never arrives.
         let _ = reader
             .take(length.parse().unwrap_or(0))
             .read_to_end(&mut body);
@@ -228,7 +228,7 @@ fn whole(mut stream: &TcpStream, content_type: &str, body: &[u8]) -> io::Result<
     stream.write_all(body)
 }
 
-/// The head of an answer, up to the empty line.
+/// Returns the head of an answer, including the empty line.
 fn head(status: &str, content_type: &str, headers: &str) -> Vec<u8> {
     let first = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: {content_type}");
     format!("{first}\r\n{headers}\r\n\r\n").into_bytes()
@@ -242,7 +242,7 @@ fn chunk(content: &str) -> Vec<u8> {
     format!("{:x}\r\n{content}\r\n", content.len()).into_bytes()
 }
 
-/// Sends the same again and again, as fast as it goes.
+/// Sends the same bytes again and again, as fast as possible.
 fn without_end(mut stream: &TcpStream, octets: &[u8]) -> io::Result<()> {
     let start = Instant::now();
     while start.elapsed() < LIMIT {
@@ -251,7 +251,7 @@ fn without_end(mut stream: &TcpStream, octets: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends a beginning and then the same byte again and again, slowly.
+/// Sends a beginning, and then the same byte again and again, slowly.
 fn drip(mut stream: &TcpStream, beginning: &str, then: u8) -> io::Result<()> {
     let start = Instant::now();
     for octet in beginning.bytes().chain(std::iter::repeat(then)) {
@@ -264,8 +264,8 @@ fn drip(mut stream: &TcpStream, beginning: &str, then: u8) -> io::Result<()> {
     Ok(())
 }
 
-/// `{"keys":[`, 10,000,000,600 spaces and `]}`. Deflate says "another 258 of these" in two zero
-/// bits, so that all but the two ends is zeros.
+/// Sends gzip data of `{"keys":[`, 10,000,000,600 spaces and `]}`. Deflate encodes a repetition of 258
+/// bytes in two zero bits, so the data is zeros except for the two ends.
 fn bomb(mut stream: &TcpStream) -> io::Result<()> {
     let size = BOMB_START.len() + BOMB_ZEROS + BOMB_END.len();
     let encoding = "Content-Encoding: gzip\r\n".to_owned();
@@ -277,21 +277,21 @@ fn bomb(mut stream: &TcpStream) -> io::Result<()> {
 
 const BOMB_ZEROS: usize = 9_689_922;
 
-/// The gzip header, the JSON's beginning, and the code in which the spaces are written.
+/// The gzip header, the beginning of the JSON, and the Huffman code for the spaces.
 const BOMB_START: [u8; 42] = [
     0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xaa, 0x56, 0xca, 0x4e, 0xad, 0x2c,
     0x56, 0xb2, 0x8a, 0x06, 0x00, 0x00, 0x00, 0xff, 0xff, 0xec, 0xc1, 0x31, 0x01, 0x00, 0x00, 0x00,
     0xc2, 0xa0, 0x2a, 0xeb, 0x9f, 0xd2, 0x10, 0xbe, 0x40, 0x01,
 ];
 
-/// The JSON's end, the checksum of all 10,000,000,611 bytes, and their number modulo 2^32.
+/// The end of the JSON, the checksum of all 10,000,000,611 bytes, and their number modulo 2^32.
 const BOMB_END: [u8; 18] = [
     0x7c, 0x06, 0x00, 0x00, 0xff, 0xff, 0x8b, 0xad, 0x05, 0x00, 0x61, 0xa3, 0x58, 0xc7, 0x63, 0xe6,
     0x0b, 0x54,
 ];
 
-/// Listens on a loopback address, with a thread for each connection; all of it ends with the
-/// value.
+/// Listens on a loopback address, with a thread for each connection. Everything stops when it is
+/// dropped.
 pub struct Listener {
     address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
@@ -300,14 +300,14 @@ pub struct Listener {
 
 #[derive(Default)]
 struct Shared {
-    /// How many connections came in; the number names the connection.
+    /// The number of connections, which also numbers them.
     accepted: usize,
     open: HashMap<usize, TcpStream>,
     is_over: bool,
 }
 
 impl Listener {
-    /// Gives each connection to `serve` and closes it afterwards.
+    /// Passes each connection to `serve`, and closes it afterwards.
     pub fn start(host: &str, serve: impl Fn(&TcpStream) + Send + Sync + 'static) -> Listener {
         let listener = TcpListener::bind((host, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -341,13 +341,13 @@ impl Listener {
         self.address
     }
 
-    /// How many connections came in.
+    /// Returns the number of connections.
     pub fn connections(&self) -> usize {
         lock(&self.shared).accepted
     }
 }
 
-/// Notes a connection, so that it can be ended from outside.
+/// Registers a connection, so that it can be closed from another thread.
 fn enter(shared: &Mutex<Shared>, stream: TcpStream) -> io::Result<(usize, TcpStream)> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(LIMIT))?;
@@ -371,7 +371,7 @@ impl Drop for Listener {
                 let _ = stream.shutdown(Shutdown::Both);
             }
         }
-        // Lets it see that it is over.
+        // Wakes up the accepting thread, so that it sees the end.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -1,5 +1,5 @@
-//! Ory Hydra's admin API from 1.0 to 26.2, as far as its key sets go, its tokens, and the public
-//! discovery on the same port.
+//! Ory Hydra from 1.0 to 26.2: the admin API for key sets, signed tokens, and public discovery on the
+//! same port.
 
 mod check;
 mod generate;
@@ -14,10 +14,10 @@ pub use storage::Database;
 use storage::ServerRules;
 pub use token::Token;
 
-/// The sets that the server itself signs with; the discovery publishes them.
+/// The sets that the server signs its own tokens with. Discovery publishes them.
 const OWN_SETS: [&str; 2] = ["hydra.openid.id-token", "hydra.jwt.access-token"];
 
-/// The releases between which the contract changed.
+/// The releases in which the API for key sets behaves differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     V1_0,
@@ -39,7 +39,7 @@ impl Version {
         Version::V26_2,
     ];
 
-    /// The release that was measured, as `/version` names it.
+    /// Returns the release on which the behavior was measured, as `/version` returns it.
     pub fn name(self) -> &'static str {
         match self {
             Version::V1_0 => "v1.0.9",
@@ -55,20 +55,20 @@ impl Version {
         self < Version::V2_0
     }
 
-    /// Returns true if a write that fails leaves everything as it was.
+    /// Returns true if a failed write changes nothing.
     fn is_transactional(self) -> bool {
         self >= Version::V1_11
     }
 
-    /// The status for a body that is not JSON.
+    /// Returns the status for a body that is not JSON.
     fn malformed(self) -> u16 {
         if self < Version::V2_2 { 500 } else { 400 }
     }
 
-    /// What becomes of `x5u`.
+    /// Returns what happens to a key with `x5u`.
     fn x5u(self) -> X5u {
         match self {
-            // Which also loses x5t and x5t#S256.
+            // Version 1.0 also drops x5t and x5t#S256.
             Version::V1_0 => X5u::Dropped,
             Version::V1_10 | Version::V1_11 | Version::V2_0 => X5u::Fails,
             Version::V2_2 | Version::V26_2 => X5u::Kept,
@@ -83,7 +83,7 @@ enum X5u {
     Kept,
 }
 
-/// How a server says that it does not serve plain HTTP.
+/// How the server refuses a call over plain HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlainHttp {
     /// 502 from Hydra itself, in the form of the version. 1.x only.
@@ -92,7 +92,7 @@ pub enum PlainHttp {
     TlsListener,
 }
 
-/// A Hydra without any sets at first.
+/// A simulated Hydra. At first, it has no sets.
 pub struct Hydra {
     pub server: Server,
     state: Arc<Mutex<State>>,
@@ -103,19 +103,19 @@ struct State {
     storage: ServerRules,
     plain_http: Option<PlainHttp>,
     forgets_writes: bool,
-    /// True if a second passes with each call that reads.
+    /// True if the clock advances by a second with each read.
     seconds_pass: bool,
-    /// The answers to the next writes, which are not carried out.
+    /// The answers to the next writes, which are then not carried out.
     rejections: VecDeque<Answer>,
     /// What another administrator puts into a set after the next read of it.
     change_between: Option<(String, Value)>,
     /// What other administrators put into a set while the next writes to it are under way.
     changes_during: VecDeque<(String, Value)>,
-    /// The server's own sets that exist, or existed. 1.x makes them when it starts.
+    /// The server's own sets that were created at some time. 1.x creates them when it starts.
     made: BTreeSet<String>,
 }
 
-/// An error that is still to be brought into the form of the version.
+/// An error before it is written in the form of the version.
 #[derive(Debug)]
 struct Refusal {
     status: u16,
@@ -146,12 +146,12 @@ impl Hydra {
         Hydra::behind(version, |_| None)
     }
 
-    /// A server with another database than SQLite, whose rows never tie.
+    /// Starts a server with a database other than SQLite.
     pub fn with_database(version: Version, database: Database) -> Hydra {
         Hydra::new(version, database, |_| None)
     }
 
-    /// A server with a proxy before it, which answers what it does not let through.
+    /// Starts a server behind a proxy, which answers the calls that it does not pass on.
     pub fn behind(
         version: Version,
         proxy: impl FnMut(&Call) -> Option<Answer> + Send + 'static,
@@ -181,22 +181,22 @@ impl Hydra {
         Hydra { server, state }
     }
 
-    /// `http://127.0.0.1:PORT`, the admin and the public address alike.
+    /// Returns `http://127.0.0.1:PORT`, which is both the admin and the public address.
     pub fn address(&self) -> String {
         self.server.address()
     }
 
-    /// Lets time pass for the database, whose `created_at` may be in whole seconds.
+    /// Advances the clock of the database, which can store `created_at` in whole seconds.
     pub fn advance(&self, seconds: u64) {
         lock(&self.state).storage.advance(seconds);
     }
 
-    /// Lets a second pass with each call that reads, so that a client need not wait for it.
+    /// Advances the clock by a second with each read, so that tests need not wait.
     pub fn seconds_pass(&self) {
         lock(&self.state).seconds_pass = true;
     }
 
-    /// Replaces a set as a PUT of this document does.
+    /// Replaces a set as a PUT of this document would.
     #[track_caller]
     pub fn put(&self, set: &str, document: &Value) {
         let mut state = lock(&self.state);
@@ -205,30 +205,28 @@ impl Hydra {
         put.expect("a set that the server accepts");
     }
 
-    /// Puts one key into a set, in the place of the one with its kid.
+    /// Puts one key into a set, and replaces the key with its kid.
     #[track_caller]
     pub fn put_key(&self, set: &str, key: &Value) {
         let put = lock(&self.state).put_key(set, &key.to_string());
         put.expect("a key that the server accepts");
     }
 
-    /// The keys of a set as GET returns them, private members included.
+    /// Returns the keys of a set in the order of GET, with their private members.
     pub fn keys(&self, set: &str) -> Vec<Value> {
         lock(&self.state).storage.read(set)
     }
 
-    /// The kid of the key whose private part the server takes to sign, whether or not it can sign
-    /// with it.
+    /// Returns the kid of the key that the server would sign with, even if it cannot.
     pub fn signer(&self, set: &str) -> Option<String> {
         let keys = self.keys(set).into_iter();
         let mut others = keys.filter(|key| !token::is_public(key));
         others.next().map(|key| storage::kid(&key).to_owned())
     }
 
-    /// Signs a token with a set. The error is the status of the answer to whoever wanted it.
+    /// Signs a token with a set. Returns the status of the server's answer if that fails.
     ///
-    /// 2.x makes a key of its own if the set has none that is private. 1.x does so only when it
-    /// starts.
+    /// If no key of the set is private, 2.x generates one. 1.x does so only at its start.
     pub fn token(&self, set: &str) -> Result<Token, u16> {
         let mut state = lock(&self.state);
         state.make_at_start(set);
@@ -240,8 +238,8 @@ impl Hydra {
         token::sign(state.version, &state.storage.read(set))
     }
 
-    /// Restarts the server. It is an error if it never becomes ready: 1.x needs a pair to sign with
-    /// in each of its own sets, and makes one only where the set does not exist.
+    /// Restarts the server. Returns the status of the health check if it does not become ready: 1.x
+    /// needs a key pair in each of its own sets, and generates one only if the set does not exist.
     pub fn restart(&self) -> Result<(), u16> {
         let mut state = lock(&self.state);
         if !state.version.is_1() {
@@ -257,7 +255,7 @@ impl Hydra {
         Ok(())
     }
 
-    /// Lets the next write, and no read, find another session's update in its way.
+    /// Makes the next write conflict with another session. Reads are not affected.
     pub fn serialization_conflict_next(&self) {
         let mut state = lock(&self.state);
         let answer = state.error(&Refusal::new(
@@ -268,37 +266,37 @@ impl Hydra {
         state.rejections.push_back(answer);
     }
 
-    /// Answers the next write so and does not carry it out; reads go on. What is to hit any
-    /// request is for `server.answer_next`.
+    /// Answers the next write with this status and body, and does not carry it out. Use
+    /// `server.answer_next` for the next call of any kind.
     pub fn rejects_next(&self, status: u16, body: impl ToString) {
         self.answers_next_write(Answer::json(status, body));
     }
 
-    /// The same with any answer.
+    /// Answers the next write with this answer, and does not carry it out.
     pub fn answers_next_write(&self, answer: Answer) {
         lock(&self.state).rejections.push_back(answer);
     }
 
-    /// Refuses everything from now on because it comes over plain HTTP.
+    /// From now on, refuses all calls because they use plain HTTP.
     pub fn refuses_plain_http(&self, form: PlainHttp) {
         let mut state = lock(&self.state);
         assert!(state.version.is_1() || form == PlainHttp::TlsListener);
         state.plain_http = Some(form);
     }
 
-    /// Lets another administrator put this document once the set, or a key of it, was read next.
+    /// Makes another administrator put this document after the next read of the set or of a key in it.
     pub fn changes_between(&self, set: &str, document: &Value) {
         lock(&self.state).change_between = Some((set.to_owned(), document.clone()));
     }
 
-    /// Lets another administrator put this document while the next write to the set is under way.
-    /// PostgreSQL then holds the keys of both; with any other database theirs is the last one.
+    /// Makes another administrator put this document during the next write to the set. PostgreSQL then
+    /// keeps the keys of both writes. In other databases, the other write comes last and replaces ours.
     pub fn changes_during(&self, set: &str, document: &Value) {
         let change = (set.to_owned(), document.clone());
         lock(&self.state).changes_during.push_back(change);
     }
 
-    /// Answers each PUT from now on as ever, but keeps what it had.
+    /// From now on, answers PUT as usual, but changes nothing.
     pub fn forgets_writes(&self) {
         lock(&self.state).forgets_writes = true;
     }
@@ -332,7 +330,7 @@ impl State {
             (method, ["keys", target @ ..]) if self.version >= Version::V26_2 => {
                 self.answer_about_keys(call, method, target)
             }
-            // The host is missing in what is meant for the admin API.
+            // The host is missing in the redirect of calls for the admin API.
             (_, ["keys", ..]) if self.version == Version::V2_2 => {
                 let location = format!("http:///admin{}", call.path);
                 Answer::empty(307).header("Location", location)
@@ -341,7 +339,7 @@ impl State {
         }
     }
 
-    /// The segments of a path. Before 26.2 an encoded slash parts the path, too.
+    /// Returns the segments of a path. Before 26.2, an encoded slash also separates segments.
     fn segments(&self, path: &str) -> Option<Vec<String>> {
         if self.version >= Version::V26_2 {
             return path.split('/').skip(1).map(decoded).collect();
@@ -377,7 +375,7 @@ impl State {
             ("GET", [set, kid]) => self.get_key(set, kid),
             ("POST", [set]) => self.write(set, |state| state.post(set, &call.body)),
             ("PUT", [set]) => self.write(set, |state| state.put_set(set, &call.body)),
-            // The kid in the body is the one that counts.
+            // The kid in the body decides, not the one in the path.
             ("PUT", [set, _]) => self.write(set, |state| state.put_key(set, &call.body)),
             ("DELETE", [set]) => self.write(set, |state| {
                 state.storage.delete(set);
@@ -392,8 +390,7 @@ impl State {
         outcome.unwrap_or_else(|refusal| self.error(&refusal))
     }
 
-    /// Carries out a write, unless it is one that is to be rejected. Another one may take place at
-    /// the same time.
+    /// Carries out a write, unless it will be rejected. Another write can happen at the same time.
     fn write(&mut self, set: &str, write: impl FnOnce(&mut State) -> Outcome) -> Outcome {
         if let Some(rejection) = self.rejections.pop_front() {
             return Ok(rejection);
@@ -409,7 +406,7 @@ impl State {
         }
     }
 
-    /// What another session's PUT makes of a set that was `before` when both began.
+    /// Applies the write of another session that began when the set was `before`.
     fn change_during(
         &mut self,
         set: &str,
@@ -423,7 +420,8 @@ impl State {
                 .expect("a set that the server accepts");
             return outcome;
         }
-        // Neither sees what the other one inserts; each deletes what was there before.
+        // Each session deletes the rows that existed at its start, and does not see those that the
+        // other one inserts.
         for old in before.read(set) {
             let is_ours = self.storage.read(set).contains(&old);
             if is_ours {
@@ -441,8 +439,8 @@ impl State {
         }
     }
 
-    /// 1.x makes a pair for each of its own sets when it starts. Here that happens when the set is
-    /// first needed.
+    /// Creates a key pair in one of the server's own sets, if that set never existed. 1.x does that when
+    /// it starts; here it happens when the set is first used.
     fn make_at_start(&mut self, set: &str) {
         let is_own = self.version.is_1() && OWN_SETS.contains(&set);
         if is_own && self.made.insert(set.to_owned()) && self.storage.read(set).is_empty() {
@@ -473,7 +471,7 @@ impl State {
 
     fn post(&mut self, set: &str, body: &str) -> Outcome {
         let keys = self.create(set, &self.parsed(body)?)?;
-        // It points to where nothing is, as behind a proxy.
+        // The Location header points to a wrong address, as it does behind a proxy.
         Ok(Answer::json(201, json!({ "keys": keys }))
             .header("Location", "https://hydra.example.com/keys"))
     }
@@ -495,14 +493,14 @@ impl State {
         Ok(Answer::json(200, key))
     }
 
-    /// Adds a new key to a set and returns its entries.
+    /// Adds a generated key to a set, and returns its entries.
     fn create(&mut self, set: &str, wanted: &Value) -> Outcome<Vec<Value>> {
         let keys = generate::generate(self.version, wanted)?;
         self.storage.insert(set, keys.clone())?;
         Ok(keys)
     }
 
-    /// Replaces a set; where that fails before 1.11 the set is lost.
+    /// Replaces a set. If that fails before 1.11, the set is lost.
     fn replace(&mut self, set: &str, keys: Vec<Value>) -> Outcome<()> {
         let old = self.storage.clone();
         self.storage.delete(set);
@@ -522,8 +520,8 @@ impl State {
         }
     }
 
-    /// 500 for everybody while one of the server's own sets has a symmetric key, and 404 on 1.x if
-    /// one of them is missing.
+    /// Returns the published keys. Answers 500 to everybody if one of the server's own sets has a
+    /// symmetric key. Answers 404 in 1.x if one of them is missing.
     fn discovery(&mut self) -> Answer {
         let mut published = Vec::new();
         for set in OWN_SETS {
@@ -541,7 +539,7 @@ impl State {
         Answer::json(200, json!({ "keys": published }))
     }
 
-    /// The JSON object that a body holds.
+    /// Parses a body that must be a JSON object.
     fn parsed(&self, body: &str) -> Outcome<Value> {
         let parsed: Option<Value> = serde_json::from_str(body).ok();
         let object = parsed.filter(Value::is_object);
@@ -566,7 +564,7 @@ impl State {
         body
     }
 
-    /// The 404 of a wrong address or version, which is not that of a missing set.
+    /// Returns the 404 of an unknown path, which differs from the 404 of a missing set.
     fn unknown_route(&self, call: &Call) -> Answer {
         const REASON: &str = "The requested route does not exist. Make sure you are using the right path, domain, and port.";
         let accept = call.header("Accept").unwrap_or_default();
@@ -591,7 +589,7 @@ fn text(status: u16, body: &str) -> Answer {
         .body(body)
 }
 
-/// The keys of a JWK Set as they are kept, in its order.
+/// Returns the keys of a JWK Set as the server stores them, in order.
 fn keys_of(version: Version, document: &Value) -> Outcome<Vec<Value>> {
     match &document["keys"] {
         Value::Array(keys) => keys.iter().map(|key| kept(version, key)).collect(),
@@ -600,7 +598,7 @@ fn keys_of(version: Version, document: &Value) -> Outcome<Vec<Value>> {
     }
 }
 
-/// What a version keeps of a key that it accepts.
+/// Returns a key as a version stores it, or an error if the version does not accept the key.
 fn kept(version: Version, key: &Value) -> Outcome<Value> {
     let mut key = check::kept(key)?;
     if let (false, X5u::Fails) = (key["x5u"].is_null(), version.x5u()) {
@@ -612,7 +610,7 @@ fn kept(version: Version, key: &Value) -> Outcome<Value> {
     Ok(key)
 }
 
-/// A path with its percent-encoding undone, so that an encoded slash parts it as well.
+/// Decodes the percent-encoding of a path, so that an encoded slash also separates segments.
 fn decoded(path: &str) -> Option<String> {
     let mut pieces = path.split('%');
     let mut bytes = pieces.next()?.as_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! Servers to test against: each behaves as the real one of its kind does, faults included.
+//! Simulated servers. Each behaves like the real one of its kind, including its faults.
 
 #![allow(dead_code, reason = "each flow uses its own part of this")]
 
@@ -20,33 +20,33 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-/// A request as it came in.
+/// A request that a server received.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub method: String,
-    /// The path without the query, percent-encoding left as it came.
+    /// The path without the query, still percent-encoded.
     pub path: String,
-    /// What follows the question mark, or nothing.
+    /// The query without the question mark; empty if there is none.
     pub query: String,
     headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Call {
-    /// The value of a header, whatever the case of its name.
+    /// Returns the value of a header. The case of the name does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         let found = headers.find(|(other, _)| other.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
-    /// `GET /path`.
+    /// Returns the method and path, such as `GET /path`.
     pub fn line(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 }
 
-/// What a server answers.
+/// An answer of a server.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -63,8 +63,8 @@ impl Answer {
         }
     }
 
-    /// None at all: the request stays open until the server ends, past any client's patience,
-    /// while the server goes on with the others.
+    /// Returns an answer that is never sent. The request stays open until the server stops, while other
+    /// requests are answered.
     pub fn withheld() -> Self {
         Answer::empty(WITHHELD)
     }
@@ -92,10 +92,10 @@ impl Answer {
     }
 }
 
-/// The status of an answer that never comes.
+/// The status of an answer that is never sent.
 const WITHHELD: u16 = 0;
 
-/// A server on a port of its own on the loopback address; it ends with its value.
+/// A server on its own port of the loopback address. It stops when it is dropped.
 pub struct Server {
     http: Arc<tiny_http::Server>,
     shared: Arc<Mutex<Shared>>,
@@ -109,7 +109,7 @@ struct Shared {
 }
 
 impl Server {
-    /// Answers each request with what `answer` makes of it, one after the other.
+    /// Starts a server that answers one request after the other with `answer`.
     pub fn start(mut answer: impl FnMut(&Call) -> Answer + Send + 'static) -> Server {
         let http = tiny_http::Server::from_listener(prompt_listener(), None);
         let http = Arc::new(http.expect("a server"));
@@ -139,38 +139,38 @@ impl Server {
         }
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn address(&self) -> String {
         let address = self.http.server_addr().to_ip().expect("an IP address");
         format!("http://{address}")
     }
 
-    /// Gives this answer to the next request, whatever it is; several wait for their turn.
+    /// Answers the next request with this answer. Several of them are used in turn.
     pub fn answer_next(&self, answer: Answer) {
         lock(&self.shared).next.push_back(answer);
     }
 
-    /// What was asked so far.
+    /// Returns the requests so far.
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.shared).calls.clone()
     }
 
-    /// The method and path of what was asked so far.
+    /// Returns the method and path of the requests so far.
     pub fn lines(&self) -> Vec<String> {
         self.calls().iter().map(Call::line).collect()
     }
 
-    /// Forgets what was asked so far.
+    /// Forgets the requests so far.
     pub fn forget_calls(&self) {
         lock(&self.shared).calls.clear();
     }
 }
 
-/// A port of its own, whose connections send what they have at once: a server that waits for more
-/// to send adds 40 ms to an answer.
+/// Returns a listener whose connections send data at once. Otherwise, the kernel waits for more data,
+/// which adds 40 ms to an answer.
 fn prompt_listener() -> TcpListener {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    // Connections take it over from the listener.
+    // Connections inherit the option from the listener.
     #[cfg(unix)]
     rustix::net::sockopt::set_tcp_nodelay(&listener, true).expect("TCP has it");
     listener
@@ -185,14 +185,14 @@ impl Drop for Server {
     }
 }
 
-/// A lock that outlives a panic elsewhere: the failed test is reported on its own.
+/// Locks a mutex even after a panic in another thread, because that test fails on its own.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// A key without its private members; a symmetric key is nothing without them.
+/// Returns a key without its private members; `None` for a symmetric key.
 pub fn public_form(key: &Value) -> Option<Value> {
     const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
     let mut key = key.clone();
@@ -230,6 +230,6 @@ fn respond(request: tiny_http::Request, answer: Answer) {
         let header = tiny_http::Header::from_bytes(name.as_bytes(), value.as_bytes());
         response.add_header(header.expect("a header"));
     }
-    // A client that has gone is no fault of the server's.
+    // If the client has closed the connection, that is not a failure of the server.
     let _ = request.respond(response);
 }

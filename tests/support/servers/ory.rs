@@ -1,14 +1,14 @@
-//! Ory Network: a gateway in front of a Hydra, with API keys and rate limits.
+//! Ory Network: a gateway in front of a Hydra, with API keys and a rate limit.
 
 use super::hydra::{Hydra, Version};
 use super::{Answer, Call, lock};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
-/// The requests that a project may make in a window of time.
+/// The maximum number of requests of a project in a period.
 const RATE_LIMIT: usize = 100;
 
-/// The forms of the gateway's errors; nobody could confirm which one it uses.
+/// The possible forms of the gateway's errors. Which one it uses is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorForm {
     /// `{"error":{"code","status","message","reason","request"}}`.
@@ -17,9 +17,9 @@ pub enum ErrorForm {
     Flat,
 }
 
-/// A project of Ory Network.
+/// A simulated project of Ory Network.
 pub struct Ory {
-    /// What is behind the gateway.
+    /// The Hydra behind the gateway.
     pub hydra: Hydra,
     gateway: Arc<Mutex<Gateway>>,
 }
@@ -31,7 +31,7 @@ struct Gateway {
 }
 
 impl Ory {
-    /// A project with this API key.
+    /// Starts a project that has this API key.
     pub fn start(token: &str, error_form: ErrorForm) -> Ory {
         let has_prefix = token.starts_with("ory_pat_") || token.starts_with("ory_apikey_");
         assert!(has_prefix, "no API key of a project begins so");
@@ -47,17 +47,17 @@ impl Ory {
         }
     }
 
-    /// `http://127.0.0.1:PORT`, the project's address.
+    /// Returns the project's address, `http://127.0.0.1:PORT`.
     pub fn address(&self) -> String {
         self.hydra.address()
     }
 
-    /// Takes the permission for the admin API from the API key.
+    /// Removes the permission for the admin API from the API key.
     pub fn without_permission(&self) {
         lock(&self.gateway).without_permission = true;
     }
 
-    /// Turns the next requests away for being too many.
+    /// Answers the next requests with status 429, because there are too many.
     pub fn limit_next(&self, times: usize, reset_seconds: u64) {
         for _ in 0..times {
             let answer = lock(&self.gateway).error(429, "Too Many Requests");
@@ -71,7 +71,7 @@ impl Ory {
 }
 
 impl Gateway {
-    /// The answer to what does not get through; only the admin API is guarded.
+    /// Returns the gateway's answer to a call that it does not pass on. Only the admin API needs a key.
     fn refusal(&self, call: &Call) -> Option<Answer> {
         if !call.path.starts_with("/admin") {
             return None;

@@ -1,11 +1,11 @@
-//! A web server with documents, such as JWK Sets at an address, and OpenID providers.
+//! A web server with static documents, such as JWK Sets and OpenID Connect configurations.
 
 use super::{Answer, Call, Server, lock};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-/// A web server without any documents at first.
+/// A web server. At first, it has no documents.
 pub struct Plain {
     pub server: Server,
     state: Arc<Mutex<State>>,
@@ -14,11 +14,11 @@ pub struct Plain {
 #[derive(Default)]
 struct State {
     documents: BTreeMap<String, Document>,
-    /// The headers that every request needs.
+    /// The headers that every request must have.
     required: Vec<(String, String)>,
 }
 
-/// What a path leads to.
+/// The document at a path.
 struct Document {
     body: String,
     content_type: String,
@@ -33,17 +33,17 @@ impl Plain {
         Plain { server, state }
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn address(&self) -> String {
         self.server.address()
     }
 
-    /// The address of a path on this server.
+    /// Returns the address of a path on this server.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address())
     }
 
-    /// Serves a document, in the writing that is given; one that is there gets a new ETag.
+    /// Serves a document with this exact text. A document that is replaced gets a new ETag.
     pub fn serve(&self, path: &str, document: impl ToString) {
         let body = document.to_string();
         let documents = &mut lock(&self.state).documents;
@@ -53,35 +53,34 @@ impl Plain {
         }
     }
 
-    /// Takes a document away.
+    /// Removes a document.
     pub fn withdraw(&self, path: &str) {
         lock(&self.state).documents.remove(path);
     }
 
-    /// Serves a document that is there with this `Content-Type` from now on.
+    /// From now on, serves an existing document with this `Content-Type`.
     pub fn content_type(&self, path: &str, content_type: &str) {
         self.change(path, |it| it.content_type = content_type.to_owned());
     }
 
-    /// Serves a document that is there with this `Cache-Control` from now on.
+    /// From now on, serves an existing document with this `Cache-Control`.
     pub fn cache_control(&self, path: &str, cache_control: &str) {
         self.change(path, |it| it.cache_control = Some(cache_control.to_owned()));
     }
 
-    /// Turns everyone away from now on who does not bring this token.
+    /// From now on, refuses requests without this token.
     pub fn require_bearer(&self, token: &str) {
         self.require_header("Authorization", &format!("Bearer {token}"));
     }
 
-    /// Turns everyone away from now on who does not bring this header.
+    /// From now on, refuses requests without this header.
     pub fn require_header(&self, name: &str, value: &str) {
         let header = (name.to_owned(), value.to_owned());
         lock(&self.state).required.push(header);
     }
 
-    /// Makes an OpenID provider of the paths below a prefix such as `/tenant`, or of the whole
-    /// server where it is empty, and returns the issuer. Its JWK Set is at `PREFIX/jwks.json`,
-    /// empty at first.
+    /// Serves an OpenID provider below a prefix such as `/tenant`, or on the whole server if the prefix
+    /// is empty, and returns its issuer. Its JWK Set is at `PREFIX/jwks.json`, and empty at first.
     pub fn issuer(&self, prefix: &str) -> String {
         let issuer = self.url(prefix);
         let jwks_path = format!("{prefix}/jwks.json");
@@ -91,18 +90,17 @@ impl Plain {
         issuer
     }
 
-    /// Lets the configuration of an OpenID provider name this issuer, whoever was asked.
+    /// Sets the issuer in the configuration of an OpenID provider, which can be a wrong one.
     pub fn issuer_is_named(&self, prefix: &str, issuer: &str) {
         self.configure(prefix, "issuer", Some(issuer));
     }
 
-    /// Leaves `jwks_uri` out of the configuration of an OpenID provider.
+    /// Removes `jwks_uri` from the configuration of an OpenID provider.
     pub fn without_jwks_uri(&self, prefix: &str) {
         self.configure(prefix, "jwks_uri", None);
     }
 
-    /// Lets the configuration of an OpenID provider point to this address, on another server
-    /// perhaps.
+    /// Sets the `jwks_uri` of an OpenID provider, which can be on another server.
     pub fn jwks_uri(&self, prefix: &str, uri: &str) {
         self.configure(prefix, "jwks_uri", Some(uri));
     }
@@ -167,7 +165,7 @@ impl Document {
         answer.header("ETag", etag)
     }
 
-    /// An ETag that changes with the body.
+    /// Returns an ETag that changes with the body.
     fn etag(&self) -> String {
         let digest = openssl::sha::sha256(self.body.as_bytes());
         format!("\"{}\"", openssl::base64::encode_block(&digest[..12]))

@@ -1,4 +1,4 @@
-//! An authority with its certificates, good and bad, and TLS in front of any plain server (E3).
+//! A certificate authority with valid and invalid certificates, and TLS in front of a plain server.
 
 use super::hostile::Listener;
 use super::lock;
@@ -24,7 +24,7 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::{NamedTempFile, TempDir};
 
-/// What is right or wrong with a server's certificate.
+/// What a server's certificate is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certificate {
     /// For `localhost` and 127.0.0.1, signed by the authority.
@@ -33,30 +33,30 @@ pub enum Certificate {
     SelfSigned,
     Expired,
     NotYetValid,
-    /// For another name than any this computer has.
+    /// For a host name that is not this computer's.
     WrongHost,
-    /// Signed by an authority that nobody was told of.
+    /// Signed by an authority that the client does not trust.
     OtherAuthority,
 }
 
-/// A certificate authority. Its files are gone with the value.
+/// A certificate authority. Its files are deleted when it is dropped.
 pub struct Authority {
     directory: TempDir,
     key: PKey<Private>,
     certificate: X509,
 }
 
-/// The files of a client's certificate and of its private key, which only its owner may read.
+/// The files of a client's certificate and private key, with mode 0600.
 #[derive(Clone, Debug)]
 pub struct ClientCertificate {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
-/// What a certificate is for.
+/// The purpose of a certificate.
 enum Purpose<'n> {
     Authority,
-    /// A server of these hosts.
+    /// A server with these host names.
     Server(&'n [&'n str]),
     Client,
 }
@@ -78,12 +78,12 @@ impl Authority {
         }
     }
 
-    /// The authority's own certificate as PEM, to be trusted by a client.
+    /// Returns the path of the authority's own certificate as PEM, for clients that trust it.
     pub fn file(&self) -> PathBuf {
         self.directory.path().join("authority.pem")
     }
 
-    /// A new key for a client, and the certificate that goes with it.
+    /// Returns a new client certificate with its key.
     pub fn client_certificate(&self) -> ClientCertificate {
         let key = new_key().expect("a key");
         let certificate = issue("client", &key, &Purpose::Client, -30..30, Some(self));
@@ -97,7 +97,8 @@ impl Authority {
         files
     }
 
-    /// A new key for a server on this computer, and a certificate that is as good or bad as asked.
+    /// Returns a new key and certificate for a server on this computer. `kind` says what is wrong with
+    /// it.
     fn server_certificate(&self, kind: Certificate) -> Result<(PKey<Private>, X509), ErrorStack> {
         let other;
         let issuer = match kind {
@@ -128,8 +129,8 @@ fn new_key() -> Result<PKey<Private>, ErrorStack> {
     PKey::from_ec_key(EcKey::generate(&group)?)
 }
 
-/// A certificate that is good from one day to another, counted from today; without an issuer it
-/// is signed with its own key.
+/// Issues a certificate that is valid between two days, counted from today. Without an issuer, it is
+/// self-signed.
 fn issue(
     subject: &str,
     key: &PKey<Private>,
@@ -204,26 +205,27 @@ fn day(from_today: i64) -> Result<Asn1Time, ErrorStack> {
     Asn1Time::from_unix(now.cast_signed() + from_today * 86_400)
 }
 
-/// Writes a file that only its owner may read, as temporary files are from the start.
+/// Writes a file with mode 0600, which temporary files have from the beginning.
 fn write_private(path: &Path, content: &[u8]) {
     let mut file = NamedTempFile::new_in(path.parent().expect("a directory")).expect("a file");
     file.write_all(content).expect("its content");
     file.persist(path).expect("its name");
 }
 
-/// TLS in front of a plain server: decrypts what comes, and passes it on byte by byte, so that
-/// whatever the server does, it does over https as well. It ends with its value.
+/// TLS in front of a plain server: decrypts, and passes bytes on unchanged, so that the server behaves
+/// the same over https. Stops when it is dropped.
 pub struct Tls {
     listener: Listener,
 }
 
 impl Tls {
-    /// Takes the address of the plain server, `http://127.0.0.1:PORT`.
+    /// Starts TLS in front of a plain server. `server` is its address, `http://127.0.0.1:PORT`.
     pub fn in_front_of(server: &str, authority: &Authority, certificate: Certificate) -> Tls {
         Tls::start(server, authority, certificate, None)
     }
 
-    /// With a valid certificate, and only for clients that have one of `clients` (mutual TLS).
+    /// Starts TLS with a valid certificate that accepts only clients with one of `clients` (mutual
+    /// TLS).
     pub fn requiring_client_certificate(
         server: &str,
         authority: &Authority,
@@ -246,17 +248,17 @@ impl Tls {
         Tls { listener }
     }
 
-    /// `https://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns `https://127.0.0.1:PORT`, without a slash at the end.
     pub fn address(&self) -> String {
         format!("https://{}", self.listener.address())
     }
 
-    /// The same by its name: `https://localhost:PORT`.
+    /// Returns the same address with the host name: `https://localhost:PORT`.
     pub fn named_address(&self) -> String {
         format!("https://localhost:{}", self.listener.address().port())
     }
 
-    /// How many connections came in, whether they were agreed upon or not.
+    /// Returns the number of connections, including those whose handshake failed.
     pub fn connections(&self) -> usize {
         self.listener.connections()
     }
@@ -277,13 +279,13 @@ fn acceptor(
         builder.set_cert_store(trusted.build());
         builder.add_client_ca(&clients.certificate)?;
         builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
-        // OpenSSL resumes no session of a verified client without this.
+        // Without this, OpenSSL does not resume the session of a verified client.
         builder.set_session_id_context(b"jwks")?;
     }
     Ok(builder.build())
 }
 
-/// Passes bytes on in both directions until one side ends.
+/// Passes bytes on in both directions until one side ends the stream.
 fn serve(acceptor: &SslAcceptor, client: &TcpStream, server: &str) {
     let Ok(encrypted) = acceptor.accept(client) else {
         return drain(client);
@@ -301,8 +303,8 @@ fn serve(acceptor: &SslAcceptor, client: &TcpStream, server: &str) {
     });
 }
 
-/// Waits for bytes without the lock, which the other direction needs meanwhile. The buffer holds
-/// a whole record, so that nothing is left over inside the TLS stream.
+/// Waits for bytes without the lock, because the other direction needs it. The buffer holds a whole TLS
+/// record, so that no bytes stay inside the TLS stream.
 fn pass_requests(encrypted: &Mutex<SslStream<&TcpStream>>, client: &TcpStream, mut to: &TcpStream) {
     let mut buffer = [0; 16_384];
     while matches!(client.peek(&mut [0]), Ok(1)) {
@@ -326,8 +328,9 @@ fn pass_responses(mut from: &TcpStream, encrypted: &Mutex<SslStream<&TcpStream>>
     }
 }
 
-/// A server without TCP_NODELAY holds the rest of an answer back until its beginning is
-/// acknowledged, for which Linux takes 40 ms; it has to be asked anew after each read.
+/// Acknowledges data at once. Without TCP_NODELAY, a server waits for the acknowledgment before it
+/// sends the rest of an answer, and Linux delays that by 40 ms. The option must be set again after each
+/// read.
 fn acknowledge_at_once(stream: &TcpStream) {
     #[cfg(target_os = "linux")]
     let _ = std::os::linux::net::TcpStreamExt::set_quickack(stream, true);
@@ -335,8 +338,8 @@ fn acknowledge_at_once(stream: &TcpStream) {
     let _ = stream;
 }
 
-/// Reads what a client still has to say after it was refused: closing before that would reset the
-/// connection, and the client might never see why.
+/// Reads the rest of a refused client's data. Closing before that would reset the connection, and the
+/// client might not see the reason.
 fn drain(mut client: &TcpStream) {
     let _ = client.shutdown(Shutdown::Write);
     let _ = client.set_read_timeout(Some(Duration::from_secs(120)));

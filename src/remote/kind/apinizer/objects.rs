@@ -199,8 +199,8 @@ impl Apinizer {
         }
     }
 
-    /// Returns all objects, without their keys. Their number is bounded, because each of them takes a call
-    /// to export.
+    /// Returns all objects, without their keys. Returns an error for more than 2,000 objects, because
+    /// each of them takes a call to export.
     pub fn list(&self) -> Result<Vec<Listed>> {
         let answer = self.call(&Request::get(self.path(&[""])))?;
         let body: Value = answer.json()?;
@@ -224,7 +224,7 @@ impl Apinizer {
         Ok(listed.collect())
     }
 
-    /// Exports the key of an object, as a set.
+    /// Exports the key of an object, as a set. Returns an error if the object does not exist.
     pub fn export(&self, name: &str, form: Form) -> Result<KeySet<'static>> {
         let public = (form == Form::Public).to_string();
         let request =
@@ -278,7 +278,7 @@ impl Apinizer {
         }
     }
 
-    /// Creates an object from a key.
+    /// Creates an object from a key. Returns an error if the name is taken.
     pub fn create(&self, name: &str, key: &Key) -> Result<()> {
         let form = APINIZER.rules.form(&key.members().unwrap_or_default());
         let kid = form.string("kid").unwrap_or_default().into_owned();
@@ -288,7 +288,8 @@ impl Apinizer {
         self.post(name, &[""], &body)
     }
 
-    /// Posts an object. If the outcome is unknown, reads it back.
+    /// Creates an object with a POST call. Returns an error if the name is taken. If the outcome is
+    /// unknown, reads the object back.
     pub fn post(&self, name: &str, path: &[&str], body: &Value) -> Result<()> {
         // An existing object could be mistaken for the new one.
         if self.list()?.iter().any(|object| object.name == *name) {
@@ -310,7 +311,8 @@ impl Apinizer {
         }
     }
 
-    /// Replaces the key of an object, which takes two calls.
+    /// Replaces the key of an object, which takes two calls. If the second one fails, restores the old
+    /// key.
     pub fn replace(&self, object: &Object, key: &Key) -> Result<()> {
         let name = &object.name;
         // The object is deleted even if that is not deployed.

@@ -6,7 +6,8 @@ use crate::remote::kind::hydra::{ORY, ServerKind};
 use crate::remote::location::{Location, parse_address, parse_setting};
 use url::Url;
 
-/// Returns the admin address of a self-hosted Hydra.
+/// Returns the admin address of a self-hosted Hydra, from the setting or ORY_SDK_URL. Returns an error
+/// if it already ends in the path of key sets.
 pub fn self_hosted(location: &Location, kind: &ServerKind) -> Result<Url> {
     let url = address(location, kind)?;
     let path = url.path().trim_end_matches('/');
@@ -27,7 +28,8 @@ fn address(location: &Location, kind: &ServerKind) -> Result<Url> {
     }
 }
 
-/// Returns the address of a project of Ory Network.
+/// Returns the address of a project of Ory Network, from its slug or an address. Returns an error if
+/// both are given, or neither.
 pub fn network(location: &Location) -> Result<Url> {
     match (&location.url, &location.project_slug) {
         (None, Some(slug)) => {

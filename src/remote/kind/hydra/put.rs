@@ -36,6 +36,7 @@ impl Hydra {
     }
 
     /// Puts a whole set. It is sent in reverse, so that GET returns it in the order of `entries`.
+    /// Returns an error if two entries have one kid.
     pub(super) fn put_entries(&self, set: &str, entries: Vec<Key>) -> Result<()> {
         // Some versions lose the set if it contains a kid twice.
         let mut kids = HashSet::new();
@@ -95,8 +96,8 @@ impl Hydra {
     }
 }
 
-/// Returns a function that finds the copy of a key in a server's set: the same key under the kid that it
-/// has there. The function takes the same time however many keys there are.
+/// Returns a function that finds the copy of a key in a server's set: the same key under the kid that
+/// it has there. A lookup takes the same time however many keys there are.
 fn copies_in<'b>(
     before: &'b KeySet,
     rules: &'b ServerRules,

@@ -8,7 +8,8 @@ use crate::remote::kind::hydra::{HYDRA, HYDRA_V1, Hydra, MEMBERS, SETS, SETS_V1}
 use serde_json::Value;
 use std::fmt;
 
-/// The name of a set that does not exist. The answer about it shows whether the path is one of key sets.
+/// The name of a set that should not exist. The answer about it shows whether key sets are below a
+/// path.
 pub const NOBODYS_SET: &str = "jwks-remote-test";
 
 /// The first two numbers of a Hydra version.

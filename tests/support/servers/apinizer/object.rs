@@ -1,4 +1,4 @@
-//! An object of a project: one JWK, whatever it was made from.
+//! An object of a project: one JWK and the source that it came from.
 
 use super::{Outcome, bad_request};
 use josekit::jwk::Jwk;
@@ -7,12 +7,12 @@ use josekit::jwk::alg::ecx::EcxCurve;
 use josekit::jwk::alg::ed::EdCurve;
 use serde_json::{Map, Value, json};
 
-/// The members of a JWK that make its key.
+/// The members of a JWK that hold key material.
 const MATERIAL: [&str; 13] = [
     "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi", "oth", "k",
 ];
 
-/// A JWK with a name and where it came from.
+/// A JWK with the name of its object and its source.
 pub struct Object {
     pub name: String,
     pub description: Value,
@@ -23,7 +23,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// The object that a create asks for.
+    /// Returns the object that a create request describes.
     pub fn sourced(body: &Value) -> Outcome<Object> {
         let text = |member: &str| {
             let missing = || bad_request(format!("{member} is missing"));
@@ -43,8 +43,8 @@ impl Object {
         })
     }
 
-    /// The object that a generate asks for; what the key is to be like stands in the member that is
-    /// called after its type.
+    /// Returns a new object for a generate request. The settings of the key are in the member named
+    /// after its type.
     pub fn generated(body: &Value) -> Outcome<Object> {
         let key_type = body["type"].as_str().unwrap_or_default();
         let wanted = &body[key_type.to_lowercase()];
@@ -76,7 +76,7 @@ impl Object {
         })
     }
 
-    /// What a list shows: no key.
+    /// Returns the object as lists show it: without its key.
     pub fn overview(&self, project: &str) -> Value {
         json!({
             "name": self.name,
@@ -90,7 +90,7 @@ impl Object {
         })
     }
 
-    /// The overview and the key, in an object that is called after its type.
+    /// Returns the object with its key, which is in the member named after its type.
     pub fn detail(&self, project: &str) -> Value {
         let mut detail = self.overview(project);
         let members = self.key.as_object().into_iter().flatten();
@@ -104,7 +104,7 @@ impl Object {
     }
 }
 
-/// The JWK that a source holds, or the one with this `kid` when it holds a JWK Set.
+/// Returns the JWK in a source. In a JWK Set, `kid` selects the key.
 fn chosen(source: &str, kid: Option<&str>) -> Outcome<Value> {
     let no_jwk = || bad_request("The source holds no such JWK");
     let source: Value = serde_json::from_str(source).map_err(|_| no_jwk())?;

@@ -1,4 +1,4 @@
-//! Which keys a Hydra accepts, and what it keeps of them.
+//! The keys that a Hydra accepts, and the members that it stores.
 
 use super::{Outcome, Refusal};
 use base64::Engine as _;
@@ -12,13 +12,13 @@ use openssl::rsa::Rsa;
 use openssl::x509::X509;
 use serde_json::{Map, Value};
 
-/// The members that survive, in the order in which they are written.
+/// The members that are stored, in the order in which they are returned.
 const KEPT: [&str; 20] = [
     "use", "kty", "kid", "crv", "alg", "k", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi",
     "x5c", "x5u", "x5t", "x5t#S256",
 ];
 
-/// What is stored of a key: the members that are known. A key that is not acceptable is refused.
+/// Returns a key with the members that are stored, or an error if the key is not accepted.
 pub fn kept(key: &Value) -> Outcome<Value> {
     let mut kept = Map::new();
     for name in KEPT {
@@ -69,7 +69,7 @@ fn check_okp(key: &Value) -> Outcome<()> {
     }
 }
 
-/// Each of the public members, and the private one where it is there, has this many bytes.
+/// Checks that the public members, and the private member if it is present, have `size` bytes.
 fn check_sizes(key: &Value, public: &[&str], size: usize) -> Outcome<()> {
     let private = (!key["d"].is_null()).then_some("d");
     for member in public.iter().copied().chain(private) {
@@ -80,7 +80,7 @@ fn check_sizes(key: &Value, public: &[&str], size: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// The first certificate of a chain is of this key.
+/// Checks that the first certificate of a chain is for this key.
 fn check_certificate(key: &Value) -> Outcome<()> {
     let Some(first) = key["x5c"].get(0) else {
         return Ok(());
@@ -122,7 +122,7 @@ fn ec_key(x: &[u8], y: &[u8]) -> Result<PKey<Public>, ErrorStack> {
     PKey::from_ec_key(EcKey::from_public_key_affine_coordinates(&group, &x, &y)?)
 }
 
-/// The bytes of a member that has to be there.
+/// Decodes a required member.
 fn octets(key: &Value, member: &str) -> Outcome<Vec<u8>> {
     let text = key[member].as_str().unwrap_or_default();
     match URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')) {

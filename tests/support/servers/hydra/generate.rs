@@ -1,4 +1,4 @@
-//! The keys that a Hydra generates.
+//! Generates keys as a Hydra does.
 
 use super::{Outcome, Refusal, Version, check, public_form};
 use josekit::jwk::Jwk;
@@ -6,7 +6,8 @@ use josekit::jwk::alg::ec::EcCurve;
 use josekit::jwk::alg::ed::EdCurve;
 use serde_json::{Map, Value, json};
 
-/// The entries of a new key as `{"alg","use","kid"}` wants it, in the order of their insertion.
+/// Returns the entries of a new key for the request `{"alg","use","kid"}`, in the order in which they
+/// are inserted.
 pub fn generate(version: Version, wanted: &Value) -> Outcome<Vec<Value>> {
     let alg = text(wanted, "alg")?.unwrap_or_default();
     if !algorithms(version).contains(&alg) {
@@ -58,7 +59,7 @@ fn material(alg: &str) -> Value {
         "EdDSA" => Jwk::generate_ed_key(EdCurve::Ed25519),
         "HS256" => Jwk::generate_oct_key(32),
         "HS512" => Jwk::generate_oct_key(64),
-        // The real one takes 4096 bits for RS256, RS384 and RS512; that is slow to generate.
+        // The real server generates 4096 bits, which is slow.
         _ => Jwk::generate_rsa_key(2048),
     };
     let key = key.expect("a key");

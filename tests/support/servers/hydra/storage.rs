@@ -1,51 +1,51 @@
-//! The table behind a Hydra: one row for each key, with the time at which it was inserted.
+//! The database of a Hydra: a row for each key, with the time of its insertion.
 
 use super::{Outcome, Refusal, Version};
 use serde_json::Value;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// The longest set ID and the longest kid that a column of PostgreSQL and MySQL takes.
+/// The maximum length of a set ID and of a kid in PostgreSQL and MySQL, in characters.
 const LONGEST: usize = 255;
 
 const SECOND: u64 = 1_000_000;
 
-/// The database behind a Hydra, which decides how exact `created_at` is.
+/// The database of a Hydra, which decides the precision of `created_at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Database {
-    /// Stands for 1.0 in memory as well.
+    /// SQLite. Also stands for the memory database of 1.0.
     Sqlite,
     Postgres,
-    /// MySQL or MariaDB: `created_at` is in whole seconds.
+    /// MySQL or MariaDB, which store `created_at` in whole seconds.
     Mysql,
 }
 
-/// When `created_at` of two rows is the same.
+/// When two rows have the same `created_at`.
 #[derive(Clone, Copy)]
 enum Resolution {
-    /// Never: each row has a time of its own.
+    /// Never.
     Row,
-    /// When one call wrote both.
+    /// If one call wrote both.
     Call,
-    /// When both were written in the same second.
+    /// If both were written in the same second.
     Second,
 }
 
 #[derive(Clone)]
 struct Row {
-    /// In microseconds of the logical clock.
+    /// The time of insertion, in microseconds of the simulated clock.
     created_at: u64,
     key: Value,
 }
 
-/// The rows of every set, in the order in which they were inserted.
+/// The rows of all sets, in the order of insertion.
 #[derive(Clone)]
 pub struct ServerRules {
     database: Database,
     resolution: Resolution,
     sets: BTreeMap<String, Vec<Row>>,
-    /// Microseconds since the server started. It moves a little with each write, and further only
-    /// when a test says so.
+    /// The simulated clock, in microseconds since the server started. Each write advances it a little,
+    /// and tests can advance it further.
     clock: u64,
 }
 
@@ -71,10 +71,9 @@ impl ServerRules {
         self.clock += seconds * SECOND;
     }
 
-    /// The keys of a set, newest first; none if there is no such set.
+    /// Returns the keys of a set, newest first; none if the set does not exist.
     ///
-    /// Rows that tie come in the order in which they were inserted, or, on MySQL, in an order that
-    /// has nothing to do with it.
+    /// Rows with the same time are in the order of insertion, or in an arbitrary order on MySQL.
     pub fn read(&self, set: &str) -> Vec<Value> {
         let mut rows: Vec<&Row> = self.sets.get(set).into_iter().flatten().collect();
         if self.database == Database::Mysql {
@@ -84,7 +83,7 @@ impl ServerRules {
         rows.into_iter().map(|row| row.key.clone()).collect()
     }
 
-    /// Inserts all of these keys or none of them.
+    /// Inserts all of these keys, or returns an error and inserts none.
     pub fn insert(&mut self, set: &str, keys: Vec<Value>) -> Outcome<()> {
         let mut rows = self.sets.get(set).cloned().unwrap_or_default();
         self.clock += 1;
@@ -129,12 +128,12 @@ impl ServerRules {
     }
 }
 
-/// The kid of a key; a key without one has the empty kid.
+/// Returns the kid of a key; empty if it has none.
 pub fn kid(key: &Value) -> &str {
     key["kid"].as_str().unwrap_or_default()
 }
 
-/// A number that has nothing to do with the order of kids (FNV-1a).
+/// Returns a hash of a kid (FNV-1a), for an order that looks arbitrary.
 fn scrambled(kid: &str) -> u64 {
     let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     kid.bytes().fold(0xcbf2_9ce4_8422_2325, step)

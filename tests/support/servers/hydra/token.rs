@@ -1,18 +1,18 @@
-//! How a Hydra signs: with which key, under which kid, or not at all.
+//! Signs tokens as a Hydra does: with which key, and under which kid.
 
 use super::Version;
 use super::storage::kid;
 use serde_json::Value;
 
-/// What the header of a token says.
+/// The header of a signed token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub kid: String,
     pub alg: String,
 }
 
-/// Signs with the keys of a set, in the order in which the database returns them. The error is the
-/// status of the answer to whoever wanted a token.
+/// Signs with a key of a set, whose keys are in the order of the database. Returns the status of the
+/// server's answer if no key can sign.
 pub fn sign(version: Version, keys: &[Value]) -> Result<Token, u16> {
     if version.is_1() {
         sign_with_pair(keys)
@@ -21,8 +21,8 @@ pub fn sign(version: Version, keys: &[Value]) -> Result<Token, u16> {
     }
 }
 
-/// 1.x signs RS256 with the first public key and the first other key, which must be an RSA pair by
-/// their kids.
+/// Signs as 1.x does: with RS256, and with the first public and the first other key. By their kids,
+/// these must be the halves of one RSA pair.
 fn sign_with_pair(keys: &[Value]) -> Result<Token, u16> {
     if keys.is_empty() {
         return Err(404);
@@ -42,7 +42,7 @@ fn sign_with_pair(keys: &[Value]) -> Result<Token, u16> {
     }
 }
 
-/// 2.x signs with the first key that is not public, by that key's `alg`.
+/// Signs as 2.x does: with the first key that is not public, and with that key's `alg`.
 fn sign_with_first(keys: &[Value]) -> Result<Token, u16> {
     let first = keys.iter().find(|key| !is_public(key)).ok_or(500_u16)?;
     if first["kty"] == "oct" {
