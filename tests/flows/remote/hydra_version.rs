@@ -106,7 +106,12 @@ fn kids_with_any_characters_are_pushed_and_stay_the_same() {
     everywhere(|site| {
         site.ok(&format!("create api --count {} --store aside", KIDS.len()));
         let mut set = site.json("get api --private --store aside");
-        for (key, kid) in set["keys"].as_array_mut().expect("keys").iter_mut().zip(KIDS) {
+        for (key, kid) in set["keys"]
+            .as_array_mut()
+            .expect("keys")
+            .iter_mut()
+            .zip(KIDS)
+        {
             key["kid"] = kid.into();
         }
         site.sandbox.write("own.json", set.to_string());

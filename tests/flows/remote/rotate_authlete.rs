@@ -74,9 +74,8 @@ fn the_settings_follow_the_active_key_for_two_months() {
                 .run(&format!("rotate api {schedule} {MOVING} --now {now}"))
                 .ok();
             let lives = here(&service, now).into_iter();
-            let lives: BTreeMap<_, _> = lives
-                .map(|(kid, state)| (kid, state == "active"))
-                .collect();
+            let lives: BTreeMap<_, _> =
+                lives.map(|(kid, state)| (kid, state == "active")).collect();
             let named = lives.iter().find(|(_, signs)| **signs);
             let named = named.expect("an active key").0.clone();
             for field in FIELDS {
