@@ -249,7 +249,10 @@ fn a_mistyped_remote_is_answered_with_the_one_that_is_meant() {
     ] {
         let run = sandbox.run(line.split(' ')).fails(3);
         assert!(run.stderr.contains("\"pord\""), "{line}: {run:#?}");
-        assert!(run.stderr.contains("did you mean prod?"), "{line}: {run:#?}");
+        assert!(
+            run.stderr.contains("did you mean prod?"),
+            "{line}: {run:#?}"
+        );
     }
 }
 
