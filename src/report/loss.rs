@@ -41,7 +41,7 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
 /// Returns a text such as `lose 2 private keys`, and the names of the keys.
 pub fn count_loss(lost: &[Key]) -> (String, Vec<String>) {
     let private = lost.iter().filter(|key| holds_secret(key)).count();
-    let names = lost.iter().map(|key| KeyName::of(key).shown().to_owned());
+    let names = lost.iter().map(|key| KeyName::of(key).shown().into_owned());
     (describe_number(lost.len(), private), names.collect())
 }
 

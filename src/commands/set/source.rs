@@ -36,7 +36,7 @@ pub fn read_documents(
     }
     let is_piped = document::is_piped() && !is_passphrase;
     if !args.files.is_empty() {
-        let read = |file: &String| document::read(file, || args.remote.options(ctx));
+        let read = |file: &String| document::read(file, &ctx.out, || args.remote.options(ctx));
         return args.files.iter().map(read).collect();
     }
     if (!attributes.is_empty() || args.rename.is_some()) && args.from.is_none() {
@@ -54,7 +54,7 @@ pub fn read_documents(
         return Ok(Vec::new());
     }
     if is_piped {
-        let document = document::read_standard_input()?;
+        let document = document::read_standard_input(&ctx.out)?;
         if !document.octets.expose().is_empty() {
             return Ok(vec![document]);
         }
@@ -107,7 +107,14 @@ pub fn read_keys(
             password: &|| passwords.of(&document.name),
         };
         let one = import::open(document.octets.expose(), &options);
-        opened.push(one.map_err(|error| known_format(error, document).about(&document.name))?);
+        let error = |error: Error| match error.advice() {
+            Some(import::FORMATS) => {
+                let hint = format!("{}; --from secret takes any file", import::FORMATS);
+                error.hint(hint).about(&document.name)
+            }
+            _ => error.about(&document.name),
+        };
+        opened.push(one.map_err(error)?);
     }
     let names: Vec<_> = documents.iter().map(|document| &document.name).collect();
     let imported = import::join(opened).map_err(|error| match &names[..] {
@@ -146,18 +153,6 @@ pub fn read_keys(
     } else {
         Ok(given)
     }
-}
-
-/// Replaces the JSON error for a document that does not begin like JSON, because it was meant to be in
-/// another format.
-fn known_format(error: Error, document: &document::Document) -> Error {
-    let start = document.octets.expose().trim_ascii_start().first();
-    if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
-        return error;
-    }
-    Error::invalid("unknown key format").hint(
-        "formats: JWK, JWE, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes; pass --from secret to import a shared secret",
-    )
 }
 
 /// Groups the keys by their source, which decides what they can change in the set.
