@@ -27,7 +27,7 @@ use std::mem;
 const BINARY_LIMIT: usize = 1 << 20;
 
 /// The hint for a document in none of the formats that are detected.
-pub const FORMATS: &str = "formats: JWK, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes";
+pub const FORMATS: &str = "formats: JWK, JWE, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes";
 
 /// The format of a document, for `--from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
