@@ -43,12 +43,13 @@ struct Report<'a> {
 /// Runs `jwks restore`.
 pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     let Some((set, text)) = args.version.split_once('@') else {
-        let name = SetName::new(&args.version)?;
+        let name = SetName::given(&args.version)?;
         let history = ctx.store.history(&name)?;
-        return Err(Error::usage(format!("no time for set {name}"))
-            .hint(format!("pass {name}@TIME; {}", times(&history))));
+        let no_time = Error::usage(format!("no time for set {name}"))
+            .hint(format!("pass {name}@TIME; {}", times(&history)));
+        return Err(ctx.store.hint_at_nearest(&name, no_time));
     };
-    let name = SetName::new(set)?;
+    let name = SetName::given(set)?;
     let time = time::parse(text, ctx.now)?;
     if time > ctx.now {
         return Err(Error::usage(format!(
@@ -94,7 +95,10 @@ fn find<'a>(
     history: &'a History,
     time: i64,
 ) -> Result<Option<&'a Version>> {
-    let missing = |message: String| Err(Error::not_found(message).hint(times(history)));
+    let missing = |message: String| {
+        let missing = Error::not_found(message).hint(times(history));
+        Err(ctx.store.hint_at_nearest(name, missing))
+    };
     let shown = time::format(time);
     let since = history.versions.last().map(|last| last.until);
     match history.at(time) {
