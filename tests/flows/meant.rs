@@ -174,8 +174,7 @@ fn a_file_in_the_place_of_a_set_is_noticed() {
 fn a_file_in_no_format_is_called_the_same_everywhere() {
     let sandbox = sandbox();
     sandbox.write("junk.txt", "no key\n");
-    let said =
-        "unknown key format\n  hint: formats: JWK, JWE, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes";
+    let said = "unknown key format\n  hint: formats: JWK, JWE, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes";
     for line in ["set shop junk.txt", "check junk.txt", "thumbprint junk.txt"] {
         let run = sandbox.run(line.split(' ')).fails(5);
         let said = format!("error: junk.txt: {said}");

@@ -109,7 +109,10 @@ pub fn read_keys(
         let one = import::open(document.octets.expose(), &options);
         let error = |error: Error| match error.advice() {
             Some(import::FORMATS) => {
-                let hint = format!("{}; pass --from secret to import a shared secret", import::FORMATS);
+                let hint = format!(
+                    "{}; pass --from secret to import a shared secret",
+                    import::FORMATS
+                );
                 error.hint(hint).about(&document.name)
             }
             _ => error.about(&document.name),
