@@ -73,8 +73,8 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
     let mut marks = Marks::default();
     if ctx.out.is_json() {
         let entry = |change| Entry::of(ctx, change, marks.of(ctx, change));
-        let entries: Vec<_> = changes.iter().map(entry).collect();
-        return ctx.out.json(&serde_json::json!({ "changes": entries }));
+        let changes = changes.iter().map(entry).collect();
+        return ctx.out.json(&Report { changes });
     }
     if changes.is_empty() {
         say_none(ctx, args.set.as_deref(), &others);
@@ -88,6 +88,12 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
         ));
     }
     print(ctx, shown, &mut marks)
+}
+
+/// The JSON output. A `serde_json::Value` would take many times the memory of a large log.
+#[derive(Serialize)]
+struct Report<'a> {
+    changes: Vec<Entry<'a>>,
 }
 
 /// Says that there are no changes, and which set was probably meant.

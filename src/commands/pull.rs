@@ -21,7 +21,7 @@ use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
 use crate::remote::kind::{Form, Sets};
 use crate::remote::{Remote, is_address};
-use crate::report::json::{JsonCarried, JsonDiffering, JsonKeyName, json_differing, json_keys};
+use crate::report::json::{JsonCarried, JsonDiffering, JsonKeyName, json_differing};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, changed_meanwhile, describe, note_left_out, shell_word};
 use clap::Args;
@@ -224,6 +224,7 @@ fn pull(
             Err(changed_meanwhile(name))
         }
     })?;
+    let lost: Vec<_> = lost.iter().map(KeyName::of).collect();
     Record::of(ctx, SetLabel::remote(name.as_str(), &source))
         .of_keystore()
         .noted(Verb::Added, PULLED, &merged.added)
@@ -299,7 +300,7 @@ fn report_of(
     there: &str,
     name: &SetName,
     foreign: &Foreign,
-    (merged, lost): (&Merged, &[Key]),
+    (merged, lost): (&Merged, &[KeyName]),
 ) -> Report {
     // The same key can have another kid on the server, but not another thumbprint.
     let identity = |name: &KeyName| name.thumbprint.clone().or(name.kid.clone());
@@ -322,7 +323,7 @@ fn report_of(
         updated: carried(&merged.updated),
         unchanged: named(&merged.unchanged),
         skipped: named(&merged.skipped),
-        removed: json_keys(lost),
+        removed: named(lost),
         differs: json_differing(merged),
         changed: !merged.added.is_empty() || !merged.updated.is_empty() || !lost.is_empty(),
     }

@@ -6,7 +6,7 @@ use crate::key::header::Header;
 use crate::key::step_counter;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 /// The positions of a set's keys, by identity.
 #[derive(Debug, Default)]
@@ -177,7 +177,10 @@ fn sign<'e>(entry: &'e Entry, how: &[How; 3], is_ours: bool) -> (&'e str, [Field
 /// paired at most once; the strictest rule goes first.
 pub fn pair(ours: &[Entry], theirs: &[Entry], apart: Apart) -> Vec<Option<usize>> {
     let mut pairs = vec![None; theirs.len()];
-    let mut left: Vec<usize> = (0..ours.len()).collect();
+    // No rule pairs entries of two keys.
+    let keys: HashSet<&str> = theirs.iter().map(|entry| &*entry.identity).collect();
+    let is_shared = |position: &usize| keys.contains(&*ours[*position].identity);
+    let mut left: Vec<usize> = (0..ours.len()).filter(is_shared).collect();
     let mut wanting: Vec<usize> = (0..theirs.len()).collect();
     for (_, how) in WAYS.iter().filter(|(far, _)| *far <= apart) {
         if left.is_empty() || wanting.is_empty() {

@@ -5,7 +5,7 @@ use crate::key::header::Header;
 use crate::key::members::same_value;
 use crate::key::parts::{holds_secret, is_key_pair};
 use crate::keyset::KeySet;
-use crate::keyset::index::{Apart, Entry, Index, identity, pair};
+use crate::keyset::index::{Apart, Entry, identity, pair};
 use crate::keyset::lifecycle;
 use crate::keyset::server_rules::ServerRules;
 use std::borrow::Cow;
@@ -23,21 +23,29 @@ impl KeySet<'_> {
         rules: &ServerRules,
         now: i64,
     ) -> Vec<Key<'static>> {
-        let index = Index::of(self);
         let local = self.kids_there(rules);
         let keys = server.keys.iter();
         let keys = keys.map(|key| with_local_kid(key, &local));
         let keys: Vec<_> = keys.collect();
         if rules.order_decides() {
-            newest_last(self.with_signer_dated(keys, &index, now))
+            newest_last(self.with_signer_dated(keys, now))
         } else {
             keys
         }
     }
 
     /// Returns the kid of each local key, by the identity of the key and the kid that it has on the server.
+    /// Returns none if all have the same kid there.
     fn kids_there(&self, rules: &ServerRules) -> HashMap<Name, String> {
         let mut kids = HashMap::new();
+        let is_renamed = |key: &Key| {
+            let header = Header::of(key);
+            let there = |kid: &Cow<str>| (rules.kid)(kid, header.kty.as_deref());
+            header.kid.as_ref().is_some_and(|kid| there(kid) != **kid)
+        };
+        if !self.keys.iter().any(is_renamed) {
+            return kids;
+        }
         for key in &self.keys {
             let header = Header::of(key);
             if let Some(kid) = header.kid {
@@ -101,12 +109,7 @@ impl KeySet<'_> {
 impl KeySet<'_> {
     /// Sets `iat` of the server's signing key to now if the key is new here and other keys of its line
     /// have dates. Without a date it would count as older than those.
-    fn with_signer_dated(
-        &self,
-        mut keys: Vec<Key<'static>>,
-        index: &Index,
-        now: i64,
-    ) -> Vec<Key<'static>> {
+    fn with_signer_dated(&self, mut keys: Vec<Key<'static>>, now: i64) -> Vec<Key<'static>> {
         let Some(signer) = keys.iter_mut().find(|key| is_key_pair(key)) else {
             return keys;
         };
@@ -116,7 +119,11 @@ impl KeySet<'_> {
             self.keys.iter().map(Header::of).any(|other| {
                 is_dated(&other) && lifecycle::line(&other) == lifecycle::line(&header)
             });
-        if is_outshone && !is_dated(&header) && !index.has(signer) {
+        let is_new = || {
+            let new = identity(signer);
+            !self.keys.iter().any(|own| identity(own) == new)
+        };
+        if is_outshone && !is_dated(&header) && is_new() {
             let mut members = signer.members().unwrap_or_default();
             members.set_number("iat", now);
             *signer = Key::from(members);

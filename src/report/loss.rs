@@ -39,10 +39,10 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
 }
 
 /// Returns a text such as `lose 2 private keys`, and the names of the keys.
-pub fn count_loss(lost: &[Key]) -> (String, Vec<String>) {
+pub fn count_loss(lost: &[Key]) -> (String, impl ExactSizeIterator<Item = String>) {
     let private = lost.iter().filter(|key| holds_secret(key)).count();
     let names = lost.iter().map(|key| KeyName::of(key).shown().into_owned());
-    (describe_number(lost.len(), private), names.collect())
+    (describe_number(lost.len(), private), names)
 }
 
 /// Returns a text such as `lose 3 keys, 1 of them private`, to follow `would`.
@@ -55,11 +55,11 @@ pub fn describe_number(keys: usize, private: usize) -> String {
 }
 
 /// Limits the number of details in a question. The last one says how many are left out.
-pub fn shorten(mut details: Vec<String>) -> Vec<String> {
-    if details.len() > SHOWN {
-        let more = details.len() - SHOWN;
-        details.truncate(SHOWN);
-        details.push(format!("and {more} more"));
-    }
-    details
+pub fn shorten(
+    details: impl IntoIterator<Item = String, IntoIter: ExactSizeIterator>,
+) -> Vec<String> {
+    let details = details.into_iter();
+    let more = details.len().saturating_sub(SHOWN);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    details.take(SHOWN).chain(more).collect()
 }

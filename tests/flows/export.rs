@@ -338,3 +338,37 @@ fn an_unchanged_private_export_does_not_stay_open() {
     sandbox.ok("export api --private --force -o real".split(' '));
     assert_eq!(sandbox.read_log().matches("exported").count(), 2);
 }
+
+/// Computing the primes of an RSA key, and signing with it, takes long. One key is always exported.
+#[test]
+fn a_set_that_is_too_costly_to_convert_is_refused() {
+    let sandbox = Sandbox::new();
+    // 16384 bits, and nothing that could be computed with.
+    let number = format!("{}8", "_".repeat(2730));
+    let key = |kid| json!({ "kty": "RSA", "kid": kid, "n": number, "e": "AQAB", "d": number });
+    let set = json!({ "keys": [key("a"), key("b")] });
+    sandbox.write("store/api.json", set.to_string());
+    for (export, message) in [
+        (
+            "--to pem --private",
+            "too many private keys to convert at once",
+        ),
+        (
+            "--to pkcs1 --private",
+            "too many private keys to convert at once",
+        ),
+        ("--to x509", "too many keys to certify at once"),
+    ] {
+        let line = format!("export api {export}");
+        let refused = sandbox.run(line.split(' ')).fails(4);
+        assert!(refused.stderr.contains(message), "{line}: {refused:#?}");
+        assert!(
+            refused.stderr.contains("hint: name the key"),
+            "{refused:#?}"
+        );
+        let line = format!("export api a {export}");
+        let one = sandbox.run(line.split(' ')).fails(5);
+        assert!(one.stderr.contains("d does not belong"), "{line}: {one:#?}");
+    }
+    sandbox.ok(["export", "api", "--private"]);
+}

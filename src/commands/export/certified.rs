@@ -20,6 +20,14 @@ pub(super) fn certificates<'k>(
     keys: &[&'k Key<'k>],
 ) -> Result<Secret<Vec<u8>>> {
     let maker = args.certificate.maker(ctx, name.as_str())?;
+    let can_pay = |key: &&Key| {
+        let members = key.members().unwrap_or_default();
+        ctx.checks.spend_on_certificate(&members)
+    };
+    if keys.len() > 1 && !keys.iter().all(can_pay) {
+        let message = format!("set {name} has too many keys to certify at once");
+        return Err(Error::refused(message).hint("name the key to certify"));
+    }
     let mut pem = String::new();
     for key in keys {
         let members = key.members().unwrap_or_default();

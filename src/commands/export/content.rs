@@ -5,7 +5,8 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jwe::{self, DerivedKeys};
 use crate::key::Key;
-use crate::key::check::{self, Budget};
+use crate::key::check::{self, Budget, Rule};
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::parts::holds_secret;
 use crate::key::public::{Dates, public_form};
@@ -102,6 +103,11 @@ pub(super) fn private_content(
     }
     for key in &keys {
         check_private(key, &ctx.checks)?;
+        // A key that was too costly to check is as costly to write.
+        if keys.len() > 1 && is_unchecked(key, &ctx.checks) {
+            let message = format!("set {name} has too many private keys to convert at once");
+            return Err(Error::refused(message).hint("name the key to export, or use --to jwks"));
+        }
     }
     let password = args.encryption(ctx)?;
     let pkcs8 = |key: &Members| match &password {
@@ -238,6 +244,17 @@ fn check_private(key: &Key, budget: &Budget) -> Result<()> {
             .hint("leave out --private to export its public key"));
     }
     Ok(())
+}
+
+/// Returns true if the budget was too small to check the private part of an RSA or elliptic key.
+fn is_unchecked(key: &Key, budget: &Budget) -> bool {
+    let findings = check::findings(key, budget);
+    let is_unchecked = |finding: &check::Finding| finding.rule == Rule::PrivateUnchecked;
+    // For ML-DSA it can also be OpenSSL that is too old.
+    let is_akp = key
+        .members()
+        .is_ok_and(|members| members.kty() == Some(Kty::Akp));
+    !is_akp && findings.iter().any(is_unchecked)
 }
 
 /// Returns the only key. Returns an error if there is none, or more than one.

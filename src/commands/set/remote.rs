@@ -233,8 +233,7 @@ fn describe_changes(
     if !change.merged.replaced.is_empty() {
         let (loss, keys) = count_loss(&change.merged.replaced);
         what = format!("{what} and {loss}");
-        let keys = keys.iter().map(|key| format!("loses {key}"));
-        details.extend(shorten(keys.collect()));
+        details.extend(shorten(keys.map(|key| format!("loses {key}"))));
     }
     details.extend(describe_signer(server, before, &change.after));
     (what, details)

@@ -59,7 +59,7 @@ impl Confirmation {
     pub fn of(merged: &Merged, source: &str, lost: &[Key]) -> Confirmation {
         let mut parts = Vec::new();
         if !merged.private.is_empty() {
-            let keys = merged.private.iter().map(handle).collect();
+            let keys = merged.private.iter().map(handle);
             let what = format!("get private keys from {source}");
             parts.push((what, shorten(keys)));
         }

@@ -2,6 +2,7 @@
 //! certificates, and OpenSSL is slow to check each of them.
 
 use crate::key::check::Finding;
+use crate::key::members::Members;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -9,6 +10,9 @@ use std::collections::HashMap;
 /// The work of one run, in microseconds on a machine of 2024. It is enough for 10,000 key pairs on
 /// P-256, 2,750 on Ed448, or 250 RSA keys of 2048 bits without primes.
 const WORK: u64 = 500_000;
+
+/// The least cost of a certificate, in microseconds.
+const CERTIFICATE: u64 = 500;
 
 /// The remaining work for checks of private keys and certificates in one run.
 ///
@@ -47,6 +51,14 @@ impl Budget {
             self.left.set(left);
         }
         left.is_some()
+    }
+
+    /// Subtracts the cost of signing a certificate with the key. Returns false and subtracts nothing if
+    /// the budget is too small.
+    pub fn spend_on_certificate(&self, members: &Members) -> bool {
+        let modulus = members.string("n").unwrap_or_default();
+        let kibibits = (modulus.len() as u64 * 6).div_ceil(1024);
+        self.spend((100 * kibibits.pow(3)).max(CERTIFICATE))
     }
 
     /// Returns the cached findings for a JSON text, or calls `check`.

@@ -35,6 +35,8 @@ pub struct Merger<'a, 't> {
     kids: HashMap<String, Vec<(String, usize)>>,
     /// The keys of the set before the merge, by identity.
     identities: HashMap<String, usize>,
+    /// The entries of the set before the merge, until the first document is merged.
+    entries: Option<Vec<Entry>>,
     /// The positions of keys that were replaced by a new key.
     taken: HashSet<usize>,
     /// The work that checks can still do if the terms give none.
@@ -46,16 +48,18 @@ impl<'a, 't> Merger<'a, 't> {
     pub fn into_set(set: &KeySet<'a>, terms: &'t Terms<'t>) -> Self {
         let mut kids: HashMap<String, Vec<(String, usize)>> = HashMap::new();
         let mut identities = HashMap::new();
-        for (position, entry) in set.keys.iter().map(Entry::of).enumerate() {
-            if let Some(kid) = entry.kid {
-                let holders = kids.entry(kid).or_default();
+        let entries: Vec<_> = set.keys.iter().map(Entry::of).collect();
+        for (position, entry) in entries.iter().enumerate() {
+            if let Some(kid) = &entry.kid {
+                let holders = kids.entry(kid.clone()).or_default();
                 let same = holders.iter().filter(|(other, _)| *other == entry.identity);
                 // Keep enough keys that two other ones are found for every key, if there are two.
                 if holders.len() < 4 && same.count() < 2 {
                     holders.push((entry.identity.clone(), position));
                 }
             }
-            identities.entry(entry.identity).or_insert(position);
+            let first = identities.entry(entry.identity.clone());
+            first.or_insert(position);
         }
         Merger {
             keys: set.keys.clone(),
@@ -63,6 +67,7 @@ impl<'a, 't> Merger<'a, 't> {
             terms,
             kids,
             identities,
+            entries: Some(entries),
             taken: HashSet::new(),
             budget: Budget::default(),
         }
@@ -71,7 +76,8 @@ impl<'a, 't> Merger<'a, 't> {
     /// Merges the keys of one document, in their order. Returns an error for an unresolved conflict, a
     /// private part that differs from the set's, and too many different copies of a key.
     pub fn merge_document(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
-        let ours: Vec<_> = self.keys.iter().map(Entry::of).collect();
+        let entries = self.entries.take();
+        let ours = entries.unwrap_or_else(|| self.keys.iter().map(Entry::of).collect());
         let mut existing = ExistingKeys::of(&self.keys, &ours);
         let theirs: Vec<_> = keys.iter().map(|key| existing.entry_of(key)).collect();
         let pairs = pair(&ours, &theirs, Apart::Absent);

@@ -10,7 +10,7 @@ const SHORTEST: usize = 8;
 
 /// The most bytes of a text that are searched for secrets; a server's words are shown up to 400
 /// characters. The cost is this times the number of secrets.
-const SEARCHED: usize = 16 << 10;
+const SEARCHED: usize = 4 << 10;
 
 /// The text in place of a secret.
 const SECRET: &str = "(secret)";
@@ -68,7 +68,7 @@ impl Redactor {
         }
     }
 
-    /// Returns the first 16 KiB of a text without the secrets.
+    /// Returns the first 4 KiB of a text without the secrets.
     pub fn clean(&self, mut text: String) -> String {
         let is_cut = text.len() > SEARCHED;
         let mut end = SEARCHED.min(text.len());
