@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 use crate::support::Sandbox;
+use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
