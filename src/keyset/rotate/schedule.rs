@@ -36,12 +36,17 @@ impl Schedule {
         match self.every {
             Some(every) if every <= 0 => Err(Error::usage("--every must be longer than zero")
                 .hint("pass a duration such as 30d")),
-            Some(every) if every < self.publish_delay => {
+            Some(_) if !self.leaves_time_to_publish() => {
                 Err(Error::usage("--publish-delay is longer than --every")
                     .hint("choose a longer --every or a shorter --publish-delay"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Returns true if a key signs at least as long as its successor is published before it signs.
+    pub fn leaves_time_to_publish(&self) -> bool {
+        self.every.is_none_or(|every| every >= self.publish_delay)
     }
 
     /// The time from staging a key until it signs.
