@@ -305,6 +305,11 @@ impl Output {
     }
 }
 
+/// Ends the line of a question that got no answer, on standard error.
+pub fn end_question() {
+    let _ = writeln!(io::stderr());
+}
+
 /// The beginning of a text where it is longer than so many characters.
 pub fn shorten(text: &str, longest: usize) -> Cow<'_, str> {
     match text.char_indices().nth(longest) {
