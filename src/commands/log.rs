@@ -2,7 +2,7 @@
 
 use crate::args::connection::split_name;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keystore::SetName;
 use crate::keystore::history::{Content, History};
 use crate::keystore::log::{Change, Verb};
@@ -46,6 +46,10 @@ pub struct LogArgs {
 
 /// Runs `jwks log`.
 pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
+    if args.last == Some(0) {
+        return Err(Error::usage("--last 0 shows no changes")
+            .hint("pass the number of changes to show, such as --last 20"));
+    }
     let log = ctx.store.log()?;
     if log.is_open {
         ctx.warn_open(&[log.path.display().to_string()]);

@@ -12,9 +12,8 @@ use serde::Serialize;
 
 const EXAMPLES: &str = "\
 Examples:
-  $ jwks create api
-  $ jwks delete api --yes --force --now +1h
-  $ jwks restore api@-90m --now +2h";
+  $ jwks restore api@-90m --yes
+  $ jwks delete api --yes --force && jwks restore api@-30m";
 
 /// Restore a set to its state at a given time
 ///
@@ -41,13 +40,11 @@ struct Report<'a> {
 
 /// Runs `jwks restore`.
 pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
-    let Some((set, text)) = args.version.split_once('@') else {
-        let name = SetName::new(&args.version)?;
-        let history = ctx.store.history(&name)?;
-        return Err(Error::usage(format!("no time for set {name}"))
-            .hint(format!("pass {name}@TIME; {}", times(&history))));
-    };
+    let (set, text) = args.version.split_once('@').unwrap_or((&args.version, ""));
     let name = SetName::new(set)?;
+    if text.is_empty() {
+        return Err(no_time(ctx, &name)?);
+    }
     let time = time::parse(text, ctx.now)?;
     if time > ctx.now {
         return Err(Error::usage(format!(
@@ -93,7 +90,13 @@ fn find<'a>(
     history: &'a History,
     time: i64,
 ) -> Result<Option<&'a Version>> {
-    let missing = |message: String| Err(Error::not_found(message).hint(times(history)));
+    let missing = |message: String| {
+        Err(Error::not_found(message).hint(match &times(history)[..] {
+            [] if history.sets() == 0 => "the set has no earlier versions".to_owned(),
+            [] => undo(name),
+            times => format!("versions: {}", list_names(times)),
+        }))
+    };
     let shown = time::format(time);
     let since = history.versions.last().map(|last| last.until);
     match history.at(time) {
@@ -115,8 +118,31 @@ fn find<'a>(
     }
 }
 
+/// Returns the error for a set without a time. The hint lists the times of its versions.
+fn no_time(ctx: &Context, name: &SetName) -> Result<Error> {
+    let history = ctx.store.history(name)?;
+    if history.sets() == 0 {
+        // A set that does not exist and has no history is a mistyped name.
+        ctx.store.load(name)?;
+        return Ok(Error::not_found(format!(
+            "set {name} has no earlier versions"
+        )));
+    }
+    let hint = match &times(&history)[..] {
+        [] => undo(name),
+        times => format!("pass {name}@TIME; versions: {}", list_names(times)),
+    };
+    Ok(Error::usage(format!("no time for set {name}")).hint(hint))
+}
+
+/// Returns the hint for a set that no time brings back, because its versions were replaced in the second in
+/// which they began.
+fn undo(name: &SetName) -> String {
+    format!("run `jwks undo {name}` to undo the last change")
+}
+
 /// The times to which a set can be restored, the last first.
-fn times(history: &History) -> String {
+fn times(history: &History) -> Vec<String> {
     let versions = history.versions.iter().rev();
     let is_set =
         |version: &&Version| version.content != Content::NoSet && version.from < version.until;
@@ -124,10 +150,5 @@ fn times(history: &History) -> String {
         0 => format!("before {}", time::format(version.until)),
         from => time::format(from),
     });
-    let since: Vec<_> = since.collect();
-    if since.is_empty() {
-        "the set has no earlier versions".to_owned()
-    } else {
-        format!("versions: {}", list_names(&since))
-    }
+    since.collect()
 }
