@@ -69,8 +69,10 @@ impl<'a> Record<'a> {
 
     /// Adds what became of keys that were brought in.
     pub fn merged(self, merged: &Merged) -> Self {
+        let renamed = merged.former_kid.as_ref();
+        let note = renamed.map(|old| format!("renamed from {old}"));
         self.keys(Verb::Added, &merged.added)
-            .keys(Verb::Updated, &merged.updated)
+            .write(Verb::Updated, note.as_deref(), &merged.updated)
             .keys(Verb::Removed, &merged.replaced)
     }
 
