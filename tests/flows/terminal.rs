@@ -63,12 +63,22 @@ fn an_end_of_input_is_no_answer() {
         return;
     }
     let sandbox = a_set();
-    let run = on_terminal(&sandbox, "jwks delete api second", "\u{4}", &[]);
+    let run = on_terminal(
+        &sandbox,
+        "jwks delete api second",
+        "\u{4}",
+        &[("NO_COLOR", "1")],
+    );
     assert_eq!(run.code, Some(4), "{run:#?}");
     let words = "[y/N] \r\nerror: no answer; nothing was changed\r\n  hint: type y to confirm, or pass --yes";
     assert!(run.stdout.contains(words), "{run:#?}");
     assert!(sandbox.read_set("api").contains("second"));
-    let run = on_terminal(&sandbox, "jwks create mac --encrypt", "\u{4}", &[]);
+    let run = on_terminal(
+        &sandbox,
+        "jwks create mac --encrypt",
+        "\u{4}",
+        &[("NO_COLOR", "1")],
+    );
     assert_eq!(run.code, Some(7), "{run:#?}");
     let words = "\r\nerror: no passphrase of set mac was given\r\n  hint: type it, and press Enter";
     assert!(run.stdout.contains(words), "{run:#?}");
