@@ -299,6 +299,9 @@ impl Context {
     pub fn finish(&self, result: Result<()>) -> Result<()> {
         const SHOWN: usize = 5;
         let done = self.changes.take();
+        for warning in self.store.take_warnings() {
+            self.out.warn(warning);
+        }
         let result = result.map_err(|error| {
             if !error.is_because(Reason::Output) || done.is_empty() {
                 return error;

@@ -53,6 +53,8 @@ pub struct Keystore {
     derived: RefCell<DerivedKeys>,
     /// The last failure after a change was written.
     deferred_error: RefCell<Option<Error>>,
+    /// What this run could not do of the work that earlier runs have left.
+    warnings: RefCell<Vec<String>>,
     histories: Histories,
 }
 
@@ -84,6 +86,7 @@ impl Keystore {
             limit: OWN_LIMIT,
             derived: RefCell::default(),
             deferred_error: RefCell::default(),
+            warnings: RefCell::default(),
             histories: Histories::default(),
         }
     }
@@ -250,6 +253,11 @@ impl Keystore {
     /// Returns the last failure after a change was written, and forgets it.
     pub fn take_deferred_error(&self) -> Option<Error> {
         self.deferred_error.take()
+    }
+
+    /// Returns the warnings about what earlier runs have left, and forgets them.
+    pub fn take_warnings(&self) -> Vec<String> {
+        self.warnings.take()
     }
 
     /// Keeps a failure after a change until the end of the run, so that the change is reported and logged

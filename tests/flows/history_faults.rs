@@ -137,6 +137,59 @@ fn a_killed_encryption_leaves_no_plain_version() {
     kill_a_removal_at_each_call("passwd api --p2c 1000 --passphrase-file one");
 }
 
+/// Whatever somebody does to a set after a kill, the history that its new state does not expose stays.
+#[test]
+fn a_hand_edit_after_a_killed_encryption_loses_no_history() {
+    if !has_tool("strace") {
+        return;
+    }
+    let template = with_two_changes();
+    let old = template.read_set("api");
+    let line = "passwd api --p2c 1000 --passphrase-file one";
+    let command: Vec<_> = line.split(' ').collect();
+    let (mut edited, mut removed) = (0, 0);
+    for call in &calls_of(&copy_of(&template), &command) {
+        for edit in ["sed -i s/ES256/ES256K/ store/api.json", "rm store/api.json"] {
+            let sandbox = copy_of(&template);
+            kill(&sandbox, &command, call);
+            if fs::read_to_string(sandbox.set_file("api")).is_ok_and(|set| set == old) {
+                edited += 1;
+                sandbox.shell(edit).ok();
+                sandbox.ok(["create", "other"]);
+                assert!(versions(&sandbox, "api") >= 2, "{edit}: {call:?}");
+                removed += usize::from(versions(&sandbox, "api") > 2);
+                sandbox.ok(["undo", "api", "--yes"]);
+                assert!(old.contains(sandbox.read_set("api").trim_end_matches("\n  ]\n}\n")));
+                let left = sandbox.shell("find store -name '.[nrw]*ing' -o -name .next");
+                assert_eq!(left.ok().stdout, "", "{edit}: {call:?}");
+            }
+        }
+    }
+    assert!(edited > 0 && removed > 0);
+}
+
+/// Another program need not have flushed the file that becomes a version, and one call does that.
+#[test]
+fn a_version_is_flushed_once() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    let mut strace = sandbox.command("strace");
+    strace.args(["-f", "-qq", "-y", "-o", "trace"]);
+    strace.args(["-e", "trace=fsync,fdatasync,link,linkat,/^rename"]);
+    finish(strace.arg(JWKS).args(["create", "api"])).ok();
+    let trace = fs::read_to_string(sandbox.path().join("trace")).expect("a trace");
+    let calls: Vec<_> = trace.lines().collect();
+    let is_flush = |line: &&str| line.contains("sync(");
+    // The old file, the new one, the history, and the keystore.
+    assert_eq!(calls.iter().copied().filter(is_flush).count(), 4, "{trace}");
+    let flush = calls.iter().position(|line| line.contains("api.json>)"));
+    let rename = calls.iter().position(|line| line.contains("rename"));
+    assert!(flush.is_some() && flush < rename, "{trace}");
+}
+
 #[test]
 fn a_killed_forget_is_completed() {
     if !has_tool("strace") {
@@ -169,6 +222,23 @@ fn a_history_that_cannot_be_deleted_is_told_of_and_deleted_later() {
     let run = strace(&sandbox, &["-e", "inject=unlinkat:error=EIO"], encrypt).fails(1);
     assert!(run.stderr.contains("the change is made"), "{run:#?}");
     sandbox.run(["undo", "api", "--yes"]).fails(3);
+    let removing = sandbox.store().join(".history/.removing");
+    let kept = removing.join(".api");
+    assert!(kept.is_dir());
+    // What an earlier run has left makes no change fail.
+    let failing = ["-P", kept.to_str().expect("UTF-8")];
+    let failing = [&failing[..], &["-e", "inject=unlinkat:error=EIO"]].concat();
+    for line in [
+        "create api --kid e --passphrase-file one",
+        "create api --kid f --passphrase-file one --keep-history 0",
+    ] {
+        let run = strace(&sandbox, &failing, line).ok();
+        let hint = format!("remove {}\n", removing.display());
+        assert!(run.stderr.contains("warning: cannot complete"), "{run:#?}");
+        assert!(run.stderr.contains(&hint), "{run:#?}");
+        assert!(kept.is_dir());
+    }
+    assert_eq!(versions(&sandbox, "api"), 0);
     sandbox.ok(["create", "other"]);
     let left = sandbox
         .shell("grep -rl '\"d\"' store; ls -A store/.history")

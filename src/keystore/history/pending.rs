@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::files::kept::Links;
 use crate::files::{self, Access, Existing, kept};
+use crate::keystore::history::removal::flush;
 use crate::keystore::history::version::{Content, History, Version, remove_file};
 use crate::keystore::history::{KeepHistory, Present, after_the_change, modified};
 use crate::keystore::{Keystore, SetName, TEMPORARY};
@@ -121,13 +122,10 @@ impl Pending<'_> {
         let Some(new) = &self.new else {
             return Ok(());
         };
-        let directory = files::parent(&new.path);
-        let flushed = files::sync_directory(&directory)
-            .map_err(|error| files::failed("flush", &directory, error));
-        let flushed = flushed.and_then(|()| match self.earlier {
-            Earlier::Keep => Ok(()),
+        let flushed = match self.earlier {
+            Earlier::Keep => flush(&files::parent(&new.path)),
             Earlier::Delete | Earlier::TryToDelete => self.store.begin_removal(self.name),
-        });
+        };
         self.unless_optional(flushed)
     }
 
@@ -211,13 +209,14 @@ fn number_kept(sizes: impl Iterator<Item = u64>) -> usize {
     sizes.take(MOST_VERSIONS - 1).take_while(fits).count()
 }
 
-/// Adds a hard link to a file. Copies the file if other users can read it, or if there are no hard
-/// links.
+/// Adds a hard link to a file, and flushes the file, because another program can have written it. Copies
+/// the file if other users can read it, or if there are no hard links.
 fn link_or_copy(store: &Keystore, file: &Path, version: &Path) -> Result<()> {
     files::check_target(file)?;
     let is_open = fs::symlink_metadata(file).is_ok_and(|metadata| files::others(&metadata) != 0);
     if cfg!(unix) && !is_open && fs::hard_link(file, version).is_ok() {
-        return Ok(());
+        let flushed = files::open_to_read(file).and_then(|file| file.sync_all());
+        return flushed.map_err(|error| files::failed("flush", file, error));
     }
     match kept::read(file, Links::Within, store.limit)? {
         Some(kept) => write(version, &kept.octets),

@@ -1,10 +1,13 @@
 //! Deletes histories. If a process is killed while it does that, the next one completes it.
 //!
 //! A history that is to be deleted is moved to `.history/.removing`, where no command reads it. `SET`
-//! waits for the change before the deletion, `.SET` does not.
+//! waits for the change before the deletion, `.SET` does not. If a process is killed while a history
+//! waits, the history comes back in two cases: the set still is what it was, or the new file still has its
+//! temporary name, whatever somebody has done to the set since.
 
-use crate::error::{Error, Reason, Result};
+use crate::error::Result;
 use crate::files;
+use crate::keystore::history::version::{NEXT, remove_file};
 use crate::keystore::history::{DIRECTORY, History};
 use crate::keystore::{Keystore, SetName, TEMPORARY};
 use std::fs;
@@ -28,16 +31,19 @@ impl Keystore {
         if !self.is_history(&directory)? {
             return Ok(());
         }
-        match self.move_to(&directory, &self.removed(name)) {
-            // A move needs space on the disk.
-            Err(error) if error.is_because(Reason::Full) => remove_directory(&directory),
-            moved => moved.and_then(|()| self.remove_moved(name)),
-        }
+        self.remove_from(&directory, name)
     }
 
-    /// Moves the history of a set away before the change that deletes it.
+    /// Flushes the history of a set, and moves it away before the change that deletes it.
     pub(super) fn begin_removal(&self, name: &SetName) -> Result<()> {
-        self.move_to(&self.history_of(name), &self.removing(name))
+        let directory = self.history_of(name);
+        let next = directory.join(NEXT);
+        remove_file(&next)?;
+        // A change that deletes the set has no new file. Some file systems have no hard links.
+        let _ = fs::hard_link(self.directory.join(TEMPORARY), &next);
+        flush(&directory)?;
+        flush(&self.directory)?;
+        self.move_to(&directory, &self.removing(name))
     }
 
     /// Moves the history of a set back, because the change is not made.
@@ -45,28 +51,27 @@ impl Keystore {
         fs::rename(self.removing(name), self.history_of(name))
             .map_err(|error| files::failed("move", &self.removing(name), error))?;
         let _ = fs::remove_dir(self.removing_directory());
-        Ok(())
+        remove_file(&self.history_of(name).join(NEXT))
     }
 
     /// Deletes the history that [`begin_removal`](Keystore::begin_removal) has moved, after the change.
     pub(super) fn finish_removal(&self, name: &SetName) -> Result<()> {
-        self.move_to(&self.removing(name), &self.removed(name))?;
-        self.remove_moved(name)
+        self.remove_from(&self.removing(name), name)
     }
 
     /// Completes what a killed process has begun. The caller holds the lock.
     pub(in crate::keystore) fn complete_removals(&self) {
+        let directory = self.removing_directory();
+        if directory.symlink_metadata().is_ok()
+            && let Err(error) = self.complete_all(&directory)
+        {
+            self.warnings.borrow_mut().push(format!(
+                "cannot complete the deletion of a history: {error}; remove {}",
+                directory.display()
+            ));
+        }
         // The temporary file can hold private keys of a set that is deleted now.
         let _ = fs::remove_file(self.directory.join(TEMPORARY));
-        let directory = self.removing_directory();
-        if directory.symlink_metadata().is_ok() {
-            let completed = self.complete_all(&directory).map_err(|error| {
-                let hint = format!("remove {}", directory.display());
-                let message = format!("cannot complete the deletion of a history: {error}");
-                Error::failed(message).hint(hint)
-            });
-            self.defer_error(completed);
-        }
     }
 
     fn complete_all(&self, directory: &Path) -> Result<()> {
@@ -74,6 +79,7 @@ impl Keystore {
             return Ok(());
         }
         let failed = |error| files::failed("list", directory, error);
+        let mut first = Ok(());
         for entry in fs::read_dir(directory).map_err(failed)? {
             let file_name = entry.map_err(failed)?.file_name();
             let file_name = file_name.to_str().unwrap_or_default();
@@ -81,22 +87,27 @@ impl Keystore {
             let Ok(name) = SetName::new(name) else {
                 continue;
             };
-            if file_name.starts_with('.') {
-                self.remove_moved(&name)?;
+            let completed = if file_name.starts_with('.') {
+                remove_directory(&self.removed(&name))
             } else {
-                self.complete_removal(&name)?;
-            }
+                self.complete_removal(&name)
+            };
+            first = first.and(completed);
         }
         let _ = fs::remove_dir(directory);
-        Ok(())
+        first
     }
 
     /// Deletes a history that waits for its change, or moves it back if the change was not made.
     fn complete_removal(&self, name: &SetName) -> Result<()> {
-        let history = History::list(&self.removing(name))?;
+        let directory = self.removing(name);
+        let history = History::list(&directory)?;
         match history.versions.last() {
             Some(version) if self.is_present(name, version)? => {
                 version.remove()?;
+                self.cancel_removal(name)
+            }
+            _ if files::is_same(&directory.join(NEXT), &self.directory.join(TEMPORARY)) => {
                 self.cancel_removal(name)
             }
             _ => self.finish_removal(name),
@@ -108,18 +119,22 @@ impl Keystore {
         files::create_private_directory(&top)?;
         self.is_history(&top)?;
         fs::rename(old, new).map_err(|error| files::failed("move", old, error))?;
-        for directory in [files::parent(old), top] {
-            files::sync_directory(&directory)
-                .map_err(|error| files::failed("flush", &directory, error))?;
-        }
-        Ok(())
+        flush(&files::parent(old))?;
+        flush(&top)
     }
 
-    fn remove_moved(&self, name: &SetName) -> Result<()> {
-        remove_directory(&self.removed(name))?;
+    /// Deletes the history of a set, which is at `directory`.
+    fn remove_from(&self, directory: &Path, name: &SetName) -> Result<()> {
+        let moved = self.move_to(directory, &self.removed(name));
+        // A move fails without space on the disk, or if there is a history that cannot be deleted.
+        let removed = if moved.is_err() && directory.exists() {
+            remove_directory(directory)
+        } else {
+            remove_directory(&self.removed(name))
+        };
         // Another history can still be there.
         let _ = fs::remove_dir(self.removing_directory());
-        Ok(())
+        removed
     }
 
     fn removing_directory(&self) -> PathBuf {
@@ -135,6 +150,10 @@ impl Keystore {
     fn removed(&self, name: &SetName) -> PathBuf {
         self.removing_directory().join(format!(".{name}"))
     }
+}
+
+pub(super) fn flush(directory: &Path) -> Result<()> {
+    files::sync_directory(directory).map_err(|error| files::failed("flush", directory, error))
 }
 
 fn remove_directory(directory: &Path) -> Result<()> {

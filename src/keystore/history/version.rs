@@ -14,6 +14,9 @@ const NO_SET: &str = ".none";
 /// The ending of a deleted set's schedule.
 pub(super) const SCHEDULE: &str = ".schedule";
 
+/// The second name of the new file of a set, in a history that waits for its change.
+pub(super) const NEXT: &str = ".next";
+
 /// What a version holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -136,7 +139,8 @@ impl History {
         };
         for entry in entries {
             let path = entry.map_err(failed)?.path();
-            if path.file_name().is_some_and(|name| name == TEMPORARY) {
+            let is_named = |name| path.file_name().is_some_and(|its| its == name);
+            if is_named(TEMPORARY) || is_named(NEXT) {
                 history.leftovers.push(path);
                 continue;
             }
