@@ -4,7 +4,7 @@ use crate::commands::set::{SetArgs, signing};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::attributes::Attributes;
+use crate::key::attributes::{Attributes, nearest_member};
 use crate::key::check::new_fault;
 use crate::key::members::Members;
 use crate::key::parts::{DESCRIBING, SUCCESSOR};
@@ -14,7 +14,6 @@ use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::Merged;
 use crate::keyset::succession::Signers;
 use crate::keystore::{IfMissing, SetName};
-use crate::nearest::nearest;
 use crate::report::names::{changed_meanwhile, describe};
 use crate::time;
 
@@ -151,7 +150,7 @@ fn refuse_missing(args: &SetArgs, name: &SetName, set: &KeySet, positions: &[usi
         Some(kid) => format!("key {kid:?} of set {name} has no member {member:?}"),
         None => format!("no key of set {name} has the member {member:?}"),
     });
-    Err(match nearest(member, DESCRIBING) {
+    Err(match nearest_member(member) {
         Some(meant) => error.hint(format!("did you mean {meant}?")),
         None => error,
     })
