@@ -25,6 +25,8 @@ mod frugal;
 mod help;
 #[path = "flows/history.rs"]
 mod history;
+#[path = "flows/history_damage.rs"]
+mod history_damage;
 #[path = "flows/history_faults.rs"]
 mod history_faults;
 #[path = "flows/hygiene.rs"]

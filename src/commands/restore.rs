@@ -20,7 +20,8 @@ Examples:
 /// Returns the set to its state at that time, from its history. A time is 2026-12-31T12:00:00Z,
 /// 2026-12-31, an offset such as -1d, or seconds since 1970. If the set changed within that
 /// second, the last state counts. Asks if something would be lost; pass --yes to confirm without a terminal.
-/// `jwks undo` takes the restore back.
+/// `jwks undo` takes the restore back. If the file of the set is damaged, it is moved aside and kept, as
+/// with `jwks undo`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RestoreArgs {
@@ -108,6 +109,9 @@ fn find<'a>(
             Ok((!is_present).then_some(version))
         }
         None if since.is_some_and(|since| since <= time) => {
+            if let Some(damage) = ctx.store.damage(name)? {
+                return Err(damage.hint(times(history)));
+            }
             if ctx.store.contains(name)? {
                 Ok(None)
             } else {

@@ -30,9 +30,11 @@ pub enum Existing {
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+    use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
     use std::io;
-    use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+    use std::os::unix::fs::{
+        DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt,
+    };
     use std::path::Path;
 
     use rustix::fs::OFlags;
@@ -56,6 +58,14 @@ mod unix {
     /// Returns the permission bits of group and others.
     pub fn others(metadata: &Metadata) -> u32 {
         metadata.mode() & 0o077
+    }
+
+    /// Takes the access of group and others to a file away.
+    pub fn make_private(path: &Path) -> io::Result<()> {
+        match std::fs::symlink_metadata(path)? {
+            metadata if others(&metadata) == 0 => Ok(()),
+            _ => std::fs::set_permissions(path, Permissions::from_mode(0o600)),
+        }
     }
 
     /// Returns true for a named or unnamed pipe.
@@ -111,6 +121,10 @@ mod other {
         0
     }
 
+    pub fn make_private(_: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     pub fn is_fifo(_: &Metadata) -> bool {
         false
     }
@@ -141,7 +155,7 @@ use other as platform;
 use unix as platform;
 
 use platform::is_at;
-pub use platform::{changed, is_fifo, is_same, others};
+pub use platform::{changed, is_fifo, is_same, make_private, others};
 
 /// Creates a directory and its missing parents, each with mode 0700, and flushes the parent of each.
 /// Returns the created directories, the uppermost first.

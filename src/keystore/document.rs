@@ -5,6 +5,7 @@ use crate::files::kept::Kept;
 use crate::jwe::{self, DerivedKeys, Envelope};
 use crate::keyset::KeySet;
 use crate::keyset::public_header::{self, PUBLIC_PART};
+use crate::keystore::history::with_way_back;
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 
@@ -44,8 +45,9 @@ impl Stored {
     pub(super) fn read(kept: Kept, path: PathBuf) -> Result<Stored> {
         let is_open = kept.is_open;
         let text = String::from_utf8(kept.octets).map_err(|_| {
-            Error::invalid(format!("{}: it is not UTF-8 text", path.display()))
-                .hint("the file is damaged; restore it from a backup")
+            let error = Error::invalid(format!("{}: it is not UTF-8 text", path.display()))
+                .hint("the file is damaged; restore it from a backup");
+            with_way_back(error, &path)
         })?;
         let text = Secret::new(text);
         if !is_encrypted(text.expose(), &path) {
@@ -58,7 +60,8 @@ impl Stored {
         }
         let envelope = Envelope::parse(text.expose());
         Ok(Stored::Encrypted(Encrypted {
-            envelope: envelope.map_err(|error| error.about(path.display()))?,
+            envelope: envelope
+                .map_err(|error| with_way_back(error.about(path.display()), &path))?,
             is_open,
             path,
         }))
@@ -100,7 +103,8 @@ impl SetDocument {
             let part = public_header::parse(self.text.expose());
             return part.ok_or_else(|| Error::invalid("no public part").about(self.path.display()));
         }
-        KeySet::parse(self.text.expose()).map_err(|error| error.about(self.path.display()))
+        KeySet::parse(self.text.expose())
+            .map_err(|error| with_way_back(error.about(self.path.display()), &self.path))
     }
 
     /// Returns the path of the file.

@@ -16,12 +16,12 @@ pub use version::{Content, History, Version};
 
 use crate::error::{Error, Result};
 use crate::files::{self, ownership};
-use crate::keystore::{Keystore, Protection, SetName, Stored};
+use crate::keystore::{ENCRYPTED, Keystore, PLAIN, Protection, SetName, Stored};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The directory of all histories; a set's name never begins with a dot.
 const DIRECTORY: &str = ".history";
@@ -265,6 +265,33 @@ impl Keystore {
             ownership::own_directory_exists(&self.directory.join(DIRECTORY))?
                 && ownership::own_directory_exists(directory)?,
         )
+    }
+}
+
+/// Adds the way back to the error about the damaged file of a set, if there is an earlier version.
+pub(super) fn with_way_back(error: Error, file: &Path) -> Error {
+    match way_back(file) {
+        Some(hint) => error.hint(format!("correct the file, or run {hint}")),
+        None => error,
+    }
+}
+
+fn way_back(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_str()?;
+    let name = name.strip_suffix(PLAIN).or(name.strip_suffix(ENCRYPTED))?;
+    let name = SetName::new(name).ok()?;
+    let store = Keystore::new(files::parent(file), Duration::ZERO);
+    let history = store.whole_history(&name).ok()?;
+    if history.versions.last()?.content != Content::NoSet {
+        Some(format!(
+            "`jwks undo {name}` to return to the version before the last change"
+        ))
+    } else if history.sets() > 0 {
+        Some(format!(
+            "`jwks restore {name}@TIME` to return to an earlier version"
+        ))
+    } else {
+        None
     }
 }
 

@@ -19,6 +19,7 @@ use crate::report::loss::describe;
 use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
 use serde::Serialize;
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// The result for a set.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub struct Outcome {
     pub set_created: bool,
     /// True if the set does not exist any more.
     pub set_deleted: bool,
+    /// The new path of the damaged file of the set, if the file was damaged.
+    pub damaged: Option<PathBuf>,
 }
 
 /// The members that the JSON of both commands has.
@@ -39,6 +42,9 @@ pub struct OutcomeJson<'a> {
     removed: Vec<JsonKeyName<'a>>,
     set_created: bool,
     set_deleted: bool,
+    /// The new path of the damaged file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged_file: Option<String>,
 }
 
 /// Warns about the files of a history that are left out.
@@ -70,7 +76,11 @@ pub fn restore(
         ))
     };
     let before = ctx.store.version(version).map_err(unreadable)?;
-    let present = ctx.store.read(name)?;
+    let damage = ctx.store.damage(name)?;
+    let present = match damage {
+        Some(_) => None,
+        None => ctx.store.read(name)?,
+    };
     if let Some(Stored::Plain(_)) = before {
         ctx.refuse_plain(name)?;
     }
@@ -80,7 +90,8 @@ pub fn restore(
         }
         _ => 0,
     };
-    let (set_created, set_deleted) = (present.is_none(), before.is_none());
+    let set_created = present.is_none() && damage.is_none();
+    let set_deleted = before.is_none();
     let [before, present] = [look(ctx, name, before)?, look(ctx, name, present)?];
     let before = parse(&before).map_err(unreadable)?;
     let present = parse(&present)?;
@@ -100,20 +111,31 @@ pub fn restore(
             count(plain_versions, "version")
         ));
     }
+    if let Some(damage) = &damage {
+        let left = if set_deleted {
+            ", and no set is left"
+        } else {
+            ""
+        };
+        losses.push(format!(
+            "the damaged file of set {name} would be moved aside{left} ({damage})"
+        ));
+    }
     if !losses.is_empty() {
         let question = format!("{why}; {}", losses.join(", and "));
         let states = lifecycle::states(&present, ctx.now);
         let going = describe(&present, &states, &lost);
         ctx.prompt.confirm_all(&ctx.out, &question, &going)?;
     }
-    ctx.store.restore(name, version, |last, now| {
+    let check = |last, now: Option<&KeySet>| {
         let is_same = now.is_none_or(|now| *now == present);
         if last == history.last() && is_same {
             Ok(())
         } else {
             Err(changed_meanwhile(name))
         }
-    })?;
+    };
+    let damaged = ctx.store.restore(name, version, damage.is_some(), check)?;
     Record::of(ctx, SetLabel::local(name.as_str()))
         .noted(Verb::Added, note, &changes.added)
         .noted(Verb::Updated, note, &changes.updated)
@@ -123,6 +145,7 @@ pub fn restore(
         changes,
         set_created,
         set_deleted,
+        damaged,
     })
 }
 
@@ -227,6 +250,7 @@ impl Outcome {
             removed: json_names(&self.changes.removed),
             set_created: self.set_created,
             set_deleted: self.set_deleted,
+            damaged_file: self.damaged.as_ref().map(|path| path.display().to_string()),
         }
     }
 
@@ -250,6 +274,13 @@ impl Outcome {
         }
         if self.set_deleted {
             ctx.out.status(format!("deleted set {name}"));
+        }
+        if let Some(path) = &self.damaged {
+            ctx.out.warn(format!(
+                "the damaged file is now {}; it can hold private keys that are lost without it",
+                path.display()
+            ));
+            return;
         }
         match ctx.store.history(name) {
             Ok(history) if history.versions.is_empty() => {

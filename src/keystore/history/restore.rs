@@ -1,6 +1,6 @@
 //! A set becomes one of its earlier versions.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::files::kept::{self, Kept, Links};
 use crate::key::parts::holds_secret;
@@ -10,9 +10,13 @@ use crate::keystore::{Keystore, SetDocument, SetName, Stored};
 use crate::secret::Secret;
 use serde_json::Value;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The largest file of a schedule that is read, in bytes.
 const SCHEDULE_LIMIT: u64 = 4 << 20;
+
+/// What the name of a damaged file gets that is moved aside.
+const DAMAGED: &str = "damaged";
 
 impl Keystore {
     /// Reads a version; `None` if there was no set.
@@ -49,21 +53,58 @@ impl Keystore {
         }
     }
 
+    /// Returns why the file of a set holds no set; `None` if it holds one, or if there is no file.
+    pub fn damage(&self, name: &SetName) -> Result<Option<Error>> {
+        let look = || -> Result<()> {
+            let known = self.read(name)?.and_then(Stored::known);
+            known.as_ref().map(SetDocument::parse).transpose()?;
+            Ok(())
+        };
+        match look() {
+            Err(error) if error.kind() == ErrorKind::Invalid => Ok(Some(error)),
+            looked => looked.map(|()| None),
+        }
+    }
+
     /// Makes a version the present state of its set, under the lock; this is a change like any other,
     /// and can be undone. A version with a passphrase deletes the versions without one. `check` gets the
     /// number of the last change, and what can be known of the set without a passphrase, as it then is.
+    ///
+    /// If `moves_damaged`, a damaged file is moved aside, and its new path is returned. jwks never deletes it:
+    /// it can hold keys that no version has.
     pub fn restore(
         &self,
         name: &SetName,
         version: &Version,
+        moves_damaged: bool,
         check: impl FnOnce(u64, Option<&KeySet>) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Option<PathBuf>> {
         let _lock = self.lock()?;
-        let stored = self.read(name)?;
+        let is_damaged = moves_damaged && self.damage(name)?.is_some();
+        let stored = if is_damaged { None } else { self.read(name)? };
         let present = stored.as_ref().map(Present::of);
         let known = stored.and_then(Stored::known);
         let known = known.as_ref().map(SetDocument::parse).transpose()?;
         check(self.history(name)?.last(), known.as_ref())?;
+        let damaged = self.file(name)?.filter(|_| is_damaged);
+        let Some(path) = damaged else {
+            return self.bring_back(name, version, present, true).map(|()| None);
+        };
+        let aside = move_aside(&path)?;
+        let restored = self.bring_back(name, version, None, false);
+        restored.inspect_err(|_| {
+            let _ = fs::rename(&aside, &path);
+        })?;
+        Ok(Some(aside))
+    }
+
+    fn bring_back(
+        &self,
+        name: &SetName,
+        version: &Version,
+        present: Option<Present>,
+        with_schedule: bool,
+    ) -> Result<()> {
         if version.content == Content::NoSet {
             return present.map_or(Ok(()), |present| self.take_away(name, &present));
         }
@@ -76,7 +117,7 @@ impl Keystore {
         if known.is_none_or(|set| set.keys.iter().any(holds_secret)) {
             self.refuse_open()?;
         }
-        if present.is_none() {
+        if present.is_none() && with_schedule {
             self.restore_schedule(name, version)?;
         }
         self.replace(name, (bytes.expose(), content), present, Earlier::Keep)
@@ -112,4 +153,26 @@ impl Keystore {
                 .hint("nothing was changed; run the command again")
         })
     }
+}
+
+/// Moves a damaged file to a free name beside it, `FILE.damaged` or `FILE.damaged-2` and so on, and makes it
+/// private. Returns the new path.
+fn move_aside(path: &Path) -> Result<PathBuf> {
+    files::check_target(path)?;
+    files::make_private(path).map_err(|error| files::failed("change the mode of", path, error))?;
+    let mut number = 1;
+    let mut aside = path.to_owned();
+    while aside.symlink_metadata().is_ok() {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(match number {
+            1 => format!(".{DAMAGED}"),
+            _ => format!(".{DAMAGED}-{number}"),
+        });
+        aside.set_file_name(name);
+        number += 1;
+    }
+    let moved = fs::rename(path, &aside);
+    let moved = moved.and_then(|()| files::sync_directory(&files::parent(path)));
+    moved.map_err(|error| files::failed("move", path, error))?;
+    Ok(aside)
 }
