@@ -91,13 +91,12 @@ fn find<'a>(
     history: &'a History,
     time: i64,
 ) -> Result<Option<&'a Version>> {
-    let missing = |message: String| {
-        Err(Error::not_found(message).hint(match &times(history)[..] {
-            [] if history.sets() == 0 => "the set has no earlier versions".to_owned(),
-            [] => undo(name),
-            times => format!("versions: {}", list_names(times)),
-        }))
+    let hint = || match &times(history)[..] {
+        [] if history.sets() == 0 => "the set has no earlier versions".to_owned(),
+        [] => undo(name),
+        times => format!("versions: {}", list_names(times)),
     };
+    let missing = |message: String| Err(Error::not_found(message).hint(hint()));
     let shown = time::format(time);
     let since = history.versions.last().map(|last| last.until);
     match history.at(time) {
@@ -110,7 +109,7 @@ fn find<'a>(
         }
         None if since.is_some_and(|since| since <= time) => {
             if let Some(damage) = ctx.store.damage(name)? {
-                return Err(damage.hint(times(history)));
+                return Err(damage.hint(hint()));
             }
             if ctx.store.contains(name)? {
                 Ok(None)
