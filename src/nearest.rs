@@ -13,12 +13,22 @@ pub fn unknown(what: &str, word: &str, meant: Option<&str>, names: &[&str]) -> E
     }
 }
 
+/// Returns the hint for a word that is none of the names, if one of them is near.
+pub fn did_you_mean<S: AsRef<str>>(word: &str, names: &[S]) -> Option<String> {
+    let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
+    nearest(word, &names).map(|name| format!("did you mean {name}?"))
+}
+
 /// Returns the name that is nearest to a word: at most a third of its characters, and no more than three,
-/// are inserted, removed, replaced or swapped with their neighbor. Case does not count.
+/// are inserted, removed, replaced or swapped with their neighbor. Case does not count. A name of more than
+/// 64 characters is never near.
 pub fn nearest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
     let letters = |text: &str| -> String { text.to_lowercase().chars().take(LONGEST).collect() };
     let word = letters(word);
     let near = |name: &'n str| {
+        if name.chars().nth(LONGEST).is_some() {
+            return None;
+        }
         let distance = osa_distance(&word, &letters(name));
         (distance <= (word.chars().count() / 3).min(3)).then_some((distance, name))
     };
@@ -49,5 +59,8 @@ mod tests {
             assert_eq!(nearest(word, &names), name, "{word}");
         }
         assert_eq!(nearest(&"x".repeat(1 << 20), &names), None);
+        let long = "x".repeat(65);
+        assert_eq!(nearest(&long, &[&long[1..], &long]), Some(&long[1..]));
+        assert_eq!(nearest(&long, &[&*long]), None);
     }
 }

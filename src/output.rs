@@ -5,7 +5,7 @@ mod escape;
 mod table;
 
 pub use escape::escape;
-pub use table::Narrow;
+pub use table::{Drop, Narrow};
 
 use crate::environment::{self, NO_COLOR};
 use crate::error::{Error, Reason, Result};

@@ -45,6 +45,8 @@ mod locking;
 mod log;
 #[path = "flows/losses.rs"]
 mod losses;
+#[path = "flows/meant.rs"]
+mod meant;
 #[path = "flows/owners.rs"]
 mod owners;
 #[path = "flows/permissions.rs"]

@@ -67,11 +67,22 @@ pub fn without_help_command(arguments: &[OsString]) -> Cow<'_, [OsString]> {
             Cow::Owned(vec![program.clone(), "man".into(), word.clone()])
         }
         [program, help, words @ ..] if help == "help" => {
-            let words = words.iter().cloned();
+            let words = words.iter().flat_map(command_words);
             let program = std::iter::once(program.clone());
             Cow::Owned(program.chain(words).chain(["--help".into()]).collect())
         }
         _ => Cow::Borrowed(arguments),
+    }
+}
+
+/// Splits the name of a page, such as `remote-add` or `jwks-remote-add`, into the words of its command.
+fn command_words(word: &OsString) -> Vec<OsString> {
+    match word.to_str() {
+        Some(name) if !name.starts_with('-') => {
+            let name = name.strip_prefix("jwks-").unwrap_or(name);
+            name.split('-').map(Into::into).collect()
+        }
+        _ => vec![word.clone()],
     }
 }
 
@@ -174,6 +185,15 @@ fn correct_advice(arguments: &[OsString], error: &mut clap::Error) {
             ContextKind::Suggested,
             ContextValue::StyledStrs(vec![tip.into()]),
         );
+        return;
+    }
+    if takes_kid && unknown == "--kid" {
+        let tip = "the KID has no option: write it after the SET";
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![tip.into()]),
+        );
+        error.remove(ContextKind::SuggestedArg);
         return;
     }
     let other = OTHER_NAMES.iter().find(|(word, _)| *word == unknown);

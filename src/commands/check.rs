@@ -96,9 +96,7 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
             notes,
         })?;
     } else if !findings.is_empty() {
-        let header = ["SEVERITY", "RULE", "KEY", "FINDING"];
-        let rows = shown.into_iter().map(cells).collect();
-        ctx.out.table(&header, rows, Narrow::WrapLast)?;
+        print(ctx, &shown)?;
         if more > 0 {
             let more = count(more, "more finding");
             ctx.out.lines([format!("and {more}")])?;
@@ -146,21 +144,31 @@ fn row(located: &Located) -> Row<'_> {
     }
 }
 
-fn cells(located: &Located) -> Vec<(String, Tone)> {
-    let severity = located.finding.rule.severity();
-    let tone = match severity {
-        Severity::Error => Tone::Bad,
-        Severity::Warning => Tone::Warning,
-        Severity::Note => Tone::Plain,
-    };
-    let key = match located.kid.as_deref() {
-        Some(kid) => format!("{} ({})", located.index, shorten(kid, 43)),
-        None => located.index.to_string(),
-    };
-    vec![
-        (severity.name().into(), tone),
-        (located.finding.rule.name().into(), Tone::Plain),
-        (key, Tone::Plain),
-        (located.finding.message.clone(), Tone::Plain),
-    ]
+/// Prints the findings. A narrow terminal needs its columns for what is wrong.
+fn print(ctx: &Context, shown: &[&Located]) -> Result<()> {
+    let is_terminal = ctx.out.is_terminal();
+    let width = if is_terminal { ctx.out.width() } else { 80 };
+    let (has_rule, longest_kid) = (width >= 70, if width < 80 { 12 } else { 43 });
+    let mut header = vec!["SEVERITY", "RULE", "KEY", "FINDING"];
+    header.retain(|name| has_rule || *name != "RULE");
+    let rows = shown.iter().map(|located| {
+        let severity = located.finding.rule.severity();
+        let tone = match severity {
+            Severity::Error => Tone::Bad,
+            Severity::Warning => Tone::Warning,
+            Severity::Note => Tone::Plain,
+        };
+        let key = match located.kid.as_deref() {
+            Some(kid) => format!("{} ({})", located.index, shorten(kid, longest_kid)),
+            None => located.index.to_string(),
+        };
+        let mut row = vec![(severity.name().into(), tone)];
+        if has_rule {
+            row.push((located.finding.rule.name().into(), Tone::Plain));
+        }
+        row.push((key, Tone::Plain));
+        row.push((located.finding.message.clone(), Tone::Plain));
+        row
+    });
+    ctx.out.table(&header, rows.collect(), Narrow::WrapLast)
 }

@@ -15,7 +15,7 @@ use crate::key::members::Members;
 use crate::key::public::{Dates, public_form};
 use crate::keyset::KeySet;
 use crate::keyset::import::check_kid;
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, quote};
 use crate::keyset::lifecycle;
 use crate::keyset::succession::{Takeover, succession};
 use crate::keystore::log::Verb;
@@ -272,7 +272,7 @@ fn report(
     let handles = takeovers
         .iter()
         .filter_map(|takeover| Some((takeover.signer.handle()?, takeover.instead.handle()?)));
-    let handles: Vec<_> = handles.collect();
+    let handles: Vec<_> = handles.map(|(new, old)| (quote(new), quote(old))).collect();
     if ctx.out.is_json() {
         let public = created
             .iter()

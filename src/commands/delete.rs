@@ -87,7 +87,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     if let Some(server) = args.remote.open(ctx)? {
         return remote::delete(ctx, args, &server);
     }
-    let name = SetName::new(&args.set)?;
+    let name = SetName::given(&args.set)?;
     if args.purge {
         ctx.store.purge();
     }

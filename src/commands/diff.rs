@@ -1,7 +1,7 @@
 //! `jwks diff`: what differs between a set here and on a server.
 
 use crate::args::connection::{ConnectionArgs, split_name};
-use crate::commands::shared::server::set_name;
+use crate::commands::shared::server::{hint_at_order, set_name};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::key_name::KeyName;
@@ -63,9 +63,12 @@ struct Report {
 
 /// Runs `jwks diff`.
 pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
-    let name = SetName::new(&args.set)?;
+    let name = SetName::given(&args.set)?;
     let (remote, there) = split_name(&args.remote);
-    let server = args.connection.open(ctx, remote)?;
+    let server = args.connection.open(ctx, remote).map_err(|error| {
+        let right = format!("jwks diff {remote} {name}");
+        hint_at_order(ctx, error, name.as_str(), &right)
+    })?;
     // Only a server that signs gets private parts; other servers need no passphrase.
     let document = if server.kind.rules.signs() {
         ctx.load(&name)?
@@ -170,7 +173,7 @@ fn print(ctx: &Context, report: &Report) -> Result<()> {
     let row = |key: &JsonKeyName, what: &str, tone: Tone| {
         vec![
             (what.to_owned(), tone),
-            (key.shown().to_owned(), Tone::Plain),
+            (key.handle().unwrap_or("-").to_owned(), Tone::Plain),
         ]
     };
     let mut rows = Vec::new();

@@ -15,7 +15,7 @@ use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::SetName;
 use crate::report::log_entry::Record;
-use crate::report::names::SetLabel;
+use crate::report::names::{SetLabel, hint_at_output};
 use crate::secret::Secret;
 use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
@@ -160,7 +160,7 @@ pub struct ExportArgs {
 
 /// Runs `jwks export`.
 pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
-    let name = SetName::new(&args.set)?;
+    let name = SetName::given(&args.set)?;
     args.check()?;
     // A certificate is signed with the private key; all else that is public needs no passphrase.
     let document = if args.private || args.to == To::X509 {
@@ -172,7 +172,7 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let positions = match &args.kid {
         Some(kid) => vec![
             set.find(kid)
-                .map_err(|error| error.about(format!("set {name}")))?,
+                .map_err(|error| hint_at_output(error, &name, kid).about(format!("set {name}")))?,
         ],
         None if args.private => (0..set.keys.len()).collect(),
         None => unexpired(&set, ctx.now),

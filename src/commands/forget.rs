@@ -29,12 +29,13 @@ pub struct ForgetArgs {
 pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
     let mut sets: Vec<(SetName, History)> = Vec::new();
     for set in &args.sets {
-        let name = SetName::new(set)?;
+        let name = SetName::given(set)?;
         if sets.iter().any(|(known, _)| *known == name) {
             continue;
         }
         if !ctx.store.has_history(&name)? {
-            return Err(Error::not_found(format!("set {name} has no history")));
+            let none = Error::not_found(format!("set {name} has no history"));
+            return Err(ctx.store.hint_at_nearest(&name, none));
         }
         let history = ctx.store.whole_history(&name)?;
         sets.push((name, history));

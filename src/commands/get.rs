@@ -13,7 +13,7 @@ use crate::keyset::publish::pretty_set;
 use crate::keystore::SetName;
 use crate::remote::kind::Form;
 use crate::report::log_entry::Record;
-use crate::report::names::{SetLabel, note_left_out, note_none};
+use crate::report::names::{SetLabel, hint_at_output, note_left_out, note_none};
 use crate::secret::Secret;
 use clap::Args;
 
@@ -83,7 +83,7 @@ pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
         let whose = SetLabel::remote(&name, &remote.name);
         return print(ctx, args, kid.as_deref(), whose, &set, positions);
     }
-    let name = SetName::new(args.set.as_deref().unwrap_or_default())?;
+    let name = SetName::given(args.set.as_deref().unwrap_or_default())?;
     let document = if args.private {
         ctx.load(&name)?
     } else {
@@ -114,6 +114,10 @@ fn print(
     let about = |error: Error| error.about(format!("set {name}"));
     if let Some(kid) = kid {
         let found = set.find(kid).map_err(|error| {
+            let error = match SetName::new(name) {
+                Ok(set) if args.remote.remote.is_none() => hint_at_output(error, &set, kid),
+                _ => error,
+            };
             let is_public_reading = args.remote.remote.is_some() && !args.private;
             if is_public_reading && error.kind() == ErrorKind::NotFound {
                 about(error).hint("pass --private for a symmetric key; `jwks list` shows the keys")

@@ -144,7 +144,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
             show_keys(ctx, args, &listing, format)
         }
         (Some(name), None) => {
-            let name = SetName::new(name)?;
+            let name = SetName::given(name)?;
             let document = ctx.load_public(&name)?;
             let set = document.parse()?;
             let states = lifecycle::states(&set, ctx.now);

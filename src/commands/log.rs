@@ -3,15 +3,17 @@
 use crate::args::connection::split_name;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::keyset::key_name::quote;
 use crate::keystore::SetName;
 use crate::keystore::history::{Content, History};
 use crate::keystore::log::{Change, Verb};
-use crate::output::{Narrow, Tone};
+use crate::nearest::did_you_mean;
+use crate::output::{Drop, Narrow, Tone, fit};
 use crate::report::names::{count, list_names};
 use crate::time;
 use clap::Args;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The most changes that a table shows; the layout of a larger table takes long.
 const MOST_ROWS: usize = 10_000;
@@ -69,7 +71,7 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
             .as_ref()
             .is_none_or(|set| *set == change.set_label())
     };
-    let changes: Vec<_> = log.changes.into_iter().filter(is_wanted).collect();
+    let (changes, others): (Vec<_>, Vec<_>) = log.changes.into_iter().partition(is_wanted);
     let last = args.last.unwrap_or(changes.len());
     let changes = &changes[changes.len().saturating_sub(last)..];
     let mut marks = Marks::default();
@@ -79,9 +81,7 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
         return ctx.out.json(&serde_json::json!({ "changes": entries }));
     }
     if changes.is_empty() {
-        let of = args.set.as_ref().map(|set| format!(" of set {set}"));
-        let of = of.unwrap_or_default();
-        ctx.out.status(format!("no changes{of} in the log"));
+        say_none(ctx, args.set.as_deref(), &others);
         return Ok(());
     }
     let shown = &changes[changes.len().saturating_sub(MOST_ROWS)..];
@@ -92,6 +92,19 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
         ));
     }
     print(ctx, shown, &mut marks)
+}
+
+/// Says that there are no changes, and which set was probably meant.
+fn say_none(ctx: &Context, set: Option<&str>, others: &[Change]) {
+    let Some(set) = set else {
+        return ctx.out.status("no changes in the log");
+    };
+    let labels: BTreeSet<_> = others.iter().map(Change::set_label).collect();
+    let labels: Vec<_> = labels.into_iter().collect();
+    let meant = did_you_mean(set, &labels).map(|meant| format!("; {meant}"));
+    let meant = meant.unwrap_or_default();
+    ctx.out
+        .status(format!("no changes of set {set} in the log{meant}"));
 }
 
 /// A change in JSON output.
@@ -192,6 +205,9 @@ impl Marks {
 fn print(ctx: &Context, changes: &[Change], marks: &mut Marks) -> Result<()> {
     let marks: Vec<_> = changes.iter().map(|change| marks.of(ctx, change)).collect();
     let has_marks = marks.iter().any(Option::is_some);
+    let is_terminal = ctx.out.is_terminal();
+    let is_narrow = is_terminal && ctx.out.width() < 80;
+    let is_tiny = is_terminal && ctx.out.width() < 60;
     let mut header = vec!["TIME", "VERB", "SET", "KID"];
     if has_marks {
         header.push("CAN");
@@ -202,10 +218,17 @@ fn print(ctx: &Context, changes: &[Change], marks: &mut Marks) -> Result<()> {
     }
     let rows = changes.iter().zip(marks).map(|(change, mark)| {
         let text = |text: Option<String>| (text.unwrap_or_else(|| "-".into()), Tone::Plain);
+        let (mut time, mut set) = (change.time.clone(), change.set_label().into_owned());
+        if is_narrow {
+            set = fit(&set, if is_tiny { 8 } else { 12 });
+        }
+        if is_tiny {
+            time = time.chars().take(DATE).collect();
+        }
         let mut row = vec![
-            (change.time.clone(), Tone::Plain),
+            (time, Tone::Plain),
             (change.verb.name().to_owned(), tone(change.verb)),
-            (change.set_label().into_owned(), Tone::Plain),
+            (set, Tone::Plain),
             text(key(change)),
         ];
         if has_marks {
@@ -216,8 +239,23 @@ fn print(ctx: &Context, changes: &[Change], marks: &mut Marks) -> Result<()> {
         }
         row
     });
-    ctx.out.table(&header, rows.collect(), Narrow::WrapLast)
+    let narrow = if is_narrow {
+        Narrow::Drop(DROPPED)
+    } else {
+        Narrow::WrapLast
+    };
+    ctx.out.table(&header, rows.collect(), narrow)
 }
+
+/// The columns that a narrow terminal leaves out, in this order, before kids are cut.
+const DROPPED: Drop = Drop {
+    order: &["MORE", "CAN"],
+    cut: 3,
+    kept: 12,
+};
+
+/// The length of a date without the time of day.
+const DATE: usize = "2026-12-31".len();
 
 /// The key of a change, or the number of its keys.
 fn key(change: &Change) -> Option<String> {
@@ -229,7 +267,8 @@ fn key(change: &Change) -> Option<String> {
 
 /// Joins the server, the note and the names of several keys; `None` if there are none of them.
 fn more(change: &Change) -> Option<String> {
-    let kids = (!change.kids.is_empty()).then(|| list_names(&change.kids));
+    let kids: Vec<_> = change.kids.iter().map(|kid| quote(kid)).collect();
+    let kids = (!kids.is_empty()).then(|| list_names(&kids));
     // The column SET has the remote of a server's set.
     let remote = change
         .remote

@@ -8,6 +8,7 @@ mod tables;
 use self::guides::{GUIDES, guide};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::nearest::did_you_mean;
 use clap::Args;
 use page::page;
 use std::io::Write as _;
@@ -28,38 +29,48 @@ const PROGRAM: &str = "jwks";
 /// Show a manual page
 ///
 /// On a terminal, man(1) shows the page. Without man(1), the help of the command or the Markdown source
-/// of the guide is printed. If the output is not a terminal, the roff source is printed. The page of a subcommand has a dash in its name, such as remote-add. The guides are rotation,
-/// servers, formats, pipelines, json, security and contributing.
+/// of the guide is printed. If the output is not a terminal, the roff source is printed. Name the page of
+/// a subcommand with two words or a dash: `remote add` or `remote-add`. The guides are rotation, servers,
+/// formats, pipelines, json, security and contributing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ManArgs {
     /// The command or guide [default: the page of jwks itself]
     #[arg(value_name = "PAGE")]
-    command: Option<String>,
+    page: Vec<String>,
 }
 
 /// Runs `jwks man`; `program` is the definition of the whole command line.
 pub fn run(ctx: &Context, args: &ManArgs, mut program: clap::Command) -> Result<()> {
-    if let Some(guide) = args.command.as_deref().and_then(guide) {
+    let words = args.page.join(" ").replace(' ', "-");
+    let wanted = match words.strip_prefix("jwks-") {
+        Some(_) => words,
+        None if words.is_empty() || words == PROGRAM => PROGRAM.into(),
+        None => format!("{PROGRAM}-{words}"),
+    };
+    if let Some(guide) = guide(&wanted) {
         if !show(ctx, guide.page)? {
             ctx.out.octets(guide.source.as_bytes())?;
         }
         return Ok(());
     }
-    let wanted = match &args.command {
-        Some(command) => format!("{PROGRAM}-{command}"),
-        None => PROGRAM.into(),
-    };
     program.build();
     let pages = pages(&program, PROGRAM);
-    let Some((name, command)) = pages.iter().find(|(name, _)| *name == wanted) else {
+    let is_wanted = |(name, command): &&(String, &clap::Command)| {
+        let above = name.strip_suffix(command.get_name()).unwrap_or_default();
+        let mut aliases = command.get_visible_aliases();
+        *name == wanted || aliases.any(|alias| wanted == format!("{above}{alias}"))
+    };
+    let Some((name, command)) = pages.iter().find(is_wanted) else {
         let names: Vec<_> = pages
             .iter()
             .filter_map(|(name, _)| name.strip_prefix("jwks-"))
             .chain(GUIDES.iter().map(|guide| guide.name))
             .collect();
+        let word = wanted.trim_start_matches("jwks-");
+        let meant = did_you_mean(word, &names);
         return Err(Error::usage(format!("no page for {wanted:?}"))
-            .hint(format!("pages: {}", names.join(", "))));
+            .hint(meant.unwrap_or_else(|| format!("pages: {}", names.join(", ")))));
     };
     let commands: Vec<_> = program.get_subcommands().map(|c| c.get_name()).collect();
     if !show(ctx, &page(command, name, &commands))? {

@@ -51,7 +51,7 @@ pub struct PasswdArgs {
 pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
     let mut names = Vec::new();
     for set in &args.sets {
-        let name = SetName::new(set)?;
+        let name = SetName::given(set)?;
         if !names.contains(&name) {
             names.push(name);
         }

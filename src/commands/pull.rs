@@ -3,9 +3,9 @@
 use crate::args::adoption::AdoptionArgs;
 use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::adoption::{Confirmation, warn_of_differences, warn_of_losses};
-use crate::commands::shared::server::{for_each_set, set_name};
+use crate::commands::shared::server::{for_each_set, hint_at_order, set_name};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::check::Severity;
 use crate::key::parts::{has_private_member, holds_secret};
@@ -19,11 +19,11 @@ use crate::keyset::terms::OnConflict;
 use crate::keyset::terms::Terms;
 use crate::keystore::log::Verb;
 use crate::keystore::{IfMissing, SetName};
-use crate::remote::Remote;
 use crate::remote::kind::{Form, Sets};
+use crate::remote::{Remote, is_address};
 use crate::report::json::{JsonCarried, JsonDiffering, JsonKeyName, json_differing, json_keys};
 use crate::report::log_entry::Record;
-use crate::report::names::{SetLabel, changed_meanwhile, describe, note_left_out};
+use crate::report::names::{SetLabel, changed_meanwhile, describe, note_left_out, shell_word};
 use clap::Args;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -105,10 +105,16 @@ pub fn run(ctx: &Context, args: &PullArgs) -> Result<()> {
         return pull_all(ctx, args, &server);
     }
     let (name, there) = split_name(&args.remote);
-    let server = args.connection.open(ctx, name)?;
+    let server = args
+        .connection
+        .open(ctx, name)
+        .map_err(|error| match &args.set {
+            Some(set) => hint_at_order(ctx, error, set, &format!("jwks pull {set} {name}")),
+            None => error,
+        })?;
     let there = set_name(&server, there, args.set.as_deref())?;
     let set = match &args.set {
-        Some(set) => SetName::new(set)?,
+        Some(set) => SetName::given(set)?,
         None => local_name(&server, &there)?,
     };
     let report = pull(ctx, args, &server, &there, &set)?;
@@ -126,6 +132,16 @@ fn local_name(server: &Remote, there: &str) -> Result<SetName> {
         Sets::Named => there,
         Sets::One => &server.name,
     };
+    if is_address(name) {
+        // A query can hold a secret.
+        let address = if name.contains(['?', '@']) {
+            "URL".into()
+        } else {
+            shell_word(name)
+        };
+        let hint = format!("run `jwks pull {address} SET`");
+        return Err(Error::usage("the name of the local set is missing").hint(hint));
+    }
     SetName::new(name).map_err(|error| error.hint("name the set: jwks pull REMOTE SET"))
 }
 

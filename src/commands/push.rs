@@ -4,7 +4,7 @@ use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::push_report::{
     PushReport, describe_signer, handles, line, record, warn_of_unsent,
 };
-use crate::commands::shared::server::{for_each_set, retry_on_conflict, set_name};
+use crate::commands::shared::server::{for_each_set, hint_at_order, retry_on_conflict, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -94,8 +94,10 @@ pub struct PushArgs {
 pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
     if !args.all {
         let (name, there) = split_name(args.remote.as_deref().unwrap_or_default());
-        let set = SetName::new(&args.set)?;
-        let server = args.connection.open(ctx, name)?;
+        let set = SetName::given(&args.set)?;
+        let server = args.connection.open(ctx, name).map_err(|error| {
+            hint_at_order(ctx, error, &args.set, &format!("jwks push {name} {set}"))
+        })?;
         let there = set_name(&server, there, Some(set.as_str()))?;
         let report = push(ctx, args, &server, &set, &there)?;
         if ctx.out.is_json() {

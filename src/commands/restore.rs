@@ -42,7 +42,7 @@ struct Report<'a> {
 /// Runs `jwks restore`.
 pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     let (set, text) = args.version.split_once('@').unwrap_or((&args.version, ""));
-    let name = SetName::new(set)?;
+    let name = SetName::given(set)?;
     if text.is_empty() {
         return Err(no_time(ctx, &name)?);
     }
@@ -96,7 +96,10 @@ fn find<'a>(
         [] => undo(name),
         times => format!("versions: {}", list_names(times)),
     };
-    let missing = |message: String| Err(Error::not_found(message).hint(hint()));
+    let missing = |message: String| {
+        let missing = Error::not_found(message).hint(hint());
+        Err(ctx.store.hint_at_nearest(name, missing))
+    };
     let shown = time::format(time);
     let since = history.versions.last().map(|last| last.until);
     match history.at(time) {

@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 use crate::key::members::Members;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, quote};
 use crate::keyset::rotate::{self, Policy, Rotated, RotationPlan, Template};
 use crate::keystore::log::{COMPROMISED, Verb};
 use crate::keystore::{IfMissing, Schedules, SetName, Stored};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count, list_names};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use report::RotationReport;
 use server::Servers;
 use std::collections::BTreeSet;
@@ -42,15 +42,16 @@ Examples:
 /// by a minute, which is added to the publish delay and to the end of each key.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("which").args(["sets", "all"]).required(true))]
 pub struct RotateArgs {
     /// The sets
-    #[arg(value_name = "SET", id = "sets", required_unless_present = "all")]
+    #[arg(value_name = "SET", id = "sets")]
     sets: Vec<String>,
 
     /// Rotate all sets with a saved schedule
     ///
     /// With --every, sets without a schedule are rotated, too.
-    #[arg(long, conflicts_with = "sets")]
+    #[arg(long)]
     all: bool,
 
     /// Save these options as the schedule of the set
@@ -97,7 +98,7 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
     let names = if args.all {
         every_set(ctx, args, &schedules)?
     } else {
-        let names = args.sets.iter().map(|name| SetName::new(name));
+        let names = args.sets.iter().map(|name| SetName::given(name));
         let mut names = names.collect::<Result<Vec<_>>>()?;
         // A set that is named twice is rotated once.
         let mut seen = BTreeSet::new();
@@ -200,7 +201,8 @@ fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<
 fn forget(ctx: &Context, names: &[SetName], schedules: &Schedules) -> Result<()> {
     for name in names {
         if !schedules.contains_key(name.as_str()) {
-            return Err(Error::not_found(format!("set {name} has no schedule")));
+            let none = Error::not_found(format!("set {name} has no schedule"));
+            return Err(ctx.store.hint_at_nearest(name, none));
         }
     }
     for name in names {
@@ -358,7 +360,7 @@ fn record(ctx: &Context, name: &SetName, rotated: &Rotated, policy: &Policy) {
 fn warn_of_invalid_keys(ctx: &Context, name: &SetName, set: &KeySet, plan: &RotationPlan) {
     let keys = plan.invalid.iter().map(|i| &set.keys[*i]);
     for key in keys.map(KeyName::of) {
-        let kid = key.handle().unwrap_or("a key without a kid");
+        let kid = key.handle().map_or("a key without a kid".into(), quote);
         ctx.out.warn(format!(
             "{name}: {kid} fails its check and is left alone; run `jwks check {name}`"
         ));

@@ -31,6 +31,7 @@ use crate::report::names::{SetLabel, changed_meanwhile, shell_word};
 use clap::{Args, ValueHint};
 use serde::Serialize;
 use source::{read_documents, read_keys};
+use std::path::Path;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -210,7 +211,8 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     if let Some(server) = args.remote.open(ctx)? {
         return remote::set(ctx, args, &attributes, &server);
     }
-    let name = SetName::new(&args.set)?;
+    refuse_wrong_order(args)?;
+    let name = SetName::given(&args.set)?;
     args.encrypt.check()?;
     ctx.demand_encryption(&name)?;
     let documents = read_documents(ctx, args, &attributes)?;
@@ -227,6 +229,22 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let whose = SetLabel::local(name.as_str());
     Record::of(ctx, whose).merged(&merged).append();
     report(ctx, whose, &merged)
+}
+
+/// Refuses files in front of the set.
+fn refuse_wrong_order(args: &SetArgs) -> Result<()> {
+    let Some((set, files)) = args.files.split_last() else {
+        return Ok(());
+    };
+    let is_file = |name: &String| Path::new(name).is_file();
+    let is_set = SetName::new(set).is_ok() && !Path::new(set).exists();
+    if !is_set || !is_file(&args.set) || !files.iter().all(is_file) {
+        return Ok(());
+    }
+    let files = std::iter::once(&args.set).chain(files);
+    let files: Vec<_> = files.map(|file| shell_word(file)).collect();
+    let right = format!("run `jwks set {set} {}`", files.join(" "));
+    Err(Error::usage("the set comes before the files").hint(right))
 }
 
 /// The name of all documents together, for messages.

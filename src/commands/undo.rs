@@ -3,6 +3,7 @@
 use crate::commands::shared::restoring::{OutcomeJson, restore, warn_damaged};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::keyset::key_name::quote;
 use crate::keystore::SetName;
 use crate::keystore::history::Version;
 use crate::keystore::log::Change;
@@ -10,6 +11,7 @@ use crate::report::names::{list_names, shell_word};
 use crate::time;
 use clap::Args;
 use serde::Serialize;
+use std::borrow::Cow;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,7 +60,7 @@ pub fn run(ctx: &Context, args: &UndoArgs) -> Result<()> {
                 )),
             );
         }
-        Some(set) => SetName::new(set)?,
+        Some(set) => SetName::given(set)?,
         None => ctx
             .store
             .last_changed()?
@@ -67,7 +69,10 @@ pub fn run(ctx: &Context, args: &UndoArgs) -> Result<()> {
     let history = ctx.store.history(&name)?;
     warn_damaged(ctx, &history);
     let version = ctx.store.last_version(&name, &history)?;
-    let version = version.ok_or_else(|| nothing(format!("nothing to undo in set {name}")))?;
+    let version = version.ok_or_else(|| {
+        let nothing = nothing(format!("nothing to undo in set {name}"));
+        ctx.store.hint_at_nearest(&name, nothing)
+    })?;
     let what = describe_change(ctx, &name, version)?;
     let why = format!("undo of the last change of set {name}, at {what}");
     let outcome = restore(ctx, &name, (&history, version), &why, "undo")?;
@@ -96,7 +101,7 @@ fn describe_change(ctx: &Context, name: &SetName, version: &Version) -> Result<S
     let is_it = |change: &&Change| {
         change.version == Some(version.number) && change.set == name.as_str() && change.time == time
     };
-    let mut done: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut done: Vec<(String, Vec<Cow<str>>)> = Vec::new();
     for change in log.changes.iter().filter(is_it) {
         let verb = match &change.note {
             Some(note) => format!("{} ({note})", change.verb.name()),
@@ -104,8 +109,8 @@ fn describe_change(ctx: &Context, name: &SetName, version: &Version) -> Result<S
         };
         let key = change.kid.as_deref().or(change.thumbprint.as_deref());
         match done.last_mut() {
-            Some((last, keys)) if *last == verb => keys.extend(key),
-            _ => done.push((verb, key.into_iter().collect())),
+            Some((last, keys)) if *last == verb => keys.extend(key.map(quote)),
+            _ => done.push((verb, key.map(quote).into_iter().collect())),
         }
     }
     let done = done.iter();

@@ -3,6 +3,7 @@
 use crate::key::Key;
 use crate::key::key_type::KeyType;
 use crate::key::thumbprint::thumbprint;
+use std::borrow::Cow;
 
 /// The kid and the thumbprint of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,9 +45,22 @@ impl KeyName {
         kid.or(self.public_thumbprint())
     }
 
-    /// Returns the [handle](KeyName::handle) for a line of output, or `(without kid)`.
-    pub fn shown(&self) -> &str {
-        self.handle().unwrap_or("(without kid)")
+    /// Returns the [handle](KeyName::handle) for a sentence, [quoted](quote) if need be, or
+    /// `(without kid)`.
+    pub fn shown(&self) -> Cow<'_, str> {
+        self.handle().map_or("(without kid)".into(), quote)
+    }
+}
+
+/// Quotes a kid for a sentence if a shell would split it, or if it could be taken for words of the
+/// sentence.
+pub fn quote(kid: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "._+=@%:/#~-".contains(c);
+    let starts_plain = kid.starts_with(|c: char| c.is_alphanumeric() || "._+/".contains(c));
+    if starts_plain && kid.chars().all(is_plain) {
+        Cow::Borrowed(kid)
+    } else {
+        Cow::Owned(format!("{kid:?}"))
     }
 }
 
@@ -59,5 +73,36 @@ impl From<&Key<'_>> for KeyName {
 impl From<&KeyName> for KeyName {
     fn from(name: &KeyName) -> Self {
         name.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn a_kid_is_quoted_where_it_could_be_misread() {
+        for plain in [
+            "first",
+            "2026-11",
+            "public:a/b",
+            "_x=",
+            "https://a.example/#1",
+            "鍵",
+        ] {
+            assert_eq!(quote(plain), plain);
+        }
+        for (kid, quoted) in [
+            ("my key", "\"my key\""),
+            ("a,b", "\"a,b\""),
+            ("--yes", "\"--yes\""),
+            ("#1", "\"#1\""),
+            ("~root", "\"~root\""),
+            ("$(x)", "\"$(x)\""),
+            ("a\"b", r#""a\"b""#),
+            ("", "\"\""),
+        ] {
+            assert_eq!(quote(kid), quoted);
+        }
     }
 }

@@ -5,12 +5,16 @@ use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, quote};
 use crate::keyset::lifecycle::{self, State};
+use crate::nearest::nearest;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The minimum length of a kid prefix, in characters.
 const SHORTEST_PREFIX: usize = 4;
+
+/// The most keys whose kids are compared with a kid that does not exist.
+const MOST_COMPARED: usize = 1000;
 
 /// The length of a SHA-256 thumbprint as base64url, in characters.
 const THUMBPRINT_LENGTH: usize = 43;
@@ -100,6 +104,7 @@ impl KeySet<'_> {
                 }
             }
         }
+        let mut is_first = true;
         let find = |name: &String| {
             let found = meant(kids[name.as_str()].clone(), &thumbprints[name.as_str()]);
             let thumbprint = |i: &usize| KeyName::of(&self.keys[*i]).thumbprint;
@@ -107,6 +112,9 @@ impl KeySet<'_> {
             let first = keys.next().flatten();
             if first.is_some() && keys.all(|key| key == first) {
                 Ok(found)
+            } else if found.is_empty() && !std::mem::take(&mut is_first) {
+                // The search for what each of many names means would take long.
+                Err(Error::not_found(format!("no key {name:?}")))
             } else {
                 self.only(name, &found).map(|one| vec![one])
             }
@@ -128,18 +136,25 @@ impl KeySet<'_> {
     fn only(&self, wanted: &str, found: &[usize]) -> Result<usize> {
         match found {
             [one] => Ok(*one),
-            [] => {
-                let hint = match wanted {
-                    wanted if wanted.starts_with('-') => "it is not an option; --help lists them",
-                    wanted if wanted.chars().count() < SHORTEST_PREFIX => {
-                        "a kid prefix needs at least four characters; run `jwks list SET` to see the keys"
-                    }
-                    _ => "run `jwks list SET` to see the keys",
-                };
-                Err(Error::not_found(format!("no key {wanted:?}")).hint(hint))
-            }
+            [] => Err(self.missing(wanted)),
             _ => Err(self.ambiguous(wanted, found)),
         }
+    }
+
+    fn missing(&self, wanted: &str) -> Error {
+        let error = Error::not_found(format!("no key {wanted:?}"));
+        let keys = self.keys.iter().take(MOST_COMPARED);
+        let kids: Vec<_> = keys.filter_map(|key| Header::of(key).kid).collect();
+        let kids: Vec<_> = kids.iter().map(AsRef::as_ref).collect();
+        error.hint(match nearest(wanted, &kids) {
+            Some(kid) => format!("did you mean {}?", quote(kid)),
+            None if wanted.starts_with('-') => "it is not an option; --help lists them".into(),
+            None if wanted.chars().count() < SHORTEST_PREFIX => {
+                "a kid prefix needs at least four characters; run `jwks list SET` to see the keys"
+                    .into()
+            }
+            None => "run `jwks list SET` to see the keys".into(),
+        })
     }
 
     /// Returns the positions of the keys with this kid.

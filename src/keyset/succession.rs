@@ -218,7 +218,7 @@ mod tests {
             Signers::of(&keys.collect::<Vec<_>>(), 10)
         };
         let change = signers(before).change_to(&signers(after));
-        let name = |sign: &str, name: &KeyName| sign.to_owned() + name.shown();
+        let name = |sign: &str, name: &KeyName| format!("{sign}{}", name.shown());
         let begun = change.activated.iter().map(|key| name("+", key));
         let stopped = change.deactivated.iter().map(|key| name("-", key));
         let nobody = change.ends_signing.then(|| "none".to_owned());

@@ -6,6 +6,7 @@
 mod document;
 pub mod history;
 pub mod log;
+mod meant;
 mod name;
 mod protect;
 mod schedules;
@@ -142,20 +143,6 @@ impl Keystore {
     /// Decrypts a set. Derived keys are cached.
     pub fn open(&self, encrypted: &Encrypted, passphrase: &Secret<String>) -> Result<SetDocument> {
         encrypted.open(passphrase, &mut self.derived.borrow_mut())
-    }
-
-    fn missing(&self, name: &SetName) -> Error {
-        const SHOWN: usize = 8;
-        let error = Error::not_found(format!("no set {name} in {}", self.directory.display()));
-        let names = self.names().unwrap_or_default();
-        let names: Vec<_> = names.iter().map(SetName::as_str).collect();
-        match names.len() {
-            0 => error.hint(format!(
-                "the keystore is empty; run `jwks create {name}` to create the set"
-            )),
-            1..=SHOWN => error.hint(format!("sets: {}", names.join(", "))),
-            _ => error.hint("run `jwks list` to see the sets"),
-        }
     }
 
     /// Returns true if the set exists.

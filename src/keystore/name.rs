@@ -36,7 +36,7 @@ impl SetName {
             return Err(Error::usage(format!(
                 "invalid set name {name:?}: it has the suffix of a file"
             ))
-            .hint(format!("name the set {bare:?}; a file is ./{name}")));
+            .hint(format!("name the set {bare:?}")));
         }
         if is_device(name) {
             return refuse("it is a device name on Windows");
@@ -59,6 +59,12 @@ fn is_device(name: &str) -> bool {
         })
     };
     matches!(&*stem, "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
+}
+
+impl AsRef<str> for SetName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for SetName {

@@ -9,10 +9,21 @@ use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Row, Ta
 pub enum Narrow {
     /// The first column is cut, so that every row stays on one line.
     CutFirst,
-    /// These columns are left out one by one, until the table fits. Then the first column is cut.
-    Drop(&'static [&'static str]),
+    /// Columns are left out, and one is cut, so that every row stays on one line.
+    Drop(Drop),
     /// The last column goes on over several lines.
     WrapLast,
+}
+
+/// How a table gets narrower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drop {
+    /// The columns that are left out one by one, until the table fits.
+    pub order: &'static [&'static str],
+    /// The position of the column that is then cut. It stands before those that are left out.
+    pub cut: usize,
+    /// The width that this column, or another wide one, has at least while columns can be left out.
+    pub kept: usize,
 }
 
 /// The most characters of a table cell: laying out a kid of many MiB would take seconds.
@@ -21,11 +32,15 @@ const LONGEST_CELL: usize = 64 << 10;
 /// The widest content, in columns of a terminal, for which a table column keeps its full width.
 const SHORT: u16 = 24;
 
-/// The width up to which the first column is kept whole: that of a thumbprint.
-const KEPT: usize = 43;
-
 /// The space between two columns.
 const GAP: usize = 2;
+
+/// Makes a row that is never higher than one line.
+fn one_line(cells: Vec<Cell>) -> Row {
+    let mut row = Row::from(cells);
+    row.max_height(1);
+    row
+}
 
 type Rows = Vec<Vec<(String, Tone)>>;
 
@@ -33,11 +48,12 @@ impl Output {
     /// Writes a table to standard output, no wider than a terminal.
     pub fn table(&self, header: &[&str], rows: Rows, narrow: Narrow) -> Result<()> {
         let (header, rows) = match narrow {
-            Narrow::Drop(order) => self.narrowed(header, rows, order),
+            Narrow::Drop(drop) => self.narrowed(header, rows, drop),
             _ => (header.to_vec(), rows),
         };
         let flexible = match narrow {
-            Narrow::CutFirst | Narrow::Drop(_) => 0,
+            Narrow::CutFirst => 0,
+            Narrow::Drop(Drop { cut, .. }) => cut,
             Narrow::WrapLast => header.len().saturating_sub(1),
         };
         let heading = |text: &&str| {
@@ -53,7 +69,7 @@ impl Output {
             .load_style(comfy_table::presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_truncation_indicator("…")
-            .set_header(header.iter().map(heading));
+            .set_header(one_line(header.iter().map(heading).collect()));
         for row in rows {
             let cells = row.into_iter().map(|(text, tone)| {
                 let cell = Cell::new(escape(&shorten(&text, LONGEST_CELL)));
@@ -62,11 +78,11 @@ impl Output {
                     None => cell,
                 }
             });
-            let mut row = Row::from(cells.collect::<Vec<_>>());
-            if narrow != Narrow::WrapLast {
-                row.max_height(1);
-            }
-            table.add_row(row);
+            let cells = cells.collect();
+            table.add_row(match narrow {
+                Narrow::WrapLast => Row::from(cells),
+                Narrow::CutFirst | Narrow::Drop(_) => one_line(cells),
+            });
         }
         if self.color {
             table.enforce_styling();
@@ -93,18 +109,22 @@ impl Output {
     }
 
     /// Leaves columns out in this order, until the table fits the terminal.
-    fn narrowed<'h>(&self, header: &[&'h str], rows: Rows, order: &[&str]) -> (Vec<&'h str>, Rows) {
+    fn narrowed<'h>(&self, header: &[&'h str], rows: Rows, drop: Drop) -> (Vec<&'h str>, Rows) {
         let (mut header, mut rows) = (header.to_vec(), rows);
         if !self.is_terminal() {
             return (header, rows);
         }
-        for name in order {
+        for name in drop.order {
             let width = |i: usize| {
                 let cells = rows
                     .iter()
                     .map(|row| columns(&shorten(&row[i].0, LONGEST_CELL)));
                 let widest = cells.chain([header[i].len()]).max().unwrap_or_default();
-                if i == 0 { widest.min(KEPT) } else { widest }
+                if i == drop.cut || widest > SHORT.into() {
+                    widest.min(drop.kept)
+                } else {
+                    widest
+                }
             };
             let total: usize = (0..header.len()).map(|i| width(i) + GAP).sum();
             if total - GAP <= self.width() {
@@ -112,7 +132,9 @@ impl Output {
             }
             if let Some(place) = header.iter().position(|column| column == name) {
                 header.remove(place);
-                rows.iter_mut().for_each(|row| drop(row.remove(place)));
+                for row in &mut rows {
+                    row.remove(place);
+                }
             }
         }
         (header, rows)

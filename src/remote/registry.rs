@@ -5,6 +5,7 @@ use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::ownership;
 use crate::files::{self, Access, Existing, kept};
+use crate::nearest::did_you_mean;
 use crate::remote::entry::Entry;
 use crate::remote::kind::KINDS;
 use serde::{Deserialize, Serialize};
@@ -161,10 +162,10 @@ fn missing(name: &str, entries: &[Entry]) -> Error {
     let error = Error::not_found(format!("no remote {name:?}"));
     let names: Vec<_> = entries.iter().map(|entry| &*entry.name).collect();
     if names.is_empty() {
-        error.hint("run `jwks remote add NAME --kind KIND` to add one")
-    } else {
-        error.hint(format!("remotes: {}", names.join(", ")))
+        return error.hint("run `jwks remote add NAME --kind KIND` to add one");
     }
+    let meant = did_you_mean(name, &names);
+    error.hint(meant.unwrap_or_else(|| format!("remotes: {}", names.join(", "))))
 }
 
 fn read(path: &Path) -> Result<Document> {

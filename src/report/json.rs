@@ -5,7 +5,7 @@
 //! a number of seconds since 1970.
 
 use crate::key::Key;
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, quote};
 use crate::keyset::merge::Merged;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -41,11 +41,16 @@ impl<'a> JsonKeyName<'a> {
         self.kid.as_deref()
     }
 
-    /// Returns the kid or the thumbprint for a line of output, or `(without kid)`.
-    pub fn shown(&self) -> &str {
+    /// Returns the kid or the thumbprint.
+    pub fn handle(&self) -> Option<&str> {
         let kid = self.kid.as_deref().filter(|kid| !kid.is_empty());
         kid.or(self.thumbprint.as_deref())
-            .unwrap_or("(without kid)")
+    }
+
+    /// Returns the [handle](JsonKeyName::handle) for a sentence, [quoted](quote) if need be, or
+    /// `(without kid)`.
+    pub fn shown(&self) -> Cow<'_, str> {
+        self.handle().map_or("(without kid)".into(), quote)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::key::Key;
 use crate::keyset::changes::Changes;
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, quote};
 use crate::keyset::merge::Merged;
 use crate::keystore::log::{Change, Verb};
 use crate::remote::is_address;
@@ -135,7 +135,7 @@ impl<'a> Record<'a> {
             self.ctx.record_change(match (kid, &change.note) {
                 (None, Some(note)) => format!("set {set}{remote}: {note}"),
                 (kid, _) => {
-                    let kid = kid.unwrap_or("a key without a kid");
+                    let kid = kid.map_or("a key without a kid".into(), quote);
                     format!("{verb} {kid} in set {set}{remote}")
                 }
             });

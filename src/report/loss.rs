@@ -41,7 +41,7 @@ pub fn describe(set: &KeySet, states: &[Option<State>], positions: &[usize]) -> 
 /// Returns the number of keys that a set would lose, in words, and their names.
 pub fn count_loss(lost: &[Key]) -> (String, Vec<String>) {
     let private = lost.iter().filter(|key| holds_secret(key)).count();
-    let names = lost.iter().map(|key| KeyName::of(key).shown().to_owned());
+    let names = lost.iter().map(|key| KeyName::of(key).shown().into_owned());
     (describe_number(lost.len(), private), names.collect())
 }
 

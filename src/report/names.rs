@@ -1,7 +1,7 @@
 //! How commands name keys in their reports.
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::key::Key;
 use crate::key::read::join::Note;
 use crate::keyset::KeySet;
@@ -9,7 +9,9 @@ use crate::keyset::key_name::KeyName;
 use crate::keystore::SetName;
 use crate::output::Output;
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt;
+use std::path::Path;
 
 /// A set in reports: its name, and the remote that holds it where it is not the keystore's.
 #[derive(Clone, Copy, Debug)]
@@ -150,6 +152,26 @@ pub fn describe(index: usize, key: &Key) -> String {
         Some(handle) => format!("key {index} ({handle:?})"),
         None => format!("key {index}"),
     }
+}
+
+/// Changes the hint of the error for a kid that does not exist, if the word looks like a file to write.
+pub fn hint_at_output(error: Error, set: &SetName, kid: &str) -> Error {
+    const SUFFIXES: &[&str] = &[
+        "json", "jwk", "jwks", "pem", "der", "p12", "txt", "key", "pub",
+    ];
+    let path = Path::new(kid);
+    let suffix = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    if error.kind() != ErrorKind::NotFound || !(path.is_file() || SUFFIXES.contains(&suffix)) {
+        return error;
+    }
+    let to = match suffix {
+        "pem" | "der" => format!(" --to {suffix}"),
+        _ => String::new(),
+    };
+    let file = shell_word(kid);
+    error.hint(format!(
+        "to write a file, run `jwks export {set}{to} -o {file}`"
+    ))
 }
 
 /// Someone else changed the set between what was shown and what was to be done.

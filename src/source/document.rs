@@ -4,12 +4,13 @@ use crate::credential::standard_input;
 use crate::error::{Error, Result};
 use crate::files::is_fifo;
 use crate::keyset::FOREIGN_LIMIT;
+use crate::output::Output;
 use crate::remote::http::Options;
 use crate::remote::{fetch, is_address};
 
 use crate::secret::Secret;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, IsTerminal as _, Read};
 use std::path::Path;
 
 pub use crate::credential::STANDARD_INPUT;
@@ -22,18 +23,23 @@ pub struct Document {
     pub name: String,
 }
 
-/// Reads standard input to its end.
-pub fn read_standard_input() -> Result<Document> {
+/// Reads standard input to its end. Says so on a terminal, where the program would seem to hang.
+pub fn read_standard_input(out: &Output) -> Result<Document> {
+    let input = standard_input()?;
+    if io::stdin().is_terminal() {
+        let end = if cfg!(windows) { "Ctrl-Z" } else { "Ctrl-D" };
+        out.status(format!("reading standard input; end it with {end}"));
+    }
     Ok(Document {
-        octets: read_limited(standard_input()?, "standard input")?,
+        octets: read_limited(input, "standard input")?,
         name: "standard input".into(),
     })
 }
 
 /// Reads a file, standard input for `-`, or an address under the conditions that `options` makes.
-pub fn read(path: &str, options: impl FnOnce() -> Options) -> Result<Document> {
+pub fn read(path: &str, out: &Output, options: impl FnOnce() -> Options) -> Result<Document> {
     if path == STANDARD_INPUT {
-        return read_standard_input();
+        return read_standard_input(out);
     }
     if is_address(path) {
         return Ok(Document {

@@ -57,13 +57,14 @@ pub fn with_target<T>(
     }
     if !is_path && !Path::new(target).exists() {
         let directory = ctx.store.directory().display();
+        let meant = ctx.store.did_you_mean(target);
         return Err(Error::not_found(format!(
             "{target:?} is neither a set of {directory} nor a file"
         ))
-        .hint("run `jwks list` to see the sets"));
+        .hint(meant.unwrap_or_else(|| "run `jwks list` to see the sets".into())));
     }
     source.password.refuse_twice([target])?;
-    let document = document::read(target, || source.connection.options(ctx))?;
+    let document = document::read(target, &ctx.out, || source.connection.options(ctx))?;
     let passwords = source.password.existing(ctx);
     let options = import::Options {
         password: &|| passwords.of(&document.name),

@@ -295,6 +295,13 @@ fn options_and_values_are_offered_once() {
     assert_eq!(ask("jwks rotate api "), ["web"]);
     assert_eq!(ask("jwks create x --key-ops sign,verify,s"), [""; 0]);
     assert_eq!(ask("jwks pull --all "), ["prod", "test"]);
+    assert_eq!(ask("jwks rotate --all "), [""; 0]);
+    assert_eq!(ask("jwks man remote t"), ["test"]);
+    assert_eq!(ask("jwks man create "), [""; 0]);
+    // A single dash offers long names, and a short one only where it is typed.
+    let dash = ask("jwks export api -");
+    assert!(dash.iter().all(|name| name.starts_with("--")), "{dash:?}");
+    assert_eq!(ask("jwks export api -o"), ["-o"]);
     // Nothing but values after `--`, and no option unless somebody types a dash.
     assert_eq!(ask("jwks get api -- --"), [""; 0]);
     assert_eq!(ask("jwks list api "), [""; 0]);

@@ -211,16 +211,15 @@ fn guides(current: &str) -> impl Iterator<Item = Candidate> {
     meant.map(|name| Candidate::new(name, "A guide of the manual"))
 }
 
-/// Returns the options that the word begins: those of the command first, then the global ones. After
-/// a single dash, an option is offered by its short name if it has one.
+/// Returns the options that the word begins: those of the command first, then the global ones. An option
+/// is offered by its short name only if the word is that name.
 fn options(line: &Line, current: &str) -> Vec<Candidate> {
     let names = |arg: &Arg| {
         let short = arg.get_short().map(|flag| format!("-{flag}"));
         let long = arg.get_long().map(|name| format!("--{name}"));
-        match short.filter(|short| short.starts_with(current)) {
-            Some(short) => Some(short),
-            None => long.filter(|long| long.starts_with(current)),
-        }
+        short
+            .filter(|short| short == current)
+            .or_else(|| long.filter(|long| long.starts_with(current)))
     };
     let args = line.command.get_arguments();
     let args = args.filter(|arg| !arg.is_positional() && !arg.is_hide_set() && line.accepts(arg));

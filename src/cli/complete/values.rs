@@ -74,6 +74,7 @@ fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> 
         ("set", _) if command == "log" => sets_that_were(line),
         // `push --all` takes the remote first.
         ("set", _) if command == "push" && line.value("all").is_some() => remotes(line, arg, text),
+        ("sets", _) if command == "rotate" && line.value("all").is_some() => Vec::new(),
         ("set" | "sets" | "target", _) => sets(line),
         ("version", _) => versions(line, text).unwrap_or_default(),
         ("remote" | "push", _) => remotes(line, arg, text),
@@ -92,7 +93,7 @@ fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> 
             Candidate::new("enc", "encryption"),
         ],
         ("key_ops", _) => names(OPERATIONS.concat()),
-        ("command", _) => pages(),
+        ("page", _) => pages(line),
         _ if arg.get_num_args().is_some_and(|range| range.takes_values()) => arg
             .get_possible_values()
             .into_iter()
@@ -133,8 +134,9 @@ fn curves() -> Vec<Candidate> {
         .collect()
 }
 
-/// The pages of the manual: of the commands, and the guides.
-fn pages() -> Vec<Candidate> {
+/// The pages of the manual: of the commands, and the guides. After the name of a command, the rest of the
+/// names of the pages below it.
+fn pages(line: &Line) -> Vec<Candidate> {
     let mut program = Cli::command();
     program.build(); // what is below a command is built with it
     let mut pages = Vec::new();
@@ -145,7 +147,9 @@ fn pages() -> Vec<Candidate> {
         pages.push(name);
     }
     pages.extend(GUIDES.iter().map(|guide| guide.name.to_owned()));
-    names(pages)
+    let before: String = line.values("page").map(|word| format!("{word}-")).collect();
+    let rest = |page: String| page.strip_prefix(&before).map(str::to_owned);
+    names(pages.into_iter().filter_map(rest))
 }
 
 /// The sets of the keystore.

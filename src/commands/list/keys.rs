@@ -7,7 +7,7 @@ use crate::key::check::Budget;
 use crate::key::summary::Summary;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
-use crate::output::{Narrow, Tone};
+use crate::output::{Drop, Narrow, Tone};
 use crate::report::names::{note_none, plain_handle};
 use crate::time;
 use serde::Serialize;
@@ -91,8 +91,12 @@ impl Listing<'_> {
 }
 
 /// The columns that a narrow terminal leaves out, in this order, so that kids are shown whole: they are
-/// what other commands ask for.
-const DROPPED: &[&str] = &["USE", "KEY", "NEXT CHANGE", "ALG"];
+/// what other commands ask for. A thumbprint has 43 characters.
+const DROPPED: Drop = Drop {
+    order: &["USE", "KEY", "NEXT CHANGE", "ALG"],
+    cut: 0,
+    kept: 43,
+};
 
 /// Prints the keys of a set.
 pub(super) fn list_keys(ctx: &Context, listing: &Listing, format: Format) -> Result<()> {

@@ -8,7 +8,7 @@ use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keystore::{Schedules, SetName, Stored};
-use crate::output::{JsonError, Narrow, Tone};
+use crate::output::{Drop, JsonError, Narrow, Tone};
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Listed};
 use crate::report::json::JsonKeyName;
@@ -115,8 +115,15 @@ fn print_sets(ctx: &Context, rows: &[SetRow], format: Format) -> Result<()> {
     let cells = rows.iter();
     let cells = cells.map(|row| set_cells(row, are_some_encrypted, ctx.now));
     let cells = cells.collect();
-    ctx.out.table(&header, cells, Narrow::CutFirst)
+    ctx.out.table(&header, cells, Narrow::Drop(DROPPED))
 }
+
+/// The columns that a narrow terminal leaves out, in this order.
+const DROPPED: Drop = Drop {
+    order: &["ENCRYPTED", "NEXT CHANGE", "KEYS"],
+    cut: 0,
+    kept: 12,
+};
 
 fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<String>) -> SetRow {
     let mut read = || {
@@ -225,7 +232,7 @@ fn set_cells(row: &SetRow, are_some_encrypted: bool, now: i64) -> Vec<(String, T
         (Some(_), _) => ("damaged".into(), Tone::Bad),
         (None, []) if row.key_count.is_none() => ("?".into(), Tone::Plain),
         (None, []) => ("none".into(), Tone::Plain),
-        (None, [key]) => (key.shown().to_owned(), Tone::Good),
+        (None, [key]) => (key.handle().unwrap_or("-").to_owned(), Tone::Good),
         (None, keys) => (count(keys.len(), "key"), Tone::Plain),
     };
     let next = match row.next_change {

@@ -238,7 +238,7 @@ impl RotationReport {
 
 impl Step {
     fn description(&self) -> String {
-        let kid = self.key.as_ref().map_or("", JsonKeyName::shown);
+        let kid = self.key.as_ref().map_or("".into(), JsonKeyName::shown);
         let key = self.new_key.as_deref().unwrap_or_default();
         match self.verb {
             "staged" => format!(
@@ -309,7 +309,7 @@ fn date(seconds: Option<i64>) -> String {
 
 fn handle(key: &Key) -> String {
     let name = KeyName::of(key);
-    name.shown().to_owned()
+    name.shown().into_owned()
 }
 
 /// The kid with the algorithm, or what stands for it.

@@ -13,7 +13,7 @@ use crate::key::members::Members;
 use crate::key::parts::{has_private_member, is_key_pair};
 use crate::keyset::KeySet;
 use crate::keyset::index::{Index, identity};
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, quote};
 use crate::keyset::merge::Merged;
 use crate::keyset::server_rules::Signing;
 use crate::remote::Remote;
@@ -98,6 +98,7 @@ fn write(
     Record::of(ctx, whose).changes(&changes).append();
     let signer = server.kind.rules.signer(&change.after).map(KeyName::of);
     if let Some(kid) = signer.as_ref().and_then(KeyName::handle) {
+        let kid = quote(kid);
         ctx.out
             .status(format!("{} signs with {kid}", server.kind.name));
     }
@@ -205,7 +206,7 @@ fn describe_changes(
         .filter(|key| !known.contains(key.json()));
     let sent = sent.map(|key| {
         let header = Header::of(key);
-        let kid = header.kid.as_deref().unwrap_or("(without kid)");
+        let kid = header.kid.as_deref().map_or("(without kid)".into(), quote);
         let alg = header
             .alg
             .as_deref()
@@ -244,12 +245,13 @@ fn describe_signer(server: &Remote, before: &KeySet, after: &KeySet) -> Option<S
     if now.as_ref() == Some(&then) {
         return None;
     }
-    let kid = then.handle()?;
+    let kid = quote(then.handle()?);
     let is_same_key = |now: &KeyName| now.thumbprint == then.thumbprint;
     Some(match now.filter(is_same_key).and_then(|now| now.kid) {
         None => format!("{kid} becomes the signing key"),
         Some(old) => format!(
-            "{kid} becomes the signing key: it is the key {old} under another kid, so tokens carry the new kid at once"
+            "{kid} becomes the signing key: it is the key {} under another kid, so tokens carry the new kid at once",
+            quote(&old)
         ),
     })
 }

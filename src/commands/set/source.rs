@@ -35,7 +35,7 @@ pub fn read_documents(
     }
     let is_piped = document::is_piped() && !is_passphrase;
     if !args.files.is_empty() {
-        let read = |file: &String| document::read(file, || args.remote.options(ctx));
+        let read = |file: &String| document::read(file, &ctx.out, || args.remote.options(ctx));
         return args.files.iter().map(read).collect();
     }
     if (!attributes.is_empty() || args.rename.is_some()) && args.from.is_none() {
@@ -53,7 +53,7 @@ pub fn read_documents(
         return Ok(Vec::new());
     }
     if is_piped {
-        let document = document::read_standard_input()?;
+        let document = document::read_standard_input(&ctx.out)?;
         if !document.octets.expose().is_empty() {
             return Ok(vec![document]);
         }
@@ -105,7 +105,14 @@ pub fn read_keys(
             password: &|| passwords.of(&document.name),
         };
         let one = import::open(document.octets.expose(), &options);
-        opened.push(one.map_err(|error| known_format(error, document).about(&document.name))?);
+        let error = |error: Error| match error.advice() {
+            Some(import::FORMATS) => {
+                let hint = format!("{}; --from secret takes any file", import::FORMATS);
+                error.hint(hint).about(&document.name)
+            }
+            _ => error.about(&document.name),
+        };
+        opened.push(one.map_err(error)?);
     }
     let names: Vec<_> = documents.iter().map(|document| &document.name).collect();
     let imported = import::join(opened).map_err(|error| match &names[..] {
@@ -144,17 +151,6 @@ pub fn read_keys(
     } else {
         Ok(given)
     }
-}
-
-/// Replaces the error of the JSON parser for a document that does not even begin like JSON.
-fn known_format(error: Error, document: &document::Document) -> Error {
-    let start = document.octets.expose().trim_ascii_start().first();
-    if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
-        return error;
-    }
-    Error::invalid("unknown key format").hint(
-        "formats: JWK, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes; --from secret takes any file",
-    )
 }
 
 /// The keys that were read, by where they come from.

@@ -98,7 +98,7 @@ impl Confirmation {
 }
 
 fn handle(name: &KeyName) -> String {
-    name.shown().to_owned()
+    name.shown().into_owned()
 }
 
 fn names(keys: &[KeyName]) -> String {

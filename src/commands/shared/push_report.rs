@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, quote};
 use crate::keyset::push::{Item, KeyChange, PushPlan};
 use crate::keystore::SetName;
 use crate::keystore::log::Verb;
@@ -112,7 +112,7 @@ impl Refused {
 /// alg and so do not sign.
 pub fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &PushPlan) {
     for (key, why) in &plan.refused {
-        let key = key.shown();
+        let key = key.handle().unwrap_or("without a kid");
         ctx.out.warn(format!("{key:?} is not sent: {why}"));
     }
     for unmarked in &plan.unmarked {
@@ -149,7 +149,7 @@ pub fn record(ctx: &Context, whose: SetLabel, plan: &PushPlan) {
 
 /// The kids, or thumbprints, of keys.
 pub fn handles(names: &[KeyName]) -> Vec<String> {
-    let handle = |name: &KeyName| name.shown().to_owned();
+    let handle = |name: &KeyName| name.shown().into_owned();
     names.iter().map(handle).collect()
 }
 
@@ -172,12 +172,13 @@ pub fn line(item: &Item) -> String {
 
 /// Says which key signs afterwards, if the order decides it.
 pub fn describe_signer(plan: &PushPlan) -> Option<String> {
-    let kid = plan.signer.as_ref().and_then(KeyName::handle)?;
+    let kid = quote(plan.signer.as_ref().and_then(KeyName::handle)?);
     Some(match (&plan.new_signer, &plan.old_kid) {
         (None, _) => format!("{kid} remains the signing key"),
         (Some(_), None) => format!("{kid} becomes the signing key"),
         (Some(_), Some(old)) => format!(
-            "{kid} becomes the signing key; it is the key {old} under another kid, so tokens carry the new kid at once"
+            "{kid} becomes the signing key; it is the key {} under another kid, so tokens carry the new kid at once",
+            quote(old)
         ),
     })
 }

@@ -183,7 +183,7 @@ fn compromised(ctx: &Context, name: &SetName, keys: &[KeyName]) -> Result<Vec<St
         handle.is_some_and(|handle| removed.contains(handle))
     };
     let keys = keys.iter().filter(is_removed);
-    Ok(keys.map(|key| key.shown().to_owned()).collect())
+    Ok(keys.map(|key| key.shown().into_owned()).collect())
 }
 
 /// Returns what a set would lose, in words.

@@ -1,7 +1,7 @@
 //! How commands get to a server: the options that all of them share, and the way there.
 
 use crate::context::Context;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::keyset::KeySet;
 use crate::output::JsonError;
 use crate::remote::Remote;
@@ -74,6 +74,18 @@ pub fn retry_on_conflict<T>(
         }
     }
     attempt()
+}
+
+/// Corrects the hint of the error for a remote that does not exist, if the two words of a command line stand
+/// in the wrong order. `right` is the command in the right one.
+pub fn hint_at_order(ctx: &Context, error: Error, in_its_place: &str, right: &str) -> Error {
+    let entries = ctx.remotes.entries().unwrap_or_default();
+    let is_remote = entries.iter().any(|entry| entry.name == in_its_place);
+    if error.kind() == ErrorKind::NotFound && is_remote {
+        error.hint(format!("did you mean `{right}`?"))
+    } else {
+        error
+    }
 }
 
 /// Returns the name of the set on a server: the given name, or the name of the only set, or else the

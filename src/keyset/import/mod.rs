@@ -26,6 +26,9 @@ use std::mem;
 /// The maximum size of a document that is not JSON, in bytes.
 const BINARY_LIMIT: usize = 1 << 20;
 
+/// The hint for a document in none of the formats that are detected.
+pub const FORMATS: &str = "formats: JWK, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes";
+
 /// The format of a document, for `--from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
@@ -126,7 +129,11 @@ pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
     let (jwks, contents) = match form {
         Form::Secret => (secret(document)?, Bundle::default()),
         Form::Jwk | Form::Jwks => {
-            let jwks = read_json(within(document, FOREIGN_LIMIT)?, options.form)?;
+            let jwks = read_json(within(document, FOREIGN_LIMIT)?, options.form);
+            let jwks = jwks.map_err(|error| match options.form {
+                None => known_format(error, document),
+                Some(_) => error,
+            })?;
             (key_pairs::joined(jwks), Bundle::default())
         }
         Form::Jwe => (jwe::read(document, &unlock)?, Bundle::default()),
@@ -311,6 +318,15 @@ fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>>
     strict_json::check_names(text)?;
     strict_json::check_keys(&set.keys)?;
     Ok(set.into_owned())
+}
+
+/// Replaces the error of the JSON parser for a document that does not even begin like JSON.
+fn known_format(error: Error, document: &[u8]) -> Error {
+    let start = document.trim_ascii_start().first();
+    if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
+        return error;
+    }
+    Error::invalid("unknown key format").hint(FORMATS)
 }
 
 /// Makes a symmetric key from raw bytes, such as an HMAC secret.

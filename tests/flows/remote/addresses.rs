@@ -73,7 +73,7 @@ fn an_address_stands_for_a_remote() {
     site.run("diff own URL --exit-code").ok();
     site.run("pull URL copy").ok();
     assert_eq!(site.run("get copy").ok().json(), site.own());
-    site.fails(2, "pull URL", "jwks pull REMOTE SET");
+    site.fails(2, "pull URL", "the name of the local set is missing");
 }
 
 #[test]

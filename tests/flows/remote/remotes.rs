@@ -233,7 +233,7 @@ fn names_are_no_addresses_and_no_paths() {
 }
 
 #[test]
-fn an_unknown_remote_is_answered_with_those_that_are_there() {
+fn a_mistyped_remote_is_answered_with_the_one_that_is_meant() {
     let sandbox = sandbox_with("hydra", "https://a.example", &[]);
     for line in [
         "remote show pord",
@@ -249,7 +249,10 @@ fn an_unknown_remote_is_answered_with_those_that_are_there() {
     ] {
         let run = sandbox.run(line.split(' ')).fails(3);
         assert!(run.stderr.contains("\"pord\""), "{line}: {run:#?}");
-        assert!(run.stderr.contains("remotes: prod"), "{line}: {run:#?}");
+        assert!(
+            run.stderr.contains("did you mean prod?"),
+            "{line}: {run:#?}"
+        );
     }
 }
 

@@ -1,0 +1,84 @@
+//! What a word probably means that stands where a set is wanted.
+
+use crate::error::{Error, Result};
+use crate::keystore::{Keystore, SetName};
+use crate::nearest::did_you_mean;
+use std::path::Path;
+
+/// The most sets that an error lists.
+const SHOWN: usize = 8;
+
+impl SetName {
+    /// Checks a name from the command line. The hint of the error says what was probably meant.
+    pub fn given(word: &str) -> Result<SetName> {
+        SetName::new(word).map_err(|error| match file(word).or_else(|| set_and_key(word)) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
+    }
+}
+
+impl Keystore {
+    /// Returns the hint for a word that is no set of the keystore, if it is nearly one.
+    pub fn did_you_mean(&self, word: &str) -> Option<String> {
+        did_you_mean(word, &self.names().ok()?)
+    }
+
+    /// Adds a hint to an error about a set that neither exists nor has a history, if it is nearly the name
+    /// of another set.
+    pub fn hint_at_nearest(&self, name: &SetName, error: Error) -> Error {
+        let mut names = self.names().unwrap_or_default();
+        names.extend(self.sets_with_history().unwrap_or_default());
+        if names.contains(name) {
+            return error;
+        }
+        match did_you_mean(name.as_str(), &names) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+
+    /// Returns the error for a set that does not exist.
+    pub(super) fn missing(&self, name: &SetName) -> Error {
+        let error = Error::not_found(format!("no set {name} in {}", self.directory.display()));
+        if let Some(hint) = file(name.as_str()) {
+            return error.hint(hint);
+        }
+        let names = self.names().unwrap_or_default();
+        match names.len() {
+            0 => error.hint(format!(
+                "the keystore is empty; run `jwks create {name}` to create the set"
+            )),
+            number => match did_you_mean(name.as_str(), &names) {
+                Some(hint) => error.hint(hint),
+                None if number <= SHOWN => {
+                    let names: Vec<_> = names.iter().map(SetName::as_str).collect();
+                    error.hint(format!("sets: {}", names.join(", ")))
+                }
+                None => error.hint("run `jwks list` to see the sets"),
+            },
+        }
+    }
+}
+
+/// Returns the hint for a word that is a file.
+fn file(word: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let (it, file) = if word.chars().all(is_plain) {
+        (word, word)
+    } else {
+        ("it", "FILE")
+    };
+    Path::new(word).is_file().then(|| {
+        format!("{it} is a file; run `jwks set SET {file}` to import its keys, or `jwks check {file}` to check them")
+    })
+}
+
+/// Returns the hint for a set and a kid in one word, such as `api/first`.
+fn set_and_key(word: &str) -> Option<String> {
+    let (set, kid) = word.split_once('/')?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let is_kid = kid.starts_with(|c: char| c.is_ascii_alphanumeric()) && kid.chars().all(is_plain);
+    (SetName::new(set).is_ok() && is_kid)
+        .then(|| format!("a set and its key are two words: {set} {kid}"))
+}
