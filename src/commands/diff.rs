@@ -25,7 +25,8 @@ Examples:
 ///
 /// Keys are compared by thumbprint, and by the members that the server keeps and that a push or an
 /// export sends. The order of keys is ignored, and so are members that stay in the keystore, dates that
-/// the server does not have, and symmetric, unusable or expired keys that only the keystore has.
+/// the server does not have, and symmetric, unusable or expired keys that only the keystore has. An Ed25519
+/// key with the older alg EdDSA on the server is the same, as `jwks push --ed25519-as-eddsa` sends it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArgs {
@@ -79,7 +80,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let there = set_name(&server, there, Some(name.as_str()))?;
     let held = server.get(&there, Form::Private)?.unwrap_or_default();
     let rules = &server.rules(&[&local, &held]);
-    let held = local.dated_like(&held, rules);
+    let held = local.to_compare(&held, rules);
     let policy = Policy {
         prune: Prune::All,
         issuer: server.kind.rules.issuer_of(&there),

@@ -2,7 +2,7 @@
 
 use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::push_report::{
-    PushReport, describe_signer, handles, line, record, warn_of_unsent,
+    PushReport, describe_signer, handles, line, record, record_failed, warn_of_unsent,
 };
 use crate::commands::shared::server::{for_each_set, hint_at_order, retry_on_conflict, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
@@ -231,8 +231,10 @@ fn push_once(
     }
     let question = describe_changes(&target, &plan, ctx.prompt.asks());
     ctx.prompt.confirm(&ctx.out, &question)?;
-    server.put_set(there, &before, &plan.set)?;
-    record(ctx, SetLabel::remote(name.as_str(), &target), &plan);
+    let whose = SetLabel::remote(name.as_str(), &target);
+    let put = server.put_set(there, &before, &plan.set);
+    put.inspect_err(|error| record_failed(ctx, whose, &plan, server, error))?;
+    record(ctx, whose, &plan);
     ctx.out.status(format!("sent set {name} to {target}"));
     Ok(report)
 }

@@ -5,6 +5,7 @@
 //! changed since it was read, and every write is read back.
 
 pub mod entry;
+mod failed_write;
 pub mod http;
 pub mod kind;
 pub mod location;
@@ -24,8 +25,7 @@ use entry::{Entry, TOKEN, split_header};
 use http::{Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
 use kind::{Auth, Form, Generate, Listed, Operation, Server, ServerKind};
 use location::{Location, parse_secret_address};
-use read_back::Difference;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use token::Token;
 
 /// A server with its connection.
@@ -43,6 +43,8 @@ pub struct Remote {
     watch: Watch,
     /// The number of keys that were read.
     keys_read: Cell<usize>,
+    /// The set after the last write, if it was read back.
+    left: RefCell<Option<KeySet<'static>>>,
 }
 
 /// Returns the entry for an address that is given instead of a name.
@@ -96,6 +98,7 @@ impl Remote {
             notify,
             watch,
             keys_read: Cell::default(),
+            left: RefCell::default(),
         })
     }
 
@@ -240,13 +243,16 @@ impl Remote {
         after: &KeySet,
         call: impl Fn() -> Result<()>,
     ) -> Result<()> {
+        self.left.take();
         self.refuse_unreadable(set, after)?;
         self.refuse_changed(set, before)?;
         self.server.refuse_other_kind()?;
         let mut written = call();
         if is_unanswered(&written) && self.kind.retries.unanswered == Unanswered::Look {
             // After its write timeout the server closes the connection, but continues the write.
-            match self.get(set, Form::Private)?.unwrap_or_default() {
+            let now = self.get(set, Form::Private);
+            let now = now.map_err(|error| error.because(Reason::Unanswered))?;
+            match now.unwrap_or_default() {
                 now if now.is_alike(before) => written = call(),
                 _ => written = Ok(()),
             }
@@ -280,53 +286,6 @@ impl Remote {
         Error::refused(format!("{set} on {} was changed meanwhile", self.name))
             .because(Reason::Overtaken)
             .hint("run the command again")
-    }
-
-    /// Handles a failed write. It can have changed or deleted the set in part.
-    fn handle_write_failure(
-        &self,
-        set: &str,
-        before: &KeySet,
-        after: &KeySet,
-        written: Result<()>,
-    ) -> Result<()> {
-        let Err(error) = written else {
-            return Ok(());
-        };
-        let Ok(now) = self.get(set, Form::Private) else {
-            return Err(error);
-        };
-        self.watch.settle();
-        let now = now.unwrap_or_default();
-        let difference = self.first_difference(&now, after);
-        let is_done = matches!(difference, None | Some(Difference::Signer));
-        if is_done || now.is_alike(before) {
-            return Err(error);
-        }
-        let (had, has) = (before.keys.len(), now.keys.len());
-        if error.is_because(Reason::Overtaken) && has > 0 {
-            return Err(error);
-        }
-        let restored = || {
-            let put_back = self.server.put_set(set, before, before);
-            let now = put_back
-                .and_then(|()| self.get(set, Form::Private))
-                .ok()??;
-            now.is_alike(before).then_some(())
-        };
-        let what = match has {
-            0 if !after.keys.is_empty() && restored().is_some() => {
-                format!(
-                    "the failed write deleted {set} on {}, but it is restored",
-                    self.name
-                )
-            }
-            0 => format!("the failed write deleted {set} on {}", self.name),
-            _ => format!("{set} on {} had {had} keys and has {has} now", self.name),
-        };
-        let advice = error.advice().unwrap_or("run the same command again");
-        let hint = format!("{what}; {advice}");
-        Err(error.hint(hint))
     }
 
     fn not_as_written(&self, what: &str) -> Error {

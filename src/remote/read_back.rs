@@ -4,7 +4,7 @@
 //! same time, their order is arbitrary: MySQL and MariaDB store whole seconds, and Hydra 1.0 on
 //! PostgreSQL stores one time for each call.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, Index, pair};
@@ -127,10 +127,13 @@ impl Remote {
         let unread = |error: Error| {
             let error = Error::remote(format!("cannot read back what was written: {error}"));
             error
+                .because(Reason::Unanswered)
                 .hint("the server may have made the change: check before you run the command again")
         };
+        self.left.take();
         let now = self.get(set, Form::Private).map_err(unread)?;
         let now = now.unwrap_or_default();
+        self.left.replace(Some(now.clone()));
         match self.first_difference(&now, written) {
             Some(Difference::Keys(_)) if is_of_another(&now, before, written, &self.kind.rules) => {
                 self.watch.settle();

@@ -5,7 +5,7 @@ use crate::args::schedule::ScheduleArgs;
 use crate::commands::rotate::RotateArgs;
 use crate::commands::rotate::report::RotationReport;
 use crate::commands::shared::push_report::{
-    self, describe_signer, handles, line, record, warn_of_unsent,
+    self, describe_signer, handles, line, record, record_failed, warn_of_unsent,
 };
 use crate::commands::shared::server::{retry_on_conflict, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
@@ -264,9 +264,12 @@ impl Server {
         let kids = self.kids(ctx, found, &local);
         if plan.changes() || !kids.is_empty() {
             let target = self.target();
-            self.remote
-                .put_set_and_name(&self.name, &found.set, &plan.set, &kids)?;
-            record(ctx, SetLabel::remote(name.as_str(), &target), &plan);
+            let whose = SetLabel::remote(name.as_str(), &target);
+            let put = self
+                .remote
+                .put_set_and_name(&self.name, &found.set, &plan.set, &kids);
+            put.inspect_err(|error| record_failed(ctx, whose, &plan, &self.remote, error))?;
+            record(ctx, whose, &plan);
             self.tell(ctx, &plan, ("has", "no longer has"));
             for (old, new) in &kids {
                 ctx.out.status(format!(

@@ -2,9 +2,12 @@
 //! were left out.
 
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
+use crate::key::Key;
+use crate::key::parts::has_private_member;
+use crate::keyset::index::Index;
 use crate::keyset::key_name::{KeyName, quote};
-use crate::keyset::push::{Item, KeyChange, PushPlan};
+use crate::keyset::push::{Item, KeyChange, PushPlan, counterpart};
 use crate::keystore::SetName;
 use crate::keystore::log::Verb;
 use crate::remote::Remote;
@@ -12,7 +15,7 @@ use crate::report::json::{JsonCarried, JsonKeyName};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count, list_names, shell_word};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The output of a push with `--json`.
 #[derive(Debug, Serialize)]
@@ -128,23 +131,65 @@ pub fn warn_of_unsent(ctx: &Context, name: &SetName, plan: &PushPlan) {
 
 /// Writes down what was sent, with which part, and what went away there.
 pub fn record(ctx: &Context, whose: SetLabel, plan: &PushPlan) {
-    let sent = plan
-        .items
-        .iter()
-        .filter(|item| item.change != KeyChange::Same);
-    let (private, public): (Vec<_>, Vec<_>) = sent.partition(|item| item.private);
-    let names = |items: &[&'_ Item]| -> Vec<KeyName> {
-        items.iter().map(|item| item.name.clone()).collect()
-    };
-    let (private, public) = (names(&private), names(&public));
+    let (private, public) = sent(plan);
     let is_sent = |name: &&KeyName| private.contains(name) || public.contains(name);
     let signer = plan.new_signer.iter().filter(|name| !is_sent(name));
     Record::of(ctx, whose)
-        .noted(Verb::Pushed, "private", &private)
-        .noted(Verb::Pushed, "public", &public)
+        .noted(Verb::Pushed, "private", private.iter().copied())
+        .noted(Verb::Pushed, "public", public.iter().copied())
         .noted(Verb::Pushed, "signs there", signer)
         .noted(Verb::Removed, "pushed", &plan.gone)
         .append();
+}
+
+/// Writes down what a failed push has changed, because the server can have carried out all of it or a
+/// part. If the set could not be read back after a call without an answer, that is unconfirmed.
+pub fn record_failed(
+    ctx: &Context,
+    whose: SetLabel,
+    plan: &PushPlan,
+    server: &Remote,
+    error: &Error,
+) {
+    let (mut private, mut public) = sent(plan);
+    let Some(left) = server.take_left() else {
+        if error.is_because(Reason::Unanswered) {
+            Record::of(ctx, whose)
+                .noted(Verb::Pushed, "private, unconfirmed", private)
+                .noted(Verb::Pushed, "public, unconfirmed", public)
+                .noted(Verb::Removed, "pushed, unconfirmed", &plan.gone)
+                .append();
+        }
+        return;
+    };
+    let rules = server.rules(&[&left, &plan.set]);
+    let index = Index::of(&left);
+    let is_as_sent = |key: &&Key| {
+        let place = counterpart(key, &index, &rules);
+        place.is_some_and(|place| rules.differences(key, &left.keys[place]).is_empty())
+    };
+    let arrived = plan.set.keys.iter().filter(is_as_sent);
+    let arrived = arrived.map(|key| (KeyName::of(key).thumbprint, has_private_member(key)));
+    let arrived: HashSet<_> = arrived.collect();
+    let names: HashSet<_> = left.keys.iter().map(KeyName::of).collect();
+    private.retain(|name| arrived.contains(&(name.thumbprint.clone(), true)));
+    public.retain(|name| arrived.contains(&(name.thumbprint.clone(), false)));
+    let gone = plan.gone.iter().filter(|name| !names.contains(name));
+    Record::of(ctx, whose)
+        .noted(Verb::Pushed, "private", private)
+        .noted(Verb::Pushed, "public", public)
+        .noted(Verb::Removed, "pushed", gone)
+        .append();
+}
+
+/// Returns the keys that a push sends with their private part, and those that it sends public only.
+fn sent(plan: &PushPlan) -> (Vec<&KeyName>, Vec<&KeyName>) {
+    let names = |private: bool| {
+        let items = plan.items.iter();
+        let sent = items.filter(|item| item.change != KeyChange::Same && item.private == private);
+        sent.map(|item| &item.name).collect()
+    };
+    (names(true), names(false))
 }
 
 /// The kids, or thumbprints, of keys.

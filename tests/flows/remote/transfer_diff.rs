@@ -76,6 +76,17 @@ fn a_private_part_too_many_is_told_of() {
     );
 }
 
+/// The older name of the algorithm is no other algorithm.
+#[test]
+fn a_key_that_was_sent_as_eddsa_does_not_differ() {
+    let site = Site::newest();
+    site.ok("create api --kid one --alg Ed25519");
+    site.ok("push api prod --ed25519-as-eddsa --yes");
+    assert_eq!(site.hydra.keys("api")[0]["alg"], "EdDSA");
+    let same = site.run("diff api prod --json --exit-code").ok().json();
+    assert_eq!(kids(&same["identical"]), ["one"]);
+}
+
 #[test]
 fn no_difference_is_exit_0() {
     let site = Site::newest();

@@ -1,5 +1,7 @@
 //! What goes over the wire, what is asked again, and what is said of it.
 
+use crate::authlete::Service;
+use crate::servers::authlete::{self, SERVICE_ID};
 use crate::servers::cut::{Cut, Cutting};
 use crate::servers::hydra::{Hydra, Version};
 use crate::servers::plain::Plain;
@@ -152,6 +154,35 @@ fn a_creation_without_an_answer_is_not_repeated() {
                 .contains("check before you run the command again"),
             "{run:#?}"
         );
+    }
+}
+
+/// The log of what was sent does not depend on an answer.
+#[test]
+fn a_push_that_arrived_without_an_answer_is_in_the_log() {
+    let gone: &[&str] = &["private, unconfirmed"];
+    for (when, notes) in [
+        (Cut::Before, &[][..]),
+        (Cut::After, &["private"]),
+        (Cut::AndGone, gone),
+    ] {
+        for line in ["push api cut --yes", "rotate api --every 30d --push cut"] {
+            let service = Service::start(authlete::Version::V3);
+            let cutting = Cutting::in_front_of(&service.authlete.address(), when, "POST", 1);
+            let address = cutting.address();
+            let add = [
+                "remote", "add", "cut", "--kind", "authlete", "--url", &address,
+            ];
+            let more = ["--service-id", SERVICE_ID, "--token-command", "cat token"];
+            service.sandbox.ok(add.into_iter().chain(more));
+            service.run("create api --kid one").ok();
+            service.run(line).fails(6);
+            let log = service.sandbox.json(["log", "--json"]);
+            let changes = log["changes"].as_array().expect("changes").iter();
+            let pushed = changes.filter(|change| change["verb"] == "pushed");
+            let logged: Vec<_> = pushed.map(|change| &change["note"]).collect();
+            assert_eq!(logged, notes, "{line}: {when:?}");
+        }
     }
 }
 

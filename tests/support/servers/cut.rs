@@ -13,6 +13,8 @@ pub enum Cut {
     Before,
     /// Once the server has carried out the request and answered, as after its write timeout.
     After,
+    /// The same, and every later call fails with status 500.
+    AndGone,
 }
 
 /// A gateway in front of a server that cuts the connection at the first calls of a method.
@@ -31,13 +33,17 @@ impl Cutting {
             let Ok((head, body)) = read_request(client) else {
                 return;
             };
+            if when == Cut::AndGone && count.load(Ordering::SeqCst) >= times {
+                let _ = client.write_all(GONE);
+                return;
+            }
             let is_due = head.starts_with(method) && count.load(Ordering::SeqCst) < times;
             if !is_due {
                 let _ = pass_on(&mut client, &server, &head, &body);
                 return;
             }
             count.fetch_add(1, Ordering::SeqCst);
-            if when == Cut::After {
+            if when != Cut::Before {
                 let _ = pass_on(&mut io::sink(), &server, &head, &body);
             }
         });
@@ -54,6 +60,10 @@ impl Cutting {
         self.cut.load(Ordering::SeqCst)
     }
 }
+
+/// The answer of a gateway whose server is gone.
+const GONE: &[u8] =
+    b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// The head and the body of a request.
 pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
