@@ -202,12 +202,7 @@ struct Report<'a> {
 pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let attributes = members::attributes(args, ctx.now)?;
     args.adoption.check()?;
-    if args.force && !args.changes_own_keys() && args.remote.remote.is_none() {
-        return Err(
-            Error::usage("--force has no effect on FILE without --remote")
-                .hint("pass --on-conflict replace to take the new key in place of another"),
-        );
-    }
+    signing::check_force(args)?;
     if let Some(server) = args.remote.open(ctx)? {
         return remote::set(ctx, args, &attributes, &server);
     }
@@ -288,11 +283,7 @@ fn merge(
         .change(name, IfMissing::Create, protection.as_ref(), |set| {
             let before = Signers::of(&set.keys, ctx.now);
             let mut merged = set.adopt(given, &terms)?;
-            let signing = before.change_to(&Signers::of(&set.keys, ctx.now));
-            // The first signing key of a line changes nothing for its verifiers.
-            if !signing.deactivated.is_empty() || signing.ends_at.is_some() {
-                merged.signing = signing;
-            }
+            merged.signing = signing::of_import(&before, set, ctx.now);
             refuse_second_kid(args, name, set, &merged)?;
             if (&merged.replaced, asked(&merged)) == (&expected.0, expected.1.clone()) {
                 Ok(merged)

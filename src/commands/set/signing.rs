@@ -2,7 +2,7 @@
 
 use crate::commands::set::SetArgs;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle;
 use crate::keyset::succession::{Signers, SigningChange};
@@ -10,6 +10,28 @@ use crate::keystore::SetName;
 use crate::report::loss::describe;
 use crate::report::names::{SetLabel, no_longer_sign, no_signer_left, sign};
 use crate::time;
+
+/// Refuses --force for files without --remote, where it has no effect.
+pub fn check_force(args: &SetArgs) -> Result<()> {
+    if args.force && !args.changes_own_keys() && args.remote.remote.is_none() {
+        return Err(
+            Error::usage("--force has no effect on FILE without --remote")
+                .hint("pass --on-conflict replace to take the new key in place of another"),
+        );
+    }
+    Ok(())
+}
+
+/// Returns the effect of an import on signing. The first signing key of a line changes nothing for its
+/// verifiers, and counts as no change.
+pub fn of_import(before: &Signers, after: &KeySet, now: i64) -> SigningChange {
+    let change = before.change_to(&Signers::of(&after.keys, now));
+    if change.deactivated.is_empty() && change.ends_at.is_none() {
+        SigningChange::default()
+    } else {
+        change
+    }
+}
 
 /// Asks for a confirmation if no key of the set would sign any more. Without a question, the change is
 /// refused without --force.
