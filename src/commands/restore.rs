@@ -129,7 +129,8 @@ fn no_time(ctx: &Context, name: &SetName) -> Result<Error> {
     let history = ctx.store.history(name)?;
     if history.sets() == 0 {
         // A set that does not exist and has no history is a mistyped name.
-        ctx.store.load(name)?;
+        let found = ctx.store.load(name);
+        found.map_err(|error| ctx.store.hint_at_nearest(name, error))?;
         return Ok(Error::not_found(format!(
             "set {name} has no earlier versions"
         )));
