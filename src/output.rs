@@ -311,6 +311,11 @@ impl Output {
     }
 }
 
+/// Ends the line of a question that got no answer, on standard error.
+pub fn end_question() {
+    let _ = writeln!(io::stderr());
+}
+
 /// Shortens a text to `longest` characters, and adds an ellipsis if it was longer.
 pub fn shorten(text: &str, longest: usize) -> Cow<'_, str> {
     match text.char_indices().nth(longest) {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::interrupt::while_asking;
-use crate::output::{Output, escape};
+use crate::output::{Output, end_question, escape};
 use crate::secret::Secret;
 use std::io::{self, BufRead as _, IsTerminal as _};
 
@@ -56,7 +56,12 @@ impl Prompt {
         let mut answer = String::new();
         // After Ctrl-C, the shell's prompt is on a new line.
         let read = while_asking(|| io::stdin().lock().read_line(&mut answer));
-        read.map_err(|error| Error::failed("cannot read the answer").cause(error))?;
+        let read = read.map_err(|error| Error::failed("cannot read the answer").cause(error))?;
+        if read == 0 {
+            end_question();
+            return Err(Error::refused("no answer; nothing was changed")
+                .hint("type y to confirm, or pass --yes"));
+        }
         match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(()),
             _ => Err(Error::refused("not confirmed; nothing was changed")),
@@ -69,12 +74,7 @@ impl Prompt {
         if !self.can_ask() {
             return Ok(None);
         }
-        let ask = || rpassword::prompt_password(format!("{}: ", escape(what)));
-        let typed = while_asking(ask);
-        let typed = typed.map(Secret::new);
-        typed
-            .map(Some)
-            .map_err(|error| Error::failed(format!("cannot read the {what}")).cause(error))
+        type_secret(what, format!("{}: ", escape(what))).map(Some)
     }
 
     /// Asks for a new secret, which is typed twice and not shown. Returns an error if it is empty, if
@@ -84,20 +84,31 @@ impl Prompt {
             return Err(Error::denied(format!("no {what} was given"))
                 .hint("without a terminal, pass it in a file or on standard input"));
         }
-        let ask = |prompt: String| {
-            let typed = while_asking(|| rpassword::prompt_password(prompt)).map(Secret::new);
-            typed.map_err(|error| Error::failed(format!("cannot read the {what}")).cause(error))
-        };
+        let ask = |prompt| type_secret(what, prompt);
         let first = ask(format!("New {}: ", escape(what)))?;
         if first.expose().is_empty() {
             return Err(Error::denied(format!("the {what} is empty")));
         }
         let second = ask(format!("The {} again: ", escape(what)))?;
         if first.expose() != second.expose() {
-            return Err(Error::denied(format!(
-                "the two entries of the {what} do not match"
-            )));
+            return Err(
+                Error::denied(format!("you typed two different values for the {what}"))
+                    .hint("run the command again"),
+            );
         }
         Ok(first)
     }
+}
+
+/// Reads a secret that is not shown.
+fn type_secret(what: &str, prompt: String) -> Result<Secret<String>> {
+    let typed = while_asking(|| rpassword::prompt_password(prompt)).map(Secret::new);
+    typed.map_err(|error| match error.kind() {
+        // The person typed Ctrl-D.
+        io::ErrorKind::UnexpectedEof => {
+            end_question();
+            Error::denied(format!("no {what} was given")).hint("type it, and press Enter")
+        }
+        _ => Error::failed(format!("cannot read the {what}")).cause(error),
+    })
 }

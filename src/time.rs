@@ -5,15 +5,28 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, SpanRound, Timestamp, Unit};
 
+/// Seconds since 1970 are 0 or at least this. A smaller number is one of days or hours without its unit.
+const FIRST_SECONDS: u64 = 1_000_000;
+
 /// Reads a time: RFC 3339, a date (midnight in UTC), seconds since 1970, or an offset from `now` such
 /// as `+30d`, `-1h` or `+P1M`. The result and `now` are in seconds since 1970. Returns a usage error
 /// for other texts.
 pub fn parse(text: &str, now: i64) -> Result<i64> {
     let unclear = || {
         let error = Error::usage(format!("{text:?} is not a time"));
-        match shift(now, text, false) {
-            Some(_) => error.hint(format!("did you mean +{text}?")),
-            None => error
+        let (sign, number) = match text.strip_prefix(['+', '-']) {
+            Some(number) => (&text[..1], number),
+            None => ("+", text),
+        };
+        if is_number(number) {
+            return error.hint(in_days(sign, number));
+        }
+        match (shift(now, text, false), text.strip_suffix('m')) {
+            (Some(_), Some(number)) if is_number(number) => error.hint(format!(
+                "write +{number}m for {number} minutes, or +{number}mo for {number} months"
+            )),
+            (Some(_), _) => error.hint(format!("did you mean +{text}?")),
+            (None, _) => error
                 .hint("times: 2026-12-31T12:00:00Z, 2026-12-31, +30d, -1h, or seconds since 1970"),
         }
     };
@@ -24,6 +37,9 @@ pub fn parse(text: &str, now: i64) -> Result<i64> {
         return shift(now, offset, true).ok_or_else(unclear);
     }
     if let Ok(seconds) = text.parse::<i64>() {
+        if (1..FIRST_SECONDS).contains(&seconds.unsigned_abs()) {
+            return Err(unclear());
+        }
         let moment = Timestamp::from_second(seconds);
         return moment.map(Timestamp::as_second).map_err(|_| unclear());
     }
@@ -44,8 +60,12 @@ pub fn parse(text: &str, now: i64) -> Result<i64> {
 /// usage error for months and years, whose length varies, and for negative durations.
 pub fn parse_duration(text: &str) -> Result<i64> {
     let unclear = |what: &str| {
-        Error::usage(format!("{text:?} is {what}"))
-            .hint("durations: 30d, 12h, 1h30m, 90s, 2w, P30D")
+        let error = Error::usage(format!("{text:?} is {what}"));
+        if is_number(text) {
+            error.hint(in_days("", text))
+        } else {
+            error.hint("durations: 30d, 12h, 1h30m, 90s, 2w, P30D")
+        }
     };
     let span: Span = text.parse().map_err(|_| unclear("not a duration"))?;
     if span.get_years() != 0 || span.get_months() != 0 {
@@ -57,6 +77,16 @@ pub fn parse_duration(text: &str) -> Result<i64> {
     let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours()));
     let seconds = seconds.map_err(|_| unclear("too long"))?;
     Ok(seconds.floor() as i64)
+}
+
+/// Returns the hint for a number without a unit.
+fn in_days(sign: &str, number: &str) -> String {
+    let plural = if number == "1" { "" } else { "s" };
+    format!("write {sign}{number}d for {number} day{plural}")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit())
 }
 
 /// Formats a duration in seconds, such as `30d` or `1h 30m`.
@@ -117,6 +147,8 @@ mod tests {
         for bad in ["", "30", "d", "-1h", "1mo", "1y", "P1M", "soon", "1d ago"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
+        let error = parse_duration("30").unwrap_err();
+        assert_eq!(error.advice(), Some("write 30d for 30 days"));
     }
 
     #[test]
@@ -132,6 +164,7 @@ mod tests {
         for (text, seconds) in [
             ("1970-01-01T00:00:10Z", 10),
             ("1970-01-02", 86_400),
+            ("1000000", 1_000_000),
             ("1763000000", now),
             ("+30d", now + 30 * 86_400),
             ("+1h30m", now + 5_400),
@@ -148,12 +181,22 @@ mod tests {
             "--1d",
             "2026-13-01",
             "+0d",
+            "90",
             "99999999999999999",
         ] {
             assert!(parse(bad, now).is_err(), "{bad}");
         }
-        let error = parse("90d", now).unwrap_err();
-        assert_eq!(error.advice(), Some("did you mean +90d?"));
+        for (text, hint) in [
+            ("90d", "did you mean +90d?"),
+            ("90", "write +90d for 90 days"),
+            ("+90", "write +90d for 90 days"),
+            ("-1", "write -1d for 1 day"),
+            ("3m", "write +3m for 3 minutes, or +3mo for 3 months"),
+        ] {
+            let error = parse(text, now).unwrap_err();
+            assert_eq!(error.advice(), Some(hint), "{text}");
+        }
+        assert_eq!(parse("+3mo", now).unwrap(), now + 92 * 86_400);
         assert_eq!(format(0), "1970-01-01T00:00:00Z");
     }
 }

@@ -147,8 +147,24 @@ impl ScheduleArgs {
             retire_after: length("retire-after", &or(&self.retire_after, RETIRE_AFTER))?,
             keep: self.keep.unwrap_or_default(),
         };
+        if schedule.every > Some(0) && !schedule.leaves_time_to_publish() {
+            return Err(self.too_short());
+        }
         schedule.check()?;
         Ok(schedule)
+    }
+
+    /// The error for a key that would sign for a shorter time than the publish delay.
+    fn too_short(&self) -> Error {
+        let delay = match &self.publish_delay {
+            Some(delay) => delay.clone(),
+            None => format!("{PUBLISH_DELAY}, the default"),
+        };
+        let every = self.every.as_deref().unwrap_or_default();
+        Error::usage(format!(
+            "--publish-delay ({delay}) is longer than --every ({every})"
+        ))
+        .hint("choose a longer --every or a shorter --publish-delay")
     }
 
     /// Returns the options of a rotation with this schedule.

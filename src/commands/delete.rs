@@ -16,7 +16,7 @@ use crate::keystore::{IfMissing, SetName};
 use crate::report::json::{JsonKeyName, json_names};
 use crate::report::log_entry::Record;
 use crate::report::loss::describe;
-use crate::report::names::{SetLabel, changed_meanwhile, count, list_names};
+use crate::report::names::{SetLabel, changed_meanwhile, count, list_names, no_signer_left, sign};
 use clap::Args;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -78,6 +78,8 @@ struct Report<'a> {
     /// The keys that sign in place of deleted ones.
     activated: Vec<JsonKeyName<'a>>,
     set_deleted: bool,
+    /// True if --purge has deleted the history.
+    history_deleted: bool,
 }
 
 /// Runs `jwks delete`.
@@ -124,7 +126,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     if positions.is_empty() {
         return nothing_to_delete(ctx, args, &name);
     }
-    let signing = signing_instead(args, name.as_str(), &succession)?;
+    let signing = signing_instead(ctx, args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
     let mut what = format!(
         "set {name} would lose {}{}",
@@ -154,7 +156,8 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
             Err(changed_meanwhile(&name))
         }
     })?;
-    finish(ctx, SetLabel::local(name.as_str()), &keys, &signing, false)
+    let whose = SetLabel::local(name.as_str());
+    finish(ctx, whose, &keys, &signing, gone(args, false))
 }
 
 impl DeleteArgs {
@@ -208,25 +211,22 @@ fn chosen(
 
 /// Returns the keys that sign in place of deleted ones. A deletion after which no key of the
 /// set signs is refused without --force.
-fn signing_instead(args: &DeleteArgs, name: &str, succession: &Succession) -> Result<Vec<KeyName>> {
+fn signing_instead(
+    ctx: &Context,
+    args: &DeleteArgs,
+    name: &str,
+    succession: &Succession,
+) -> Result<Vec<KeyName>> {
     if succession.ends_signing && !args.force {
-        return Err(
-            Error::refused(format!("set {name} would have no active signing key left")).hint(
-                format!(
-                    "run `jwks rotate {name} --force` to stage a successor first, or pass --force"
-                ),
-            ),
-        );
+        let options = if ctx.prompt.asks() {
+            "--force"
+        } else {
+            "--yes --force"
+        };
+        return Err(no_signer_left(name, options));
     }
     let takeovers = succession.takeovers.iter();
     Ok(takeovers.map(|takeover| takeover.instead.clone()).collect())
-}
-
-/// Returns the kids with their verb, such as `a signs` or `a, b sign`.
-fn sign(names: &[KeyName]) -> String {
-    let verb = if names.len() == 1 { "signs" } else { "sign" };
-    let shown: Vec<_> = names.iter().map(KeyName::shown).collect();
-    format!("{} {verb}", list_names(&shown))
 }
 
 fn delete_set(
@@ -252,7 +252,8 @@ fn delete_set(
             Err(changed_meanwhile(name))
         }
     })?;
-    finish(ctx, SetLabel::local(name.as_str()), &set.keys, &[], true)
+    let whose = SetLabel::local(name.as_str());
+    finish(ctx, whose, &set.keys, &[], gone(args, true))
 }
 
 /// Logs and reports the keys that are deleted, and those that sign instead.
@@ -261,18 +262,18 @@ fn finish(
     whose: SetLabel,
     keys: &[Key],
     signing: &[KeyName],
-    set_deleted: bool,
+    gone: Gone,
 ) -> Result<()> {
     Record::of(ctx, whose).keys(Verb::Removed, keys).append();
     let removed: Vec<_> = keys.iter().map(KeyName::of).collect();
-    report(ctx, whose, &removed, signing, set_deleted)
+    report(ctx, whose, &removed, signing, gone)
 }
 
 /// Reports that no key and no set is deleted. With --purge, deletes the history nevertheless.
 fn nothing_to_delete(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result<()> {
     let label = SetLabel::local(name.as_str());
     if !args.purge || !ctx.store.has_history(name)? {
-        return report(ctx, label, &[], &[], false);
+        return report(ctx, label, &[], &[], Gone::default());
     }
     let history = ctx.store.whole_history(name)?;
     let what = describe_history(name, &history);
@@ -280,9 +281,23 @@ fn nothing_to_delete(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result
     ctx.prompt.confirm(&ctx.out, &question)?;
     forget(ctx, name, &history)?;
     if ctx.out.is_json() {
-        return report(ctx, label, &[], &[], false);
+        return report(ctx, label, &[], &[], gone(args, false));
     }
     Ok(())
+}
+
+/// What is deleted beside keys.
+#[derive(Clone, Copy, Default)]
+struct Gone {
+    set: bool,
+    history: bool,
+}
+
+fn gone(args: &DeleteArgs, set: bool) -> Gone {
+    Gone {
+        set,
+        history: args.purge,
+    }
 }
 
 /// Returns the part of a question or message about the history; empty without --purge.
@@ -299,7 +314,7 @@ fn report(
     whose: SetLabel,
     removed: &[KeyName],
     signing: &[KeyName],
-    set_deleted: bool,
+    gone: Gone,
 ) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
@@ -307,10 +322,14 @@ fn report(
             remote: whose.remote,
             removed: json_names(removed),
             activated: json_names(signing),
-            set_deleted,
+            set_deleted: gone.set,
+            history_deleted: gone.history,
         });
     }
-    match (set_deleted, removed.len()) {
+    match (gone.set, removed.len()) {
+        (true, _) if gone.history => ctx
+            .out
+            .status(format!("deleted set {whose} and its history")),
         (true, _) => ctx.out.status(format!("deleted set {whose}")),
         (false, 0) => ctx.out.status("nothing to delete"),
         (false, n) => {
@@ -320,6 +339,10 @@ fn report(
                 "deleted {} of set {whose}: {kids}",
                 count(n, "key")
             ));
+            if gone.history {
+                ctx.out
+                    .status(format!("deleted the history of set {whose}"));
+            }
             if !signing.is_empty() {
                 ctx.out.status(format!("{} from now on", sign(signing)));
             }

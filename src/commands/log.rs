@@ -2,7 +2,7 @@
 
 use crate::args::connection::split_name;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyset::key_name::quote;
 use crate::keystore::SetName;
 use crate::keystore::history::{Content, History};
@@ -48,6 +48,10 @@ pub struct LogArgs {
 
 /// Runs `jwks log`.
 pub fn run(ctx: &Context, args: &LogArgs) -> Result<()> {
+    if args.last == Some(0) {
+        return Err(Error::usage("--last 0 shows no changes")
+            .hint("pass the number of changes to show, such as --last 20"));
+    }
     let log = ctx.store.log()?;
     if log.is_open {
         ctx.warn_open(&[log.path.display().to_string()]);

@@ -12,9 +12,8 @@ use serde::Serialize;
 
 const EXAMPLES: &str = "\
 Examples:
-  $ jwks create api
-  $ jwks delete api --yes --force --now +1h
-  $ jwks restore api@-90m --now +2h";
+  $ jwks restore api@-90m --yes
+  $ jwks delete api --yes --force && jwks restore api@-30m";
 
 /// Restore a set to its state at a given time
 ///
@@ -42,14 +41,11 @@ struct Report<'a> {
 
 /// Runs `jwks restore`.
 pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
-    let Some((set, text)) = args.version.split_once('@') else {
-        let name = SetName::given(&args.version)?;
-        let history = ctx.store.history(&name)?;
-        let no_time = Error::usage(format!("restoring set {name} requires a time"))
-            .hint(format!("pass {name}@TIME; {}", times(&history)));
-        return Err(ctx.store.hint_at_nearest(&name, no_time));
-    };
+    let (set, text) = args.version.split_once('@').unwrap_or((&args.version, ""));
     let name = SetName::given(set)?;
+    if text.is_empty() {
+        return Err(no_time(ctx, &name)?);
+    }
     let time = time::parse(text, ctx.now)?;
     if time > ctx.now {
         return Err(Error::usage(format!(
@@ -96,8 +92,13 @@ fn find<'a>(
     history: &'a History,
     time: i64,
 ) -> Result<Option<&'a Version>> {
+    let hint = || match &times(history)[..] {
+        [] if history.sets() == 0 => "the set has no earlier versions".to_owned(),
+        [] => undo(name),
+        times => format!("versions: {}", list_names(times)),
+    };
     let missing = |message: String| {
-        let missing = Error::not_found(message).hint(times(history));
+        let missing = Error::not_found(message).hint(hint());
         Err(ctx.store.hint_at_nearest(name, missing))
     };
     let shown = time::format(time);
@@ -112,7 +113,7 @@ fn find<'a>(
         }
         None if since.is_some_and(|since| since <= time) => {
             if let Some(damage) = ctx.store.damage(name)? {
-                return Err(damage.hint(times(history)));
+                return Err(damage.hint(hint()));
             }
             if ctx.store.contains(name)? {
                 Ok(None)
@@ -124,8 +125,32 @@ fn find<'a>(
     }
 }
 
-/// Returns a hint with the times to which a set can be restored, the latest first.
-fn times(history: &History) -> String {
+/// Returns the error for a set without a time. The hint lists the times of its versions.
+fn no_time(ctx: &Context, name: &SetName) -> Result<Error> {
+    let history = ctx.store.history(name)?;
+    if history.sets() == 0 {
+        // A set that does not exist and has no history is a mistyped name.
+        let found = ctx.store.load(name);
+        found.map_err(|error| ctx.store.hint_at_nearest(name, error))?;
+        return Ok(Error::not_found(format!(
+            "set {name} has no earlier versions"
+        )));
+    }
+    let hint = match &times(&history)[..] {
+        [] => undo(name),
+        times => format!("pass {name}@TIME; versions: {}", list_names(times)),
+    };
+    Ok(Error::usage(format!("restoring set {name} requires a time")).hint(hint))
+}
+
+/// Returns the hint for a set that no time brings back, because its versions were replaced in the second in
+/// which they began.
+fn undo(name: &SetName) -> String {
+    format!("run `jwks undo {name}` to undo the last change")
+}
+
+/// Returns the times to which a set can be restored, the latest first.
+fn times(history: &History) -> Vec<String> {
     let versions = history.versions.iter().rev();
     let is_set =
         |version: &&Version| version.content != Content::NoSet && version.from < version.until;
@@ -133,10 +158,5 @@ fn times(history: &History) -> String {
         0 => format!("before {}", time::format(version.until)),
         from => time::format(from),
     });
-    let since: Vec<_> = since.collect();
-    if since.is_empty() {
-        "the set has no earlier versions".to_owned()
-    } else {
-        format!("versions: {}", list_names(&since))
-    }
+    since.collect()
 }

@@ -347,11 +347,12 @@ fn record(ctx: &Context, name: &SetName, rotated: &Rotated, policy: &Policy) {
         .removed
         .iter()
         .partition(|key| report::is_compromised(key, policy));
+    let retired = rotated.retired.iter().map(|retired| &retired.key);
     Record::of(ctx, SetLabel::local(name.as_str()))
         .keys(Verb::Staged, &rotated.staged)
         .keys(Verb::Activated, &rotated.activated)
         .noted(Verb::Updated, "begins later", &rotated.postponed)
-        .keys(Verb::Retired, &rotated.retired)
+        .keys(Verb::Retired, retired)
         .noted(Verb::Removed, COMPROMISED, compromised)
         .noted(Verb::Removed, "expired", expired)
         .append();

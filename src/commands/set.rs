@@ -2,6 +2,7 @@
 
 mod members;
 mod remote;
+mod signing;
 mod source;
 
 use crate::args::adoption::AdoptionArgs;
@@ -21,8 +22,8 @@ use crate::keyset::import::Form;
 use crate::keyset::index::Index;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::Merged;
-use crate::keyset::terms::OnConflict;
-use crate::keyset::terms::Terms;
+use crate::keyset::succession::Signers;
+use crate::keyset::terms::{OnConflict, Terms};
 use crate::keystore::{IfMissing, SetName};
 use crate::report::json::{JsonDiffering, JsonKeyName, json_differing, json_names};
 use crate::report::log_entry::Record;
@@ -62,8 +63,9 @@ Examples:
 /// same private part. jwks warns if an address or a public key has other values; --take uses those.
 /// From an address, private keys are taken only with --private. Without FILE, --alg, --use, --key-ops,
 /// --nbf, --exp and --unset change the keys of the set, or the one that --kid names in full; --rename gives
-/// that one another kid. With --remote, the set is on a server, and jwks first shows what would be sent and
-/// deleted.
+/// that one another kid. If another key signs afterwards, the command names it. If no key would sign, it asks;
+/// pass --yes --force to confirm without a terminal. With --remote, the set is on a server, and jwks first
+/// shows what would be sent and deleted.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SetArgs {
@@ -157,10 +159,10 @@ pub struct SetArgs {
     #[arg(long, hide_short_help = true)]
     skip_invalid: bool,
 
-    /// Set the keys even if Hydra 1.x could no longer sign
+    /// Change the keys even if no key of the set signs afterwards
     ///
-    /// Without a private key, Hydra 1.x cannot sign its tokens.
-    #[arg(short, long, hide_short_help = true, requires = "remote")]
+    /// With --remote: set the keys even if Hydra 1.x could no longer sign its tokens.
+    #[arg(short, long, hide_short_help = true)]
     force: bool,
 
     #[command(flatten)]
@@ -188,6 +190,10 @@ struct Report<'a> {
     /// New keys that were left out because of a conflict.
     skipped: Vec<JsonKeyName<'a>>,
     removed: Vec<JsonKeyName<'a>>,
+    /// Keys that sign now and did not sign before.
+    activated: Vec<JsonKeyName<'a>>,
+    /// Keys that signed before and do not sign now.
+    deactivated: Vec<JsonKeyName<'a>>,
     /// Keys whose private part is in the set, and whose members differ in the input.
     differs: Vec<JsonDiffering>,
 }
@@ -196,6 +202,7 @@ struct Report<'a> {
 pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let attributes = members::attributes(args, ctx.now)?;
     args.adoption.check()?;
+    signing::check_force(args)?;
     if let Some(server) = args.remote.open(ctx)? {
         return remote::set(ctx, args, &attributes, &server);
     }
@@ -274,7 +281,9 @@ fn merge(
     let merged = ctx
         .store
         .change(name, IfMissing::Create, protection.as_ref(), |set| {
-            let merged = set.adopt(given, &terms)?;
+            let before = Signers::of(&set.keys, ctx.now);
+            let mut merged = set.adopt(given, &terms)?;
+            merged.signing = signing::of_import(&before, set, ctx.now);
             refuse_second_kid(args, name, set, &merged)?;
             if (&merged.replaced, asked(&merged)) == (&expected.0, expected.1.clone()) {
                 Ok(merged)
@@ -356,6 +365,8 @@ fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
             unchanged: json_names(&merged.unchanged),
             skipped: json_names(&merged.skipped),
             removed: json_names(&removed),
+            activated: json_names(&merged.signing.activated),
+            deactivated: json_names(&merged.signing.deactivated),
             differs: json_differing(merged),
         });
     }
@@ -376,6 +387,7 @@ fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
         words.join(", ")
     };
     ctx.out.status(format!("set {whose}: {words}"));
+    signing::report(ctx, whose, &merged.signing);
     let Merged {
         added,
         updated,

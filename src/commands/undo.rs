@@ -7,7 +7,7 @@ use crate::keyset::key_name::quote;
 use crate::keystore::SetName;
 use crate::keystore::history::Version;
 use crate::keystore::log::Change;
-use crate::report::names::list_names;
+use crate::report::names::{list_names, shell_word};
 use crate::time;
 use clap::Args;
 use serde::Serialize;
@@ -52,6 +52,14 @@ struct Report<'a> {
 /// Runs `jwks undo`.
 pub fn run(ctx: &Context, args: &UndoArgs) -> Result<()> {
     let name = match &args.set {
+        Some(set) if set.contains('@') => {
+            return Err(
+                Error::usage("undo takes the name of a set, without a time").hint(format!(
+                    "run `jwks restore {}` to restore the set to its state at a time",
+                    shell_word(set)
+                )),
+            );
+        }
         Some(set) => SetName::given(set)?,
         None => ctx
             .store

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::key_type::KEY_TYPES;
 use crate::key::members::Members;
-use crate::key::parts::OWN;
-use crate::nearest::unknown;
+use crate::key::parts::{DESCRIBING, OWN};
+use crate::nearest::{nearest, unknown};
 
 /// Values for `alg`, `use`, `key_ops`, `nbf` and `exp`, and members to remove. `None` and empty values change
 /// nothing.
@@ -114,6 +114,11 @@ impl Attributes {
             }
         }
     }
+}
+
+/// Returns the describing member that is nearest to a mistyped name.
+pub fn nearest_member(name: &str) -> Option<&'static str> {
+    nearest(name, DESCRIBING)
 }
 
 /// Returns an error for a use that is not registered (RFC 7517 section 4.2).

@@ -10,6 +10,7 @@ use crate::key::parts::{WITHHELD, holds_secret, is_key_pair, is_private};
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, pair};
 use crate::keyset::key_name::KeyName;
+use crate::keyset::succession::SigningChange;
 use crate::keyset::terms::{OnConflict, Origin, Terms};
 pub(super) use merger::Merger;
 use std::collections::HashMap;
@@ -28,6 +29,8 @@ pub struct NewSigner {
 /// The result of a merge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
+    /// The kid that the updated key had before it was renamed.
+    pub former_kid: Option<String>,
     /// New keys.
     pub added: Vec<KeyName>,
     /// Keys of the set that changed.
@@ -46,6 +49,8 @@ pub struct Merged {
     pub private: Vec<KeyName>,
     /// The lines in which a server's keys change which key signs.
     pub signers: Vec<NewSigner>,
+    /// The keys that begin or stop signing, if the command has compared them.
+    pub signing: SigningChange,
 }
 
 impl KeySet<'_> {

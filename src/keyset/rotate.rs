@@ -16,7 +16,7 @@ mod server_state;
 mod template;
 mod timetable;
 
-pub use apply::Rotated;
+pub use apply::{Retired, Rotated};
 pub use plan::{NewKey, RotationPlan};
 pub use schedule::{CLOCK_DIFFERENCE, Schedule};
 pub use server_state::ServerState;

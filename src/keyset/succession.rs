@@ -3,6 +3,7 @@
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::keyset::KeySet;
+use crate::keyset::index::identity;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State, can_sign};
 use std::collections::HashMap;
@@ -82,6 +83,80 @@ pub fn succession(
     }
 }
 
+/// The active signing keys of a set.
+#[derive(Clone, Debug)]
+pub struct Signers {
+    /// The position, identity and name of each.
+    keys: Vec<(usize, String, KeyName)>,
+    /// The time at which the last key expires that can sign; `None` if one of them never expires.
+    end: Option<i64>,
+}
+
+/// The effect on signing if the members of keys change, or keys are added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SigningChange {
+    /// The keys that sign now and did not sign before.
+    pub activated: Vec<KeyName>,
+    /// The keys that signed before and do not sign now, with their names before the change.
+    pub deactivated: Vec<KeyName>,
+    /// True if keys signed before, and none signs now.
+    pub ends_signing: bool,
+    /// The time from which no key signs any more, in seconds since 1970, if keys signed before and the change
+    /// has set this time or moved it forward.
+    pub ends_at: Option<i64>,
+}
+
+impl Signers {
+    /// Finds the keys that sign at `now`, in seconds since 1970.
+    pub fn of(keys: &[Key], now: i64) -> Signers {
+        let states = lifecycle::states_where(keys, now, can_sign);
+        let (mut signers, mut ends) = (Vec::new(), Some(now));
+        for (position, (key, state)) in keys.iter().zip(states).enumerate() {
+            let header = Header::of(key);
+            if header.effective_use() != Some("sig") {
+                continue;
+            }
+            let signs_later = || ends.is_some() && can_sign(key);
+            match state {
+                Some(State::Active) => signers.push((position, identity(key), KeyName::of(key))),
+                Some(State::Pending | State::Retired) if signs_later() => {}
+                _ => continue,
+            }
+            ends = ends.and_then(|end| Some(end.max(header.exp?)));
+        }
+        Signers {
+            end: ends.filter(|_| !signers.is_empty()),
+            keys: signers,
+        }
+    }
+
+    /// Compares these signers with those after a change that leaves each key at its position.
+    pub fn change_to(&self, after: &Signers) -> SigningChange {
+        let missing_in = |from: &Signers, other: &Signers| {
+            let is_there = |position: usize, identity: &str| {
+                let mut keys = other.keys.iter();
+                keys.any(|(i, other, _)| *i == position && other == identity)
+            };
+            let keys = from.keys.iter();
+            let keys = keys.filter(|(position, identity, _)| !is_there(*position, identity));
+            keys.map(|(_, _, name)| name.clone()).collect()
+        };
+        let is_sooner =
+            |end: &i64| !self.keys.is_empty() && self.end.is_none_or(|before| *end < before);
+        SigningChange {
+            activated: missing_in(after, self),
+            deactivated: missing_in(self, after),
+            ends_signing: after.keys.is_empty() && !self.keys.is_empty(),
+            ends_at: after.end.filter(is_sooner),
+        }
+    }
+
+    /// Returns the positions of the signers in the set.
+    pub fn positions(&self) -> Vec<usize> {
+        self.keys.iter().map(|(position, ..)| *position).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +208,50 @@ mod tests {
     fn a_key_that_cannot_sign_takes_nobodys_place() {
         assert_eq!(without(&[1], &[UNUSABLE, B]), "none");
         assert_eq!(without(&[0], &[UNUSABLE]), "");
+    }
+
+    /// The keys that begin (`+`) and stop (`-`) signing, and the end of signing.
+    fn changed(before: &[&str], after: &[&str]) -> String {
+        let signers = |keys: &[&str]| {
+            let keys = keys.iter();
+            let keys = keys.map(|json| Key::from_json(format!("{{{json}}}")));
+            Signers::of(&keys.collect::<Vec<_>>(), 10)
+        };
+        let change = signers(before).change_to(&signers(after));
+        let name = |sign: &str, name: &KeyName| format!("{sign}{}", name.shown());
+        let begun = change.activated.iter().map(|key| name("+", key));
+        let stopped = change.deactivated.iter().map(|key| name("-", key));
+        let nobody = change.ends_signing.then(|| "none".to_owned());
+        let end = change.ends_at.map(|end| format!("until {end}"));
+        let words = begun.chain(stopped).chain(nobody).chain(end);
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    const A_PENDING: &str = r#""kty":"oct","alg":"HS256","kid":"a","iat":1,"nbf":90,"k":"AA""#;
+    const A_ENC: &str = r#""kty":"oct","alg":"HS256","kid":"a","iat":1,"use":"enc","k":"AA""#;
+    const B_EXPIRED: &str = r#""kty":"oct","alg":"HS256","kid":"b","iat":2,"exp":10,"k":"AA""#;
+    const B_ENDING: &str = r#""kty":"oct","alg":"HS256","kid":"b","iat":2,"exp":50,"k":"AA""#;
+    const B_OTHER_LINE: &str = r#""kty":"oct","alg":"HS512","kid":"b","iat":2,"k":"AA""#;
+    const A_RENAMED: &str = r#""kty":"oct","alg":"HS256","kid":"new","iat":1,"k":"AA""#;
+
+    #[test]
+    fn a_change_of_members_ends_signing_or_moves_it() {
+        assert_eq!(changed(&[A], &[A_PENDING]), "-a none");
+        assert_eq!(changed(&[A], &[A_ENC]), "-a none");
+        assert_eq!(changed(&[A, B], &[A, B_EXPIRED]), "+a -b");
+        assert_eq!(changed(&[A, B], &[A_PENDING, B]), "");
+        assert_eq!(changed(&[A, OTHER], &[A_PENDING, OTHER]), "-a");
+        assert_eq!(changed(&[A, B], &[A, B_OTHER_LINE]), "+a");
+        assert_eq!(changed(&[A_ENC], &[A]), "+a");
+        assert_eq!(changed(&[A], &[A_RENAMED]), "");
+        assert_eq!(changed(&[A], &[A, B]), "+b -a");
+    }
+
+    #[test]
+    fn an_end_of_signing_is_known_before() {
+        assert_eq!(changed(&[B], &[B_ENDING]), "until 50");
+        assert_eq!(changed(&[B_ENDING], &[B_ENDING]), "");
+        assert_eq!(changed(&[B_ENDING], &[B]), "");
+        assert_eq!(changed(&[A, B], &[A, B_ENDING]), "");
     }
 }

@@ -70,8 +70,10 @@ impl<'a> Record<'a> {
 
     /// Adds the results of a merge.
     pub fn merged(self, merged: &Merged) -> Self {
+        let renamed = merged.former_kid.as_ref();
+        let note = renamed.map(|old| format!("renamed from {old}"));
         self.keys(Verb::Added, &merged.added)
-            .keys(Verb::Updated, &merged.updated)
+            .write(Verb::Updated, note.as_deref(), &merged.updated)
             .keys(Verb::Removed, &merged.replaced)
     }
 

@@ -61,6 +61,29 @@ pub fn list_names<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
+/// `a signs`, `a, b sign`.
+pub fn sign(names: &[KeyName]) -> String {
+    with_verb(names, "signs", "sign")
+}
+
+/// `a no longer signs`, `a, b no longer sign`.
+pub fn no_longer_sign(names: &[KeyName]) -> String {
+    with_verb(names, "no longer signs", "no longer sign")
+}
+
+fn with_verb(names: &[KeyName], one: &str, several: &str) -> String {
+    let verb = if names.len() == 1 { one } else { several };
+    let shown: Vec<_> = names.iter().map(KeyName::shown).collect();
+    format!("{} {verb}", list_names(&shown))
+}
+
+/// The refusal of a change after which no key of a set would sign. `options` are those that allow it.
+pub fn no_signer_left(name: &str, options: &str) -> Error {
+    Error::refused(format!("set {name} would have no active signing key left")).hint(format!(
+        "run `jwks rotate {name} --force` to stage a successor first, or pass {options}"
+    ))
+}
+
 /// Says which keys were left out of a public form.
 pub fn note_left_out(out: &Output, left_out: &str) {
     let note = format!("left out of the public form: {left_out}");

@@ -76,7 +76,7 @@ fn a_deleted_key_is_followed_by_the_one_before_it() {
     assert!(asked.stderr.contains(words), "{asked:#?}");
     assert_eq!(states(&sandbox, "api"), ["a retired", "b active"]);
     let deleted = sandbox.json(["delete", "api", "b", "--yes", "--json"]);
-    let report = json!({"set": "api", "removed": [{"kid": "b"}], "activated": [{"kid": "a"}], "set_deleted": false});
+    let report = json!({"set": "api", "removed": [{"kid": "b"}], "activated": [{"kid": "a"}], "set_deleted": false, "history_deleted": false});
     assert_eq!(without_thumbprints(deleted), report);
     assert_eq!(states(&sandbox, "api"), ["a active"]);
     // Now nobody is left to sign.
@@ -100,6 +100,118 @@ fn only_a_key_that_signs_at_once_takes_over() {
     sandbox.ok(["set", "api", &public]);
     sandbox.run(["delete", "api", "a", "--yes"]).fails(4);
     sandbox.ok(["delete", "api", "public", "--yes"]);
+}
+
+/// A change of members that ends signing is asked for, like a deletion that does.
+#[test]
+fn a_change_that_ends_signing_is_asked_for() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    let before = sandbox.read_set("api");
+    for change in [
+        "--kid a --nbf +30d",
+        "--exp -1h",
+        "--kid a --use enc --unset alg",
+        "--kid a --unset alg,use",
+    ] {
+        let set = ["set", "api"].into_iter().chain(change.split(' '));
+        for more in [&[][..], &["--yes"]] {
+            let refused = sandbox
+                .run(set.clone().chain(more.iter().copied()))
+                .fails(4);
+            let words = "set api would have no active signing key left";
+            assert!(refused.stderr.contains(words), "{change}: {refused:#?}");
+            assert!(refused.stderr.contains("--yes --force"), "{refused:#?}");
+        }
+        let refused = sandbox.run(set.clone().chain(["--force"])).fails(4);
+        assert!(refused.stderr.contains("pass --yes"), "{refused:#?}");
+        assert_eq!(sandbox.read_set("api"), before, "{change}");
+        if has_tool("setsid") {
+            let line = format!("jwks set api {change}");
+            let run = on_terminal(&sandbox, &line, "n\n", &[]);
+            assert_eq!(run.code, Some(4), "{run:#?}");
+            let words = "a (ES256, active, with its private part). Continue? [y/N]";
+            assert!(run.stdout.contains(words), "{run:#?}");
+            assert_eq!(sandbox.read_set("api"), before, "{change}");
+        }
+        let run = sandbox.run(set.chain(["--yes", "--force"])).ok();
+        let words = "no key of set api signs any more";
+        assert!(run.stderr.contains(words), "{run:#?}");
+        sandbox.ok(["undo", "api"]);
+    }
+    // A change that does not end signing asks nothing.
+    sandbox.ok(["set", "api", "--kid", "a", "--key-ops", "sign"]);
+}
+
+/// The public part of an encrypted set shows which keys sign.
+#[test]
+fn a_change_that_ends_the_signing_of_an_encrypted_set_is_asked_for() {
+    let sandbox = Sandbox::new();
+    sandbox.write("passphrase.txt", "correct horse");
+    let with = ["--passphrase-file", "passphrase.txt"];
+    sandbox.ok(["create", "api", "--kid", "a", "--encrypt"]
+        .iter()
+        .chain(&with));
+    let set = ["set", "api", "--exp", "-1h"];
+    sandbox
+        .run(set.iter().chain(&with).chain(&["--yes"]))
+        .fails(4);
+    sandbox.ok(set.iter().chain(&with).chain(&["--yes", "--force"]));
+}
+
+/// A change of members says which key signs instead.
+#[test]
+fn a_change_that_moves_signing_says_so() {
+    let sandbox = with_two();
+    let run = sandbox
+        .run(["set", "api", "--kid", "b", "--exp", "-1h"])
+        .ok();
+    let words = "set api: 1 updated\na signs from now on; b no longer signs\n";
+    assert!(run.stderr.contains(words), "{run:#?}");
+    sandbox.ok(["undo", "api"]);
+    let report = sandbox.json("set api --kid b --nbf +1d --json".split(' '));
+    assert_eq!(report["activated"][0]["kid"], "a");
+    assert_eq!(report["deactivated"][0]["kid"], "b");
+    // Another line signs on.
+    sandbox.ok(["create", "api", "--kid", "c", "--alg", "RS256"]);
+    let run = sandbox
+        .run(["set", "api", "--kid", "c", "--exp", "-1h"])
+        .ok();
+    assert!(run.stderr.contains("\nc no longer signs\n"), "{run:#?}");
+    let run = sandbox
+        .run(["set", "api", "--kid", "c", "--exp", "none"])
+        .ok();
+    assert!(run.stderr.contains("\nc signs from now on\n"), "{run:#?}");
+    // A new name is no other key.
+    let run = sandbox
+        .run(["set", "api", "--kid", "c", "--rename", "d"])
+        .ok();
+    assert!(!run.stderr.contains("from now on"), "{run:#?}");
+    // So does an import.
+    sandbox.ok(["create", "other", "--kid", "e"]);
+    let run = sandbox
+        .shell("jwks get other --private | jwks set api -")
+        .ok();
+    assert!(
+        run.stderr
+            .contains("e signs from now on; a no longer signs"),
+        "{run:#?}"
+    );
+}
+
+/// The end of the last key that signs is the end of signing.
+#[test]
+fn an_end_of_signing_is_said_beforehand() {
+    let sandbox = with_two();
+    let exp = ["--exp", "2099-01-01"];
+    let run = sandbox
+        .run(["set", "api", "--kid", "b"].iter().chain(&exp))
+        .ok();
+    assert!(!run.stderr.contains("no key"), "{run:#?}");
+    let run = sandbox.run(["set", "api"].iter().chain(&exp)).ok();
+    let words = "no key of set api signs from 2099-01-01T00:00:00Z on; `jwks rotate api --force` stages a successor";
+    assert!(run.stderr.contains(words), "{run:#?}");
+    sandbox.run(["set", "api", "own.pem", "--force"]).fails(2);
 }
 
 /// On a terminal the question names what is lost, and one answer is enough. A script says that it means
@@ -147,6 +259,72 @@ fn a_key_is_renamed_and_not_added_twice() {
     // The file is the same key still.
     let again = sandbox.run(["set", "api", "my.pem", "--kid", "my"]).ok();
     assert!(again.stderr.contains("1 unchanged"), "{again:#?}");
+}
+
+/// The log says which key was renamed. The kid that a key has is no new one.
+#[test]
+fn a_rename_is_in_the_log() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "old"]);
+    let rename = ["set", "api", "--kid", "old", "--rename"];
+    let run = sandbox.run(rename.iter().chain(&["old"])).ok();
+    assert!(run.stderr.ends_with("set api: 1 unchanged\n"), "{run:#?}");
+    let more = ["old", "--key-ops", "sign"];
+    let run = sandbox.run(rename.iter().chain(&more)).ok();
+    assert!(run.stderr.ends_with("set api: 1 updated\n"), "{run:#?}");
+    let run = sandbox.run(rename.iter().chain(&["new"])).ok();
+    assert!(
+        run.stderr.contains("verifiers find a key by its kid"),
+        "{run:#?}"
+    );
+    let log = sandbox.json(["log", "api", "--json"]);
+    let last = &log["changes"][2];
+    assert_eq!(last["kid"], "new");
+    assert_eq!(last["note"], "renamed from old");
+}
+
+/// A member that no key has is no member that was removed.
+#[test]
+fn a_member_that_is_not_there_is_not_removed() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    let unset = ["set", "api", "--unset"];
+    let run = sandbox.run(unset.iter().chain(&["keyops"])).fails(3);
+    let words = "no key of set api has the member \"keyops\"\n  hint: did you mean key_ops?";
+    assert!(run.stderr.contains(words), "{run:#?}");
+    let run = sandbox.run(unset.iter().chain(&["owner", "--kid", "a"]));
+    let words = "key \"a\" of set api has no member \"owner\"\n";
+    assert!(run.fails(3).stderr.contains(words));
+    // A script can remove an exp that is not there.
+    sandbox.ok(unset.iter().chain(&["exp"]));
+    let mut owned = sandbox.json(["get", "api", "a", "--private"]);
+    owned["owner"] = "me".into();
+    sandbox.write("owned.json", owned.to_string());
+    sandbox.ok(["set", "api", "owned.json"]);
+    sandbox.ok(["create", "api", "--kid", "b"]);
+    let report = sandbox.json(unset.iter().chain(&["owner", "--json"]));
+    assert_eq!(kids_in(&report["updated"]), ["a"]);
+}
+
+/// A deletion says that the history is gone, too.
+#[test]
+fn a_purge_is_told() {
+    let sandbox = with_two();
+    let delete = ["delete", "api", "--yes", "--force", "--purge"];
+    let run = sandbox
+        .run(delete[..2].iter().chain(&["b"]).chain(&delete[2..]))
+        .ok();
+    let words =
+        "deleted 1 key of set api: b\ndeleted the history of set api\na signs from now on\n";
+    assert!(run.stderr.ends_with(words), "{run:#?}");
+    let run = sandbox.run(delete).ok();
+    assert!(
+        run.stderr.ends_with("deleted set api and its history\n"),
+        "{run:#?}"
+    );
+    sandbox.ok(["create", "api"]);
+    let report = sandbox.json(delete.iter().chain(&["--json"]));
+    assert_eq!(report["history_deleted"], true);
 }
 
 /// The key that signs next keeps its place under another kid.

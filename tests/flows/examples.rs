@@ -127,6 +127,11 @@ fn every_example_runs() {
                 let create = "create payments --encrypt --passphrase-file passphrase.txt";
                 sandbox.ok(create.split(' '));
             }
+            if command == ["restore"] {
+                sandbox.ok("delete api --yes --force --purge".split(' '));
+                sandbox.ok("create api --now -2h".split(' '));
+                sandbox.ok("create api --now -1h".split(' '));
+            }
             let run = servers.run(&sandbox, &example);
             assert_eq!(run.code, Some(0), "$ {example}\n{run:#?}");
             assert!(!run.stderr.contains("error"), "$ {example}\n{run:#?}");

@@ -583,3 +583,17 @@ fn a_forget_leaves_no_temporary_file_of_a_killed_change() {
     run(&sandbox, "forget api --yes").ok();
     assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
 }
+
+/// No time selects a set that lived for less than a second, but an undo brings it back.
+#[test]
+fn a_set_that_lived_for_a_second_can_come_back() {
+    let sandbox = Sandbox::new();
+    let now = ["--now", "2026-01-05"];
+    sandbox.ok(["create", "api"].iter().chain(&now));
+    let delete = ["delete", "api", "--yes", "--force"];
+    sandbox.ok(delete.iter().chain(&now));
+    let run = sandbox.run(["restore", "api@"]).fails(2);
+    let words = "error: no time for set api\n  hint: run `jwks undo api` to undo the last change\n";
+    assert_eq!(run.stderr, words);
+    sandbox.ok(["undo", "api"]);
+}

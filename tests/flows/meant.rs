@@ -46,7 +46,7 @@ fn a_mistyped_set_is_named() {
     ] {
         assert_eq!(hint(&sandbox, line, 3), "did you mean shop?", "{line}");
     }
-    assert_eq!(hint(&sandbox, "restore shpo", 2), "did you mean shop?");
+    assert_eq!(hint(&sandbox, "restore shpo", 3), "did you mean shop?");
     let log = sandbox.run(["log", "shpo"]).ok();
     assert!(log.stderr.ends_with("did you mean shop?\n"), "{log:#?}");
     assert_eq!(sandbox.read_set("shop"), before);

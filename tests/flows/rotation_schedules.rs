@@ -1,6 +1,7 @@
 //! Schedules that are kept with their sets: saved, used by `--all`, overridden, dropped, damaged.
 
 use crate::rotation::{DAY, HOUR, MINUTE, SCHEDULE, START, Store};
+use crate::support::Sandbox;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -177,4 +178,43 @@ fn the_list_of_sets_shows_when_a_rotation_is_due() {
     assert_eq!(next(staging), Some(staging));
     store.ok("rotate --all", staging);
     assert_eq!(next(staging), Some(DUE));
+}
+
+/// A key that has to sign until its successor begins gets a later end than its owner chose.
+#[test]
+fn an_end_that_is_moved_is_told() {
+    let sandbox = Sandbox::new();
+    let now = ["--now", "2026-01-05"];
+    let create = [
+        "create",
+        "api",
+        "--kid",
+        "a",
+        "--exp",
+        "2026-01-05T02:00:00Z",
+    ];
+    sandbox.ok(create.iter().chain(&now));
+    let rotate: Vec<_> = ["rotate", "api", "--every", "30d"]
+        .iter()
+        .chain(&now)
+        .collect();
+    let end = |exp: &serde_json::Value| exp.as_i64().expect("an end");
+    let planned = sandbox.json(rotate.iter().chain(&[&"--dry-run", &"--json"]));
+    let step = &planned["sets"][0]["planned"][1];
+    assert_eq!(end(&step["exp_before"]), 1_767_578_400);
+    let planned = sandbox.run(rotate.iter().chain(&[&"--dry-run"])).ok();
+    let words = " instead of 2026-01-05T02:00:00Z\n";
+    assert!(planned.stderr.contains(words), "{planned:#?}");
+    let run = sandbox.run(&rotate).ok();
+    assert!(
+        run.stderr.contains("api: a (ES256) ends at 2026-01-06T0"),
+        "{run:#?}"
+    );
+    assert!(run.stderr.contains(words), "{run:#?}");
+    sandbox.ok(["undo", "api", "--yes"]);
+    let report = sandbox.json(rotate.iter().chain(&[&"--json"]));
+    let moved = &report["sets"][0]["moved_ends"][0];
+    assert_eq!(moved["kid"], "a");
+    assert_eq!(end(&moved["from"]), 1_767_578_400);
+    assert!(end(&moved["to"]) > end(&moved["from"]));
 }

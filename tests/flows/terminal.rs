@@ -51,7 +51,38 @@ fn a_secret_is_typed_twice_and_not_shown() {
         &[],
     );
     assert_eq!(run.code, Some(7), "{run:#?}");
+    let words = "you typed two different values for the ";
+    assert!(run.stdout.contains(words), "{run:#?}");
     assert!(!sandbox.set_file("two").exists());
+}
+
+/// Ctrl-D at a question is no answer.
+#[test]
+fn an_end_of_input_is_no_answer() {
+    if !has_tool("setsid") {
+        return;
+    }
+    let sandbox = a_set();
+    let run = on_terminal(
+        &sandbox,
+        "jwks delete api second",
+        "\u{4}",
+        &[("NO_COLOR", "1")],
+    );
+    assert_eq!(run.code, Some(4), "{run:#?}");
+    let words = "[y/N] \r\nerror: no answer; nothing was changed\r\n  hint: type y to confirm, or pass --yes";
+    assert!(run.stdout.contains(words), "{run:#?}");
+    assert!(sandbox.read_set("api").contains("second"));
+    let run = on_terminal(
+        &sandbox,
+        "jwks create mac --encrypt",
+        "\u{4}",
+        &[("NO_COLOR", "1")],
+    );
+    assert_eq!(run.code, Some(7), "{run:#?}");
+    let words = "\r\nerror: no passphrase of set mac was given\r\n  hint: type it, and press Enter";
+    assert!(run.stdout.contains(words), "{run:#?}");
+    assert!(!sandbox.set_file("mac").exists());
 }
 
 /// The password of a file and the passphrase of its set are asked for by name, and neither is shown.
@@ -78,7 +109,7 @@ fn a_password_is_typed_twice_for_a_file() {
         .shell("openssl pkcs12 -in first.p12 -passin 'pass:correct horse' -nodes -noout")
         .ok();
     for (typed, said) in [
-        ("of the set\none\ntwo\n", "do not match"),
+        ("of the set\none\ntwo\n", "two different values"),
         (
             "of the set\n\n",
             "the password of the PKCS#12 file other.p12 is empty",

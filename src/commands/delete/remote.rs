@@ -1,7 +1,7 @@
 //! `jwks delete --remote`: deletes keys of a server's set, or the whole set.
 
 use crate::commands::delete::{
-    DeleteArgs, chosen, describe, finish, report, sign, signing_instead,
+    DeleteArgs, chosen, describe, finish, gone, report, signing_instead,
 };
 use crate::commands::shared::server::{server_kid, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
@@ -12,7 +12,7 @@ use crate::keyset::KeySet;
 use crate::keyset::succession::succession;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
-use crate::report::names::{SetLabel, count};
+use crate::report::names::{SetLabel, count, sign};
 
 /// Deletes keys of a server's set, or the set. Reads the set first, because servers do not report
 /// keys that do not exist.
@@ -27,7 +27,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let whose = SetLabel::remote(name, &server.name);
     let set = match server.load(name, Form::Private) {
         Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
-            return report(ctx, whose, &[], &[], false);
+            return report(ctx, whose, &[], &[], gone(args, false));
         }
         set => set?,
     };
@@ -38,10 +38,10 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     // The only set of a server always exists; it can only be empty.
     let is_nothing = !whole || server.kind.sets == Sets::One;
     if positions.is_empty() && is_nothing {
-        return report(ctx, whose, &[], &[], false);
+        return report(ctx, whose, &[], &[], gone(args, false));
     }
     let states_of = |set: &KeySet| server.kind.rules.states(set, ctx.now);
-    let signing = signing_instead(args, name, &succession(&set, &positions, states_of))?;
+    let signing = signing_instead(ctx, args, name, &succession(&set, &positions, states_of))?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
     let change = Change {
         server,
@@ -76,5 +76,5 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     } else {
         server.delete_keys(name, &set, &keys)?
     }
-    finish(ctx, whose, &keys, &signing, whole)
+    finish(ctx, whose, &keys, &signing, gone(args, whole))
 }

@@ -8,7 +8,7 @@ use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::line_name;
-use crate::keyset::rotate::{Policy, Rotated, RotationPlan};
+use crate::keyset::rotate::{Policy, Retired, Rotated, RotationPlan};
 use crate::keystore::SetName;
 use crate::output::JsonError;
 use crate::report::json::{JsonKeyName, json_keys};
@@ -26,6 +26,8 @@ pub(super) struct RotationReport {
     /// The keys that begin later than planned.
     postponed: Vec<JsonKeyName<'static>>,
     retired: Vec<JsonKeyName<'static>>,
+    /// The keys of `retired` that had another end before.
+    moved_ends: Vec<MovedEnd>,
     removed: Vec<JsonKeyName<'static>>,
     /// New keys without a certificate, although the keys before them have one.
     uncertified: Vec<JsonKeyName<'static>>,
@@ -42,6 +44,17 @@ pub(super) struct RotationReport {
     error: Option<JsonError>,
 }
 
+/// A key whose end was moved. Times are in seconds since 1970.
+#[derive(Debug, Serialize)]
+struct MovedEnd {
+    #[serde(flatten)]
+    key: JsonKeyName<'static>,
+    /// The end before.
+    from: i64,
+    /// The end now.
+    to: i64,
+}
+
 /// A change that would be made.
 #[derive(Debug, Default, Serialize)]
 struct Step {
@@ -56,6 +69,9 @@ struct Step {
     nbf: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
+    /// The end that the key has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp_before: Option<i64>,
 }
 
 impl RotationReport {
@@ -101,6 +117,7 @@ impl RotationReport {
             verb: "retired",
             key: key(position),
             exp: Some(exp),
+            exp_before: Header::of(&set.keys[position]).exp,
             ..Step::default()
         }));
         steps.extend(plan.removed().map(|position| Step {
@@ -160,16 +177,25 @@ impl RotationReport {
             ));
             self.postponed.push(key.into());
         }
-        for key in rotated
-            .retired
-            .iter()
-            .filter(|key| !is_compromised(key, policy))
-        {
-            let exp = date(Header::of(key).exp);
-            tell(format!("{} ends at {exp}", described(key)));
+        for Retired { key, exp_before } in &rotated.retired {
+            if is_compromised(key, policy) {
+                continue;
+            }
+            let exp = Header::of(key).exp;
+            tell(format!(
+                "{} ends at {}{}",
+                described(key),
+                date(exp),
+                instead_of(*exp_before)
+            ));
+            if let (Some(from), Some(to)) = (*exp_before, exp) {
+                let key = key.into();
+                self.moved_ends.push(MovedEnd { key, from, to });
+            }
             self.retired.push(key.into());
         }
-        let out = rotated.retired.iter().chain(&rotated.removed);
+        let retired = rotated.retired.iter().map(|retired| &retired.key);
+        let out = retired.chain(&rotated.removed);
         for key in out.filter(|key| is_compromised(key, policy)) {
             let delay = time::format_duration(policy.schedule.publish_delay);
             tell(format!(
@@ -221,7 +247,11 @@ impl Step {
             ),
             "activated" => format!("would create a key ({key}) that signs at once"),
             "postponed" => format!("{kid} would sign only from {}", date(self.nbf)),
-            "retired" => format!("{kid} would end at {}", date(self.exp)),
+            "retired" => format!(
+                "{kid} would end at {}{}",
+                date(self.exp),
+                instead_of(self.exp_before)
+            ),
             _ => format!("{kid} would be removed"),
         }
     }
@@ -264,6 +294,13 @@ pub(super) fn finish(ctx: &Context, reports: &[RotationReport], is_all: bool) ->
             .status(format!("nothing to do in {sets}{}", next(&idle)));
     }
     Ok(())
+}
+
+/// Returns what a line about the new end of a key says of its end before.
+fn instead_of(exp_before: Option<i64>) -> String {
+    exp_before.map_or_else(String::new, |exp| {
+        format!(" instead of {}", time::format(exp))
+    })
 }
 
 fn date(seconds: Option<i64>) -> String {

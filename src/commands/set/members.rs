@@ -1,19 +1,20 @@
 //! `jwks set` without a FILE: changes members of the set's keys.
 
-use crate::commands::set::SetArgs;
+use crate::commands::set::{SetArgs, signing};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::attributes::Attributes;
+use crate::key::attributes::{Attributes, nearest_member};
 use crate::key::check::new_fault;
 use crate::key::members::Members;
-use crate::key::parts::SUCCESSOR;
+use crate::key::parts::{DESCRIBING, SUCCESSOR};
 use crate::keyset::KeySet;
 use crate::keyset::import::check_kid;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::Merged;
+use crate::keyset::succession::Signers;
 use crate::keystore::{IfMissing, SetName};
-use crate::report::names::describe;
+use crate::report::names::{changed_meanwhile, describe};
 use crate::time;
 
 /// The value of --nbf and --exp that removes the date.
@@ -52,45 +53,70 @@ pub fn change(
     name: &SetName,
     attributes: &Attributes,
 ) -> Result<Merged> {
-    // Fail here if the set does not exist, before anything is asked.
-    ctx.store.load(name)?;
+    // Ask before taking the lock, so that no other process waits. The public part of an encrypted set
+    // shows which keys sign.
+    let document = ctx.load_public(name)?;
+    let before = document.parse()?;
+    let trial = change_keys(ctx, args, name, attributes, &mut before.clone())?;
+    signing::confirm(ctx, args, name, &before, &trial.signing)?;
     let protection = args.encrypt.protection(ctx, name)?;
     let protection = protection.as_ref();
     let merged = ctx.store.change(name, IfMissing::Fail, protection, |set| {
-        let positions: Vec<usize> = match &args.kid {
-            Some(kid) => {
-                let found = set.find_exactly(kid);
-                vec![found.map_err(|error| error.about(format!("set {name}")))?]
-            }
-            None => (0..set.keys.len()).collect(),
-        };
-        if let Some(kid) = &args.rename {
-            refuse_taken(set, positions[0], kid)
-                .map_err(|error| error.about(format!("set {name}")))?;
-        }
-        let mut merged = Merged::default();
-        for position in positions {
-            let key = &set.keys[position];
-            let Some(changed) = changed(key, attributes, args.rename.as_deref()) else {
-                merged.unchanged.push(KeyName::of(key));
-                continue;
-            };
-            if let Some(fault) = new_fault(key, &changed, &ctx.checks) {
-                let key = describe(position, key);
-                let message = format!("{key}: {} ({})", fault.message, fault.rule);
-                return Err(Error::invalid(message));
-            }
-            merged.updated.push(KeyName::of(&changed));
-            let before = std::mem::replace(&mut set.keys[position], changed);
-            if let (Some(new), Some(old)) = (&args.rename, KeyName::of(&before).kid) {
-                follow(set, &old, new);
-            }
+        let merged = change_keys(ctx, args, name, attributes, set)?;
+        if merged.signing.ends_signing && !trial.signing.ends_signing {
+            return Err(changed_meanwhile(name));
         }
         Ok(merged)
     })?;
-    if args.rename.is_some() && !merged.updated.is_empty() {
+    if merged.former_kid.is_some() {
         ctx.out.warn("verifiers find a key by its kid: tokens with the old kid no longer verify once verifiers fetch the set");
     }
+    Ok(merged)
+}
+
+fn change_keys(
+    ctx: &Context,
+    args: &SetArgs,
+    name: &SetName,
+    attributes: &Attributes,
+    set: &mut KeySet,
+) -> Result<Merged> {
+    let positions: Vec<usize> = match &args.kid {
+        Some(kid) => {
+            let found = set.find_exactly(kid);
+            vec![found.map_err(|error| error.about(format!("set {name}")))?]
+        }
+        None => (0..set.keys.len()).collect(),
+    };
+    if let Some(kid) = &args.rename {
+        refuse_taken(set, positions[0], kid).map_err(|error| error.about(format!("set {name}")))?;
+    }
+    refuse_missing(args, name, set, &positions)?;
+    let before = Signers::of(&set.keys, ctx.now);
+    let mut merged = Merged::default();
+    for position in positions {
+        let key = &set.keys[position];
+        let Some(changed) = changed(key, attributes, args.rename.as_deref()) else {
+            merged.unchanged.push(KeyName::of(key));
+            continue;
+        };
+        if let Some(fault) = new_fault(key, &changed, &ctx.checks) {
+            let key = describe(position, key);
+            let message = format!("{key}: {} ({})", fault.message, fault.rule);
+            return Err(Error::invalid(message));
+        }
+        merged.updated.push(KeyName::of(&changed));
+        let before = std::mem::replace(&mut set.keys[position], changed);
+        let old = KeyName::of(&before).kid;
+        if let (Some(new), Some(old)) = (
+            &args.rename,
+            old.filter(|old| args.rename.as_ref() != Some(old)),
+        ) {
+            follow(set, &old, new);
+            merged.former_kid = Some(old);
+        }
+    }
+    merged.signing = before.change_to(&Signers::of(&set.keys, ctx.now));
     Ok(merged)
 }
 
@@ -107,6 +133,28 @@ fn refuse_taken(set: &KeySet, position: usize, kid: &str) -> Result<()> {
     } else {
         Ok(())
     }
+}
+
+/// Refuses a name that --unset would remove if none of the keys has it and it is none of the usual members.
+fn refuse_missing(args: &SetArgs, name: &SetName, set: &KeySet, positions: &[usize]) -> Result<()> {
+    let has = |position: &usize, member: &str| {
+        let members = set.keys[*position].members();
+        members.is_ok_and(|members| members.has(member))
+    };
+    let is_missing = |member: &&String| {
+        !DESCRIBING.contains(&&***member) && !positions.iter().any(|i| has(i, member))
+    };
+    let Some(member) = args.unset.iter().find(is_missing) else {
+        return Ok(());
+    };
+    let error = Error::not_found(match &args.kid {
+        Some(kid) => format!("key {kid:?} of set {name} has no member {member:?}"),
+        None => format!("no key of set {name} has the member {member:?}"),
+    });
+    Err(match nearest_member(member) {
+        Some(meant) => error.hint(format!("did you mean {meant}?")),
+        None => error,
+    })
 }
 
 /// Updates the successor of the keys that named the old kid, unless another key still has the old kid.
@@ -131,7 +179,7 @@ fn changed(key: &Key, attributes: &Attributes, kid: Option<&str>) -> Option<Key<
     let before = key.members().ok()?;
     let mut members = before.clone();
     attributes.overwrite(&mut members);
-    if let Some(kid) = kid {
+    if let Some(kid) = kid.filter(|kid| members.string("kid").as_deref() != Some(*kid)) {
         members = members.with_kid(kid);
     }
     (members != before).then(|| Key::from(members))

@@ -19,12 +19,21 @@ pub struct Rotated {
     pub activated: Vec<Key<'static>>,
     /// Keys whose beginning was moved to a later time.
     pub postponed: Vec<Key<'static>>,
-    /// Keys whose end was set.
-    pub retired: Vec<Key<'static>>,
+    /// Keys whose end was set or moved.
+    pub retired: Vec<Retired>,
     /// Keys that were removed.
     pub removed: Vec<Key<'static>>,
     /// New keys without a certificate, although the keys before them have one.
     pub uncertified: Vec<Key<'static>>,
+}
+
+/// A key whose end was set or moved.
+#[derive(Debug)]
+pub struct Retired {
+    /// The key, with the new end.
+    pub key: Key<'static>,
+    /// The end that it had before, in seconds since 1970, if it had one.
+    pub exp_before: Option<Time>,
 }
 
 impl Rotated {
@@ -87,11 +96,12 @@ impl RotationPlan {
             changes.postponed.extend(key.map(Key::into_owned));
         }
         for (position, exp) in &self.ends {
+            let exp_before = set.keys.get(*position).and_then(|key| Header::of(key).exp);
             edit(set, *position, |members| members.set_number("exp", *exp));
             if !self.removed.contains(position) {
-                changes
-                    .retired
-                    .extend(set.keys.get(*position).cloned().map(Key::into_owned));
+                let key = set.keys.get(*position).cloned().map(Key::into_owned);
+                let retired = |key| Retired { key, exp_before };
+                changes.retired.extend(key.map(retired));
             }
         }
         let mut position = 0;

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 /// A point in time, in seconds since 1970.
 pub(super) type Time = i64;
 
-/// A length of time, in seconds.
+/// A duration in seconds.
 pub(super) type Seconds = i64;
 
 /// The largest difference between the clocks of the systems that rotate, sign, publish and verify. It
@@ -36,12 +36,17 @@ impl Schedule {
         match self.every {
             Some(every) if every <= 0 => Err(Error::usage("--every must be longer than zero")
                 .hint("pass a duration such as 30d")),
-            Some(every) if every < self.publish_delay => {
+            Some(_) if !self.leaves_time_to_publish() => {
                 Err(Error::usage("--publish-delay is longer than --every")
                     .hint("choose a longer --every or a shorter --publish-delay"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Returns true if a key signs at least as long as its successor is published before it signs.
+    pub fn leaves_time_to_publish(&self) -> bool {
+        self.every.is_none_or(|every| every >= self.publish_delay)
     }
 
     /// The time from staging a key until it signs.

@@ -36,7 +36,7 @@ fn a_new_one_is_typed_twice() {
 
     let create = "jwks create other --encrypt --p2c 1000";
     for (typed, why) in [
-        (&[PASSPHRASE, "corect horse"][..], "do not match"),
+        (&[PASSPHRASE, "corect horse"][..], "two different values"),
         (&[""], "is empty"),
     ] {
         let run = typing(&sandbox, create, typed);

@@ -1,0 +1,81 @@
+//! What `jwks set` says and asks about a change of the keys that sign.
+
+use crate::commands::set::SetArgs;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keyset::KeySet;
+use crate::keyset::lifecycle;
+use crate::keyset::succession::{Signers, SigningChange};
+use crate::keystore::SetName;
+use crate::report::loss::describe;
+use crate::report::names::{SetLabel, no_longer_sign, no_signer_left, sign};
+use crate::time;
+
+/// Refuses --force for files without --remote, where it has no effect.
+pub fn check_force(args: &SetArgs) -> Result<()> {
+    if args.force && !args.changes_own_keys() && args.remote.remote.is_none() {
+        return Err(
+            Error::usage("--force has no effect on FILE without --remote")
+                .hint("pass --on-conflict replace to take the new key in place of another"),
+        );
+    }
+    Ok(())
+}
+
+/// Returns the effect of an import on signing. The first signing key of a line changes nothing for its
+/// verifiers, and counts as no change.
+pub fn of_import(before: &Signers, after: &KeySet, now: i64) -> SigningChange {
+    let change = before.change_to(&Signers::of(&after.keys, now));
+    if change.deactivated.is_empty() && change.ends_at.is_none() {
+        SigningChange::default()
+    } else {
+        change
+    }
+}
+
+/// Asks for a confirmation if no key of the set would sign any more. Without a question, the change is
+/// refused without --force.
+pub fn confirm(
+    ctx: &Context,
+    args: &SetArgs,
+    name: &SetName,
+    before: &KeySet,
+    change: &SigningChange,
+) -> Result<()> {
+    if !change.ends_signing {
+        return Ok(());
+    }
+    if !args.force && !ctx.prompt.asks() {
+        return Err(no_signer_left(name.as_str(), "--yes --force"));
+    }
+    let states = lifecycle::states(before, ctx.now);
+    let signers = Signers::of(&before.keys, ctx.now).positions();
+    let what = format!("set {name} would have no active signing key left");
+    let keys = describe(before, &states, &signers);
+    ctx.prompt.confirm_all(&ctx.out, &what, &keys)
+}
+
+/// Says which keys sign after a change, if that has changed.
+pub fn report(ctx: &Context, whose: SetLabel, change: &SigningChange) {
+    let (new, old) = (&change.activated, &change.deactivated);
+    match (&new[..], &old[..]) {
+        _ if change.ends_signing => {
+            ctx.out
+                .status(format!("no key of set {whose} signs any more"));
+        }
+        ([], []) => {}
+        ([], old) => ctx.out.status(no_longer_sign(old)),
+        (new, []) => ctx.out.status(format!("{} from now on", sign(new))),
+        (new, old) => {
+            let (new, old) = (sign(new), no_longer_sign(old));
+            ctx.out.status(format!("{new} from now on; {old}"));
+        }
+    }
+    if let Some(end) = change.ends_at {
+        ctx.out.warn(format!(
+            "no key of set {whose} signs from {} on; `jwks rotate {} --force` stages a successor",
+            time::format(end),
+            whose.set
+        ));
+    }
+}
