@@ -593,7 +593,7 @@ fn a_set_that_lived_for_a_second_can_come_back() {
     let delete = ["delete", "api", "--yes", "--force"];
     sandbox.ok(delete.iter().chain(&now));
     let run = sandbox.run(["restore", "api@"]).fails(2);
-    let words = "error: no time for set api\n  hint: run `jwks undo api` to undo the last change\n";
+    let words = "error: restoring set api requires a time\n  hint: run `jwks undo api` to undo the last change\n";
     assert_eq!(run.stderr, words);
     sandbox.ok(["undo", "api"]);
 }
