@@ -221,6 +221,7 @@ fn a_history_that_cannot_be_deleted_is_told_of_and_deleted_later() {
     let encrypt = "passwd api --p2c 1000 --passphrase-file one";
     let run = strace(&sandbox, &["-e", "inject=unlinkat:error=EIO"], encrypt).fails(1);
     assert!(run.stderr.contains("the change is made"), "{run:#?}");
+    assert!(!run.stderr.contains("deleted"), "{run:#?}");
     sandbox.run(["undo", "api", "--yes"]).fails(3);
     let removing = sandbox.store().join(".history/.removing");
     let kept = removing.join(".api");
