@@ -369,6 +369,16 @@ fn a_history_that_is_not_ours_stops_a_change_aloud() {
     if chown(&top, Some(65534), None).is_ok() {
         refuses("belongs to");
         chown(&top, Some(0), None).expect("root takes it back");
+    // The version of a new set is a file of its own. Its directory is flushed, too.
+    let path = history(&sandbox, "new");
+    let path = path.to_str().expect("UTF-8");
+    let inject = "inject=/sync$:error=EIO";
+    let run = strace(&sandbox, &["-P", path, "-e", inject], "create new --kid b").fails(1);
+    let hint = "nothing was changed; pass --keep-history 0";
+    assert!(run.stderr.contains(hint), "{run:#?}");
+    assert!(!run.stderr.contains("can be lost"), "{run:#?}");
+    assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
+    assert_eq!(versions(&sandbox, "new"), 0);
     }
     let elsewhere = sandbox.path().join("elsewhere");
     fs::rename(&top, &elsewhere).expect("own");
