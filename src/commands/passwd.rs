@@ -115,7 +115,8 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
         };
         record(ctx, name, note);
         ctx.out.status(format!("set {name} {status}"));
-        let is_deleted = ctx.store.whole_history(name)?.versions.is_empty();
+        let is_deleted =
+            ctx.store.whole_history(name)?.versions.is_empty() && !ctx.store.has_remains(name);
         if is_deleted && sets_before > 0 {
             let versions = count(sets_before, "earlier version");
             ctx.out.status(format!(

@@ -208,7 +208,8 @@ impl Keystore {
         Ok(versions.iter().filter(is_plain).count())
     }
 
-    /// Deletes the versions that are too old from all histories, once a day. The caller holds the lock.
+    /// Deletes the versions that are too old from all histories, and what killed processes have left there,
+    /// once a day. The caller holds the lock.
     pub(super) fn sweep(&self) {
         if !self.histories.is_setting {
             return;
@@ -246,6 +247,8 @@ impl Keystore {
         let is_old = |version: &&Version| self.is_old(version);
         let (old, young): (Vec<_>, Vec<_>) = history.versions.iter().partition(is_old);
         old.into_iter().try_for_each(Version::remove)?;
+        let mut leftovers = history.leftovers.iter();
+        leftovers.try_for_each(|leftover| version::remove_file(leftover))?;
         if young.is_empty() {
             // This fails for a directory that still has damaged files, which stay.
             let _ = fs::remove_dir(&directory);

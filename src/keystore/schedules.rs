@@ -69,8 +69,8 @@ impl Keystore {
         }
     }
 
-    /// Deletes the schedule of a set that is about to be created: a process that was killed while it
-    /// deleted the set can have left it. The caller holds the lock.
+    /// Deletes the schedule of a set that does not exist. A process that was killed while it deleted the
+    /// set can have left it. The caller holds the lock.
     pub(super) fn drop_schedule(&self, name: &SetName) -> Result<()> {
         // If the file of schedules is damaged, the new set is created anyway.
         match self.schedules_with(name, None) {

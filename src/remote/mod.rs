@@ -15,7 +15,7 @@ pub mod token;
 
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
-use crate::key::strict_json::check_keys;
+use crate::key::strict_json;
 use crate::keyset::index::Index;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::server_rules::ServerRules;
@@ -261,12 +261,12 @@ impl Remote {
         self.settle(set, before, after)
     }
 
-    /// Refuses to write a set that is too large to be read back.
+    /// Refuses to write a set that is too large or too complex to be read back.
     fn refuse_unreadable(&self, set: &str, after: &KeySet) -> Result<()> {
         let Some(problem) = unreadable(after) else {
             return Ok(());
         };
-        let message = format!("{set} on {} would be too large to be read again", self.name);
+        let message = format!("{set} on {} could not be read again", self.name);
         Err(Error::refused(format!("{message}: {problem}"))
             .hint("send fewer keys with --kid, or pass --prune to remove keys that are only there"))
     }
@@ -305,7 +305,11 @@ fn unreadable(set: &KeySet) -> Option<Error> {
         let limit = FOREIGN_LIMIT >> 20;
         return Some(Error::invalid(format!("it takes more than {limit} MiB")));
     }
-    check_keys(&set.keys).err()
+    let json = Secret::new(set.to_json());
+    let checked = strict_json::check_keys(&set.keys);
+    checked
+        .and_then(|()| strict_json::check(json.expose()))
+        .err()
 }
 
 fn is_unanswered(written: &Result<()>) -> bool {
@@ -376,6 +380,28 @@ mod tests {
             assert_eq!(
                 is_unreadable, !is_readable,
                 "{count} keys of {length} bytes"
+            );
+        }
+    }
+
+    /// The answer that reads a set back passes the checks of foreign JSON.
+    #[test]
+    fn sets_of_more_values_than_are_read_are_known() {
+        let keys = |count: usize, members: usize| {
+            let members: Vec<_> = (0..members).map(|i| format!("\"m{i}\":0")).collect();
+            let key = Key::from_json(format!("{{{}}}", members.join(",")));
+            KeySet::from(vec![key; count])
+        };
+        for (count, members, is_readable) in [
+            (10_000, 21, true),
+            (10_000, 23, false),
+            (1, 1000, true),
+            (1, 1001, false),
+        ] {
+            let is_unreadable = unreadable(&keys(count, members)).is_some();
+            assert_eq!(
+                is_unreadable, !is_readable,
+                "{count} keys of {members} members"
             );
         }
     }

@@ -71,6 +71,27 @@ fn a_set_that_cannot_be_read_is_not_taken_for_a_missing_one() {
     }
 }
 
+/// An error of the system is no damage.
+#[test]
+fn a_set_that_cannot_be_read_is_not_called_damaged() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::with_two_keys();
+    let fault = ("api.json", "read", "EIO");
+    for command in [&["list"][..], &["list", "--json"]] {
+        let run = run_with(&sandbox, fault, command).fails(1);
+        let both = format!("{}{}", run.stdout, run.stderr);
+        for word in ["damaged", "backup"] {
+            assert!(!both.contains(word), "{run:#?}");
+        }
+        assert!(both.contains("cannot read "), "{run:#?}");
+    }
+    // A damaged set decides the exit code before one that cannot be read.
+    sandbox.shell("echo damaged > store/other.json").ok();
+    run_with(&sandbox, fault, &["list"]).fails(5);
+}
+
 #[test]
 fn a_set_whose_members_change_is_not_taken_for_a_missing_one() {
     for fault in READING {

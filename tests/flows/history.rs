@@ -288,6 +288,24 @@ fn a_sweep_leaves_what_is_not_ours() {
     );
 }
 
+/// The files of a killed change can hold private keys, and go with the versions.
+#[test]
+fn a_sweep_removes_what_a_killed_change_has_left() {
+    let sandbox = Sandbox::new();
+    run(&sandbox, "create api --kid a").ok();
+    run(&sandbox, "create other --kid o").ok();
+    sandbox
+        .shell(
+            "cd store/.history && touch api/.writing api/.next api/000009-1-2.schedule
+             touch -d '2 days ago' .swept",
+        )
+        .ok();
+    run(&sandbox, "create other").ok();
+    let left = sandbox.shell("cd store/.history/api && ls -A").ok();
+    assert_eq!(left.stdout.lines().count(), 1, "{left:#?}");
+    assert_eq!(versions(&sandbox, "api"), 1);
+}
+
 #[test]
 fn a_hundred_versions_are_kept() {
     let sandbox = Sandbox::new();

@@ -221,6 +221,7 @@ fn a_history_that_cannot_be_deleted_is_told_of_and_deleted_later() {
     let encrypt = "passwd api --p2c 1000 --passphrase-file one";
     let run = strace(&sandbox, &["-e", "inject=unlinkat:error=EIO"], encrypt).fails(1);
     assert!(run.stderr.contains("the change is made"), "{run:#?}");
+    assert!(!run.stderr.contains("deleted"), "{run:#?}");
     sandbox.run(["undo", "api", "--yes"]).fails(3);
     let removing = sandbox.store().join(".history/.removing");
     let kept = removing.join(".api");
@@ -286,6 +287,47 @@ fn a_killed_delete_leaves_its_schedule_to_no_other_set() {
     }
 }
 
+/// A set that is not restored gets no schedule.
+#[test]
+fn an_undo_that_fails_restores_no_schedule() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    sandbox.ok(["rotate", "api", "--every", "30d", "--save"]);
+    sandbox.ok(["delete", "api", "--yes", "--force"]);
+    let schedules = || fs::read_to_string(sandbox.store().join(".schedules.json")).expect("it");
+    let before = schedules();
+    let path = history(&sandbox, "api");
+    let failing = ["-P", path.to_str().expect("UTF-8")];
+    let failing = [&failing[..], &["-e", "inject=/sync$:error=EIO"]].concat();
+    let run = strace(&sandbox, &failing, "undo api --yes").fails(1);
+    assert!(run.stderr.contains("nothing was changed"), "{run:#?}");
+    assert!(!sandbox.set_file("api").exists());
+    assert_eq!(schedules(), before);
+    sandbox.ok(["undo", "api", "--yes"]);
+    assert!(schedules().contains("api"));
+}
+
+/// The schedule that cannot be taken back is told of.
+#[test]
+fn an_undo_that_leaves_a_schedule_says_so() {
+    if !has_tool("strace") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    sandbox.ok(["rotate", "api", "--every", "30d", "--save"]);
+    sandbox.ok(["delete", "api", "--yes", "--force"]);
+    // The first rename is that of the schedules.
+    let fault = "inject=/^rename:error=EIO:when=2+";
+    let run = strace(&sandbox, &["-e", fault], "undo api --yes").fails(1);
+    assert!(!sandbox.set_file("api").exists());
+    let left = "the schedule of set api is restored, but the set is not";
+    assert!(run.stderr.contains(left), "{run:#?}");
+}
+
 /// A change that fails deletes no history.
 #[test]
 fn a_purge_that_fails_keeps_the_history() {
@@ -327,6 +369,16 @@ fn a_change_fails_if_its_history_cannot_be_written() {
         assert_eq!(versions(&sandbox, "api"), number);
         assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
     }
+    // The version of a new set is a file of its own. Its directory is flushed, too.
+    let path = history(&sandbox, "new");
+    let path = path.to_str().expect("UTF-8");
+    let inject = "inject=/sync$:error=EIO";
+    let run = strace(&sandbox, &["-P", path, "-e", inject], "create new --kid b").fails(1);
+    let hint = "nothing was changed; pass --keep-history 0";
+    assert!(run.stderr.contains(hint), "{run:#?}");
+    assert!(!run.stderr.contains("can be lost"), "{run:#?}");
+    assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
+    assert_eq!(versions(&sandbox, "new"), 0);
     // No link and no copy.
     let full = "inject=/^link:error=ENOSPC";
     let none = "inject=/^(fsync|fdatasync):error=ENOSPC";

@@ -268,7 +268,7 @@ fn what_is_no_regular_file_is_no_set() {
             );
             assert_eq!(sandbox.store_entries(), [".lock", "api.json"], "{command}");
         }
-        in_time(&sandbox, "list").fails(5);
+        in_time(&sandbox, "list").fails(1);
     }
 }
 

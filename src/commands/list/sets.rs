@@ -14,7 +14,7 @@ use crate::remote::kind::{Form, Listed};
 use crate::report::json::JsonKeyName;
 use crate::report::names::count;
 use crate::time;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 #[derive(Default, Serialize)]
@@ -31,11 +31,12 @@ struct SetRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     schedule: Option<Value>,
     /// Why the set cannot be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<JsonError>,
-    /// True if the only problem is that this user may not read the file.
-    #[serde(skip)]
-    is_denied: bool,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_json")]
+    error: Option<Error>,
+}
+
+fn as_json<S: Serializer>(error: &Option<Error>, serializer: S) -> Result<S::Ok, S::Error> {
+    error.as_ref().map(JsonError::from).serialize(serializer)
 }
 
 /// Prints the sets of the keystore.
@@ -81,28 +82,27 @@ fn refuse_plain(ctx: &Context, names: &[SetName]) -> Result<()> {
     ctx.accept_plain(&plain)
 }
 
-/// Returns an error if some sets cannot be read. A damaged set decides the exit code before one that
-/// this user may not read.
+/// Returns an error if some sets cannot be read. A damaged set decides the exit code before others.
 fn unreadable(rows: &[SetRow]) -> Result<()> {
-    let unreadable: Vec<_> = rows.iter().filter(|row| row.error.is_some()).collect();
-    let damaged = unreadable.iter().find(|row| !row.is_denied);
-    let Some(row) = damaged.or(unreadable.first()) else {
+    let errors: Vec<_> = rows.iter().filter_map(|row| row.error.as_ref()).collect();
+    let damaged = errors.iter().find(|error| is_damage(error));
+    let Some(error) = damaged.or(errors.first()) else {
         return Ok(());
     };
-    let error = row.error.as_ref();
-    let message = error.map_or("", |error| &error.message);
-    let number = count(unreadable.len(), "set");
-    let kind = if row.is_denied {
-        ErrorKind::Failed
-    } else {
-        ErrorKind::Invalid
-    };
-    let advice = error.and_then(|error| error.hint.as_deref());
-    let restore = "the file is damaged; restore it from a backup";
-    Err(
-        Error::of(kind, format!("{number} cannot be read: {message}"))
-            .hint(advice.unwrap_or(restore)),
-    )
+    let number = count(errors.len(), "set");
+    let unreadable = Error::of(error.kind(), format!("{number} cannot be read: {error}"));
+    Err(match error.advice() {
+        Some(advice) => unreadable.hint(advice),
+        None if is_damage(error) => {
+            unreadable.hint("the file is damaged; restore it from a backup")
+        }
+        None => unreadable,
+    })
+}
+
+/// Returns true if a file was read, but its content is invalid.
+fn is_damage(error: &Error) -> bool {
+    error.kind() == ErrorKind::Invalid
 }
 
 fn print_sets(ctx: &Context, rows: &[SetRow], format: Format) -> Result<()> {
@@ -160,8 +160,7 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
     };
     read().unwrap_or_else(|error| SetRow {
         set: name.to_string(),
-        is_denied: error.is_because(Reason::Permission),
-        error: Some((&error).into()),
+        error: Some(error),
         ..SetRow::default()
     })
 }
@@ -230,8 +229,11 @@ fn list_objects(ctx: &Context, name: &str, objects: &[Listed], format: Format) -
 
 fn set_cells(row: &SetRow, are_some_encrypted: bool, now: i64) -> Vec<(String, Tone)> {
     let active = match (&row.error, &row.active[..]) {
-        (Some(_), _) if row.is_denied => ("no permission".into(), Tone::Bad),
-        (Some(_), _) => ("damaged".into(), Tone::Bad),
+        (Some(error), _) if is_damage(error) => ("damaged".into(), Tone::Bad),
+        (Some(error), _) if error.is_because(Reason::Permission) => {
+            ("no permission".into(), Tone::Bad)
+        }
+        (Some(_), _) => ("unreadable".into(), Tone::Bad),
         (None, []) if row.key_count.is_none() => ("?".into(), Tone::Plain),
         (None, []) => ("none".into(), Tone::Plain),
         (None, [key]) => (key.handle().unwrap_or("-").to_owned(), Tone::Good),

@@ -228,7 +228,9 @@ fn link_or_copy(store: &Keystore, file: &Path, version: &Path) -> Result<()> {
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<()> {
-    files::write(path, content, Access::Private, Existing::Replace, TEMPORARY)?
+    let flushed = files::write(path, content, Access::Private, Existing::Replace, TEMPORARY)?;
+    // The change is not made, so its hint is left out.
+    flushed.map_err(|error| Error::of(error.kind(), error.to_string()))
 }
 
 #[cfg(test)]

@@ -61,6 +61,12 @@ impl Keystore {
         self.remove_from(&self.removing(name), name)
     }
 
+    /// Returns true if a deleted history of a set is still on the disk, because it could not be deleted.
+    pub fn has_remains(&self, name: &SetName) -> bool {
+        let paths = [self.removing(name), self.removed(name)];
+        paths.iter().any(|path| path.symlink_metadata().is_ok())
+    }
+
     /// Completes the deletions that a killed process has begun. The caller holds the lock.
     pub(in crate::keystore) fn complete_removals(&self) {
         let directory = self.removing_directory();

@@ -121,33 +121,41 @@ impl Keystore {
         if known.is_none_or(|set| set.keys.iter().any(holds_secret)) {
             self.refuse_open()?;
         }
-        if present.is_none() && with_schedule {
-            self.restore_schedule(name, version)?;
-        }
-        self.replace(name, (bytes.expose(), content), present, Earlier::Keep)
+        let has_schedule =
+            present.is_none() && with_schedule && self.restore_schedule(name, version)?;
+        let replaced = self.replace(name, (bytes.expose(), content), present, Earlier::Keep);
+        replaced.map_err(|error| {
+            if has_schedule && self.drop_schedule(name).is_err() {
+                return error.hint(format!(
+                    "the schedule of set {name} is restored, but the set is not; run the command again"
+                ));
+            }
+            error
+        })
     }
 
-    /// Restores the schedule that was deleted with the set. This is done before the set is written: if
-    /// the process is killed in between, the set can still be restored.
-    fn restore_schedule(&self, name: &SetName, version: &Version) -> Result<()> {
+    /// Restores the schedule that was deleted with the set, and returns true if there was one. This is done
+    /// before the set is written: if the process is killed in between, the set can still be restored.
+    fn restore_schedule(&self, name: &SetName, version: &Version) -> Result<bool> {
         let mut later = self.history(name)?.versions;
         later.retain(|later| later.number >= version.number);
         let is_set = |version: &&Version| version.content != Content::NoSet;
         let Some(deletion) = later.iter().take_while(is_set).last() else {
-            return Ok(());
+            return Ok(false);
         };
         let path = deletion.schedule();
         let Some(kept) = kept::read(&path, Links::Within, SCHEDULE_LIMIT)? else {
-            return Ok(());
+            return Ok(false);
         };
         let schedule: Value = serde_json::from_slice(&kept.octets).map_err(|error| {
             Error::invalid(format!("{}: not a schedule: {error}", path.display()))
                 .hint("remove the file to restore the set without its schedule")
         })?;
-        match self.schedules_with(name, Some(schedule))? {
-            Some(text) => self.write_schedules(&text),
-            None => Ok(()),
-        }
+        let text = self.schedules_with(name, Some(schedule))?;
+        text.as_deref()
+            .map(|text| self.write_schedules(text))
+            .transpose()?;
+        Ok(text.is_some())
     }
 
     fn bytes_of(&self, version: &Version) -> Result<Kept> {

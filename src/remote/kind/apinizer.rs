@@ -173,12 +173,15 @@ impl Server for Apinizer {
                     .hint("use letters, digits, '.', '_' and '-'"),
             );
         }
-        if let Some(url) = &key.from_url {
-            let body = json!({"name": name, "sourceType": "URL", "url": url, "kid": name});
-            self.post(name, &[""], &body)?;
-        } else {
-            self.post(name, &["generate"], &generate::body(name, key)?)?;
-        }
+        let (path, body) = match &key.from_url {
+            Some(url) => (
+                "",
+                json!({"name": name, "sourceType": "URL", "url": url, "kid": name}),
+            ),
+            None => ("generate", generate::body(name, key)?),
+        };
+        self.refuse_too_many(1)?;
+        self.post(name, &[path], &body)?;
         self.export(name, Form::Private)
     }
 
@@ -199,6 +202,9 @@ impl Server for Apinizer {
             }
         }
         refuse_shared_objects(&objects, before, after)?;
+        if !created.is_empty() {
+            self.refuse_too_many(created.len())?;
+        }
         // New keys are added before old ones are deleted, so that a failure in between leaves more keys, not
         // fewer.
         for key in created {

@@ -224,6 +224,20 @@ impl Apinizer {
         Ok(listed.collect())
     }
 
+    /// Returns an error if the project would have more than 2,000 objects with this many new ones. It could
+    /// not be listed again.
+    pub fn refuse_too_many(&self, new: usize) -> Result<()> {
+        let objects = self.list()?.len() + new;
+        if objects <= MOST_OBJECTS {
+            return Ok(());
+        }
+        let project = &self.project;
+        Err(Error::refused(format!(
+            "project {project} would have {objects} objects; the limit is {MOST_OBJECTS}"
+        ))
+        .hint("nothing was changed; delete keys from the project first"))
+    }
+
     /// Exports the key of an object, as a set. Returns an error if the object does not exist.
     pub fn export(&self, name: &str, form: Form) -> Result<KeySet<'static>> {
         let public = (form == Form::Public).to_string();
