@@ -11,6 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// The program under test.
@@ -53,6 +54,22 @@ pub const COMMANDS: &[&str] = &[
 /// The commands below `remote`.
 pub const REMOTE_COMMANDS: &[&str] = &["add", "list", "show", "test", "remove"];
 
+/// The directory in which the sandboxes are: one in memory if programs can run there and 1 GiB is free,
+/// because the tests write and flush many small files.
+static WORKPLACE: LazyLock<PathBuf> = LazyLock::new(|| {
+    #[cfg(target_os = "linux")]
+    if let Ok(memory) = rustix::fs::statvfs("/dev/shm")
+        && !memory
+            .f_flag
+            .contains(rustix::fs::StatVfsMountFlags::NOEXEC)
+        && memory.f_bavail * memory.f_frsize >= 1 << 30
+        && rustix::fs::access("/dev/shm", rustix::fs::Access::WRITE_OK).is_ok()
+    {
+        return "/dev/shm".into();
+    }
+    std::env::temp_dir()
+});
+
 /// A directory that is deleted at the end of the test. The keystore is the directory `store` in it.
 pub struct Sandbox {
     directory: tempfile::TempDir,
@@ -84,7 +101,7 @@ pub struct Run {
 
 impl Sandbox {
     pub fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = tempfile::tempdir_in(&*WORKPLACE).expect("a temporary directory");
         Sandbox {
             directory,
             started: Instant::now(),

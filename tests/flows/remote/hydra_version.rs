@@ -1,7 +1,7 @@
 //! Each version of Hydra does something in its own way: where its sets are, which kids a path can
 //! name, and what it keeps of a certificate.
 
-use crate::hydra::site::{Site, everywhere};
+use crate::hydra::site::{Site, in_every_version};
 use crate::servers::hydra::Version;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ const KIDS: [&str; 14] = [
 /// They are escaped in paths. The set is put whole where a path cannot name a kid.
 #[test]
 fn kids_with_any_characters_are_pushed_found_and_deleted() {
-    everywhere(|site| {
+    in_every_version(|site| {
         let mut key = site.key("own", "--alg RS256 --size 2048");
         for kid in KIDS {
             key["kid"] = kid.into();
@@ -103,7 +103,7 @@ fn kids_with_any_characters_are_pushed_found_and_deleted() {
 
 #[test]
 fn kids_with_any_characters_are_pushed_and_stay_the_same() {
-    everywhere(|site| {
+    in_every_version(|site| {
         site.ok(&format!("create api --count {} --store aside", KIDS.len()));
         let mut set = site.json("get api --private --store aside");
         for (key, kid) in set["keys"]
@@ -146,7 +146,7 @@ fn sha1_thumbprint(key: &Value) -> String {
 
 #[test]
 fn a_certificate_is_pushed_once_and_makes_no_difference() {
-    everywhere(|site| {
+    in_every_version(|site| {
         with_a_certificate(site);
         site.ok("push api prod --yes");
         assert!(site.hydra.keys("api")[0]["x5c"].is_array());
@@ -168,7 +168,7 @@ fn a_certificate_is_pushed_once_and_makes_no_difference() {
 /// 1.11 and 2.0 answer 500 to it, 1.0 drops it, and later ones keep it.
 #[test]
 fn an_address_of_certificates_is_left_out_where_it_would_fail() {
-    everywhere(|site| {
+    in_every_version(|site| {
         with_a_certificate(site);
         let mut key = site.local("api")[0].clone();
         key["x5u"] = "https://example.com/chain.pem".into();
@@ -192,7 +192,7 @@ fn an_address_of_certificates_is_left_out_where_it_would_fail() {
 /// The version is asked for only if it matters.
 #[test]
 fn a_key_without_a_certificate_needs_no_version() {
-    everywhere(|site| {
+    in_every_version(|site| {
         site.ok("create api --alg RS256");
         site.ok("push api prod --yes");
         site.ok("diff api prod");

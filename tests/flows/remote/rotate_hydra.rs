@@ -3,6 +3,7 @@
 use crate::hydra::site::{Site, kids};
 use crate::servers::Answer;
 use crate::servers::hydra::{Hydra, Version};
+use crate::wire::each;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -167,18 +168,19 @@ fn a_server_that_is_gone_keeps_no_rotation_from_happening() {
     drop(hydra);
     sandbox.ok(["create", "api", "--now", &START.to_string()]);
     let late = (START + 31 * DAY).to_string();
-    let rotate = format!("rotate api {SCHEDULE} --now {late}");
-    let failed = sandbox.run(rotate.split(' ')).fails(6);
-    assert!(
-        failed.stderr.contains("jwks push api prod:api --yes"),
-        "{failed:#?}"
-    );
+    sandbox.ok(["create", "new", "--now", &late]);
+    // A dry run with nothing to do gives the advice about the address, too.
+    let runs = [
+        ("api", "jwks push api prod:api --yes"),
+        ("new --dry-run", "hint: "),
+    ];
+    each(runs, |(set, words)| {
+        let line = format!("rotate {set} {SCHEDULE} --now {late}");
+        let failed = sandbox.run(line.split(' ')).fails(6);
+        assert!(failed.stderr.contains(words), "{failed:#?}");
+    });
     let listed = sandbox.json(["list", "api", "--json", "--now", &late]);
     assert_eq!(listed["keys"].as_array().expect("keys").len(), 2);
-    // A dry run gives the same advice about the address.
-    let dry_run = format!("{rotate} --dry-run");
-    let failed = sandbox.run(dry_run.split(' ')).fails(6);
-    assert!(failed.stderr.contains("hint: "), "{failed:#?}");
 }
 
 /// What is sent is refused, or the run ends before: the next one sends it.

@@ -160,13 +160,16 @@ fn a_creation_without_an_answer_is_not_repeated() {
 /// The log of what was sent does not depend on an answer.
 #[test]
 fn a_push_that_arrived_without_an_answer_is_in_the_log() {
-    let gone: &[&str] = &["private, unconfirmed"];
-    for (when, notes) in [
+    let cuts = [
         (Cut::Before, &[][..]),
         (Cut::After, &["private"]),
-        (Cut::AndGone, gone),
-    ] {
-        for line in ["push api cut --yes", "rotate api --every 30d --push cut"] {
+        (Cut::AndGone, &["private, unconfirmed"]),
+    ];
+    let lines = ["push api cut --yes", "rotate api --every 30d --push cut"];
+    each(
+        cuts.into_iter()
+            .flat_map(|cut| lines.map(|line| (cut, line))),
+        |((when, notes), line)| {
             let service = Service::start(authlete::Version::V3);
             let cutting = Cutting::in_front_of(&service.authlete.address(), when, "POST", 1);
             let address = cutting.address();
@@ -182,8 +185,8 @@ fn a_push_that_arrived_without_an_answer_is_in_the_log() {
             let pushed = changes.filter(|change| change["verb"] == "pushed");
             let logged: Vec<_> = pushed.map(|change| &change["note"]).collect();
             assert_eq!(logged, notes, "{line}: {when:?}");
-        }
-    }
+        },
+    );
 }
 
 #[test]
