@@ -112,7 +112,10 @@ impl Pending<'_> {
             write(&version.schedule(), schedule.to_string().as_bytes())?;
         }
         match present {
-            None => write(&version.path, b""),
+            // An empty file has nothing to flush but its name, which `flush` does.
+            None => files::open_to_append(&version.path)
+                .map(drop)
+                .map_err(|error| files::failed("create", &version.path, error)),
             Some(present) => link_or_copy(self.store, &present.path, &version.path),
         }
     }
@@ -213,13 +216,17 @@ fn number_kept(sizes: impl Iterator<Item = u64>) -> usize {
 }
 
 /// Adds a hard link to a file, or copies the file if that is impossible or other users can read it.
-/// Flushes the file, because another program can have written it.
+/// Flushes the file first, because another program can have written it; after the link, a file that is
+/// flushed already would be written once more.
 fn link_or_copy(store: &Keystore, file: &Path, version: &Path) -> Result<()> {
     files::check_target(file)?;
     let is_open = fs::symlink_metadata(file).is_ok_and(|metadata| files::others(&metadata) != 0);
-    if cfg!(unix) && !is_open && fs::hard_link(file, version).is_ok() {
+    if cfg!(unix) && !is_open {
         let flushed = files::open_to_read(file).and_then(|file| file.sync_all());
-        return flushed.map_err(|error| files::failed("flush", file, error));
+        flushed.map_err(|error| files::failed("flush", file, error))?;
+        if fs::hard_link(file, version).is_ok() {
+            return Ok(());
+        }
     }
     match kept::read(file, Links::Within, store.limit)? {
         Some(kept) => write(version, &kept.octets),
