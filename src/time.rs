@@ -18,7 +18,8 @@ pub fn parse(text: &str, now: i64) -> Result<i64> {
             Some(number) => (&text[..1], number),
             None => ("+", text),
         };
-        if is_number(number) {
+        // A longer number counts milliseconds.
+        if is_number(number) && number.len() < 7 {
             return error.hint(in_days(sign, number));
         }
         match (shift(now, text, false), text.strip_suffix('m')) {

@@ -321,7 +321,9 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> 
     };
     let (given, brought) = before.replaced_by(given, ctx.now);
     let lost = before.lost_in(&given);
+    let signing = signing::of_replacement(&before, &given, ctx.now);
     Confirmation::of(&brought, SOURCE, &lost).ask(ctx, name.as_str())?;
+    signing::confirm(ctx, args, name, &before, &signing)?;
     let index = Index::of(&before);
     let names = |there: bool| {
         let keys = given.keys.iter();
@@ -332,6 +334,7 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> 
         added: names(false),
         updated: names(true),
         replaced: lost,
+        signing,
         ..Merged::default()
     };
     let protection = args.encrypt.protection(ctx, name)?;
@@ -355,6 +358,7 @@ fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
             "{alias:?} is in set {whose} under another kid as well"
         ));
     }
+    signing::warn_of_end(ctx, whose, &merged.signing);
     let removed: Vec<_> = merged.replaced.iter().map(KeyName::of).collect();
     if ctx.out.is_json() {
         return ctx.out.json(&Report {
@@ -388,12 +392,7 @@ fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
     };
     ctx.out.status(format!("set {whose}: {words}"));
     signing::report(ctx, whose, &merged.signing);
-    let Merged {
-        added,
-        updated,
-        unchanged,
-        ..
-    } = merged;
-    let names = added.iter().chain(updated).chain(unchanged);
+    let names = merged.added.iter().chain(&merged.updated);
+    let names = names.chain(&merged.unchanged);
     ctx.out.lines(names.filter_map(KeyName::handle))
 }

@@ -373,3 +373,26 @@ fn a_set_is_begun_once() {
         "{again:#?}"
     );
 }
+
+/// The private part goes with the file that has only the public one.
+#[test]
+fn a_file_that_replaces_the_only_signer_needs_force() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "one"]);
+    let public = sandbox.ok(["get", "api"]);
+    sandbox.write("public.json", public);
+    let replace = ["set", "api", "public.json", "--replace", "--yes"];
+    let before = sandbox.read_set("api");
+    let refused = sandbox.run(replace).fails(4);
+    assert!(
+        refused.stderr.contains("no active signing key left"),
+        "{refused:#?}"
+    );
+    assert_eq!(sandbox.read_set("api"), before);
+    let forced = sandbox
+        .run(replace.iter().chain(&["--force", "--json"]))
+        .ok();
+    let report = forced.json();
+    assert_eq!(report["deactivated"][0]["kid"], "one");
+    assert_eq!(report["activated"], serde_json::json!([]));
+}

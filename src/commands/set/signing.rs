@@ -11,11 +11,12 @@ use crate::report::loss::describe;
 use crate::report::names::{SetLabel, no_longer_sign, no_signer_left, sign};
 use crate::time;
 
-/// Refuses --force for files without --remote, where it has no effect.
+/// Refuses --force for files without --remote or --replace, where it has no effect.
 pub fn check_force(args: &SetArgs) -> Result<()> {
-    if args.force && !args.changes_own_keys() && args.remote.remote.is_none() {
+    let is_import = !args.changes_own_keys() && !args.replace;
+    if args.force && is_import && args.remote.remote.is_none() {
         return Err(
-            Error::usage("--force has no effect on FILE without --remote")
+            Error::usage("--force has no effect on FILE without --remote or --replace")
                 .hint("pass --on-conflict replace to take the new key in place of another"),
         );
     }
@@ -31,6 +32,18 @@ pub fn of_import(before: &Signers, after: &KeySet, now: i64) -> SigningChange {
     } else {
         change
     }
+}
+
+/// Returns the effect of replacing a set on signing.
+pub fn of_replacement(before: &KeySet, after: &KeySet, now: i64) -> SigningChange {
+    let mut change = of_import(&Signers::of(&before.keys, now), after, now);
+    // A key that signs before and after can have another position.
+    let activated = change.activated.clone();
+    change
+        .activated
+        .retain(|name| !change.deactivated.contains(name));
+    change.deactivated.retain(|name| !activated.contains(name));
+    change
 }
 
 /// Asks for a confirmation if no key of the set would sign any more. Without a question, the change is
@@ -71,6 +84,10 @@ pub fn report(ctx: &Context, whose: SetLabel, change: &SigningChange) {
             ctx.out.status(format!("{new} from now on; {old}"));
         }
     }
+}
+
+/// Warns if the change brings forward the time from which no key signs.
+pub fn warn_of_end(ctx: &Context, whose: SetLabel, change: &SigningChange) {
     if let Some(end) = change.ends_at {
         ctx.out.warn(format!(
             "no key of set {whose} signs from {} on; `jwks rotate {} --force` stages a successor",
