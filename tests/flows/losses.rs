@@ -110,16 +110,16 @@ fn a_replacement_says_what_goes() {
         .ok();
     let before = sandbox.read_set("api");
     let removed = |run: Run| run.ok().json()["removed"][0]["kid"] == "mine";
-    for replacement in [
-        &["set", "api", "rival.json", "--on-conflict", "replace"][..],
-        &["set", "api", "rival.json", "--replace"],
-        &["set", "api", "public.json", "--replace"],
+    for (replacement, consent) in [
+        ("rival.json --on-conflict replace", "--yes"),
+        ("rival.json --replace", "--yes"),
+        ("public.json --replace", "--yes --force"),
     ] {
-        sandbox.run(replacement).fails(4);
-        assert_eq!(sandbox.read_set("api"), before, "{replacement:?}");
-        assert!(removed(
-            sandbox.run(replacement.iter().chain(&["--yes", "--json"]))
-        ));
+        let line = format!("set api {replacement}");
+        sandbox.run(line.split(' ')).fails(4);
+        assert_eq!(sandbox.read_set("api"), before, "{line}");
+        let line = format!("{line} {consent} --json");
+        assert!(removed(sandbox.run(line.split(' '))));
         fs::write(sandbox.set_file("api"), &before).expect("the old set");
     }
 }

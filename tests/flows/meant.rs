@@ -256,12 +256,7 @@ fn standard_input_that_is_a_terminal_is_announced() {
     }
     let sandbox = sandbox();
     for line in ["jwks set new -", "jwks check -", "jwks thumbprint -"] {
-        let run = on_terminal(
-            &sandbox,
-            &format!("echo -n ': '; stty -echo; {line}"),
-            "",
-            &[],
-        );
+        let run = on_terminal(&sandbox, line, "", &[]);
         let said = "reading standard input; end it with Ctrl-D";
         assert_eq!(run.stdout.matches(said).count(), 1, "{line}: {run:#?}");
     }

@@ -164,12 +164,14 @@ fn open() -> (File, File) {
     (person.into(), terminal.expect("the terminal"))
 }
 
-/// Returns true if a program waits for an answer: to a confirmation, or to a question for a secret
-/// after the echo is off.
+/// Returns true if a program waits for an answer: to a confirmation, to a question for a secret after the
+/// echo is off, or for standard input.
 fn asks(person: &File, shown: &[u8]) -> bool {
     let echoes = || {
         let modes = tcgetattr(person).map(|state| state.local_modes);
         modes.is_ok_and(|modes| modes.contains(LocalModes::ECHO))
     };
-    shown.ends_with(b"[y/N] ") || (shown.ends_with(b": ") && !echoes())
+    shown.ends_with(b"[y/N] ")
+        || shown.ends_with(b"end it with Ctrl-D\r\n")
+        || (shown.ends_with(b": ") && !echoes())
 }
