@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_time() {
+    fn durations_are_read() {
         for (text, seconds) in [
             ("90d", 90 * 86_400),
             ("12h", 43_200),
@@ -199,5 +199,11 @@ mod tests {
         }
         assert_eq!(parse("+3mo", now).unwrap(), now + 92 * 86_400);
         assert_eq!(format(0), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn milliseconds_are_no_days() {
+        let error = parse("1763000000000", 1_763_000_000).unwrap_err();
+        assert!(!error.advice().unwrap_or_default().contains("days"));
     }
 }

@@ -179,20 +179,14 @@ fn correct_advice(arguments: &[OsString], error: &mut clap::Error) {
     let takes_kid = built
         .get_positionals()
         .any(|arg| arg.get_id().as_str().starts_with("kid"));
-    if takes_kid && !unknown.starts_with("--") {
-        let tip = "to pass a KID that begins with a dash, put it after '--'";
-        error.insert(
-            ContextKind::Suggested,
-            ContextValue::StyledStrs(vec![tip.into()]),
-        );
-        return;
-    }
-    if takes_kid && unknown == "--kid" {
-        let tip = "the KID has no option: write it after the SET";
-        error.insert(
-            ContextKind::Suggested,
-            ContextValue::StyledStrs(vec![tip.into()]),
-        );
+    let tip = match &*unknown {
+        "--kid" => Some("the KID has no option: write it after the SET"),
+        option if option.starts_with("--") => None,
+        _ => Some("to pass a KID that begins with a dash, put it after '--'"),
+    };
+    if let Some(tip) = tip.filter(|_| takes_kid) {
+        let tips = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tips);
         error.remove(ContextKind::SuggestedArg);
         return;
     }

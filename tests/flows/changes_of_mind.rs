@@ -396,3 +396,15 @@ fn a_file_that_replaces_the_only_signer_needs_force() {
     assert_eq!(report["deactivated"][0]["kid"], "one");
     assert_eq!(report["activated"], serde_json::json!([]));
 }
+
+/// Standard output has the keys, and the warning is on standard error.
+#[test]
+fn an_end_of_signing_is_warned_about_beside_json() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    let run = sandbox.run(["set", "api", "--exp", "+1h", "--json"]).ok();
+    assert!(
+        run.stderr.contains("no key of set api signs from "),
+        "{run:#?}"
+    );
+}

@@ -115,7 +115,7 @@ impl Server {
         })
     }
 
-    /// What was read before the rotation was planned, or why it could not be read. It is there once.
+    /// Takes the result of the reading before the rotation was planned. It can be taken only once.
     fn take_found(&mut self) -> Result<Found> {
         std::mem::replace(&mut self.found, Err(Error::failed("")))
     }

@@ -216,8 +216,8 @@ fn number_kept(sizes: impl Iterator<Item = u64>) -> usize {
 }
 
 /// Adds a hard link to a file, or copies the file if that is impossible or other users can read it.
-/// Flushes the file first, because another program can have written it; after the link, a file that is
-/// flushed already would be written once more.
+/// Flushes the file first, because another program can have written it. A flush after the link would take
+/// longer, because the link changes the metadata of the file.
 fn link_or_copy(store: &Keystore, file: &Path, version: &Path) -> Result<()> {
     files::check_target(file)?;
     let is_open = fs::symlink_metadata(file).is_ok_and(|metadata| files::others(&metadata) != 0);

@@ -12,8 +12,8 @@ pub struct Site {
     pub version: Version,
 }
 
-/// Tells a story with the first and last version of each kind, with all of them at once: most of each
-/// story is waiting. The versions between differ only in what [`in_every_version`] is for.
+/// Tells a story with the first and the last version of 1.x and of 2.x, all at once, because a story
+/// mostly waits. [`in_every_version`] is for stories in which the other versions behave differently.
 pub fn everywhere(story: impl Fn(&Site) + Sync) {
     use Version::{V1_0, V1_11, V2_0, V26_2};
     with(&[V1_0, V1_11, V2_0, V26_2], story);
