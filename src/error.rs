@@ -61,6 +61,8 @@ pub enum Reason {
     Permission,
     /// The disk is full.
     Full,
+    /// A document is in none of the formats of keys.
+    UnknownFormat,
     /// Standard output cannot be written.
     Output,
     /// A call to a server was sent and got no answer: the server may have carried it out.

@@ -205,6 +205,14 @@ impl Output {
         }
     }
 
+    /// Says on a terminal that standard input is read, because the program would seem to hang.
+    pub fn reading_standard_input(&self) {
+        if io::stdin().is_terminal() {
+            let end = if cfg!(windows) { "Ctrl-Z" } else { "Ctrl-D" };
+            self.status(format!("reading standard input; end it with {end}"));
+        }
+    }
+
     /// Writes a line about one call to a server to standard error if `--verbose` is given. With
     /// `--json`, the line is the JSON of `facts`.
     pub fn call(&self, text: impl AsRef<str>, facts: impl FnOnce() -> serde_json::Value) {

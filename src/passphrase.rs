@@ -1,6 +1,6 @@
 //! The passphrases of encrypted sets: where they come from, and those that were typed in this run.
 
-use crate::credential;
+use crate::credential::{self, STANDARD_INPUT};
 use crate::environment::{self, PASSPHRASE, PASSPHRASE_FILE};
 use crate::error::{Error, Result};
 use crate::output::Output;
@@ -39,7 +39,7 @@ impl Passphrases {
 
     /// Returns true if standard input is the passphrase.
     pub fn takes_standard_input(&self) -> bool {
-        self.file.as_deref() == Some(credential::STANDARD_INPUT)
+        self.file.as_deref() == Some(STANDARD_INPUT)
     }
 
     /// Returns the option or variable that gives a passphrase, without reading it; `None` if there is
@@ -140,6 +140,9 @@ fn not_empty(passphrase: Passphrase, what: &str) -> Result<Passphrase> {
 }
 
 fn from_file(path: &str, out: &Output) -> Result<Secret<String>> {
+    if path == STANDARD_INPUT {
+        out.reading_standard_input();
+    }
     let content = credential::file(Path::new(path))?;
     if content.is_open {
         out.warn(format!(

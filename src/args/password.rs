@@ -61,6 +61,9 @@ impl PasswordArgs {
         let Some(path) = &self.password_file else {
             return Ok(None);
         };
+        if path == STANDARD_INPUT {
+            ctx.out.reading_standard_input();
+        }
         let content = credential::file(path.as_ref())?;
         if content.is_open {
             ctx.out.warn(format!(

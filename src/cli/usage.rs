@@ -62,17 +62,41 @@ const SYNONYMS: &[(&str, &[&str])] = &[
 
 /// Turns `jwks help COMMAND` into `jwks COMMAND --help`, and `jwks help GUIDE` into `jwks man GUIDE`.
 pub fn without_help_command(arguments: &[OsString]) -> Cow<'_, [OsString]> {
-    match arguments {
-        [program, help, word] if help == "help" && word.to_str().and_then(guide).is_some() => {
-            Cow::Owned(vec![program.clone(), "man".into(), word.clone()])
+    let Some(place) = help_place(arguments) else {
+        return Cow::Borrowed(arguments);
+    };
+    let mut meant = arguments[..place].to_vec();
+    match &arguments[place + 1..] {
+        [word] if word.to_str().and_then(guide).is_some() => {
+            meant.extend(["man".into(), word.clone()]);
         }
-        [program, help, words @ ..] if help == "help" => {
-            let words = words.iter().flat_map(command_words);
-            let program = std::iter::once(program.clone());
-            Cow::Owned(program.chain(words).chain(["--help".into()]).collect())
+        words => {
+            meant.extend(words.iter().flat_map(command_words));
+            meant.push("--help".into());
         }
-        _ => Cow::Borrowed(arguments),
     }
+    Cow::Owned(meant)
+}
+
+/// Returns the position of `help` if it is the command: only global options are in front of it.
+fn help_place(arguments: &[OsString]) -> Option<usize> {
+    let place = arguments.iter().position(|word| word == "help")?;
+    if place > 1 {
+        let program = Cli::command();
+        let takes_value = |option: &str| {
+            let mut options = program.get_arguments();
+            let named = options.find(|arg| arg.get_long() == option.strip_prefix("--"));
+            named.is_some_and(|arg| arg.get_action().takes_values())
+        };
+        let mut words = arguments[1..place].iter();
+        while let Some(word) = words.next() {
+            let option = word.to_str().filter(|word| word.starts_with('-'))?;
+            if takes_value(option) {
+                words.next()?;
+            }
+        }
+    }
+    (place > 0).then_some(place)
 }
 
 /// Splits the name of a page, such as `remote-add` or `jwks-remote-add`, into the words of its command.

@@ -3,7 +3,7 @@
 mod remote;
 
 use crate::args::connection::RemoteArgs;
-use crate::commands::shared::forgetting::{describe_history, forget};
+use crate::commands::shared::forgetting::{Past, forget};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
@@ -37,7 +37,7 @@ Examples:
 /// shows the whole kid.
 ///
 /// `jwks undo` brings deleted keys back while the history keeps them. Pass --purge to delete the history
-/// of the set, too.
+/// of the set, too, and its damaged files that `jwks undo` has moved aside, such as api.json.damaged.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {
@@ -80,6 +80,9 @@ struct Report<'a> {
     set_deleted: bool,
     /// True if --purge has deleted the history.
     history_deleted: bool,
+    /// The damaged files of the set that --purge has deleted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged_files_deleted: Vec<String>,
 }
 
 /// Runs `jwks delete`.
@@ -88,9 +91,12 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         return remote::delete(ctx, args, &server);
     }
     let name = SetName::given(&args.set)?;
-    if args.purge {
+    let past = if args.purge {
         ctx.store.purge();
-    }
+        Past::of(ctx, &name)?
+    } else {
+        Past::default()
+    };
     ctx.demand_encryption(&name)?;
     // Deleting a whole set needs no passphrase. Deleting some keys does, because the rest is encrypted
     // again.
@@ -101,7 +107,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     };
     let document = match read {
         Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
-            return nothing_to_delete(ctx, args, &name);
+            return nothing_to_delete(ctx, &name, past);
         }
         document => document?,
     };
@@ -121,17 +127,17 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
             return Err(Error::refused(message)
                 .hint("pass --yes --force to delete the set without a question"));
         }
-        return delete_set(ctx, args, &name, &set, &going);
+        return delete_set(ctx, args, &name, &set, &going, past);
     }
     if positions.is_empty() {
-        return nothing_to_delete(ctx, args, &name);
+        return nothing_to_delete(ctx, &name, past);
     }
     let signing = signing_instead(ctx, args, name.as_str(), &succession)?;
     let keys: Vec<Key> = positions.iter().map(|i| set.keys[*i].clone()).collect();
     let mut what = format!(
         "set {name} would lose {}{}",
         count(keys.len(), "key"),
-        and_history(args)
+        and_past(args, &past)
     );
     if !signing.is_empty() {
         what = format!("{what}, and {} again from now on", sign(&signing));
@@ -157,7 +163,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         }
     })?;
     let whose = SetLabel::local(name.as_str());
-    finish(ctx, whose, &keys, &signing, gone(args, false))
+    finish(ctx, whose, &keys, &signing, Gone { set: false, past })
 }
 
 impl DeleteArgs {
@@ -235,8 +241,9 @@ fn delete_set(
     name: &SetName,
     set: &KeySet,
     going: &[String],
+    past: Past,
 ) -> Result<()> {
-    let history = and_history(args);
+    let history = and_past(args, &past);
     let what = match set.keys.len() {
         0 => format!("set {name} would be deleted{history}; it has no keys"),
         number => {
@@ -253,7 +260,7 @@ fn delete_set(
         }
     })?;
     let whose = SetLabel::local(name.as_str());
-    finish(ctx, whose, &set.keys, &[], gone(args, true))
+    finish(ctx, whose, &set.keys, &[], Gone { set: true, past })
 }
 
 /// Logs and reports the keys that are deleted, and those that sign instead.
@@ -265,48 +272,46 @@ fn finish(
     gone: Gone,
 ) -> Result<()> {
     Record::of(ctx, whose).keys(Verb::Removed, keys).append();
+    ctx.store.remove_damaged_files(&gone.past.damaged)?;
     let removed: Vec<_> = keys.iter().map(KeyName::of).collect();
     report(ctx, whose, &removed, signing, gone)
 }
 
-/// Reports that no key and no set is deleted. With --purge, deletes the history nevertheless.
-fn nothing_to_delete(ctx: &Context, args: &DeleteArgs, name: &SetName) -> Result<()> {
+/// Reports that no key and no set is deleted. With --purge, deletes the earlier states nevertheless.
+fn nothing_to_delete(ctx: &Context, name: &SetName, past: Past) -> Result<()> {
     let label = SetLabel::local(name.as_str());
-    if !args.purge || !ctx.store.has_history(name)? {
-        return report(ctx, label, &[], &[], Gone::default());
+    if !past.is_empty() {
+        let question = format!("{} would be deleted for good", past.describe(name));
+        ctx.prompt.confirm(&ctx.out, &question)?;
+        forget(ctx, name, &past)?;
+        if !ctx.out.is_json() {
+            return Ok(());
+        }
     }
-    let history = ctx.store.whole_history(name)?;
-    let what = describe_history(name, &history);
-    let question = format!("{what} would be deleted for good");
-    ctx.prompt.confirm(&ctx.out, &question)?;
-    forget(ctx, name, &history)?;
-    if ctx.out.is_json() {
-        return report(ctx, label, &[], &[], gone(args, false));
-    }
-    Ok(())
+    report(ctx, label, &[], &[], Gone { set: false, past })
 }
 
 /// What is deleted beside keys.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Gone {
     set: bool,
-    history: bool,
+    /// The earlier states that --purge has deleted.
+    past: Past,
 }
 
-fn gone(args: &DeleteArgs, set: bool) -> Gone {
-    Gone {
-        set,
-        history: args.purge,
-    }
-}
-
-/// Returns the part of a question or message about the history; empty without --purge.
-fn and_history(args: &DeleteArgs) -> &'static str {
+/// Returns the part of a question about the earlier states; empty without --purge.
+fn and_past(args: &DeleteArgs, past: &Past) -> String {
     if args.purge {
-        " and its history, for good"
+        format!("{}, for good", and_names(past))
     } else {
-        ""
+        String::new()
     }
+}
+
+fn and_names(past: &Past) -> String {
+    let history = past.history.iter().map(|_| "its history".to_owned());
+    let names = history.chain(past.damaged_names());
+    names.map(|name| format!(" and {name}")).collect()
 }
 
 fn report(
@@ -317,20 +322,22 @@ fn report(
     gone: Gone,
 ) -> Result<()> {
     if ctx.out.is_json() {
+        let paths = gone.past.damaged.iter();
         return ctx.out.json(&Report {
             set: whose.set,
             remote: whose.remote,
             removed: json_names(removed),
             activated: json_names(signing),
             set_deleted: gone.set,
-            history_deleted: gone.history,
+            history_deleted: gone.past.history.is_some(),
+            damaged_files_deleted: paths.map(|path| path.display().to_string()).collect(),
         });
     }
     match (gone.set, removed.len()) {
-        (true, _) if gone.history => ctx
-            .out
-            .status(format!("deleted set {whose} and its history")),
-        (true, _) => ctx.out.status(format!("deleted set {whose}")),
+        (true, _) => {
+            let past = and_names(&gone.past);
+            ctx.out.status(format!("deleted set {whose}{past}"));
+        }
         (false, 0) => ctx.out.status("nothing to delete"),
         (false, n) => {
             let kids: Vec<_> = removed.iter().map(KeyName::shown).collect();
@@ -339,9 +346,12 @@ fn report(
                 "deleted {} of set {whose}: {kids}",
                 count(n, "key")
             ));
-            if gone.history {
+            if gone.past.history.is_some() {
                 ctx.out
                     .status(format!("deleted the history of set {whose}"));
+            }
+            for file in gone.past.damaged_names() {
+                ctx.out.status(format!("deleted {file}"));
             }
             if !signing.is_empty() {
                 ctx.out.status(format!("{} from now on", sign(signing)));

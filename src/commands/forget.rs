@@ -1,6 +1,6 @@
 //! `jwks forget`: deletes the history of sets for good.
 
-use crate::commands::shared::forgetting::{describe_history, forget};
+use crate::commands::shared::forgetting::{Past, forget};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keystore::SetName;
@@ -15,8 +15,9 @@ Examples:
 
 /// Delete the history of sets for good
 ///
-/// Deletes every earlier version of the sets, with the private keys in them. The sets themselves and the
-/// log stay. The disk or a backup can still hold the deleted files.
+/// Deletes every earlier version of the sets, with the private keys in them, and the damaged files that
+/// `jwks undo` has moved aside, such as api.json.damaged. The sets themselves and the log stay. The disk or a
+/// backup can still hold the deleted files.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ForgetArgs {
@@ -27,32 +28,33 @@ pub struct ForgetArgs {
 
 /// Runs `jwks forget`.
 pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
-    let mut sets: Vec<(SetName, History)> = Vec::new();
+    let mut sets: Vec<(SetName, Past)> = Vec::new();
     for set in &args.sets {
         let name = SetName::given(set)?;
         if sets.iter().any(|(known, _)| *known == name) {
             continue;
         }
-        if !ctx.store.has_history(&name)? {
+        let past = Past::of(ctx, &name)?;
+        if past.is_empty() {
             let none = Error::not_found(format!("set {name} has no history"));
             return Err(ctx.store.hint_at_nearest(&name, none));
         }
-        let history = ctx.store.whole_history(&name)?;
-        sets.push((name, history));
+        sets.push((name, past));
     }
-    let what = sets
-        .iter()
-        .map(|(name, history)| describe_history(name, history));
+    let what = sets.iter().map(|(name, past)| past.describe(name));
     let what: Vec<_> = what.collect();
     let question = format!("{} would be deleted for good", what.join(", "));
     ctx.prompt.confirm(&ctx.out, &question)?;
-    for (name, history) in &sets {
-        forget(ctx, name, history)?;
+    for (name, past) in &sets {
+        forget(ctx, name, past)?;
     }
     if !ctx.out.is_json() {
         return Ok(());
     }
-    let row = |(name, history): &(SetName, History)| json!({ "set": name.as_str(), "version_count": history.sets() });
+    let row = |(name, past): &(SetName, Past)| {
+        let versions = past.history.as_ref().map_or(0, History::sets);
+        json!({ "set": name.as_str(), "version_count": versions })
+    };
     let sets: Vec<_> = sets.iter().map(row).collect();
     ctx.out.json(&json!({ "sets": sets }))
 }

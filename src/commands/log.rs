@@ -199,11 +199,15 @@ impl Marks {
         // The numbers begin again after a history was deleted.
         let mut versions = history.versions.iter();
         if *last == Some(number) {
-            let is_it = versions.any(|version| version.number == number && version.until == time);
+            let is_it = versions.any(|version| {
+                version.number == number
+                    && version.until == time
+                    && version.content != Content::Damaged
+            });
             return is_it.then_some("undo");
         }
         let next = versions.find(|version| version.number > number)?;
-        let is_it = history.at(time) == Some(next) && next.content != Content::NoSet;
+        let is_it = history.at(time) == Some(next) && next.holds_set();
         is_it.then_some("restore")
     }
 }

@@ -152,8 +152,7 @@ fn undo(name: &SetName) -> String {
 /// Returns the times to which a set can be restored, the latest first.
 fn times(history: &History) -> Vec<String> {
     let versions = history.versions.iter().rev();
-    let is_set =
-        |version: &&Version| version.content != Content::NoSet && version.from < version.until;
+    let is_set = |version: &&Version| version.holds_set() && version.from < version.until;
     let since = versions.filter(is_set).map(|version| match version.from {
         0 => format!("before {}", time::format(version.until)),
         from => time::format(from),

@@ -19,7 +19,6 @@ use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::changes::is_alike;
 use crate::keyset::import::Form;
-use crate::keyset::index::Index;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::Merged;
 use crate::keyset::succession::Signers;
@@ -324,15 +323,12 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> 
     let signing = signing::of_replacement(&before, &given, ctx.now);
     Confirmation::of(&brought, SOURCE, &lost).ask(ctx, name.as_str())?;
     signing::confirm(ctx, args, name, &before, &signing)?;
-    let index = Index::of(&before);
-    let names = |there: bool| {
-        let keys = given.keys.iter();
-        let keys = keys.filter(|key| index.has(key) == there);
-        keys.map(KeyName::of).collect()
-    };
+    let changes = before.changes_to(&given, is_alike);
+    let is_same = |key: &KeyName| !changes.added.contains(key) && !changes.updated.contains(key);
     let merged = Merged {
-        added: names(false),
-        updated: names(true),
+        unchanged: given.keys.iter().map(KeyName::of).filter(is_same).collect(),
+        added: changes.added.clone(),
+        updated: changes.updated.clone(),
         replaced: lost,
         signing,
         ..Merged::default()
@@ -347,7 +343,6 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> 
             Ok(())
         })?;
     let whose = SetLabel::local(name.as_str());
-    let changes = before.changes_to(&given, is_alike);
     Record::of(ctx, whose).changes(&changes).append();
     report(ctx, whose, &merged)
 }
@@ -358,7 +353,7 @@ fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
             "{alias:?} is in set {whose} under another kid as well"
         ));
     }
-    signing::warn_of_end(ctx, whose, &merged.signing);
+    signing::warn_of_gap(ctx, whose, &merged.signing);
     let removed: Vec<_> = merged.replaced.iter().map(KeyName::of).collect();
     if ctx.out.is_json() {
         return ctx.out.json(&Report {

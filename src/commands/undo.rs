@@ -28,7 +28,7 @@ Examples:
 /// pushed to a server or exported stays there.
 ///
 /// If the file of the set is damaged, it is moved aside, for example to api.json.damaged. It stays there
-/// until you delete it, because it can hold keys that no earlier version has.
+/// until you delete it, or pass --purge to `jwks delete`, because it can hold keys that no earlier version has.
 ///
 /// `jwks log` shows the changes. They can be undone for the time of --keep-history, 30 days by default.
 /// A set keeps at most 100 earlier versions. All but the newest have at most 64 MiB in total.

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
+use crate::key::generate::unknown_algorithm;
 use crate::key::key_type::KEY_TYPES;
 use crate::key::members::Members;
 use crate::key::parts::{DESCRIBING, OWN};
@@ -75,7 +76,7 @@ impl Attributes {
             && Algorithm::named(alg).is_none()
         {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
-            return Err(unknown("algorithm", alg, None, &names));
+            return Err(unknown_algorithm(alg, &names));
         }
         if let Some(usage) = &self.usage {
             check_use(usage)?;

@@ -148,10 +148,27 @@ fn algorithm(name: &str) -> Result<&'static Algorithm> {
         .map(|algorithm| algorithm.name)
         .collect();
     Err(match found {
-        None => unknown("algorithm", name, None, &names),
+        None => unknown_algorithm(name, &names),
         Some(_) => Error::usage(format!("no keys are generated for algorithm {name:?}"))
             .hint(format!("algorithms: {}", names.join(", "))),
     })
+}
+
+/// Returns the error for a word that is none of the algorithms in `names`. The name of a curve is not a
+/// mistyped algorithm.
+pub fn unknown_algorithm(word: &str, names: &[&str]) -> Error {
+    let curve = Curve::named(word).or_else(|| Curve::meant_by(word));
+    let Some(curve) = curve.filter(|curve| !names.contains(&curve.name)) else {
+        return unknown("algorithm", word, None, names);
+    };
+    let fits = |algorithm: &&Algorithm| algorithm.takes_key(curve.kty, Some(curve.name));
+    let algorithms = Algorithm::created().filter(fits);
+    let algorithms: Vec<_> = algorithms.map(|algorithm| algorithm.name).collect();
+    Error::usage(format!("{} is a curve, not an algorithm", curve.name)).hint(format!(
+        "algorithms for this curve: {}; `jwks create` takes --crv {}, too",
+        algorithms.join(", "),
+        curve.name
+    ))
 }
 
 fn curve(name: &str) -> Result<&'static Curve> {

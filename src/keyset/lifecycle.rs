@@ -4,6 +4,8 @@
 use crate::key::Key;
 use crate::key::check::{Budget, findings, is_supported, may_sign, public_findings_of};
 use crate::key::header::Header;
+use crate::key::key_type::KeyType;
+use crate::key::members::Members;
 use crate::key::parts::is_private;
 use crate::key::step_counter;
 use crate::keyset::KeySet;
@@ -98,13 +100,28 @@ pub(super) fn active_keys(keys: &[Key], now: i64) -> BTreeMap<String, KeyName> {
     active.map(named).collect()
 }
 
-/// Returns true if a key can sign or decrypt: it has its private part, even if encrypted, its type and
-/// curve are supported, and its public part is valid. Works without OpenSSL.
+/// Returns true if a key can sign or decrypt: it has its private part, even if encrypted, its `key_ops`
+/// allow to use that, its type and curve are supported, and its public part is valid. Works without OpenSSL.
 pub fn can_sign(key: &Key) -> bool {
     let Ok(members) = key.members() else {
         return false;
     };
-    is_supported(&members) && is_private(&members) && may_sign(&public_findings_of(&members))
+    is_supported(&members)
+        && is_private(&members)
+        && allows_private_operation(&members)
+        && may_sign(&public_findings_of(&members))
+}
+
+/// Returns false if `key_ops` has only operations of the public key (RFC 7517 section 4.3).
+fn allows_private_operation(members: &Members) -> bool {
+    let is_symmetric = members.key_type().is_some_and(KeyType::is_symmetric);
+    let is_public = |operation: &str| match operation {
+        "verify" => true,
+        "encrypt" | "wrapKey" => !is_symmetric,
+        _ => false,
+    };
+    let operations = members.texts("key_ops").ok().flatten().unwrap_or_default();
+    operations.is_empty() || !operations.iter().all(|operation| is_public(operation))
 }
 
 /// Returns the states that follow from the dates alone, pending and expired, for keys with which
@@ -366,6 +383,26 @@ mod tests {
             let other_line = key("b", part, r#","alg":"EdDSA""#);
             assert_eq!(states_of_keys(&[successor, other_line], 10), "active -");
         }
+    }
+
+    #[test]
+    fn a_key_whose_operations_are_those_of_the_public_key_does_not_sign() {
+        for (operations, state) in [
+            (r#""verify""#, "-"),
+            (r#""verify","sign""#, "active"),
+            ("", "active"),
+        ] {
+            let more = format!(r#","key_ops":[{operations}]"#);
+            assert_eq!(states_of_keys(&[key("a", "private", &more)], 10), state);
+        }
+        let before = key("a", "private", r#","iat":1"#);
+        let verifies = key("b", "private", r#","iat":5,"key_ops":["verify"]"#);
+        assert_eq!(states_of_keys(&[before, verifies], 10), "active retired");
+        let secret = |operations: &str| {
+            let secret = r#""kty":"oct","use":"enc","k":"AAAAAAAAAAAAAAAAAAAAAA""#;
+            format!(r#"{{{secret},"key_ops":["{operations}"]}}"#)
+        };
+        assert_eq!(states_of_keys(&[secret("encrypt")], 10), "active");
     }
 
     #[test]

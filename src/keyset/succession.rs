@@ -88,8 +88,24 @@ pub fn succession(
 pub struct Signers {
     /// The position, identity and name of each.
     keys: Vec<(usize, String, KeyName)>,
-    /// The time at which the last key expires that can sign; `None` if one of them never expires.
-    end: Option<i64>,
+    /// The periods in the future in which no key signs, in order.
+    gaps: Vec<Gap>,
+}
+
+/// A period in which no key of a set signs, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Its start.
+    pub from: i64,
+    /// The time from which a key signs again; `None` if no key ever does.
+    pub to: Option<i64>,
+}
+
+impl Gap {
+    fn contains(&self, other: &Gap) -> bool {
+        let ends_after = |to: i64| other.to.is_some_and(|end| end <= to);
+        self.from <= other.from && self.to.is_none_or(ends_after)
+    }
 }
 
 /// The effect on signing if the members of keys change, or keys are added.
@@ -101,31 +117,38 @@ pub struct SigningChange {
     pub deactivated: Vec<KeyName>,
     /// True if keys signed before, and none signs now.
     pub ends_signing: bool,
-    /// The time from which no key signs any more, in seconds since 1970, if keys signed before and the change
-    /// has set this time or moved it forward.
-    pub ends_at: Option<i64>,
+    /// The first future period in which no key signs that was not in such a period before.
+    pub gap: Option<Gap>,
 }
 
 impl Signers {
     /// Finds the keys that sign at `now`, in seconds since 1970.
     pub fn of(keys: &[Key], now: i64) -> Signers {
         let states = lifecycle::states_where(keys, now, can_sign);
-        let (mut signers, mut ends) = (Vec::new(), Some(now));
+        let (mut signers, mut spans) = (Vec::new(), Vec::new());
+        let mut always = false;
         for (position, (key, state)) in keys.iter().zip(states).enumerate() {
             let header = Header::of(key);
             if header.effective_use() != Some("sig") {
                 continue;
             }
-            let signs_later = || ends.is_some() && can_sign(key);
+            let signs_later = || !always && can_sign(key);
             match state {
                 Some(State::Active) => signers.push((position, identity(key), KeyName::of(key))),
                 Some(State::Pending | State::Retired) if signs_later() => {}
                 _ => continue,
             }
-            ends = ends.and_then(|end| Some(end.max(header.exp?)));
+            let from = header.nbf.unwrap_or(now).max(now);
+            always |= from == now && header.exp.is_none();
+            spans.push((from, header.exp));
         }
+        let has_gaps = !always && !signers.is_empty();
         Signers {
-            end: ends.filter(|_| !signers.is_empty()),
+            gaps: if has_gaps {
+                gaps(spans, now)
+            } else {
+                Vec::new()
+            },
             keys: signers,
         }
     }
@@ -141,13 +164,14 @@ impl Signers {
             let keys = keys.filter(|(position, identity, _)| !is_there(*position, identity));
             keys.map(|(_, _, name)| name.clone()).collect()
         };
-        let is_sooner =
-            |end: &i64| !self.keys.is_empty() && self.end.is_none_or(|before| *end < before);
+        let is_new = |gap: &&Gap| {
+            !self.keys.is_empty() && !self.gaps.iter().any(|before| before.contains(gap))
+        };
         SigningChange {
             activated: missing_in(after, self),
             deactivated: missing_in(self, after),
             ends_signing: after.keys.is_empty() && !self.keys.is_empty(),
-            ends_at: after.end.filter(is_sooner),
+            gap: after.gaps.iter().find(is_new).copied(),
         }
     }
 
@@ -155,6 +179,28 @@ impl Signers {
     pub fn positions(&self) -> Vec<usize> {
         self.keys.iter().map(|(position, ..)| *position).collect()
     }
+}
+
+/// Returns the periods after `now` that no span covers. A span without an end never ends.
+fn gaps(mut spans: Vec<(i64, Option<i64>)>, now: i64) -> Vec<Gap> {
+    spans.retain(|(from, to)| to.is_none_or(|to| to > *from));
+    spans.sort_unstable();
+    let (mut gaps, mut covered) = (Vec::new(), now);
+    for (from, to) in spans {
+        if from > covered {
+            let to = Some(from);
+            gaps.push(Gap { from: covered, to });
+        }
+        match to {
+            Some(to) => covered = covered.max(to),
+            None => return gaps,
+        }
+    }
+    gaps.push(Gap {
+        from: covered,
+        to: None,
+    });
+    gaps
 }
 
 #[cfg(test)]
@@ -222,8 +268,11 @@ mod tests {
         let begun = change.activated.iter().map(|key| name("+", key));
         let stopped = change.deactivated.iter().map(|key| name("-", key));
         let nobody = change.ends_signing.then(|| "none".to_owned());
-        let end = change.ends_at.map(|end| format!("until {end}"));
-        let words = begun.chain(stopped).chain(nobody).chain(end);
+        let gap = change.gap.map(|gap| {
+            let to = gap.to.map_or_else(String::new, |to| to.to_string());
+            format!("not {}..{to}", gap.from)
+        });
+        let words = begun.chain(stopped).chain(nobody).chain(gap);
         words.collect::<Vec<_>>().join(" ")
     }
 
@@ -247,11 +296,32 @@ mod tests {
         assert_eq!(changed(&[A], &[A, B]), "+b -a");
     }
 
+    const NEXT_ENDING: &str =
+        r#""kty":"oct","alg":"HS256","kid":"next","nbf":20,"exp":70,"k":"AA""#;
+    const NEXT_NEVER: &str = r#""kty":"oct","alg":"HS256","kid":"next","nbf":20,"exp":20,"k":"AA""#;
+    const LATER: &str = r#""kty":"oct","alg":"HS256","kid":"next","nbf":60,"k":"AA""#;
+    const MUCH_LATER: &str = r#""kty":"oct","alg":"HS256","kid":"next","nbf":80,"k":"AA""#;
+
     #[test]
     fn an_end_of_signing_is_known_before() {
-        assert_eq!(changed(&[B], &[B_ENDING]), "until 50");
+        assert_eq!(changed(&[B], &[B_ENDING]), "not 50..");
         assert_eq!(changed(&[B_ENDING], &[B_ENDING]), "");
         assert_eq!(changed(&[B_ENDING], &[B]), "");
         assert_eq!(changed(&[A, B], &[A, B_ENDING]), "");
+    }
+
+    #[test]
+    fn a_gap_in_signing_is_known_before() {
+        assert_eq!(changed(&[B, LATER], &[B_ENDING, LATER]), "not 50..60");
+        assert_eq!(changed(&[B_ENDING, NEXT], &[B_ENDING, LATER]), "not 50..60");
+        let gap = [B_ENDING, LATER];
+        assert_eq!(changed(&gap, &[B_ENDING, MUCH_LATER]), "not 50..80");
+        assert_eq!(changed(&[B_ENDING, MUCH_LATER], &gap), "");
+        assert_eq!(changed(&gap, &gap), "");
+        assert_eq!(changed(&[B_ENDING], &gap), "");
+        assert_eq!(changed(&[B_ENDING, NEXT], &[B_ENDING, NEXT]), "");
+        assert_eq!(changed(&[B, NEXT], &[B_ENDING, NEXT_ENDING]), "not 70..");
+        assert_eq!(changed(&[B, NEXT], &[B_ENDING, NEXT_NEVER]), "not 50..");
+        assert_eq!(changed(&[B, LATER], &[B, MUCH_LATER]), "");
     }
 }

@@ -47,8 +47,7 @@ impl Stored {
     pub(super) fn read(kept: Kept, path: PathBuf) -> Result<Stored> {
         let is_open = kept.is_open;
         let text = String::from_utf8(kept.octets).map_err(|_| {
-            let error = Error::invalid(format!("{}: it is not UTF-8 text", path.display()))
-                .hint("the file is damaged; restore it from a backup");
+            let error = Error::invalid(format!("{}: it is not UTF-8 text", path.display()));
             with_way_back(error, &path)
         })?;
         let text = Secret::new(text);

@@ -182,7 +182,7 @@ impl Keystore {
             return Ok(());
         }
         let mut versions = self.history(name)?.versions;
-        versions.retain(|version| version.content != Content::NoSet);
+        versions.retain(Version::holds_set);
         let is_encrypted = |version: &Version| version.content == Content::Encrypted;
         let opens = |version: &Version| match self.version(version) {
             Ok(Some(Stored::Encrypted(set))) => self.open(&set, &protection.passphrase).is_ok(),
@@ -277,12 +277,12 @@ impl Keystore {
     }
 }
 
-/// Adds a hint to the error about the damaged file of a set: how to restore an earlier version, if
-/// there is one.
+/// Adds a hint to the error about the damaged file of a set: how to restore an earlier version, or where
+/// another copy can be.
 pub(super) fn with_way_back(error: Error, file: &Path) -> Error {
     match way_back(file) {
         Some(hint) => error.hint(format!("correct the file, or run {hint}")),
-        None => error,
+        None => error.hint("correct the file, restore it from a backup, or remove it"),
     }
 }
 
@@ -292,7 +292,9 @@ fn way_back(file: &Path) -> Option<String> {
     let name = SetName::new(name).ok()?;
     let store = Keystore::new(files::parent(file), Duration::ZERO);
     let history = store.whole_history(&name).ok()?;
-    if history.versions.last()?.content != Content::NoSet {
+    let mut versions = history.versions.iter().rev();
+    let last = versions.find(|version| version.content != Content::Damaged);
+    if last?.holds_set() {
         Some(format!(
             "`jwks undo {name}` to return to the version before the last change"
         ))

@@ -99,7 +99,8 @@ impl Output {
             Vec::new()
         };
         for (i, column) in table.column_iter_mut().enumerate() {
-            column.set_padding((0, GAP as u16));
+            let gap = if i + 1 < header.len() { GAP } else { 0 };
+            column.set_padding((0, gap as u16));
             if i != flexible && widths.get(i).is_some_and(|width| *width <= SHORT) {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
@@ -108,35 +109,81 @@ impl Output {
         self.octets(lines.collect::<String>().as_bytes())
     }
 
-    /// Leaves out columns in the given order, until the table fits the terminal.
+    /// Leaves out columns in the given order, until the table fits the terminal. A column that fits
+    /// after all, because a wider one is left out after it, stays.
     fn narrowed<'h>(&self, header: &[&'h str], rows: Rows, drop: Drop) -> (Vec<&'h str>, Rows) {
-        let (mut header, mut rows) = (header.to_vec(), rows);
         if !self.is_terminal() {
-            return (header, rows);
+            return (header.to_vec(), rows);
         }
-        for name in drop.order {
-            let width = |i: usize| {
-                let cells = rows
-                    .iter()
-                    .map(|row| columns(&shorten(&row[i].0, LONGEST_CELL)));
-                let widest = cells.chain([header[i].len()]).max().unwrap_or_default();
-                if i == drop.cut || widest > SHORT.into() {
-                    widest.min(drop.kept)
-                } else {
-                    widest
-                }
-            };
-            let total: usize = (0..header.len()).map(|i| width(i) + GAP).sum();
-            if total - GAP <= self.width() {
-                break;
+        let width = |i: usize| {
+            let cells = rows
+                .iter()
+                .map(|row| columns(&shorten(&row[i].0, LONGEST_CELL)));
+            let widest = cells.chain([header[i].len()]).max().unwrap_or_default();
+            if i == drop.cut || widest > SHORT.into() {
+                widest.min(drop.kept)
+            } else {
+                widest
             }
-            if let Some(place) = header.iter().position(|column| column == name) {
-                header.remove(place);
-                for row in &mut rows {
-                    row.remove(place);
-                }
-            }
+        };
+        let widths: Vec<usize> = (0..header.len()).map(width).collect();
+        let shown = shown(header, &widths, drop.order, self.width());
+        let narrow_row = |row: Vec<_>| {
+            let cells = row.into_iter().zip(&shown);
+            cells.filter(|(_, shown)| **shown).map(|(cell, _)| cell)
+        };
+        let rows = rows.into_iter().map(|row| narrow_row(row).collect());
+        let header = header.iter().zip(&shown).filter(|(_, shown)| **shown);
+        (header.map(|(name, _)| *name).collect(), rows.collect())
+    }
+}
+
+/// Returns which columns fit into `room`, the width of the terminal.
+fn shown(header: &[&str], widths: &[usize], order: &[&str], room: usize) -> Vec<bool> {
+    let mut shown = vec![true; header.len()];
+    let fits = |shown: &[bool]| {
+        let widths = widths.iter().zip(shown).filter(|(_, shown)| **shown);
+        let total: usize = widths.map(|(width, _)| width + GAP).sum();
+        total <= room + GAP
+    };
+    let places = order
+        .iter()
+        .filter_map(|name| header.iter().position(|column| column == name));
+    let mut left_out = Vec::new();
+    for place in places {
+        if fits(&shown) {
+            break;
         }
-        (header, rows)
+        shown[place] = false;
+        left_out.push(place);
+    }
+    for place in left_out.into_iter().rev() {
+        shown[place] = true;
+        shown[place] = fits(&shown);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_column_is_left_out_that_fits() {
+        let header = ["KID", "STATE", "ALG", "USE", "KEY", "NEXT CHANGE"];
+        let widths = [10, 7, 5, 3, 8, 20];
+        let order = ["USE", "KEY", "ALG", "NEXT CHANGE"];
+        let names = |room: usize| {
+            let shown = shown(&header, &widths, &order, room);
+            let names = header.iter().zip(shown).filter(|(_, shown)| *shown);
+            names.map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names(63), "KID STATE ALG USE KEY NEXT CHANGE");
+        assert_eq!(names(62), "KID STATE ALG KEY NEXT CHANGE");
+        assert_eq!(names(57), "KID STATE ALG USE NEXT CHANGE");
+        assert_eq!(names(47), "KID STATE USE NEXT CHANGE");
+        assert_eq!(names(45), "KID STATE NEXT CHANGE");
+        assert_eq!(names(40), "KID STATE ALG KEY");
+        assert_eq!(names(5), "KID STATE");
     }
 }

@@ -10,7 +10,7 @@ use crate::remote::{fetch, is_address};
 
 use crate::secret::Secret;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal as _, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 pub use crate::credential::STANDARD_INPUT;
@@ -26,10 +26,7 @@ pub struct Document {
 /// Reads standard input to its end. Says so on a terminal, where the program would seem to hang.
 pub fn read_standard_input(out: &Output) -> Result<Document> {
     let input = standard_input()?;
-    if io::stdin().is_terminal() {
-        let end = if cfg!(windows) { "Ctrl-Z" } else { "Ctrl-D" };
-        out.status(format!("reading standard input; end it with {end}"));
-    }
+    out.reading_standard_input();
     Ok(Document {
         octets: read_limited(input, "standard input")?,
         name: "standard input".into(),

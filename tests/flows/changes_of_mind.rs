@@ -214,6 +214,43 @@ fn an_end_of_signing_is_said_beforehand() {
     sandbox.run(["set", "api", "own.pem", "--force"]).fails(2);
 }
 
+/// The signer ends before the next key begins.
+#[test]
+fn a_gap_in_signing_is_said_beforehand() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    sandbox.ok("create api --kid next --nbf 2099-02-01".split(' '));
+    let words = "no key of set api signs from 2099-01-01T00:00:00Z to 2099-02-01T00:00:00Z\n";
+    let run = |line: &str| sandbox.run(line.split(' ')).ok();
+    let opened = run("set api --kid a --exp 2099-01-01");
+    assert!(opened.stderr.contains(words), "{opened:#?}");
+    let closed = run("set api --kid next --nbf 2099-01-01");
+    assert!(!closed.stderr.contains("no key"), "{closed:#?}");
+    let opened = run("set api --kid next --nbf 2099-02-01");
+    assert!(opened.stderr.contains(words), "{opened:#?}");
+}
+
+/// A private key that is only to verify signs as little as one for encryption.
+#[test]
+fn key_ops_can_end_signing() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    let set = ["set", "api", "--kid", "a", "--key-ops", "verify"];
+    let refused = sandbox.run(set).fails(4);
+    let words = "no active signing key";
+    assert!(refused.stderr.contains(words), "{refused:#?}");
+    let run = sandbox.run(set.iter().chain(&["--yes", "--force"])).ok();
+    assert!(
+        run.stderr.contains("no key of set api signs any more"),
+        "{run:#?}"
+    );
+    let list = sandbox.json(["list", "api", "--json"]);
+    assert_eq!(list["keys"][0]["state"], json!(null));
+    sandbox.run("rotate api --every 30d".split(' ')).fails(4);
+    sandbox.ok(["set", "api", "--kid", "a", "--key-ops", "sign,verify"]);
+    assert_eq!(states(&sandbox, "api"), ["a active"]);
+}
+
 /// On a terminal the question names what is lost, and one answer is enough. A script says that it means
 /// the set and not a list of kids that happens to be empty.
 #[test]

@@ -61,7 +61,7 @@ fn a_killed_delete_leaves_the_whole_set_or_none() {
     let mut gone = 0;
     let calls = calls_of(&sandbox, &delete);
     for call in &calls {
-        sandbox.write_private("store/api.json", &old);
+        sandbox.write("store/api.json", &old);
         kill(&sandbox, &delete, call);
         match fs::read_to_string(sandbox.set_file("api")) {
             Ok(left) => assert_eq!(left, old, "killed at {call:?}"),

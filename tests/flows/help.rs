@@ -63,10 +63,16 @@ fn help_is_a_command_too() {
         ("help remote add", "remote add --help"),
         ("help rm", "delete --help"),
         ("help rotation", "man rotation"),
+        ("--store x help set", "set --help"),
+        ("-q --store=x help remote add", "remote add --help"),
+        ("--store x help rotation", "man rotation"),
     ] {
         assert_eq!(sandbox.ok(one.split(' ')), sandbox.ok(other.split(' ')));
     }
     sandbox.run(["help", "nothing"]).fails(2);
+    // Behind a command or an option, the word is an argument.
+    sandbox.run(["get", "help"]).fails(3);
+    sandbox.ok(["--store", "help", "list"]);
 }
 
 #[test]

@@ -73,9 +73,94 @@ fn an_undo_keeps_the_damaged_file() {
         // The way back is a change like any other, and the file stays.
         run(&sandbox, "log").ok();
         run(&sandbox, "create api --kid c").ok();
-        run(&sandbox, "delete api --purge --force --yes").ok();
+        run(&sandbox, "delete api --force --yes").ok();
         assert!(fs::read(&path).expect("the damaged file") == damaged);
     }
+}
+
+/// The damaged file cannot come back, so the next undo changes nothing.
+#[test]
+fn the_undo_of_an_undo_of_a_damaged_set_deletes_nothing() {
+    let sandbox = with_two_keys();
+    fs::write(sandbox.set_file("api"), "damaged").expect("the damaged set");
+    run(&sandbox, "undo --yes --now 2030-01-03").ok();
+    let undone = sandbox.read_set("api");
+    for line in [
+        "undo --yes",
+        "undo api --yes",
+        "restore api@2030-01-02T12:00:00Z --yes --now 2030-01-04",
+    ] {
+        let error = run(&sandbox, line).fails(3);
+        let path = aside(&sandbox);
+        let hint = format!("the damaged file is {};", path.display());
+        assert!(error.stderr.contains(&hint), "{error:#?}");
+        assert_eq!(sandbox.read_set("api"), undone, "{line}");
+    }
+    // Later changes can be undone, and so can a second damage.
+    run(&sandbox, "create api --kid c --now 2030-01-05").ok();
+    run(&sandbox, "undo --yes --now 2030-01-06").ok();
+    assert_eq!(kids(&sandbox), "a");
+    for day in [7, 8] {
+        fs::write(sandbox.set_file("api"), "damaged").expect("the damaged set");
+        let error = run(&sandbox, "get api").fails(5);
+        assert!(error.stderr.contains("`jwks undo api`"), "{error:#?}");
+        run(&sandbox, &format!("undo --yes --now 2030-01-0{day}")).ok();
+        run(&sandbox, "undo --yes").fails(3);
+    }
+    assert!(kids(&sandbox).starts_with('a'));
+    run(&sandbox, "delete api --force --yes").ok();
+    run(&sandbox, "undo").ok();
+    assert!(kids(&sandbox).starts_with('a'));
+}
+
+/// A damaged file can hold the private keys that a purge is to delete.
+#[test]
+fn a_purge_and_a_forget_delete_the_damaged_files() {
+    for (line, said) in [
+        ("delete api --purge --force", "api.json.damaged-2, for good"),
+        (
+            "delete api a --purge --force",
+            "api.json.damaged-2, for good",
+        ),
+        ("forget api", "api.json.damaged-2 would be deleted for good"),
+    ] {
+        let sandbox = with_two_keys();
+        for _ in 0..2 {
+            fs::write(sandbox.set_file("api"), "damaged").expect("the damaged set");
+            run(
+                &sandbox,
+                "restore api@2030-01-01T12:00:00Z --yes --now 2030-01-03",
+            )
+            .ok();
+        }
+        fs::write(sandbox.store().join("api2.json.damaged"), "").expect("another file");
+        fs::write(sandbox.store().join("api.json.bak"), "").expect("another file");
+        let refused = run(&sandbox, line).fails(4);
+        assert!(refused.stderr.contains(said), "{refused:#?}");
+        assert!(aside(&sandbox).exists());
+        let done = run(&sandbox, &format!("{line} --yes")).ok();
+        assert!(done.stderr.contains("api.json.damaged-2"), "{done:#?}");
+        let mut left = sandbox.store_entries();
+        left.retain(|name| name != "api.json");
+        assert_eq!(
+            left,
+            [".lock", "api.json.bak", "api2.json.damaged"],
+            "{line}"
+        );
+    }
+    // The files can be all that is left.
+    let sandbox = Sandbox::new();
+    run(&sandbox, "create api").ok();
+    fs::write(aside(&sandbox), "").expect("a damaged file");
+    run(&sandbox, "forget api --yes").ok();
+    fs::write(aside(&sandbox), "").expect("a damaged file");
+    let deleted = run(&sandbox, "delete api --purge --yes --force --json")
+        .ok()
+        .json();
+    let path = aside(&sandbox).display().to_string();
+    assert_eq!(deleted["damaged_files_deleted"], serde_json::json!([path]));
+    assert_eq!(deleted["history_deleted"], false);
+    assert_eq!(sandbox.store_entries(), [".lock"]);
 }
 
 #[test]
@@ -131,8 +216,17 @@ fn the_error_names_the_command_that_helps() {
         "{error:#?}"
     );
     run(&sandbox, "forget api --yes").ok();
-    let error = run(&sandbox, "create api").fails(5);
-    assert!(!error.stderr.contains("restore"), "{error:#?}");
+    for line in [
+        "create api",
+        "get api",
+        "delete api --yes",
+        "list",
+        "list api",
+    ] {
+        let error = run(&sandbox, line).fails(5);
+        let hint = "hint: correct the file, restore it from a backup, or remove it";
+        assert!(error.stderr.contains(hint), "{line}: {error:#?}");
+    }
 }
 
 #[test]

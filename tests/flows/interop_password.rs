@@ -5,7 +5,7 @@ use crate::support::{Run, Sandbox, has_tool, named_by};
 /// A set `api` with a key for each of these, and `password.txt`.
 fn sandbox_with(algorithms: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write_private("password.txt", "correct horse\n");
+    sandbox.write("password.txt", "correct horse\n");
     for algorithm in algorithms {
         sandbox.ok(["create", "api", "--kid", algorithm, "--alg", algorithm]);
     }

@@ -99,6 +99,24 @@ fn a_private_part_is_not_overwritten() {
     assert_eq!(sandbox.read_set("api"), before);
 }
 
+#[test]
+fn a_replacement_by_the_same_keys_changes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    for form in ["--private", "--public"] {
+        let source = sandbox.ok(["get", "api", "--private"]);
+        sandbox.write("same.json", source);
+        if form == "--public" {
+            let source = sandbox.ok(["get", "api"]);
+            sandbox.ok(["delete", "api", "--yes", "--force"]);
+            sandbox.write("same.json", source);
+            sandbox.ok(["set", "api", "same.json"]);
+        }
+        let run = sandbox.run(["set", "api", "same.json", "--replace"]).ok();
+        assert!(run.stderr.contains("set api: 1 unchanged"), "{run:#?}");
+    }
+}
+
 /// What a replacement throws out is asked for, and said.
 #[test]
 fn a_replacement_says_what_goes() {

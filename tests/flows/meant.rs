@@ -249,6 +249,28 @@ fn status_lines_quote_kids_with_blanks() {
     assert!(run.ok().stderr.contains(said));
 }
 
+/// The name of a curve is not a mistyped algorithm.
+#[test]
+fn a_curve_in_place_of_an_algorithm_is_told_apart() {
+    let sandbox = sandbox();
+    for (line, words) in [
+        (
+            "create new --alg X25519",
+            "X25519 is a curve, not an algorithm",
+        ),
+        ("create new --alg X25519", "takes --crv X25519"),
+        (
+            "set api --alg p-256",
+            "algorithms for this curve: ES256, ECDH-ES",
+        ),
+        ("create new --alg ed25519", "did you mean Ed25519?"),
+    ] {
+        let run = sandbox.run(line.split(' ')).fails(2);
+        assert!(run.stderr.contains(words), "{line}: {run:#?}");
+    }
+    sandbox.ok(["create", "new", "--crv", "X25519"]);
+}
+
 #[test]
 fn standard_input_that_is_a_terminal_is_announced() {
     if !has_tool("setsid") {
@@ -256,6 +278,14 @@ fn standard_input_that_is_a_terminal_is_announced() {
     }
     let sandbox = sandbox();
     for line in ["jwks set new -", "jwks check -", "jwks thumbprint -"] {
+        let run = on_terminal(&sandbox, line, "", &[]);
+        let said = "reading standard input; end it with Ctrl-D";
+        assert_eq!(run.stdout.matches(said).count(), 1, "{line}: {run:#?}");
+    }
+    for line in [
+        "jwks create new --encrypt --p2c 1000 --passphrase-file -",
+        "jwks export api --private --to pem --password-file - -o new.pem",
+    ] {
         let run = on_terminal(&sandbox, line, "", &[]);
         let said = "reading standard input; end it with Ctrl-D";
         assert_eq!(run.stdout.matches(said).count(), 1, "{line}: {run:#?}");

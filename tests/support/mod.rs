@@ -156,15 +156,6 @@ impl Sandbox {
         finish(&mut install).ok();
     }
 
-    /// Writes a file with mode 0600 to the sandbox, and returns its path.
-    pub fn write_private(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.write(name, content);
-        let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&path, private).expect("permissions");
-        path
-    }
-
     /// Returns a command that runs in the sandbox. It inherits only PATH, with the program's directory
     /// in front.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {

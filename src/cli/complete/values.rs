@@ -11,7 +11,7 @@ use crate::key::header::Header;
 use crate::key::key_type::KEY_TYPES;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
-use crate::keystore::history::{Content, Version};
+use crate::keystore::history::Version;
 use crate::keystore::{Keystore, SetDocument, SetName};
 use crate::output::{escape, shorten};
 use crate::remote::registry::Registry;
@@ -188,8 +188,7 @@ fn versions(line: &Line, text: &str) -> Option<Vec<Candidate>> {
     let keystore = keystore(line)?.with_history(keep, false, now);
     let history = keystore.history(&SetName::new(set).ok()?).ok()?;
     let versions = history.versions.iter().rev();
-    let is_set =
-        |version: &&Version| version.content != Content::NoSet && version.from < version.until;
+    let is_set = |version: &&Version| version.holds_set() && version.from < version.until;
     let candidate = |version: &Version| {
         // If the beginning of a version is unknown, offer its last second.
         let time = match version.from {

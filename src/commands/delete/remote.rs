@@ -1,7 +1,7 @@
 //! `jwks delete --remote`: deletes keys of a server's set, or the whole set.
 
 use crate::commands::delete::{
-    DeleteArgs, chosen, describe, finish, gone, report, signing_instead,
+    DeleteArgs, Gone, chosen, describe, finish, report, signing_instead,
 };
 use crate::commands::shared::server::{server_kid, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
@@ -27,7 +27,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     let whose = SetLabel::remote(name, &server.name);
     let set = match server.load(name, Form::Private) {
         Err(error) if args.if_exists && error.kind() == ErrorKind::NotFound => {
-            return report(ctx, whose, &[], &[], gone(args, false));
+            return report(ctx, whose, &[], &[], Gone::default());
         }
         set => set?,
     };
@@ -38,7 +38,7 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     // The only set of a server always exists; it can only be empty.
     let is_nothing = !whole || server.kind.sets == Sets::One;
     if positions.is_empty() && is_nothing {
-        return report(ctx, whose, &[], &[], gone(args, false));
+        return report(ctx, whose, &[], &[], Gone::default());
     }
     let states_of = |set: &KeySet| server.kind.rules.states(set, ctx.now);
     let signing = signing_instead(ctx, args, name, &succession(&set, &positions, states_of))?;
@@ -76,5 +76,9 @@ pub fn delete(ctx: &Context, args: &DeleteArgs, server: &Remote) -> Result<()> {
     } else {
         server.delete_keys(name, &set, &keys)?
     }
-    finish(ctx, whose, &keys, &signing, gone(args, whole))
+    let gone = Gone {
+        set: whole,
+        ..Gone::default()
+    };
+    finish(ctx, whose, &keys, &signing, gone)
 }

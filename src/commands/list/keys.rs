@@ -94,7 +94,7 @@ impl Listing<'_> {
 /// The columns that a narrow terminal leaves out, in this order. Kids are kept whole, because other
 /// commands take them as arguments. A thumbprint has 43 characters.
 const DROPPED: Drop = Drop {
-    order: &["USE", "KEY", "NEXT CHANGE", "ALG"],
+    order: &["USE", "KEY", "ALG", "NEXT CHANGE"],
     cut: 0,
     kept: 43,
 };

@@ -93,9 +93,6 @@ fn unreadable(rows: &[SetRow]) -> Result<()> {
     let unreadable = Error::of(error.kind(), format!("{number} cannot be read: {error}"));
     Err(match error.advice() {
         Some(advice) => unreadable.hint(advice),
-        None if is_damage(error) => {
-            unreadable.hint("the file is damaged; restore it from a backup")
-        }
         None => unreadable,
     })
 }

@@ -27,7 +27,7 @@ pub fn check_force(args: &SetArgs) -> Result<()> {
 /// verifiers, and counts as no change.
 pub fn of_import(before: &Signers, after: &KeySet, now: i64) -> SigningChange {
     let change = before.change_to(&Signers::of(&after.keys, now));
-    if change.deactivated.is_empty() && change.ends_at.is_none() {
+    if change.deactivated.is_empty() && change.gap.is_none() {
         SigningChange::default()
     } else {
         change
@@ -86,13 +86,20 @@ pub fn report(ctx: &Context, whose: SetLabel, change: &SigningChange) {
     }
 }
 
-/// Warns if the change brings forward the time from which no key signs.
-pub fn warn_of_end(ctx: &Context, whose: SetLabel, change: &SigningChange) {
-    if let Some(end) = change.ends_at {
-        ctx.out.warn(format!(
-            "no key of set {whose} signs from {} on; `jwks rotate {} --force` stages a successor",
-            time::format(end),
+/// Warns if the change opens or extends a period in the future in which no key signs.
+pub fn warn_of_gap(ctx: &Context, whose: SetLabel, change: &SigningChange) {
+    let Some(gap) = change.gap else {
+        return;
+    };
+    let from = time::format(gap.from);
+    ctx.out.warn(match gap.to {
+        Some(to) => {
+            let to = time::format(to);
+            format!("no key of set {whose} signs from {from} to {to}")
+        }
+        None => format!(
+            "no key of set {whose} signs from {from} on; `jwks rotate {} --force` stages a successor",
             whose.set
-        ));
-    }
+        ),
+    });
 }

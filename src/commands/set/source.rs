@@ -4,7 +4,7 @@ use crate::commands::set::SetArgs;
 use crate::commands::shared::adoption::warn_of_losses;
 use crate::context::Context;
 use crate::credential::{STANDARD_INPUT, only_once};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
 use crate::key::check::{Breaks, Severity};
@@ -107,15 +107,14 @@ pub fn read_keys(
             password: &|| passwords.of(&document.name),
         };
         let one = import::open(document.octets.expose(), &options);
-        let error = |error: Error| match error.advice() {
-            Some(import::FORMATS) => {
-                let hint = format!(
-                    "{}; pass --from secret to import a shared secret",
-                    import::FORMATS
-                );
-                error.hint(hint).about(&document.name)
+        let error = |error: Error| {
+            let formats = import::FORMATS;
+            let secret = || format!("{formats}; pass --from secret to import a shared secret");
+            if error.is_because(Reason::UnknownFormat) {
+                error.hint(secret()).about(&document.name)
+            } else {
+                error.about(&document.name)
             }
-            _ => error.about(&document.name),
         };
         opened.push(one.map_err(error)?);
     }

@@ -10,7 +10,7 @@ use crate::keyset::changes::{Changes, is_alike};
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
 use crate::keyset::succession::succession;
-use crate::keystore::history::{History, Version};
+use crate::keystore::history::{Content, History, Version};
 use crate::keystore::log::{COMPROMISED, Change, Verb};
 use crate::keystore::{SetDocument, SetName, Stored};
 use crate::report::json::{JsonKeyName, json_names};
@@ -76,6 +76,9 @@ pub fn restore(
             "run `jwks restore {name}@TIME` to restore another version"
         ))
     };
+    if version.content == Content::Damaged {
+        return Err(was_damaged(ctx, name)?);
+    }
     let before = ctx.store.version(version).map_err(unreadable)?;
     let damage = ctx.store.damage(name)?;
     let present = match damage {
@@ -148,6 +151,20 @@ pub fn restore(
         set_deleted,
         damaged,
     })
+}
+
+/// Returns the error for a state of a set that cannot be restored, because the file was damaged and was
+/// moved aside.
+fn was_damaged(ctx: &Context, name: &SetName) -> Result<Error> {
+    let message =
+        format!("the file of set {name} was damaged before a change, and was moved aside");
+    let restore = format!("run `jwks restore {name}@TIME` to restore another version");
+    Ok(
+        Error::not_found(message).hint(match ctx.store.damaged_files(name)?.last() {
+            Some(path) => format!("the damaged file is {}; {restore}", path.display()),
+            None => restore,
+        }),
+    )
 }
 
 /// Returns true if two keys are alike, or if one is in the public part of an encrypted set and the other

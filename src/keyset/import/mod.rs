@@ -4,7 +4,7 @@ mod jwe;
 mod kubernetes;
 mod manifest;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::jwe::Envelope;
 use crate::key::Key;
 use crate::key::base64url;
@@ -327,7 +327,9 @@ fn known_format(error: Error, document: &[u8]) -> Error {
     if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
         return error;
     }
-    Error::invalid("unknown key format").hint(FORMATS)
+    Error::invalid("unknown key format")
+        .hint(FORMATS)
+        .because(Reason::UnknownFormat)
 }
 
 /// Makes a symmetric key from raw bytes, such as an HMAC secret.

@@ -87,7 +87,7 @@ impl Pending<'_> {
         let versions = &mut self.history.versions;
         let is_leftover = |last: &mut Version| match present {
             Some(present) => files::is_same(&last.path, &present.path),
-            None => last.content == Content::NoSet,
+            None => !last.holds_set(),
         };
         let number = versions.last().map_or(0, |last| last.number) + 1;
         let from = match (versions.pop_if(is_leftover), versions.last(), present) {
@@ -112,11 +112,13 @@ impl Pending<'_> {
             write(&version.schedule(), schedule.to_string().as_bytes())?;
         }
         match present {
+            Some(present) if present.content != Content::Damaged => {
+                link_or_copy(self.store, &present.path, &version.path)
+            }
             // An empty file has nothing to flush but its name, which `flush` does.
-            None => files::open_to_append(&version.path)
+            _ => files::open_to_append(&version.path)
                 .map(drop)
                 .map_err(|error| files::failed("create", &version.path, error)),
-            Some(present) => link_or_copy(self.store, &present.path, &version.path),
         }
     }
 

@@ -5,11 +5,14 @@ use crate::files;
 use crate::files::kept::{self, Kept, Links};
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
+use crate::keystore::history::version::remove_file;
 use crate::keystore::history::{Content, Earlier, Present, Version};
-use crate::keystore::{Keystore, SetDocument, SetName, Stored};
+use crate::keystore::{ENCRYPTED, Keystore, PLAIN, SetDocument, SetName, Stored};
 use crate::secret::Secret;
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The largest file of a schedule that is read, in bytes.
@@ -22,19 +25,58 @@ impl Keystore {
     /// Reads a version; `None` if the set did not exist then. Returns an error if the version is
     /// damaged, or was deleted in the meantime.
     pub fn version(&self, version: &Version) -> Result<Option<Stored>> {
-        if version.content == Content::NoSet {
-            return Ok(None);
+        match version.content {
+            Content::NoSet => Ok(None),
+            Content::Damaged => Err(Error::not_found("the file of the set was damaged")),
+            Content::Plain | Content::Encrypted => {
+                let kept = self.bytes_of(version)?;
+                Stored::read(kept, version.path.clone()).map(Some)
+            }
         }
-        let kept = self.bytes_of(version)?;
-        Stored::read(kept, version.path.clone()).map(Some)
+    }
+
+    /// Returns the damaged files of a set that were moved aside, sorted.
+    pub fn damaged_files(&self, name: &SetName) -> Result<Vec<PathBuf>> {
+        let failed = |error| files::failed("list", &self.directory, error);
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed)?.path();
+            let is_file_of_set = |suffix: &str| {
+                let file = self.path(name, suffix);
+                path.file_stem() == file.file_name()
+            };
+            let extension = path.extension().and_then(OsStr::to_str);
+            let is_aside = extension.is_some_and(is_damaged_extension);
+            if is_aside && [PLAIN, ENCRYPTED].into_iter().any(is_file_of_set) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Removes damaged files that were moved aside, under the lock.
+    pub fn remove_damaged_files(&self, paths: &[PathBuf]) -> Result<()> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        paths.iter().try_for_each(|path| remove_file(path))?;
+        files::sync_directory(&self.directory)
+            .map_err(|error| files::failed("flush", &self.directory, error))
     }
 
     /// Returns true if a version is equal to the present set. That happens if the process was killed
     /// before the change.
     pub fn is_present(&self, name: &SetName, version: &Version) -> Result<bool> {
         match (self.file(name)?, version.content) {
-            (None, content) => Ok(content == Content::NoSet),
+            (None, _) => Ok(!version.holds_set()),
             (Some(_), Content::NoSet) => Ok(false),
+            (Some(_), Content::Damaged) => Ok(self.damage(name)?.is_some()),
             (Some(file), _) => {
                 if files::is_same(&version.path, &file) {
                     return Ok(true);
@@ -86,16 +128,22 @@ impl Keystore {
         let _lock = self.lock()?;
         let is_damaged = moves_damaged && self.damage(name)?.is_some();
         let stored = if is_damaged { None } else { self.read(name)? };
-        let present = stored.as_ref().map(Present::of);
+        let damaged = self.file(name)?.filter(|_| is_damaged);
+        let present = match &damaged {
+            Some(path) => Some(Present {
+                path: path.clone(),
+                content: Content::Damaged,
+            }),
+            None => stored.as_ref().map(Present::of),
+        };
         let known = stored.and_then(Stored::known);
         let known = known.as_ref().map(SetDocument::parse).transpose()?;
         check(self.history(name)?.last(), known.as_ref())?;
-        let damaged = self.file(name)?.filter(|_| is_damaged);
         let Some(path) = damaged else {
-            return self.bring_back(name, version, present, true).map(|()| None);
+            return self.bring_back(name, version, present).map(|()| None);
         };
         let aside = move_aside(&path)?;
-        let restored = self.bring_back(name, version, None, false);
+        let restored = self.bring_back(name, version, present);
         restored.inspect_err(|_| {
             let _ = fs::rename(&aside, &path);
         })?;
@@ -107,10 +155,10 @@ impl Keystore {
         name: &SetName,
         version: &Version,
         present: Option<Present>,
-        with_schedule: bool,
     ) -> Result<()> {
         if version.content == Content::NoSet {
-            return present.map_or(Ok(()), |present| self.take_away(name, &present));
+            let file = present.filter(|present| present.content != Content::Damaged);
+            return file.map_or(Ok(()), |file| self.take_away(name, &file));
         }
         let kept = self.bytes_of(version)?;
         let bytes = Secret::new(kept.octets.clone());
@@ -121,8 +169,7 @@ impl Keystore {
         if known.is_none_or(|set| set.keys.iter().any(holds_secret)) {
             self.refuse_open()?;
         }
-        let has_schedule =
-            present.is_none() && with_schedule && self.restore_schedule(name, version)?;
+        let has_schedule = present.is_none() && self.restore_schedule(name, version)?;
         let replaced = self.replace(name, (bytes.expose(), content), present, Earlier::Keep);
         replaced.map_err(|error| {
             if has_schedule && self.drop_schedule(name).is_err() {
@@ -165,6 +212,12 @@ impl Keystore {
                 .hint("nothing was changed; run the command again")
         })
     }
+}
+
+/// Returns true for `damaged`, `damaged-2` and so on.
+fn is_damaged_extension(extension: &str) -> bool {
+    let number = || extension.strip_prefix(DAMAGED)?.strip_prefix('-');
+    extension == DAMAGED || number().is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// Moves a damaged file to a free name beside it, `FILE.damaged` or `FILE.damaged-2` and so on, and makes it

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// The suffix of an empty file for a time without the set.
 const NO_SET: &str = ".none";
 
+/// The suffix of an empty file for a damaged file of the set, which was moved aside.
+const DAMAGED: &str = ".damaged";
+
 /// The suffix of the file with the schedule of a deleted set.
 pub(super) const SCHEDULE: &str = ".schedule";
 
@@ -22,6 +25,8 @@ pub(super) const NEXT: &str = ".next";
 pub enum Content {
     /// The set did not exist.
     NoSet,
+    /// The file of the set was damaged. It was moved aside, and no version holds it.
+    Damaged,
     /// The file of a plain set.
     Plain,
     /// The file of an encrypted set.
@@ -29,10 +34,19 @@ pub enum Content {
 }
 
 impl Content {
+    /// Every kind of content.
+    const ALL: [Content; 4] = [
+        Content::NoSet,
+        Content::Damaged,
+        Content::Plain,
+        Content::Encrypted,
+    ];
+
     /// Returns the ending of a file with this content.
     pub(in crate::keystore) fn suffix(self) -> &'static str {
         match self {
             Content::NoSet => NO_SET,
+            Content::Damaged => DAMAGED,
             Content::Plain => PLAIN,
             Content::Encrypted => ENCRYPTED,
         }
@@ -74,7 +88,7 @@ impl Version {
 
     fn parse(path: &Path) -> Option<Version> {
         let name = path.file_name()?.to_str()?;
-        let content = [Content::NoSet, Content::Plain, Content::Encrypted]
+        let content = Content::ALL
             .into_iter()
             .find(|content| name.ends_with(content.suffix()))?;
         let mut parts = name.strip_suffix(content.suffix())?.split('-');
@@ -92,6 +106,11 @@ impl Version {
             size: 0,
             path: path.to_owned(),
         })
+    }
+
+    /// Returns true if it holds a set.
+    pub fn holds_set(&self) -> bool {
+        matches!(self.content, Content::Plain | Content::Encrypted)
     }
 
     /// Returns the path of the schedule that was deleted with the set.
@@ -174,8 +193,8 @@ impl History {
 
     /// Returns the number of versions that hold a set.
     pub fn sets(&self) -> usize {
-        let holds_set = |version: &&Version| version.content != Content::NoSet;
-        self.versions.iter().filter(holds_set).count()
+        let versions = self.versions.iter();
+        versions.filter(|version| version.holds_set()).count()
     }
 
     /// Returns the number of the last change; 0 if there is none.
@@ -202,7 +221,7 @@ mod tests {
     #[test]
     fn names_are_read_as_they_are_written() {
         let directory = Path::new("store/.history/api");
-        for content in [Content::NoSet, Content::Plain, Content::Encrypted] {
+        for content in Content::ALL {
             let version = Version::new(directory, 7, (0, 1_763_000_000), content).unwrap();
             assert_eq!((version.number, version.until), (7, 1_763_000_000));
             assert_eq!(Version::parse(&version.path), Some(version));

@@ -61,7 +61,7 @@ fn openssl_writes_keystores_in_many_ways() {
         .into_iter()
         .enumerate()
         {
-            sandbox.write_private("password", format!("{password}\n"));
+            sandbox.write("password", format!("{password}\n"));
             let line = format!("openssl pkcs12 -export -inkey key.pem {options} -out {i}.p12");
             sandbox
                 .shell(&format!("{line} -passout file:password"))
@@ -97,7 +97,7 @@ fn keytool_keeps_several_keys_under_aliases() {
         return;
     }
     let sandbox = Sandbox::new();
-    sandbox.write_private("password", "changeit\n");
+    sandbox.write("password", "changeit\n");
     for (alias, options) in [
         ("one", "-genkeypair -keyalg RSA -keysize 2048 -dname CN=one"),
         (
@@ -169,7 +169,7 @@ fn a_trusted_certificate_among_keys_is_told_and_left_out() {
         return;
     }
     let sandbox = with_chain(EC);
-    sandbox.write_private("password", "changeit\n");
+    sandbox.write("password", "changeit\n");
     let store = "-keystore keys.p12 -storetype PKCS12 -storepass changeit";
     sandbox
         .shell(&format!(
@@ -239,8 +239,8 @@ fn javas_old_form_is_read_as_it_is() {
         return;
     }
     let sandbox = with_chain(EC);
-    sandbox.write_private("password", "changeit\n");
-    sandbox.write_private("wrong", "changedit\n");
+    sandbox.write("password", "changeit\n");
+    sandbox.write("wrong", "changedit\n");
     let store = "-keystore keys.jks -storetype JKS -storepass changeit";
     sandbox
         .shell(&format!(
@@ -310,7 +310,7 @@ fn a_key_with_another_password_than_its_keystore_is_converted_first() {
         return;
     }
     let sandbox = Sandbox::new();
-    sandbox.write_private("password", "changeit\n");
+    sandbox.write("password", "changeit\n");
     let keytool = "keytool -genkeypair -keyalg EC -groupname secp256r1 -dname CN=me";
     let store = "-keystore keys.jks -storetype JKS -storepass changeit";
     sandbox
@@ -346,7 +346,7 @@ fn a_jceks_keystore_becomes_one_that_is_read() {
         return;
     }
     let sandbox = Sandbox::new();
-    sandbox.write_private("password", "changeit\n");
+    sandbox.write("password", "changeit\n");
     let keytool = "keytool -genkeypair -keyalg EC -groupname secp256r1 -dname CN=old -alias old";
     let store = "-keystore old.jceks -storetype JCEKS -storepass changeit -keypass changeit";
     sandbox.shell(&format!("{keytool} {store}")).ok();

@@ -287,7 +287,7 @@ fn a_damaged_private_key_does_not_become_a_public_one() {
 fn an_alias_that_cannot_be_used_spoils_no_other() {
     for (file, count) in [("keys.p12", 4), ("keys.jks", 2)] {
         let sandbox = Sandbox::new();
-        sandbox.write_private("password", "changeit\n");
+        sandbox.write("password", "changeit\n");
         let store = case("05", file);
         let set = |more: &[&str]| {
             let arguments = ["set", "api", &store, "--password-file", "password"];
@@ -311,7 +311,7 @@ fn an_alias_that_cannot_be_used_spoils_no_other() {
             run.stderr.contains(r#"its aliases: "dsak", "eck""#),
             "{run:#?}"
         );
-        sandbox.write_private("password", "changedit\n");
+        sandbox.write("password", "changedit\n");
         set(&[]).fails(7);
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 pub use storage::Database;
-use storage::ServerRules;
+use storage::Storage;
 pub use token::Token;
 
 /// The sets that the server signs its own tokens with. Discovery publishes them.
@@ -100,7 +100,7 @@ pub struct Hydra {
 
 struct State {
     version: Version,
-    storage: ServerRules,
+    storage: Storage,
     plain_http: Option<PlainHttp>,
     forgets_writes: bool,
     /// True if the clock advances by a second with each read.
@@ -166,7 +166,7 @@ impl Hydra {
     ) -> Hydra {
         let state = Arc::new(Mutex::new(State {
             version,
-            storage: ServerRules::new(version, database),
+            storage: Storage::new(version, database),
             plain_http: None,
             forgets_writes: false,
             seconds_pass: false,
@@ -410,7 +410,7 @@ impl State {
     fn change_during(
         &mut self,
         set: &str,
-        before: ServerRules,
+        before: Storage,
         document: &Value,
         outcome: Outcome,
     ) -> Outcome {

@@ -70,7 +70,7 @@ impl Authority {
         let certificate = issue(&name, &key, &Purpose::Authority, -90..90, None);
         let certificate = certificate.expect("the authority's certificate");
         let pem = certificate.to_pem().expect("PEM");
-        write_private(&directory.path().join("authority.pem"), &pem);
+        write(&directory.path().join("authority.pem"), &pem);
         Authority {
             directory,
             key,
@@ -92,8 +92,8 @@ impl Authority {
             certificate: self.directory.path().join("client.pem"),
             key: self.directory.path().join("client.key"),
         };
-        write_private(&files.certificate, &certificate.expect("a certificate"));
-        write_private(&files.key, &key.private_key_to_pem_pkcs8().expect("PEM"));
+        write(&files.certificate, &certificate.expect("a certificate"));
+        write(&files.key, &key.private_key_to_pem_pkcs8().expect("PEM"));
         files
     }
 
@@ -206,7 +206,7 @@ fn day(from_today: i64) -> Result<Asn1Time, ErrorStack> {
 }
 
 /// Writes a file with mode 0600, which temporary files have from the beginning.
-fn write_private(path: &Path, content: &[u8]) {
+fn write(path: &Path, content: &[u8]) {
     let mut file = NamedTempFile::new_in(path.parent().expect("a directory")).expect("a file");
     file.write_all(content).expect("its content");
     file.persist(path).expect("its name");

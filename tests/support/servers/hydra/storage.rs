@@ -40,7 +40,7 @@ struct Row {
 
 /// The rows of all sets, in the order of insertion.
 #[derive(Clone)]
-pub struct ServerRules {
+pub struct Storage {
     database: Database,
     resolution: Resolution,
     sets: BTreeMap<String, Vec<Row>>,
@@ -49,9 +49,9 @@ pub struct ServerRules {
     clock: u64,
 }
 
-impl ServerRules {
-    pub fn new(version: Version, database: Database) -> ServerRules {
-        ServerRules {
+impl Storage {
+    pub fn new(version: Version, database: Database) -> Storage {
+        Storage {
             database,
             resolution: match (database, version) {
                 (Database::Mysql, _) => Resolution::Second,
