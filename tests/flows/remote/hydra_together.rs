@@ -4,22 +4,27 @@ use crate::hydra::site::{Site, set_of};
 use crate::servers::Answer;
 use crate::servers::cut::{Cut, Cutting};
 use crate::servers::hydra::{Database, Hydra, Version};
+use crate::wire::each;
 use serde_json::{Value, json};
 
-/// A site with each kind of database below each kind of server.
-fn everywhere(story: impl Fn(&Site)) {
-    for version in [
+/// Tells a story with each kind of database below each kind of server, all at once, because a story
+/// mostly waits.
+fn everywhere(story: impl Fn(&Site) + Sync) {
+    let versions = [
         Version::V1_10,
         Version::V1_11,
         Version::V2_2,
         Version::V26_2,
-    ] {
-        for database in [Database::Sqlite, Database::Postgres] {
-            eprintln!("{version:?} {database:?}");
-            let hydra = Hydra::with_database(version, database);
-            story(&Site::beside(hydra, version));
-        }
-    }
+    ];
+    let databases = [Database::Sqlite, Database::Postgres];
+    let servers = versions
+        .into_iter()
+        .flat_map(|version| databases.map(|database| (version, database)));
+    each(servers, |(version, database)| {
+        eprintln!("{version:?} {database:?}");
+        let hydra = Hydra::with_database(version, database);
+        story(&Site::beside(hydra, version));
+    });
 }
 
 /// The kids there, without what 1.x puts before them, each once.
@@ -53,7 +58,7 @@ fn with_a_key_of_ours() -> impl Fn(&Site) {
 }
 
 /// Adds a key of ours while somebody else adds one of theirs, which `interfere` arranges.
-fn both_keys_stay(interfere: impl Fn(&Site, &Value)) {
+fn both_keys_stay(interfere: impl Fn(&Site, &Value) + Sync) {
     everywhere(|site| {
         with_a_key_of_ours()(site);
         let theirs = set_of(&[&site.key("theirs", "--alg RS256")]);
@@ -213,8 +218,7 @@ fn a_write_that_was_carried_out_without_an_answer_is_not_repeated() {
 }
 
 /// It may still come: nothing is sent a second time.
-#[test]
-fn a_key_that_was_not_made_is_not_asked_for_again() {
+pub fn a_key_that_was_not_made_is_not_asked_for_again() {
     let site = Site::newest();
     site.hydra.answers_next_write(Answer::withheld());
     let run = site.run("create api --remote prod --timeout 1").fails(6);
