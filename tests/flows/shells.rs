@@ -165,7 +165,7 @@ fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], ca
         // line.
         let mut pressed: Option<Instant> = None;
         wait_until(&format!("{shell:?} runs {keys:?}"), || {
-            if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(100)) {
+            if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(300)) {
                 typist.press("\r");
                 pressed = Some(Instant::now());
             }

@@ -83,7 +83,8 @@ fn authorized_keys_are_public_keys() {
     }
     let sandbox = Sandbox::new();
     let line = "set -e
-        for kind in rsa ecdsa ed25519; do ssh-keygen -q -t $kind -N '' -f $kind; done
+        ssh-keygen -q -t rsa -b 2048 -N '' -f rsa
+        for kind in ecdsa ed25519; do ssh-keygen -q -t $kind -N '' -f $kind; done
         { echo '# who may come in'; echo; cat rsa.pub
           printf 'restrict,pty '; cat ecdsa.pub; cat ed25519.pub; } > authorized_keys";
     sandbox.shell(line).ok();
