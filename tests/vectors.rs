@@ -234,11 +234,22 @@ mod generated {
             let kty = expected["kty"].as_str().unwrap_or_default();
             let is_first = protected.insert(kty.to_owned());
             let is_slow = |form: &str| form.contains("--password-file");
-            let forms = forms(kty, crv).into_iter();
-            for (form, reader) in forms.filter(|(form, _)| is_first || !is_slow(form)) {
-                sandbox
-                    .shell(&format!("jwks export v --to {form} > out"))
-                    .ok();
+            // Encrypted PEM and DER have the same octets.
+            let is_tried = |form: &str| {
+                !is_slow(form) || is_first && (kty == "EC" || !form.starts_with("der"))
+            };
+            let mut forms = forms(kty, crv);
+            forms.retain(|(form, _)| is_tried(form));
+            // Readers of one form read one file.
+            forms.sort_by_key(|(form, _)| *form);
+            let mut written = "";
+            for (form, reader) in forms {
+                if form != written {
+                    sandbox
+                        .shell(&format!("jwks export v --to {form} > out"))
+                        .ok();
+                    written = form;
+                }
                 let back = Sandbox::new();
                 let out = sandbox.path().join("out");
                 let line = format!(

@@ -75,6 +75,18 @@ const STORIES: &[(&str, fn())] = &[
         "history::versions_go_when_they_are_too_old",
         crate::history::versions_go_when_they_are_too_old,
     ),
+    (
+        "wire::what_may_be_repeated_is_repeated",
+        crate::wire::what_may_be_repeated_is_repeated,
+    ),
+    (
+        "wire::a_push_that_arrived_without_an_answer_is_in_the_log",
+        crate::wire::a_push_that_arrived_without_an_answer_is_in_the_log,
+    ),
+    (
+        "hydra_faults::a_serialization_conflict_is_tried_again",
+        crate::hydra_faults::a_serialization_conflict_is_tried_again,
+    ),
 ];
 
 #[test]

@@ -52,7 +52,7 @@ const ADDITIONS: [&str; 3] = [
 fn with_a_key_of_ours() -> impl Fn(&Site) {
     |site| {
         site.sandbox
-            .write("own.json", site.key("mine", "--alg RS256").to_string());
+            .write("own.json", site.key("mine", "").to_string());
         site.ok("set api own.json");
     }
 }
@@ -61,7 +61,7 @@ fn with_a_key_of_ours() -> impl Fn(&Site) {
 fn both_keys_stay(interfere: impl Fn(&Site, &Value) + Sync) {
     everywhere(|site| {
         with_a_key_of_ours()(site);
-        let theirs = set_of(&[&site.key("theirs", "--alg RS256")]);
+        let theirs = set_of(&[&site.key("theirs", "")]);
         for line in ADDITIONS {
             site.hydra.put("api", &json!({ "keys": [] }));
             interfere(site, &theirs);
@@ -106,7 +106,7 @@ fn overlapping_rotations_all_end_well() {
     for database in [Database::Sqlite, Database::Postgres] {
         let hydra = Hydra::with_database(Version::V26_2, database);
         let site = Site::beside(hydra, Version::V26_2);
-        site.ok("create api --alg RS256 --now 1800000000");
+        site.ok("create api --now 1800000000");
         for day in [0, 30, 60] {
             let now = 1_800_000_000 + day * 24 * 3600;
             let line = format!("rotate api --every 30d --push prod --now {now}");

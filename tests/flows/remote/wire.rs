@@ -67,8 +67,7 @@ pub fn a_refused_connection_is_tried_again_and_then_given_up() {
 }
 
 /// Reading, replacing and deleting twice is the same as once: a gateway in trouble is asked again.
-#[test]
-fn what_may_be_repeated_is_repeated() {
+pub fn what_may_be_repeated_is_repeated() {
     each(TROUBLE, |status| {
         let hydra = Hydra::start(Version::V2_2);
         let sandbox = sandbox_with("hydra", &hydra.address(), &[]);
@@ -157,8 +156,7 @@ pub fn a_creation_without_an_answer_is_not_repeated() {
 }
 
 /// The log of what was sent does not depend on an answer.
-#[test]
-fn a_push_that_arrived_without_an_answer_is_in_the_log() {
+pub fn a_push_that_arrived_without_an_answer_is_in_the_log() {
     let cuts = [
         (Cut::Before, &[][..]),
         (Cut::After, &["private"]),
