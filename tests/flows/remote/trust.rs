@@ -128,7 +128,7 @@ fn a_replacement_from_an_address_asks_for_private_keys() {
     ground.run("list new").fails(3);
     ground.ok("set new ADDRESS --private --replace --yes");
     let again = ground.ok("set new ADDRESS --private --replace");
-    assert!(again.stderr.contains("1 updated"), "{again:#?}");
+    assert!(again.stderr.contains("1 unchanged"), "{again:#?}");
 }
 
 /// The thumbprint of a secret that people made up helps to guess it (RFC 7638 section 7).
