@@ -79,7 +79,7 @@ impl Pending<'_> {
             // version shows the next process whether the change was made.
             self.history = History::list(&directory)?;
         } else if self.earlier == Earlier::Keep {
-            files::create_private_directory(&directory)?;
+            files::create_unflushed_directory(&directory)?;
         } else {
             return Ok(());
         }
@@ -112,7 +112,6 @@ impl Pending<'_> {
             write(&version.schedule(), schedule.to_string().as_bytes())?;
         }
         match present {
-            // An empty file has nothing to flush but its name, which `flush` does.
             None => files::open_to_append(&version.path)
                 .map(drop)
                 .map_err(|error| files::failed("create", &version.path, error)),
@@ -127,10 +126,25 @@ impl Pending<'_> {
             return Ok(());
         };
         let flushed = match self.earlier {
-            Earlier::Keep => flush(&files::parent(&new.path)),
+            // If the machine crashes, the loss of an empty file loses nothing: only that the creation
+            // of the set can be undone.
+            Earlier::Keep if new.content == Content::NoSet => Ok(()),
+            Earlier::Keep => self.flush_version(&new.path),
             Earlier::Delete | Earlier::TryToDelete => self.store.begin_removal(self.name),
         };
         self.unless_optional(flushed)
+    }
+
+    /// Flushes the name of the new version and, for the first one that holds a set, the names of the
+    /// directories above it.
+    fn flush_version(&self, version: &Path) -> Result<()> {
+        let directory = files::parent(version);
+        flush(&directory)?;
+        if self.history.sets() == 0 {
+            flush(&files::parent(&directory))?;
+            flush(&self.store.directory)?;
+        }
+        Ok(())
     }
 
     /// Handles a version that could not be written: removes it, and returns the error, unless the
