@@ -135,12 +135,16 @@ impl Pending<'_> {
         self.unless_optional(flushed)
     }
 
-    /// Flushes the name of the new version and, for the first one that holds a set, the names of the
-    /// directories above it.
+    /// Flushes the new version and, for the first one that holds a set, the names of the directories
+    /// above it.
     fn flush_version(&self, version: &Path) -> Result<()> {
-        let directory = files::parent(version);
-        flush(&directory)?;
+        // Another program can have written the file. This also flushes its new name, which a file system
+        // with a journal writes no later than the file.
+        let flushed = files::open_to_read(version).and_then(|file| file.sync_all());
+        flushed.map_err(|error| files::failed("flush", version, error))?;
         if self.history.sets() == 0 {
+            let directory = files::parent(version);
+            flush(&directory)?;
             flush(&files::parent(&directory))?;
             flush(&self.store.directory)?;
         }
@@ -230,17 +234,11 @@ fn number_kept(sizes: impl Iterator<Item = u64>) -> usize {
 }
 
 /// Adds a hard link to a file, or copies the file if that is impossible or other users can read it.
-/// Flushes the file first, because another program can have written it. A flush after the link would take
-/// longer, because the link changes the metadata of the file.
 fn link_or_copy(store: &Keystore, file: &Path, version: &Path) -> Result<()> {
     files::check_target(file)?;
     let is_open = fs::symlink_metadata(file).is_ok_and(|metadata| files::others(&metadata) != 0);
-    if cfg!(unix) && !is_open {
-        let flushed = files::open_to_read(file).and_then(|file| file.sync_all());
-        flushed.map_err(|error| files::failed("flush", file, error))?;
-        if fs::hard_link(file, version).is_ok() {
-            return Ok(());
-        }
+    if cfg!(unix) && !is_open && fs::hard_link(file, version).is_ok() {
+        return Ok(());
     }
     match kept::read(file, Links::Within, store.limit)? {
         Some(kept) => write(version, &kept.octets),
