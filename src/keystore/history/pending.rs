@@ -79,7 +79,10 @@ impl Pending<'_> {
             // version shows the next process whether the change was made.
             self.history = History::list(&directory)?;
         } else if self.earlier == Earlier::Keep {
-            files::create_unflushed_directory(&directory)?;
+            match present {
+                Some(_) => drop(files::create_private_directory(&directory)?),
+                None => files::create_unflushed_directory(&directory)?,
+            }
         } else {
             return Ok(());
         }
@@ -135,8 +138,8 @@ impl Pending<'_> {
         self.unless_optional(flushed)
     }
 
-    /// Flushes the new version and, for the first one that holds a set, the names of the directories
-    /// above it.
+    /// Flushes the new version and, for the first one that holds a set, the directories above it, which
+    /// the creation of the set has not flushed.
     fn flush_version(&self, version: &Path) -> Result<()> {
         // Another program can have written the file. This also flushes its new name, which a file system
         // with a journal writes no later than the file.
@@ -146,7 +149,6 @@ impl Pending<'_> {
             let directory = files::parent(version);
             flush(&directory)?;
             flush(&files::parent(&directory))?;
-            flush(&self.store.directory)?;
         }
         Ok(())
     }
