@@ -1,5 +1,5 @@
 //! What takes several steps: certificates, changes of mind, completion, encryption, examples, kills, faults, histories, locks, losses, other tools, permissions,
-//! pipelines, rotation, streams, terminals, timelines, damage, the log; and everything with a server, in a folder of its own.
+//! pipelines, rotation, streams, terminals, timelines, waits, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/certificates.rs"]
 mod certificates;
@@ -75,6 +75,8 @@ mod support;
 mod terminal;
 #[path = "flows/timeline.rs"]
 mod timeline;
+#[path = "flows/waiting.rs"]
+mod waiting;
 
 // Files of all kinds.
 #[path = "flows/sources/broken_members.rs"]

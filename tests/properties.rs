@@ -127,7 +127,8 @@ fn a_new_key_of_every_algorithm_is_without_fault() {
     }
 }
 
-/// Leading zero bytes are where writers and readers of keys differ: one key in 256 has one.
+/// Leading zero bytes are where writers and readers of keys differ: one key in 256 has one. Of the other
+/// keys, a few are written and read again.
 #[test]
 fn coordinates_keep_their_full_length() {
     for crv in ["P-256", "P-384", "P-521", "secp256k1", "Ed25519", "X25519"] {
@@ -136,8 +137,21 @@ fn coordinates_keep_their_full_length() {
             ..Request::default()
         })
         .expect("a plan");
-        for _ in 0..200 {
+        // P-521 leaves seven bits of its first octet unused.
+        let first = usize::from(crv == "P-521");
+        let mut lengths = Vec::new();
+        for round in 0..200 {
             let members = plan.generate().expect("a key");
+            let octets = ["x", "y", "d"].map(|name| {
+                let text = members.string(name).unwrap_or_default();
+                base64url::decode(&text).expect("base64url")
+            });
+            lengths.push(octets.each_ref().map(Vec::len));
+            assert_eq!(lengths[0], lengths[round], "{crv}");
+            let is_short = |octets: &Vec<u8>| octets.get(first) == Some(&0);
+            if round >= 10 && !octets.iter().any(is_short) {
+                continue;
+            }
             let key = Key::from(members.clone());
             assert_eq!(check::findings(&key, &Budget::default()), [], "{crv}");
             let written = write::pkcs8(&members).expect("PKCS#8").to_pem();

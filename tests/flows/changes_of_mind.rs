@@ -149,9 +149,8 @@ fn a_change_that_ends_the_signing_of_an_encrypted_set_is_asked_for() {
     let sandbox = Sandbox::new();
     sandbox.write("passphrase.txt", "correct horse");
     let with = ["--passphrase-file", "passphrase.txt"];
-    sandbox.ok(["create", "api", "--kid", "a", "--encrypt"]
-        .iter()
-        .chain(&with));
+    let create = "create api --kid a --encrypt --p2c 1000";
+    sandbox.ok(create.split(' ').chain(with));
     let set = ["set", "api", "--exp", "-1h"];
     sandbox
         .run(set.iter().chain(&with).chain(&["--yes"]))

@@ -490,7 +490,8 @@ fn nothing_is_said_where_something_is_wrong() {
 fn an_encrypted_set_is_completed_without_its_passphrase() {
     let sandbox = Sandbox::new();
     sandbox.write("passphrase", "correct horse");
-    sandbox.ok("create api --kid alpha --encrypt --passphrase-file passphrase".split(' '));
+    let create = "create api --kid alpha --encrypt --p2c 1000 --passphrase-file passphrase";
+    sandbox.ok(create.split(' '));
     assert_eq!(complete(&sandbox, &["jwks", "get", "api", ""]), ["alpha"]);
 }
 

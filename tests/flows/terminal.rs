@@ -93,7 +93,8 @@ fn a_password_is_typed_twice_for_a_file() {
     }
     let sandbox = Sandbox::new();
     sandbox.write("passphrase.txt", "of the set");
-    sandbox.ok("create api --kid first --encrypt --passphrase-file passphrase.txt".split(' '));
+    let create = "create api --kid first --encrypt --p2c 1000 --passphrase-file passphrase.txt";
+    sandbox.ok(create.split(' '));
     let export = "jwks export api first --to pkcs12 --private -o first.p12";
     let typed = "of the set\ncorrect horse\ncorrect horse\n";
     let run = on_terminal(&sandbox, export, typed, &[]).ok();

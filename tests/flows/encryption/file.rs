@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 /// A set with a key of each kind, and one of a kind that jwks does not know.
 const KINDS: [&str; 5] = [
     "create api --encrypt --p2c 1000 --alg ES256",
-    "create api --alg RS256 --exp +30d",
+    "create api --alg RS256 --size 2048 --exp +30d",
     "create api --alg EdDSA --key-ops sign,verify",
     "create api --alg HS256",
     "create api --alg ECDH-ES --crv X25519",

