@@ -163,18 +163,38 @@ pub use platform::{changed, is_fifo, is_same, make_private, others};
 /// Returns the created directories, the uppermost first. Returns an error if one of them cannot be
 /// created.
 pub fn create_private_directory(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut missing: Vec<&Path> = path.ancestors().take_while(|path| !path.is_dir()).collect();
-    missing.retain(|path| !path.as_os_str().is_empty());
+    let missing = missing_directories(path);
+    let created = create_directories(&missing)?;
+    for directory in missing {
+        let above = parent(directory);
+        sync_directory(&above).map_err(|error| failed("flush", &above, error))?;
+    }
+    Ok(created)
+}
+
+/// Creates a directory as [`create_private_directory`] does, but flushes nothing.
+pub fn create_unflushed_directory(path: &Path) -> Result<()> {
+    create_directories(&missing_directories(path)).map(drop)
+}
+
+fn missing_directories(path: &Path) -> Vec<&Path> {
+    let missing = path.ancestors().take_while(|path| !path.is_dir());
+    let mut missing: Vec<_> = missing
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect();
+    missing.reverse();
+    missing
+}
+
+fn create_directories(missing: &[&Path]) -> Result<Vec<PathBuf>> {
     let mut created = Vec::new();
-    for directory in missing.into_iter().rev() {
+    for directory in missing {
         match platform::create_directory(directory) {
-            Ok(()) => created.push(directory.to_owned()),
+            Ok(()) => created.push(directory.to_path_buf()),
             // Another process was faster.
             Err(_) if directory.is_dir() => {}
             Err(error) => return Err(failed("create", directory, error)),
         }
-        let above = parent(directory);
-        sync_directory(&above).map_err(|error| failed("flush", &above, error))?;
     }
     Ok(created)
 }

@@ -79,7 +79,10 @@ impl Pending<'_> {
             // version shows the next process whether the change was made.
             self.history = History::list(&directory)?;
         } else if self.earlier == Earlier::Keep {
-            files::create_private_directory(&directory)?;
+            match present {
+                Some(_) => drop(files::create_private_directory(&directory)?),
+                None => files::create_unflushed_directory(&directory)?,
+            }
         } else {
             return Ok(());
         }
@@ -115,7 +118,6 @@ impl Pending<'_> {
             Some(present) if present.content != Content::Damaged => {
                 link_or_copy(self.store, &present.path, &version.path)
             }
-            // An empty file has nothing to flush but its name, which `flush` does.
             _ => files::open_to_append(&version.path)
                 .map(drop)
                 .map_err(|error| files::failed("create", &version.path, error)),
@@ -129,10 +131,28 @@ impl Pending<'_> {
             return Ok(());
         };
         let flushed = match self.earlier {
-            Earlier::Keep => flush(&files::parent(&new.path)),
+            // If the machine crashes, the loss of an empty file loses nothing: only that the creation
+            // of the set can be undone.
+            Earlier::Keep if new.content == Content::NoSet => Ok(()),
+            Earlier::Keep => self.flush_version(&new.path),
             Earlier::Delete | Earlier::TryToDelete => self.store.begin_removal(self.name),
         };
         self.unless_optional(flushed)
+    }
+
+    /// Flushes the new version and, for the first one that holds a set, the directories above it, which
+    /// the creation of the set has not flushed.
+    fn flush_version(&self, version: &Path) -> Result<()> {
+        // Another program can have written the file. This also flushes its new name, which a file system
+        // with a journal writes no later than the file.
+        let flushed = files::open_to_read(version).and_then(|file| file.sync_all());
+        flushed.map_err(|error| files::failed("flush", version, error))?;
+        if self.history.sets() == 0 {
+            let directory = files::parent(version);
+            flush(&directory)?;
+            flush(&files::parent(&directory))?;
+        }
+        Ok(())
     }
 
     /// Handles a version that could not be written: removes it, and returns the error, unless the
@@ -218,17 +238,11 @@ fn number_kept(sizes: impl Iterator<Item = u64>) -> usize {
 }
 
 /// Adds a hard link to a file, or copies the file if that is impossible or other users can read it.
-/// Flushes the file first, because another program can have written it. A flush after the link would take
-/// longer, because the link changes the metadata of the file.
 fn link_or_copy(store: &Keystore, file: &Path, version: &Path) -> Result<()> {
     files::check_target(file)?;
     let is_open = fs::symlink_metadata(file).is_ok_and(|metadata| files::others(&metadata) != 0);
-    if cfg!(unix) && !is_open {
-        let flushed = files::open_to_read(file).and_then(|file| file.sync_all());
-        flushed.map_err(|error| files::failed("flush", file, error))?;
-        if fs::hard_link(file, version).is_ok() {
-            return Ok(());
-        }
+    if cfg!(unix) && !is_open && fs::hard_link(file, version).is_ok() {
+        return Ok(());
     }
     match kept::read(file, Links::Within, store.limit)? {
         Some(kept) => write(version, &kept.octets),

@@ -26,6 +26,9 @@ use url::Url;
 /// The maximum number of redirects of one call.
 const MOST_REDIRECTS: usize = 5;
 
+/// The most bytes that are read of an error. Only its message is used.
+const ERROR_LIMIT: usize = 64 << 10;
+
 /// The properties of a server that a client needs.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -324,7 +327,8 @@ impl Client {
         Ok(self.agent.get_or_init(|| config.new_agent()))
     }
 
-    /// Reads an answer. Returns an error if it is larger than the limit.
+    /// Reads an answer, and of an error only its beginning. Returns an error if the answer is larger
+    /// than the limit.
     fn read(
         &self,
         call: String,
@@ -342,9 +346,14 @@ impl Client {
                 "the answer to {call} has the content encoding {encoding}, which was not requested"
             )));
         }
+        let status = response.status().as_u16();
+        let read_at_most = match status {
+            400.. => ERROR_LIMIT,
+            _ => FOREIGN_LIMIT + 1,
+        };
         let mut body = Secret::new(Vec::new());
         let reader = response.body_mut().as_reader();
-        let mut reader = reader.take(FOREIGN_LIMIT as u64 + 1);
+        let mut reader = reader.take(read_at_most as u64);
         if let Err(error) = reader.read_to_end(body.expose_mut()) {
             return Ok(Err(error.into()));
         }
@@ -354,7 +363,6 @@ impl Client {
                 "the answer to {call} is larger than {limit} MiB"
             )));
         }
-        let status = response.status().as_u16();
         let words = match status {
             200..=299 => None,
             _ => words(body.expose()).map(|words| self.clean(words)),

@@ -109,7 +109,15 @@ const MOST_PARTS: usize = 20;
 /// Returns the error message of a server, which can have any of the usual forms.
 pub(super) fn words(body: &[u8]) -> Option<String> {
     let Some(value) = parse::<Value>(body) else {
-        let text = std::str::from_utf8(body).ok()?.trim();
+        let text = match std::str::from_utf8(body) {
+            Ok(text) => text,
+            // The body is cut in the middle of a character.
+            Err(error) if error.error_len().is_none() => {
+                std::str::from_utf8(&body[..error.valid_up_to()]).ok()?
+            }
+            Err(_) => return None,
+        };
+        let text = text.trim();
         let is_line = !text.is_empty() && !text.starts_with('<') && text.lines().count() == 1;
         return is_line.then(|| text.to_owned());
     };
