@@ -1,5 +1,6 @@
 //! Writes files atomically, with private permissions from the beginning.
 
+pub mod directories;
 pub mod kept;
 pub mod lock;
 pub mod ownership;
@@ -158,46 +159,6 @@ use unix as platform;
 
 use platform::is_at;
 pub use platform::{changed, is_fifo, is_same, make_private, others};
-
-/// Creates a directory and its missing parents, each with mode 0700, and flushes the parent of each.
-/// Returns the created directories, the uppermost first. Returns an error if one of them cannot be
-/// created.
-pub fn create_private_directory(path: &Path) -> Result<Vec<PathBuf>> {
-    let missing = missing_directories(path);
-    let created = create_directories(&missing)?;
-    for directory in missing {
-        let above = parent(directory);
-        sync_directory(&above).map_err(|error| failed("flush", &above, error))?;
-    }
-    Ok(created)
-}
-
-/// Creates a directory as [`create_private_directory`] does, but flushes nothing.
-pub fn create_unflushed_directory(path: &Path) -> Result<()> {
-    create_directories(&missing_directories(path)).map(drop)
-}
-
-fn missing_directories(path: &Path) -> Vec<&Path> {
-    let missing = path.ancestors().take_while(|path| !path.is_dir());
-    let mut missing: Vec<_> = missing
-        .filter(|path| !path.as_os_str().is_empty())
-        .collect();
-    missing.reverse();
-    missing
-}
-
-fn create_directories(missing: &[&Path]) -> Result<Vec<PathBuf>> {
-    let mut created = Vec::new();
-    for directory in missing {
-        match platform::create_directory(directory) {
-            Ok(()) => created.push(directory.to_path_buf()),
-            // Another process was faster.
-            Err(_) if directory.is_dir() => {}
-            Err(error) => return Err(failed("create", directory, error)),
-        }
-    }
-    Ok(created)
-}
 
 /// Returns the error for a failed operation on a file. Denied access has a message of its own.
 pub fn failed(operation: &str, path: &Path, error: io::Error) -> Error {

@@ -292,7 +292,7 @@ impl Keystore {
     /// an error if it belongs to another user.
     fn prepare(&self) -> Result<Lock> {
         self.refuse_foreign()?;
-        let created = files::create_private_directory(&self.directory)?;
+        let created = files::directories::create(&self.directory)?;
         let lock = Lock::take(&self.directory, self.lock_wait).inspect_err(|error| {
             // On a file system without locks, remove the new directory again. If another process has
             // the lock, the directory is in use.

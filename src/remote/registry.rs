@@ -138,7 +138,7 @@ impl Registry {
     fn change(&self, change: impl FnOnce(&mut Vec<Entry>) -> Result<()>) -> Result<()> {
         let directory = self.directory()?;
         ownership::refuse_foreign(directory, OTHERWISE)?;
-        files::create_private_directory(directory)?;
+        files::directories::create(directory)?;
         let _lock = Lock::take(directory, self.lock_wait)?;
         let path = directory.join(FILE);
         let mut document = read(&path)?;

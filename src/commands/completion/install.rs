@@ -38,7 +38,7 @@ pub fn install(ctx: &Context, shell: Shell) -> Result<()> {
         return Err(Error::refused(message)
             .hint("remove it, or write the output of `jwks completion` to another file"));
     }
-    files::create_private_directory(&files::parent(&path))?;
+    files::directories::create(&files::parent(&path))?;
     let script = shell.script().as_bytes();
     files::write(&path, script, Access::Shared, Existing::Replace, TEMPORARY)??;
     let next = next(shell, &path);

@@ -80,8 +80,8 @@ impl Pending<'_> {
             self.history = History::list(&directory)?;
         } else if self.earlier == Earlier::Keep {
             match present {
-                Some(_) => drop(files::create_private_directory(&directory)?),
-                None => files::create_unflushed_directory(&directory)?,
+                Some(_) => drop(files::directories::create(&directory)?),
+                None => files::directories::create_unflushed(&directory)?,
             }
         } else {
             return Ok(());

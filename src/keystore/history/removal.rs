@@ -125,7 +125,7 @@ impl Keystore {
 
     fn move_to(&self, old: &Path, new: &Path) -> Result<()> {
         let top = self.removing_directory();
-        files::create_private_directory(&top)?;
+        files::directories::create(&top)?;
         self.is_history(&top)?;
         fs::rename(old, new).map_err(|error| files::failed("move", old, error))?;
         flush(&files::parent(old))?;
