@@ -7,7 +7,7 @@ use crate::remote::http::proxy::proxy;
 use crate::remote::http::redact::Redactor;
 use crate::remote::http::redirect::redirected;
 use crate::remote::http::request::{Event, Options, Request, Retries, Traffic};
-use crate::remote::http::response::{Answer, shorten, words};
+use crate::remote::http::response::{Answer, ERROR_LIMIT, shorten, words};
 use crate::remote::http::retry::{
     FIRST_PAUSE, PATIENCE, jittered, longer, reason_after_answer, reason_after_failure,
     retry_after, was_never_sent,
@@ -25,9 +25,6 @@ use url::Url;
 
 /// The maximum number of redirects of one call.
 const MOST_REDIRECTS: usize = 5;
-
-/// The most bytes that are read of an error. Only its message is used.
-const ERROR_LIMIT: usize = 64 << 10;
 
 /// The properties of a server that a client needs.
 #[derive(Debug)]
@@ -334,33 +331,32 @@ impl Client {
         call: String,
         mut response: Response<Body>,
     ) -> Result<Result<Answer, ureq::Error>> {
-        let header = |name: &str| {
-            let value = response.headers().get(name)?.to_str().ok()?;
-            Some(value.to_owned())
-        };
+        let headers = response.headers();
+        let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
         let encoding = header("content-encoding").filter(|encoding| encoding != "identity");
         let (location, now) = (header("location"), jiff::Timestamp::now());
-        let retry_after = retry_after(response.headers(), now);
+        let retry_after = retry_after(headers, now);
         if let Some(encoding) = encoding {
             return Err(Error::remote(format!(
                 "the answer to {call} has the content encoding {encoding}, which was not requested"
             )));
         }
         let status = response.status().as_u16();
-        let read_at_most = match status {
-            400.. => ERROR_LIMIT,
-            _ => FOREIGN_LIMIT + 1,
+        let is_error = status >= 400;
+        let most = if is_error {
+            ERROR_LIMIT
+        } else {
+            FOREIGN_LIMIT + 1
         };
         let mut body = Secret::new(Vec::new());
-        let reader = response.body_mut().as_reader();
-        let mut reader = reader.take(read_at_most as u64);
+        let mut reader = response.body_mut().as_reader().take(most as u64);
         if let Err(error) = reader.read_to_end(body.expose_mut()) {
             return Ok(Err(error.into()));
         }
         if body.expose().len() > FOREIGN_LIMIT {
-            let limit = FOREIGN_LIMIT >> 20;
             return Err(Error::remote(format!(
-                "the answer to {call} is larger than {limit} MiB"
+                "the answer to {call} is larger than {} MiB",
+                FOREIGN_LIMIT >> 20
             )));
         }
         let words = match status {

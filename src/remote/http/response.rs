@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The maximum number of characters of a server's own message.
 const LONGEST_WORDS: usize = 400;
 
+/// The most bytes that are read of an error. Only its message is used.
+pub(super) const ERROR_LIMIT: usize = 64 << 10;
+
 /// A complete answer.
 pub struct Answer {
     /// The HTTP status.
