@@ -97,6 +97,8 @@ mod mixed;
 mod openssh;
 #[path = "flows/sources/passwords.rs"]
 mod passwords;
+#[path = "flows/sources/targets.rs"]
+mod targets;
 
 // Servers.
 #[path = "flows/remote/addresses.rs"]

@@ -53,8 +53,9 @@ pub struct RemoteArgs {
     #[arg(long, value_name = "REMOTE")]
     pub remote: Option<String>,
 
+    /// How to connect.
     #[command(flatten)]
-    connection: ConnectionArgs,
+    pub connection: ConnectionArgs,
 }
 
 impl RemoteArgs {

@@ -23,6 +23,13 @@ impl PasswordArgs {
         self.password_file.is_some()
     }
 
+    /// Returns the same option with another file, if one is given.
+    pub fn or_instead(&self, file: Option<&String>) -> PasswordArgs {
+        PasswordArgs {
+            password_file: file.or(self.password_file.as_ref()).cloned(),
+        }
+    }
+
     /// Returns an error if standard input would be both a document and its password.
     pub fn refuse_twice<'d>(&self, documents: impl IntoIterator<Item = &'d str>) -> Result<()> {
         let given = self.password_file.as_deref() == Some(STANDARD_INPUT);

@@ -7,7 +7,7 @@ use crate::key::check::Severity;
 use crate::keyset::check::{self, Located};
 use crate::output::{Narrow, Tone, shorten};
 use crate::report::names::count;
-use crate::source::target::{Access, with_target};
+use crate::source::target::{self, Access};
 use clap::Args;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -20,16 +20,17 @@ Examples:
   $ jwks get api | jwks check - --json
   $ jwks check https://issuer.example/jwks.json --public";
 
-/// Check the keys of a set or a file
+/// Check the keys of a set, a file or a server
 ///
 /// Prints every finding: the name of the rule, its severity (error, warning or note), and the key. Exits
 /// with 5 if there is an error.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// A set, a file, an address, or - for standard input
+    /// A set, a file, an address, a REMOTE[:NAME], or - for standard input
     ///
-    /// If a file has the name of a set, write ./FILE.
+    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
+    /// any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
@@ -73,9 +74,12 @@ struct Report<'a> {
 
 /// Runs `jwks check`.
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
-    let findings = with_target(ctx, &args.target, Access::Decrypted, &args.source, |set| {
-        Ok(check::findings(set, ctx.now, args.public, &ctx.checks))
-    })?;
+    let SourceArgs {
+        password,
+        connection,
+    } = &args.source;
+    let source = target::read(ctx, &args.target, Access::Protected, password, connection)?;
+    let findings = check::findings(&*source.set()?, ctx.now, args.public, &ctx.checks);
     let of = |severity| {
         let alike = |located: &&Located| located.finding.rule.severity() == severity;
         findings.iter().filter(alike).count()

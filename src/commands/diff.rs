@@ -1,55 +1,72 @@
-//! `jwks diff`: compares a set of the keystore with a set on a server.
+//! `jwks diff`: compares a set with a set on a server, or with another set or file.
 
-use crate::args::connection::{ConnectionArgs, split_name};
-use crate::commands::shared::server::{hint_at_order, set_name};
+use crate::args::connection::split_name;
+use crate::args::source::SourceArgs;
+use crate::commands::shared::server::hint_at_order;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::keyset::diff::{Comparison, compare};
 use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{self, Item, KeyChange, Policy, Prune, PushPlan};
-use crate::keystore::SetName;
 use crate::output::{Narrow, Tone};
 use crate::remote::kind::{Form, Operation};
+use crate::remote::{Remote, is_address};
 use crate::report::json::{JsonDiffering, JsonKeyName};
-use crate::report::names::list_names;
+use crate::report::names::{list_names, shell_word};
+use crate::source::document::STANDARD_INPUT;
+use crate::source::server::set_name;
+use crate::source::target::{self, Access, Source, Target};
 use clap::Args;
 use serde::Serialize;
 use std::collections::HashSet;
+use std::path::Path;
 
 const EXAMPLES: &str = "\
 Examples:
   $ jwks diff api prod
   $ jwks diff api prod:hydra.openid.id-token --json
-  $ jwks diff issuer https://issuer.example/jwks.json --exit-code";
+  $ jwks diff issuer https://issuer.example/jwks.json --exit-code
+  $ jwks diff a.json b.json";
 
-/// Show how a set differs from the set on a server
+/// Compare two sets, such as a local set and the set on a server
 ///
 /// Keys are compared by thumbprint, and by the members that the server keeps and that a push or an
 /// export sends. The order of keys is ignored, and so are members that stay in the keystore, dates that
 /// the server does not have, and symmetric, unusable or expired keys that only the keystore has. An Ed25519
 /// key with the older alg EdDSA on the server is the same, as `jwks push --ed25519-as-eddsa` sends it.
+///
+/// Two sets or files are compared with all their keys. If only one of them has the private part of a
+/// key, the public parts are compared. Dates that one of them lacks are ignored.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArgs {
-    /// The set
-    #[arg(value_name = "SET")]
-    set: String,
+    /// A set, a file, an address, a REMOTE[:NAME], or - for standard input
+    ///
+    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
+    /// any file.
+    #[arg(value_name = "SET|FILE|URL")]
+    target: String,
 
-    /// The remote, and the name of the set on it if it differs; or an address
-    #[arg(value_name = "REMOTE[:NAME]")]
-    remote: String,
+    /// The remote, and the name of the set on it if it differs; or an address, a set or a file
+    ///
+    /// A remote comes before a set of the same name.
+    #[arg(value_name = "REMOTE[:NAME]|URL|SET|FILE")]
+    other: String,
 
     /// Exit with 8 if there is a difference
     #[arg(long)]
     exit_code: bool,
 
     #[command(flatten)]
-    connection: ConnectionArgs,
+    source: SourceArgs,
 }
 
 #[derive(Serialize)]
 struct Report {
     set: String,
-    remote: String,
+    /// The remote, the address or the file; absent for a set of the keystore.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<String>,
     remote_set: String,
     only_local: Vec<JsonKeyName<'static>>,
     only_remote: Vec<JsonKeyName<'static>>,
@@ -65,20 +82,61 @@ struct Report {
 
 /// Runs `jwks diff`.
 pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
-    let name = SetName::given(&args.set)?;
-    let (remote, there) = split_name(&args.remote);
-    let server = args.connection.open(ctx, remote).map_err(|error| {
-        let right = format!("jwks diff {remote} {name}");
-        hint_at_order(ctx, error, name.as_str(), &right)
-    })?;
+    match split_name(&args.other) {
+        (remote, there) if is_server(ctx, &args.other)? => {
+            let server = args.source.connection.open(ctx, remote);
+            let server = server.map_err(|error| {
+                let right = format!("jwks diff {remote} {}", args.target);
+                hint_at_order(ctx, error, &args.target, &right)
+            })?;
+            with_server(ctx, args, &server, there)
+        }
+        _ => with_source(ctx, args),
+    }
+}
+
+/// Returns true if the other side is on a server: it is an address, a remote, or nothing else.
+fn is_server(ctx: &Context, other: &str) -> Result<bool> {
+    if is_address(other) {
+        return Ok(true);
+    }
+    let (remote, _) = split_name(other);
+    if ctx
+        .remotes
+        .entries()?
+        .iter()
+        .any(|entry| entry.name == remote)
+    {
+        return Ok(true);
+    }
+    Ok(match Target::of(ctx, other)? {
+        Target::Set(name) => !ctx.store.contains(&name)?,
+        Target::Remote(..) => true,
+        // An address without a scheme is no file.
+        Target::Document(path) => {
+            path != STANDARD_INPUT && path.contains(':') && !Path::new(path).exists()
+        }
+    })
+}
+
+fn read(ctx: &Context, args: &DiffArgs, target: &str, access: Access<'_>) -> Result<Source> {
+    let SourceArgs {
+        password,
+        connection,
+    } = &args.source;
+    target::read(ctx, target, access, password, connection)
+}
+
+fn with_server(ctx: &Context, args: &DiffArgs, server: &Remote, there: Option<&str>) -> Result<()> {
     // Only a server that signs gets private parts; other servers need no passphrase.
-    let document = if server.kind.rules.signs() {
-        ctx.load(&name)?
+    let access = if server.kind.rules.signs() {
+        Access::Whole
     } else {
-        ctx.load_public(&name)?
+        Access::Public
     };
-    let local = document.parse()?;
-    let there = set_name(&server, there, Some(name.as_str()))?;
+    let source = read(ctx, args, &args.target, access)?;
+    let local = source.set()?;
+    let there = set_name(server, there, Some(&source.name))?;
     let held = server.get(&there, Form::Private)?.unwrap_or_default();
     let rules = &server.rules(&[&local, &held]);
     let held = local.to_compare(&held, rules);
@@ -105,14 +163,16 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
             "set {there} on {remote} does not exist or is empty"
         ));
     }
-    let report = report(&name, &server.name, &there, &plan);
-    let differs = !report.only_local.is_empty()
-        || !report.only_remote.is_empty()
-        || !report.differs.is_empty();
-    print(ctx, &report)?;
+    let report = report_of_plan(&source.name, &server.name, &there, &plan);
+    let remote = format!("{}:{there}", server.name);
+    print(
+        ctx,
+        &report,
+        ["only local", "only remote"],
+        [&source.title, &remote],
+    )?;
     if !report.private_on_remote.is_empty() {
-        let keys = report.private_on_remote.iter().map(JsonKeyName::shown);
-        let keys = list_names(&keys.collect::<Vec<_>>());
+        let keys = shown_names(&report.private_on_remote);
         ctx.out
             .status(match server.kind.require(Operation::SetSet) {
                 Ok(()) => format!(
@@ -124,22 +184,76 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
                 ),
             });
     }
-    if plan.new_signer.is_some() && !differs {
+    if plan.new_signer.is_some() && !report.differs() {
         ctx.out
             .status("the order of the keys differs, so another key signs");
     }
-    if args.exit_code && (differs || plan.new_signer.is_some()) {
+    if args.exit_code && (report.differs() || plan.new_signer.is_some()) {
         Err(Error::differs(format!(
-            "set {name} differs from {there} on {}",
-            server.name
+            "{} differs from {there} on {}",
+            source.title, server.name
         )))
     } else {
         Ok(())
     }
 }
 
-fn report(name: &SetName, remote: &str, there: &str, plan: &PushPlan) -> Report {
-    let named = |name: &KeyName| JsonKeyName::from(name.clone());
+/// Compares two sets or files. Returns an error for a remote that comes first, because the rules of a
+/// server apply only to the second set.
+fn with_source(ctx: &Context, args: &DiffArgs) -> Result<()> {
+    let (target, other) = (&args.target, &args.other);
+    if let Target::Remote(..) = Target::of(ctx, target)? {
+        let directory = ctx.store.directory().display();
+        return Err(
+            Error::not_found(format!("no set {target} in {directory}")).hint(format!(
+                "did you mean `jwks diff {} {target}`?",
+                shell_word(other)
+            )),
+        );
+    }
+    let access = Access::PublicHeader(None);
+    let [one, other] = [
+        read(ctx, args, target, access)?,
+        read(ctx, args, other, access)?,
+    ];
+    let comparison = compare(&*one.set()?, &*other.set()?, &ctx.checks);
+    let report = report_of_comparison(&one, &other, comparison);
+    let only = [&one, &other].map(|source| format!("only in {}", source.title));
+    print(
+        ctx,
+        &report,
+        [&only[0], &only[1]],
+        [&one.title, &other.title],
+    )?;
+    if !report.private_on_remote.is_empty() {
+        let keys = shown_names(&report.private_on_remote);
+        ctx.out.status(format!(
+            "{} also has the private part of these keys: {keys}",
+            other.title
+        ));
+    }
+    if args.exit_code && report.differs() {
+        let message = format!("{} differs from {}", one.title, other.title);
+        return Err(Error::differs(message));
+    }
+    Ok(())
+}
+
+fn shown_names(keys: &[JsonKeyName]) -> String {
+    list_names(&keys.iter().map(JsonKeyName::shown).collect::<Vec<_>>())
+}
+
+impl Report {
+    fn differs(&self) -> bool {
+        !self.only_local.is_empty() || !self.only_remote.is_empty() || !self.differs.is_empty()
+    }
+}
+
+fn named(name: &KeyName) -> JsonKeyName<'static> {
+    JsonKeyName::from(name.clone())
+}
+
+fn report_of_plan(name: &str, remote: &str, there: &str, plan: &PushPlan) -> Report {
     let added = plan
         .items
         .iter()
@@ -156,8 +270,8 @@ fn report(name: &SetName, remote: &str, there: &str, plan: &PushPlan) -> Report 
     let same = plan.items.iter().filter(is_same);
     let stripped = plan.items.iter().filter(|item| item.only_strips);
     Report {
-        set: name.to_string(),
-        remote: remote.to_owned(),
+        set: name.to_owned(),
+        remote: Some(remote.to_owned()),
         remote_set: there.to_owned(),
         only_local: added.map(|item| named(&item.name)).collect(),
         only_remote: plan.gone.iter().map(named).collect(),
@@ -168,7 +282,33 @@ fn report(name: &SetName, remote: &str, there: &str, plan: &PushPlan) -> Report 
     }
 }
 
-fn print(ctx: &Context, report: &Report) -> Result<()> {
+fn report_of_comparison(one: &Source, other: &Source, comparison: Comparison) -> Report {
+    let names = |names: Vec<KeyName>| names.into_iter().map(JsonKeyName::from).collect();
+    let differs = comparison.differs.into_iter();
+    let differs = differs.map(|(key, members)| JsonDiffering {
+        key: key.into(),
+        members,
+    });
+    let (remote, remote_set) = match other.label() {
+        Some(label) => (None, label.set.to_owned()),
+        None => (Some(other.name.clone()), "jwks".to_owned()),
+    };
+    Report {
+        set: one.name.clone(),
+        remote,
+        remote_set,
+        only_local: names(comparison.only_one),
+        only_remote: names(comparison.only_other),
+        differs: differs.collect(),
+        identical: names(comparison.same),
+        private_on_remote: names(comparison.private_in_other),
+        new_signer: None,
+    }
+}
+
+/// Prints a report. `only` says for each side where a key is that the other side lacks, and `sides` names
+/// the two sides.
+fn print(ctx: &Context, report: &Report, only: [&str; 2], sides: [&str; 2]) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(report);
     }
@@ -180,10 +320,10 @@ fn print(ctx: &Context, report: &Report) -> Result<()> {
     };
     let mut rows = Vec::new();
     for key in &report.only_local {
-        rows.push(row(key, "only local", Tone::Good));
+        rows.push(row(key, only[0], Tone::Good));
     }
     for key in &report.only_remote {
-        rows.push(row(key, "only remote", Tone::Bad));
+        rows.push(row(key, only[1], Tone::Bad));
     }
     for differing in &report.differs {
         let members = differing.members.join(", ");
@@ -197,9 +337,8 @@ fn print(ctx: &Context, report: &Report) -> Result<()> {
         ctx.out.table(&["WHAT", "KID"], rows, Narrow::WrapLast)?;
     }
     let same = report.identical.len();
-    ctx.out.status(format!(
-        "set {} and {}:{}: {same} identical",
-        report.set, report.remote, report.remote_set
-    ));
+    let [one, other] = sides;
+    ctx.out
+        .status(format!("{one} and {other}: {same} identical"));
     Ok(())
 }

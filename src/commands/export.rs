@@ -6,6 +6,7 @@ mod deployment;
 mod output_file;
 
 use crate::args::certificate::CertificateArgs;
+use crate::args::connection::ConnectionArgs;
 use crate::args::encryption::IterationsArgs;
 use crate::args::password::PasswordArgs;
 use crate::context::Context;
@@ -13,10 +14,10 @@ use crate::error::{Error, Result};
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
-use crate::keystore::SetName;
 use crate::report::log_entry::Record;
-use crate::report::names::{SetLabel, hint_at_output};
+use crate::report::names::hint_at_output;
 use crate::secret::Secret;
+use crate::source::target::{self, Access, Origin, Source, Target};
 use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
 use output_file::deliver;
@@ -27,6 +28,7 @@ Examples:
   $ jwks export api
   $ jwks export api -o jwks.json
   $ jwks export api $(jwks list api --format names | head -n 1) --to pem
+  $ jwks export ./key.p12 --to jwk --private
   $ jwks export api --to jwks --private -o backup.json
   $ jwks export api first --to pkcs12 --private --password-file password.txt -o first.p12
   $ jwks export api --to pem --private --encrypt --password-file password.txt -o keys.pem
@@ -97,15 +99,18 @@ const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 
 /// Export a set or a key: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
-/// Without --private, only public keys are exported. Expired keys, keys without a public form, and dates
+/// A file, an address or standard input is converted without a keystore. Without --private, only public keys are exported. Expired keys, keys without a public form, and dates
 /// are left out. A file that would not change is not written again. Encrypted files and self-signed
 /// certificates differ each time, so they are always written.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
-    /// The set
-    #[arg(value_name = "SET")]
-    set: String,
+    /// A set, a file, an address, a REMOTE[:NAME], or - for standard input
+    ///
+    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
+    /// any file.
+    #[arg(value_name = "SET|FILE|URL")]
+    target: String,
 
     /// The key: its kid, a prefix of at least 4 characters, or its thumbprint
     #[arg(value_name = "KID")]
@@ -129,6 +134,12 @@ pub struct ExportArgs {
     #[command(flatten)]
     password: PasswordArgs,
 
+    /// Read the password of the file that is read from FILE [default: --password-file]
+    ///
+    /// Without this option, --password-file is the password of both files.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    input_password_file: Option<String>,
+
     #[command(flatten)]
     iterations: IterationsArgs,
 
@@ -141,7 +152,7 @@ pub struct ExportArgs {
 
     /// The name of the variable or of the Kubernetes object
     ///
-    /// By default, the variable is JWKS, or JWK for one key. The object has the name of the set.
+    /// By default, the variable is JWKS, or JWK for one key. The object has the name of the set or file.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
@@ -156,24 +167,25 @@ pub struct ExportArgs {
     /// Overwrite an existing file, whatever it holds
     #[arg(short, long)]
     force: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 /// Runs `jwks export`.
 pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
-    let name = SetName::given(&args.set)?;
-    args.check()?;
+    args.check(ctx)?;
     // A certificate is signed with the private key. Other public exports need no passphrase.
-    let document = if args.private || args.to == To::X509 {
-        ctx.load(&name)?
+    let access = if args.private || args.to == To::X509 {
+        Access::Whole
     } else {
-        ctx.load_public(&name)?
+        Access::Public
     };
-    let set = document.parse()?;
+    let password = args.password.or_instead(args.input_password_file.as_ref());
+    let source = target::read(ctx, &args.target, access, &password, &args.connection)?;
+    let set = source.set()?;
     let positions = match &args.kid {
-        Some(kid) => vec![
-            set.find(kid)
-                .map_err(|error| hint_at_output(error, &name, kid).about(format!("set {name}")))?,
-        ],
+        Some(kid) => vec![args.find(&source, &set, kid)?],
         None if args.private => (0..set.keys.len()).collect(),
         None => unexpired(&set, ctx.now),
     };
@@ -186,17 +198,17 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     }
     output_file::check(ctx, args)?;
     let content = if args.private {
-        private_content(ctx, args, &name, &set, &positions)?
+        private_content(ctx, args, &source, &set, &positions)?
     } else {
-        public_content(ctx, args, &name, &set, &positions)?
+        public_content(ctx, args, &source, &set, &positions)?
     };
     if output_file::is_unchanged(ctx, args, &content) {
         return Ok(());
     }
-    if args.private {
+    if let (true, Some(whose)) = (args.private, source.label()) {
         let keys = positions.iter().map(|i| &set.keys[*i]);
         let keys: Vec<_> = keys.filter(|key| holds_secret(key)).collect();
-        Record::of(ctx, SetLabel::local(name.as_str()))
+        Record::of(ctx, whose)
             .exported(Some(&args.description()), &keys)
             .append();
     }
@@ -206,14 +218,35 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
 impl ExportArgs {
     /// Returns the set and the kid, if a kid is named.
     pub fn named_key(&self) -> Option<(&str, &str)> {
-        Some((&self.set, self.kid.as_deref()?))
+        Some((&self.target, self.kid.as_deref()?))
     }
 
-    /// Returns an error for options that do not fit the format.
-    fn check(&self) -> Result<()> {
+    /// Returns the position of a key.
+    fn find(&self, source: &Source, set: &KeySet, kid: &str) -> Result<usize> {
+        set.find(&source.kid(set, kid)).map_err(|error| {
+            let error = match &source.origin {
+                Origin::Keystore(name) => hint_at_output(error, name, kid),
+                Origin::Server(_) | Origin::Document => error,
+            };
+            error.about(&source.title)
+        })
+    }
+
+    /// Returns an error for options that do not fit the format or the target.
+    fn check(&self, ctx: &Context) -> Result<()> {
+        let is_document = matches!(Target::of(ctx, &self.target)?, Target::Document(_));
+        if self.input_password_file.is_some() && !is_document {
+            return Err(
+                Error::usage("--input-password-file is for a file, an address or -")
+                    .hint("give the passphrase of a set with --passphrase-file"),
+            );
+        }
+        // It can be the password of the file that is read.
+        let is_read = is_document && self.input_password_file.is_none();
+        let is_password = self.password.is_given() && !is_read;
         for (given, option, forms) in [
             (self.encrypt, "--encrypt", ENCRYPTED),
-            (self.password.is_given(), "--password-file", ENCRYPTED),
+            (is_password, "--password-file", ENCRYPTED),
             (self.iterations.are_given(), "--p2c", &[To::Jwe]),
             (self.alias.is_some(), "--alias", &[To::Pkcs12]),
             (
@@ -232,7 +265,7 @@ impl ExportArgs {
                 );
             }
         }
-        if (self.encrypt || self.password.is_given()) && !self.private {
+        if (self.encrypt || is_password) && !self.private {
             return Err(
                 Error::usage("--encrypt and --password-file require --private")
                     .hint("add --private"),
@@ -253,7 +286,7 @@ impl ExportArgs {
     /// JWE ask for their password later, so it is `None` for them, too.
     fn encryption(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
         let wanted = self.encrypt || self.password.is_given();
-        let wanted = wanted && !matches!(self.to, To::Pkcs12 | To::Jwe);
+        let wanted = wanted && matches!(self.to, To::Pem | To::Der | To::Openssh);
         wanted.then(|| self.new_password(ctx)).transpose()
     }
 

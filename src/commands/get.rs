@@ -2,7 +2,7 @@
 
 use crate::args::connection::RemoteArgs;
 use crate::args::filter::FilterArgs;
-use crate::commands::shared::server::{server_kid, set_name};
+use crate::args::password::PasswordArgs;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
@@ -10,11 +10,10 @@ use crate::key::parts::holds_secret;
 use crate::key::public::Dates;
 use crate::keyset::KeySet;
 use crate::keyset::publish::pretty_set;
-use crate::keystore::SetName;
-use crate::remote::kind::Form;
 use crate::report::log_entry::Record;
-use crate::report::names::{SetLabel, hint_at_output, note_left_out, note_none};
+use crate::report::names::{hint_at_output, note_left_out, note_none};
 use crate::secret::Secret;
+use crate::source::target::{self, Access, Origin, Source};
 use clap::Args;
 
 const EXAMPLES: &str = "\
@@ -23,19 +22,24 @@ Examples:
   $ jwks get api --state active --set
   $ jwks get api $(jwks list api --format names | head -n 1)
   $ jwks get api --private > backup.json
+  $ jwks get ./keys.pem --set
   $ jwks get --remote https://issuer.example/jwks.json";
 
 /// Print a set or a key as JSON, public unless --private
 ///
 /// A set is printed as a JWK Set, a key as a JWK. The public form has only the registered public
-/// members. Symmetric keys have no public form. With --remote, the set is read from a server, and
-/// is also printed in the public form unless you pass --private.
+/// members. Symmetric keys have no public form. A file, an address or a server is read in place of
+/// a set, and is also printed in the public form unless you pass --private.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GetArgs {
-    /// The set; optional for a remote with a single set
-    #[arg(value_name = "SET", required_unless_present = "remote")]
-    set: Option<String>,
+    /// A set, a file, an address, or - for standard input
+    ///
+    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
+    /// any file. With --remote, it is
+    /// the set on the server, and optional for a remote with a single set.
+    #[arg(value_name = "SET|FILE|URL", required_unless_present = "remote")]
+    target: Option<String>,
 
     /// The key: its kid, a prefix of at least 4 characters, or its thumbprint
     #[arg(value_name = "KID")]
@@ -50,6 +54,9 @@ pub struct GetArgs {
     as_set: bool,
 
     #[command(flatten)]
+    password: PasswordArgs,
+
+    #[command(flatten)]
     filter: FilterArgs,
 
     #[command(flatten)]
@@ -61,93 +68,70 @@ impl GetArgs {
     pub fn named_key(&self) -> Option<(&str, &str)> {
         match self.remote.remote {
             Some(_) => None,
-            None => Some((self.set.as_deref()?, self.kid.as_deref()?)),
+            None => Some((self.target.as_deref()?, self.kid.as_deref()?)),
         }
     }
 }
 
 /// Runs `jwks get`.
 pub fn run(ctx: &Context, args: &GetArgs) -> Result<()> {
-    if let Some(remote) = args.remote.open(ctx)? {
-        let name = set_name(&remote, args.set.as_deref(), None)?;
-        let form = if args.private {
-            Form::Private
-        } else {
-            Form::Public
-        };
-        let set = remote.load(&name, form)?;
-        let states = remote.kind.rules.states(&set, ctx.now);
-        let positions = set.filter_by(&args.filter.filter_for(&set)?, &states);
-        let kid = args.kid.as_deref();
-        let kid = kid.map(|kid| server_kid(&remote, &set, kid));
-        let whose = SetLabel::remote(&name, &remote.name);
-        return print(ctx, args, kid.as_deref(), whose, &set, positions);
-    }
-    let name = SetName::given(args.set.as_deref().unwrap_or_default())?;
-    let document = if args.private {
-        ctx.load(&name)?
+    let access = if args.private {
+        Access::Whole
     } else {
-        ctx.load_public(&name)?
+        Access::Public
     };
-    let set = document.parse()?;
-    let positions = set.filter(&args.filter.filter_for(&set)?, ctx.now);
-    let kid = args.kid.as_deref();
-    print(
-        ctx,
-        args,
-        kid,
-        SetLabel::local(name.as_str()),
-        &set,
-        positions,
-    )
-}
-
-fn print(
-    ctx: &Context,
-    args: &GetArgs,
-    kid: Option<&str>,
-    whose: SetLabel,
-    set: &KeySet,
-    mut positions: Vec<usize>,
-) -> Result<()> {
-    let name = whose.set;
-    let about = |error: Error| error.about(format!("set {name}"));
-    if let Some(kid) = kid {
-        let found = set.find(kid).map_err(|error| {
-            let error = match SetName::new(name) {
-                Ok(set) if args.remote.remote.is_none() => hint_at_output(error, &set, kid),
-                _ => error,
-            };
-            let is_public_reading = args.remote.remote.is_some() && !args.private;
-            if is_public_reading && error.kind() == ErrorKind::NotFound {
-                about(error).hint("pass --private for a symmetric key; `jwks list` shows the keys")
-            } else {
-                about(error)
-            }
-        })?;
+    let target = args.target.as_deref();
+    let source = match args.remote.open(ctx)? {
+        Some(remote) => target::of_server(remote, target, access)?,
+        None => {
+            let connection = &args.remote.connection;
+            let target = target.unwrap_or_default();
+            target::read(ctx, target, access, &args.password, connection)?
+        }
+    };
+    let set = source.set()?;
+    let states = source.states(&set, ctx.now);
+    let mut positions = set.filter_by(&args.filter.filter_for(&set)?, &states);
+    if let Some(kid) = &args.kid {
+        let found = find(args, &source, &set, kid)?;
         positions.retain(|position| *position == found);
-    }
-    if let (true, Some(kid)) = (positions.is_empty(), kid) {
-        return Err(about(Error::not_found(format!(
-            "the key {kid:?} does not match the filters"
-        )))
-        .hint("run `jwks list SET` to see its keys"));
+        if positions.is_empty() {
+            let message = format!("the key {kid:?} does not match the filters");
+            return Err(Error::not_found(message)
+                .about(&source.title)
+                .hint("run `jwks list SET` to see its keys"));
+        }
     }
     if positions.is_empty() {
-        note_none(ctx, name, set);
+        note_none(ctx, &source.title, &set);
     }
     let single = args.kid.is_some() && !args.as_set;
     let json = if args.private {
-        private_json(set, &positions, single)
+        private_json(&set, &positions, single)
     } else {
-        Secret::new(public_json(ctx, name, set, &positions, single)?)
+        Secret::new(public_json(ctx, &source, &set, &positions, single)?)
     };
-    if args.private {
+    if let (true, Some(whose)) = (args.private, source.label()) {
         let keys = positions.iter().map(|i| &set.keys[*i]);
         let keys: Vec<_> = keys.filter(|key| holds_secret(key)).collect();
         Record::of(ctx, whose).exported(None, &keys).append();
     }
     ctx.out.json_text(json.expose())
+}
+
+/// Returns the position of a key. The hint of an error says how to find a key that is not printed.
+fn find(args: &GetArgs, source: &Source, set: &KeySet, kid: &str) -> Result<usize> {
+    set.find(&source.kid(set, kid)).map_err(|error| {
+        let is_missing = error.kind() == ErrorKind::NotFound;
+        let error = error.about(&source.title);
+        match &source.origin {
+            Origin::Keystore(name) => hint_at_output(error, name, kid),
+            Origin::Server(_) if is_missing && !args.private => {
+                error.hint("pass --private for a symmetric key; `jwks list` shows the keys")
+            }
+            Origin::Server(_) | Origin::Document => error,
+        }
+    })
 }
 
 /// Returns the keys with all their members, as a JWK if `single` is true. If `positions` covers the
@@ -168,7 +152,7 @@ fn private_json(set: &KeySet, positions: &[usize], single: bool) -> Secret<Strin
 
 fn public_json(
     ctx: &Context,
-    name: &str,
+    source: &Source,
     set: &KeySet,
     positions: &[usize],
     single: bool,
@@ -177,10 +161,10 @@ fn public_json(
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
             return Err(
-                Error::refused(format!("nothing public in set {name}: {left_out}")).hint(
+                Error::refused(format!("nothing public in {}: {left_out}", source.title)).hint(
                     match published.invalid {
                         0 => "pass --private to print keys with their private part".into(),
-                        _ => format!("run `jwks check {name}` to see what is wrong"),
+                        _ => source.check_hint(),
                     },
                 ),
             );

@@ -10,13 +10,11 @@ mod timeline;
 use self::svg::write as write_svg;
 use crate::args::connection::RemoteArgs;
 use crate::args::filter::FilterArgs;
-use crate::commands::shared::server::set_name;
+use crate::args::password::PasswordArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keyset::lifecycle;
-use crate::keystore::SetName;
 use crate::remote::Remote;
-use crate::remote::kind::Form;
+use crate::source::target::{self, Access, Origin};
 use clap::{Args, ValueEnum, ValueHint};
 use keys::{Dated, Listing};
 use picture::Picture;
@@ -30,6 +28,8 @@ Examples:
   $ jwks list api --timeline
   $ jwks list api --svg timeline.svg
   $ jwks list api --remote prod
+  $ jwks list ./keys.p12
+  $ jwks list https://issuer.example/jwks.json
   $ for set in $(jwks list --format names); do jwks check $set; done";
 
 /// The format of a listing.
@@ -56,9 +56,13 @@ pub enum Format {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
-    /// The set [default: list all sets]
-    #[arg(value_name = "SET")]
-    set: Option<String>,
+    /// A set, a file, an address, or - for standard input [default: list all sets]
+    ///
+    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
+    /// any file. With --remote, it is
+    /// the set on the server.
+    #[arg(value_name = "SET|FILE|URL")]
+    target: Option<String>,
 
     /// The output format [default: table; json with --json]
     #[arg(long, value_name = "FORMAT")]
@@ -77,6 +81,9 @@ pub struct ListArgs {
     force: bool,
 
     #[command(flatten)]
+    password: PasswordArgs,
+
+    #[command(flatten)]
     filter: FilterArgs,
 
     #[command(flatten)]
@@ -89,6 +96,18 @@ impl ListArgs {
         self.timeline || self.svg.is_some()
     }
 
+    /// Refuses a timeline of a server that does not store dates.
+    fn refuse_undated(&self, remote: &Remote) -> Result<()> {
+        if !self.draws() || dates_of(remote) == Dated::Yes {
+            return Ok(());
+        }
+        let kind = remote.kind.name;
+        Err(
+            Error::usage(format!("{kind} does not store the dates of keys"))
+                .hint("run `jwks list SET --timeline` for a set in the keystore"),
+        )
+    }
+
     /// Refuses options that do not go together.
     fn check(&self, ctx: &Context) -> Result<()> {
         if self.draws() && self.format == Some(Format::Names) && !ctx.out.is_json() {
@@ -97,12 +116,12 @@ impl ListArgs {
                     .hint("leave one of them out"),
             );
         }
-        if self.draws() && self.set.is_none() {
+        if self.draws() && self.target.is_none() {
             return Err(
                 Error::usage("--timeline requires a SET").hint("run `jwks list` to see the sets")
             );
         }
-        if self.set.is_none() && !self.filter.is_empty() {
+        if self.target.is_none() && !self.filter.is_empty() {
             return Err(
                 Error::usage("filters require a SET").hint("run `jwks list` to see the sets")
             );
@@ -120,47 +139,38 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<()> {
     };
     args.check(ctx)?;
     let remote = args.remote.open(ctx)?;
-    match (&args.set, &remote) {
+    let target = args.target.as_deref();
+    let source = match (target, remote) {
         (Some(_), Some(remote)) => {
-            let dated = dates_of(remote);
-            if args.draws() && dated == Dated::No {
-                let kind = remote.kind.name;
-                return Err(
-                    Error::usage(format!("{kind} does not store the dates of keys"))
-                        .hint("run `jwks list SET --timeline` for a set in the keystore"),
-                );
-            }
-            let name = set_name(remote, args.set.as_deref(), None)?;
-            let set = remote.load(&name, Form::Private)?;
-            let states = remote.kind.rules.states(&set, ctx.now);
-            let positions = set.filter_by(&args.filter.filter_for(&set)?, &states);
-            let listing = Listing {
-                name: &name,
-                set: &set,
-                states: &states,
-                dated,
-                positions,
-            };
-            show_keys(ctx, args, &listing, format)
+            args.refuse_undated(&remote)?;
+            target::of_server(remote, target, Access::Listing)?
         }
-        (Some(name), None) => {
-            let name = SetName::given(name)?;
-            let document = ctx.load_public(&name)?;
-            let set = document.parse()?;
-            let states = lifecycle::states(&set, ctx.now);
-            let positions = set.filter_by(&args.filter.filter_for(&set)?, &states);
-            let listing = Listing {
-                name: name.as_str(),
-                set: &set,
-                states: &states,
-                dated: Dated::Yes,
-                positions,
-            };
-            show_keys(ctx, args, &listing, format)
+        (Some(target), None) => {
+            let connection = &args.remote.connection;
+            target::read(ctx, target, Access::Listing, &args.password, connection)?
         }
-        (None, Some(remote)) => sets::list_remote_sets(ctx, remote, format),
-        (None, None) => sets::list_sets(ctx, format),
-    }
+        (None, Some(remote)) => return sets::list_remote_sets(ctx, &remote, format),
+        (None, None) => return sets::list_sets(ctx, format),
+    };
+    let dated = match &source.origin {
+        Origin::Server(remote) => {
+            args.refuse_undated(remote)?;
+            dates_of(remote)
+        }
+        Origin::Keystore(_) | Origin::Document => Dated::Yes,
+    };
+    let set = source.set()?;
+    let states = source.states(&set, ctx.now);
+    let positions = set.filter_by(&args.filter.filter_for(&set)?, &states);
+    let listing = Listing {
+        name: &source.name,
+        title: &source.title,
+        set: &set,
+        states: &states,
+        dated,
+        positions,
+    };
+    show_keys(ctx, args, &listing, format)
 }
 
 /// Returns whether a server stores the dates of keys.

@@ -3,7 +3,7 @@
 use crate::args::adoption::AdoptionArgs;
 use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::adoption::{Confirmation, warn_of_differences, warn_of_losses};
-use crate::commands::shared::server::{for_each_set, hint_at_order, set_name};
+use crate::commands::shared::server::{for_each_set, hint_at_order};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -24,6 +24,7 @@ use crate::remote::{Remote, is_address};
 use crate::report::json::{JsonCarried, JsonDiffering, JsonKeyName, json_differing};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, changed_meanwhile, describe, note_left_out, shell_word};
+use crate::source::server::set_name;
 use clap::Args;
 use serde::Serialize;
 use std::collections::HashSet;

@@ -4,7 +4,7 @@ use crate::args::connection::{ConnectionArgs, split_name};
 use crate::commands::shared::push_report::{
     PushReport, describe_signer, handles, line, record, record_failed, warn_of_unsent,
 };
-use crate::commands::shared::server::{for_each_set, hint_at_order, retry_on_conflict, set_name};
+use crate::commands::shared::server::{for_each_set, hint_at_order, retry_on_conflict};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -15,6 +15,7 @@ use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
 use crate::report::loss::describe_number;
 use crate::report::names::{SetLabel, count, list_names};
+use crate::source::server::set_name;
 use clap::Args;
 use std::collections::HashSet;
 

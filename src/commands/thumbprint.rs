@@ -7,7 +7,7 @@ use crate::key::check::{Budget, Severity, findings};
 use crate::key::summary::Summary;
 use crate::key::thumbprint::uri;
 use crate::keyset::KeySet;
-use crate::source::target::{Access, with_target};
+use crate::source::target::{self, Access, Source};
 use clap::Args;
 use serde::Serialize;
 
@@ -23,9 +23,10 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ThumbprintArgs {
-    /// A set, a file, an address, or - for standard input
+    /// A set, a file, an address, a REMOTE[:NAME], or - for standard input
     ///
-    /// If a file has the name of a set, write ./FILE.
+    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
+    /// any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
@@ -56,9 +57,12 @@ struct Row {
 /// Runs `jwks thumbprint`.
 pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
     let access = Access::PublicHeader(args.kid.as_deref());
-    let rows = with_target(ctx, &args.target, access, &args.source, |set| {
-        rows(args, set, &ctx.checks)
-    })?;
+    let SourceArgs {
+        password,
+        connection,
+    } = &args.source;
+    let source = target::read(ctx, &args.target, access, password, connection)?;
+    let rows = rows(args, &source, &ctx.checks)?;
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "keys": rows }));
     }
@@ -68,14 +72,18 @@ pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
     )
 }
 
-fn rows(args: &ThumbprintArgs, set: &KeySet, budget: &Budget) -> Result<Vec<Row>> {
+fn rows(args: &ThumbprintArgs, source: &Source, budget: &Budget) -> Result<Vec<Row>> {
+    let set = source.set()?;
     let positions = match &args.kid {
-        Some(kid) => vec![set.find(kid).map_err(|error| error.about(&args.target))?],
+        Some(kid) => {
+            let found = set.find(&source.kid(&set, kid));
+            vec![found.map_err(|error| error.about(&args.target))?]
+        }
         None => (0..set.keys.len()).collect(),
     };
     positions
         .into_iter()
-        .map(|i| row(args, set, budget, i))
+        .map(|i| row(args, &set, budget, i))
         .collect()
 }
 

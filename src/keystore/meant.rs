@@ -5,6 +5,14 @@ use crate::keystore::{Keystore, SetName};
 use crate::nearest::did_you_mean;
 use std::path::Path;
 
+/// The suffixes of key files. Other suffixes of a name are taken for a part of it, as in
+/// `hydra.openid.id-token`.
+const FILES: &[&str] = &[
+    "asc", "b64", "cer", "cert", "crt", "csr", "der", "env", "jceks", "jks", "json", "jsonl",
+    "jwe", "jwk", "jwks", "jwt", "key", "keystore", "p12", "p7b", "p7c", "p8", "pem", "pfx", "pk8",
+    "pub", "txt", "yaml", "yml",
+];
+
 /// The most sets that an error lists.
 const SHOWN: usize = 8;
 
@@ -18,10 +26,28 @@ impl SetName {
     }
 }
 
+impl SetName {
+    /// Returns true if the name ends like the name of a key file.
+    pub fn has_file_suffix(&self) -> bool {
+        let suffix = self.as_str().rsplit_once('.').map(|(_, suffix)| suffix);
+        suffix.is_some_and(|suffix| FILES.iter().any(|it| suffix.eq_ignore_ascii_case(it)))
+    }
+}
+
 impl Keystore {
     /// Returns the hint for a word that is no set of the keystore, if it is nearly one.
     pub fn did_you_mean(&self, word: &str) -> Option<String> {
         did_you_mean(word, &self.names().ok()?)
+    }
+
+    /// Returns the hint for a word that is no file, if it means a set.
+    pub fn meant_set(&self, word: &str) -> Option<String> {
+        let is_set = |name: &str| {
+            let name = SetName::new(name).ok()?;
+            self.contains(&name).ok()?.then(|| name.to_string())
+        };
+        let stem = || word.rsplit_once('.').and_then(|(stem, _)| is_set(stem));
+        set_and_key(word).or_else(|| Some(format!("did you mean the set {}?", stem()?)))
     }
 
     /// Adds a hint to an error about a set that neither exists nor has a history, if it is nearly the name
@@ -69,8 +95,13 @@ fn file(word: &str) -> Option<String> {
     } else {
         ("it", "FILE")
     };
+    // A word that can be the name of a set is not read as a file.
+    let here = match SetName::new(word) {
+        Ok(name) if it == word && !name.has_file_suffix() => "./",
+        _ => "",
+    };
     Path::new(word).is_file().then(|| {
-        format!("{it} is a file; run `jwks set SET {file}` to import its keys, or `jwks check {file}` to check them")
+        format!("{it} is a file; run `jwks set SET {file}` to import its keys, or `jwks check {here}{file}` to check them")
     })
 }
 

@@ -4,6 +4,7 @@
 //! rules for all operations: unsupported ones fail before the first call, a write fails if the set has
 //! changed since it was read, and every write is read back.
 
+mod discovery;
 pub mod entry;
 mod failed_write;
 pub mod http;
@@ -54,7 +55,7 @@ pub fn entry_of_address(address: &str) -> Result<Entry> {
         name: http::show(&url),
         kind: "url".into(),
         location: Location {
-            url: Some(url.into()),
+            url: Some(address.to_owned()),
             ..Location::default()
         },
         ..Entry::default()
@@ -66,13 +67,13 @@ pub fn is_address(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
 }
 
-/// Fetches a document from an address, without a token. Returns an error for an unsuccessful status.
+/// Fetches a document from an address, without a token. The address of an issuer leads to its JWK Set.
+/// Returns an error for an unsuccessful status.
 pub fn fetch(address: &str, options: Options) -> Result<Secret<Vec<u8>>> {
     let entry = entry_of_address(address)?;
     let client = client(&entry, entry.kind()?, None, options)?;
-    let request =
-        http::Request::get([""; 0]).accept("application/jwk-set+json, application/json, */*");
-    Ok(client.send(&request)?.success()?.body)
+    let accept = "application/jwk-set+json, application/json, */*";
+    Ok(discovery::get(&client, address, accept)?.body)
 }
 
 impl Remote {

@@ -95,13 +95,13 @@ pub fn note_left_out(out: &Output, left_out: &str) {
 }
 
 /// Says that a listing of a set shows no key.
-pub fn note_none(ctx: &Context, name: &str, set: &KeySet) {
+pub fn note_none(ctx: &Context, title: &str, set: &KeySet) {
     let none = if set.keys.is_empty() {
         "no keys"
     } else {
         "no matching keys"
     };
-    ctx.out.status(format!("{none} in set {name}"));
+    ctx.out.status(format!("{none} in {title}"));
 }
 
 /// Warns about parts of documents that were left out, with the names of the documents. The number of

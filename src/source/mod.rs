@@ -1,4 +1,6 @@
-//! Reads what a name on the command line stands for: a set, a file, standard input or an address.
+//! Reads what a name on the command line stands for: a set, a file, standard input,
+//! an address or a remote.
 
 pub mod document;
+pub mod server;
 pub mod target;

@@ -225,7 +225,9 @@ fn files_where_files_are_meant() {
     };
     assert_eq!(kind(&["jwks", "set", "api", "ke"]), "files\t");
     assert_eq!(kind(&["jwks", "check", "ke"]), "files\t");
-    assert_eq!(kind(&["jwks", "get", "ke"]), "words\t");
+    assert_eq!(kind(&["jwks", "get", "ke"]), "files\t");
+    assert_eq!(kind(&["jwks", "diff", "api", "ke"]), "files\t");
+    assert_eq!(kind(&["jwks", "rotate", "ke"]), "words\t");
     assert_eq!(kind(&["jwks", "export", "api", "-o", "ke"]), "files\t");
     assert_eq!(
         kind(&["jwks", "export", "api", "--output=ke"]),
@@ -255,7 +257,7 @@ fn files_where_files_are_meant() {
     );
     assert_eq!(replies(&sandbox, "jwks export api -foke"), ["-fokey.pem "]);
     assert_eq!(replies(&sandbox, "jwks get api 2>ke"), ["key.pem "]);
-    assert_eq!(replies(&sandbox, "jwks get >ke ap"), ["api "]);
+    assert_eq!(replies(&sandbox, "jwks get >ke ap"), ["api", "api\\ keys/"]);
     assert_eq!(replies(&sandbox, "jwks --store ap"), ["api\\ keys/"]);
     assert_eq!(replies(&sandbox, "jwks set api .h"), [".hidden "]);
 }

@@ -55,7 +55,7 @@ pub fn find(line: &Line, arg: &Arg, prefix: &str, text: &str) -> Found {
         paths: match arg.get_value_hint() {
             ValueHint::FilePath => Some(Paths::Files),
             ValueHint::DirPath => Some(Paths::Directories),
-            _ => (id == "target").then_some(Paths::Files),
+            _ => matches!(id, "target" | "other").then_some(Paths::Files),
         },
         prefix: prefix.to_owned(),
     }
@@ -76,6 +76,11 @@ fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> 
         ("set", _) if command == "push" && line.value("all").is_some() => remotes(line, arg, text),
         ("sets", _) if command == "rotate" && line.value("all").is_some() => Vec::new(),
         ("set" | "sets" | "target", _) => sets(line),
+        ("other", _) => {
+            let mut others = remotes(line, arg, text);
+            others.extend(sets(line));
+            others
+        }
         ("version", _) => versions(line, text).unwrap_or_default(),
         ("remote" | "push", _) => remotes(line, arg, text),
         ("line", _) => lines(line),

@@ -1,7 +1,6 @@
 //! `jwks create --remote`: the server generates a key and keeps it.
 
 use crate::commands::create::{CreateArgs, KidFrom, report, report_existing};
-use crate::commands::shared::server::set_name;
 use crate::commands::shared::signing_check::check_generated;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -13,6 +12,7 @@ use crate::remote::Remote;
 use crate::remote::kind::{Form, Generate, Operation};
 use crate::report::log_entry::Record;
 use crate::report::names::SetLabel;
+use crate::source::server::set_name;
 
 /// Makes a server generate a key, and logs and reports it. Returns an error for options that only the
 /// keystore supports, and for a key with which the server could not sign its own tokens.

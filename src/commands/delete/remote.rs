@@ -3,7 +3,6 @@
 use crate::commands::delete::{
     DeleteArgs, Gone, chosen, describe, finish, report, signing_instead,
 };
-use crate::commands::shared::server::{server_kid, set_name};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
@@ -13,6 +12,7 @@ use crate::keyset::succession::succession;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation, Sets};
 use crate::report::names::{SetLabel, count, sign};
+use crate::source::server::{server_kid, set_name};
 
 /// Deletes keys of a server's set, or the set. Reads the set first, because servers do not report
 /// keys that do not exist.

@@ -8,24 +8,25 @@ use crate::key::certificate::Certificate;
 use crate::key::members::Members;
 use crate::key::write;
 use crate::key::write::self_signed::can_sign;
-use crate::keystore::SetName;
 use crate::secret::Secret;
+use crate::source::target::Source;
+use std::borrow::Cow;
 
 /// Returns a self-signed certificate for each key, as PEM. Returns an error if a key cannot sign, or if
 /// there are no keys.
 pub(super) fn certificates<'k>(
     ctx: &Context,
     args: &ExportArgs,
-    name: &SetName,
+    source: &Source,
     keys: &[&'k Key<'k>],
 ) -> Result<Secret<Vec<u8>>> {
-    let maker = args.certificate.maker(ctx, name.as_str())?;
+    let maker = args.certificate.maker(ctx, &source.stem())?;
     let can_pay = |key: &&Key| {
         let members = key.members().unwrap_or_default();
         ctx.checks.spend_on_certificate(&members)
     };
     if keys.len() > 1 && !keys.iter().all(can_pay) {
-        let message = format!("set {name} has too many keys to certify at once");
+        let message = format!("{} has too many keys to certify at once", source.title);
         return Err(Error::refused(message).hint("name the key to certify"));
     }
     let mut pem = String::new();
@@ -44,7 +45,10 @@ pub(super) fn certificates<'k>(
         pem.push_str(&certificate.to_pem());
     }
     if pem.is_empty() {
-        return Err(Error::refused(format!("no key to certify in set {name}")));
+        return Err(Error::refused(format!(
+            "no key to certify in {}",
+            source.title
+        )));
     }
     Ok(Secret::new(pem.into_bytes()))
 }
@@ -54,10 +58,12 @@ pub(super) fn certificates<'k>(
 pub(super) fn pkcs12(
     ctx: &Context,
     args: &ExportArgs,
-    name: &SetName,
+    source: &Source,
     members: &Members,
 ) -> Result<Secret<Vec<u8>>> {
-    let kid = members.string("kid").unwrap_or(name.as_str().into());
+    let kid = members
+        .string("kid")
+        .map_or_else(|| source.stem(), Cow::into_owned);
     let mut chain = Certificate::chain_of(members);
     if !chain.is_empty() && args.certificate.are_given() {
         return Err(
@@ -67,7 +73,7 @@ pub(super) fn pkcs12(
     }
     let mut note = None;
     if chain.is_empty() && can_sign(members) {
-        let maker = args.certificate.maker(ctx, name.as_str())?;
+        let maker = args.certificate.maker(ctx, &source.stem())?;
         maker.warn_of_days(ctx, members);
         chain.push(maker.certify(members)?);
         note = Some(format!(

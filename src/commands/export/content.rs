@@ -14,16 +14,17 @@ use crate::key::write::{self, Document, openssh};
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::publish::pretty_set;
-use crate::keystore::SetName;
 use crate::report::names::note_left_out;
 use crate::secret::Secret;
+use crate::source::target::Source;
+use std::borrow::Cow;
 
 /// Returns the public keys in the format of the export. Returns an error if there are none, or if they
 /// have no such form.
 pub(super) fn public_content(
     ctx: &Context,
     args: &ExportArgs,
-    name: &SetName,
+    source: &Source,
     set: &KeySet,
     positions: &[usize],
 ) -> Result<Secret<Vec<u8>>> {
@@ -39,10 +40,10 @@ pub(super) fn public_content(
     }
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
-            let error = Error::refused(format!("nothing public in set {name}: {left_out}"));
+            let error = Error::refused(format!("nothing public in {}: {left_out}", source.title));
             return Err(match published.invalid {
                 0 => error.hint("pass --private to export private and symmetric keys"),
-                _ => error.hint(format!("run `jwks check {name}` to see what is wrong")),
+                _ => error.hint(source.check_hint()),
             });
         }
         note_left_out(&ctx.out, &left_out);
@@ -50,14 +51,14 @@ pub(super) fn public_content(
     let keys: Vec<_> = published.keys.iter().collect();
     match args.to {
         To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes => {
-            in_json_form(ctx, args, name, &json(args, name, &keys)?)
+            in_json_form(ctx, args, source, &json(args, source, &keys)?)
         }
         To::Pem => join_pem(&keys, write::spki),
-        To::Der => Ok(octets(&write::spki(one(name, &keys)?)?)),
+        To::Der => Ok(octets(&write::spki(one(source, &keys)?)?)),
         To::Pkcs1 => join_pem(&keys, |key| write::pkcs1(key, false)),
-        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(name, &keys)?, false)?)),
+        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(source, &keys)?, false)?)),
         To::Openssh => join(&keys, |key| {
-            openssh::public_line(key, &comment(name, key)).map(Secret::new)
+            openssh::public_line(key, &comment(source, key)).map(Secret::new)
         }),
         To::X509 => {
             let keys = positions.iter().map(|i| &set.keys[*i]);
@@ -71,7 +72,7 @@ pub(super) fn public_content(
                     _ => error,
                 })?;
             }
-            certified::certificates(ctx, args, name, &keys)
+            certified::certificates(ctx, args, source, &keys)
         }
         To::Sec1 | To::Sec1Der | To::Pkcs12 | To::Jwe => {
             let to = args.to.name();
@@ -86,12 +87,12 @@ pub(super) fn public_content(
 pub(super) fn private_content(
     ctx: &Context,
     args: &ExportArgs,
-    name: &SetName,
+    source: &Source,
     set: &KeySet,
     positions: &[usize],
 ) -> Result<Secret<Vec<u8>>> {
     let keys: Vec<&Key> = positions.iter().map(|i| &set.keys[*i]).collect();
-    let json = || in_json_form(ctx, args, name, &private_json(args, name, set, &keys)?);
+    let json = || in_json_form(ctx, args, source, &private_json(args, source, set, &keys)?);
     if args.to.is_json() {
         return json();
     }
@@ -99,13 +100,16 @@ pub(super) fn private_content(
     // A key that is not a JSON object is dropped here and fails its check below.
     let members: Vec<_> = members.iter().flatten().collect();
     if args.to.is_for_one() {
-        one(name, &members)?;
+        one(source, &members)?;
     }
     for key in &keys {
         check_private(key, &ctx.checks)?;
         // A key that was too costly to check is as costly to write.
         if keys.len() > 1 && is_unchecked(key, &ctx.checks) {
-            let message = format!("set {name} has too many private keys to convert at once");
+            let message = format!(
+                "{} has too many private keys to convert at once",
+                source.title
+            );
             return Err(Error::refused(message).hint("name the key to export, or use --to jwks"));
         }
     }
@@ -115,15 +119,15 @@ pub(super) fn private_content(
         None => write::pkcs8(key),
     };
     match args.to {
-        To::Der => Ok(octets(&pkcs8(one(name, &members)?)?)),
+        To::Der => Ok(octets(&pkcs8(one(source, &members)?)?)),
         To::Pkcs1 => join_pem(&members, |key| write::pkcs1(key, true)),
-        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(name, &members)?, true)?)),
+        To::Pkcs1Der => Ok(octets(&write::pkcs1(one(source, &members)?, true)?)),
         To::Sec1 => join_pem(&members, write::sec1),
-        To::Sec1Der => Ok(octets(&write::sec1(one(name, &members)?)?)),
-        To::Pkcs12 => certified::pkcs12(ctx, args, name, one(name, &members)?),
+        To::Sec1Der => Ok(octets(&write::sec1(one(source, &members)?)?)),
+        To::Pkcs12 => certified::pkcs12(ctx, args, source, one(source, &members)?),
         To::Openssh => {
-            let key = one(name, &members)?;
-            let text = openssh::private_file(key, &comment(name, key), password.as_ref())?;
+            let key = one(source, &members)?;
+            let text = openssh::private_file(key, &comment(source, key), password.as_ref())?;
             Ok(Secret::new(text.expose().as_bytes().to_vec()))
         }
         To::X509 => Err(Error::usage("a certificate holds no private key")
@@ -134,9 +138,9 @@ pub(super) fn private_content(
 }
 
 /// Returns a JWK Set, or a single JWK if the options request one.
-fn json(args: &ExportArgs, name: &SetName, keys: &[&Members]) -> Result<Secret<String>> {
+fn json(args: &ExportArgs, source: &Source, keys: &[&Members]) -> Result<Secret<String>> {
     Ok(Secret::new(if args.is_one_jwk() {
-        one(name, keys)?.to_pretty_json(0) + "\n"
+        one(source, keys)?.to_pretty_json(0) + "\n"
     } else {
         let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();
         pretty_set(&keys)
@@ -145,7 +149,7 @@ fn json(args: &ExportArgs, name: &SetName, keys: &[&Members]) -> Result<Secret<S
 
 fn private_json(
     args: &ExportArgs,
-    name: &SetName,
+    source: &Source,
     set: &KeySet,
     keys: &[&Key],
 ) -> Result<Secret<String>> {
@@ -156,14 +160,14 @@ fn private_json(
     }
     let members: Result<Vec<_>, _> = keys.iter().map(|key| key.members()).collect();
     let members = members.map_err(|_| Error::invalid("a key of the set is not a JSON object"))?;
-    json(args, name, &members.iter().collect::<Vec<_>>())
+    json(args, source, &members.iter().collect::<Vec<_>>())
 }
 
 /// Returns a JSON document unchanged, or in the format that contains it: dotenv, Kubernetes or JWE.
 fn in_json_form(
     ctx: &Context,
     args: &ExportArgs,
-    name: &SetName,
+    source: &Source,
     json: &Secret<String>,
 ) -> Result<Secret<Vec<u8>>> {
     let json = json.expose();
@@ -175,8 +179,8 @@ fn in_json_form(
     let or = |default| args.name.as_deref().unwrap_or(default);
     let text = match args.to {
         To::Dotenv => deployment::dotenv(or(variable), json)?,
-        To::Kubernetes if args.private => deployment::secret(or(name.as_str()), file, json)?,
-        To::Kubernetes => deployment::config_map(or(name.as_str()), file, json)?,
+        To::Kubernetes if args.private => deployment::secret(or(&source.stem()), file, json)?,
+        To::Kubernetes => deployment::config_map(or(&source.stem()), file, json)?,
         To::Jwe => sealed(ctx, args, json)?,
         To::Jwks | To::Jwk => json.clone(),
         To::Pem
@@ -219,10 +223,10 @@ fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
 
 /// Returns the comment of an OpenSSH key: its kid if that is printable ASCII, or else the name of the
 /// set.
-fn comment(name: &SetName, key: &Members) -> String {
+fn comment(source: &Source, key: &Members) -> String {
     let is_plain = |c: char| c == ' ' || c.is_ascii_graphic();
     let kid = key.string("kid").filter(|kid| kid.chars().all(is_plain));
-    kid.unwrap_or(name.as_str().into()).into_owned()
+    kid.map_or_else(|| source.stem(), Cow::into_owned)
 }
 
 /// Returns an error if a key has no private part, or is too broken to be written in another format.
@@ -258,15 +262,19 @@ fn is_unchecked(key: &Key, budget: &Budget) -> bool {
 }
 
 /// Returns the only key. Returns an error if there is none, or more than one.
-fn one<'k, 'm>(name: &SetName, keys: &[&'k Members<'m>]) -> Result<&'k Members<'m>> {
+fn one<'k, 'm>(source: &Source, keys: &[&'k Members<'m>]) -> Result<&'k Members<'m>> {
     match keys {
         [key] => Ok(key),
-        [] => Err(Error::refused(format!("no key to export in set {name}"))),
+        [] => Err(Error::refused(format!(
+            "no key to export in {}",
+            source.title
+        ))),
         _ => {
             let kids = keys.iter().take(10).filter_map(|key| key.string("kid"));
             let kids: Vec<_> = kids.map(|kid| kid.into_owned()).collect();
             Err(Error::refused(format!(
-                "this format holds one key, and set {name} has {}",
+                "this format holds one key, and {} has {}",
+                source.title,
                 keys.len()
             ))
             .hint(format!("name one of them: {}", kids.join(", "))))

@@ -65,6 +65,8 @@ impl Dated {
 pub(super) struct Listing<'a> {
     /// The name of the set.
     pub(super) name: &'a str,
+    /// What to call the set in messages.
+    pub(super) title: &'a str,
     /// The whole set.
     pub(super) set: &'a KeySet<'a>,
     /// The states of its keys, in the set's order.
@@ -79,7 +81,7 @@ impl Listing<'_> {
     /// Prints a status line if there is no key to show. Returns true in that case.
     pub(super) fn says_none(&self, ctx: &Context) -> bool {
         if self.positions.is_empty() {
-            note_none(ctx, self.name, self.set);
+            note_none(ctx, self.title, self.set);
         }
         self.positions.is_empty()
     }

@@ -7,7 +7,7 @@ use crate::commands::rotate::report::RotationReport;
 use crate::commands::shared::push_report::{
     self, describe_signer, handles, line, record, record_failed, warn_of_unsent,
 };
-use crate::commands::shared::server::{retry_on_conflict, set_name};
+use crate::commands::shared::server::retry_on_conflict;
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -19,6 +19,7 @@ use crate::keystore::SetName;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
 use crate::report::names::SetLabel;
+use crate::source::server::set_name;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;

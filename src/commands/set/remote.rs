@@ -2,7 +2,7 @@
 
 use crate::commands::set::source::{read_documents, read_keys};
 use crate::commands::set::{SetArgs, report};
-use crate::commands::shared::server::{retry_on_conflict, set_name};
+use crate::commands::shared::server::retry_on_conflict;
 use crate::commands::shared::signing_check::{self, Keyless, Source};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -21,6 +21,7 @@ use crate::remote::kind::{Form, Operation};
 use crate::report::log_entry::Record;
 use crate::report::loss::{count_loss, shorten};
 use crate::report::names::{SetLabel, count};
+use crate::source::server::set_name;
 use std::collections::HashSet;
 
 /// Puts keys into a server's set. A single key is written by itself if that is safe; otherwise the

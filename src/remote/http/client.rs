@@ -182,7 +182,8 @@ impl Client {
         shorten(self.redactor.borrow().clean(words))
     }
 
-    fn is_authenticated(&self) -> bool {
+    /// Returns true if calls carry a secret, such as a token.
+    pub fn is_authenticated(&self) -> bool {
         self.server.privacy == Privacy::Secret
             || self.authorization.borrow().is_some()
             || !self.server.headers.is_empty()

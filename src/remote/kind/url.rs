@@ -1,13 +1,13 @@
 //! A JWK Set at an address, and the JWK Set of an OpenID Connect issuer.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyset::KeySet;
 use crate::keyset::server_rules::ServerRules;
 use crate::keyset::terms::Origin;
-use crate::remote::http::{Client, Request, Retries, Traffic, show};
+use crate::remote::discovery::{self, Discovery};
+use crate::remote::http::{Client, Request, Retries, Traffic};
 use crate::remote::kind::{Auth, Form, Operation, Server, ServerKind, Sets};
 use crate::remote::location::{Location, parse_address, parse_setting};
-use serde::Deserialize;
 
 /// The `Accept` header for published JWK Sets (RFC 7517 section 8.5.2).
 const MEDIA_TYPES: &str = "application/jwk-set+json, application/json";
@@ -27,11 +27,12 @@ const COMMON: ServerKind = ServerKind {
     traffic: Traffic::Public,
     retries: Retries::USUAL,
     base: |location| parse_setting(location, URL.name),
-    open: |client, _, token| {
+    open: |client, location, token| {
         if let Some(token) = token {
             client.authorize("Bearer", token);
         }
-        Box::new(Address(client))
+        let given = location.url.clone().filter(|_| !client.is_authenticated());
+        Box::new(Address { client, given })
     },
 };
 
@@ -52,11 +53,29 @@ pub static OIDC: ServerKind = ServerKind {
     ..COMMON
 };
 
-struct Address(Client);
+struct Address {
+    client: Client,
+    /// The address as the user gave it; `None` if it is secret.
+    given: Option<String>,
+}
+
+impl Address {
+    /// Reads the JWK Set at the address. The address of an issuer leads to its JWK Set.
+    fn read(&self) -> Result<KeySet<'static>> {
+        let answer = match &self.given {
+            Some(given) => discovery::get(&self.client, given, MEDIA_TYPES)?,
+            None => {
+                let request = Request::get([""; 0]).accept(MEDIA_TYPES);
+                self.client.send(&request)?.success()?
+            }
+        };
+        answer.key_set()
+    }
+}
 
 impl Server for Address {
     fn test(&self) -> Result<String> {
-        found(&read(&self.0, Request::get([""; 0]))?)
+        found(&self.read()?)
     }
 
     fn sets(&self) -> Result<Vec<String>> {
@@ -64,7 +83,7 @@ impl Server for Address {
     }
 
     fn get(&self, _: &str, _: Form) -> Result<Option<KeySet<'static>>> {
-        read(&self.0, Request::get([""; 0])).map(Some)
+        self.read().map(Some)
     }
 }
 
@@ -73,39 +92,15 @@ struct Issuer {
     issuer: String,
 }
 
-/// The members that are read from an issuer's discovery document.
-#[derive(Deserialize)]
-struct Discovery {
-    issuer: Option<String>,
-    jwks_uri: Option<String>,
-}
-
 impl Issuer {
     fn read(&self) -> Result<KeySet<'static>> {
         let request = Request::get([".well-known", "openid-configuration"]);
         let answer = self.client.send(&request)?.success()?;
         let discovery: Discovery = answer.json()?;
-        let call = &answer.call;
-        // The keys of another issuer must not be accepted as those of this one.
-        let said = discovery.issuer.unwrap_or_default();
-        if said != self.issuer {
-            let said = self.client.clean(said);
-            return Err(Error::remote(format!(
-                "{call} describes the issuer {said:?}, not {:?}",
-                self.issuer
-            ))
-            .hint("the issuer must match exactly, including a slash at its end"));
-        }
-        let address = discovery.jwks_uri.unwrap_or_default();
-        let address = parse_address(&address)
-            .map_err(|_| Error::remote(format!("the answer to {call} has no valid jwks_uri")))?;
-        if self.client.is_https() && address.scheme() != "https" {
-            let address = show(&address);
-            return Err(Error::remote(format!(
-                "{call} names the jwks_uri {address}, which is not https"
-            )));
-        }
-        read(&self.client, Request::address(address))
+        let issuer = std::slice::from_ref(&self.issuer);
+        let address = discovery.jwks_uri(&self.client, &answer.call, issuer)?;
+        let request = Request::address(address).accept(MEDIA_TYPES);
+        self.client.send(&request)?.success()?.key_set()
     }
 }
 
@@ -121,11 +116,6 @@ impl Server for Issuer {
     fn get(&self, _: &str, _: Form) -> Result<Option<KeySet<'static>>> {
         self.read().map(Some)
     }
-}
-
-fn read(client: &Client, request: Request) -> Result<KeySet<'static>> {
-    let answer = client.send(&request.accept(MEDIA_TYPES))?;
-    answer.success()?.key_set()
 }
 
 fn found(set: &KeySet) -> Result<String> {
