@@ -40,17 +40,18 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArgs {
-    /// A set, a file, an address, a REMOTE[:NAME], or - for standard input
+    /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
-    /// any file.
+    /// A word without a slash is a set or REMOTE[:NAME], unless it has the suffix of a file, such as .pem.
+    /// Write ./FILE for any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
-    /// The remote, and the name of the set on it if it differs; or an address, a set or a file
+    /// A remote, an address, a set or a file
     ///
-    /// A remote comes before a set of the same name.
-    #[arg(value_name = "REMOTE[:NAME]|URL|SET|FILE")]
+    /// NAME is the name of the set on the remote, if it differs. A remote comes before a set of the same
+    /// name.
+    #[arg(value_name = "REMOTE[:NAME]|SET|FILE")]
     other: String,
 
     /// Exit with 8 if there is a difference

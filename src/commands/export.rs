@@ -105,10 +105,10 @@ const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
-    /// A set, a file, an address, a REMOTE[:NAME], or - for standard input
+    /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
-    /// any file.
+    /// A word without a slash is a set or REMOTE[:NAME], unless it has the suffix of a file, such as .pem.
+    /// Write ./FILE for any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
@@ -137,7 +137,7 @@ pub struct ExportArgs {
     /// Read the password of the file that is read from FILE [default: --password-file]
     ///
     /// Without this option, --password-file is the password of both files.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     input_password_file: Option<String>,
 
     #[command(flatten)]

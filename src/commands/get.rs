@@ -33,10 +33,10 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GetArgs {
-    /// A set, a file, an address, or - for standard input
+    /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
-    /// any file. With --remote, it is
+    /// A word without a slash is a set or REMOTE[:NAME], unless it has the suffix of a file, such as .pem.
+    /// Write ./FILE for any file. With --remote, it is
     /// the set on the server, and optional for a remote with a single set.
     #[arg(value_name = "SET|FILE|URL", required_unless_present = "remote")]
     target: Option<String>,

@@ -56,10 +56,10 @@ pub enum Format {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
-    /// A set, a file, an address, or - for standard input [default: list all sets]
+    /// A set, a file, an address, a remote, or - for standard input [default: list all sets]
     ///
-    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
-    /// any file. With --remote, it is
+    /// A word without a slash is a set or REMOTE[:NAME], unless it has the suffix of a file, such as .pem.
+    /// Write ./FILE for any file. With --remote, it is
     /// the set on the server.
     #[arg(value_name = "SET|FILE|URL")]
     target: Option<String>,

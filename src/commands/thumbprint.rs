@@ -23,10 +23,10 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ThumbprintArgs {
-    /// A set, a file, an address, a REMOTE[:NAME], or - for standard input
+    /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set, unless it has the suffix of a file, such as .pem. Write ./FILE for
-    /// any file.
+    /// A word without a slash is a set or REMOTE[:NAME], unless it has the suffix of a file, such as .pem.
+    /// Write ./FILE for any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
