@@ -26,7 +26,7 @@ Examples:
   $ jwks diff api prod
   $ jwks diff api prod:hydra.openid.id-token --json
   $ jwks diff issuer https://issuer.example/jwks.json --exit-code
-  $ jwks diff a.json b.json";
+  $ jwks diff other.json jwks.json";
 
 /// Compare two sets, such as a local set and the set on a server
 ///

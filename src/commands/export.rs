@@ -28,7 +28,7 @@ Examples:
   $ jwks export api
   $ jwks export api -o jwks.json
   $ jwks export api $(jwks list api --format names | head -n 1) --to pem
-  $ jwks export ./key.p12 --to jwk --private
+  $ jwks export own.pem --to jwk --private
   $ jwks export api --to jwks --private -o backup.json
   $ jwks export api first --to pkcs12 --private --password-file password.txt -o first.p12
   $ jwks export api --to pem --private --encrypt --password-file password.txt -o keys.pem

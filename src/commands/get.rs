@@ -22,7 +22,7 @@ Examples:
   $ jwks get api --state active --set
   $ jwks get api $(jwks list api --format names | head -n 1)
   $ jwks get api --private > backup.json
-  $ jwks get ./keys.pem --set
+  $ jwks get own.pem
   $ jwks get --remote https://issuer.example/jwks.json";
 
 /// Print a set or a key as JSON, public unless --private

@@ -28,7 +28,7 @@ Examples:
   $ jwks list api --timeline
   $ jwks list api --svg timeline.svg
   $ jwks list api --remote prod
-  $ jwks list ./keys.p12
+  $ jwks list keystore.p12 --password-file password
   $ jwks list https://issuer.example/jwks.json
   $ for set in $(jwks list --format names); do jwks check $set; done";
 

@@ -55,7 +55,10 @@ pub fn find(line: &Line, arg: &Arg, prefix: &str, text: &str) -> Found {
         paths: match arg.get_value_hint() {
             ValueHint::FilePath => Some(Paths::Files),
             ValueHint::DirPath => Some(Paths::Directories),
-            _ => matches!(id, "target" | "other").then_some(Paths::Files),
+            _ => {
+                let is_remote = id == "other" && text.contains(':');
+                (matches!(id, "target" | "other") && !is_remote).then_some(Paths::Files)
+            }
         },
         prefix: prefix.to_owned(),
     }
