@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use crate::files::{open_regular, others, parent};
-use crate::secret::Secret;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -67,23 +66,6 @@ pub fn open(path: &Path, links: Links) -> Result<Option<File>> {
         file => file
             .map(Some)
             .map_err(|error| crate::files::failed("read", path, error)),
-    }
-}
-
-/// Returns true if two files have the same content. At most 128 KiB are in memory.
-pub fn have_same_content(one: File, other: File) -> io::Result<bool> {
-    const CHUNK: u64 = 64 << 10;
-    let (mut one, mut other) = (one, other);
-    let mut chunks = [Secret::new(Vec::new()), Secret::new(Vec::new())];
-    loop {
-        for (file, chunk) in [&mut one, &mut other].into_iter().zip(&mut chunks) {
-            chunk.expose_mut().clear();
-            file.take(CHUNK).read_to_end(chunk.expose_mut())?;
-        }
-        let [one, other] = [chunks[0].expose(), chunks[1].expose()];
-        if one != other || one.is_empty() {
-            return Ok(one == other);
-        }
     }
 }
 

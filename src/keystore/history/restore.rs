@@ -11,8 +11,8 @@ use crate::keystore::{ENCRYPTED, Keystore, PLAIN, SetDocument, SetName, Stored};
 use crate::secret::Secret;
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// The largest file of a schedule that is read, in bytes.
@@ -90,7 +90,7 @@ impl Keystore {
                 let (Some(present), Some(version)) = (present, version) else {
                     return Ok(false);
                 };
-                kept::have_same_content(present, version)
+                have_same_content(present, version)
                     .map_err(|error| files::failed("read", &file, error))
             }
         }
@@ -206,6 +206,23 @@ impl Keystore {
             Error::refused("an earlier version was deleted meanwhile")
                 .hint("nothing was changed; run the command again")
         })
+    }
+}
+
+/// Returns true if two files have the same content. At most 128 KiB are in memory.
+fn have_same_content(one: File, other: File) -> io::Result<bool> {
+    const CHUNK: u64 = 64 << 10;
+    let (mut one, mut other) = (one, other);
+    let mut chunks = [Secret::new(Vec::new()), Secret::new(Vec::new())];
+    loop {
+        for (file, chunk) in [&mut one, &mut other].into_iter().zip(&mut chunks) {
+            chunk.expose_mut().clear();
+            file.take(CHUNK).read_to_end(chunk.expose_mut())?;
+        }
+        let [one, other] = [chunks[0].expose(), chunks[1].expose()];
+        if one != other || one.is_empty() {
+            return Ok(one == other);
+        }
     }
 }
 
