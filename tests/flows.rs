@@ -1,5 +1,5 @@
 //! What takes several steps: certificates, changes of mind, completion, encryption, examples, kills, faults, histories, locks, losses, other tools, permissions,
-//! pipelines, rotation, streams, terminals, timelines, waits, damage, the log; and everything with a server, in a folder of its own.
+//! pipelines, repair, rotation, streams, terminals, timelines, waits, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/certificates.rs"]
 mod certificates;
@@ -53,6 +53,8 @@ mod owners;
 mod permissions;
 #[path = "flows/pipelines.rs"]
 mod pipelines;
+#[path = "flows/repair.rs"]
+mod repair;
 #[path = "flows/rotation.rs"]
 mod rotation;
 #[path = "flows/rotation_faults.rs"]

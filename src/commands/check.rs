@@ -3,7 +3,7 @@
 use crate::args::source::SourceArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::key::check::Severity;
+use crate::key::check::{Budget, Severity};
 use crate::keyset::check::{self, Located};
 use crate::output::{Narrow, Tone, shorten};
 use crate::report::names::count;
@@ -23,7 +23,7 @@ Examples:
 /// Check the keys of a set or a file
 ///
 /// Prints every finding: the name of the rule, its severity (error, warning or note), and the key. Exits
-/// with 5 if there is an error.
+/// with 5 if there is an error. A finding that `jwks set --repair` resolves is marked as repairable.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
@@ -53,7 +53,12 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<Cow<'a, str>>,
     message: &'a str,
+    /// True if `jwks set --repair` resolves the finding.
+    repairable: bool,
 }
+
+/// A finding, and true if `jwks set --repair` resolves it.
+type Repairable = (Located, bool);
 
 /// The maximum number of findings that are printed. Of the rest, only the number is printed.
 const MOST_SHOWN: usize = 1000;
@@ -74,10 +79,12 @@ struct Report<'a> {
 /// Runs `jwks check`.
 pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     let findings = with_target(ctx, &args.target, Access::Decrypted, &args.source, |set| {
-        Ok(check::findings(set, ctx.now, args.public, &ctx.checks))
+        let findings = check::findings(set, ctx.now, args.public, &ctx.checks);
+        let repairable = check::repairable(set, &findings, &Budget::default());
+        Ok(findings.into_iter().zip(repairable).collect::<Vec<_>>())
     })?;
     let of = |severity| {
-        let alike = |located: &&Located| located.finding.rule.severity() == severity;
+        let alike = |(located, _): &&Repairable| located.finding.rule.severity() == severity;
         findings.iter().filter(alike).count()
     };
     let (errors, warnings, notes) = (
@@ -106,11 +113,15 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     let counts = counts.iter().filter(|(number, _)| *number > 0);
     let words: Vec<_> = counts.map(|(number, what)| count(*number, what)).collect();
     if errors > 0 || (args.strict && warnings > 0) {
-        return Err(Error::invalid(format!(
-            "{}: {}",
-            args.target,
-            words.join(", ")
-        )));
+        let error = Error::invalid(format!("{}: {}", args.target, words.join(", ")));
+        let repairable = findings
+            .iter()
+            .filter(|(_, repairable)| *repairable)
+            .count();
+        return Err(match repairable {
+            0 => error,
+            number => error.hint(format!("`jwks set --repair` resolves {number} of them")),
+        });
     }
     let words = if words.is_empty() {
         "no findings".into()
@@ -123,35 +134,36 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
 
 /// Returns the findings to print, in the order of the set. If there are too many, errors are kept before
 /// warnings, and warnings before notes.
-fn most_severe(findings: &[Located]) -> Vec<&Located> {
+fn most_severe(findings: &[Repairable]) -> Vec<&Repairable> {
     let mut shown: Vec<_> = findings.iter().collect();
     if shown.len() <= MOST_SHOWN {
         return shown;
     }
-    shown.sort_by_key(|located| Reverse(located.finding.rule.severity()));
+    shown.sort_by_key(|(located, _)| Reverse(located.finding.rule.severity()));
     shown.truncate(MOST_SHOWN);
-    shown.sort_by_key(|located| located.index);
+    shown.sort_by_key(|(located, _)| located.index);
     shown
 }
 
-fn row(located: &Located) -> Row<'_> {
+fn row((located, repairable): &Repairable) -> Row<'_> {
     Row {
         rule: located.finding.rule.name(),
         severity: located.finding.rule.severity().name(),
         index: located.index,
         kid: located.kid.as_deref().map(|kid| shorten(kid, LONGEST_KID)),
         message: &located.finding.message,
+        repairable: *repairable,
     }
 }
 
 /// Prints the findings. A narrow terminal needs its columns for what is wrong.
-fn print(ctx: &Context, shown: &[&Located]) -> Result<()> {
+fn print(ctx: &Context, shown: &[&Repairable]) -> Result<()> {
     let is_terminal = ctx.out.is_terminal();
     let width = if is_terminal { ctx.out.width() } else { 80 };
     let (has_rule, longest_kid) = (width >= 70, if width < 80 { 12 } else { 43 });
     let mut header = vec!["SEVERITY", "RULE", "KEY", "FINDING"];
     header.retain(|name| has_rule || *name != "RULE");
-    let rows = shown.iter().map(|located| {
+    let rows = shown.iter().map(|(located, repairable)| {
         let severity = located.finding.rule.severity();
         let tone = match severity {
             Severity::Error => Tone::Bad,
@@ -167,7 +179,8 @@ fn print(ctx: &Context, shown: &[&Located]) -> Result<()> {
             row.push((located.finding.rule.name().into(), Tone::Plain));
         }
         row.push((key, Tone::Plain));
-        row.push((located.finding.message.clone(), Tone::Plain));
+        let mark = if *repairable { " (repairable)" } else { "" };
+        row.push((format!("{}{mark}", located.finding.message), Tone::Plain));
         row
     });
     ctx.out.table(&header, rows.collect(), Narrow::WrapLast)

@@ -266,7 +266,7 @@ fn renew_digests(members: &mut Members, names: &[&'static str]) {
 }
 
 /// Returns the digest of the first certificate of `x5c` for the member `name`, in base64url.
-fn digest_of_leaf(members: &Members, name: &str) -> Option<String> {
+pub(super) fn digest_of_leaf(members: &Members, name: &str) -> Option<String> {
     let chain = members.texts(CHAIN).ok().flatten()?;
     let leaf = STANDARD.decode(chain.first()?.as_bytes()).ok()?;
     Some(match name {

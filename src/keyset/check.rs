@@ -4,6 +4,7 @@ use crate::key::check::{self, Budget, Finding, Rule, excerpt};
 use crate::key::header::Header;
 use crate::key::key_type::KeyType;
 use crate::key::parts::has_private_member;
+use crate::key::repair;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
@@ -114,6 +115,23 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
     located.extend(lifecycle_findings(set, now));
     located.sort_by_key(|located| located.index);
     located
+}
+
+/// Returns for each finding whether a repair of its key resolves it. The findings of a key must stand
+/// together.
+pub fn repairable(set: &KeySet, located: &[Located], budget: &Budget) -> Vec<bool> {
+    let of_keys = located.chunk_by(|one, other| one.index == other.index);
+    let repairable = of_keys.flat_map(|of_key| {
+        let mut rules = of_key.iter().map(|located| located.finding.rule);
+        let resolved = if rules.any(repair::repairs) {
+            repair::resolved(&set.keys[of_key[0].index], budget)
+        } else {
+            Vec::new()
+        };
+        let is_resolved = move |located: &Located| resolved.contains(&located.finding);
+        of_key.iter().map(is_resolved)
+    });
+    repairable.collect()
 }
 
 /// Checks the dates and successors of the keys against each other.

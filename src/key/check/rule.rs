@@ -101,6 +101,8 @@ rules! {
         "Some of p, q, dp, dq and qi are missing, or d is missing (RFC 7518 section 6.3.2)."
     RsaCrtMissing "rsa-crt-missing" Warning
         "dp, dq and qi are missing, although p and q are present (RFC 7518 section 6.3.2)."
+    RsaPrimesMissing "rsa-primes-missing" Note
+        "p, q, dp, dq and qi are missing, although many libraries require them (RFC 7518 section 6.3.2)."
     RsaMultiPrime "rsa-multi-prime" Error
         "The RSA key has more than two primes (oth), which jwks does not support (RFC 7518 section 6.3.2.7)."
     CoordinateLength "coordinate-length" Error
