@@ -37,6 +37,8 @@ mod interop;
 mod interop_deployment;
 #[path = "flows/interop_password.rs"]
 mod interop_password;
+#[path = "flows/kid_sources.rs"]
+mod kid_sources;
 #[path = "flows/kids.rs"]
 mod kids;
 #[path = "flows/locking.rs"]

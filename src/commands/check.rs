@@ -49,7 +49,8 @@ pub struct CheckArgs {
 struct Row<'a> {
     rule: &'static str,
     severity: &'static str,
-    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<Cow<'a, str>>,
     message: &'a str,
@@ -170,9 +171,10 @@ fn print(ctx: &Context, shown: &[&Repairable]) -> Result<()> {
             Severity::Warning => Tone::Warning,
             Severity::Note => Tone::Plain,
         };
-        let key = match located.kid.as_deref() {
-            Some(kid) => format!("{} ({})", located.index, shorten(kid, longest_kid)),
-            None => located.index.to_string(),
+        let key = match (located.index, located.kid.as_deref()) {
+            (Some(index), Some(kid)) => format!("{index} ({})", shorten(kid, longest_kid)),
+            (Some(index), None) => index.to_string(),
+            (None, _) => "-".into(),
         };
         let mut row = vec![(severity.name().into(), tone)];
         if has_rule {

@@ -12,6 +12,7 @@ use crate::args::connection::RemoteArgs;
 use crate::args::encryption::EncryptArgs;
 use crate::args::password::PasswordArgs;
 use crate::commands::shared::adoption::{Confirmation, warn_of_differences};
+use crate::commands::shared::usage::warn_of_use;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::attributes::Attributes;
@@ -22,6 +23,7 @@ use crate::keyset::adopt::Foreign;
 use crate::keyset::changes::is_alike;
 use crate::keyset::import::Form;
 use crate::keyset::key_name::KeyName;
+use crate::keyset::kid_from::KidFrom;
 use crate::keyset::merge::{Merged, RepairedKey};
 use crate::keyset::succession::Signers;
 use crate::keyset::terms::{OnConflict, Terms};
@@ -97,13 +99,19 @@ pub struct SetArgs {
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
+    /// How to choose the kid of keys without one
+    ///
+    /// A kid that is the thumbprint of its key counts as none. kube-apiserver uses spki as kid.
+    #[arg(long, value_name = "SOURCE", conflicts_with = "kid")]
+    kid_from: Option<KidFrom>,
+
     /// The algorithm for keys without one
     ///
     /// A broken alg counts as none. Without FILE, the alg of the keys is changed.
     #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
-    /// The use for keys without one: sig or enc
+    /// The use for keys without one: sig, enc or another value
     ///
     /// A broken use counts as none. Without FILE, the use of the keys is changed.
     #[arg(long = "use", value_name = "USE")]
@@ -134,6 +142,12 @@ pub struct SetArgs {
     #[arg(long, value_name = "NEW", requires = "kid", allow_hyphen_values = true)]
     #[arg(conflicts_with_all = ["files", "remote", "replace"])]
     rename: Option<String>,
+
+    /// Add the SHA-1 digest of certificates as x5t, too
+    ///
+    /// Entra ID and AD FS require it. Without FILE, the keys of the set with a certificate get it.
+    #[arg(long)]
+    x5t: bool,
 
     /// Remove members of the set's keys, such as alg,use
     ///
@@ -189,12 +203,18 @@ impl SetArgs {
     fn changes_own_keys(&self) -> bool {
         self.files.is_empty() && self.from.is_none()
     }
+
+    /// Returns true if an option besides the attributes changes keys of the set.
+    fn changes_keys(&self) -> bool {
+        self.rename.is_some() || self.repair || self.x5t
+    }
 }
 
 /// Runs `jwks set`.
 pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let attributes = members::attributes(args, ctx.now)?;
     args.adoption.check()?;
+    warn_of_use(ctx, args.usage.as_deref());
     signing::check_force(args)?;
     if let Some(server) = args.remote.open(ctx)? {
         return remote::set(ctx, args, &attributes, &server);

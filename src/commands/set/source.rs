@@ -7,13 +7,17 @@ use crate::credential::{STANDARD_INPUT, only_once};
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
+use crate::key::certificate::add_sha1;
 use crate::key::check::{Breaks, Budget, Severity};
+use crate::key::members::Members;
 use crate::key::repair::resolved;
 use crate::key::sanitize::{Sanitized, sanitize};
+use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form, Imported};
+use crate::keyset::kid_from::Kids;
 use crate::keyset::merge::RepairedKey;
 use crate::keystore::SetName;
 use crate::remote::is_address;
@@ -41,7 +45,7 @@ pub fn read_documents(
         let read = |file: &String| document::read(file, &ctx.out, || args.remote.options(ctx));
         return args.files.iter().map(read).collect();
     }
-    if (!attributes.is_empty() || args.rename.is_some() || args.repair) && args.from.is_none() {
+    if (!attributes.is_empty() || args.changes_keys()) && args.from.is_none() {
         // Options such as --alg without FILE mean the set's own keys. Standard input is not read,
         // because in a script it can be a pipe that is never closed.
         if args.replace || args.allow_invalid || args.skip_invalid {
@@ -147,9 +151,13 @@ pub fn read_keys(
             continue;
         };
         attributes.fill_in(&mut members);
+        if args.x5t {
+            add_sha1(&mut members);
+        }
         *key = Key::from(members);
     }
-    let mut keys = check_keys(ctx, args, keys)?.into_iter();
+    let keys = check_keys(ctx, args, keys)?;
+    let mut keys = name_keys(ctx, args, keys)?.into_iter();
     let with_checked = |document: Foreign| {
         let number = document.set().keys.len();
         let checked = keys.by_ref().take(number).flatten().collect();
@@ -204,6 +212,34 @@ fn keys_of(documents: &[Foreign]) -> Vec<Key<'static>> {
     keys.cloned().collect()
 }
 
+/// Gives the keys without a kid of their own the kid that --kid-from asks for.
+fn name_keys(
+    ctx: &Context,
+    args: &SetArgs,
+    keys: Vec<Option<Key<'static>>>,
+) -> Result<Vec<Option<Key<'static>>>> {
+    let Some(from) = args.kid_from else {
+        return Ok(keys);
+    };
+    let given = KeySet::from(keys.iter().flatten().cloned().collect::<Vec<_>>());
+    let mut kids = Kids::new(from, &given, ctx.now);
+    let named = keys.into_iter().enumerate().map(|(index, key)| {
+        let members = key.as_ref().and_then(|key| key.members().ok());
+        let Some(members) = members.map(Members::into_owned) else {
+            return Ok(key);
+        };
+        let own = members.string("kid").filter(|kid| !kid.is_empty());
+        if own.is_some() && own.as_deref() != thumbprint(&members).as_deref() {
+            return Ok(key);
+        }
+        drop(own);
+        let kid = kids.next(&members);
+        let kid = kid.map_err(|error| error.about(format!("key {index} of the input")))?;
+        Ok(Some(Key::from(members.with_kid(&kid))))
+    });
+    named.collect()
+}
+
 /// Gives a shared secret without a kid a random UUID, because its thumbprint would help to guess it.
 fn name_secret(key: &mut Key<'static>) {
     let kid = uuid::Uuid::new_v4().to_string();
@@ -224,6 +260,10 @@ fn check_keys(
     let mut refused = Vec::new();
     let mut warnings = Vec::new();
     for Located { index, finding, .. } in check::findings(&given, ctx.now, false, &ctx.checks) {
+        // Findings about the whole set concern its publication.
+        let Some(index) = index else {
+            continue;
+        };
         let key = &given.keys[index];
         let text = format!(
             "{}: {} ({})",
