@@ -189,13 +189,14 @@ mod tests {
             let key = generate(alg);
             for name in names {
                 let damaged = with_text(&key, name, |text| format!("{text}="));
-                assert_eq!(repaired(&key, &damaged), [Rule::Base64urlPadding]);
+                // A private number that is not read counts as missing, too.
+                assert!(repaired(&key, &damaged).contains(&Rule::Base64urlPadding));
                 let damaged = with_text(&key, name, |text| {
                     format!("{}\n{}", &text[..8], &text[8..])
                         .replace('-', "+")
                         .replace('_', "/")
                 });
-                assert_eq!(repaired(&key, &damaged), [Rule::Base64urlAlphabet]);
+                assert!(repaired(&key, &damaged).contains(&Rule::Base64urlAlphabet));
             }
         }
         let key = generate("ES256");
@@ -311,6 +312,10 @@ mod tests {
         let mut mixed = without(&key, &["dq", "qi"]);
         mixed.set_text("p", &other.string("p").unwrap());
         assert_eq!(doubt(&mixed), Rule::RsaPrivateIncomplete);
+        // A long exponent is not computed with.
+        let mut long = without(&key, &["p"]);
+        long.set_text("e", &format!("{}Q", "_".repeat(400_002)));
+        assert_eq!(doubt(&long), Rule::RsaExponent);
         let mut mixed = without(&key, &["p", "dp", "dq", "qi"]);
         mixed.set_text("d", &other.string("d").unwrap());
         assert_eq!(doubt(&mixed), Rule::RsaPrivateIncomplete);

@@ -11,6 +11,9 @@ use openssl::error::ErrorStack;
 /// OpenSSL.
 pub const MODULUS_BITS: std::ops::RangeInclusive<u32> = 2048..=16384;
 
+/// The largest public exponent in bits. Longer ones make verifiers slow.
+pub const EXPONENT_BITS: u32 = 256;
+
 /// The members besides `d` that must all be present or all be absent (RFC 7518 section 6.3.2).
 pub const CRT: [&str; 5] = ["p", "q", "dp", "dq", "qi"];
 

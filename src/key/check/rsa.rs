@@ -1,10 +1,7 @@
 //! Checks RSA keys: modulus and exponent without OpenSSL, and the private numbers with it.
 
 use crate::key::check::{Report, Rule, Values};
-use crate::key::rsa;
-
-/// The largest public exponent in bits. Longer ones make verifiers slow.
-const EXPONENT_BITS: u32 = 256;
+use crate::key::rsa::{self, EXPONENT_BITS};
 
 /// Checks the modulus, the exponent, and which private numbers are present.
 pub fn check_public(values: &Values, report: &mut Report) {

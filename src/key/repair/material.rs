@@ -167,7 +167,9 @@ fn complete_rsa(members: &mut Members<'static>, budget: &Budget) {
         return;
     };
     let is_odd = n.last().is_some_and(|octet| octet % 2 == 1);
-    let is_of_size = rsa::bit_length(&n) <= *rsa::MODULUS_BITS.end();
+    // Larger numbers would make the computation slow.
+    let is_of_size = rsa::bit_length(&n) <= *rsa::MODULUS_BITS.end()
+        && rsa::bit_length(&e) <= rsa::EXPONENT_BITS;
     if !is_odd || !is_of_size || !budget.spend(rsa::recovery_cost(&n)) {
         return;
     }
