@@ -121,7 +121,7 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
             .count();
         return Err(match repairable {
             0 => error,
-            number => error.hint(format!("`jwks set --repair` resolves {number} of them")),
+            number => error.hint(format!("`jwks set --repair` resolves {number}")),
         });
     }
     let words = if words.is_empty() {

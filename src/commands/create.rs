@@ -75,7 +75,7 @@ pub struct CreateArgs {
     #[arg(long, value_name = "BITS")]
     size: Option<u32>,
 
-    /// The use: sig, enc or another value [default: that of the algorithm]
+    /// The use, such as sig or enc [default: that of the algorithm]
     #[arg(long = "use", value_name = "USE")]
     usage: Option<String>,
 

@@ -86,7 +86,12 @@ pub struct SetArgs {
     from: Option<Form>,
 
     /// Take only the key with this alias from a keystore
-    #[arg(long, value_name = "ALIAS", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "ALIAS",
+        allow_hyphen_values = true,
+        hide_short_help = true
+    )]
     alias: Option<String>,
 
     #[command(flatten)]
@@ -102,7 +107,12 @@ pub struct SetArgs {
     /// How to choose the kid of keys without one
     ///
     /// A kid that is the thumbprint of its key counts as none. kube-apiserver uses spki as kid.
-    #[arg(long, value_name = "SOURCE", conflicts_with = "kid")]
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        conflicts_with = "kid",
+        hide_short_help = true
+    )]
     kid_from: Option<KidFrom>,
 
     /// The algorithm for keys without one
@@ -111,7 +121,7 @@ pub struct SetArgs {
     #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
-    /// The use for keys without one: sig, enc or another value
+    /// The use for keys without one, such as sig or enc
     ///
     /// A broken use counts as none. Without FILE, the use of the keys is changed.
     #[arg(long = "use", value_name = "USE")]
@@ -146,7 +156,7 @@ pub struct SetArgs {
     /// Add the SHA-1 digest of certificates as x5t, too
     ///
     /// Entra ID and AD FS require it. Without FILE, the keys of the set with a certificate get it.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     x5t: bool,
 
     /// Remove members of the set's keys, such as alg,use

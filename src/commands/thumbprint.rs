@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks thumbprint api
   $ jwks thumbprint own.pem
-  $ jwks thumbprint sa.pub --kid-from spki
+  $ jwks thumbprint own.pem --kid-from spki
   $ jwks get api | jwks thumbprint - --uri";
 
 /// Print RFC 7638 thumbprints, one per line
