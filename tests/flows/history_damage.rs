@@ -78,6 +78,18 @@ fn an_undo_keeps_the_damaged_file() {
     }
 }
 
+/// The file that was moved aside can hold private keys, and no passphrase protects it.
+#[test]
+fn passwd_names_a_damaged_file_that_stays_readable() {
+    let sandbox = with_two_keys();
+    fs::write(sandbox.set_file("api"), "damaged").expect("the damaged set");
+    run(&sandbox, "undo --yes").ok();
+    sandbox.write("one", "a passphrase");
+    let passwd = run(&sandbox, "passwd api --p2c 1000 --passphrase-file one").ok();
+    let named = format!("{} of set api is not encrypted", aside(&sandbox).display());
+    assert!(passwd.stderr.contains(&named), "{passwd:#?}");
+}
+
 /// The damaged file cannot come back, so the next undo changes nothing.
 #[test]
 fn the_undo_of_an_undo_of_a_damaged_set_deletes_nothing() {

@@ -161,8 +161,8 @@ impl<'s> Lines<'s> {
                 Error::refused("the set has no keys")
                     .hint("run `jwks create SET` to create the first key")
             } else {
-                Error::refused("no key has a valid private part")
-                    .hint("only the holder of the private keys can rotate them; run `jwks check` to see what is wrong")
+                Error::refused("no key has a valid private part that may sign or decrypt")
+                    .hint("only the holder of the private keys can rotate them; run `jwks list SET` and `jwks check SET` to see why")
             });
         }
         Ok(())
