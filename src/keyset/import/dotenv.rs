@@ -49,7 +49,8 @@ fn plain(line: &str, start: usize) -> Secret<String> {
 /// Returns a value in quotes, which can have several lines, and the text after its last line. In
 /// double quotes, a backslash escapes a character.
 fn quoted(value: &str, quote: char) -> Option<(Secret<String>, &str)> {
-    let mut text = Secret::new(String::with_capacity(value.len().min(4096)));
+    let length = value[1..].find(quote)?;
+    let mut text = Secret::new(String::with_capacity(length));
     let mut characters = value.char_indices().skip(1);
     while let Some((at, character)) = characters.next() {
         match character {

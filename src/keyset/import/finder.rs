@@ -12,8 +12,8 @@ use crate::key::strict_json;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::import::place::Place;
-use crate::keyset::import::{Form, as_text, check_kid, jwe, names, read_contents, read_json};
-use crate::keyset::import::{recognize, text, token};
+use crate::keyset::import::{BINARY_LIMIT, Form, as_text, check_kid, jwe, names};
+use crate::keyset::import::{read_contents, read_json, recognize, text, token, within};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 
@@ -133,7 +133,8 @@ impl<'a> Finder<'a> {
             return Ok(());
         }
         let found = self.jwks.keys.len() + self.contents.keys.len();
-        match strict_json::check(json) {
+        // Each level of texts in texts holds a copy of the levels below it.
+        match within(octets, BINARY_LIMIT).and_then(|_| strict_json::check(json)) {
             Ok(()) => self.value(json, place, kid)?,
             Err(error) => return self.leave_out(place, Part::PrivateKey, error),
         }

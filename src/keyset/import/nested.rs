@@ -44,7 +44,9 @@ pub fn read_text<'a>(
             let json = Secret::new(value.to_string());
             finder.json(json.expose(), &Place::root(""))?;
         }
-    } else if let Some(variables) = dotenv::read(text) {
+    } else if text.len() <= BINARY_LIMIT
+        && let Some(variables) = dotenv::read(text)
+    {
         let root = Place::root("");
         for (name, value) in variables {
             let place = root.member(name);

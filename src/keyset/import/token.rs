@@ -33,9 +33,10 @@ fn parts(text: &str) -> Option<[String; 2]> {
 pub fn read<'a>(text: &str, unlock: &'a DocumentPassword<'a>) -> Result<Finder<'a>> {
     let mut finder = Finder::new(unlock);
     let [header, claims] = parts(text).unwrap_or_default();
-    finder.json(&header, &Place::root("the header"))?;
-    // A key that signs other tokens is not a key of this one.
-    finder.json(&claims, &Place::root("the claims"))?;
+    let root = Place::root("");
+    for (name, json) in [("header", header), ("claims", claims)] {
+        finder.json(&json, &root.member(name))?;
+    }
     if finder.is_empty() {
         return Err(Error::invalid("it is a signed token (JWT), not a key")
             .hint("import the keys of its issuer: jwks set SET ADDRESS"));
