@@ -150,7 +150,9 @@ fn may_be_overwritten(path: &Path, to: To) -> bool {
         return false;
     };
     // A part that jwks cannot read can be a damaged private key.
-    let is_public =
-        |read: Imported| read.notes.is_empty() && !read.set.keys.iter().any(holds_secret);
+    let is_public = |read: Imported| {
+        let is_whole = !read.notes.iter().any(|note| note.is_loss);
+        is_whole && !read.set.keys.iter().any(holds_secret)
+    };
     is_own(form) && import::join(vec![opened]).is_ok_and(is_public)
 }

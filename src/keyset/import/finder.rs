@@ -191,7 +191,7 @@ impl<'a> Finder<'a> {
         });
         if is_set {
             return match KeySet::parse(json) {
-                Ok(set) => self.add_set(set.into_owned(), &place.member("keys")),
+                Ok(set) => self.add_set(set.into_owned(), place),
                 Err(error) => self.leave_out(place, Part::PrivateKey, error),
             };
         }

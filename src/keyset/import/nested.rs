@@ -145,11 +145,7 @@ mod tests {
             (format!(r#"{{"key":{pem}}}"#), Some(THUMBPRINT), "key"),
             (format!(r#"{{"jwk":{JWK}}}"#), None, "jwk"),
             (format!(r#"{{"a":{pem},"b":1}}"#), Some(THUMBPRINT), "a"),
-            (
-                format!(r#"{{"jwks":{{"keys":[{JWK}]}}}}"#),
-                None,
-                "jwks.keys",
-            ),
+            (format!(r#"{{"jwks":{{"keys":[{JWK}]}}}}"#), None, "jwks"),
             (format!("[1,{JWK}]"), None, "a list"),
             (format!("{{\"a\":1}}\n{JWK}\n"), None, "a list"),
         ] {
