@@ -29,6 +29,8 @@ mod history;
 mod history_damage;
 #[path = "flows/history_faults.rs"]
 mod history_faults;
+#[path = "flows/history_kills.rs"]
+mod history_kills;
 #[path = "flows/hygiene.rs"]
 mod hygiene;
 #[path = "flows/interop.rs"]

@@ -93,6 +93,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
     let name = SetName::given(&args.set)?;
     let past = if args.purge {
         ctx.store.purge();
+        ctx.store.complete_interrupted()?;
         Past::of(ctx, &name)?
     } else {
         Past::default()
@@ -143,6 +144,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
         what = format!("{what}, and {} again from now on", sign(&signing));
     }
     ctx.prompt.confirm_all(&ctx.out, &what, &going)?;
+    ctx.store.remove_damaged_files(&past.damaged)?;
     ctx.change(&name, IfMissing::Fail, |now| {
         // Delete only what the question showed: the same keys must still be in the set.
         let mut left: HashMap<&str, usize> = HashMap::new();
@@ -252,6 +254,7 @@ fn delete_set(
         }
     };
     ctx.prompt.confirm_all(&ctx.out, &what, going)?;
+    ctx.store.remove_damaged_files(&past.damaged)?;
     ctx.store.remove(name, |now| {
         if now.is_none_or(|now| now == set) {
             Ok(())
@@ -272,7 +275,6 @@ fn finish(
     gone: Gone,
 ) -> Result<()> {
     Record::of(ctx, whose).keys(Verb::Removed, keys).append();
-    ctx.store.remove_damaged_files(&gone.past.damaged)?;
     let removed: Vec<_> = keys.iter().map(KeyName::of).collect();
     report(ctx, whose, &removed, signing, gone)
 }

@@ -46,6 +46,7 @@ pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
     if text.is_empty() {
         return Err(no_time(ctx, &name)?);
     }
+    ctx.store.complete_interrupted()?;
     let time = time::parse(text, ctx.now)?;
     if time > ctx.now {
         return Err(Error::usage(format!(

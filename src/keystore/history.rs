@@ -30,6 +30,9 @@ const DIRECTORY: &str = ".history";
 /// An empty file. Its modification time is the time of the last sweep of all histories.
 const SWEPT: &str = ".swept";
 
+/// The maximum number of versions of a set.
+const MOST_VERSIONS: usize = 100;
+
 /// The time between two sweeps, in seconds.
 const SWEEP_EVERY: i64 = 24 * 60 * 60;
 
@@ -163,7 +166,8 @@ impl Keystore {
         name: &SetName,
         history: &'h History,
     ) -> Result<Option<&'h Version>> {
-        for version in history.versions.iter().rev() {
+        // Another program can have put more versions there than a set keeps.
+        for version in history.versions.iter().rev().take(MOST_VERSIONS) {
             if !self.is_present(name, version)? {
                 return Ok(Some(version));
             }
@@ -313,6 +317,14 @@ fn after_the_change(error: Error) -> Error {
         "the change is made, but the history could not be cleaned: {error}"
     ))
     .hint("run `jwks forget SET` to delete the earlier versions of a set")
+}
+
+/// Returns the error for a history that could not be deleted after a change.
+fn after_removal(error: Error) -> Error {
+    Error::failed(format!(
+        "the change is made, but the history could not be removed: {error}"
+    ))
+    .hint("the next change of a set removes it")
 }
 
 /// Returns the time of the system's clock, in seconds since 1970.

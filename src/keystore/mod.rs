@@ -235,7 +235,7 @@ impl Keystore {
                 .hint(format!("run `jwks rotate {name} --forget` to delete it"))
         }));
         self.defer_error(files::flush_directory_of(path, "removed"));
-        self.defer_error(pending.complete());
+        self.defer_error(pending.complete(history::Content::NoSet));
         self.sweep();
         Ok(())
     }

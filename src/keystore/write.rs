@@ -89,12 +89,6 @@ impl Keystore {
         // The file gets its new suffix after it is written, so that at every moment there is exactly
         // one file. Its content decides how it is read, not its suffix.
         let right = self.path(name, content.suffix());
-        let was = present
-            .as_ref()
-            .map_or(Content::NoSet, |present| present.content);
-        let exposes = content == Content::Encrypted
-            && (was == Content::Plain || self.plain_versions(name)? > 0);
-        let earlier = if exposes { Earlier::Delete } else { earlier };
         let mut pending = self.keep(name, present.as_ref(), None, earlier)?;
         let path = present.map_or_else(|| right.clone(), |present| present.path);
         let written = files::write_after(
@@ -110,7 +104,7 @@ impl Keystore {
         if path != right {
             self.defer_error(rename(name, &path, &right));
         }
-        self.defer_error(pending.complete());
+        self.defer_error(pending.complete(content));
         self.sweep();
         Ok(())
     }

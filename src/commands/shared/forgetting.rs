@@ -52,6 +52,8 @@ impl Past {
 /// Deletes the earlier states of a set and reports it. Returns an error if another process has changed the
 /// set since they were read.
 pub fn forget(ctx: &Context, name: &SetName, past: &Past) -> Result<()> {
+    // The damaged files go first: if the process is killed, the set and its history still lead to the rest.
+    ctx.store.remove_damaged_files(&past.damaged)?;
     if let Some(history) = &past.history {
         ctx.store.forget(name, |now| {
             if now.last() == history.last() {
@@ -61,7 +63,6 @@ pub fn forget(ctx: &Context, name: &SetName, past: &Past) -> Result<()> {
             }
         })?;
     }
-    ctx.store.remove_damaged_files(&past.damaged)?;
     let status = format!("deleted {}", past.describe(name));
     ctx.out.status(&status);
     ctx.record_change(status);

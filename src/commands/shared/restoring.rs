@@ -301,14 +301,10 @@ impl Outcome {
             ));
             return;
         }
-        match ctx.store.history(name) {
-            Ok(history) if history.versions.is_empty() => {
-                ctx.out.status("no history is left: this cannot be undone");
-            }
-            Ok(_) => ctx
-                .out
-                .status(format!("run `jwks undo {name}` to take this back")),
-            Err(_) => {}
-        }
+        ctx.out
+            .status(match ctx.store.change_number(name.as_str()) {
+                Some(_) => format!("run `jwks undo {name}` to take this back"),
+                None => "this cannot be undone".to_owned(),
+            });
     }
 }

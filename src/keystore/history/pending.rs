@@ -5,15 +5,14 @@ use crate::files::kept::Links;
 use crate::files::{self, Access, Existing, kept};
 use crate::keystore::history::removal::flush;
 use crate::keystore::history::version::{Content, History, Version, remove_file};
-use crate::keystore::history::{KeepHistory, Present, after_the_change, modified};
+use crate::keystore::history::{
+    KeepHistory, MOST_VERSIONS, Present, after_removal, after_the_change, modified,
+};
 use crate::keystore::{Keystore, SetName, TEMPORARY};
 use serde_json::Value;
 use std::fs;
 use std::io;
 use std::path::Path;
-
-/// The maximum number of versions of a set.
-const MOST_VERSIONS: usize = 100;
 
 /// The maximum total size of a set's versions without the newest, in bytes.
 const MOST_BYTES: u64 = 64 << 20;
@@ -89,6 +88,9 @@ impl Pending<'_> {
         let now = self.store.histories.now;
         let versions = &mut self.history.versions;
         let is_leftover = |last: &mut Version| match present {
+            Some(present) if present.content == Content::Damaged => {
+                last.content == Content::Damaged
+            }
             Some(present) => files::is_same(&last.path, &present.path),
             None => !last.holds_set(),
         };
@@ -198,17 +200,24 @@ impl Pending<'_> {
     }
 
     /// Completes the history after the change: deletes it, or the versions that are too old or too many.
-    pub(in crate::keystore) fn complete(&self) -> Result<()> {
+    /// A set that is now encrypted keeps no version that is readable without a passphrase.
+    pub(in crate::keystore) fn complete(&self, now: Content) -> Result<()> {
         let store = self.store;
         let Some(new) = self.new.as_ref().filter(|_| self.earlier == Earlier::Keep) else {
             let removed = match self.new {
                 Some(_) => store.finish_removal(self.name),
                 None => store.remove_history(self.name),
             };
-            return removed.map_err(after_the_change);
+            return removed.map_err(after_removal);
         };
-        let mut changes = store.histories.changes.borrow_mut();
-        changes.insert(self.name.to_string(), new.number);
+        let is_exposed =
+            |version: &Version| now == Content::Encrypted && version.content == Content::Plain;
+        if is_exposed(new) {
+            new.remove().map_err(after_the_change)?;
+        } else {
+            let mut changes = store.histories.changes.borrow_mut();
+            changes.insert(self.name.to_string(), new.number);
+        }
         let pruned = self
             .history
             .leftovers
@@ -219,7 +228,9 @@ impl Pending<'_> {
         let pruned = pruned.and_then(|()| {
             newest_first
                 .enumerate()
-                .filter(|(position, version)| *position >= kept || store.is_old(version))
+                .filter(|(position, version)| {
+                    *position >= kept || store.is_old(version) || is_exposed(version)
+                })
                 .try_for_each(|(_, version)| version.remove())
         });
         pruned.map_err(after_the_change)

@@ -1,14 +1,14 @@
 //! Deletes histories. If the process is killed, the next one completes the deletion.
 //!
 //! A history that will be deleted is first moved to `.history/.removing`, where no command reads it.
-//! There, `SET` still waits for its change, and `.SET` can be deleted. If a process is killed while a
-//! history waits, the next process moves the history back in two cases, because the change was not
+//! There, `SET` still waits for its change, `..SET` is a hard link to the new file of that set, and `.SET`
+//! can be deleted. If a process is killed while a history waits, the next process moves the history back in two cases, because the change was not
 //! made: the set is unchanged, or the new file still has its temporary name. Otherwise, it deletes the
 //! history.
 
 use crate::error::Result;
 use crate::files;
-use crate::keystore::history::version::{NEXT, remove_file};
+use crate::keystore::history::version::remove_file;
 use crate::keystore::history::{DIRECTORY, History};
 use crate::keystore::{Keystore, SetName, TEMPORARY};
 use std::fs;
@@ -39,7 +39,8 @@ impl Keystore {
     /// Flushes the history of a set, and moves it aside before the change that deletes it.
     pub(super) fn begin_removal(&self, name: &SetName) -> Result<()> {
         let directory = self.history_of(name);
-        let next = directory.join(NEXT);
+        let next = self.next(name);
+        self.create_removing_directory()?;
         remove_file(&next)?;
         // Without a new file, as in a deletion, or without hard links, there is no second name.
         let _ = fs::hard_link(self.directory.join(TEMPORARY), &next);
@@ -50,15 +51,26 @@ impl Keystore {
 
     /// Moves the history of a set back, because the change is not made.
     pub(super) fn cancel_removal(&self, name: &SetName) -> Result<()> {
-        fs::rename(self.removing(name), self.history_of(name))
-            .map_err(|error| files::failed("move", &self.removing(name), error))?;
+        let moved = fs::rename(self.removing(name), self.history_of(name))
+            .map_err(|error| files::failed("move", &self.removing(name), error));
+        let removed = remove_file(&self.next(name));
         let _ = fs::remove_dir(self.removing_directory());
-        remove_file(&self.history_of(name).join(NEXT))
+        moved.and(removed)
     }
 
     /// Deletes the history that [`begin_removal`](Keystore::begin_removal) has moved, after the change.
     pub(super) fn finish_removal(&self, name: &SetName) -> Result<()> {
-        self.remove_from(&self.removing(name), name)
+        let removed = remove_file(&self.next(name));
+        self.remove_from(&self.removing(name), name).and(removed)
+    }
+
+    /// Completes the deletions that a killed process has begun, so that the histories of all sets are
+    /// where commands look for them.
+    pub fn complete_interrupted(&self) -> Result<()> {
+        if self.removing_directory().symlink_metadata().is_ok() {
+            self.lock()?;
+        }
+        Ok(())
     }
 
     /// Returns true if a deleted history of a set is still on the disk, because it could not be deleted.
@@ -87,15 +99,20 @@ impl Keystore {
             return Ok(());
         }
         let failed = |error| files::failed("list", directory, error);
-        let mut first = Ok(());
+        let mut file_names = Vec::new();
         for entry in fs::read_dir(directory).map_err(failed)? {
-            let file_name = entry.map_err(failed)?.file_name();
-            let file_name = file_name.to_str().unwrap_or_default();
-            let name = file_name.strip_prefix('.').unwrap_or(file_name);
-            let Ok(name) = SetName::new(name) else {
+            file_names.extend(entry.map_err(failed)?.file_name().into_string());
+        }
+        // The links are needed until their histories are moved or deleted, so they come last.
+        file_names.sort_by_key(|name| name.starts_with(".."));
+        let mut first = Ok(());
+        for file_name in file_names {
+            let Ok(name) = SetName::new(file_name.trim_start_matches('.')) else {
                 continue;
             };
-            let completed = if file_name.starts_with('.') {
+            let completed = if file_name.starts_with("..") {
+                remove_file(&self.next(&name))
+            } else if file_name.starts_with('.') {
                 remove_directory(&self.removed(&name))
             } else {
                 self.complete_removal(&name)
@@ -116,7 +133,7 @@ impl Keystore {
                 version.remove()?;
                 self.cancel_removal(name)
             }
-            _ if files::is_same(&directory.join(NEXT), &self.directory.join(TEMPORARY)) => {
+            _ if files::is_same(&self.next(name), &self.directory.join(TEMPORARY)) => {
                 self.cancel_removal(name)
             }
             _ => self.finish_removal(name),
@@ -124,12 +141,18 @@ impl Keystore {
     }
 
     fn move_to(&self, old: &Path, new: &Path) -> Result<()> {
-        let top = self.removing_directory();
-        files::directories::create(&top)?;
-        self.is_history(&top)?;
+        self.create_removing_directory()?;
         fs::rename(old, new).map_err(|error| files::failed("move", old, error))?;
         flush(&files::parent(old))?;
-        flush(&top)
+        flush(&self.removing_directory())
+    }
+
+    /// Creates the directory of the histories that are being deleted. Returns an error if it belongs to
+    /// another user.
+    fn create_removing_directory(&self) -> Result<()> {
+        let top = self.removing_directory();
+        files::directories::create(&top)?;
+        self.is_history(&top).map(drop)
     }
 
     /// Deletes the history of a set. It is at `directory`.
@@ -153,6 +176,11 @@ impl Keystore {
     /// Returns the path of a history that waits for its change.
     pub(super) fn removing(&self, name: &SetName) -> PathBuf {
         self.removing_directory().join(name.as_str())
+    }
+
+    /// Returns the path of the hard link to the new file of a set whose history waits.
+    fn next(&self, name: &SetName) -> PathBuf {
+        self.removing_directory().join(format!("..{name}"))
     }
 
     /// Returns the path of a history that can be deleted.

@@ -11,8 +11,8 @@ use crate::keystore::{ENCRYPTED, Keystore, PLAIN, SetDocument, SetName, Stored};
 use crate::secret::Secret;
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// The largest file of a schedule that is read, in bytes.
@@ -85,14 +85,13 @@ impl Keystore {
                 if size != Some(version.size) {
                     return Ok(false);
                 }
-                let present = kept::read(&file, Links::Within, self.limit)?;
-                let present = present.map(|kept| Secret::new(kept.octets));
-                let version = self.bytes_of(version).ok();
-                let version = version.map(|kept| Secret::new(kept.octets));
-                Ok(match (present, version) {
-                    (Some(present), Some(version)) => present.expose() == version.expose(),
-                    _ => false,
-                })
+                let present = kept::open(&file, Links::Within)?;
+                let version = kept::open(&version.path, Links::Within).ok().flatten();
+                let (Some(present), Some(version)) = (present, version) else {
+                    return Ok(false);
+                };
+                have_same_content(present, version)
+                    .map_err(|error| files::failed("read", &file, error))
             }
         }
     }
@@ -139,15 +138,12 @@ impl Keystore {
         let known = stored.and_then(Stored::known);
         let known = known.as_ref().map(SetDocument::parse).transpose()?;
         check(self.history(name)?.last(), known.as_ref())?;
-        let Some(path) = damaged else {
-            return self.bring_back(name, version, present).map(|()| None);
-        };
-        let aside = move_aside(&path)?;
+        let aside = damaged.map(|path| set_aside(&path)).transpose()?;
         let restored = self.bring_back(name, version, present);
-        restored.inspect_err(|_| {
-            let _ = fs::rename(&aside, &path);
-        })?;
-        Ok(Some(aside))
+        if let (Err(_), Some(aside)) = (&restored, &aside) {
+            let _ = fs::remove_file(aside);
+        }
+        restored.map(|()| aside)
     }
 
     fn bring_back(
@@ -157,8 +153,7 @@ impl Keystore {
         present: Option<Present>,
     ) -> Result<()> {
         if version.content == Content::NoSet {
-            let file = present.filter(|present| present.content != Content::Damaged);
-            return file.map_or(Ok(()), |file| self.take_away(name, &file));
+            return present.map_or(Ok(()), |file| self.take_away(name, &file));
         }
         let kept = self.bytes_of(version)?;
         let bytes = Secret::new(kept.octets.clone());
@@ -214,15 +209,33 @@ impl Keystore {
     }
 }
 
+/// Returns true if two files have the same content. At most 128 KiB are in memory.
+fn have_same_content(one: File, other: File) -> io::Result<bool> {
+    const CHUNK: u64 = 64 << 10;
+    let (mut one, mut other) = (one, other);
+    let mut chunks = [Secret::new(Vec::new()), Secret::new(Vec::new())];
+    loop {
+        for (file, chunk) in [&mut one, &mut other].into_iter().zip(&mut chunks) {
+            chunk.expose_mut().clear();
+            file.take(CHUNK).read_to_end(chunk.expose_mut())?;
+        }
+        let [one, other] = [chunks[0].expose(), chunks[1].expose()];
+        if one != other || one.is_empty() {
+            return Ok(one == other);
+        }
+    }
+}
+
 /// Returns true for `damaged`, `damaged-2` and so on.
 fn is_damaged_extension(extension: &str) -> bool {
     let number = || extension.strip_prefix(DAMAGED)?.strip_prefix('-');
     extension == DAMAGED || number().is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
-/// Moves a damaged file to a free name beside it, `FILE.damaged` or `FILE.damaged-2` and so on, and makes it
-/// private. Returns the new path.
-fn move_aside(path: &Path) -> Result<PathBuf> {
+/// Gives a damaged file a second name beside it, `FILE.damaged` or `FILE.damaged-2` and so on, and makes it
+/// private. The change then replaces the first name, so that the set never disappears. Returns the new path.
+/// Without hard links, the file is copied.
+fn set_aside(path: &Path) -> Result<PathBuf> {
     files::check_target(path)?;
     files::make_private(path).map_err(|error| files::failed("change the mode of", path, error))?;
     let mut number = 1;
@@ -235,9 +248,18 @@ fn move_aside(path: &Path) -> Result<PathBuf> {
         });
         aside.set_file_name(name);
         number += 1;
+        // A killed process has done it.
+        if files::is_same(path, &aside) {
+            return Ok(aside);
+        }
     }
-    let moved = fs::rename(path, &aside);
-    let moved = moved.and_then(|()| files::sync_directory(&files::parent(path)));
-    moved.map_err(|error| files::failed("move", path, error))?;
+    let linked = fs::hard_link(path, &aside).or_else(|_| fs::copy(path, &aside).map(drop));
+    let flushed = linked
+        .and_then(|()| files::open_to_read(&aside)?.sync_all())
+        .and_then(|()| files::sync_directory(&files::parent(path)));
+    flushed.map_err(|error| {
+        let _ = fs::remove_file(&aside);
+        files::failed("keep the damaged file", path, error)
+    })?;
     Ok(aside)
 }

@@ -17,9 +17,6 @@ const DAMAGED: &str = ".damaged";
 /// The suffix of the file with the schedule of a deleted set.
 pub(super) const SCHEDULE: &str = ".schedule";
 
-/// The name of a hard link to the new file of a set, in a history that waits for its change.
-pub(super) const NEXT: &str = ".next";
-
 /// What a version holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -159,7 +156,7 @@ impl History {
         for entry in entries {
             let path = entry.map_err(failed)?.path();
             let is_named = |name| path.file_name().is_some_and(|its| its == name);
-            if is_named(TEMPORARY) || is_named(NEXT) {
+            if is_named(TEMPORARY) {
                 history.leftovers.push(path);
                 continue;
             }
