@@ -109,7 +109,7 @@ mod generated {
         let files: Vec<_> = costly
             .map(|name| vectors().join("generated").join(name))
             .collect();
-        assert_eq!(files.len(), 8);
+        assert_eq!(files.len(), 9);
         for file in files {
             let (sandbox, run) = import(&file, &Map::new(), &[]);
             run.fails(5);
