@@ -10,7 +10,9 @@ fn commands() {
     for store in ["store", "dated", "logged", "encrypted", "rotated", "undone"] {
         make_private(&directory.join("base").join(store));
     }
-    set_mode(&directory.join("base/password"), 0o600);
+    for password in ["password", "password-mark"] {
+        set_mode(&directory.join("base").join(password), 0o600);
+    }
     trycmd::TestCases::new()
         .default_bin_path(env!("CARGO_BIN_EXE_jwks"))
         .case("tests/cmd/*.toml");

@@ -215,6 +215,14 @@ const OPERATIONS: &[Operation] = &[
             .map(drop)
             .unwrap_or_default();
     }),
+    ("import of keys inside another document", |json, _| {
+        let text = serde_json::Value::from(json);
+        for document in [format!(r#"{{"data":{json}}}"#), format!("[{text}]")] {
+            import::read(document.as_bytes(), &Options::default())
+                .map(drop)
+                .unwrap_or_default();
+        }
+    }),
     ("check", |json, _| {
         check::findings(&parse(json), NOW, true, &Budget::default());
     }),

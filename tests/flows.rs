@@ -1,5 +1,5 @@
 //! What takes several steps: certificates, changes of mind, completion, encryption, examples, kills, faults, histories, locks, losses, other tools, permissions,
-//! pipelines, rotation, streams, terminals, timelines, waits, damage, the log; and everything with a server, in a folder of its own.
+//! pipelines, repair, rotation, streams, terminals, timelines, waits, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/certificates.rs"]
 mod certificates;
@@ -39,6 +39,8 @@ mod interop;
 mod interop_deployment;
 #[path = "flows/interop_password.rs"]
 mod interop_password;
+#[path = "flows/kid_sources.rs"]
+mod kid_sources;
 #[path = "flows/kids.rs"]
 mod kids;
 #[path = "flows/locking.rs"]
@@ -55,6 +57,8 @@ mod owners;
 mod permissions;
 #[path = "flows/pipelines.rs"]
 mod pipelines;
+#[path = "flows/repair.rs"]
+mod repair;
 #[path = "flows/rotation.rs"]
 mod rotation;
 #[path = "flows/rotation_faults.rs"]

@@ -171,7 +171,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("pkcs5", &["src/key/read/encryption.rs"]),
     ("pkcs12", &["src/key/read/", "src/key/write"]),
     ("sha1", &["src/key/"]),
-    ("yaml_rust2", &["src/keyset/import/kubernetes.rs"]),
+    ("yaml_rust2", &["src/keyset/import/yaml.rs"]),
     ("tempfile", &["src/files/mod.rs"]),
     (
         "rustix",

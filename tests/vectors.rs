@@ -109,7 +109,7 @@ mod generated {
         let files: Vec<_> = costly
             .map(|name| vectors().join("generated").join(name))
             .collect();
-        assert_eq!(files.len(), 8);
+        assert_eq!(files.len(), 9);
         for file in files {
             let (sandbox, run) = import(&file, &Map::new(), &[]);
             run.fails(5);
@@ -407,7 +407,7 @@ mod malformed {
     use super::*;
 
     /// Each vector gets its verdict, and comes out with the very findings that `findings.json` names:
-    /// severity, position of the key, rule. `JWKS_UPDATE=1` writes what came out.
+    /// severity, position of the key, rule, and whether it is repairable. `JWKS_UPDATE=1` writes what came out.
     #[test]
     fn every_document_gets_its_verdict_and_its_findings() {
         let mut found = BTreeMap::new();
@@ -427,12 +427,40 @@ mod malformed {
         assert_eq!(found, known);
     }
 
+    /// A second repair changes nothing.
+    #[test]
+    fn a_repair_is_final() {
+        use jwks::key::check::Budget;
+        use jwks::key::repair::{Repair, repair};
+        use jwks::keyset::KeySet;
+        let mut repaired = 0;
+        for name in expected("malformed-jwk").keys() {
+            let json = std::fs::read_to_string(path(name)).unwrap_or_default();
+            let keys = KeySet::parse(&json).map(|set| set.into_owned().keys);
+            for key in keys.unwrap_or_default() {
+                let budget = Budget::default();
+                if let Repair::Repaired(once) = repair(&key, &budget) {
+                    let twice = repair(&once.key, &budget);
+                    assert!(matches!(twice, Repair::Nothing), "{name}");
+                    repaired += 1;
+                }
+            }
+        }
+        assert!(repaired > 10, "{repaired}");
+    }
+
     /// The findings of a report of `check`; `None` if the document is no set at all.
     fn findings(report: &str) -> Option<Vec<String>> {
         let report: Value = serde_json::from_str(report).ok()?;
         let line = |row: &Value| {
             let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
-            format!("{} {} {}", text("severity"), row["index"], text("rule"))
+            let repairable = if row["repairable"] == true {
+                " repairable"
+            } else {
+                ""
+            };
+            let rule = text("rule");
+            format!("{} {} {rule}{repairable}", text("severity"), row["index"])
         };
         let rows = report["findings"].as_array().expect("findings");
         Some(rows.iter().map(line).collect())

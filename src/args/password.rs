@@ -77,7 +77,13 @@ impl PasswordArgs {
                 "{path} holds a password and other users have access to it: run `chmod 600 {path}`"
             ));
         }
-        credential::first_line(&content.octets, path).map(Some)
+        let password = credential::first_line(&content.octets, path)?;
+        // PowerShell 5 writes a byte order mark, which nobody types.
+        let without = password
+            .expose()
+            .strip_prefix('\u{feff}')
+            .map(str::to_owned);
+        Ok(Some(without.map_or(password, Secret::new)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
+use crate::keyset::kid_from::KidFrom;
 use crate::keyset::rotate::{Policy, Schedule, plan};
 use crate::keystore::{Schedules, SetName};
 use crate::time::parse_duration;
@@ -79,6 +80,11 @@ pub struct ScheduleArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u32>,
 
+    /// How to choose the kid of new keys [default: thumbprint]
+    #[arg(long, value_name = "SOURCE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid_from: Option<KidFrom>,
+
     /// Push the set to this remote after each run
     ///
     /// Keys that an earlier run could not send are sent, too. NAME is the name of the set on the server.
@@ -117,6 +123,7 @@ impl ScheduleArgs {
             alg: own.alg.or(saved.alg),
             crv: own.crv.or(saved.crv),
             size: own.size.or(saved.size),
+            kid_from: own.kid_from.or(saved.kid_from),
             push: own.push.or(saved.push),
             move_signature_kid: own.move_signature_kid || saved.move_signature_kid,
             ed25519_as_eddsa: own.ed25519_as_eddsa || saved.ed25519_as_eddsa,
@@ -176,6 +183,7 @@ impl ScheduleArgs {
             alg: self.alg.as_deref(),
             crv: self.crv.as_deref(),
             size: self.size,
+            kid_from: self.kid_from.unwrap_or_default(),
             now,
             ..Policy::default()
         }

@@ -3,7 +3,7 @@
 use crate::args::source::SourceArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::key::check::Severity;
+use crate::key::check::{Budget, Severity};
 use crate::keyset::check::{self, Located};
 use crate::output::{Narrow, Tone, shorten};
 use crate::report::names::count;
@@ -23,7 +23,7 @@ Examples:
 /// Check the keys of a set, a file or a server
 ///
 /// Prints every finding: the name of the rule, its severity (error, warning or note), and the key. Exits
-/// with 5 if there is an error.
+/// with 5 if there is an error. A finding that `jwks set --repair` resolves is marked as repairable.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
@@ -50,11 +50,17 @@ pub struct CheckArgs {
 struct Row<'a> {
     rule: &'static str,
     severity: &'static str,
-    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<Cow<'a, str>>,
     message: &'a str,
+    /// True if `jwks set --repair` resolves the finding.
+    repairable: bool,
 }
+
+/// A finding, and true if `jwks set --repair` resolves it.
+type Repairable = (Located, bool);
 
 /// The maximum number of findings that are printed. Of the rest, only the number is printed.
 const MOST_SHOWN: usize = 1000;
@@ -79,9 +85,12 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
         connection,
     } = &args.source;
     let source = target::read(ctx, &args.target, Access::Protected, password, connection)?;
-    let findings = check::findings(&*source.set()?, ctx.now, args.public, &ctx.checks);
+    let set = source.set()?;
+    let findings = check::findings(&set, ctx.now, args.public, &ctx.checks);
+    let repairable = check::repairable(&set, &findings, &Budget::default());
+    let findings: Vec<_> = findings.into_iter().zip(repairable).collect();
     let of = |severity| {
-        let alike = |located: &&Located| located.finding.rule.severity() == severity;
+        let alike = |(located, _): &&Repairable| located.finding.rule.severity() == severity;
         findings.iter().filter(alike).count()
     };
     let (errors, warnings, notes) = (
@@ -110,11 +119,15 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     let counts = counts.iter().filter(|(number, _)| *number > 0);
     let words: Vec<_> = counts.map(|(number, what)| count(*number, what)).collect();
     if errors > 0 || (args.strict && warnings > 0) {
-        return Err(Error::invalid(format!(
-            "{}: {}",
-            args.target,
-            words.join(", ")
-        )));
+        let error = Error::invalid(format!("{}: {}", args.target, words.join(", ")));
+        let repairable = findings
+            .iter()
+            .filter(|(_, repairable)| *repairable)
+            .count();
+        return Err(match repairable {
+            0 => error,
+            number => error.hint(format!("`jwks set --repair` resolves {number}")),
+        });
     }
     let words = if words.is_empty() {
         "no findings".into()
@@ -127,51 +140,54 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
 
 /// Returns the findings to print, in the order of the set. If there are too many, errors are kept before
 /// warnings, and warnings before notes.
-fn most_severe(findings: &[Located]) -> Vec<&Located> {
+fn most_severe(findings: &[Repairable]) -> Vec<&Repairable> {
     let mut shown: Vec<_> = findings.iter().collect();
     if shown.len() <= MOST_SHOWN {
         return shown;
     }
-    shown.sort_by_key(|located| Reverse(located.finding.rule.severity()));
+    shown.sort_by_key(|(located, _)| Reverse(located.finding.rule.severity()));
     shown.truncate(MOST_SHOWN);
-    shown.sort_by_key(|located| located.index);
+    shown.sort_by_key(|(located, _)| located.index);
     shown
 }
 
-fn row(located: &Located) -> Row<'_> {
+fn row((located, repairable): &Repairable) -> Row<'_> {
     Row {
         rule: located.finding.rule.name(),
         severity: located.finding.rule.severity().name(),
         index: located.index,
         kid: located.kid.as_deref().map(|kid| shorten(kid, LONGEST_KID)),
         message: &located.finding.message,
+        repairable: *repairable,
     }
 }
 
 /// Prints the findings. A narrow terminal needs its columns for what is wrong.
-fn print(ctx: &Context, shown: &[&Located]) -> Result<()> {
+fn print(ctx: &Context, shown: &[&Repairable]) -> Result<()> {
     let is_terminal = ctx.out.is_terminal();
     let width = if is_terminal { ctx.out.width() } else { 80 };
     let (has_rule, longest_kid) = (width >= 70, if width < 80 { 12 } else { 43 });
     let mut header = vec!["SEVERITY", "RULE", "KEY", "FINDING"];
     header.retain(|name| has_rule || *name != "RULE");
-    let rows = shown.iter().map(|located| {
+    let rows = shown.iter().map(|(located, repairable)| {
         let severity = located.finding.rule.severity();
         let tone = match severity {
             Severity::Error => Tone::Bad,
             Severity::Warning => Tone::Warning,
             Severity::Note => Tone::Plain,
         };
-        let key = match located.kid.as_deref() {
-            Some(kid) => format!("{} ({})", located.index, shorten(kid, longest_kid)),
-            None => located.index.to_string(),
+        let key = match (located.index, located.kid.as_deref()) {
+            (Some(index), Some(kid)) => format!("{index} ({})", shorten(kid, longest_kid)),
+            (Some(index), None) => index.to_string(),
+            (None, _) => "-".into(),
         };
         let mut row = vec![(severity.name().into(), tone)];
         if has_rule {
             row.push((located.finding.rule.name().into(), Tone::Plain));
         }
         row.push((key, Tone::Plain));
-        row.push((located.finding.message.clone(), Tone::Plain));
+        let mark = if *repairable { " (repairable)" } else { "" };
+        row.push((format!("{}{mark}", located.finding.message), Tone::Plain));
         row
     });
     ctx.out.table(&header, rows.collect(), Narrow::WrapLast)

@@ -6,16 +6,18 @@ mod remote;
 use crate::args::certificate::{CertificateArgs, Maker};
 use crate::args::connection::RemoteArgs;
 use crate::args::encryption::EncryptArgs;
+use crate::commands::shared::usage::warn_of_use;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::key::attributes::check_operations;
+use crate::key::attributes::{USES, check_operations, refuse_empty_use};
 use crate::key::generate::{Plan, Request};
 use crate::key::members::Members;
 use crate::key::public::{Dates, public_form};
 use crate::keyset::KeySet;
 use crate::keyset::import::check_kid;
 use crate::keyset::key_name::{KeyName, quote};
+use crate::keyset::kid_from::KidFrom;
 use crate::keyset::lifecycle;
 use crate::keyset::succession::{Takeover, succession};
 use crate::keystore::log::Verb;
@@ -24,7 +26,7 @@ use crate::report::json::{JsonKeyName, json_names};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count};
 use crate::time;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use keys::{add, generate};
 use serde::Serialize;
 
@@ -39,18 +41,6 @@ Examples:
   $ jwks create api --alg PS256 --x509 --subject 'CN=api, O=Example' --days 90
   $ jwks create payments --encrypt --passphrase-file passphrase.txt
   $ jwks create api --alg RS256 --remote prod";
-
-/// Where the kid of a new key comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum KidFrom {
-    /// The key's RFC 7638 thumbprint
-    #[default]
-    Thumbprint,
-    /// A random UUID
-    Uuid,
-    /// The time, such as 2026-11-20T12-00-00Z; sorts by age
-    Date,
-}
 
 /// Generate a key and add it to a set, which is created if needed
 ///
@@ -85,7 +75,7 @@ pub struct CreateArgs {
     #[arg(long, value_name = "BITS")]
     size: Option<u32>,
 
-    /// The use: sig or enc [default: that of the algorithm]
+    /// The use, such as sig or enc [default: that of the algorithm]
     #[arg(long = "use", value_name = "USE")]
     usage: Option<String>,
 
@@ -131,6 +121,12 @@ pub struct CreateArgs {
     #[arg(long, conflicts_with = "remote")]
     x509: bool,
 
+    /// Add the SHA-1 digest of the certificate as x5t, too
+    ///
+    /// Entra ID and AD FS require it.
+    #[arg(long, requires = "x509")]
+    x5t: bool,
+
     #[command(flatten)]
     certificate: CertificateArgs,
 
@@ -172,7 +168,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         kty: args.kty.as_deref(),
         crv: args.crv.as_deref(),
         size: args.size,
-        usage: args.usage.as_deref(),
+        usage: args.usage.as_deref().filter(|usage| USES.contains(usage)),
     })?;
     let dates = dates(ctx, args)?;
     let maker = certificate_maker(ctx, args, name.as_str())?;
@@ -180,6 +176,8 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         check_kid(kid)?;
     }
     check_operations(&args.key_ops)?;
+    refuse_empty_use(args.usage.as_deref())?;
+    warn_of_use(ctx, args.usage.as_deref());
     if args.if_missing && has_keys(ctx, args, &name)? {
         return report_existing(ctx, SetLabel::local(name.as_str()));
     }

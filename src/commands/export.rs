@@ -160,6 +160,12 @@ pub struct ExportArgs {
     #[arg(long)]
     with_dates: bool,
 
+    /// Keep unregistered members in a public JWK or JWK Set
+    ///
+    /// Such as spiffe_sequence, spiffe_refresh_hint or revoked. Make sure that none of them is secret.
+    #[arg(long, conflicts_with = "private")]
+    keep_members: bool,
+
     /// Write to a file; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
@@ -255,6 +261,11 @@ impl ExportArgs {
                 &[To::X509, To::Pkcs12],
             ),
             (self.name.is_some(), "--name", &[To::Dotenv, To::Kubernetes]),
+            (
+                self.keep_members,
+                "--keep-members",
+                &[To::Jwks, To::Jwk, To::Dotenv, To::Kubernetes],
+            ),
         ] {
             if given && !forms.contains(&self.to) {
                 let forms: Vec<_> = forms.iter().map(|form| form.name()).collect();

@@ -283,7 +283,9 @@ fn flag_invalid(ctx: &Context, incoming: &KeySet) {
     let errors = findings.filter(|found| found.finding.rule.severity() == Severity::Error);
     let errors: Vec<_> = errors.collect();
     for Located { index, finding, .. } in errors.iter().take(SHOWN) {
-        let key = describe(*index, &incoming.keys[*index]);
+        let key = index.map_or("the set".into(), |index| {
+            describe(index, &incoming.keys[index])
+        });
         ctx.out
             .warn(format!("{key}: {} ({})", finding.message, finding.rule));
     }

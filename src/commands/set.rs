@@ -2,6 +2,8 @@
 
 mod members;
 mod remote;
+mod repair;
+mod report;
 mod signing;
 mod source;
 
@@ -10,6 +12,7 @@ use crate::args::connection::RemoteArgs;
 use crate::args::encryption::EncryptArgs;
 use crate::args::password::PasswordArgs;
 use crate::commands::shared::adoption::{Confirmation, warn_of_differences};
+use crate::commands::shared::usage::warn_of_use;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::attributes::Attributes;
@@ -20,15 +23,15 @@ use crate::keyset::adopt::Foreign;
 use crate::keyset::changes::is_alike;
 use crate::keyset::import::Form;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::merge::Merged;
+use crate::keyset::kid_from::KidFrom;
+use crate::keyset::merge::{Merged, RepairedKey};
 use crate::keyset::succession::Signers;
 use crate::keyset::terms::{OnConflict, Terms};
 use crate::keystore::{IfMissing, SetName};
-use crate::report::json::{JsonDiffering, JsonKeyName, json_differing, json_names};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, changed_meanwhile, shell_word};
 use clap::{Args, ValueHint};
-use serde::Serialize;
+use report::report;
 use source::{read_documents, read_keys};
 use std::path::Path;
 
@@ -41,6 +44,7 @@ Examples:
   $ openssl genpkey -algorithm ed25519 | jwks set api - --kid own --alg EdDSA --use sig
   $ jwks set api --kid first --exp +30d
   $ jwks set api --kid first --rename 2026-01
+  $ jwks set api broken.json --repair
   $ jwks set issuer https://issuer.example/jwks.json
   $ jwks set api own.pem --remote prod --yes";
 
@@ -55,7 +59,8 @@ Examples:
 /// A PEM block, alias, manifest entry or line that cannot be used is left out with a warning. Invalid
 /// keys are refused. A broken member of a good key, such as a date in milliseconds, is left out with a
 /// warning. But a private key keeps a broken use, alg or key_ops, and does not sign until you pass
-/// --use, --alg or --key-ops. --allow-invalid keeps invalid keys and broken members.
+/// --use, --alg or --key-ops. --allow-invalid keeps invalid keys and broken members. --repair
+/// rewrites what is certain, such as base64 instead of base64url or a missing public part.
 ///
 /// A key that is already in the set (same thumbprint, kid, alg and use) is updated. If its private part
 /// is in the set, it keeps its kid, alg, use, key_ops, dates and certificates, unless the FILE holds the
@@ -81,7 +86,12 @@ pub struct SetArgs {
     from: Option<Form>,
 
     /// Take only the key with this alias from a keystore
-    #[arg(long, value_name = "ALIAS", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "ALIAS",
+        allow_hyphen_values = true,
+        hide_short_help = true
+    )]
     alias: Option<String>,
 
     #[command(flatten)]
@@ -94,13 +104,24 @@ pub struct SetArgs {
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
+    /// How to choose the kid of keys without one
+    ///
+    /// A kid that is the thumbprint of its key counts as none. kube-apiserver uses spki as kid.
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        conflicts_with = "kid",
+        hide_short_help = true
+    )]
+    kid_from: Option<KidFrom>,
+
     /// The algorithm for keys without one
     ///
     /// A broken alg counts as none. Without FILE, the alg of the keys is changed.
     #[arg(long, value_name = "ALG")]
     alg: Option<String>,
 
-    /// The use for keys without one: sig or enc
+    /// The use for keys without one, such as sig or enc
     ///
     /// A broken use counts as none. Without FILE, the use of the keys is changed.
     #[arg(long = "use", value_name = "USE")]
@@ -132,6 +153,12 @@ pub struct SetArgs {
     #[arg(conflicts_with_all = ["files", "remote", "replace"])]
     rename: Option<String>,
 
+    /// Add the SHA-1 digest of certificates as x5t, too
+    ///
+    /// Entra ID and AD FS require it. Without FILE, the keys of the set with a certificate get it.
+    #[arg(long, hide_short_help = true)]
+    x5t: bool,
+
     /// Remove members of the set's keys, such as alg,use
     ///
     /// Members that make up the key cannot be removed.
@@ -153,6 +180,16 @@ pub struct SetArgs {
     /// Keep invalid keys and broken members
     #[arg(long, hide_short_help = true, conflicts_with = "skip_invalid")]
     allow_invalid: bool,
+
+    /// Repair faults that leave the key material certain
+    ///
+    /// Rewrites keys in canonical form: base64url values, the length of numbers, kty and crv names,
+    /// dates, key_ops and certificate digests. Computes a missing public part or missing primes from
+    /// the private key, and removes members of another kty. The numbers of the key never change. A key
+    /// whose material is in doubt is an error, and nothing is changed. Without FILE, the keys of the
+    /// set are repaired, or the one that --kid names.
+    #[arg(long)]
+    repair: bool,
 
     /// Leave out invalid keys
     #[arg(long, hide_short_help = true)]
@@ -176,31 +213,18 @@ impl SetArgs {
     fn changes_own_keys(&self) -> bool {
         self.files.is_empty() && self.from.is_none()
     }
-}
 
-#[derive(Serialize)]
-struct Report<'a> {
-    set: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remote: Option<&'a str>,
-    added: Vec<JsonKeyName<'a>>,
-    updated: Vec<JsonKeyName<'a>>,
-    unchanged: Vec<JsonKeyName<'a>>,
-    /// New keys that were left out because of a conflict.
-    skipped: Vec<JsonKeyName<'a>>,
-    removed: Vec<JsonKeyName<'a>>,
-    /// Keys that sign now and did not sign before.
-    activated: Vec<JsonKeyName<'a>>,
-    /// Keys that signed before and do not sign now.
-    deactivated: Vec<JsonKeyName<'a>>,
-    /// Keys whose private part is in the set, and whose members differ in the input.
-    differs: Vec<JsonDiffering>,
+    /// Returns true if an option besides the attributes changes keys of the set.
+    fn changes_keys(&self) -> bool {
+        self.rename.is_some() || self.repair || self.x5t
+    }
 }
 
 /// Runs `jwks set`.
 pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let attributes = members::attributes(args, ctx.now)?;
     args.adoption.check()?;
+    warn_of_use(ctx, args.usage.as_deref());
     signing::check_force(args)?;
     if let Some(server) = args.remote.open(ctx)? {
         return remote::set(ctx, args, &attributes, &server);
@@ -213,11 +237,13 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let merged = if documents.is_empty() {
         members::change(ctx, args, &name, &attributes)?
     } else {
-        let given = read_keys(ctx, args, &documents, &attributes)?;
+        let (given, repaired) = read_keys(ctx, args, &documents, &attributes)?;
         if args.replace {
-            return replace(ctx, args, &name, &given);
-        } else {
-            merge(ctx, args, &name, &given, &attributes)?
+            return replace(ctx, args, &name, &given, repaired);
+        }
+        Merged {
+            repaired,
+            ..merge(ctx, args, &name, &given, &attributes)?
         }
     };
     let whose = SetLabel::local(name.as_str());
@@ -312,7 +338,13 @@ fn refuse_second_kid(args: &SetArgs, name: &SetName, set: &KeySet, merged: &Merg
 
 /// Replaces the set with the given keys. Asks first if keys would be lost, or if a server would bring in
 /// private keys.
-fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> Result<()> {
+fn replace(
+    ctx: &Context,
+    args: &SetArgs,
+    name: &SetName,
+    given: &[Foreign],
+    repaired: Vec<RepairedKey>,
+) -> Result<()> {
     let document = ctx.read(name)?;
     let before = match &document {
         Some(document) => document.parse()?,
@@ -330,6 +362,7 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> 
         added: changes.added.clone(),
         updated: changes.updated.clone(),
         replaced: lost,
+        repaired,
         signing,
         ..Merged::default()
     };
@@ -345,49 +378,4 @@ fn replace(ctx: &Context, args: &SetArgs, name: &SetName, given: &[Foreign]) -> 
     let whose = SetLabel::local(name.as_str());
     Record::of(ctx, whose).changes(&changes).append();
     report(ctx, whose, &merged)
-}
-
-fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
-    for alias in merged.aliases.iter().filter_map(KeyName::handle) {
-        ctx.out.warn(format!(
-            "{alias:?} is in set {whose} under another kid as well"
-        ));
-    }
-    signing::warn_of_gap(ctx, whose, &merged.signing);
-    let removed: Vec<_> = merged.replaced.iter().map(KeyName::of).collect();
-    if ctx.out.is_json() {
-        return ctx.out.json(&Report {
-            set: whose.set,
-            remote: whose.remote,
-            added: json_names(&merged.added),
-            updated: json_names(&merged.updated),
-            unchanged: json_names(&merged.unchanged),
-            skipped: json_names(&merged.skipped),
-            removed: json_names(&removed),
-            activated: json_names(&merged.signing.activated),
-            deactivated: json_names(&merged.signing.deactivated),
-            differs: json_differing(merged),
-        });
-    }
-    let counts = [
-        (merged.added.len(), "added"),
-        (merged.updated.len(), "updated"),
-        (merged.unchanged.len(), "unchanged"),
-        (merged.skipped.len(), "skipped"),
-        (removed.len(), "removed"),
-    ];
-    let counts = counts.iter().filter(|(count, _)| *count > 0);
-    let words: Vec<_> = counts
-        .map(|(number, what)| format!("{number} {what}"))
-        .collect();
-    let words = if words.is_empty() {
-        "no keys".into()
-    } else {
-        words.join(", ")
-    };
-    ctx.out.status(format!("set {whose}: {words}"));
-    signing::report(ctx, whose, &merged.signing);
-    let names = merged.added.iter().chain(&merged.updated);
-    let names = names.chain(&merged.unchanged);
-    ctx.out.lines(names.filter_map(KeyName::handle))
 }

@@ -7,6 +7,7 @@ use crate::key::check::{Budget, Severity, findings};
 use crate::key::summary::Summary;
 use crate::key::thumbprint::uri;
 use crate::keyset::KeySet;
+use crate::keyset::kid_from::KidFrom;
 use crate::source::target::{self, Access, Source};
 use clap::Args;
 use serde::Serialize;
@@ -15,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks thumbprint api
   $ jwks thumbprint own.pem
+  $ jwks thumbprint own.pem --kid-from spki
   $ jwks get api | jwks thumbprint - --uri";
 
 /// Print RFC 7638 thumbprints, one per line
@@ -34,6 +36,12 @@ pub struct ThumbprintArgs {
     #[arg(value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
+    /// Print the kid that others compute: spki, x5t or x5t#S256
+    ///
+    /// kube-apiserver uses spki as kid. The digests x5t and x5t#S256 require a certificate.
+    #[arg(long, value_name = "SOURCE", conflicts_with = "uri")]
+    kid_from: Option<KidFrom>,
+
     /// Print RFC 9278 URIs
     #[arg(long)]
     uri: bool,
@@ -52,6 +60,9 @@ struct Row {
     crv: Option<String>,
     thumbprint: String,
     uri: String,
+    /// The digest that --kid-from asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
 }
 
 /// Runs `jwks thumbprint`.
@@ -66,13 +77,18 @@ pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "keys": rows }));
     }
-    ctx.out.lines(
-        rows.iter()
-            .map(|row| if args.uri { &row.uri } else { &row.thumbprint }),
-    )
+    ctx.out.lines(rows.iter().map(|row| match &row.digest {
+        Some(digest) => digest,
+        None if args.uri => &row.uri,
+        None => &row.thumbprint,
+    }))
 }
 
 fn rows(args: &ThumbprintArgs, source: &Source, budget: &Budget) -> Result<Vec<Row>> {
+    if matches!(args.kid_from, Some(KidFrom::Uuid | KidFrom::Date)) {
+        return Err(Error::usage("a uuid or date is not computed from the key")
+            .hint("choose thumbprint, spki, x5t or x5t#S256"));
+    }
     let set = source.set()?;
     let positions = match &args.kid {
         Some(kid) => {
@@ -105,7 +121,13 @@ fn row(args: &ThumbprintArgs, set: &KeySet, budget: &Budget, index: usize) -> Re
         );
         return Err(Error::invalid(message));
     };
+    let digest = args.kid_from.map(|from| {
+        let members = set.keys[index].members().unwrap_or_default();
+        let digest = from.compute(&members);
+        digest.map_err(|error| error.about(format!("{}: key {index}", args.target)))
+    });
     Ok(Row {
+        digest: digest.transpose()?.flatten(),
         kid: key.kid,
         kty: key.kty,
         crv: key.crv,

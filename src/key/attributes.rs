@@ -69,8 +69,8 @@ impl Attributes {
         Ok(())
     }
 
-    /// Returns an error for an algorithm, use or operation that is not registered, and for a member that
-    /// cannot be removed.
+    /// Returns an error for an algorithm or operation that is not registered, for an empty use, and for a
+    /// member that cannot be removed.
     pub fn check(&self) -> Result<()> {
         if let Some(alg) = &self.alg
             && Algorithm::named(alg).is_none()
@@ -78,9 +78,7 @@ impl Attributes {
             let names: Vec<_> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
             return Err(unknown_algorithm(alg, &names));
         }
-        if let Some(usage) = &self.usage {
-            check_use(usage)?;
-        }
+        refuse_empty_use(self.usage.as_deref())?;
         self.check_removed()?;
         check_operations(&self.key_ops)
     }
@@ -122,11 +120,23 @@ pub fn nearest_member(name: &str) -> Option<&'static str> {
     nearest(name, DESCRIBING)
 }
 
-/// Returns an error for a use that is not registered (RFC 7517 section 4.2).
-pub fn check_use(usage: &str) -> Result<()> {
+/// The registered values of `use` (RFC 7517 section 4.2).
+pub const USES: &[&str] = &["sig", "enc"];
+
+/// Returns an error for an empty use.
+pub fn refuse_empty_use(usage: Option<&str>) -> Result<()> {
     match usage {
-        "sig" | "enc" => Ok(()),
-        _ => Err(unknown("use", usage, None, &["sig", "enc"])),
+        Some("") => Err(Error::usage("the use is empty")),
+        _ => Ok(()),
+    }
+}
+
+/// Returns an error for a use that is not registered.
+pub fn check_use(usage: &str) -> Result<()> {
+    if USES.contains(&usage) {
+        Ok(())
+    } else {
+        Err(unknown("use", usage, None, USES))
     }
 }
 

@@ -165,6 +165,15 @@ pub fn attach(chain: &[&Certificate], members: &mut Members) {
     renew_digests(members, &[SHA1, SHA256]);
 }
 
+/// Adds the SHA-1 digest `x5t` of the certificate. Returns false if the key has no certificate.
+pub fn add_sha1(members: &mut Members) -> bool {
+    let digest = digest_of_leaf(members, SHA1);
+    if let Some(digest) = &digest {
+        members.set_text(SHA1, digest);
+    }
+    digest.is_some()
+}
+
 /// Gives a key the certificate that `others`, members of the same key, describe, if they describe
 /// one.
 ///
@@ -266,7 +275,7 @@ fn renew_digests(members: &mut Members, names: &[&'static str]) {
 }
 
 /// Returns the digest of the first certificate of `x5c` for the member `name`, in base64url.
-fn digest_of_leaf(members: &Members, name: &str) -> Option<String> {
+pub(super) fn digest_of_leaf(members: &Members, name: &str) -> Option<String> {
     let chain = members.texts(CHAIN).ok().flatten()?;
     let leaf = STANDARD.decode(chain.first()?.as_bytes()).ok()?;
     Some(match name {

@@ -17,6 +17,7 @@ pub mod openssl_key;
 pub mod parts;
 pub mod public;
 pub mod read;
+pub mod repair;
 mod rsa;
 pub mod sanitize;
 pub mod step_counter;

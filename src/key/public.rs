@@ -6,7 +6,9 @@ use crate::key::check::{self, Budget};
 use crate::key::header::size;
 use crate::key::key_type::{KEY_TYPES, KeyType};
 use crate::key::members::Members;
-use crate::key::parts::{DATES, SUCCESSOR, TEXTS, WITHHELD, has_private_member, holds_secret};
+use crate::key::parts::{
+    DATES, OWN, SUCCESSOR, TEXTS, WITHHELD, has_private_member, holds_secret, is_registered,
+};
 use std::collections::HashSet;
 
 /// The reason why a key has no public form.
@@ -59,6 +61,17 @@ pub fn public_form(
     }
     certificate::remove_wrong_digests(&mut public);
     Ok(public)
+}
+
+/// Adds the members of a key that are neither registered nor set by jwks. They can mean anything, so
+/// they are published only on request.
+pub fn keep_unknown(public: &mut Members<'static>, key: &Key) {
+    let members = key.members().unwrap_or_default();
+    for (name, value) in members.iter() {
+        if members.has(name) && !is_registered(name) && !OWN.contains(&name) {
+            public.set_raw(name.to_owned(), value.to_owned());
+        }
+    }
 }
 
 /// Returns the members that can be public, including broken ones.

@@ -11,6 +11,9 @@ use openssl::error::ErrorStack;
 /// OpenSSL.
 pub const MODULUS_BITS: std::ops::RangeInclusive<u32> = 2048..=16384;
 
+/// The largest public exponent in bits. Longer ones make verifiers slow.
+pub const EXPONENT_BITS: u32 = 256;
+
 /// The members besides `d` that must all be present or all be absent (RFC 7518 section 6.3.2).
 pub const CRT: [&str; 5] = ["p", "q", "dp", "dq", "qi"];
 
@@ -112,6 +115,39 @@ pub fn recover(n: &[u8], e: &[u8], d: &[u8]) -> Result<Option<Crt>, ErrorStack> 
     let given = [&crt[0], &crt[1], &crt[2], &crt[3], &crt[4]];
     let mismatch = find_mismatch(&n.to_vec(), &e.to_vec(), &d, given)?;
     Ok(mismatch.is_none().then_some(crt))
+}
+
+/// Computes the missing ones of the numbers of [`CRT`]. Returns `None` if `d` does not invert `e`, or if a
+/// given number is wrong. All numbers are big-endian.
+pub fn complete(
+    n: &[u8],
+    e: &[u8],
+    d: &[u8],
+    given: [Option<&[u8]>; 5],
+) -> Result<Option<Crt>, ErrorStack> {
+    let fits = |crt: &Crt| {
+        let mut pairs = given.iter().zip(crt);
+        pairs.all(|(given, number)| given.is_none_or(|given| given == number))
+    };
+    let Some(crt) = recover(n, e, d)? else {
+        return Ok(None);
+    };
+    if fits(&crt) {
+        return Ok(Some(crt));
+    }
+    // The given numbers can have the smaller prime first.
+    let [p, q, dp, dq, _] = crt;
+    let (mut qi, mut ctx) = (BigNum::new()?, BigNumContext::new()?);
+    let (large, small) = (BigNum::from_slice(&p)?, BigNum::from_slice(&q)?);
+    qi.mod_inverse(&large, &small, &mut ctx)?;
+    let crt = [q, p, dq, dp, qi.to_vec()];
+    Ok(Some(crt).filter(fits))
+}
+
+/// Returns the cost of computing the primes of a modulus from `e` and `d`, in microseconds on a machine
+/// of 2024. It takes modular exponentiations.
+pub fn recovery_cost(n: &[u8]) -> u64 {
+    250 * (n.len() as u64 * 8).div_ceil(1024).pow(3)
 }
 
 /// Computes `d` modulo the prime minus one, such as `dp`. All numbers are big-endian.

@@ -89,11 +89,7 @@ pub fn check_names(json: &str) -> Result<()> {
 /// Returns an error for more than 10,000 keys, or a kid of more than 64 KiB, because kids are
 /// displayed and logged in many places.
 pub fn check_keys(keys: &[Key]) -> Result<()> {
-    if keys.len() > MOST_FOREIGN_KEYS {
-        let found = keys.len();
-        let message = format!("it has {found} keys; the limit is {MOST_FOREIGN_KEYS}");
-        return Err(Error::invalid(message).hint("split it into several documents"));
-    }
+    check_number(keys.len())?;
     let is_long = |key: &Key| Header::of(key).kid.is_some_and(|kid| kid.len() > KID);
     match keys.iter().position(is_long) {
         Some(position) => Err(Error::invalid(format!(
@@ -101,6 +97,15 @@ pub fn check_keys(keys: &[Key]) -> Result<()> {
         ))),
         None => Ok(()),
     }
+}
+
+/// Returns an error for more than 10,000 keys.
+pub fn check_number(keys: usize) -> Result<()> {
+    if keys <= MOST_FOREIGN_KEYS {
+        return Ok(());
+    }
+    let message = format!("it has {keys} keys; the limit is {MOST_FOREIGN_KEYS}");
+    Err(Error::invalid(message).hint("split it into several documents"))
 }
 
 fn unfit(why: String) -> Error {

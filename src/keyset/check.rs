@@ -4,6 +4,7 @@ use crate::key::check::{self, Budget, Finding, Rule, excerpt};
 use crate::key::header::Header;
 use crate::key::key_type::KeyType;
 use crate::key::parts::has_private_member;
+use crate::key::repair;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
@@ -13,8 +14,8 @@ use std::rc::Rc;
 /// A finding and the key that it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
-    /// The position of the key in the set, from 0.
-    pub index: usize,
+    /// The position of the key in the set, from 0; `None` if the finding concerns the set.
+    pub index: Option<usize>,
     /// The kid of the key.
     pub kid: Option<Rc<str>>,
     /// What is wrong.
@@ -41,7 +42,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
         let kid: Option<Rc<str>> = header.kid.as_deref().map(Rc::from);
         for finding in check::findings_at(key, now, budget) {
             located.push(Located {
-                index,
+                index: Some(index),
                 kid: kid.clone(),
                 finding,
             });
@@ -50,7 +51,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
             let finding = Finding::new(rule, message);
             let kid = kid.clone();
             located.push(Located {
-                index,
+                index: Some(index),
                 kid,
                 finding,
             });
@@ -85,13 +86,21 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
         if header.exp.is_some_and(|exp| exp <= now) {
             add(Rule::KeyExpired, "the key has expired".into());
         }
+        let is_symmetric = KeyType::named(&kty).is_some_and(KeyType::is_symmetric);
+        if for_publication && !is_symmetric && members.key_type().is_some() {
+            if header.alg.is_none() {
+                add(Rule::AlgMissing, "the key has no alg".into());
+            }
+            if header.usage.is_none() && !members.has("key_ops") {
+                add(Rule::UseMissing, "the key has no use".into());
+            }
+        }
         if for_publication && has_private_member(key) {
-            match KeyType::named(&kty) {
-                Some(key_type) if key_type.is_symmetric() => {
-                    let message = "a symmetric key has no public form";
-                    add(Rule::SymmetricPublished, message.into());
-                }
-                _ => add(Rule::PrivatePublished, "it has a private member".into()),
+            if is_symmetric {
+                let message = "a symmetric key has no public form";
+                add(Rule::SymmetricPublished, message.into());
+            } else {
+                add(Rule::PrivatePublished, "it has a private member".into());
             }
         }
     }
@@ -105,15 +114,39 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
         {
             let message = format!("the kid is the thumbprint of key {other}");
             located.push(Located {
-                index,
+                index: Some(index),
                 kid: Some((&*kid).into()),
                 finding: Finding::new(Rule::KidThumbprint, message),
             });
         }
     }
+    if for_publication && set.keys.is_empty() {
+        located.push(Located {
+            index: None,
+            kid: None,
+            finding: Finding::new(Rule::SetEmpty, "the set has no keys"),
+        });
+    }
     located.extend(lifecycle_findings(set, now));
     located.sort_by_key(|located| located.index);
     located
+}
+
+/// Returns for each finding whether a repair of its key resolves it. The findings of a key must stand
+/// together.
+pub fn repairable(set: &KeySet, located: &[Located], budget: &Budget) -> Vec<bool> {
+    let of_keys = located.chunk_by(|one, other| one.index == other.index);
+    let repairable = of_keys.flat_map(|of_key| {
+        let mut rules = of_key.iter().map(|located| located.finding.rule);
+        let key = of_key[0].index.map(|index| &set.keys[index]);
+        let resolved = match key.filter(|_| rules.any(repair::repairs)) {
+            Some(key) => repair::resolved(key, budget),
+            None => Vec::new(),
+        };
+        let is_resolved = move |located: &Located| resolved.contains(&located.finding);
+        of_key.iter().map(is_resolved)
+    });
+    repairable.collect()
 }
 
 /// Checks the dates and successors of the keys against each other.
@@ -125,7 +158,7 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
     let mut add = |index: usize, rule, message: &str| {
         let message = message.to_owned();
         located.push(Located {
-            index,
+            index: Some(index),
             kid: headers[index].kid.as_deref().map(Rc::from),
             finding: Finding::new(rule, message),
         });

@@ -6,6 +6,7 @@ mod update;
 
 use crate::error::Result;
 use crate::key::Key;
+use crate::key::check::Finding;
 use crate::key::parts::{WITHHELD, holds_secret, is_key_pair, is_private};
 use crate::keyset::KeySet;
 use crate::keyset::index::{Apart, Entry, pair};
@@ -26,11 +27,26 @@ pub struct NewSigner {
     pub before: Option<KeyName>,
 }
 
+/// A key that a repair changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairedKey {
+    /// The name of the key after the repair.
+    pub name: KeyName,
+    /// The thumbprint before the repair, if the key had another one.
+    pub former_thumbprint: Option<String>,
+    /// True if the key belongs to the public form of its set.
+    pub is_published: bool,
+    /// The findings that the repair resolved.
+    pub findings: Vec<Finding>,
+}
+
 /// The result of a merge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
     /// The kid that the updated key had before it was renamed.
     pub former_kid: Option<String>,
+    /// The keys that a repair changed, in the input or in the set.
+    pub repaired: Vec<RepairedKey>,
     /// New keys.
     pub added: Vec<KeyName>,
     /// Keys of the set that changed.

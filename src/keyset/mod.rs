@@ -13,6 +13,7 @@ pub mod index;
 pub mod issuer;
 pub mod key_name;
 pub mod key_pairs;
+pub mod kid_from;
 pub mod lifecycle;
 pub mod merge;
 pub mod public_header;

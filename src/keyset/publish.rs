@@ -1,15 +1,18 @@
 //! The public form of a set, which commands print without `--private`.
 
 use crate::key::check::Budget;
-use crate::key::members::Members;
+use crate::key::members::{Members, quoted};
 use crate::key::public::{Dates, Unpublishable, public_form};
-use crate::keyset::KeySet;
+use crate::keyset::{KeySet, SetMember};
+use std::fmt::Write as _;
 
 /// The public keys of a set, and the numbers of keys that were left out.
 #[derive(Default)]
 pub struct Published {
     /// The public keys, in the set's order.
     pub keys: Vec<Members<'static>>,
+    /// The positions of these keys in the set.
+    pub positions: Vec<usize>,
     /// The number of symmetric keys.
     pub symmetric: usize,
     /// The number of keys with an unknown kty or curve.
@@ -49,13 +52,32 @@ pub fn pretty_set(keys: &[Members]) -> String {
     format!("{{\n  \"keys\": [\n{}\n  ]\n}}\n", keys.join(",\n"))
 }
 
+/// Returns the keys as [`pretty_set`] does, followed by other members of the set.
+pub fn pretty_set_with<'m>(
+    keys: &[Members],
+    others: impl Iterator<Item = &'m SetMember<'m>>,
+) -> String {
+    const END: &str = "\n}\n";
+    let mut json = pretty_set(keys);
+    json.truncate(json.len() - END.len());
+    for (name, value) in others {
+        // Writing to a String never fails.
+        let _ = write!(json, ",\n  {}: {value}", quoted(name));
+    }
+    json + END
+}
+
 impl KeySet<'_> {
     /// Returns the public forms of the keys at these positions.
     pub fn publish(&self, positions: &[usize], dates: Dates, budget: &Budget) -> Published {
         let mut published = Published::default();
-        for key in positions.iter().filter_map(|i| self.keys.get(*i)) {
-            match public_form(key, dates, budget) {
-                Ok(members) => published.keys.push(members),
+        let there = positions.iter().filter(|i| **i < self.keys.len());
+        for position in there {
+            match public_form(&self.keys[*position], dates, budget) {
+                Ok(members) => {
+                    published.keys.push(members);
+                    published.positions.push(*position);
+                }
                 Err(Unpublishable::Symmetric) => published.symmetric += 1,
                 Err(Unpublishable::Unsupported) => published.unsupported += 1,
                 Err(Unpublishable::Invalid) => published.invalid += 1,

@@ -25,6 +25,7 @@ pub use template::Template;
 use crate::error::Result;
 use crate::key::header::Header;
 use crate::keyset::KeySet;
+use crate::keyset::kid_from::KidFrom;
 use lines::Lines;
 use plan::Successor;
 use schedule::Time;
@@ -49,6 +50,8 @@ pub struct Policy<'a> {
     pub crv: Option<&'a str>,
     /// The size of new keys in bits.
     pub size: Option<u32>,
+    /// Where the kids of new keys come from.
+    pub kid_from: KidFrom,
     /// True if every active key gets a successor now.
     pub force: bool,
     /// The compromised keys, by kid or thumbprint.
@@ -92,7 +95,10 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
         compromised.extend(found?);
     }
     let mut headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-    let mut plan = RotationPlan::default();
+    let mut plan = RotationPlan {
+        kid_from: policy.kid_from,
+        ..RotationPlan::default()
+    };
     let server_signers = policy.server.map(|server| {
         server_state::adjust_dates(server, set, &mut headers, &compromised, policy, &mut plan)
     });

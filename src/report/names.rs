@@ -3,8 +3,8 @@
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::key::Key;
-use crate::key::read::join::Note;
 use crate::keyset::KeySet;
+use crate::keyset::import::Note;
 use crate::keyset::key_name::KeyName;
 use crate::keystore::SetName;
 use crate::output::Output;
@@ -104,16 +104,28 @@ pub fn note_none(ctx: &Context, title: &str, set: &KeySet) {
     ctx.out.status(format!("{none} in {title}"));
 }
 
-/// Warns about parts of documents that were left out, with the names of the documents. The number of
-/// warnings is bounded, because a hostile document can have thousands of parts.
+/// Says where keys were found in documents, and warns about parts that were left out, with the names of
+/// the documents. The number of lines is bounded, because a hostile document can have thousands of
+/// parts.
 pub fn warn_left_out<S: AsRef<str>>(ctx: &Context, documents: &[S], notes: &[Note]) {
     const SHOWN: usize = 20;
-    for (position, note) in notes.iter().take(SHOWN) {
-        let name = documents.get(*position).map_or("", AsRef::as_ref);
-        ctx.out.warn(format!("{name}: {note}"));
+    let (losses, found): (Vec<_>, Vec<_>) = notes.iter().partition(|note| note.is_loss);
+    let line = |note: &Note| {
+        let name = documents.get(note.document).map_or("", AsRef::as_ref);
+        format!("{name}: {}", note.text)
+    };
+    for note in found.iter().take(SHOWN) {
+        ctx.out.status(line(note));
     }
-    if notes.len() > SHOWN {
-        let more = notes.len() - SHOWN;
+    if found.len() > SHOWN {
+        let more = found.len() - SHOWN;
+        ctx.out.status(format!("found keys in {more} more places"));
+    }
+    for note in losses.iter().take(SHOWN) {
+        ctx.out.warn(line(note));
+    }
+    if losses.len() > SHOWN {
+        let more = losses.len() - SHOWN;
         ctx.out.warn(format!("left out {more} more"));
     }
 }

@@ -73,6 +73,8 @@ fn workplace(servers: &Servers) -> Sandbox {
     sandbox.ok(["export", "old", "--to", "pem", "--private", "-o", "own.pem"]);
     sandbox.ok(["export", "api", "-o", "jwks.json"]);
     sandbox.write("password.txt", "correct horse");
+    let half = r#"{"kty":"EC","crv":"P-256","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+    sandbox.write("broken.json", half);
     sandbox.write("passphrase.txt", "of this set");
     sandbox.write("next.txt", "of the next one");
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/base");

@@ -1,7 +1,7 @@
 //! The new keys of `jwks create`: generated, named, and added to the set.
 
 use crate::args::certificate::Maker;
-use crate::commands::create::{CreateArgs, KidFrom};
+use crate::commands::create::CreateArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -9,9 +9,8 @@ use crate::key::certificate;
 use crate::key::generate::Plan;
 use crate::key::header::Header;
 use crate::key::members::Members;
-use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
-use crate::time;
+use crate::keyset::kid_from::{KidFrom, Kids};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -36,6 +35,9 @@ pub(super) fn generate(
         } else {
             plan.generate()?
         };
+        if let Some(usage) = &args.usage {
+            members.set_text("use", usage);
+        }
         if !args.key_ops.is_empty() {
             members.set_texts("key_ops", &args.key_ops);
         }
@@ -50,6 +52,9 @@ pub(super) fn generate(
                 maker.warn_of_days(ctx, &members);
             }
             certificate::attach(&[&maker.certify(&members)?], &mut members);
+            if args.x5t {
+                certificate::add_sha1(&mut members);
+            }
         }
         keys.push(members);
         if let Some(progress) = &progress {
@@ -78,14 +83,12 @@ pub(super) fn add(
     }
     let header = |key| Header::of(key).kid.map(Cow::into_owned);
     let mut kids: HashSet<String> = set.keys.iter().filter_map(header).collect();
-    let mut dates = dated_kids(now);
+    let mut choice = Kids::new(args.kid_from, set, now);
     let mut created = Vec::new();
     for members in keys {
-        let kid = match (&args.kid, args.kid_from) {
-            (Some(kid), _) => kid.clone(),
-            (None, KidFrom::Thumbprint) => thumbprint(&members).unwrap_or_default(),
-            (None, KidFrom::Uuid) => uuid::Uuid::new_v4().to_string(),
-            (None, KidFrom::Date) => dates.find(|kid| !kids.contains(kid)).unwrap_or_default(),
+        let kid = match &args.kid {
+            Some(kid) => kid.clone(),
+            None => choice.next(&members)?,
         };
         if !kids.insert(kid.clone()) {
             return Err(
@@ -98,12 +101,4 @@ pub(super) fn add(
         created.push(key);
     }
     Ok(created)
-}
-
-/// Returns the time as a kid, such as `2026-11-20T12-00-00Z`, and then the same text with `-2`, `-3`
-/// and so on. `now` is in seconds since 1970.
-fn dated_kids(now: i64) -> impl Iterator<Item = String> {
-    let date = time::format(now).replace(':', "-");
-    let numbered = date.clone();
-    std::iter::once(date).chain((2..).map(move |number| format!("{numbered}-{number}")))
 }

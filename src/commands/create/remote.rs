@@ -1,12 +1,13 @@
 //! `jwks create --remote`: the server generates a key and keeps it.
 
-use crate::commands::create::{CreateArgs, KidFrom, report, report_existing};
+use crate::commands::create::{CreateArgs, report, report_existing};
 use crate::commands::shared::signing_check::check_generated;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::parts::is_key_pair;
 use crate::keyset::import::check_kid;
+use crate::keyset::kid_from::KidFrom;
 use crate::keystore::log::Verb;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Generate, Operation};

@@ -9,11 +9,11 @@ use crate::key::check::{self, Budget, Rule};
 use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::parts::holds_secret;
-use crate::key::public::{Dates, public_form};
+use crate::key::public::{Dates, keep_unknown, public_form};
 use crate::key::write::{self, Document, openssh};
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::publish::pretty_set;
+use crate::keyset::publish::{pretty_set, pretty_set_with};
 use crate::report::names::note_left_out;
 use crate::secret::Secret;
 use crate::source::target::Source;
@@ -48,8 +48,17 @@ pub(super) fn public_content(
         }
         note_left_out(&ctx.out, &left_out);
     }
+    if args.keep_members {
+        for (public, position) in published.keys.iter_mut().zip(&published.positions) {
+            keep_unknown(public, &set.keys[*position]);
+        }
+    }
     let keys: Vec<_> = published.keys.iter().collect();
     match args.to {
+        To::Jwks | To::Dotenv | To::Kubernetes if args.keep_members && !args.is_one_jwk() => {
+            let json = pretty_set_with(&published.keys, set.members());
+            in_json_form(ctx, args, source, &Secret::new(json))
+        }
         To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes => {
             in_json_form(ctx, args, source, &json(args, source, &keys)?)
         }

@@ -145,9 +145,14 @@ fn may_be_overwritten(path: &Path, to: To) -> bool {
     let Ok(opened) = import::open(&content, &import::Options::default()) else {
         return false;
     };
-    let form = opened.form();
+    // Keys inside another document, such as a configuration, are no earlier export.
+    let Some(form) = opened.form() else {
+        return false;
+    };
     // A part that jwks cannot read can be a damaged private key.
-    let is_public =
-        |read: Imported| read.notes.is_empty() && !read.set.keys.iter().any(holds_secret);
+    let is_public = |read: Imported| {
+        let is_whole = !read.notes.iter().any(|note| note.is_loss);
+        is_whole && !read.set.keys.iter().any(holds_secret)
+    };
     is_own(form) && import::join(vec![opened]).is_ok_and(is_public)
 }

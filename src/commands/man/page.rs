@@ -4,6 +4,7 @@ use super::GLOBAL_OPTIONS;
 use super::guides::GUIDES;
 use super::tables::{ENVIRONMENT, EXIT_CODES, FILES, RELATED};
 use crate::key::check::RULES;
+use crate::key::repair::repairs;
 use clap::{Arg, Command};
 use std::fmt::Write as _;
 
@@ -56,7 +57,13 @@ pub(super) fn page(command: &Command, name: &str, commands: &[&str]) -> String {
         page.section("RULES");
         for rule in RULES {
             let (name, severity) = (roff(rule.name()), rule.severity().name());
-            page.entry(&format!("\\fB{name}\\fR ({severity})"), rule.text());
+            let repairable = if repairs(*rule) {
+                ", can be repairable"
+            } else {
+                ""
+            };
+            let term = format!("\\fB{name}\\fR ({severity}{repairable})");
+            page.entry(&term, rule.text());
         }
     }
     if let Some(examples) = command.get_after_help().map(ToString::to_string) {

@@ -1,10 +1,11 @@
 //! `jwks set` without a FILE: changes members of the set's keys.
 
-use crate::commands::set::{SetArgs, signing};
+use crate::commands::set::{SetArgs, repair, signing};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::attributes::{Attributes, nearest_member};
+use crate::key::certificate::add_sha1;
 use crate::key::check::new_fault;
 use crate::key::members::Members;
 use crate::key::parts::{DESCRIBING, SUCCESSOR};
@@ -53,17 +54,27 @@ pub fn change(
     name: &SetName,
     attributes: &Attributes,
 ) -> Result<Merged> {
+    if args.kid_from.is_some() {
+        return Err(Error::usage("--kid-from requires a FILE")
+            .hint("pass --kid OLD --rename NEW to rename a key of the set"));
+    }
     // Ask before taking the lock, so that no other process waits. The public part of an encrypted set
-    // shows which keys sign.
-    let document = ctx.load_public(name)?;
+    // shows which keys sign, but a repair needs the private keys.
+    let document = if args.repair {
+        ctx.load(name)?
+    } else {
+        ctx.load_public(name)?
+    };
     let before = document.parse()?;
     let trial = change_keys(ctx, args, name, attributes, &mut before.clone())?;
+    repair::confirm(ctx, name, &trial)?;
     signing::confirm(ctx, args, name, &before, &trial.signing)?;
     let protection = args.encrypt.protection(ctx, name)?;
     let protection = protection.as_ref();
     let merged = ctx.store.change(name, IfMissing::Fail, protection, |set| {
         let merged = change_keys(ctx, args, name, attributes, set)?;
-        if merged.signing.ends_signing && !trial.signing.ends_signing {
+        let ends_signing = merged.signing.ends_signing && !trial.signing.ends_signing;
+        if ends_signing || merged.repaired != trial.repaired {
             return Err(changed_meanwhile(name));
         }
         Ok(merged)
@@ -96,7 +107,17 @@ fn change_keys(
     let mut merged = Merged::default();
     for position in positions {
         let key = &set.keys[position];
-        let Some(changed) = changed(key, attributes, args.rename.as_deref()) else {
+        let repaired = if args.repair {
+            repair::repair_own(ctx, position, key)?
+        } else {
+            None
+        };
+        if let Some(repaired) = &repaired {
+            merged.repaired.push(repair::name(ctx, key, repaired));
+        }
+        let key = repaired.as_ref().map_or(key, |repaired| &repaired.key);
+        let changed = changed(key, attributes, args);
+        let Some(changed) = changed.or_else(|| repaired.as_ref().map(|one| one.key.clone())) else {
             merged.unchanged.push(KeyName::of(key));
             continue;
         };
@@ -173,12 +194,16 @@ fn follow(set: &mut KeySet, old: &str, new: &str) {
     }
 }
 
-/// Returns the key with the attributes and the new kid; `None` if nothing changes, or nothing can be
+/// Returns the key with the attributes, the digest that --x5t adds, and the new kid; `None` if nothing changes, or nothing can be
 /// changed.
-fn changed(key: &Key, attributes: &Attributes, kid: Option<&str>) -> Option<Key<'static>> {
+fn changed(key: &Key, attributes: &Attributes, args: &SetArgs) -> Option<Key<'static>> {
     let before = key.members().ok()?;
     let mut members = before.clone();
     attributes.overwrite(&mut members);
+    if args.x5t {
+        add_sha1(&mut members);
+    }
+    let kid = args.rename.as_deref();
     if let Some(kid) = kid.filter(|kid| members.string("kid").as_deref() != Some(*kid)) {
         members = members.with_kid(kid);
     }

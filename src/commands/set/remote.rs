@@ -1,7 +1,8 @@
 //! `jwks set --remote`: imports keys into a server's set.
 
+use crate::commands::set::SetArgs;
+use crate::commands::set::report::report;
 use crate::commands::set::source::{read_documents, read_keys};
-use crate::commands::set::{SetArgs, report};
 use crate::commands::shared::server::retry_on_conflict;
 use crate::commands::shared::signing_check::{self, Keyless, Source};
 use crate::context::Context;
@@ -14,7 +15,7 @@ use crate::key::parts::{has_private_member, is_key_pair};
 use crate::keyset::KeySet;
 use crate::keyset::index::{Index, identity};
 use crate::keyset::key_name::{KeyName, quote};
-use crate::keyset::merge::Merged;
+use crate::keyset::merge::{Merged, RepairedKey};
 use crate::keyset::server_rules::Signing;
 use crate::remote::Remote;
 use crate::remote::kind::{Form, Operation};
@@ -37,17 +38,17 @@ pub fn set(ctx: &Context, args: &SetArgs, attributes: &Attributes, server: &Remo
     if documents.is_empty() {
         return Err(Error::usage("no keys were given").hint("name files, or - for standard input"));
     }
-    let given = read_keys(ctx, args, &documents, attributes)?;
+    let (given, repaired) = read_keys(ctx, args, &documents, attributes)?;
     let (mut given, _) = KeySet::default().replaced_by(&given, ctx.now);
     refuse_unfit(server, &mut given)?;
     let name = &set_name(server, Some(&args.set), None)?;
     // The user confirmed the losses of this plan, so a replacement is not planned again.
     if args.replace {
-        return write(ctx, args, server, name, &given);
+        return write(ctx, args, server, name, &given, &repaired);
     }
     let target = format!("{}:{name}", server.name);
     retry_on_conflict(ctx, server, &target, || {
-        write(ctx, args, server, name, &given)
+        write(ctx, args, server, name, &given, &repaired)
     })
 }
 
@@ -57,6 +58,7 @@ fn write(
     server: &Remote,
     name: &str,
     given: &KeySet<'static>,
+    repaired: &[RepairedKey],
 ) -> Result<()> {
     let before = server.get(name, Form::Private)?.unwrap_or_default();
     let mut change = if args.replace {
@@ -64,6 +66,7 @@ fn write(
     } else {
         addition(args, server, &before, given.clone())?
     };
+    change.merged.repaired = repaired.to_vec();
     server.kind.rules.put_a_pair_first(&mut change.after);
     if change.merged.added.is_empty()
         && change.merged.updated.is_empty()

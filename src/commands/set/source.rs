@@ -1,18 +1,24 @@
 //! Reads and checks the keys that `jwks set` imports.
 
-use crate::commands::set::SetArgs;
+use crate::commands::set::{SetArgs, repair};
 use crate::commands::shared::adoption::warn_of_losses;
 use crate::context::Context;
 use crate::credential::{STANDARD_INPUT, only_once};
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
-use crate::key::check::{Breaks, Severity};
+use crate::key::certificate::add_sha1;
+use crate::key::check::{Breaks, Budget, Severity};
+use crate::key::members::Members;
+use crate::key::repair::resolved;
 use crate::key::sanitize::{Sanitized, sanitize};
+use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form, Imported};
+use crate::keyset::kid_from::Kids;
+use crate::keyset::merge::RepairedKey;
 use crate::keystore::SetName;
 use crate::remote::is_address;
 use crate::report::names::{count, describe, warn_left_out};
@@ -39,7 +45,7 @@ pub fn read_documents(
         let read = |file: &String| document::read(file, &ctx.out, || args.remote.options(ctx));
         return args.files.iter().map(read).collect();
     }
-    if (!attributes.is_empty() || args.rename.is_some()) && args.from.is_none() {
+    if (!attributes.is_empty() || args.changes_keys()) && args.from.is_none() {
         // Options such as --alg without FILE mean the set's own keys. Standard input is not read,
         // because in a script it can be a pipe that is never closed.
         if args.replace || args.allow_invalid || args.skip_invalid {
@@ -78,20 +84,20 @@ pub fn read_documents(
             );
         }
         return Err(Error::usage("no keys were given").hint(
-            "name files, or - for standard input; or pass what to change: --alg, --use, --key-ops, --nbf, --exp, --unset, --rename",
+            "name files, or - for standard input; or pass what to change: --alg, --use, --key-ops, --nbf, --exp, --unset, --rename, --repair",
         ));
     }
     Ok(Vec::new())
 }
 
-/// Reads the keys of the documents, selects by --kid, fills in members and checks the keys. Returns an
-/// error if a document cannot be read, or if no valid key is left.
+/// Reads the keys of the documents, selects by --kid, repairs them with --repair, fills in members and
+/// checks the keys. Returns an error if a document cannot be read, or if no valid key is left.
 pub fn read_keys(
     ctx: &Context,
     args: &SetArgs,
     documents: &[document::Document],
     attributes: &Attributes,
-) -> Result<Vec<Foreign>> {
+) -> Result<(Vec<Foreign>, Vec<RepairedKey>)> {
     let passwords = args.password.existing(ctx);
     let mut opened = Vec::new();
     for document in documents {
@@ -134,15 +140,24 @@ pub fn read_keys(
     }
     let mut keys = keys_of(&given);
     let was_empty = keys.is_empty();
+    let repaired = if args.repair {
+        repair::repair_input(ctx, &mut keys)
+    } else {
+        Vec::new()
+    };
     for key in &mut keys {
         // The check reports a key that is not a JSON object.
         let Ok(mut members) = key.members() else {
             continue;
         };
         attributes.fill_in(&mut members);
+        if args.x5t {
+            add_sha1(&mut members);
+        }
         *key = Key::from(members);
     }
-    let mut keys = check_keys(ctx, args, keys)?.into_iter();
+    let keys = check_keys(ctx, args, keys)?;
+    let mut keys = name_keys(ctx, args, keys)?.into_iter();
     let with_checked = |document: Foreign| {
         let number = document.set().keys.len();
         let checked = keys.by_ref().take(number).flatten().collect();
@@ -153,7 +168,7 @@ pub fn read_keys(
     if is_empty && !was_empty {
         Err(Error::invalid("no valid key is left to import"))
     } else {
-        Ok(given)
+        Ok((given, repaired))
     }
 }
 
@@ -197,6 +212,34 @@ fn keys_of(documents: &[Foreign]) -> Vec<Key<'static>> {
     keys.cloned().collect()
 }
 
+/// Gives the keys without a kid of their own the kid that --kid-from asks for.
+fn name_keys(
+    ctx: &Context,
+    args: &SetArgs,
+    keys: Vec<Option<Key<'static>>>,
+) -> Result<Vec<Option<Key<'static>>>> {
+    let Some(from) = args.kid_from else {
+        return Ok(keys);
+    };
+    let given = KeySet::from(keys.iter().flatten().cloned().collect::<Vec<_>>());
+    let mut kids = Kids::new(from, &given, ctx.now);
+    let named = keys.into_iter().enumerate().map(|(index, key)| {
+        let members = key.as_ref().and_then(|key| key.members().ok());
+        let Some(members) = members.map(Members::into_owned) else {
+            return Ok(key);
+        };
+        let own = members.string("kid").filter(|kid| !kid.is_empty());
+        if own.is_some() && own.as_deref() != thumbprint(&members).as_deref() {
+            return Ok(key);
+        }
+        drop(own);
+        let kid = kids.next(&members);
+        let kid = kid.map_err(|error| error.about(format!("key {index} of the input")))?;
+        Ok(Some(Key::from(members.with_kid(&kid))))
+    });
+    named.collect()
+}
+
 /// Gives a shared secret without a kid a random UUID, because its thumbprint would help to guess it.
 fn name_secret(key: &mut Key<'static>) {
     let kid = uuid::Uuid::new_v4().to_string();
@@ -217,6 +260,10 @@ fn check_keys(
     let mut refused = Vec::new();
     let mut warnings = Vec::new();
     for Located { index, finding, .. } in check::findings(&given, ctx.now, false, &ctx.checks) {
+        // Findings about the whole set concern its publication.
+        let Some(index) = index else {
+            continue;
+        };
         let key = &given.keys[index];
         let text = format!(
             "{}: {} ({})",
@@ -242,8 +289,14 @@ fn check_keys(
         let count = count(invalid.len(), "invalid key");
         let refused = first(refused, |more| format!("and {more} more findings"));
         warn_all(ctx, warnings);
-        return Err(Error::invalid(format!("{count}: {}", refused.join("; ")))
-            .hint("pass --skip-invalid to import the other keys, or --allow-invalid to import these, too"));
+        let mut keys = invalid.iter().map(|index| &given.keys[*index]);
+        let is_repairable = |key| !resolved(key, &Budget::default()).is_empty();
+        let hint = if !args.repair && keys.any(is_repairable) {
+            "pass --repair to repair what is certain, --skip-invalid to import the other keys, or --allow-invalid to import these, too"
+        } else {
+            "pass --skip-invalid to import the other keys, or --allow-invalid to import these, too"
+        };
+        return Err(Error::invalid(format!("{count}: {}", refused.join("; "))).hint(hint));
     }
     let keys = given.keys.into_iter().enumerate();
     let mut take = |(index, key)| match (left_out.contains(&index), args.allow_invalid) {

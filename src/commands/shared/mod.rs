@@ -7,3 +7,4 @@ pub mod push_report;
 pub mod restoring;
 pub mod server;
 pub mod signing_check;
+pub mod usage;

@@ -11,6 +11,9 @@ use std::collections::HashMap;
 /// P-256, 2,750 on Ed448, or 250 RSA keys of 2048 bits without primes.
 const WORK: u64 = 500_000;
 
+/// The cost of parsing a certificate and its public key, in microseconds.
+const PARSING: u64 = 75;
+
 /// The least cost of a certificate, in microseconds.
 const CERTIFICATE: u64 = 500;
 
@@ -45,12 +48,18 @@ impl Budget {
 
     /// Subtracts a cost in microseconds. Returns false and subtracts nothing if the budget is too
     /// small.
-    pub(super) fn spend(&self, cost: u64) -> bool {
+    pub(in crate::key) fn spend(&self, cost: u64) -> bool {
         let left = self.left.get().checked_sub(cost);
         if let Some(left) = left {
             self.left.set(left);
         }
         left.is_some()
+    }
+
+    /// Subtracts the cost of parsing certificates. Returns false and subtracts nothing if the budget is
+    /// too small.
+    pub(in crate::key) fn spend_on_parsing(&self, certificates: usize) -> bool {
+        self.spend(PARSING.saturating_mul(certificates as u64))
     }
 
     /// Subtracts the cost of signing a certificate with the key. Returns false and subtracts nothing if

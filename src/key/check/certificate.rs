@@ -8,9 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-/// The cost of parsing a certificate and its public key, in microseconds.
-const COST: u64 = 75;
-
 const UNCHECKED: &str = "too many certificates to check them all";
 
 /// Checks the certificates of a key against it and against their digests.
@@ -42,7 +39,7 @@ pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
 /// Checks x5c and returns its first certificate.
 fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Option<Certificate> {
     let chain = members.texts("x5c").ok().flatten()?;
-    if !budget.spend(COST.saturating_mul(chain.len() as u64)) {
+    if !budget.spend_on_parsing(chain.len()) {
         report.add(Rule::X5cUnchecked, UNCHECKED);
         return None;
     }
@@ -87,7 +84,7 @@ pub fn check_dates(members: &Members, now: i64, budget: &Budget, report: &mut Re
     if number == 0 || is_unchecked(report) {
         return;
     }
-    if !budget.spend(COST.saturating_mul(number as u64)) {
+    if !budget.spend_on_parsing(number) {
         return report.add(Rule::X5cUnchecked, UNCHECKED);
     }
     for (i, certificate) in Certificate::chain_of(members).iter().enumerate() {

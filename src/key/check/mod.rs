@@ -241,7 +241,7 @@ fn private_part(members: &Members, values: &Values, budget: &Budget, report: &mu
     let cost = match kty {
         Kty::Rsa => rsa::private_cost(values),
         Kty::Ec | Kty::Okp => elliptic::private_cost(members, values),
-        Kty::Akp if values.contains_key("priv") => AKP_COST,
+        Kty::Akp if values.contains_key("priv") => ml_dsa::COST,
         Kty::Akp | Kty::Oct => 0,
     };
     if !budget.spend(cost) {
@@ -255,9 +255,6 @@ fn private_part(members: &Members, values: &Values, budget: &Budget, report: &mu
         Kty::Oct => {}
     }
 }
-
-/// The cost of deriving an ML-DSA public key from its seed, in microseconds.
-const AKP_COST: u64 = 300;
 
 /// Checks the lengths of an algorithm key pair (RFC 9964, FIPS 204).
 fn check_akp(members: &Members, values: &Values, report: &mut Report) {

@@ -1,10 +1,7 @@
 //! Checks RSA keys: modulus and exponent without OpenSSL, and the private numbers with it.
 
 use crate::key::check::{Report, Rule, Values};
-use crate::key::rsa;
-
-/// The largest public exponent in bits. Longer ones make verifiers slow.
-const EXPONENT_BITS: u32 = 256;
+use crate::key::rsa::{self, EXPONENT_BITS};
 
 /// Checks the modulus, the exponent, and which private numbers are present.
 pub fn check_public(values: &Values, report: &mut Report) {
@@ -32,11 +29,14 @@ pub fn check_public(values: &Values, report: &mut Report) {
             report.add(Rule::RsaExponentSmall, "e is below 65537");
         }
     }
+    let has_private = values.contains_key("d");
     let there: Vec<_> = rsa::CRT
         .into_iter()
         .filter(|name| values.contains_key(name))
         .collect();
-    if !there.is_empty() && !values.contains_key("d") {
+    if there.is_empty() && has_private {
+        report.add(Rule::RsaPrimesMissing, "p, q, dp, dq and qi are missing");
+    } else if !there.is_empty() && !has_private {
         report.add(Rule::RsaPrivateIncomplete, "d is missing");
     } else if there == ["p", "q"] {
         report.add(Rule::RsaCrtMissing, "dp, dq and qi are missing");
@@ -85,10 +85,9 @@ pub fn private_cost(values: &Values) -> u64 {
     let (Some(n), true) = (values.get("n"), values.contains_key("d")) else {
         return 0;
     };
-    let kibibits = (n.len() as u64 * 8).div_ceil(1024);
     match crt_of(values) {
-        Some(_) => 5 * kibibits * kibibits,
-        None => 250 * kibibits * kibibits * kibibits,
+        Some(_) => 5 * (n.len() as u64 * 8).div_ceil(1024).pow(2),
+        None => rsa::recovery_cost(n),
     }
 }
 

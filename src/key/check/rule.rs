@@ -101,6 +101,8 @@ rules! {
         "Some of p, q, dp, dq and qi are missing, or d is missing (RFC 7518 section 6.3.2)."
     RsaCrtMissing "rsa-crt-missing" Warning
         "dp, dq and qi are missing, although p and q are present (RFC 7518 section 6.3.2)."
+    RsaPrimesMissing "rsa-primes-missing" Note
+        "p, q, dp, dq and qi are missing, although many libraries require them (RFC 7518 section 6.3.2)."
     RsaMultiPrime "rsa-multi-prime" Error
         "The RSA key has more than two primes (oth), which jwks does not support (RFC 7518 section 6.3.2.7)."
     CoordinateLength "coordinate-length" Error
@@ -191,6 +193,12 @@ rules! {
         "Two keys of a line have the same nbf. The one with the newer iat signs, or else the later one in the set."
     SuccessorMissing "successor-missing" Warning
         "The key names a successor in another line that is missing or never becomes active, so the key continues to sign."
+    AlgMissing "alg-missing" Note
+        "With --public: a key has no alg, which many verifiers require (RFC 8725 section 3.1)."
+    UseMissing "use-missing" Note
+        "With --public: a key has neither use nor key_ops, which many verifiers require."
+    SetEmpty "set-empty" Warning
+        "With --public: the set has no keys, so verifiers reject every token."
     PrivatePublished "private-published" Error
         "With --public: a private key in a set meant for publication."
     SymmetricPublished "symmetric-published" Error

@@ -17,6 +17,8 @@ pub struct Bundle {
     pub certificates: Vec<Certificate>,
     /// True if only one alias of the document was requested, so that certificates can be without a key.
     pub is_part: bool,
+    /// What the keys are, such as the key of a host.
+    pub found: Vec<String>,
     /// The parts that cannot be used and were left out. Each error names its part and says why.
     pub left_out: Vec<Error>,
     /// True if a private key was left out. The public key of its certificate must then not be imported
@@ -30,6 +32,15 @@ impl From<Members<'static>> for Bundle {
     fn from(key: Members<'static>) -> Self {
         Bundle {
             keys: vec![key],
+            ..Bundle::default()
+        }
+    }
+}
+
+impl From<Certificate> for Bundle {
+    fn from(certificate: Certificate) -> Self {
+        Bundle {
+            certificates: vec![certificate],
             ..Bundle::default()
         }
     }
@@ -55,6 +66,7 @@ impl Bundle {
         self.keys.extend(other.keys);
         self.certificates.extend(other.certificates);
         self.is_part |= other.is_part;
+        self.found.extend(other.found);
         self.left_out.extend(other.left_out);
         self.lacks_private_key |= other.lacks_private_key;
     }

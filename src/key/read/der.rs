@@ -37,6 +37,8 @@ pub enum Kind {
     Request,
     /// A PKCS#12 keystore.
     Pkcs12,
+    /// A PKCS#7 bundle.
+    Pkcs7,
 }
 
 impl Kind {
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Certificate => "a certificate",
             Kind::Request => "a certification request",
             Kind::Pkcs12 => "a PKCS#12 keystore",
+            Kind::Pkcs7 => "a PKCS#7 bundle",
         }
     }
 }
@@ -68,8 +71,9 @@ pub fn kind(der: &[u8]) -> Option<Kind> {
     let children = children(&outer)?;
     let tags: Vec<Tag> = children.iter().map(|child| child.header().tag()).collect();
     let version = || children[0].decode_as::<u8>().ok();
-    use Tag::{BitString, Integer, OctetString, Sequence};
+    use Tag::{BitString, Integer, ObjectIdentifier, OctetString, Sequence};
     Some(match tags[..] {
+        [ObjectIdentifier, Tag::ContextSpecific { .. }] => Kind::Pkcs7,
         [Integer, Sequence, OctetString, ..] => Kind::Pkcs8,
         [Integer, OctetString, ..] => Kind::Sec1,
         [Integer, Integer] => Kind::Pkcs1Public,
@@ -96,11 +100,7 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
         // Some writers of keystores use BER, which allows an indefinite length.
         if der.starts_with(&[0x30, 0x80]) {
             return Err(Error::invalid("BER is not supported, only DER")
-                .hint("convert a keystore: openssl pkcs12 -in FILE -nodes | jwks set SET -"));
-        }
-        if is_signed_data(der) {
-            return Err(Error::invalid("PKCS#7 bundles are not supported")
-                .hint("extract the certificates: openssl pkcs7 -inform DER -in FILE -print_certs | jwks set SET -"));
+                .hint("convert it: openssl pkcs12 -in FILE -nodes, or openssl pkcs7 -inform DER -in FILE -print_certs; then pass it to `jwks set SET -`"));
         }
         return Err(Error::invalid("not a key, certificate or keystore in DER"));
     };
@@ -110,18 +110,13 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
         Kind::Pkcs1Public => rsa_public(der),
         Kind::Sec1 => sec1(der, None),
         Kind::Spki => spki(&SubjectPublicKeyInfoRef::from_der(der).map_err(broken("public key"))?),
-        Kind::EncryptedPkcs8 | Kind::Pkcs12 | Kind::Certificate | Kind::Request => Err(
-            Error::invalid(format!("it is {}, not a key", kind.description())),
-        ),
+        Kind::EncryptedPkcs8 | Kind::Pkcs12 | Kind::Pkcs7 | Kind::Certificate | Kind::Request => {
+            Err(Error::invalid(format!(
+                "it is {}, not a key",
+                kind.description()
+            )))
+        }
     }
-}
-
-/// Returns true if a document is PKCS#7 SignedData (RFC 2315 section 9), which carries certificates.
-fn is_signed_data(der: &[u8]) -> bool {
-    const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
-    let outer = AnyRef::from_der(der).ok();
-    let first = outer.and_then(|outer| children(&outer)?.into_iter().next());
-    first.is_some_and(|first| first.decode_as::<ObjectIdentifier>() == Ok(SIGNED_DATA))
 }
 
 /// An error of the DER parsers, as the cause of an [`Error`].

@@ -3,14 +3,17 @@
 
 use crate::error::{Error, Result};
 use crate::key::members::Members;
+use crate::key::read::asn1::children;
 use crate::key::read::der::{self, Kind};
 use crate::key::read::document_password::{DocumentPassword, denied};
 use crate::secret::Secret;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt as _, KeyInit, KeyIvInit as _};
+use openssl::hash::MessageDigest;
+use openssl::pkcs5::pbkdf2_hmac;
 use pkcs5::pbes2::{self, Kdf, Pbkdf2Params, Pbkdf2Prf, ScryptParams};
 use pkcs8::der::Decode as _;
-use pkcs8::der::asn1::ObjectIdentifier;
+use pkcs8::der::asn1::{AnyRef, ObjectIdentifier};
 use pkcs8::der::referenced::OwnedToRef as _;
 use pkcs8::spki::AlgorithmIdentifierRef;
 use pkcs12::kdf::{Pkcs12KeyType, derive_key};
@@ -104,6 +107,42 @@ fn pbes2(
         Err(pkcs5::Error::DecryptFailed) => Err(denied()),
         Err(error) => Err(Error::invalid(format!("unsupported encryption: {error}"))),
     }
+}
+
+/// Derives the key of a message authentication code from the parameters of PBMAC1 (RFC 9579 section
+/// 5). Returns the key and the algorithm of the code.
+pub fn pbmac1_key(
+    parameters: Option<AnyRef>,
+    unlock: &DocumentPassword,
+) -> Result<(Secret<Vec<u8>>, ObjectIdentifier)> {
+    let broken = || Error::invalid("unsupported parameters of PBMAC1");
+    let parameters = parameters.and_then(|any| children(&any));
+    let [kdf, mac] = &parameters.ok_or_else(broken)?[..] else {
+        return Err(broken());
+    };
+    let kdf = kdf.decode_as::<Kdf>().map_err(|_| broken())?;
+    let mac = mac.decode_as::<AlgorithmIdentifierRef>();
+    let mac = mac.map_err(|_| broken())?.oid;
+    let (Kdf::Pbkdf2(pbkdf2), Some(octets @ 1..)) = (&kdf, kdf.key_length()) else {
+        return Err(broken());
+    };
+    unlock.spend(pbkdf2_cost(pbkdf2, octets.into())?)?;
+    let digest = match pbkdf2.prf {
+        Pbkdf2Prf::HmacWithSha1 => MessageDigest::sha1(),
+        Pbkdf2Prf::HmacWithSha224 => MessageDigest::sha224(),
+        Pbkdf2Prf::HmacWithSha256 => MessageDigest::sha256(),
+        Pbkdf2Prf::HmacWithSha384 => MessageDigest::sha384(),
+        Pbkdf2Prf::HmacWithSha512 => MessageDigest::sha512(),
+        _ => return Err(broken()),
+    };
+    let mut key = Secret::new(vec![0; octets.into()]);
+    let salt = pbkdf2.salt.as_ref();
+    let count = pbkdf2.iteration_count as usize;
+    let password = unlock.password()?.as_bytes();
+    pbkdf2_hmac(password, salt, count, digest, key.expose_mut()).map_err(|error| {
+        Error::failed("OpenSSL cannot derive a key from the password").cause(error)
+    })?;
+    Ok((key, mac))
 }
 
 /// Returns the cost of PBKDF2 in SHA-256 iterations. Longer hashes cost twice as much. A key that

@@ -14,11 +14,11 @@ use pkcs12::pbe_params::EncryptedPrivateKeyInfo;
 use sha1::{Digest as _, Sha1};
 
 /// The first bytes of a JKS keystore.
-pub const MAGIC: [u8; 4] = [0xfe, 0xed, 0xfe, 0xed];
+const MAGIC: [u8; 4] = [0xfe, 0xed, 0xfe, 0xed];
 
 /// The first bytes of a JCEKS keystore. JCEKS is not supported: it encrypts keys differently, and
 /// its shared secrets are serialized Java objects.
-pub const JCEKS_MAGIC: [u8; 4] = [0xce, 0xce, 0xce, 0xce];
+const JCEKS_MAGIC: [u8; 4] = [0xce, 0xce, 0xce, 0xce];
 
 /// The bytes between the password and the keystore in the integrity digest.
 const WHITENER: &[u8] = b"Mighty Aphrodite";
@@ -35,6 +35,11 @@ const DIGEST: usize = 20;
 
 const TO_PKCS12: &str =
     "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype pkcs12";
+
+/// Returns true if a document begins like a keystore in one of Java's old formats.
+pub fn is_in(document: &[u8]) -> bool {
+    document.starts_with(&MAGIC) || document.starts_with(&JCEKS_MAGIC)
+}
 
 /// Reads all certificates of a keystore, and all its keys or those of one alias. The keystore and its
 /// keys must have the same password. Returns an error if the password is wrong, or if the keystore is

@@ -1,4 +1,4 @@
-//! Reads keys in formats other than JWK: PEM, DER, PKCS#12, JKS and OpenSSH.
+//! Reads keys in formats other than JWK: PEM, DER, PKCS#7, PKCS#12, JKS and OpenSSH.
 //!
 //! Strict parsers in Rust parse foreign DER. OpenSSL reads only numbers, points and certificates.
 
@@ -11,8 +11,10 @@ pub mod encryption;
 pub mod jks;
 pub mod join;
 pub mod openssh;
+pub mod openssh_public;
 pub mod pem;
 pub mod pkcs12;
+mod pkcs7;
 pub mod pkcs8;
 
 use crate::error::{Error, Result};
@@ -20,23 +22,20 @@ use crate::key::certificate::{self, Certificate};
 use bundle::Bundle;
 use document_password::DocumentPassword;
 
-/// Reads one key, certificate or certification request in DER. Returns an error that names the kind of
+/// Reads one key, certificate, certification request or PKCS#7 bundle in DER. Returns an error that names the kind of
 /// other documents.
 pub fn read_der(document: &[u8], unlock: &DocumentPassword) -> Result<Bundle> {
-    let mut contents = Bundle::default();
-    match der::kind(document) {
+    let key = match der::kind(document) {
         Some(der::Kind::Certificate) => {
             let broken = || Error::invalid("invalid certificate");
-            let certificate = Certificate::parse(document).ok_or_else(broken)?;
-            contents.certificates.push(certificate);
+            return Certificate::parse(document)
+                .map(Bundle::from)
+                .ok_or_else(broken);
         }
-        Some(der::Kind::Request) => contents.keys.push(certificate::read_request(document)?),
-        Some(der::Kind::EncryptedPkcs8) => {
-            contents
-                .keys
-                .push(encryption::encrypted_pkcs8(document, unlock)?);
-        }
-        _ => contents.keys.push(der::read(document)?),
-    }
-    Ok(contents)
+        Some(der::Kind::Pkcs7) => return pkcs7::read(document),
+        Some(der::Kind::Request) => certificate::read_request(document)?,
+        Some(der::Kind::EncryptedPkcs8) => encryption::encrypted_pkcs8(document, unlock)?,
+        _ => der::read(document)?,
+    };
+    Ok(Bundle::from(key))
 }

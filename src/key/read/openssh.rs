@@ -1,62 +1,20 @@
-//! Reads OpenSSH keys: private key files (PROTOCOL.key), and public keys one per line as in
-//! `authorized_keys` (RFC 4253 section 6.6).
+//! Reads OpenSSH private key files (PROTOCOL.key).
 
 use crate::error::{Error, Result};
 use crate::key::base64url::encode;
 use crate::key::curve::Curve;
 use crate::key::members::Members;
 use crate::key::openssl_key::{Point, point_from_octets};
-use crate::key::read::bundle::{Bundle, Part};
 use crate::key::read::document_password::{DocumentPassword, denied};
 use crate::key::read::elliptic::{elliptic, elliptic_private, mismatch};
 use crate::key::rsa;
-use ssh_key::authorized_keys::Entry;
 use ssh_key::private::{KeypairData, RsaKeypair};
 use ssh_key::public::KeyData;
 use ssh_key::{EcdsaCurve, Kdf, Mpint, PrivateKey};
 
-/// The prefixes of lines with public keys.
-const ALGORITHMS: &[&str] = &["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
-
-/// The prefix of PuTTY's format, for an error that explains how to convert it.
-pub const PUTTY: &str = "PuTTY-User-Key-File-";
-
 /// The cost of one round of OpenSSH's key derivation in SHA-256 iterations, about 11 ms. One
 /// document can use 222 rounds. ssh-keygen uses 16 or 24 by default.
 const ROUND: u64 = 45_000;
-
-/// Returns true if a text looks like OpenSSH public keys.
-pub fn is_public(text: &str) -> bool {
-    let mut lines = text.lines().map(str::trim_start);
-    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
-    first.is_some_and(|line| ALGORITHMS.iter().any(|name| line.starts_with(name)))
-}
-
-/// Reads public keys, one per line. A line that jwks cannot use is left out, so the contents can be
-/// empty.
-pub fn read_public(text: &str) -> Result<Bundle> {
-    if text.starts_with(PUTTY) {
-        return Err(Error::invalid("PuTTY private keys are not supported")
-            .hint("convert it: puttygen KEY -O private-openssh -o NEW"));
-    }
-    let mut contents = Bundle::default();
-    for (i, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let name = format!("line {}", i + 1);
-        contents.take(&name, Part::Other, read_line(line).map(Bundle::from))?;
-    }
-    Ok(contents)
-}
-
-fn read_line(line: &str) -> Result<Members<'static>> {
-    let entry: Entry = line.parse().map_err(|error: ssh_key::Error| {
-        Error::invalid("invalid OpenSSH public key").cause(error)
-    })?;
-    public(entry.public_key().key_data())
-}
 
 /// Reads the content of an OPENSSH PRIVATE KEY block. Returns an error if the password is wrong, or if
 /// jwks does not support the key.
@@ -119,7 +77,8 @@ fn no_jwk_form(key: &KeyData) -> Error {
     Error::invalid(message)
 }
 
-fn public(key: &KeyData) -> Result<Members<'static>> {
+/// Converts a public key. Returns an error that names a key without a JWK form.
+pub(super) fn public(key: &KeyData) -> Result<Members<'static>> {
     match key {
         KeyData::Rsa(key) => {
             let mut members = Members::default();

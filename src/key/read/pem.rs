@@ -56,6 +56,8 @@ fn label(block: &str) -> String {
 }
 
 fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
+    let unfolded = unfolded(text);
+    let text = unfolded.as_ref().map_or(text, |text| text.expose());
     let block = pem::parse(text).map_err(|error| {
         if text.contains("-----END ") {
             Error::invalid("it is damaged").cause(error)
@@ -79,11 +81,7 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
             return openssh::read_private(block.contents(), unlock).map(Bundle::from);
         }
         "DSA PRIVATE KEY" => return Err(Error::invalid("DSA keys have no JWK form")),
-        "PKCS7" | "CMS" => {
-            return Err(Error::invalid("PKCS#7 bundles are not supported").hint(
-                "extract the certificates: openssl pkcs7 -in FILE -print_certs | jwks set SET -",
-            ));
-        }
+        "PKCS7" | "CMS" => Kind::Pkcs7,
         "TRUSTED CERTIFICATE" => {
             return Err(
                 Error::invalid("OpenSSL trusted certificates are not supported")
@@ -107,6 +105,41 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
         }
         None => Err(Error::invalid("the content does not parse as DER")),
     }
+}
+
+/// Returns a block with its line ends restored, or `None` if it has them. In variables and in JSON,
+/// line ends become `\n`, spaces or nothing. In YAML, lines are indented.
+fn unfolded(block: &str) -> Option<Secret<String>> {
+    let label_end = MARKER.len() + block[MARKER.len()..].find("-----")?;
+    let (begin, rest) = block.split_at(label_end + "-----".len());
+    let body = &rest[..rest.find("-----END ")?];
+    let end = &rest[body.len()..];
+    let is_escaped = body.contains("\\n");
+    let is_indented = || body.lines().any(|line| line.starts_with([' ', '\t']));
+    if !is_escaped && body.contains('\n') && !is_indented() {
+        return None;
+    }
+    let body = Secret::new(body.replace("\\r", " ").replace("\\n", " "));
+    let mut words = body.expose().split_ascii_whitespace().peekable();
+    let mut text = Secret::new(String::with_capacity(block.len() + 8));
+    let unfolded = text.expose_mut();
+    unfolded.push_str(begin);
+    unfolded.push('\n');
+    let mut has_headers = false;
+    while let Some(name) = words.next_if(|word| word.ends_with(':')) {
+        has_headers = true;
+        let value = words.next().unwrap_or_default();
+        [name, " ", value, "\n"]
+            .iter()
+            .for_each(|part| unfolded.push_str(part));
+    }
+    if has_headers {
+        unfolded.push('\n');
+    }
+    words.for_each(|word| unfolded.push_str(word));
+    unfolded.push('\n');
+    unfolded.push_str(end);
+    Some(text)
 }
 
 /// Decrypts a block with the headers Proc-Type and DEK-Info. Its key is the MD5 digest of the
@@ -144,4 +177,68 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
     let pairs = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]);
     Some(pairs.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIa
+aPcHURo=
+-----END PUBLIC KEY-----
+";
+
+    fn read(text: &str) -> Option<String> {
+        let unlock = DocumentPassword::new(&|| Err(denied()));
+        let keys = super::read(text, &unlock).ok()?.keys;
+        keys.first().map(|key| key.to_json())
+    }
+
+    #[test]
+    fn a_block_without_line_ends_is_the_same_key() {
+        let expected = read(KEY);
+        assert!(expected.is_some());
+        for folded in [
+            KEY.replace('\n', "\\n"),
+            KEY.replace('\n', "\\r\\n"),
+            KEY.replace('\n', " "),
+            KEY.replace('\n', ""),
+            KEY.replace('\n', "\n    "),
+            format!("KEY=\"{}\"\n", KEY.replace('\n', "\\n")),
+            format!("  key: |\n    {}", KEY.replace('\n', "\n    ")),
+        ] {
+            assert_eq!(read(&folded), expected, "{folded}");
+        }
+        assert!(unfolded(KEY).is_none());
+    }
+
+    #[test]
+    fn headers_keep_their_lines() {
+        let block = "-----BEGIN RSA PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: AES-256-CBC,00
+
+AAAA
+-----END RSA PRIVATE KEY-----
+";
+        assert!(unfolded(block).is_none());
+        for folded in [block.replace('\n', "\\n"), block.replace('\n', " ")] {
+            let restored = unfolded(&folded).unwrap();
+            assert!(restored.expose().starts_with(block.trim_end()), "{folded}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_odd_to_unfold() {
+        for text in [
+            "",
+            "-----",
+            "é-----END ",
+            "-----END -----BEGIN",
+            "\\n\\-----END \\",
+        ] {
+            let _ = unfolded(&format!("{MARKER}{text}"));
+        }
+    }
 }

@@ -7,7 +7,9 @@ use crate::key::members::Members;
 use crate::key::read::bundle::{Bundle, Part};
 use crate::key::read::der;
 use crate::key::read::document_password::{DocumentPassword, denied};
-use crate::key::read::encryption::{bmp, decrypt, encrypted_pkcs8, pkcs8_octets, positive};
+use crate::key::read::encryption::{
+    bmp, decrypt, encrypted_pkcs8, pbmac1_key, pkcs8_octets, positive,
+};
 use crate::secret::Secret;
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
@@ -30,6 +32,8 @@ use sha2::digest::{Digest, FixedOutputReset};
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
+/// The integrity algorithm with its key derivation in its parameters (RFC 9579).
+const PBMAC1: &str = "1.2.840.113549.1.5.14";
 const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
 
 /// Reads all certificates of a keystore, and all its keys or those of one alias. Returns an error if
@@ -73,23 +77,24 @@ fn broken() -> Error {
 fn verify(mac: &MacData, content: &[u8], unlock: &DocumentPassword) -> Result<()> {
     use sha1::Sha1;
     use sha2::{Sha224, Sha256, Sha384, Sha512};
-    // The longer hashes cost twice as much as SHA-256.
-    unlock.spend(positive(mac.iterations)?.saturating_mul(2))?;
     let algorithm = mac.mac.algorithm.oid.to_string();
-    let (derive, digest): (MacKey, _) = match algorithm.as_str() {
-        "1.3.14.3.2.26" => (mac_key::<Sha1>, MessageDigest::sha1()),
-        "2.16.840.1.101.3.4.2.4" => (mac_key::<Sha224>, MessageDigest::sha224()),
-        "2.16.840.1.101.3.4.2.1" => (mac_key::<Sha256>, MessageDigest::sha256()),
-        "2.16.840.1.101.3.4.2.2" => (mac_key::<Sha384>, MessageDigest::sha384()),
-        "2.16.840.1.101.3.4.2.3" => (mac_key::<Sha512>, MessageDigest::sha512()),
-        other => {
-            let message = format!("unsupported PKCS#12 integrity algorithm {other}");
-            return Err(Error::invalid(message).hint(
-                "export it again with HMAC and SHA-256: openssl pkcs12 -export -macalg sha256",
-            ));
-        }
+    let (key, digest) = if algorithm == PBMAC1 {
+        let parameters = mac.mac.algorithm.parameters.as_ref();
+        let (key, hmac) = pbmac1_key(parameters.map(Into::into), unlock)?;
+        (key, hmac_digest(&hmac)?)
+    } else {
+        // The longer hashes cost twice as much as SHA-256.
+        unlock.spend(positive(mac.iterations)?.saturating_mul(2))?;
+        let (derive, digest): (MacKey, _) = match algorithm.as_str() {
+            "1.3.14.3.2.26" => (mac_key::<Sha1>, MessageDigest::sha1()),
+            "2.16.840.1.101.3.4.2.4" => (mac_key::<Sha224>, MessageDigest::sha224()),
+            "2.16.840.1.101.3.4.2.1" => (mac_key::<Sha256>, MessageDigest::sha256()),
+            "2.16.840.1.101.3.4.2.2" => (mac_key::<Sha384>, MessageDigest::sha384()),
+            "2.16.840.1.101.3.4.2.3" => (mac_key::<Sha512>, MessageDigest::sha512()),
+            other => return Err(unsupported_integrity(other)),
+        };
+        (derive(mac, unlock.password()?), digest)
     };
-    let key = derive(mac, unlock.password()?);
     let code = || {
         let key = PKey::hmac(key.expose())?;
         Signer::new(digest, &key)?.sign_oneshot_to_vec(content)
@@ -102,6 +107,24 @@ fn verify(mac: &MacData, content: &[u8], unlock: &DocumentPassword) -> Result<()
     } else {
         Err(denied())
     }
+}
+
+fn unsupported_integrity(algorithm: &str) -> Error {
+    let message = format!("unsupported PKCS#12 integrity algorithm {algorithm}");
+    Error::invalid(message)
+        .hint("export it again with HMAC and SHA-256: openssl pkcs12 -export -macalg sha256")
+}
+
+/// Returns the hash of an HMAC algorithm (RFC 8018 appendix B.1.2).
+fn hmac_digest(algorithm: &ObjectIdentifier) -> Result<MessageDigest> {
+    Ok(match algorithm.to_string().as_str() {
+        "1.2.840.113549.2.7" => MessageDigest::sha1(),
+        "1.2.840.113549.2.8" => MessageDigest::sha224(),
+        "1.2.840.113549.2.9" => MessageDigest::sha256(),
+        "1.2.840.113549.2.10" => MessageDigest::sha384(),
+        "1.2.840.113549.2.11" => MessageDigest::sha512(),
+        other => return Err(unsupported_integrity(other)),
+    })
 }
 
 /// A function that derives the key of a message authentication code from a password.

@@ -1,17 +1,13 @@
-//! Reads Kubernetes manifests: the data of Secrets and ConfigMaps, in YAML or JSON.
+//! Reads Kubernetes manifests in YAML or JSON: the data of Secrets and ConfigMaps, and other documents.
 
 use crate::error::{Error, Result};
+use crate::keyset::import::yaml;
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use yaml_rust2::parser::{Event, Parser};
-use yaml_rust2::{Yaml, YamlLoader};
-
-/// The maximum nesting depth of a manifest.
-const DEPTH: usize = 64;
 
 /// One value of a manifest's data: its name, and its bytes or the reason why they cannot be read.
 pub type Item = (String, Result<Secret<Vec<u8>>>);
@@ -35,88 +31,43 @@ pub fn is_manifest(text: &str) -> bool {
     has("apiVersion:") && has("kind:")
 }
 
-/// Returns the values in the data of all Secrets and ConfigMaps, ordered by name. Documents of other
-/// kinds are skipped. Returns an error for invalid YAML, and for YAML that could exhaust memory.
-pub fn read(text: &str) -> Result<Vec<Item>> {
-    let mut items = Vec::new();
-    for document in documents(text)? {
+/// The values in the data of all Secrets and ConfigMaps, and the documents of other kinds.
+#[derive(Default)]
+pub struct Contents {
+    /// The values, ordered by name.
+    pub items: Vec<Item>,
+    /// The documents of other kinds.
+    pub others: Vec<Value>,
+}
+
+/// Returns the contents of a manifest. Returns an error for invalid YAML, and for YAML that could
+/// exhaust memory.
+pub fn read(text: &str) -> Result<Contents> {
+    let mut contents = Contents::default();
+    for document in yaml::documents(text)? {
         // A separator at the end of the text begins a document without content.
         if !document.is_null() {
-            collect(document, &mut items)?;
+            collect(document, &mut contents)?;
         }
     }
-    Ok(items)
+    Ok(contents)
 }
 
-/// Returns the documents of a YAML stream, or the single JSON document.
-fn documents(text: &str) -> Result<Vec<Value>> {
-    if text.trim_start().starts_with('{') {
-        let value = serde_json::from_str(text);
-        return Ok(vec![
-            value.map_err(|error| Error::invalid("not JSON").cause(error))?,
-        ]);
-    }
-    bound(text)?;
-    let documents = YamlLoader::load_from_str(text).map_err(no_yaml)?;
-    documents.into_iter().map(to_json).collect()
-}
-
-fn no_yaml(error: yaml_rust2::ScanError) -> Error {
-    Error::invalid("not YAML").cause(error)
-}
-
-/// Rejects YAML that could exhaust memory or the stack: aliases can expand to a much longer text, and
-/// nested values are parsed recursively.
-fn bound(text: &str) -> Result<()> {
-    let mut parser = Parser::new_from_str(text);
-    let mut depth = 0;
-    loop {
-        match parser.next_token().map_err(no_yaml)?.0 {
-            Event::StreamEnd => return Ok(()),
-            Event::Alias(_) => {
-                return Err(Error::invalid("YAML aliases are not supported"));
-            }
-            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-            Event::MappingEnd | Event::SequenceEnd => depth -= 1,
-            _ => {}
+fn collect(mut document: Value, contents: &mut Contents) -> Result<()> {
+    if let Some(Value::Array(documents)) = document.get_mut("items") {
+        for document in std::mem::take(documents) {
+            collect(document, contents)?;
         }
-        if depth > DEPTH {
-            return Err(Error::invalid(format!("YAML nested deeper than {DEPTH}")));
-        }
-    }
-}
-
-fn to_json(yaml: Yaml) -> Result<Value> {
-    Ok(match yaml {
-        Yaml::Hash(hash) => {
-            let mut object = serde_json::Map::new();
-            for (name, value) in hash {
-                let Yaml::String(name) = name else {
-                    return Err(Error::invalid("YAML with a name that is not a string"));
-                };
-                object.insert(name, to_json(value)?);
-            }
-            Value::Object(object)
-        }
-        Yaml::Array(array) => Value::Array(array.into_iter().map(to_json).collect::<Result<_>>()?),
-        Yaml::String(text) | Yaml::Real(text) => Value::String(text),
-        Yaml::Integer(number) => number.into(),
-        Yaml::Boolean(truth) => truth.into(),
-        _ => Value::Null,
-    })
-}
-
-fn collect(mut document: Value, items: &mut Vec<Item>) -> Result<()> {
-    if let Some(Value::Array(documents)) = document.get_mut("items").map(Value::take) {
-        for document in documents {
-            collect(document, items)?;
-        }
+        return Ok(());
     }
     let kind = document.get("kind").and_then(Value::as_str);
     let is_secret = match kind {
         Some("Secret") => true,
         Some("ConfigMap") => false,
-        _ => return Ok(()),
+        _ => {
+            contents.others.push(document);
+            return Ok(());
+        }
     };
     let manifest: Manifest = serde_json::from_value(document)
         .map_err(|error| Error::invalid("not a Kubernetes manifest").cause(error))?;
@@ -126,11 +77,11 @@ fn collect(mut document: Value, items: &mut Vec<Item>) -> Result<()> {
         (manifest.binary_data, manifest.data)
     };
     for (name, value) in encoded.into_iter().flatten() {
-        items.push((name, text_of(value).and_then(decode)));
+        contents.items.push((name, text_of(value).and_then(decode)));
     }
     for (name, value) in plain.into_iter().flatten() {
         let octets = text_of(value).map(|text| Secret::new(text.into_bytes()));
-        items.push((name, octets));
+        contents.items.push((name, octets));
     }
     Ok(())
 }

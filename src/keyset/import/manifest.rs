@@ -1,67 +1,49 @@
 //! Reads the keys in a Kubernetes manifest. Each value of its data is a document of its own.
 
 use crate::error::Result;
-use crate::jwe::Envelope;
-use crate::key::read::bundle::{Bundle, Part, nothing_usable};
-use crate::key::read::der;
+use crate::key::read::bundle::{Part, nothing_usable};
 use crate::key::read::document_password::DocumentPassword;
-use crate::keyset::KeySet;
-use crate::keyset::import::{Form, as_text, jwe, kubernetes, read_contents, read_json, recognize};
-use crate::keyset::key_pairs;
+use crate::keyset::import::finder::Finder;
+use crate::keyset::import::kubernetes;
+use crate::keyset::import::place::Place;
+use crate::secret::Secret;
+use std::mem;
 
-/// Reads the keys and certificates in the data of a manifest. Each value is a document of its own. A
-/// value that looks like a key and cannot be used is left out with a warning; other values are skipped.
-/// Returns an error if there is no key.
-pub fn read(text: &str, unlock: &DocumentPassword) -> Result<(KeySet<'static>, Bundle)> {
-    let mut contents = Bundle::default();
-    let mut set = KeySet::default();
+/// Reads the keys and certificates in a manifest: in the data of Secrets and ConfigMaps, where each
+/// value is a document of its own, and inside documents of other kinds. A value that looks like a key
+/// and cannot be used is left out with a warning; other values are skipped. Returns an error if there
+/// is no key.
+pub fn read<'a>(text: &str, unlock: &'a DocumentPassword<'a>) -> Result<Finder<'a>> {
+    let mut finder = Finder::new(unlock);
     let mut names = Vec::new();
-    for (name, octets) in kubernetes::read(text)? {
+    let contents = kubernetes::read(text)?;
+    for (name, octets) in contents.items {
         let place = format!("{name:?} of the manifest");
+        let place = Place::root(&place);
         names.push(format!("{name:?}"));
-        let octets = match octets {
-            Ok(octets) => octets,
-            Err(error) => {
-                contents.take(&place, Part::Other, Err(error))?;
-                continue;
-            }
-        };
-        let octets = octets.expose();
-        let jwks = match recognize(octets) {
-            Form::Kubernetes => continue,
-            Form::Jwk | Form::Jwks => match read_json(octets, None) {
-                Err(_) if !looks_like_jwk(octets) => continue,
-                jwks => jwks,
-            },
-            // An access token in compact form can look like a JWE.
-            Form::Jwe if as_text(octets).and_then(Envelope::parse).is_err() => continue,
-            Form::Jwe => jwe::read(octets, unlock),
-            form => {
-                let read = read_contents(octets, form, None, unlock);
-                contents.take(&place, part_of(form, octets), read)?;
-                continue;
-            }
-        };
-        match jwks {
-            Ok(jwks) => {
-                set.add_members(&jwks);
-                set.keys.extend(jwks.keys);
-            }
-            Err(error) => contents.take(&place, Part::PrivateKey, Err(error))?,
+        match octets {
+            Ok(octets) => finder.document(octets.expose(), &place, None)?,
+            Err(error) => finder.leave_out(&place, Part::Other, error)?,
         }
     }
-    if contents.is_empty() && set.keys.is_empty() {
+    let has_others = !contents.others.is_empty();
+    for other in contents.others {
+        let json = Secret::new(other.to_string());
+        finder.json(json.expose(), &Place::root(""))?;
+    }
+    if finder.contents.is_empty() && finder.jwks.keys.is_empty() {
         let message = "a Kubernetes manifest without a key";
-        let error = nothing_usable(message, contents.left_out);
+        let error = nothing_usable(message, mem::take(&mut finder.contents.left_out));
         return Err(match (error.advice(), names.is_empty()) {
             (Some(_), _) => error,
+            (None, true) if has_others => error.hint("it is neither a Secret nor a ConfigMap"),
             (None, true) => {
                 error.hint("run `kubectl get secret NAME -o yaml` to print it with its data")
             }
             (None, false) => error.hint(format!("the data has only {}", first_of(&names))),
         });
     }
-    Ok((key_pairs::joined(set), contents))
+    Ok(finder)
 }
 
 /// Joins the first names, and adds the number of those that are not shown.
@@ -71,20 +53,5 @@ fn first_of(names: &[String]) -> String {
     match names.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown}, and {more} more"),
-    }
-}
-
-/// Returns true if a text that is no JWK or JWK Set was probably meant to be one.
-fn looks_like_jwk(octets: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(octets);
-    text.contains("\"kty\"") || text.contains("\"keys\"")
-}
-
-/// Returns whether a document that cannot be read should hold a private key.
-fn part_of(form: Form, octets: &[u8]) -> Part {
-    match (form, der::kind(octets)) {
-        (Form::Pkcs12 | Form::Jks, _) => Part::PrivateKey,
-        (_, Some(kind)) if kind.is_private() => Part::PrivateKey,
-        _ => Part::Other,
     }
 }

@@ -1,26 +1,41 @@
 //! Reads keys in any format. The format is detected from the content.
 
+mod certified;
+mod dotenv;
+mod finder;
+mod form;
 mod jwe;
 mod kubernetes;
 mod manifest;
+mod names;
+mod nested;
+mod pick;
+mod place;
+mod text;
+mod token;
+mod yaml;
+
+pub use form::Form;
+pub use pick::{check_kid, pick};
 
 use crate::error::{Error, Reason, Result};
-use crate::jwe::Envelope;
 use crate::key::Key;
 use crate::key::base64url;
 use crate::key::members::Members;
 use crate::key::read;
 use crate::key::read::bundle::{Bundle, nothing_usable};
-use crate::key::read::der;
 use crate::key::read::document_password::{Ask, DocumentPassword};
 use crate::key::read::jks;
-use crate::key::read::join::{Joined, Note};
-use crate::key::read::openssh;
+use crate::key::read::join::Joined;
+use crate::key::read::openssh_public;
 use crate::key::read::pem;
 use crate::key::strict_json;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::key_pairs;
 use crate::keyset::{FOREIGN_LIMIT, KeySet};
+use finder::Finder;
+use form::recognize;
+use std::collections::HashMap;
 use std::mem;
 
 /// The maximum size of a document that is not JSON, in bytes.
@@ -28,31 +43,6 @@ const BINARY_LIMIT: usize = 1 << 20;
 
 /// The hint for a document in none of the formats that are detected.
 pub const FORMATS: &str = "formats: JWK, JWE, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes";
-
-/// The format of a document, for `--from`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Form {
-    /// One JSON Web Key
-    Jwk,
-    /// A JWK Set
-    Jwks,
-    /// A JWK or JWK Set that a password encrypts (JWE)
-    Jwe,
-    /// PEM: keys, certificates and requests, one or several
-    Pem,
-    /// DER: one key, certificate or request
-    Der,
-    /// A PKCS#12 keystore
-    Pkcs12,
-    /// OpenSSH: a private key, or public keys, one per line
-    Openssh,
-    /// A Kubernetes Secret or ConfigMap, in YAML or JSON
-    Kubernetes,
-    /// A keystore in Java's old format, JKS
-    Jks,
-    /// The bytes of a shared secret; without FILE, jwks asks on the terminal
-    Secret,
-}
 
 /// The options for reading a document.
 #[derive(Clone, Copy)]
@@ -77,24 +67,49 @@ impl Default for Options<'_> {
 }
 
 /// A document that was read, but not yet joined with the other documents.
+#[derive(Default)]
 pub struct Opened {
     jwks: KeySet<'static>,
     contents: Bundle,
-    form: Form,
+    /// The kids of keys that are not JWKs, by thumbprint.
+    kids: HashMap<String, String>,
+    notes: Vec<String>,
+    form: Option<Form>,
 }
 
 impl Opened {
-    /// The format that was detected.
-    pub fn form(&self) -> Form {
+    /// The format of the document. `None` if the keys were found inside something else, such as a
+    /// configuration file.
+    pub fn form(&self) -> Option<Form> {
         self.form
     }
+
+    fn found((finder, notes): (Finder, Vec<String>)) -> Self {
+        Opened {
+            jwks: finder.jwks,
+            contents: finder.contents,
+            kids: finder.kids,
+            notes,
+            form: None,
+        }
+    }
+}
+
+/// What is to be said about a document.
+pub struct Note {
+    /// The position of the document.
+    pub document: usize,
+    /// The text.
+    pub text: String,
+    /// True if a part was left out.
+    pub is_loss: bool,
 }
 
 /// The keys that were read from documents.
 pub struct Imported {
     /// The keys, as a set.
     pub set: KeySet<'static>,
-    /// The parts that were left out and why, each with the position of its document.
+    /// Where keys were found, and the parts that were left out and why, in the order of the documents.
     pub notes: Vec<Note>,
     /// The positions of the shared secrets without a kid that did not come as JWK.
     pub nameless: Vec<usize>,
@@ -120,52 +135,92 @@ pub fn read(document: &[u8], options: &Options) -> Result<Imported> {
 /// keystore, are left out. Returns an error if nothing can be used, or if the password is wrong. Keys
 /// are parsed but not checked.
 pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
+    if options.form == Some(Form::Secret) {
+        return Ok(Opened {
+            jwks: secret(document)?,
+            form: options.form,
+            ..Opened::default()
+        });
+    }
+    let document = text::without_mark(document);
+    let carried = text::carried(within(document, FOREIGN_LIMIT)?)?;
+    let Some(carried) = carried else {
+        return open_plain(document, options);
+    };
+    let mut opened = open_plain(carried.octets.expose(), options)?;
+    opened
+        .notes
+        .insert(0, format!("decoded {}", carried.encoding));
+    opened.form = None;
+    Ok(opened)
+}
+
+/// Opens a document that carries no other one.
+fn open_plain(document: &[u8], options: &Options) -> Result<Opened> {
+    let unlock = DocumentPassword::new(options.password);
+    let is_open = options.form.is_none() && options.alias.is_none();
+    if is_open && let Some(found) = nested::read_text(document, &unlock)? {
+        return completed(Opened::found(found));
+    }
     let form = options.form.unwrap_or_else(|| recognize(document));
     if options.alias.is_some() && !matches!(form, Form::Pkcs12 | Form::Jks) {
         return Err(Error::usage("--alias is only for keystores")
             .hint("pass --kid to choose a key by its kid"));
     }
-    let unlock = DocumentPassword::new(options.password);
-    let (jwks, contents) = match form {
-        Form::Secret => (secret(document)?, Bundle::default()),
-        Form::Jwk | Form::Jwks => {
-            let jwks = read_json(within(document, FOREIGN_LIMIT)?, options.form);
-            let jwks = jwks.map_err(|error| match options.form {
-                None => known_format(error, document),
-                Some(_) => error,
-            })?;
-            (key_pairs::joined(jwks), Bundle::default())
+    let mut opened = Opened {
+        form: Some(form),
+        ..Opened::default()
+    };
+    match form {
+        Form::Jwk | Form::Jwks => match read_json(within(document, FOREIGN_LIMIT)?, options.form) {
+            Ok(jwks) => opened.jwks = key_pairs::joined(jwks),
+            Err(error) if is_open => match nested::read_json(document, &unlock)? {
+                Some(found) => opened = Opened::found(found),
+                None => return Err(known_format(error, document)),
+            },
+            Err(error) => return Err(error),
+        },
+        Form::Jwe => opened.jwks = jwe::read(document, &unlock)?,
+        Form::Kubernetes => {
+            let finder = manifest::read(as_text(within(document, BINARY_LIMIT)?)?, &unlock)?;
+            let notes = finder.notes();
+            opened = Opened::found((finder, notes));
+            opened.form = Some(form);
         }
-        Form::Jwe => (jwe::read(document, &unlock)?, Bundle::default()),
-        Form::Kubernetes => manifest::read(as_text(within(document, BINARY_LIMIT)?)?, &unlock)?,
         Form::Pem | Form::Der | Form::Pkcs12 | Form::Openssh | Form::Jks => {
             let contents = read_contents(document, form, options.alias, &unlock)?;
-            (
-                KeySet::default(),
-                contents.or_nothing("there is no key in it")?,
-            )
+            opened.contents = contents.or_nothing("there is no key in it")?;
         }
-    };
-    Ok(Opened {
-        jwks,
-        contents,
-        form,
-    })
+        Form::Secret => {}
+    }
+    completed(opened)
+}
+
+/// Completes the JWKs whose numbers stand in their certificate, and joins key pairs. Returns an error
+/// if nothing can be used.
+fn completed(mut opened: Opened) -> Result<Opened> {
+    if opened.form.is_none_or(|form| form == Form::Kubernetes) {
+        opened.jwks = key_pairs::joined(mem::take(&mut opened.jwks));
+        strict_json::check_keys(&opened.jwks.keys)?;
+    }
+    let notes = certified::complete(&mut opened.jwks);
+    opened.notes.extend(notes);
+    if opened.jwks.keys.is_empty() && !opened.contents.left_out.is_empty() {
+        opened.contents = opened.contents.or_nothing("there is no key in it")?;
+    }
+    Ok(opened)
 }
 
 /// Joins documents that are read together: a certificate joins its key, even in another document.
 /// Returns an error if there are parts and none of them can be used.
 ///
-/// A key that is not a JWK gets its thumbprint as kid. A shared secret gets none, because the
+/// A key that is not a JWK gets the name beside it as kid, or its thumbprint. A shared secret gets none, because the
 /// thumbprint of a weak secret would help to guess it (RFC 7638 section 7).
 pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
     let contents = opened.iter_mut().map(|one| mem::take(&mut one.contents));
     let mut contents: Vec<_> = contents.collect();
     let jwks = opened.iter_mut().flat_map(|one| &mut one.jwks.keys);
-    let Joined {
-        mut notes,
-        certified,
-    } = read::join::join(&mut contents, jwks)?;
+    let Joined { notes, certified } = read::join::join(&mut contents, jwks)?;
     let mut imported = Imported {
         set: KeySet::default(),
         notes: Vec::new(),
@@ -185,30 +240,42 @@ pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
         }));
         imported.set.add_members(&one.jwks);
         imported.set.keys.extend(one.jwks.keys);
-        imported
-            .set
-            .keys
-            .extend(contents.keys.into_iter().map(named));
+        let named = contents.keys.into_iter().map(|key| named(key, &one.kids));
+        imported.set.keys.extend(named);
         let new = first..imported.set.keys.len();
-        let is_foreign = !matches!(one.form, Form::Jwk | Form::Jwks);
+        let is_foreign = !matches!(one.form, Some(Form::Jwk | Form::Jwks));
         let is_nameless = |i: &usize| is_foreign && is_nameless_secret(&imported.set.keys[*i]);
         imported.nameless.extend(new.filter(is_nameless));
         left_out.extend(contents.left_out.into_iter().map(|error| (i, error)));
+        let found = one.notes.into_iter().chain(contents.found);
+        imported.notes.extend(found.map(|text| Note {
+            document: i,
+            text,
+            is_loss: false,
+        }));
     }
     if imported.set.keys.is_empty() && !left_out.is_empty() {
         let errors = left_out.into_iter().map(|(_, error)| error).collect();
         return Err(nothing_usable("there is no key in it", errors));
     }
     let left_out = left_out.into_iter();
-    notes.extend(left_out.map(|(i, error)| (i, format!("left out {error}"))));
-    notes.sort_by_key(|(i, _)| *i);
-    imported.notes = notes;
+    let left_out = left_out.map(|(i, error)| (i, format!("left out {error}")));
+    let losses = notes.into_iter().chain(left_out);
+    imported.notes.extend(losses.map(|(document, text)| Note {
+        document,
+        text,
+        is_loss: true,
+    }));
+    imported.notes.sort_by_key(|note| note.document);
     Ok(imported)
 }
 
-fn named(members: Members<'static>) -> Key<'static> {
+fn named(members: Members<'static>, kids: &HashMap<String, String>) -> Key<'static> {
     match thumbprint(&members) {
-        Some(thumbprint) if !members.has("k") => Key::from(members.with_kid(&thumbprint)),
+        Some(thumbprint) if !members.has("k") => {
+            let kid = kids.get(&thumbprint).unwrap_or(&thumbprint);
+            Key::from(members.with_kid(kid))
+        }
         _ => Key::from(members),
     }
 }
@@ -238,52 +305,12 @@ fn read_contents(
         Form::Pem | Form::Openssh if as_text(document)?.contains(pem::MARKER) => {
             pem::read(as_text(document)?, unlock)
         }
-        Form::Openssh => openssh::read_public(as_text(document)?),
+        Form::Openssh => openssh_public::read(as_text(document)?),
         Form::Pem => Err(Error::invalid("there is no PEM block in it")),
         Form::Jwk | Form::Jwks | Form::Jwe | Form::Kubernetes | Form::Secret => {
             as_text(document)?;
             Err(Error::invalid("there is no key in it"))
         }
-    }
-}
-
-/// Detects the format of a document. Returns JSON if nothing else matches.
-fn recognize(document: &[u8]) -> Form {
-    if let Ok(text) = std::str::from_utf8(document) {
-        if Envelope::is_in(text) {
-            return Form::Jwe;
-        }
-        if text.trim_start().starts_with('{') {
-            // Searching for the name is faster than parsing the members of a large set.
-            let is_manifest = text.contains("\"apiVersion\"")
-                && strict_json::check_size(text).is_ok()
-                && Members::parse(text).is_ok_and(|members| members.has("kind"));
-            return if is_manifest {
-                Form::Kubernetes
-            } else {
-                Form::Jwks
-            };
-        }
-        if kubernetes::is_manifest(text) {
-            return Form::Kubernetes;
-        }
-        if text.contains(pem::MARKER) {
-            return Form::Pem;
-        }
-        if openssh::is_public(text) || text.starts_with(openssh::PUTTY) {
-            return Form::Openssh;
-        }
-    }
-    match document {
-        _ if document.starts_with(&jks::MAGIC) || document.starts_with(&jks::JCEKS_MAGIC) => {
-            Form::Jks
-        }
-        [0x30, ..] => match der::kind(document) {
-            Some(der::Kind::Pkcs12) => Form::Pkcs12,
-            None if std::str::from_utf8(document).is_ok() => Form::Jwks,
-            _ => Form::Der,
-        },
-        _ => Form::Jwks,
     }
 }
 
@@ -341,45 +368,4 @@ fn secret(octets: &[u8]) -> Result<KeySet<'static>> {
     members.set_text("kty", "oct");
     members.set_text("k", &base64url::encode(within(octets, BINARY_LIMIT)?));
     Ok(KeySet::from(vec![Key::from(members)]))
-}
-
-/// Returns the key with a kid, and its position. If the input has only one key and its kid is absent or
-/// is its thumbprint, gives it the kid. Returns an error if there is no such key, or more than one.
-pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<(usize, Key<'static>)> {
-    let missing = || Error::not_found(format!("no key {kid:?} in the input"));
-    let given = KeySet::from(keys);
-    match (&given.with_kid(kid)[..], &given.keys[..]) {
-        ([one], _) => Ok((*one, given.keys[*one].clone())),
-        ([], [only]) => {
-            let members = only.members().unwrap_or_default();
-            match members.string("kid") {
-                Some(own) if thumbprint(&members).as_deref() != Some(&own) => {
-                    Err(missing().hint(format!("its only key has the kid {own:?}")))
-                }
-                _ => {
-                    check_kid(kid)?;
-                    Ok((0, Key::from(members.clone().with_kid(kid))))
-                }
-            }
-        }
-        ([], _) => Err(missing()),
-        (several, _) => {
-            let message = format!("{} keys of the input have the kid {kid:?}", several.len());
-            Err(Error::refused(message))
-        }
-    }
-}
-
-/// Returns an error for a kid that is empty or has control characters, which other tools could
-/// mishandle.
-pub fn check_kid(kid: &str) -> Result<()> {
-    if kid.is_empty() {
-        return Err(Error::usage("the kid is empty"));
-    }
-    if kid.chars().any(char::is_control) {
-        return Err(Error::usage(format!(
-            "the kid {kid:?} has control characters"
-        )));
-    }
-    Ok(())
 }

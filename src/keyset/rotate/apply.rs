@@ -6,8 +6,8 @@ use crate::key::header::Header;
 use crate::key::members::Members;
 use crate::key::parts::REVOKED;
 use crate::key::parts::SUCCESSOR;
-use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
+use crate::keyset::kid_from::Kids;
 use crate::keyset::rotate::{NewKey, Position, RotationPlan, Successor, Template, Time};
 
 /// The keys that a rotation changed.
@@ -48,9 +48,9 @@ impl Rotated {
 }
 
 impl RotationPlan {
-    /// Applies the plan to the set that it was made for. `make` generates the new keys, which get their
-    /// thumbprint as kid. `now` is in seconds since 1970. If this fails, the set is incomplete and must
-    /// be discarded.
+    /// Applies the plan to the set that it was made for. `make` generates the new keys, which get the
+    /// kids that the policy asks for. `now` is in seconds since 1970. If this fails, the set is incomplete
+    /// and must be discarded.
     pub fn apply(
         &self,
         set: &mut KeySet,
@@ -59,10 +59,11 @@ impl RotationPlan {
     ) -> Result<Rotated> {
         let mut changes = Rotated::default();
         let mut new = Vec::new();
+        let mut kids = Kids::new(self.kid_from, set, now);
         for key in &self.new {
             let mut members = dated(make(&key.template)?, key, now);
             let is_certified = key.template.certify(&mut members, now);
-            let kid = thumbprint(&members).unwrap_or_default();
+            let kid = kids.next(&members)?;
             let made = Key::from(members.with_kid(&kid));
             if !is_certified {
                 changes.uncertified.push(made.clone());

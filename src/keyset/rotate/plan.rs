@@ -1,5 +1,6 @@
 //! The planned changes of a rotation.
 
+use crate::keyset::kid_from::KidFrom;
 use crate::keyset::rotate::schedule::Time;
 use crate::keyset::rotate::{Position, Template};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,8 @@ pub struct NewKey {
 pub struct RotationPlan {
     /// The keys to generate.
     pub new: Vec<NewKey>,
+    /// Where the kids of these keys come from.
+    pub(super) kid_from: KidFrom,
     pub(super) begins: BTreeMap<Position, Time>,
     pub(super) ends: BTreeMap<Position, Time>,
     pub(super) successors: BTreeMap<Position, Option<Successor>>,

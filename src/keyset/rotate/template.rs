@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::key::Key;
+use crate::key::attributes::USES;
 use crate::key::certificate;
 use crate::key::generate::{Plan, Request};
 use crate::key::header::{Header, size};
@@ -16,8 +17,12 @@ pub struct Template {
     plan: Plan,
     /// True if the key has an `alg`.
     names_alg: bool,
+    /// The value of `use`, if it is not registered.
+    private_use: Option<String>,
     key_ops: Vec<String>,
     certified: Certified,
+    /// True if the certificate gets a SHA-1 digest (`x5t`), too.
+    has_sha1: bool,
 }
 
 /// The certificate of a new key.
@@ -50,14 +55,17 @@ impl Template {
         Ok(Template {
             plan,
             names_alg: true,
+            private_use: None,
             key_ops: Vec::new(),
             certified: Certified::Uncalled,
+            has_sha1: false,
         })
     }
 
     /// Adds a certificate like that of `key`, the key before it, if that one has a certificate.
     pub(super) fn certified_like(mut self, key: &Key) -> Template {
         let members = key.members().unwrap_or_default();
+        self.has_sha1 = members.has("x5t");
         let mut names = certificate::DESCRIBING.iter().chain(&["x5u"]);
         self.certified = match (names.any(|name| members.has(name)), Model::of(&members)) {
             (false, _) => Certified::Uncalled,
@@ -85,15 +93,21 @@ impl Template {
             kty: header.kty.as_deref(),
             crv: asked.and_then(|asked| asked.crv).or(header.crv.as_deref()),
             size: asked.and_then(|asked| asked.size).or(size(&members)),
-            usage: header.usage.as_deref(),
+            usage: header.usage.as_deref().filter(|usage| USES.contains(usage)),
         };
         let plan = Plan::new(request)?;
         let operations = members.texts("key_ops").ok().flatten().unwrap_or_default();
         let template = Template {
             plan,
             names_alg: header.alg.is_some(),
+            private_use: header
+                .usage
+                .as_deref()
+                .filter(|usage| !USES.contains(usage))
+                .map(str::to_owned),
             key_ops: operations.iter().map(|name| name.to_string()).collect(),
             certified: Certified::Uncalled,
+            has_sha1: false,
         };
         Ok(template.certified_like(key))
     }
@@ -116,8 +130,9 @@ impl Template {
     }
 
     /// Returns the use of the key.
-    pub fn usage(&self) -> Option<&'static str> {
-        self.plan.usage.map(|usage| usage.name())
+    pub fn usage(&self) -> Option<&str> {
+        let registered = self.plan.usage.map(|usage| usage.name());
+        self.private_use.as_deref().or(registered)
     }
 
     /// Returns true if the key before it has a certificate and the new key cannot get one like it.
@@ -136,6 +151,9 @@ impl Template {
         // A failure must not stop the rotation, so the key then has no certificate.
         if let Ok(made) = &made {
             certificate::attach(&[made], members);
+            if self.has_sha1 {
+                certificate::add_sha1(members);
+            }
         }
         made.is_ok()
     }
@@ -150,6 +168,9 @@ impl Template {
         let mut members = self.plan.generate_for_a_thumbprint()?;
         if !self.names_alg {
             members.remove("alg");
+        }
+        if let Some(usage) = &self.private_use {
+            members.set_text("use", usage);
         }
         if !self.key_ops.is_empty() {
             members.set_texts("key_ops", &self.key_ops);

@@ -1,0 +1,45 @@
+//! Reads the keys in a signed token (JWT): in its header, and in the claims of an entity statement
+//! (OpenID Federation 1.0 section 3.1).
+
+use crate::error::{Error, Result};
+use crate::key::base64url;
+use crate::key::members::Members;
+use crate::key::read::document_password::DocumentPassword;
+use crate::key::strict_json;
+use crate::keyset::import::finder::Finder;
+use crate::keyset::import::place::Place;
+
+/// Returns true if a text is a JWS in compact form (RFC 7515 section 3.1).
+pub fn is_in(text: &str) -> bool {
+    parts(text).is_some()
+}
+
+/// Returns the JSON texts of the header and of the claims, which are empty if they are no text.
+fn parts(text: &str) -> Option<[String; 2]> {
+    let mut parts = text.trim().split('.');
+    let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_base64url = |c: u8| c.is_ascii_alphanumeric() || b"-_".contains(&c);
+    if parts.next().is_some() || !signature.bytes().all(is_base64url) {
+        return None;
+    }
+    let decode = |part| String::from_utf8(base64url::decode(part).ok()?).ok();
+    let header = decode(header)?;
+    strict_json::check_size(&header).ok()?;
+    let is_header = Members::parse(&header).is_ok_and(|it| it.has("alg") && !it.has("enc"));
+    is_header.then(|| [header, decode(claims).unwrap_or_default()])
+}
+
+/// Finds the keys in a signed token. The signature is not checked. Returns an error if there is none.
+pub fn read<'a>(text: &str, unlock: &'a DocumentPassword<'a>) -> Result<Finder<'a>> {
+    let mut finder = Finder::new(unlock);
+    let [header, claims] = parts(text).unwrap_or_default();
+    let root = Place::root("");
+    for (name, json) in [("header", header), ("claims", claims)] {
+        finder.json(&json, &root.member(name))?;
+    }
+    if finder.is_empty() {
+        return Err(Error::invalid("it is a signed token (JWT), not a key")
+            .hint("import the keys of its issuer: jwks set SET ADDRESS"));
+    }
+    Ok(finder)
+}

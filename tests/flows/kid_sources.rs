@@ -1,0 +1,158 @@
+//! Kids and digests that other programs compute, and members that other specifications define.
+
+use crate::support::Sandbox;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+#[test]
+fn kids_are_those_that_others_compute() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--alg", "RS256", "--kid", "a"]);
+    sandbox.ok(["export", "api", "a", "--to", "der", "-o", "a.der"]);
+    let file = sandbox.path().join("a.der");
+    let spki = std::fs::read(&file).expect("the public key");
+    let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(spki));
+    let printed = sandbox.ok(["thumbprint", "./a.der", "--kid-from", "spki"]);
+    assert_eq!(printed.trim(), kid);
+    assert_eq!(
+        sandbox
+            .ok(["set", "b", "./a.der", "--kid-from", "spki"])
+            .trim(),
+        kid
+    );
+    let rows = sandbox.json(["thumbprint", "api", "--kid-from", "spki", "--json"]);
+    assert_eq!(rows["keys"][0]["digest"], kid);
+
+    for from in ["x5t", "x5t#S256"] {
+        let line = ["create", "c", "--x509", "--x5t", "--kid-from", from];
+        let kid = sandbox.ok(line).trim().to_owned();
+        let key = sandbox.json(["get", "c", "--", &kid]);
+        assert_eq!(key[from], kid);
+    }
+    let run = sandbox.run(["create", "d", "--kid-from", "x5t"]).fails(5);
+    assert!(run.stderr.contains("no certificate"), "{run:#?}");
+    assert!(!sandbox.set_file("d").exists());
+    sandbox
+        .run(["thumbprint", "api", "--kid-from", "uuid"])
+        .fails(2);
+}
+
+#[test]
+fn a_key_keeps_the_kid_that_it_has() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "own", "--kid", "mine"]);
+    let key = sandbox.json(["get", "own", "mine"]);
+    let file = sandbox.write("key.json", key.to_string());
+    assert_eq!(
+        sandbox.ok(["set", "s", &file, "--kid-from", "uuid"]),
+        "mine\n"
+    );
+    sandbox.ok(["export", "own", "mine", "--to", "pem", "-o", "key.pem"]);
+    let kid = sandbox.ok(["set", "t", "key.pem", "--kid-from", "date"]);
+    assert_eq!(kid.trim().len(), "2026-11-20T12-00-00Z".len());
+    sandbox.run(["set", "t", "--kid-from", "date"]).fails(2);
+}
+
+/// A rotation names its keys as the schedule says, and gives them the digests that the old key has.
+#[test]
+fn a_schedule_keeps_the_source_of_kids() {
+    let sandbox = Sandbox::new();
+    let line = ["create", "api", "--kid", "first", "--x509", "--x5t"];
+    sandbox.ok(line);
+    let line = [
+        "rotate",
+        "api",
+        "--every",
+        "30d",
+        "--kid-from",
+        "spki",
+        "--save",
+    ];
+    sandbox.ok(line);
+    sandbox.ok(["rotate", "api", "--force"]);
+    let set = sandbox.json(["get", "api"]);
+    let kids = sandbox.ok(["thumbprint", "api", "--kid-from", "spki"]);
+    assert_eq!(set["keys"][1]["kid"], kids.lines().nth(1).expect("a kid"));
+    assert!(set["keys"][1]["x5t"].is_string(), "{set}");
+}
+
+#[test]
+fn a_digest_is_added_to_the_keys_of_a_set() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api", "--kid", "a", "--x509"]);
+    assert_eq!(sandbox.json(["get", "api", "a"]).get("x5t"), None);
+    sandbox.ok(["set", "api", "--x5t"]);
+    assert!(sandbox.json(["get", "api", "a"])["x5t"].is_string());
+    assert!(sandbox.ok(["check", "api"]).is_empty());
+}
+
+#[test]
+fn a_set_for_publication_names_what_verifiers_need() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "own", "--kty", "RSA", "--kid", "a"]);
+    sandbox.ok(["export", "own", "--to", "pem", "-o", "a.pem"]);
+    let report = sandbox.json(["check", "a.pem", "--public", "--json"]);
+    let rules = report["findings"].as_array().expect("findings");
+    let rules: Vec<_> = rules.iter().map(|finding| &finding["rule"]).collect();
+    assert_eq!(rules, ["alg-missing", "use-missing"]);
+    let file = sandbox.write("empty.json", r#"{"keys":[]}"#);
+    let report = sandbox.json(["check", &file, "--public", "--json"]);
+    assert_eq!(report["findings"][0]["rule"], "set-empty");
+    assert_eq!(report["warnings"], 1);
+    sandbox
+        .run(["check", &file, "--public", "--strict"])
+        .fails(5);
+    assert!(sandbox.ok(["check", &file]).is_empty());
+}
+
+/// SPIFFE's trust bundles have a use of their own, and members beside the keys.
+#[test]
+fn a_use_that_others_define_is_kept() {
+    let sandbox = Sandbox::new();
+    let line = ["create", "spiffe", "--kid", "a", "--use", "jwt-svid"];
+    let run = sandbox.run(line).ok();
+    assert!(run.stderr.contains("not registered"), "{run:#?}");
+    let key = sandbox.json(["get", "spiffe", "a"]);
+    assert_eq!(
+        (&key["use"], &key["alg"]),
+        (&json!("jwt-svid"), &json!("ES256"))
+    );
+    sandbox.ok(["rotate", "spiffe", "--force"]);
+    let set = sandbox.json(["get", "spiffe"]);
+    assert_eq!(set["keys"][1]["use"], "jwt-svid");
+    let run = sandbox
+        .run(["set", "spiffe", "--kid", "a", "--use", "sgi"])
+        .ok();
+    assert!(run.stderr.contains("did you mean sig?"), "{run:#?}");
+    sandbox.run(["set", "spiffe", "--use", ""]).fails(2);
+}
+
+#[test]
+fn members_of_a_published_set_are_kept_on_request() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "own", "--kid", "a"]);
+    let mut key = sandbox.json(["get", "own", "a", "--private"]);
+    key["revoked"] = json!({ "revoked_at": 7 });
+    key["note"] = json!("kept");
+    let bundle = json!({ "spiffe_sequence": 1, "keys": [key], "spiffe_refresh_hint": 300 });
+    sandbox.write("store/bundle.json", bundle.to_string());
+    let plain = sandbox.json(["export", "bundle"]);
+    assert_eq!(plain.as_object().expect("a set").len(), 1);
+    assert_eq!(plain["keys"][0].get("note"), None);
+    let kept = sandbox.json(["export", "bundle", "--keep-members"]);
+    assert_eq!(
+        (&kept["spiffe_sequence"], &kept["spiffe_refresh_hint"]),
+        (&json!(1), &json!(300))
+    );
+    let kept = &kept["keys"][0];
+    assert_eq!(
+        (&kept["note"], &kept["revoked"]),
+        (&key["note"], &key["revoked"])
+    );
+    assert_eq!(kept.get("d"), None);
+    sandbox
+        .run(["export", "bundle", "--keep-members", "--to", "pem"])
+        .fails(2);
+}
