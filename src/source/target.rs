@@ -51,7 +51,8 @@ impl<'a> Target<'a> {
         let Ok(name) = SetName::new(word) else {
             return Ok(match split_name(word) {
                 (remote, Some(set)) if is_remote(remote)? => Target::Remote(remote, Some(set)),
-                _ => Target::Document(word),
+                _ if Path::new(word).exists() => Target::Document(word),
+                _ => Target::Set(SetName::given(word)?),
             });
         };
         if ctx.store.contains(&name)? {
