@@ -29,7 +29,7 @@ Examples:
 pub struct CheckArgs {
     /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set or REMOTE[:NAME], unless it has the suffix of a file, such as .pem.
+    /// A word without a slash is a set, REMOTE or REMOTE:NAME, unless it ends like a key file, such as in .pem.
     /// Write ./FILE for any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,

@@ -35,7 +35,7 @@ Examples:
 pub struct GetArgs {
     /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set or REMOTE[:NAME], unless it has the suffix of a file, such as .pem.
+    /// A word without a slash is a set, REMOTE or REMOTE:NAME, unless it ends like a key file, such as in .pem.
     /// Write ./FILE for any file. With --remote, it is
     /// the set on the server, and optional for a remote with a single set.
     #[arg(value_name = "SET|FILE|URL", required_unless_present = "remote")]

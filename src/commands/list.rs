@@ -58,7 +58,7 @@ pub enum Format {
 pub struct ListArgs {
     /// A set, a file, an address, a remote, or - for standard input [default: list all sets]
     ///
-    /// A word without a slash is a set or REMOTE[:NAME], unless it has the suffix of a file, such as .pem.
+    /// A word without a slash is a set, REMOTE or REMOTE:NAME, unless it ends like a key file, such as in .pem.
     /// Write ./FILE for any file. With --remote, it is
     /// the set on the server.
     #[arg(value_name = "SET|FILE|URL")]
