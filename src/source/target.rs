@@ -35,7 +35,7 @@ impl<'a> Target<'a> {
     /// Returns what a word names. A word that can be the name of a set is a set, or else a remote, or else a
     /// file if it has the suffix of a key file. Every other word is a file, `-`, an address or
     /// `REMOTE:NAME`. Returns an error if only a file without such a suffix has the name, because a mistyped
-    /// set must not become a file.
+    /// set must not become a file, and for a word that can be the name of neither.
     pub fn of(ctx: &Context, word: &'a str) -> Result<Target<'a>> {
         if word.contains("://") && !is_address(word) {
             return Err(Error::usage(format!("{word:?} is not an address"))
@@ -48,10 +48,11 @@ impl<'a> Target<'a> {
             let entries = ctx.remotes.entries()?;
             Ok(entries.iter().any(|entry| entry.name == name))
         };
+        let path = Path::new(word);
         let Ok(name) = SetName::new(word) else {
             return Ok(match split_name(word) {
                 (remote, Some(set)) if is_remote(remote)? => Target::Remote(remote, Some(set)),
-                _ if Path::new(word).exists() => Target::Document(word),
+                _ if path.exists() || path.extension().is_some() => Target::Document(word),
                 _ => Target::Set(SetName::given(word)?),
             });
         };
@@ -64,7 +65,6 @@ impl<'a> Target<'a> {
         if name.has_file_suffix() {
             return Ok(Target::Document(word));
         }
-        let path = Path::new(word);
         if path.exists() && !path.is_dir() {
             let directory = ctx.store.directory().display();
             return Err(Error::not_found(format!("no set {name} in {directory}"))
