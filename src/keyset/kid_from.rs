@@ -40,8 +40,8 @@ impl KidFrom {
     /// no certificate, or no public key.
     pub fn compute(self, members: &Members) -> Result<Option<String>> {
         let leaf = || {
-            let chain = Certificate::chain_of(members).into_iter();
-            chain.take(1).next().ok_or_else(|| {
+            let mut chain = Certificate::chain_of(members).into_iter();
+            chain.next().ok_or_else(|| {
                 Error::invalid("the key has no certificate")
                     .hint("choose thumbprint or spki, which need no certificate")
             })

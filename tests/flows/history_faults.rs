@@ -30,7 +30,8 @@ fn with_two_changes() -> Sandbox {
     sandbox
 }
 
-fn copy_of(template: &Sandbox) -> Sandbox {
+/// A sandbox with the same files.
+pub fn copy_of(template: &Sandbox) -> Sandbox {
     let sandbox = Sandbox::new();
     let copy = format!("cp -a '{}'/. .", template.path().display());
     sandbox.shell(&copy).ok();

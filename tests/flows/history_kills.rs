@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use crate::crash::{calls_of, kill};
+use crate::history_faults::copy_of;
 use crate::support::{Run, Sandbox, has_tool};
 use std::fs;
 
@@ -25,13 +26,6 @@ fn with_damage() -> Sandbox {
     let sandbox = with_three_keys();
     run(&sandbox, "rotate api --every 30d --save").ok();
     fs::write(sandbox.set_file("api"), "damaged").expect("the damaged set");
-    sandbox
-}
-
-fn copy_of(template: &Sandbox) -> Sandbox {
-    let sandbox = Sandbox::new();
-    let copy = format!("cp -a '{}'/. .", template.path().display());
-    sandbox.shell(&copy).ok();
     sandbox
 }
 

@@ -348,9 +348,17 @@ fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>>
     Ok(set.into_owned())
 }
 
-/// Replaces the error of the JSON parser for a document that does not even begin like JSON.
+/// Replaces the error of the JSON parser for a document that does not even begin like JSON. The hint for a
+/// discovery document names the address of its keys.
 fn known_format(error: Error, document: &[u8]) -> Error {
     let start = document.trim_ascii_start().first();
+    let text = within(document, BINARY_LIMIT).and_then(as_text);
+    let members = text.ok().and_then(|text| Members::parse(text).ok());
+    if let Some(address) = members.as_ref().and_then(|it| it.string("jwks_uri")) {
+        return error.hint(format!(
+            "it is a discovery document; its jwks_uri is {address:?}"
+        ));
+    }
     if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
         return error;
     }

@@ -29,10 +29,11 @@ pub fn read_text<'a>(
         notes.extend(finder.notes());
         return Ok(Some((finder, notes)));
     }
-    let has_block = || text.starts_with(pem::MARKER) || text.contains("\n-----BEGIN ");
+    // A PEM file can have lines above its first block that look like YAML.
+    let has_block = || text.contains("\n-----BEGIN ");
     if text.trim_start().starts_with(['{', '['])
         || kubernetes::is_manifest(text)
-        || has_own_pem(text)
+        || text.trim_start().starts_with(pem::MARKER)
     {
         return Ok(None);
     }
@@ -55,11 +56,6 @@ pub fn read_text<'a>(
     }
     let notes = finder.notes();
     Ok((!finder.is_empty()).then_some((finder, notes)))
-}
-
-/// Returns true if a text begins with a PEM block, or with text above one that is not YAML.
-fn has_own_pem(text: &str) -> bool {
-    text.trim_start().starts_with(pem::MARKER)
 }
 
 /// Finds the keys in JSON that is neither a JWK nor a JWK Set. Returns `None` for other documents, and
@@ -211,6 +207,17 @@ mod tests {
         ] {
             assert!(import(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_discovery_document_names_the_address_of_its_keys() {
+        let document = r#"{"issuer":"https://i.example","jwks_uri":"https://i.example/jwks"}"#;
+        let error = import(document).err().unwrap();
+        let hint = error.advice().unwrap_or_default();
+        assert!(
+            hint.ends_with("its jwks_uri is \"https://i.example/jwks\""),
+            "{hint}"
+        );
     }
 
     #[test]
