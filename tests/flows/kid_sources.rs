@@ -39,6 +39,18 @@ fn kids_are_those_that_others_compute() {
         .fails(2);
 }
 
+/// A kid is public, so it must not help to guess a weak secret.
+#[test]
+fn the_thumbprint_of_a_foreign_secret_is_no_kid() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("secret.json", r#"{"kty":"oct","k":"cGFzc3dvcmQx"}"#);
+    let set = ["set", "s", &file, "--kid-from"];
+    let run = sandbox.run([&set[..], &["thumbprint"]].concat()).fails(4);
+    assert!(run.stderr.contains("would help to guess it"), "{run:#?}");
+    assert!(!sandbox.set_file("s").exists());
+    sandbox.ok([&set[..], &["uuid"]].concat());
+}
+
 #[test]
 fn a_key_keeps_the_kid_that_it_has() {
     let sandbox = Sandbox::new();

@@ -17,7 +17,7 @@ use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form, Imported};
-use crate::keyset::kid_from::Kids;
+use crate::keyset::kid_from::{KidFrom, Kids};
 use crate::keyset::merge::RepairedKey;
 use crate::keystore::SetName;
 use crate::remote::is_address;
@@ -233,6 +233,14 @@ fn name_keys(
             return Ok(key);
         }
         drop(own);
+        // The secret of somebody else can be weak, and a digest would help to guess it (RFC 7638 section 7).
+        if members.has("k") && from == KidFrom::Thumbprint {
+            let message = format!("key {index} of the input is a shared secret");
+            return Err(Error::refused(format!(
+                "{message}, and its thumbprint would help to guess it"
+            ))
+            .hint("choose uuid or date, or pass --kid KID"));
+        }
         let kid = kids.next(&members);
         let kid = kid.map_err(|error| error.about(format!("key {index} of the input")))?;
         Ok(Some(Key::from(members.with_kid(&kid))))
