@@ -9,10 +9,13 @@ use crate::args::certificate::CertificateArgs;
 use crate::args::connection::ConnectionArgs;
 use crate::args::encryption::IterationsArgs;
 use crate::args::password::PasswordArgs;
+use crate::commands::shared::repairing::{repaired, tell};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::parts::holds_secret;
+use crate::key::repair::Repaired;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
 use crate::report::log_entry::Record;
 use crate::report::names::hint_at_output;
@@ -21,6 +24,7 @@ use crate::source::target::{self, Access, Origin, Source, Target};
 use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
 use output_file::deliver;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -29,6 +33,7 @@ Examples:
   $ jwks export api -o jwks.json
   $ jwks export api $(jwks list api --format names | head -n 1) --to pem
   $ jwks export own.pem --to jwk --private
+  $ jwks export broken.json --to jwks --repair
   $ jwks export api --to jwks --private -o backup.json
   $ jwks export api first --to pkcs12 --private --password-file password.txt -o first.p12
   $ jwks export api --to pem --private --encrypt --password-file password.txt -o keys.pem
@@ -166,6 +171,12 @@ pub struct ExportArgs {
     #[arg(long, conflicts_with = "private")]
     keep_members: bool,
 
+    /// Repair faults that leave the key material certain
+    ///
+    /// As `jwks set --repair` does. A key whose material is in doubt is an error.
+    #[arg(long)]
+    repair: bool,
+
     /// Write to a file; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
@@ -203,6 +214,11 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
             .hint("pass --private to export it for a backup"));
     }
     output_file::check(ctx, args)?;
+    let set = if args.repair {
+        Cow::Owned(with_repaired(ctx, &set, &positions)?)
+    } else {
+        set
+    };
     let content = if args.private {
         private_content(ctx, args, &source, &set, &positions)?
     } else {
@@ -245,6 +261,12 @@ impl ExportArgs {
             return Err(
                 Error::usage("--input-password-file is for a file, an address or -")
                     .hint("give the passphrase of a set with --passphrase-file"),
+            );
+        }
+        if let (true, Target::Set(name)) = (self.repair, Target::of(ctx, &self.target)?) {
+            return Err(
+                Error::usage("--repair is for a file, an address, a remote or -")
+                    .hint(format!("run `jwks set {name} --repair` to repair the set")),
             );
         }
         // It can be the password of the file that is read.
@@ -341,6 +363,23 @@ impl ExportArgs {
             None => form,
         }
     }
+}
+
+/// Returns the set with the keys at these positions repaired, and says what was repaired. Returns an error
+/// if the material of one of them is in doubt.
+fn with_repaired(ctx: &Context, set: &KeySet, positions: &[usize]) -> Result<KeySet<'static>> {
+    let mut set = set.clone().into_owned();
+    for position in positions {
+        let key = &mut set.keys[*position];
+        let done = repaired(ctx, *position, key).map_err(|error| {
+            error.hint("nothing was written; name the KID of another key to export that one")
+        })?;
+        if let Some(Repaired { key: new, findings }) = done {
+            tell(ctx, &KeyName::of(&new), &findings);
+            *key = new;
+        }
+    }
+    Ok(set)
 }
 
 fn unexpired(set: &KeySet, now: i64) -> Vec<usize> {

@@ -314,7 +314,7 @@ fn change(
             let made = stock.iter().position(|(other, _)| other == template);
             match made {
                 Some(made) => Ok(stock.swap_remove(made).1),
-                None => template.generate(),
+                None => plan.generate(template),
             }
         });
         let rotated = rotated.map_err(about)?;
@@ -331,7 +331,7 @@ fn generate(ctx: &Context, plan: &RotationPlan) -> Result<Vec<(Template, Members
     let progress = is_slow.then(|| ctx.out.progress(plan.new.len() as u64, "generating keys"));
     let mut made = Vec::new();
     for new in &plan.new {
-        made.push((new.template.clone(), new.template.generate()?));
+        made.push((new.template.clone(), plan.generate(&new.template)?));
         if let Some(progress) = &progress {
             progress.inc(1);
         }

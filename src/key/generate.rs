@@ -7,7 +7,6 @@ use crate::key::algorithm::{Algorithm, Takes, Use};
 use crate::key::curve::{CURVES, Curve, Form};
 use crate::key::members::Members;
 use crate::key::rsa::MODULUS_BITS;
-use crate::key::thumbprint::thumbprint;
 use crate::nearest::unknown;
 use material::Material;
 
@@ -104,18 +103,6 @@ impl Plan {
     /// Returns true if generating the key takes so long that a progress display helps.
     pub fn is_slow(&self) -> bool {
         matches!(self.material, Material::Rsa { bits } if bits >= 4096)
-    }
-
-    /// Generates a key whose thumbprint does not begin with a dash. One in 64 does, and a kid that
-    /// looks like an option is hard to use on a command line. Fails as [`generate`](Self::generate)
-    /// does.
-    pub fn generate_for_a_thumbprint(&self) -> Result<Members<'static>> {
-        loop {
-            let members = self.generate()?;
-            if !thumbprint(&members).is_some_and(|kid| kid.starts_with('-')) {
-                return Ok(members);
-            }
-        }
     }
 
     /// Generates a key with its private part. `kty`, `use` and `alg` come first. Returns an error if

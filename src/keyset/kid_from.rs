@@ -33,9 +33,43 @@ pub enum KidFrom {
     #[value(name = "x5t#S256")]
     #[serde(rename = "x5t#S256")]
     X5tS256,
+    /// The alias in the keystore of the input
+    Alias,
 }
 
 impl KidFrom {
+    /// Returns a usage error for the alias, which only a key from a keystore has.
+    pub fn without_alias(self) -> Result<Self> {
+        if self == KidFrom::Alias {
+            return Err(
+                Error::usage("only a key from a keystore such as PKCS#12 has an alias")
+                    .hint("pass --kid-from alias to `jwks set`"),
+            );
+        }
+        Ok(self)
+    }
+
+    /// Generates a key whose thumbprint or digest, if that is its kid, does not begin with a dash. One in
+    /// 64 does, and a kid that looks like an option is hard to use on a command line. Returns an error if
+    /// `make` does, or if the kid cannot be computed.
+    pub fn generate(self, make: impl Fn() -> Result<Members<'static>>) -> Result<Members<'static>> {
+        loop {
+            let members = make()?;
+            let kid = match self {
+                KidFrom::Thumbprint | KidFrom::Spki => self.compute(&members)?,
+                // A certificate is made later.
+                KidFrom::Uuid
+                | KidFrom::Date
+                | KidFrom::X5t
+                | KidFrom::X5tS256
+                | KidFrom::Alias => None,
+            };
+            if !kid.is_some_and(|kid| kid.starts_with('-')) {
+                return Ok(members);
+            }
+        }
+    }
+
     /// Computes the kid of a key; `None` if it does not depend on the key. Returns an error if the key has
     /// no certificate, or no public key.
     pub fn compute(self, members: &Members) -> Result<Option<String>> {
@@ -47,7 +81,7 @@ impl KidFrom {
             })
         };
         Ok(match self {
-            KidFrom::Uuid | KidFrom::Date => None,
+            KidFrom::Uuid | KidFrom::Date | KidFrom::Alias => None,
             KidFrom::Thumbprint => thumbprint(members),
             KidFrom::Spki => Some(base64url::encode(Sha256::digest(spki(members)?.der()))),
             KidFrom::X5t => Some(base64url::encode(leaf()?.sha1())),

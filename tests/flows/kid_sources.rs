@@ -41,6 +41,45 @@ fn kids_are_those_that_others_compute() {
 
 /// A kid is public, so it must not help to guess a weak secret.
 #[test]
+fn the_alias_in_a_keystore_is_a_kid() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "own", "--kid", "own", "--x509"]);
+    sandbox.write("password", "secret\n");
+    let protected = ["--password-file", "password"];
+    let export = ["export", "own", "own", "--to", "pkcs12", "--private"];
+    let to = ["--alias", "signing key", "-o", "own.p12"];
+    sandbox.ok(export.iter().chain(&to).chain(&protected));
+    let named = ["set", "api", "own.p12", "--kid-from", "alias"];
+    let kid = sandbox.ok(named.iter().chain(&protected));
+    assert_eq!(kid.trim(), "signing key");
+
+    // A key from elsewhere has no alias.
+    sandbox.ok(["export", "own", "--to", "pem", "-o", "own.pem"]);
+    let run = sandbox
+        .run(["set", "other", "own.pem", "--kid-from", "alias"])
+        .fails(5);
+    assert!(run.stderr.contains("the key has no alias"), "{run:#?}");
+    for line in [
+        &["create", "other"][..],
+        &["rotate", "own", "--every", "30d", "--save"],
+        &["thumbprint", "own"],
+    ] {
+        let line = line.iter().chain(&["--kid-from", "alias"]);
+        sandbox.run(line).fails(2);
+    }
+    assert!(!sandbox.set_file("other").exists());
+}
+
+#[test]
+fn no_kid_looks_like_an_option() {
+    let sandbox = Sandbox::new();
+    let line = ["create", "api", "--alg", "Ed25519", "--kid-from", "spki"];
+    let kids = sandbox.ok(line.iter().chain(&["--count", "400"]));
+    assert_eq!(kids.lines().count(), 400);
+    assert!(kids.lines().all(|kid| !kid.starts_with('-')), "{kids}");
+}
+
+#[test]
 fn the_thumbprint_of_a_foreign_secret_is_no_kid() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("secret.json", r#"{"kty":"oct","k":"cGFzc3dvcmQx"}"#);

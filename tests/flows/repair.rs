@@ -169,3 +169,33 @@ fn an_encrypted_set_is_repaired() {
     let stored: Value = run(&["get", "api", "own", "--private"]).json();
     assert_eq!(stored, key);
 }
+
+#[test]
+fn an_export_repairs_a_file() {
+    let (sandbox, key) = with_key("ES256");
+    let mut broken = key.clone();
+    broken["x"] = with_zero(&key, "x");
+    let mut doubtful = key.clone();
+    doubtful["kid"] = "doubtful".into();
+    doubtful["x"] = with_zero(&key, "y");
+    let set = json!({ "keys": [broken, doubtful] }).to_string();
+    let file = sandbox.write("keys.json", &set);
+    let line = ["export", &file, "own", "--to", "jwk"];
+    assert_says(&sandbox.run(line).fails(4), &["pass --repair"]);
+    let line = ["export", &file, "own", "--to", "jwk", "--private"];
+    let run = sandbox.run(line.iter().chain(&["--repair"])).ok();
+    assert_says(&run, &["repaired own: ", "coordinate-length"]);
+    let repaired: Value = run.json();
+    assert_eq!(repaired["x"], key["x"]);
+    assert_eq!(repaired["d"], key["d"]);
+
+    let all = ["export", &file, "--repair", "-o", "out.json"];
+    let run = sandbox.run(all).fails(5);
+    assert_says(
+        &run,
+        &["doubtful", "cannot be repaired", "nothing was written"],
+    );
+    assert!(!sandbox.path().join("out.json").exists());
+    let run = sandbox.run(["export", "own", "--repair"]).fails(2);
+    assert_says(&run, &["jwks set own --repair"]);
+}

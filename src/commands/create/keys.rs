@@ -10,7 +10,7 @@ use crate::key::generate::Plan;
 use crate::key::header::Header;
 use crate::key::members::Members;
 use crate::keyset::KeySet;
-use crate::keyset::kid_from::{KidFrom, Kids};
+use crate::keyset::kid_from::Kids;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -30,10 +30,9 @@ pub(super) fn generate(
     });
     let mut keys = Vec::new();
     for _ in 0..args.count {
-        let mut members = if args.kid.is_none() && args.kid_from == KidFrom::Thumbprint {
-            plan.generate_for_a_thumbprint()?
-        } else {
-            plan.generate()?
+        let mut members = match &args.kid {
+            Some(_) => plan.generate()?,
+            None => args.kid_from.generate(|| plan.generate())?,
         };
         if let Some(usage) = &args.usage {
             members.set_text("use", usage);

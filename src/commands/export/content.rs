@@ -16,7 +16,7 @@ use crate::keyset::key_name::KeyName;
 use crate::keyset::publish::{pretty_set, pretty_set_with};
 use crate::report::names::note_left_out;
 use crate::secret::Secret;
-use crate::source::target::Source;
+use crate::source::target::{Origin, Source};
 use std::borrow::Cow;
 
 /// Returns the public keys in the format of the export. Returns an error if there are none, or if they
@@ -41,8 +41,11 @@ pub(super) fn public_content(
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
             let error = Error::refused(format!("nothing public in {}: {left_out}", source.title));
-            return Err(match published.invalid {
-                0 => error.hint("pass --private to export private and symmetric keys"),
+            return Err(match (published.invalid, &source.origin) {
+                (0, _) => error.hint("pass --private to export private and symmetric keys"),
+                (_, Origin::Document | Origin::Server(_)) if !args.repair => error.hint(
+                    "pass --repair to repair what is certain, or run `jwks check` on it to see what is wrong",
+                ),
                 _ => error.hint(source.check_hint()),
             });
         }

@@ -1,6 +1,7 @@
 //! `jwks set` without a FILE: changes members of the set's keys.
 
 use crate::commands::set::{SetArgs, repair, signing};
+use crate::commands::shared::repairing::repaired;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -108,7 +109,9 @@ fn change_keys(
     for position in positions {
         let key = &set.keys[position];
         let repaired = if args.repair {
-            repair::repair_own(ctx, position, key)?
+            repaired(ctx, position, key).map_err(|error| {
+                error.hint("nothing was changed; pass --kid KID to repair another key")
+            })?
         } else {
             None
         };

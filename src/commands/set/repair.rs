@@ -1,14 +1,14 @@
 //! `jwks set --repair`: repairs keys of the input or of the set.
 
+use crate::commands::shared::repairing::doubt;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::repair::{Repair, Repaired, repair};
 use crate::keyset::key_name::KeyName;
 use crate::keyset::merge::{Merged, RepairedKey};
 use crate::keystore::SetName;
-use crate::report::names::describe;
 
 /// Repairs the keys of the input. A key whose material is in doubt stays as it is, with a warning; the
 /// check of the input decides about it.
@@ -21,31 +21,10 @@ pub fn repair_input(ctx: &Context, keys: &mut [Key<'static>]) -> Vec<RepairedKey
                 all.push(name(ctx, key, &repaired));
                 *key = repaired.key;
             }
-            Repair::Doubt(finding) => {
-                let (key, rule) = (describe(index, key), finding.rule);
-                ctx.out.warn(format!(
-                    "{key} cannot be repaired: {} ({rule})",
-                    finding.message
-                ));
-            }
+            Repair::Doubt(finding) => ctx.out.warn(doubt(index, key, &finding)),
         }
     }
     all
-}
-
-/// Repairs a key of the set; `None` if there is nothing to repair. Returns an error if the key material
-/// is in doubt.
-pub fn repair_own(ctx: &Context, index: usize, key: &Key) -> Result<Option<Repaired>> {
-    match repair(key, &ctx.checks) {
-        Repair::Nothing => Ok(None),
-        Repair::Repaired(repaired) => Ok(Some(repaired)),
-        Repair::Doubt(finding) => {
-            let (key, rule) = (describe(index, key), finding.rule);
-            let message = format!("{key} cannot be repaired: {} ({rule})", finding.message);
-            Err(Error::invalid(message)
-                .hint("nothing was changed; pass --kid KID to repair another key"))
-        }
-    }
 }
 
 /// Returns the name of a repaired key, and what the repair changes.

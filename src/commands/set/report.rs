@@ -1,6 +1,7 @@
 //! The report of `jwks set`.
 
 use crate::commands::set::signing;
+use crate::commands::shared::repairing::tell;
 use crate::context::Context;
 use crate::error::Result;
 use crate::keyset::key_name::KeyName;
@@ -81,11 +82,7 @@ pub fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
         });
     }
     for repaired in &merged.repaired {
-        let findings = repaired.findings.iter();
-        let findings = findings.map(|found| format!("{} ({})", found.message, found.rule));
-        let findings: Vec<_> = findings.collect();
-        let (key, findings) = (repaired.name.shown(), findings.join("; "));
-        ctx.out.status(format!("repaired {key}: {findings}"));
+        tell(ctx, &repaired.name, &repaired.findings);
     }
     let counts = [
         (merged.added.len(), "added"),

@@ -24,7 +24,7 @@ use crate::remote::is_address;
 use crate::report::names::{count, describe, warn_left_out};
 use crate::secret::Secret;
 use crate::source::document;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 /// Reads the documents to import; none if the options change members of the set's keys. Returns an
@@ -125,11 +125,12 @@ pub fn read_keys(
         opened.push(one.map_err(error)?);
     }
     let names: Vec<_> = documents.iter().map(|document| &document.name).collect();
-    let imported = import::join(opened).map_err(|error| match &names[..] {
+    let mut imported = import::join(opened).map_err(|error| match &names[..] {
         [only] => error.about(only),
         _ => error,
     })?;
     warn_left_out(ctx, &names, &imported.notes);
+    let aliases = std::mem::take(&mut imported.aliases);
     let mut given = foreign(ctx, args, &names, imported);
     if let Some(kid) = &args.kid {
         let (position, key) = import::pick(keys_of(&given), kid)?;
@@ -157,7 +158,7 @@ pub fn read_keys(
         *key = Key::from(members);
     }
     let keys = check_keys(ctx, args, keys)?;
-    let mut keys = name_keys(ctx, args, keys)?.into_iter();
+    let mut keys = name_keys(ctx, args, keys, &aliases)?.into_iter();
     let with_checked = |document: Foreign| {
         let number = document.set().keys.len();
         let checked = keys.by_ref().take(number).flatten().collect();
@@ -180,7 +181,7 @@ fn foreign(ctx: &Context, args: &SetArgs, names: &[&String], imported: Imported)
         sources,
         ..
     } = imported;
-    if args.kid.is_none() {
+    if args.kid.is_none() && args.kid_from != Some(KidFrom::Alias) {
         nameless
             .into_iter()
             .for_each(|i| name_secret(&mut read.keys[i]));
@@ -217,6 +218,7 @@ fn name_keys(
     ctx: &Context,
     args: &SetArgs,
     keys: Vec<Option<Key<'static>>>,
+    aliases: &HashMap<String, String>,
 ) -> Result<Vec<Option<Key<'static>>>> {
     let Some(from) = args.kid_from else {
         return Ok(keys);
@@ -241,11 +243,23 @@ fn name_keys(
             ))
             .hint("choose uuid or date, or pass --kid KID"));
         }
-        let kid = kids.next(&members);
+        let kid = match from {
+            KidFrom::Alias => alias_of(&members, aliases),
+            _ => kids.next(&members),
+        };
         let kid = kid.map_err(|error| error.about(format!("key {index} of the input")))?;
         Ok(Some(Key::from(members.with_kid(&kid))))
     });
     named.collect()
+}
+
+/// Returns the alias of a key. Returns an error if it does not come from a keystore, or has no alias there.
+fn alias_of(members: &Members, aliases: &HashMap<String, String>) -> Result<String> {
+    let alias = thumbprint(members).and_then(|key| aliases.get(&key));
+    alias.cloned().ok_or_else(|| {
+        Error::invalid("the key has no alias")
+            .hint("pass --kid KID, or choose another source for --kid-from")
+    })
 }
 
 /// Gives a shared secret without a kid a random UUID, because its thumbprint would help to guess it.

@@ -4,6 +4,7 @@ pub mod adoption;
 pub mod forgetting;
 pub mod published_file;
 pub mod push_report;
+pub mod repairing;
 pub mod restoring;
 pub mod server;
 pub mod signing_check;

@@ -3,6 +3,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::certificate::Certificate;
 use crate::key::members::Members;
+use crate::key::thumbprint::thumbprint;
+use std::collections::HashMap;
 
 /// The largest number of keys in one document, including unusable private keys. Computing the
 /// public key of a private key takes more than a millisecond on P-521.
@@ -15,6 +17,8 @@ pub struct Bundle {
     pub keys: Vec<Members<'static>>,
     /// The certificates of keys and of their issuers.
     pub certificates: Vec<Certificate>,
+    /// The aliases in a keystore, by the thumbprint of the key.
+    pub aliases: HashMap<String, String>,
     /// True if only one alias of the document was requested, so that certificates can be without a key.
     pub is_part: bool,
     /// What the keys are, such as the key of a host.
@@ -61,10 +65,26 @@ impl Bundle {
         self.keys.is_empty() && self.certificates.is_empty()
     }
 
+    /// Gives all keys and certificates an alias, unless it is empty.
+    pub fn with_alias(mut self, alias: Option<&str>) -> Self {
+        if let Some(alias) = alias.filter(|alias| !alias.is_empty()) {
+            let certified = self.certificates.iter();
+            let certified = certified.filter_map(|it| thumbprint(&it.public_key().ok()?));
+            let own = self.keys.iter().filter_map(thumbprint);
+            let named = own.chain(certified);
+            self.aliases
+                .extend(named.map(|key| (key, alias.to_owned())));
+        }
+        self
+    }
+
     /// Adds the contents of another document.
     pub fn extend(&mut self, other: Bundle) {
         self.keys.extend(other.keys);
         self.certificates.extend(other.certificates);
+        for (thumbprint, alias) in other.aliases {
+            self.aliases.entry(thumbprint).or_insert(alias);
+        }
         self.is_part |= other.is_part;
         self.found.extend(other.found);
         self.left_out.extend(other.left_out);

@@ -85,6 +85,7 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
                 let protected = octets.sized()?;
                 if is_wanted {
                     let key = private_key(protected, keyed).map(Bundle::from);
+                    let key = key.map(|key| key.with_alias(Some(&name)));
                     contents.take(&place, Part::PrivateKey, key)?;
                 }
                 octets.number()?
@@ -111,7 +112,11 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
             if is_wanted {
                 named.push(certificate.clone());
             }
-            contents.certificates.push(certificate);
+            let certificate = Bundle::from(certificate);
+            contents.extend(match tag {
+                TRUSTED_CERTIFICATE => certificate.with_alias(Some(&name)),
+                _ => certificate,
+            });
         }
         aliases.push(name);
     }

@@ -189,7 +189,8 @@ fn collect(
         let content = AnyRef::from_der(&bag.bag_value).map(|value| value.value());
         let content = || content.map_err(|_| broken());
         let key = |read: &dyn Fn(&[u8]) -> Result<Members<'static>>| {
-            content().and_then(read).map(Bundle::from)
+            let key = content().and_then(read).map(Bundle::from);
+            key.map(|key| key.with_alias(name.as_deref()))
         };
         match bag.bag_id {
             pkcs12::PKCS_12_CERT_BAG_OID => match content().and_then(certificate) {
@@ -197,7 +198,7 @@ fn collect(
                     if alias.is_some() && is_wanted {
                         named.push(certificate.clone());
                     }
-                    contents.certificates.push(certificate);
+                    contents.extend(Bundle::from(certificate).with_alias(name.as_deref()));
                 }
                 Err(error) if is_wanted => contents.take(&place, Part::Other, Err(error))?,
                 Err(_) => {}

@@ -115,6 +115,8 @@ pub struct Imported {
     pub nameless: Vec<usize>,
     /// The source of each key.
     pub sources: Vec<Source>,
+    /// The aliases of keys from keystores, by thumbprint.
+    pub aliases: HashMap<String, String>,
 }
 
 /// The source of a key.
@@ -226,6 +228,7 @@ pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
         notes: Vec::new(),
         nameless: Vec::new(),
         sources: Vec::new(),
+        aliases: HashMap::new(),
     };
     let mut jwks = 0..;
     let mut left_out = Vec::new();
@@ -247,6 +250,7 @@ pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
         let is_nameless = |i: &usize| is_foreign && is_nameless_secret(&imported.set.keys[*i]);
         imported.nameless.extend(new.filter(is_nameless));
         left_out.extend(contents.left_out.into_iter().map(|error| (i, error)));
+        imported.aliases.extend(contents.aliases);
         let found = one.notes.into_iter().chain(contents.found);
         imported.notes.extend(found.map(|text| Note {
             document: i,

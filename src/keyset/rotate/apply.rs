@@ -48,6 +48,12 @@ impl Rotated {
 }
 
 impl RotationPlan {
+    /// Generates a key from a template, without kid and dates. Returns an error if OpenSSL cannot generate
+    /// it.
+    pub fn generate(&self, template: &Template) -> Result<Members<'static>> {
+        self.kid_from.generate(|| template.generate())
+    }
+
     /// Applies the plan to the set that it was made for. `make` generates the new keys, which get the
     /// kids that the policy asks for. `now` is in seconds since 1970. If this fails, the set is incomplete
     /// and must be discarded.

@@ -164,8 +164,8 @@ impl Template {
     }
 
     /// Generates a key, without kid and dates.
-    pub fn generate(&self) -> Result<Members<'static>> {
-        let mut members = self.plan.generate_for_a_thumbprint()?;
+    pub(super) fn generate(&self) -> Result<Members<'static>> {
+        let mut members = self.plan.generate()?;
         if !self.names_alg {
             members.remove("alg");
         }

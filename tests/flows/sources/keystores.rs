@@ -121,8 +121,12 @@ fn keytool_keeps_several_keys_under_aliases() {
     sandbox.ok(["set", "all", "keys.p12", "--password-file", "password"]);
     let all = keys(&sandbox, "all");
     assert_eq!(all.len(), 4);
-    let named = ["--alias", "shared", "--kid", "mac", "--alg", "HS256"];
     let password = ["--password-file", "password"];
+    let line = ["set", "aliases", "keys.p12", "--kid-from", "alias"];
+    let kids = sandbox.ok(line.iter().chain(&password));
+    let kids: Vec<_> = kids.lines().collect();
+    assert_eq!(kids, ["one", "two", "three", "shared"]);
+    let named = ["--alias", "shared", "--kid", "mac", "--alg", "HS256"];
     sandbox.ok(["set", "named", "keys.p12"]
         .into_iter()
         .chain(password)
@@ -266,6 +270,14 @@ fn javas_old_form_is_read_as_it_is() {
         "{run:#?}"
     );
     assert_eq!(keys(&sandbox, "all").len(), 2);
+    let run = set("named", &["password", "--kid-from", "alias"]).ok();
+    assert_eq!(run.stdout, "rsa\nchained\n");
+    let run = set(
+        "one",
+        &["password", "--alias", "trusted", "--kid-from", "alias"],
+    )
+    .ok();
+    assert_eq!(run.stdout, "trusted\n");
     for (alias, kty, is_private, chain) in [
         ("chained", "EC", true, 2),
         ("rsa", "RSA", true, 1),
