@@ -174,7 +174,7 @@ pub struct ExportArgs {
     /// Repair faults that leave the key material certain
     ///
     /// As `jwks set --repair` does. A key whose material is in doubt is an error.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     repair: bool,
 
     /// Write to a file; - is standard output

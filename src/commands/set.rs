@@ -106,7 +106,8 @@ pub struct SetArgs {
 
     /// How to choose the kid of keys without one
     ///
-    /// A kid that is the thumbprint of its key counts as none. kube-apiserver uses spki as kid.
+    /// A kid that is the thumbprint of its key counts as none. kube-apiserver uses spki as kid. With alias, a
+    /// key gets its alias in the keystore.
     #[arg(
         long,
         value_name = "SOURCE",

@@ -33,7 +33,9 @@ pub enum KidFrom {
     #[value(name = "x5t#S256")]
     #[serde(rename = "x5t#S256")]
     X5tS256,
-    /// The alias in the keystore of the input
+    /// The alias in a keystore
+    // Only a key of an import has one, so the other commands do not offer it.
+    #[value(hide = true)]
     Alias,
 }
 

@@ -164,7 +164,7 @@ impl Template {
     }
 
     /// Generates a key, without kid and dates.
-    pub(super) fn generate(&self) -> Result<Members<'static>> {
+    pub fn generate(&self) -> Result<Members<'static>> {
         let mut members = self.plan.generate()?;
         if !self.names_alg {
             members.remove("alg");
