@@ -151,6 +151,9 @@ fn install(sandbox: &Sandbox, shell: &str) -> String {
     next.rsplit_once(": ").unwrap_or_default().1.to_owned()
 }
 
+/// The number of empty lines after which the typed keys are lost.
+const LINES_WITHOUT_KEYS: usize = 5;
+
 /// Presses Tab in a shell, runs each line, and compares its words.
 fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], cases: &[Case]) {
     let home = sandbox.path().to_str().expect("UTF-8");
@@ -164,7 +167,13 @@ fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], ca
         // Where the shell shows a choice, the first Enter only takes it. One Enter too many is an empty
         // line.
         let mut pressed: Option<Instant> = None;
+        let mut begun = typist.lines_begun();
         wait_until(&format!("{shell:?} runs {keys:?}"), || {
+            // nushell forgets the keys that it reads together with an Enter.
+            if typist.lines_begun() > begun + LINES_WITHOUT_KEYS {
+                typist.type_keys(keys);
+                begun = typist.lines_begun();
+            }
             if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(300)) {
                 typist.press("\r");
                 pressed = Some(Instant::now());

@@ -5,7 +5,7 @@
 
 use super::{Run, Sandbox, wait_until};
 use rustix::fs::OFlags;
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionread};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::File;
@@ -108,13 +108,23 @@ impl Typist {
         }
     }
 
-    /// Waits until the shell reads single keys, and types.
+    /// Waits until the shell reads single keys and has read those that were pressed, and types.
     pub fn type_keys(&mut self, keys: &str) {
         wait_until("the shell reads a line", || {
             let modes = tcgetattr(&self.person).map(|state| state.local_modes);
-            modes.is_ok_and(|modes| !modes.contains(LocalModes::ICANON))
+            modes.is_ok_and(|modes| !modes.contains(LocalModes::ICANON)) && self.unread() == 0
         });
         self.press(keys);
+    }
+
+    /// Returns the number of bytes that were typed and that the shell has not read.
+    fn unread(&self) -> u64 {
+        ioctl_fionread(end_of_program(&self.person)).expect("the terminal")
+    }
+
+    /// Returns how often a line has begun, in shells that tell the terminal (bracketed paste).
+    pub fn lines_begun(&self) -> usize {
+        self.shown().matches("\x1b[?2004h").count()
     }
 
     /// Types without waiting for the shell.
@@ -147,13 +157,8 @@ fn open() -> (File, File) {
     fcntl_setfd(&person, FdFlags::CLOEXEC).expect("a file that no child inherits");
     grantpt(&person).expect("a terminal of one's own");
     unlockpt(&person).expect("an unlocked terminal");
-    let path = ptsname(&person, Vec::new()).expect("the terminal's name");
-    let path = path.into_string().expect("a UTF-8 name");
-    let mut options = File::options();
-    options.read(true).write(true);
-    // The terminal must not become the controlling terminal of the test.
-    options.custom_flags(OFlags::NOCTTY.bits() as i32);
-    let terminal = options.open(path);
+    let person = File::from(person);
+    let terminal = end_of_program(&person);
     let size = Winsize {
         ws_row: 24,
         ws_col: 80,
@@ -161,7 +166,18 @@ fn open() -> (File, File) {
         ws_ypixel: 0,
     };
     tcsetwinsize(&person, size).expect("a size");
-    (person.into(), terminal.expect("the terminal"))
+    (person, terminal)
+}
+
+/// Opens the program's end of a terminal.
+fn end_of_program(person: &File) -> File {
+    let path = ptsname(person, Vec::new()).expect("the terminal's name");
+    let path = path.into_string().expect("a UTF-8 name");
+    let mut options = File::options();
+    options.read(true).write(true);
+    // The terminal must not become the controlling terminal of the test.
+    options.custom_flags(OFlags::NOCTTY.bits() as i32);
+    options.open(path).expect("the terminal")
 }
 
 /// Returns true if a program waits for an answer: to a confirmation, to a question for a secret after the
