@@ -173,6 +173,18 @@ fn a_use_that_others_define_is_kept() {
     sandbox.ok(["rotate", "spiffe", "--force"]);
     let set = sandbox.json(["get", "spiffe"]);
     assert_eq!(set["keys"][1]["use"], "jwt-svid");
+    let move_to = ["rotate", "spiffe", "--alg", "RS256"];
+    let run = sandbox.run(move_to).fails(3);
+    let hint = "pass --use jwt-svid to move line ES256";
+    assert!(run.stderr.contains(hint), "{run:#?}");
+    sandbox.ok(move_to.iter().chain(&["--use", "jwt-svid"]));
+    let set = sandbox.json(["get", "spiffe"]);
+    let last = set["keys"].as_array().and_then(|keys| keys.last());
+    let last = last.expect("a key");
+    assert_eq!(
+        (&last["use"], &last["alg"]),
+        (&json!("jwt-svid"), &json!("RS256"))
+    );
     let run = sandbox
         .run(["set", "spiffe", "--kid", "a", "--use", "sgi"])
         .ok();

@@ -2,6 +2,7 @@
 //! and the old line ends when the successor begins.
 
 use crate::error::{Error, Result};
+use crate::key::attributes::USES;
 use crate::keyset::rotate::lines::LineId;
 use crate::keyset::rotate::template::Template;
 use crate::keyset::rotate::{NewKey, Planner, Position, Successor, Time};
@@ -93,9 +94,26 @@ impl Planner<'_, '_> {
         match moving {
             Some((line, next)) => Error::refused(format!("line {line} already moves to {next}"))
                 .hint(format!("pass --line {next} to move it on to {alg}")),
-            None => Error::not_found(format!("no line can move to {alg}"))
-                .hint("a line moves only to an algorithm for the same use"),
+            None => {
+                let error = Error::not_found(format!("no line can move to {alg}"));
+                match self.line_of_private_use() {
+                    Some((line, usage)) => {
+                        error.hint(format!("pass --use {usage} to move line {line}"))
+                    }
+                    None => error.hint("a line moves only to an algorithm for the same use"),
+                }
+            }
         }
+    }
+
+    /// Returns the name and the use of a line whose use is not registered, if one is selected.
+    fn line_of_private_use(&self) -> Option<(&str, &str)> {
+        let mut lines = self.lines.ids();
+        lines.find_map(|line| {
+            let usage = self.lines.usage(line).filter(|it| !USES.contains(it))?;
+            let is_meant = self.lines.is_selected(line, self.policy);
+            is_meant.then(|| (self.lines.name(line), usage))
+        })
     }
 
     fn unclear(&self, alg: &str, sources: &[LineId], target: Option<LineId>) -> Error {

@@ -43,8 +43,8 @@ impl fmt::Debug for Template {
 }
 
 impl Template {
-    /// Returns the template for an algorithm, with the curve and size from the options. Returns an
-    /// error if they do not fit the algorithm.
+    /// Returns the template for an algorithm, with the curve, the size and a private use from the
+    /// options. Returns an error if they do not fit the algorithm.
     pub(super) fn of_algorithm(alg: &str, policy: &Policy) -> Result<Template> {
         let plan = Plan::new(Request {
             alg: Some(alg),
@@ -55,7 +55,10 @@ impl Template {
         Ok(Template {
             plan,
             names_alg: true,
-            private_use: None,
+            private_use: policy
+                .usage
+                .filter(|usage| !USES.contains(usage))
+                .map(str::to_owned),
             key_ops: Vec::new(),
             certified: Certified::Uncalled,
             has_sha1: false,
