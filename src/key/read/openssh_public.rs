@@ -32,6 +32,11 @@ pub fn is_in(text: &str) -> bool {
     })
 }
 
+/// Returns true if a line holds a public key.
+pub fn is_line(line: &str) -> bool {
+    Entry::of(line.trim()).is_some()
+}
+
 /// Returns the lines with content, without white space around them, and their numbers.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().map(str::trim);

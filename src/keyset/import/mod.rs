@@ -7,6 +7,7 @@ mod form;
 mod jwe;
 mod kubernetes;
 mod manifest;
+mod mixed;
 mod names;
 mod nested;
 mod pick;

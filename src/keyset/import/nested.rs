@@ -6,7 +6,7 @@ use crate::key::read::pem;
 use crate::keyset::FOREIGN_LIMIT;
 use crate::keyset::import::finder::Finder;
 use crate::keyset::import::place::Place;
-use crate::keyset::import::{BINARY_LIMIT, dotenv, kubernetes, token, within, yaml};
+use crate::keyset::import::{BINARY_LIMIT, dotenv, kubernetes, mixed, token, within, yaml};
 use crate::secret::Secret;
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
@@ -14,7 +14,10 @@ use serde_json::value::RawValue;
 /// The note about the keys in a token.
 const UNCHECKED: &str = "it is a signed token (JWT), and its signature is not checked";
 
-/// Finds the keys in a signed token, in YAML or in dotenv lines. Returns `None` for other documents and
+/// The note about a text with keys in several formats.
+const MIXED: &str = "it holds keys in several formats";
+
+/// Finds the keys in a signed token, in text of several formats, in YAML or in dotenv lines. Returns `None` for other documents and
 /// if there is no key.
 pub fn read_text<'a>(
     document: &[u8],
@@ -28,6 +31,11 @@ pub fn read_text<'a>(
         let mut notes = vec![UNCHECKED.to_owned()];
         notes.extend(finder.notes());
         return Ok(Some((finder, notes)));
+    }
+    if text.len() <= BINARY_LIMIT
+        && let Some(parts) = mixed::parts(text)
+    {
+        return read_parts(&parts, unlock);
     }
     // A PEM file can have lines above its first block that look like YAML.
     let has_block = || text.contains("\n-----BEGIN ");
@@ -55,6 +63,21 @@ pub fn read_text<'a>(
         }
     }
     let notes = finder.notes();
+    Ok((!finder.is_empty()).then_some((finder, notes)))
+}
+
+/// Finds the keys in the parts of a text, which begin at these lines.
+fn read_parts<'a>(
+    parts: &[(usize, &str)],
+    unlock: &'a DocumentPassword<'a>,
+) -> Result<Option<(Finder<'a>, Vec<String>)>> {
+    let mut finder = Finder::new(unlock);
+    for (number, part) in parts {
+        let line = format!("line {number}");
+        finder.document(part.as_bytes(), &Place::root(&line), None)?;
+    }
+    let mut notes = vec![MIXED.to_owned()];
+    notes.extend(finder.notes());
     Ok((!finder.is_empty()).then_some((finder, notes)))
 }
 

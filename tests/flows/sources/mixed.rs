@@ -447,3 +447,29 @@ fn a_dump_of_hydra_1_is_the_key_pairs_that_it_holds() {
         .ok();
     assert_eq!(run.stderr, "set api: 1 unchanged\n");
 }
+
+#[test]
+fn formats_in_one_file_spoil_no_other() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "own", "--alg", "EdDSA", "--count", "3"]);
+    let kids = sandbox.ok(["list", "own", "--format", "names"]);
+    let kids: Vec<_> = kids.lines().collect();
+    let export = |kid: &str, to: &str| sandbox.ok(["export", "own", kid, "--to", to]);
+    let (pem, ssh) = (export(kids[0], "pem"), export(kids[1], "openssh"));
+    let jwk = export(kids[2], "jwk");
+    let damaged = "-----BEGIN PUBLIC KEY-----\nMCowBQ\n-----END PUBLIC KEY-----\n";
+    for text in [
+        format!("# mine\n{pem}\n{ssh}{damaged}{jwk}"),
+        format!("{jwk}\n{damaged}{ssh}# mine\n{pem}"),
+    ] {
+        let file = sandbox.write("all", &text);
+        let run = sandbox.run(["list", &file, "--format", "names"]).ok();
+        let mut found: Vec<_> = run.stdout.lines().collect();
+        found.sort_unstable();
+        let mut expected = kids.clone();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{run:#?}");
+        assert!(run.stderr.contains("several formats"), "{run:#?}");
+        warns(&run, "PEM block 1 (PUBLIC KEY)");
+    }
+}
