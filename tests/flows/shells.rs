@@ -259,6 +259,11 @@ fn fish_completes() {
     }
     let sandbox = sandbox();
     assert_eq!(install(&sandbox, "fish"), "");
+    // Without this directory, fish reads all manual pages of the machine in the background.
+    let generated = sandbox
+        .path()
+        .join(".local/share/fish/generated_completions");
+    std::fs::create_dir_all(generated).expect("a directory");
     try_cases(&sandbox, &["fish", "-i"], &[], &all());
 }
 
