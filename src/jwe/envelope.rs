@@ -1,14 +1,14 @@
 //! The parts of an encrypted document, checked before any cryptography.
 //!
-//! A document is a JWE (RFC 7516) in compact, flattened or general form with one recipient,
-//! encrypted with a passphrase (RFC 7518 section 4.8). All parameters must be in the protected
-//! header, and each part must have the length that the algorithms require.
+//! A document is a JWE (RFC 7516) in compact, flattened or general form, encrypted with a passphrase
+//! (RFC 7518 section 4.8). Each part must have the length that the algorithms require.
 
 use crate::error::{Error, Result};
 use crate::jwe::algorithm::{Derivation, Encryption};
 use crate::key::base64url;
 use crate::key::members::Members;
 use crate::key::strict_json;
+use serde_json::value::RawValue;
 
 /// The smallest PBKDF2 iteration count (RFC 7518 section 4.8.1.2).
 pub const LEAST_ITERATIONS: u32 = 1_000;
@@ -19,23 +19,45 @@ pub const MOST_ITERATIONS: u32 = 1_000_000;
 /// The allowed salt lengths in bytes. RFC 7518 section 4.8.1.1 sets the minimum.
 const SALT: std::ops::RangeInclusive<usize> = 8..=1024;
 
+/// The largest number of recipients.
+const RECIPIENTS: usize = 8;
+
 /// An encrypted document whose parts have been checked but not decrypted.
 pub struct Envelope {
-    /// The original protected header in base64url, which is authenticated with the content.
-    pub(super) protected: String,
+    /// The protected header as JSON.
     header: String,
-    pub(super) derivation: &'static Derivation,
+    /// What is authenticated with the content (RFC 7516 section 5.1, step 14).
+    pub(super) authenticated: String,
     pub(super) encryption: &'static Encryption,
-    pub(super) salt: Vec<u8>,
-    pub(super) iterations: u32,
-    pub(super) encrypted_key: Vec<u8>,
+    /// The recipients that a passphrase can open; at least one.
+    pub(super) recipients: Vec<Recipient>,
     pub(super) iv: Vec<u8>,
     pub(super) ciphertext: Vec<u8>,
     pub(super) tag: Vec<u8>,
+    /// True if there is one recipient, and all parameters are protected.
+    is_simple: bool,
 }
 
-/// The parts in base64url, in the order of the compact form (RFC 7516 section 3.1).
-type Parts<'a> = [std::borrow::Cow<'a, str>; 5];
+/// The encrypted content key for one passphrase.
+pub(super) struct Recipient {
+    pub derivation: &'static Derivation,
+    pub salt: Vec<u8>,
+    pub iterations: u32,
+    pub encrypted_key: Vec<u8>,
+}
+
+/// The parts of a document, before they are checked. All but the headers are base64url.
+struct Parts {
+    protected: String,
+    /// The shared unprotected header as JSON.
+    unprotected: String,
+    /// The unprotected header of each recipient as JSON, and its encrypted key.
+    recipients: Vec<(String, String)>,
+    iv: String,
+    ciphertext: String,
+    tag: String,
+    aad: Option<String>,
+}
 
 impl Envelope {
     /// Returns true if a document looks like a JWE in one of its forms, valid or not.
@@ -59,7 +81,7 @@ impl Envelope {
         } else {
             compact(text)?
         };
-        checked(&parts)
+        checked(parts)
     }
 
     /// Returns the members of the protected header.
@@ -68,9 +90,22 @@ impl Envelope {
         Members::parse(&self.header).unwrap_or_default()
     }
 
-    /// Returns the PBKDF2 iteration count.
+    /// Returns the smallest PBKDF2 iteration count.
     pub fn iterations(&self) -> u32 {
-        self.iterations
+        let counts = self.recipients.iter().map(|it| it.iterations);
+        counts.min().unwrap_or_default()
+    }
+
+    /// Returns the iterations that one passphrase needs for all recipients.
+    pub fn total_iterations(&self) -> u64 {
+        let counts = self.recipients.iter().map(|it| u64::from(it.iterations));
+        counts.sum()
+    }
+
+    /// Returns true if there is one recipient, and all parameters are protected. Another document would
+    /// change when it is encrypted again with one passphrase.
+    pub fn is_simple(&self) -> bool {
+        self.is_simple
     }
 }
 
@@ -78,66 +113,155 @@ fn unfit(what: impl std::fmt::Display) -> Error {
     Error::invalid(format!("unsupported encrypted document: {what}"))
 }
 
-fn compact(text: &str) -> Result<Parts<'_>> {
+fn compact(text: &str) -> Result<Parts> {
     let parts: Vec<&str> = text.split('.').take(6).collect();
-    let parts: [&str; 5] = parts
-        .try_into()
-        .map_err(|_| unfit("it does not have five parts (RFC 7516 section 3.1)"))?;
-    Ok(parts.map(Into::into))
+    let [protected, encrypted_key, iv, ciphertext, tag] = parts[..] else {
+        return Err(unfit("it does not have five parts (RFC 7516 section 3.1)"));
+    };
+    Ok(Parts {
+        protected: protected.into(),
+        unprotected: EMPTY.into(),
+        recipients: vec![(EMPTY.into(), encrypted_key.into())],
+        iv: iv.into(),
+        ciphertext: ciphertext.into(),
+        tag: tag.into(),
+        aad: None,
+    })
 }
 
+/// A header without members.
+const EMPTY: &str = "{}";
+
 /// Returns the parts of the JSON forms (RFC 7516 section 7.2).
-fn json(text: &str) -> Result<Parts<'static>> {
+fn json(text: &str) -> Result<Parts> {
     check_strict(text)?;
     let document = Members::parse(text).map_err(|_| unfit("it is not a JSON object"))?;
-    let recipient = recipient(&document)?;
-    for (members, name) in [(&document, "unprotected"), (&recipient, "header")] {
-        let is_empty = |raw| Members::parse(raw).is_ok_and(|m| m.names().next().is_none());
-        if members.raw(name).is_some_and(|raw| !is_empty(raw)) {
-            return Err(unfit(format!("it has an unprotected header ({name})")));
-        }
-    }
-    if document.has("aad") {
-        return Err(unfit("it has additional authenticated data (aad)"));
-    }
-    let part = |members: &Members, name: &str| {
-        let text = members.string(name).map(|text| text.into_owned().into());
+    let header = |members: &Members, name| members.raw(name).unwrap_or(EMPTY).to_owned();
+    let text = |members: &Members, name: &str| {
+        let text = members.string(name).map(|text| text.into_owned());
         text.ok_or_else(|| unfit(format!("no {name}")))
     };
-    Ok([
-        part(&document, "protected")?,
-        part(&recipient, "encrypted_key")?,
-        part(&document, "iv")?,
-        part(&document, "ciphertext")?,
-        part(&document, "tag")?,
-    ])
+    let optional = |name: &str| match document.has(name) {
+        true => text(&document, name).map(Some),
+        false => Ok(None),
+    };
+    let mut recipients = Vec::new();
+    for recipient in self::recipients(&document)? {
+        // A recipient without an encrypted key uses another algorithm than a passphrase.
+        let key = recipient.string("encrypted_key").unwrap_or_default();
+        recipients.push((header(&recipient, "header"), key.into_owned()));
+    }
+    Ok(Parts {
+        protected: optional("protected")?.unwrap_or_default(),
+        unprotected: header(&document, "unprotected"),
+        recipients,
+        iv: text(&document, "iv")?,
+        ciphertext: text(&document, "ciphertext")?,
+        tag: text(&document, "tag")?,
+        aad: optional("aad")?,
+    })
 }
 
 fn check_strict(json: &str) -> Result<()> {
     strict_json::check(json).map_err(|error| unfit(error.to_string()))
 }
 
-/// Returns the one recipient of the general form, or the document itself in the flattened form.
-fn recipient<'a>(document: &Members<'a>) -> Result<Members<'a>> {
+/// Returns the recipients of the general form, or the document itself in the flattened form.
+fn recipients<'a>(document: &'a Members<'a>) -> Result<Vec<Members<'a>>> {
     let Some(recipients) = document.raw("recipients") else {
-        return Ok(document.clone());
+        return Ok(vec![document.clone()]);
     };
     if document.has("encrypted_key") || document.has("header") {
         return Err(unfit(
             "it mixes the flattened and the general form (RFC 7516 section 7.2.2)",
         ));
     }
-    let one: Option<[Members; 1]> = serde_json::from_str(recipients).ok();
-    let [one] = one.ok_or_else(|| unfit("it does not have exactly one recipient"))?;
-    Ok(one.into_owned())
+    let broken = || unfit("its recipients are not an array of objects");
+    let recipients: Vec<&RawValue> = serde_json::from_str(recipients).map_err(|_| broken())?;
+    if recipients.len() > RECIPIENTS {
+        return Err(unfit(format!("it has more than {RECIPIENTS} recipients")));
+    }
+    let recipients = recipients.into_iter();
+    recipients
+        .map(|recipient| Members::parse(recipient.get()).map_err(|_| broken()))
+        .collect()
 }
 
-fn checked(parts: &Parts) -> Result<Envelope> {
-    let [protected, encrypted_key, iv, ciphertext, tag] = parts;
-    let header = decode("header", protected)?;
-    let header = String::from_utf8(header).map_err(|_| unfit("its header is not UTF-8"))?;
+fn checked(parts: Parts) -> Result<Envelope> {
+    let header = match &*parts.protected {
+        "" => EMPTY.to_owned(),
+        protected => String::from_utf8(decode("header", protected)?)
+            .map_err(|_| unfit("its header is not UTF-8"))?,
+    };
     check_strict(&header)?;
-    let members = Members::parse(&header).map_err(|_| unfit("its header is not a JSON object"))?;
+    let mut encryption = None;
+    let mut recipients = Vec::new();
+    let mut refused = Vec::new();
+    let protected = parse_header(&header)?;
+    let unprotected = parse_header(&parts.unprotected)?;
+    check_disjoint(&protected, &unprotected)?;
+    for (own, encrypted_key) in &parts.recipients {
+        let own = parse_header(own)?;
+        check_disjoint(&protected, &own)?;
+        check_disjoint(&unprotected, &own)?;
+        match recipient([&protected, &unprotected, &own], encrypted_key) {
+            Ok((own, recipient)) => {
+                if encryption.is_some_and(|other: &Encryption| other.name != own.name) {
+                    return Err(unfit("its recipients differ in enc"));
+                }
+                encryption = Some(own);
+                recipients.push(recipient);
+            }
+            Err(error) => refused.push(error),
+        }
+    }
+    let has_unprotected = unprotected.names().next().is_some()
+        || parts.recipients.iter().any(|(own, _)| own.trim() != EMPTY);
+    drop((protected, unprotected));
+    let is_simple = parts.recipients.len() == 1 && !has_unprotected;
+    let Some(encryption) = encryption else {
+        let error = refused.into_iter().next();
+        return Err(error.unwrap_or_else(|| unfit("it has no recipient")));
+    };
+    let authenticated = match &parts.aad {
+        Some(aad) => format!("{}.{aad}", parts.protected),
+        None => parts.protected,
+    };
+    let envelope = Envelope {
+        header,
+        authenticated,
+        encryption,
+        recipients,
+        iv: decode("initialization vector", &parts.iv)?,
+        ciphertext: decode("ciphertext", &parts.ciphertext)?,
+        tag: decode("tag", &parts.tag)?,
+        is_simple,
+    };
+    envelope.check_lengths()?;
+    Ok(envelope)
+}
+
+fn parse_header(header: &str) -> Result<Members<'_>> {
+    Members::parse(header).map_err(|_| unfit("its header is not a JSON object"))
+}
+
+/// Returns an error if a parameter is in both headers (RFC 7516 section 7.2.1).
+fn check_disjoint(one: &Members, other: &Members) -> Result<()> {
+    match other.names().find(|name| one.has(name)) {
+        Some(name) => Err(unfit(format!(
+            "{name:?} is in two of its headers (RFC 7516 section 7.2.1)"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Checks what a recipient needs. Returns an error if it cannot be opened with a passphrase.
+fn recipient(
+    headers: [&Members; 3],
+    encrypted_key: &str,
+) -> Result<(&'static Encryption, Recipient)> {
+    let raw = |name: &str| headers.iter().find_map(|header| header.raw(name));
+    let string = |name: &str| headers.iter().find_map(|header| header.string(name));
     for (name, why) in [
         ("zip", "it is compressed (zip)"),
         (
@@ -145,11 +269,11 @@ fn checked(parts: &Parts) -> Result<Envelope> {
             "it has critical header parameters (crit), which are not supported",
         ),
     ] {
-        if members.has(name) {
+        if raw(name).is_some() {
             return Err(unfit(why));
         }
     }
-    let name = |name: &str| members.string(name).unwrap_or_default().into_owned();
+    let name = |name: &str| string(name).unwrap_or_default().into_owned();
     let derivation = Derivation::named(&name("alg")).ok_or_else(|| {
         unfit(format!(
             "its alg is {:?}, which is not for passphrases",
@@ -161,56 +285,40 @@ fn checked(parts: &Parts) -> Result<Envelope> {
         unfit(format!("its enc is {:?}", name("enc")))
             .hint(format!("supported: {}", Encryption::names()))
     })?;
-    let salt = decode(
-        "p2s",
-        &members
-            .string("p2s")
-            .ok_or_else(|| unfit("it has no salt (p2s)"))?,
-    )?;
+    let salt = string("p2s");
+    let salt = decode("p2s", &salt.ok_or_else(|| unfit("it has no salt (p2s)"))?)?;
     if !SALT.contains(&salt.len()) {
         return Err(unfit(format!("its salt (p2s) has {} bytes", salt.len())));
     }
-    let iterations = iterations(&members)?;
-    drop(members);
-    let envelope = Envelope {
-        encrypted_key: decode("encrypted key", encrypted_key)?,
-        iv: decode("initialization vector", iv)?,
-        ciphertext: decode("ciphertext", ciphertext)?,
-        tag: decode("tag", tag)?,
-        protected: protected.clone().into_owned(),
+    let encrypted_key = decode("encrypted key", encrypted_key)?;
+    // AES Key Wrap adds eight bytes (RFC 3394 section 2.2.1).
+    check_length("encrypted key", &encrypted_key, encryption.key_octets() + 8)?;
+    let recipient = Recipient {
         derivation,
-        encryption,
         salt,
-        iterations,
-        header,
+        iterations: iterations(raw("p2c"))?,
+        encrypted_key,
     };
-    envelope.check_lengths()?;
-    Ok(envelope)
+    Ok((encryption, recipient))
+}
+
+fn check_length(what: &str, part: &[u8], octets: usize) -> Result<()> {
+    if part.len() == octets {
+        return Ok(());
+    }
+    let length = part.len();
+    Err(unfit(format!(
+        "its {what} has {length} bytes instead of {octets}"
+    )))
 }
 
 impl Envelope {
     fn check_lengths(&self) -> Result<()> {
-        // AES Key Wrap adds eight bytes (RFC 3394 section 2.2.1).
-        let encrypted_key = self.encryption.key_octets() + 8;
-        for (what, part, octets) in [
-            ("encrypted key", &self.encrypted_key, encrypted_key),
-            (
-                "initialization vector",
-                &self.iv,
-                self.encryption.iv_octets(),
-            ),
-            ("tag", &self.tag, self.encryption.tag_octets),
-        ] {
-            if part.len() != octets {
-                let length = part.len();
-                return Err(unfit(format!(
-                    "its {what} has {length} bytes instead of {octets}"
-                )));
-            }
-        }
-        let block = self.encryption.block_octets;
-        if self.ciphertext.is_empty() || !self.ciphertext.len().is_multiple_of(block) {
-            let length = self.ciphertext.len();
+        let encryption = self.encryption;
+        check_length("initialization vector", &self.iv, encryption.iv_octets())?;
+        check_length("tag", &self.tag, encryption.tag_octets)?;
+        let length = self.ciphertext.len();
+        if length == 0 || !length.is_multiple_of(encryption.block_octets) {
             return Err(unfit(format!("its ciphertext has {length} bytes")));
         }
         Ok(())
@@ -221,10 +329,8 @@ fn decode(what: &str, text: &str) -> Result<Vec<u8>> {
     base64url::decode(text).map_err(|_| unfit(format!("its {what} is not base64url")))
 }
 
-fn iterations(header: &Members) -> Result<u32> {
-    let raw = header
-        .raw("p2c")
-        .ok_or_else(|| unfit("it has no iteration count (p2c)"))?;
+fn iterations(p2c: Option<&str>) -> Result<u32> {
+    let raw = p2c.ok_or_else(|| unfit("it has no iteration count (p2c)"))?;
     let count = raw.parse().unwrap_or(0);
     if (LEAST_ITERATIONS..=MOST_ITERATIONS).contains(&count) {
         return Ok(count);
@@ -237,12 +343,11 @@ fn iterations(header: &Members) -> Result<u32> {
 }
 
 impl std::fmt::Debug for Envelope {
-    /// Shows only the algorithms, because the header can contain names.
+    /// Shows only what is no name, because the header can contain names.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Envelope")
-            .field("alg", &self.derivation.name)
+            .field("recipients", &self.recipients.len())
             .field("enc", &self.encryption.name)
-            .field("p2c", &self.iterations)
             .finish_non_exhaustive()
     }
 }
@@ -316,43 +421,95 @@ mod tests {
     }
 
     #[test]
-    fn nothing_counts_that_is_not_protected() {
+    fn the_headers_of_a_json_form_are_joined() {
         let compact = compact_form(HEADER, [24, 12, 1, 16]);
         let parts: Vec<_> = compact.split('.').collect();
         let [protected, key, iv, ciphertext, tag] = parts[..] else {
             panic!("five parts");
         };
-        let document = |more: &str| {
-            format!(
-                r#"{{"protected":"{protected}","iv":"{iv}","ciphertext":"{ciphertext}","tag":"{tag}",{more}}}"#
-            )
-        };
+        let content = format!(r#""iv":"{iv}","ciphertext":"{ciphertext}","tag":"{tag}""#);
+        let document = |more: &str| format!(r#"{{"protected":"{protected}",{content},{more}}}"#);
         let key = format!(r#""encrypted_key":"{key}""#);
+        let other = r#"{"header":{"x":1}}"#;
         for (more, why) in [
             (key.clone(), ""),
             (format!(r#"{key},"unprotected":{{}},"header":{{}}"#), ""),
-            (format!(r#""recipients":[{{{key}}}]"#), ""),
-            (format!(r#"{key},"aad":"AA""#), "aad"),
-            (format!(r#"{key},"unprotected":{{"p2c":1}}"#), "unprotected"),
-            (format!(r#"{key},"header":{{"p2c":1}}"#), "header"),
             (
-                format!(r#""recipients":[{{{key},"header":{{"p2c":1}}}}]"#),
-                "header",
+                format!(r#"{key},"unprotected":{{"a":1}},"header":{{"b":1}}"#),
+                "",
             ),
+            (format!(r#""recipients":[{{{key}}}]"#), ""),
+            (format!(r#""recipients":[{{{key}}},{{{key}}}]"#), ""),
+            (format!(r#""recipients":[{other},{{{key}}}]"#), ""),
+            (format!(r#"{key},"aad":"AA""#), ""),
+            (
+                format!(r#"{key},"unprotected":{{"p2c":1000}}"#),
+                "two of its headers",
+            ),
+            (
+                format!(r#"{key},"header":{{"p2c":1}}"#),
+                "two of its headers",
+            ),
+            (
+                format!(r#"{key},"unprotected":{{"a":1}},"header":{{"a":1}}"#),
+                "\"a\" is in two",
+            ),
+            (
+                format!(r#""recipients":[{{{key}}},{{{key},"header":{{"alg":"dir"}}}}]"#),
+                "two of its headers",
+            ),
+            (format!(r#"{key},"header":{{"crit":["a"]}}"#), "crit"),
+            (format!(r#"{key},"header":{{"zip":"DEF"}}"#), "zip"),
+            (format!(r#"{key},"header":[]"#), "not a JSON object"),
             (format!(r#"{key},"recipients":[{{{key}}}]"#), "mixes"),
             (
                 format!(r#""header":{{}},"recipients":[{{{key}}}]"#),
                 "mixes",
             ),
+            (r#""recipients":[]"#.to_owned(), "no recipient"),
+            (r#""recipients":[1]"#.to_owned(), "array of objects"),
+            (format!(r#""recipients":[{other}]"#), "encrypted key"),
             (
-                format!(r#""recipients":[{{{key}}},{{{key}}}]"#),
-                "recipient",
+                format!(
+                    r#""recipients":[{}{{{key}}}]"#,
+                    format!("{{{key}}},").repeat(8)
+                ),
+                "more than 8 recipients",
             ),
-            (r#""recipients":[]"#.to_owned(), "recipient"),
         ] {
             let refusal = refusal(&document(&more));
             assert!(refusal.contains(why), "{more}: {refusal}");
             assert_eq!(refusal.is_empty(), why.is_empty(), "{more}: {refusal}");
+        }
+        // Nothing is protected, and the bounds hold there, too.
+        for (count, why) in [("1000", ""), ("999", "p2c"), ("1000001", "p2c")] {
+            let header = HEADER.replace("1000", count);
+            let refusal = refusal(&format!(r#"{{{content},{key},"header":{header}}}"#));
+            assert!(refusal.contains(why), "{count}: {refusal}");
+            assert_eq!(refusal.is_empty(), why.is_empty(), "{count}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_simple_document_has_one_recipient_and_one_header() {
+        let compact = compact_form(HEADER, [24, 12, 1, 16]);
+        assert!(Envelope::parse(&compact).unwrap().is_simple());
+        let parts: Vec<_> = compact.split('.').collect();
+        let key = format!(r#""encrypted_key":"{}""#, parts[1]);
+        for (more, is_simple) in [
+            (format!(r#"{key},"header":{{}}"#), true),
+            (format!(r#""recipients":[{{{key}}}]"#), true),
+            (format!(r#""recipients":[{{{key}}},{{}}]"#), false),
+            (format!(r#"{key},"header":{{"a":1}}"#), false),
+            (format!(r#"{key},"unprotected":{{"a":1}}"#), false),
+        ] {
+            let json = format!(
+                r#"{{"protected":"{}","iv":"{}","ciphertext":"{}","tag":"{}",{more}}}"#,
+                parts[0], parts[2], parts[3], parts[4]
+            );
+            let envelope = Envelope::parse(&json).unwrap();
+            assert_eq!(envelope.is_simple(), is_simple, "{more}");
+            assert_eq!(envelope.total_iterations(), 1000);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::key::base64url;
 use crate::key::members::Members;
 use crate::secret::Secret;
 use algorithm::{Derivation, Encryption};
+use envelope::Recipient;
 use josekit::jwe::{JweDecrypter as _, JweEncrypter as _, JweHeader};
 use openssl::pkcs5::pbkdf2_hmac;
 use openssl::rand::rand_bytes;
@@ -96,29 +97,34 @@ pub fn open(
     passphrase: &Secret<String>,
     derived: &mut DerivedKeys,
 ) -> Result<Secret<Vec<u8>>> {
-    let Envelope {
-        derivation,
-        encryption,
-        salt,
-        iterations,
-        ..
-    } = envelope;
-    let key = derived.derive(derivation, salt, *iterations, passphrase)?;
-    let content = encryption.content();
-    let unwrap = derivation.wrap.decrypter_from_bytes(key.expose());
-    let unwrap = unwrap.map_err(|_| not_opened())?;
-    let content_key = unwrap
-        .decrypt(Some(&envelope.encrypted_key), content, &JweHeader::new())
-        .map_err(|_| not_opened())?;
-    let content_key = Secret::new(content_key.into_owned());
-    let opened = content.decrypt(
-        content_key.expose(),
-        Some(&envelope.iv),
-        &envelope.ciphertext,
-        envelope.protected.as_bytes(),
-        Some(&envelope.tag),
-    );
-    opened.map(Secret::new).map_err(|_| not_opened())
+    let content = envelope.encryption.content();
+    for recipient in &envelope.recipients {
+        let Recipient {
+            derivation,
+            salt,
+            iterations,
+            encrypted_key,
+        } = recipient;
+        let key = derived.derive(derivation, salt, *iterations, passphrase)?;
+        let unwrap = derivation.wrap.decrypter_from_bytes(key.expose());
+        let unwrap = unwrap.map_err(|_| not_opened())?;
+        let content_key = unwrap.decrypt(Some(encrypted_key), content, &JweHeader::new());
+        let Ok(content_key) = content_key else {
+            continue;
+        };
+        let content_key = Secret::new(content_key.into_owned());
+        let opened = content.decrypt(
+            content_key.expose(),
+            Some(&envelope.iv),
+            &envelope.ciphertext,
+            envelope.authenticated.as_bytes(),
+            Some(&envelope.tag),
+        );
+        if let Ok(opened) = opened {
+            return Ok(Secret::new(opened));
+        }
+    }
+    Err(not_opened())
 }
 
 /// Encrypts a document in the compact form with PBES2-HS512+A256KW and A256GCM. The salt, the

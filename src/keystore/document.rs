@@ -59,7 +59,15 @@ impl Stored {
                 path,
             }));
         }
-        let envelope = Envelope::parse(text.expose());
+        let envelope = Envelope::parse(text.expose()).and_then(|envelope| {
+            if !envelope.is_simple() {
+                let message =
+                    "an encrypted set with several recipients or headers cannot stay as it is";
+                let hint = "move the file out of the keystore, and import it: jwks set SET FILE";
+                return Err(Error::invalid(message).hint(hint));
+            }
+            Ok(envelope)
+        });
         Ok(Stored::Encrypted(Encrypted {
             envelope: envelope
                 .map_err(|error| with_way_back(error.about(path.display()), &path))?,

@@ -354,3 +354,54 @@ print(token.payload.decode())
     let all = sandbox.ok(["thumbprint", "api"]);
     assert_eq!(sandbox.shell(&read).ok().stdout, all);
 }
+
+/// jwcrypto writes the salt and the iteration count into the header of the recipient, and several
+/// recipients.
+#[test]
+fn jwcrypto_writes_a_jwe_in_json() {
+    let Some(python) = named_by("JWKS_TEST_PYTHON") else {
+        return;
+    };
+    let sandbox = sandbox_with(&["ES256", "RS256"]);
+    sandbox.write(
+        "write.py",
+        "import json
+from jwcrypto import jwe, jwk
+content = open('set.json').read()
+horse, other = jwk.JWK.from_password('correct horse'), jwk.JWK.from_password('other')
+wrap = '{\"alg\":\"PBES2-HS256+A128KW\",\"p2c\":4096}'
+def write(name, protected, unprotected, *recipients):
+    token = jwe.JWE(content, protected=protected, unprotected=unprotected,
+                    algs=['PBES2-HS256+A128KW', 'PBES2-HS512+A256KW', 'RSA-OAEP-256', 'A256GCM'])
+    for key, header in recipients:
+        token.add_recipient(key, header=header)
+    open(name, 'w').write(token.serialize())
+enc = '{\"enc\":\"A256GCM\"}'
+write('protected.json', '{\"alg\":\"PBES2-HS512+A256KW\",\"enc\":\"A256GCM\"}', None, (horse, None))
+write('header.json', enc, None, (horse, wrap))
+write('unprotected.json', None, enc, (horse, wrap))
+write('several.json', enc, None, (other, wrap), (jwk.JWK.generate(kty='RSA', size=2048),
+      '{\"alg\":\"RSA-OAEP-256\"}'), (horse, wrap.replace('4096', '5000')))
+",
+    );
+    let content = sandbox.ok(["get", "api", "--private"]);
+    sandbox.write("set.json", content);
+    sandbox.shell(&format!("{python} write.py")).ok();
+    let all = sandbox.ok(["thumbprint", "api"]);
+    for name in ["protected", "header", "unprotected", "several"] {
+        let file = format!("{name}.json");
+        let read = ["thumbprint", &file, "--password-file", "password.txt"];
+        assert_eq!(sandbox.ok(read), all, "{name}");
+        sandbox.write("wrong", "incorrect horse\n");
+        let read = ["thumbprint", &file, "--password-file", "wrong"];
+        sandbox.run(read).fails(7);
+    }
+    // A set in the keystore would lose its other recipients when jwks writes it.
+    let several = std::fs::read(sandbox.path().join("several.json")).expect("a document");
+    sandbox.write("store/several.jwe", several);
+    let run = sandbox.run(["list", "several"]).fails(5);
+    assert!(
+        run.stderr.contains("several recipients or headers"),
+        "{run:#?}"
+    );
+}

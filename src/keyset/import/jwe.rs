@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::jwe::{self, DerivedKeys, Envelope};
-use crate::key::read::document_password::{DocumentPassword, denied};
+use crate::key::read::document_password::{DocumentPassword, Lock, denied};
 use crate::keyset::import::{FOREIGN_LIMIT, Form, KeySet, as_text, read_json, within};
 use crate::keyset::public_header::CONTENT_TYPE;
 use crate::secret::Secret;
@@ -15,10 +15,12 @@ const KEY_CONTENT_TYPE: &str = "jwk+json";
 pub fn read(document: &[u8], unlock: &DocumentPassword) -> Result<KeySet<'static>> {
     let envelope = Envelope::parse(as_text(within(document, FOREIGN_LIMIT)?)?)?;
     // SHA-512 takes twice as long as SHA-256.
-    unlock.spend(u64::from(envelope.iterations()) * 2)?;
-    let password = Secret::new(unlock.password()?.to_owned());
-    let opened = jwe::open(&envelope, &password, &mut DerivedKeys::default());
-    let opened = opened.map_err(|_| denied())?;
+    let cost = envelope.total_iterations() * 2;
+    let opened = unlock.open(Lock::Document, cost, |password| {
+        let password = Secret::new(password.unwrap_or_default().to_owned());
+        let opened = jwe::open(&envelope, &password, &mut DerivedKeys::default());
+        opened.map_err(|_| denied())
+    })?;
     let form = match content_type(&envelope).as_deref() {
         None => None,
         Some(CONTENT_TYPE) => Some(Form::Jwks),
