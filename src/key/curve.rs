@@ -99,6 +99,11 @@ impl Weierstrass {
         (&y * &y) % &self.p == right % &self.p
     }
 
+    /// Returns true if a big-endian number is the order.
+    pub fn has_order(&self, order: &[u8]) -> bool {
+        BigUint::from_bytes_be(order) == self.order
+    }
+
     /// Returns true if a big-endian private number is between 1 and the order minus 1.
     pub fn is_private_scalar(&self, d: &[u8]) -> bool {
         let d = BigUint::from_bytes_be(d);
@@ -264,6 +269,14 @@ impl Curve {
     pub(super) fn ec_of_oid(oid: &ObjectIdentifier) -> Option<&'static Curve> {
         let mut curves = CURVES.iter().filter(|curve| curve.kty == "EC");
         curves.find(|curve| curve.oid == *oid)
+    }
+
+    /// Finds the EC curve with these big-endian numbers as prime and coefficients.
+    pub(super) fn of_equation(p: &[u8], a: &[u8], b: &[u8]) -> Option<&'static Curve> {
+        let [p, a, b] = [p, a, b].map(BigUint::from_bytes_be);
+        let is_it = |it: &Weierstrass| it.p == p && it.a == a && it.b == b;
+        let mut curves = CURVES.iter();
+        curves.find(|curve| curve.equation().is_some_and(is_it))
     }
 
     /// Finds the curve of OKP keys with this object identifier.

@@ -7,14 +7,14 @@ use crate::key::curve::Curve;
 use crate::key::members::Members;
 use crate::key::ml_dsa::ParameterSet;
 use crate::key::openssl_key::{self, Point};
-use crate::key::read::asn1::children;
-use crate::key::read::elliptic::{elliptic, elliptic_private, mismatch};
+use crate::key::read::asn1::{children, name};
+use crate::key::read::ec::{curve_of, sec1};
+use crate::key::read::elliptic::elliptic;
 use crate::key::read::pkcs8::PrivateKeyInfo;
 use pkcs1::{RsaPrivateKey, RsaPssParamsOwned, RsaPublicKeyRef};
 use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
 use pkcs8::der::{Decode, Tag};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
-use sec1::EcPrivateKey;
 
 /// The kind of a DER document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Kind {
     Pkcs1Public,
     /// SEC1 ECPrivateKey.
     Sec1,
+    /// The DSA private key of OpenSSL.
+    Dsa,
     /// SubjectPublicKeyInfo.
     Spki,
     /// An X.509 certificate.
@@ -44,8 +46,11 @@ pub enum Kind {
 impl Kind {
     /// Returns true if documents of this kind hold a private key.
     pub fn is_private(self) -> bool {
-        use Kind::{EncryptedPkcs8, Pkcs1Private, Pkcs8, Pkcs12, Sec1};
-        matches!(self, Pkcs8 | EncryptedPkcs8 | Pkcs1Private | Sec1 | Pkcs12)
+        use Kind::{Dsa, EncryptedPkcs8, Pkcs1Private, Pkcs8, Pkcs12, Sec1};
+        matches!(
+            self,
+            Pkcs8 | EncryptedPkcs8 | Pkcs1Private | Sec1 | Dsa | Pkcs12
+        )
     }
 
     /// Returns the name of the kind, with its article.
@@ -56,6 +61,7 @@ impl Kind {
             Kind::Pkcs1Private => "a PKCS#1 RSA private key",
             Kind::Pkcs1Public => "a PKCS#1 RSA public key",
             Kind::Sec1 => "a SEC1 EC private key",
+            Kind::Dsa => "a DSA private key",
             Kind::Spki => "a public key",
             Kind::Certificate => "a certificate",
             Kind::Request => "a certification request",
@@ -77,6 +83,8 @@ pub fn kind(der: &[u8]) -> Option<Kind> {
         [Integer, Sequence, OctetString, ..] => Kind::Pkcs8,
         [Integer, OctetString, ..] => Kind::Sec1,
         [Integer, Integer] => Kind::Pkcs1Public,
+        // The version, p, q, g, the public and the private key.
+        [Integer, Integer, Integer, Integer, Integer, Integer] => Kind::Dsa,
         [Integer, Integer, Integer, ..] => Kind::Pkcs1Private,
         [Integer, Sequence, ..] if version() == Some(3) => Kind::Pkcs12,
         [Sequence, BitString] => Kind::Spki,
@@ -97,10 +105,10 @@ fn children_tags(outer: &AnyRef) -> Vec<Tag> {
 /// Reads an unencrypted key. Returns an error for other documents, which names their kind.
 pub fn read(der: &[u8]) -> Result<Members<'static>> {
     let Some(kind) = kind(der) else {
-        // Some writers of keystores use BER, which allows an indefinite length.
+        // BER allows an indefinite length.
         if der.starts_with(&[0x30, 0x80]) {
-            return Err(Error::invalid("BER is not supported, only DER")
-                .hint("convert it: openssl pkcs12 -in FILE -nodes, or openssl pkcs7 -inform DER -in FILE -print_certs; then pass it to `jwks set SET -`"));
+            return Err(Error::invalid("a key in BER is not supported, only DER")
+                .hint("convert it: openssl pkey -inform DER -in FILE | jwks set SET -"));
         }
         return Err(Error::invalid("not a key, certificate or keystore in DER"));
     };
@@ -109,6 +117,7 @@ pub fn read(der: &[u8]) -> Result<Members<'static>> {
         Kind::Pkcs1Private => rsa_private(der),
         Kind::Pkcs1Public => rsa_public(der),
         Kind::Sec1 => sec1(der, None),
+        Kind::Dsa => Err(no_dsa()),
         Kind::Spki => spki(&SubjectPublicKeyInfoRef::from_der(der).map_err(broken("public key"))?),
         Kind::EncryptedPkcs8 | Kind::Pkcs12 | Kind::Pkcs7 | Kind::Certificate | Kind::Request => {
             Err(Error::invalid(format!(
@@ -155,32 +164,22 @@ const PSS_HASHES: &[(ObjectIdentifier, &str)] = &[
     ),
 ];
 
-fn named_curve(oid: &ObjectIdentifier) -> Result<&'static Curve> {
-    Curve::ec_of_oid(oid).ok_or_else(|| {
-        Error::invalid(format!("unsupported curve {oid}"))
-            .hint("curves: P-256, P-384, P-521, secp256k1")
-    })
-}
-
 fn no_jwk_form(oid: &ObjectIdentifier) -> Error {
     let name = match oid.to_string().as_str() {
-        "1.2.840.10040.4.1" => "DSA keys".into(),
+        "1.2.840.10040.4.1" => return no_dsa(),
         "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" => "Diffie-Hellman keys".into(),
-        other => format!("keys of the algorithm {other}"),
+        _ => format!("keys of the algorithm {}", name(oid)),
     };
-    Error::invalid(format!("{name} have no JWK form"))
+    Error::invalid(format!("{name} have no JWK form")).hint(INSTEAD)
 }
 
-fn curve_of(algorithm: &AlgorithmIdentifierRef) -> Result<&'static Curve> {
-    let parameters = algorithm
-        .parameters
-        .map(|any| any.decode_as::<ObjectIdentifier>());
-    match parameters {
-        Some(Ok(oid)) => named_curve(&oid),
-        _ => Err(Error::invalid("the EC key has no named curve")
-            .hint("convert the key: openssl ec -in KEY -param_enc named_curve -out NEW")),
-    }
+/// Returns the error for a DSA key.
+pub(super) fn no_dsa() -> Error {
+    Error::invalid("DSA keys have no JWK form").hint(INSTEAD)
 }
+
+/// What to use in place of a key without a JWK form.
+const INSTEAD: &str = "use an RSA, EC or Ed25519 key; `jwks create SET` creates one";
 
 fn pkcs8(key: &PrivateKeyInfo) -> Result<Members<'static>> {
     let oid = key.algorithm.oid;
@@ -190,7 +189,10 @@ fn pkcs8(key: &PrivateKeyInfo) -> Result<Members<'static>> {
         return Ok(members);
     }
     if oid == EC {
-        return sec1(key.octets, Some(curve_of(&key.algorithm)?));
+        return sec1(
+            key.octets,
+            Some(curve_of(key.algorithm.parameters.as_ref())?),
+        );
     }
     if let Some(set) = ParameterSet::of_oid(&oid) {
         return set.read_private(key.octets);
@@ -208,7 +210,7 @@ fn spki(key: &SubjectPublicKeyInfoRef) -> Result<Members<'static>> {
         return Ok(members);
     }
     if oid == EC {
-        let curve = curve_of(&key.algorithm)?;
+        let curve = curve_of(key.algorithm.parameters.as_ref())?;
         return Ok(elliptic(
             curve,
             &openssl_key::point_from_octets(curve, octets)?,
@@ -279,35 +281,4 @@ fn rsa(n: &UintRef, e: &UintRef) -> Members<'static> {
     members.set_text("n", &encode(n.as_bytes()));
     members.set_text("e", &encode(e.as_bytes()));
     members
-}
-
-/// Reads a SEC1 key. The curve can be in the key or outside of it, as in PKCS#8.
-fn sec1(der: &[u8], outside: Option<&'static Curve>) -> Result<Members<'static>> {
-    let key = EcPrivateKey::from_der(der).map_err(broken("SEC1 EC private key"))?;
-    let inside = key
-        .parameters
-        .and_then(|parameters| parameters.named_curve());
-    let inside = inside.map(|oid| named_curve(&oid)).transpose()?;
-    let curve = match (outside, inside) {
-        (Some(outside), Some(inside)) if outside != inside => {
-            return Err(Error::invalid(
-                "the EC private key names two different curves",
-            ));
-        }
-        (outside, inside) => outside.or(inside),
-    };
-    let curve = curve.ok_or_else(|| Error::invalid("the EC private key names no curve"))?;
-    // Some writers omit leading zero bytes, others add one.
-    let d = key.private_key;
-    let start = d.iter().position(|octet| *octet != 0).unwrap_or(d.len());
-    let mut padded = vec![0; curve.octets.saturating_sub(d.len() - start)];
-    padded.extend_from_slice(&d[start..]);
-    let members = elliptic_private(curve, &padded)?;
-    if let Some(public) = key.public_key {
-        let public = elliptic(curve, &openssl_key::point_from_octets(curve, public)?, None);
-        if public.raw("x") != members.raw("x") || public.raw("y") != members.raw("y") {
-            return Err(mismatch());
-        }
-    }
-    Ok(members)
 }
