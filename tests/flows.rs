@@ -85,6 +85,8 @@ mod timeline;
 mod waiting;
 
 // Files of all kinds.
+#[path = "flows/sources/ber.rs"]
+mod ber;
 #[path = "flows/sources/broken_members.rs"]
 mod broken_members;
 #[path = "flows/sources/bundles.rs"]

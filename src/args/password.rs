@@ -3,16 +3,21 @@
 use crate::context::Context;
 use crate::credential::{self, STANDARD_INPUT};
 use crate::error::{Error, Result};
+use crate::key::read::document_password::Ask;
 use crate::secret::Secret;
 use clap::{Args, ValueHint};
 use std::cell::OnceCell;
+
+/// The largest number of passwords in a password file.
+const PASSWORDS: usize = 10;
 
 /// The option for the password of a file.
 #[derive(Clone, Debug, Args)]
 pub struct PasswordArgs {
     /// Read the password of a key file from FILE
     ///
-    /// The password of the imported or exported file is the first line of FILE. - is standard input.
+    /// The password of the imported or exported file is the first line of FILE. - is standard input. If an
+    /// imported file, or a key in it, has another password, the next nine lines are tried, too.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<String>,
 }
@@ -54,19 +59,20 @@ impl PasswordArgs {
     /// Returns the password for a file that is written: from the password file, or typed twice. Returns
     /// an error if it is empty or missing. `what` names the file.
     pub fn new_one(&self, ctx: &Context, what: &str) -> Result<Secret<String>> {
-        match self.given(ctx)? {
-            Some(password) if password.expose().is_empty() => {
+        match &self.given(ctx)?[..] {
+            [password, ..] if password.expose().is_empty() => {
                 Err(Error::denied(format!("the password of {what} is empty")))
             }
-            Some(password) => Ok(password),
-            None if ctx.prompt.can_ask() => ctx.prompt.new_secret(&format!("password of {what}")),
-            None => Err(missing(what)),
+            [password, ..] => Ok(Secret::new(password.expose().clone())),
+            [] if ctx.prompt.can_ask() => ctx.prompt.new_secret(&format!("password of {what}")),
+            [] => Err(missing(what)),
         }
     }
 
-    fn given(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
+    /// Returns the passwords in the password file; empty if there is none.
+    fn given(&self, ctx: &Context) -> Result<Vec<Secret<String>>> {
         let Some(path) = &self.password_file else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         if path == STANDARD_INPUT {
             ctx.out.reading_standard_input();
@@ -77,13 +83,18 @@ impl PasswordArgs {
                 "{path} holds a password and other users have access to it: run `chmod 600 {path}`"
             ));
         }
-        let password = credential::first_line(&content.octets, path)?;
+        let first = credential::first_line(&content.octets, path)?;
         // PowerShell 5 writes a byte order mark, which nobody types.
-        let without = password
-            .expose()
-            .strip_prefix('\u{feff}')
-            .map(str::to_owned);
-        Ok(Some(without.map_or(password, Secret::new)))
+        let without = first.expose().strip_prefix('\u{feff}').map(str::to_owned);
+        let mut passwords = vec![without.map_or(first, Secret::new)];
+        let others = content.octets.expose().split(|octet| *octet == b'\n');
+        let others = others.skip(1).filter_map(|line| {
+            let line = std::str::from_utf8(line).ok()?;
+            Some(line.strip_suffix('\r').unwrap_or(line))
+        });
+        let others = others.filter(|line| !line.is_empty()).take(PASSWORDS - 1);
+        passwords.extend(others.map(|line| Secret::new(line.to_owned())));
+        Ok(passwords)
     }
 }
 
@@ -92,21 +103,46 @@ impl PasswordArgs {
 pub struct ExistingPassword<'a> {
     ctx: &'a Context,
     args: &'a PasswordArgs,
-    given: OnceCell<Secret<String>>,
+    given: OnceCell<Vec<Secret<String>>>,
 }
 
-impl ExistingPassword<'_> {
-    /// Returns the password of a document. `what` names the document in questions. Returns an error if
-    /// there is no password file and no terminal.
-    pub fn of(&self, what: &str) -> Result<Secret<String>> {
-        if let Some(given) = self.given.get() {
-            return Ok(Secret::new(given.expose().clone()));
+impl<'a> ExistingPassword<'a> {
+    /// Returns the passwords of a document. `what` names the document in questions.
+    pub fn of(&'a self, what: &'a str) -> PasswordOf<'a> {
+        PasswordOf {
+            passwords: self,
+            what,
         }
-        if let Some(password) = self.args.given(self.ctx)? {
-            let given = self.given.get_or_init(|| password);
-            return Ok(Secret::new(given.expose().clone()));
-        }
-        let asked = self.ctx.prompt.secret(&format!("password of {what}"))?;
+    }
+}
+
+/// The passwords of one document.
+pub struct PasswordOf<'a> {
+    passwords: &'a ExistingPassword<'a>,
+    what: &'a str,
+}
+
+impl Ask for PasswordOf<'_> {
+    fn given(&self) -> Result<Vec<Secret<String>>> {
+        let ExistingPassword { ctx, args, given } = self.passwords;
+        let given = match given.get() {
+            Some(given) => given,
+            None => {
+                let read = args.given(ctx)?;
+                given.get_or_init(|| read)
+            }
+        };
+        let copy = |password: &Secret<String>| Secret::new(password.expose().clone());
+        Ok(given.iter().map(copy).collect())
+    }
+
+    fn ask(&self, entry: Option<&str>) -> Result<Secret<String>> {
+        let what = self.what;
+        let question = match entry {
+            Some(entry) => format!("password of {entry} {what}"),
+            None => format!("password of {what}"),
+        };
+        let asked = self.passwords.ctx.prompt.secret(&question)?;
         asked.ok_or_else(|| {
             // The caller adds the document's name.
             Error::denied("it is protected by a password").hint(WAYS)

@@ -192,7 +192,7 @@ pub struct SetArgs {
     #[arg(long)]
     repair: bool,
 
-    /// Leave out invalid keys
+    /// Leave out invalid keys, and files without a usable key
     #[arg(long, hide_short_help = true)]
     skip_invalid: bool,
 

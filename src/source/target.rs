@@ -197,7 +197,7 @@ fn of_document(
     })?;
     let passwords = password.existing(ctx);
     let options = import::Options {
-        password: &|| passwords.of(&document.name),
+        password: &passwords.of(&document.name),
         ..import::Options::default()
     };
     let read = import::read(document.octets.expose(), &options);

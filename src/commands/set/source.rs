@@ -4,19 +4,20 @@ use crate::commands::set::{SetArgs, repair};
 use crate::commands::shared::adoption::warn_of_losses;
 use crate::context::Context;
 use crate::credential::{STANDARD_INPUT, only_once};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::key::Key;
 use crate::key::attributes::Attributes;
 use crate::key::certificate::add_sha1;
 use crate::key::check::{Breaks, Budget, Severity};
 use crate::key::members::Members;
+use crate::key::read::bundle::nothing_usable;
 use crate::key::repair::resolved;
 use crate::key::sanitize::{Sanitized, sanitize};
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
-use crate::keyset::import::{self, Form, Imported};
+use crate::keyset::import::{self, Form, Imported, Opened};
 use crate::keyset::kid_from::{KidFrom, Kids};
 use crate::keyset::merge::RepairedKey;
 use crate::keystore::SetName;
@@ -100,6 +101,7 @@ pub fn read_keys(
 ) -> Result<(Vec<Foreign>, Vec<RepairedKey>)> {
     let passwords = args.password.existing(ctx);
     let mut opened = Vec::new();
+    let mut skipped = Vec::new();
     for document in documents {
         if args.from == Some(Form::Secret) && document.octets.expose().ends_with(b"\n") {
             let name = &document.name;
@@ -110,7 +112,7 @@ pub fn read_keys(
         let options = import::Options {
             form: args.from,
             alias: args.alias.as_deref(),
-            password: &|| passwords.of(&document.name),
+            password: &passwords.of(&document.name),
         };
         let one = import::open(document.octets.expose(), &options);
         let error = |error: Error| {
@@ -122,7 +124,20 @@ pub fn read_keys(
                 error.about(&document.name)
             }
         };
-        opened.push(one.map_err(error)?);
+        match one.map_err(error) {
+            Ok(one) => opened.push(one),
+            Err(error) if args.skip_invalid && error.kind() == ErrorKind::Invalid => {
+                skipped.push(error);
+                opened.push(Opened::default());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if skipped.len() == documents.len() {
+        return Err(nothing_usable("no keys were given", skipped));
+    }
+    for error in skipped {
+        ctx.out.warn(format!("left out {error}"));
     }
     let names: Vec<_> = documents.iter().map(|document| &document.name).collect();
     let mut imported = import::join(opened).map_err(|error| match &names[..] {

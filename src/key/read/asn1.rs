@@ -1,6 +1,7 @@
-//! The elements of ASN.1 values.
+//! The elements of ASN.1 values, and the names of object identifiers.
 
-use pkcs8::der::asn1::AnyRef;
+use openssl::asn1::Asn1Object;
+use pkcs8::der::asn1::{AnyRef, ObjectIdentifier};
 use pkcs8::der::{Decode as _, Reader as _, SliceReader, Tag};
 
 /// Returns the elements of a SEQUENCE; `None` for other values.
@@ -14,4 +15,15 @@ pub(super) fn children<'a>(outer: &AnyRef<'a>) -> Option<Vec<AnyRef<'a>>> {
         children.push(AnyRef::decode(&mut reader).ok()?);
     }
     Some(children)
+}
+
+/// Returns OpenSSL's name of an object identifier, or its digits if OpenSSL does not know it.
+pub(super) fn name(oid: &ObjectIdentifier) -> String {
+    let digits = oid.to_string();
+    let object = Asn1Object::from_str(&digits).ok();
+    let name = object.and_then(|object| object.nid().long_name().ok());
+    match name {
+        Some(name) if name != "undefined" => name.to_owned(),
+        _ => digits,
+    }
 }

@@ -1,12 +1,12 @@
 //! Reads JKS, Java's old keystore format: private keys with their chains, and trusted certificates,
 //! each with an alias. There is no standard; this follows the JDK.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::certificate::Certificate;
 use crate::key::members::Members;
 use crate::key::read::bundle::{Bundle, Part};
 use crate::key::read::der::{self, Kind};
-use crate::key::read::document_password::{DocumentPassword, denied};
+use crate::key::read::document_password::{DocumentPassword, Lock, denied};
 use crate::secret::Secret;
 use pkcs8::der::Decode as _;
 use pkcs8::der::asn1::ObjectIdentifier;
@@ -41,8 +41,8 @@ pub fn is_in(document: &[u8]) -> bool {
     document.starts_with(&MAGIC) || document.starts_with(&JCEKS_MAGIC)
 }
 
-/// Reads all certificates of a keystore, and all its keys or those of one alias. The keystore and its
-/// keys must have the same password. Returns an error if the password is wrong, or if the keystore is
+/// Reads all certificates of a keystore, and all its keys or those of one alias. A key can have
+/// another password than the keystore. Returns an error if a password is wrong, or if the keystore is
 /// damaged.
 pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> Result<Bundle> {
     if document.starts_with(&JCEKS_MAGIC) {
@@ -58,11 +58,20 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> 
         let message = format!("JKS version {version} is not supported");
         return Err(Error::invalid(message));
     }
-    let keyed = keyed(unlock.password()?);
-    if sha1(&keyed.clone().chain_update(WHITENER), body) != *digest {
-        return Err(denied());
-    }
-    entries(octets, version, alias, &keyed)
+    unlock.open(Lock::Document, cost(body), |password| {
+        let keyed = keyed(password.unwrap_or_default());
+        if sha1(&keyed.chain_update(WHITENER), body) == *digest {
+            Ok(())
+        } else {
+            Err(denied())
+        }
+    })?;
+    entries(octets, version, alias, unlock)
+}
+
+/// Returns the cost of digesting bytes, in SHA-256 iterations.
+fn cost(octets: &[u8]) -> u64 {
+    octets.len() as u64 / 64 + 1
 }
 
 fn broken() -> Error {
@@ -70,7 +79,12 @@ fn broken() -> Error {
 }
 
 /// Reads the entries after the version.
-fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) -> Result<Bundle> {
+fn entries(
+    mut octets: Octets,
+    version: u32,
+    alias: Option<&str>,
+    unlock: &DocumentPassword,
+) -> Result<Bundle> {
     let mut contents = Bundle::default();
     let mut named = Vec::new();
     let mut aliases = Vec::new();
@@ -84,7 +98,7 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
             PRIVATE_KEY => {
                 let protected = octets.sized()?;
                 if is_wanted {
-                    let key = private_key(protected, keyed).map(Bundle::from);
+                    let key = private_key(protected, &place, unlock).map(Bundle::from);
                     let key = key.map(|key| key.with_alias(Some(&name)));
                     contents.take(&place, Part::PrivateKey, key)?;
                 }
@@ -131,16 +145,25 @@ fn entries(mut octets: Octets, version: u32, alias: Option<&str>, keyed: &Sha1) 
 
 /// Decrypts a private key. The integrity of the keystore has been verified, so a failure means that
 /// the key has another password.
-fn private_key(protected: &[u8], keyed: &Sha1) -> Result<Members<'static>> {
+fn private_key(
+    protected: &[u8],
+    place: &str,
+    unlock: &DocumentPassword,
+) -> Result<Members<'static>> {
     let protected = EncryptedPrivateKeyInfo::from_der(protected).map_err(|_| broken())?;
     let scheme = protected.encryption_algorithm.oid;
     if scheme != KEY_PROTECTOR {
         let message = format!("unsupported encryption: scheme {scheme}");
         return Err(Error::invalid(message).hint(TO_PKCS12));
     }
-    let key = decrypt(protected.encrypted_data.as_bytes(), keyed).ok_or_else(|| {
-        Error::denied("the key and the keystore have different passwords")
-            .hint(format!("give both the same password: {TO_PKCS12}"))
+    let protected = protected.encrypted_data.as_bytes();
+    let key = unlock.open(Lock::Entry(place), 2 * cost(protected), |password| {
+        decrypt(protected, &keyed(password.unwrap_or_default())).ok_or_else(denied)
+    });
+    let key = key.map_err(|error| match error.kind() {
+        ErrorKind::Denied => Error::denied("the key has another password than the keystore")
+            .hint("write the password of the key on the second line of the password file"),
+        _ => error,
     })?;
     match der::kind(key.expose()) {
         Some(Kind::Pkcs8) => der::read(key.expose()),

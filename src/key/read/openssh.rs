@@ -5,12 +5,13 @@ use crate::key::base64url::encode;
 use crate::key::curve::Curve;
 use crate::key::members::Members;
 use crate::key::openssl_key::{Point, point_from_octets};
-use crate::key::read::document_password::{DocumentPassword, denied};
+use crate::key::read::der::no_dsa;
+use crate::key::read::document_password::{DocumentPassword, Lock, denied};
 use crate::key::read::elliptic::{elliptic, elliptic_private, mismatch};
 use crate::key::rsa;
 use ssh_key::private::{KeypairData, RsaKeypair};
 use ssh_key::public::KeyData;
-use ssh_key::{EcdsaCurve, Kdf, Mpint, PrivateKey};
+use ssh_key::{Cipher, EcdsaCurve, Kdf, Mpint, PrivateKey};
 
 /// The cost of one round of OpenSSH's key derivation in SHA-256 iterations, about 11 ms. One
 /// document can use 222 rounds. ssh-keygen uses 16 or 24 by default.
@@ -20,15 +21,22 @@ const ROUND: u64 = 45_000;
 /// jwks does not support the key.
 pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
     let broken = |error: ssh_key::Error| Error::invalid("invalid OpenSSH private key").cause(error);
-    let mut key = PrivateKey::from_bytes(octets).map_err(broken)?;
+    let mut key = PrivateKey::from_bytes(octets).map_err(|error| match unknown_cipher(octets) {
+        Some(cipher) => Error::invalid(format!("unsupported encryption: {cipher}"))
+            .hint("encrypt it again: ssh-keygen -p -Z aes256-ctr -f KEY"),
+        None => broken(error),
+    })?;
     if key.is_encrypted() {
-        if let Kdf::Bcrypt { rounds, .. } = key.kdf() {
-            unlock.spend(ROUND.saturating_mul(u64::from(*rounds)))?;
-        }
-        key = match key.decrypt(unlock.password()?) {
-            Err(error @ ssh_key::Error::AlgorithmUnsupported { .. }) => return Err(broken(error)),
-            decrypted => decrypted.map_err(|_| denied())?,
+        let cost = match key.kdf() {
+            Kdf::Bcrypt { rounds, .. } => ROUND.saturating_mul(u64::from(*rounds)),
+            _ => 0,
         };
+        key = unlock.open(Lock::Document, cost, |password| {
+            match key.decrypt(password.unwrap_or_default()) {
+                Err(error @ ssh_key::Error::AlgorithmUnsupported { .. }) => Err(broken(error)),
+                decrypted => decrypted.map_err(|_| denied()),
+            }
+        })?;
     }
     match key.key_data() {
         KeypairData::Rsa(pair) => rsa(pair),
@@ -48,6 +56,16 @@ pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<
     }
 }
 
+/// Returns the name of a cipher that jwks does not know.
+fn unknown_cipher(octets: &[u8]) -> Option<&str> {
+    let rest = octets.strip_prefix(b"openssh-key-v1\0")?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let name = std::str::from_utf8(rest.get(..length)?).ok()?;
+    let is_name = length <= 64 && name.bytes().all(|it| it.is_ascii_graphic());
+    (is_name && name.parse::<Cipher>().is_err()).then_some(name)
+}
+
 /// Returns a private key if its coordinates match the public key next to it in the file, or else an
 /// error.
 fn same(members: Members<'static>, beside: &KeyData) -> Result<Members<'static>> {
@@ -64,7 +82,7 @@ fn same(members: Members<'static>, beside: &KeyData) -> Result<Members<'static>>
 
 fn no_jwk_form(key: &KeyData) -> Error {
     let message = match key {
-        KeyData::Dsa(_) => "DSA keys have no JWK form".into(),
+        KeyData::Dsa(_) => return no_dsa(),
         KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_) => {
             "keys of a security key have no JWK form".into()
         }
@@ -158,13 +176,13 @@ mod tests {
     use crate::error::ErrorKind;
 
     /// An encrypted private key with this number of key-derivation rounds.
-    fn encrypted(rounds: u32) -> Vec<u8> {
+    fn encrypted(cipher: &[u8], rounds: u32) -> Vec<u8> {
         let string = |content: &[u8]| [&(content.len() as u32).to_be_bytes(), content].concat();
         let public = [string(b"ssh-ed25519"), string(&[5; 32])].concat();
         let options = [string(&[1; 16]), rounds.to_be_bytes().to_vec()].concat();
         let parts = [
             b"openssh-key-v1\0".to_vec(),
-            string(b"aes256-ctr"),
+            string(cipher),
             string(b"bcrypt"),
             string(&options),
             1u32.to_be_bytes().to_vec(),
@@ -177,10 +195,20 @@ mod tests {
     #[test]
     fn all_keys_of_a_document_share_the_limit_of_rounds() {
         let unlock = DocumentPassword::new(&|| Err(denied()));
-        let read = |rounds| read_private(&encrypted(rounds), &unlock).err();
+        let read = |rounds| read_private(&encrypted(b"aes256-ctr", rounds), &unlock).err();
         let kind = |rounds| read(rounds).map(|error| error.kind());
         // The passphrase is asked for, or the limit is exceeded before that.
         assert_eq!(kind(112), Some(ErrorKind::Denied));
         assert_eq!(kind(111), Some(ErrorKind::Invalid));
+    }
+
+    #[test]
+    fn an_unknown_cipher_is_named() {
+        let unlock = DocumentPassword::new(&|| Err(denied()));
+        let error = |cipher| read_private(&encrypted(cipher, 1), &unlock).err().unwrap();
+        let text = error(b"blowfish-cbc").to_string();
+        assert_eq!(text, "unsupported encryption: blowfish-cbc");
+        assert_eq!(error(b"3des-cbc").kind(), ErrorKind::Denied);
+        assert!(error(b"a\nb").to_string().contains("invalid OpenSSH"));
     }
 }

@@ -5,9 +5,9 @@ use crate::error::ErrorKind::Invalid;
 use crate::error::{Error, Result};
 use crate::key::read::bundle::{Bundle, Part};
 use crate::key::read::der::{self, Kind};
-use crate::key::read::document_password::{DocumentPassword, denied};
+use crate::key::read::document_password::{DocumentPassword, Lock, denied};
 use crate::key::read::openssh;
-use crate::key::read::read_der;
+use crate::key::read::{kind, read_der};
 use crate::secret::Secret;
 use openssl::hash::MessageDigest;
 use openssl::pkcs5::bytes_to_key;
@@ -80,7 +80,7 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
         "OPENSSH PRIVATE KEY" => {
             return openssh::read_private(block.contents(), unlock).map(Bundle::from);
         }
-        "DSA PRIVATE KEY" => return Err(Error::invalid("DSA keys have no JWK form")),
+        "DSA PRIVATE KEY" => return Err(der::no_dsa()),
         "PKCS7" | "CMS" => Kind::Pkcs7,
         "TRUSTED CERTIFICATE" => {
             return Err(
@@ -91,13 +91,10 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
         _ => return Err(Error::invalid("not a key or certificate that jwks reads")),
     };
     if block.headers().get("Proc-Type").is_some() {
-        let content = decrypt(&block, unlock)?;
-        return match der::kind(content.expose()) {
-            Some(kind) if kind == expected => read_der(content.expose(), unlock),
-            _ => Err(denied()),
-        };
+        let content = decrypt(&block, expected, unlock)?;
+        return read_der(content.expose(), unlock);
     }
-    match der::kind(block.contents()) {
+    match kind(block.contents()) {
         Some(kind) if kind == expected => read_der(block.contents(), unlock),
         Some(kind) => {
             let found = kind.description();
@@ -142,9 +139,9 @@ fn unfolded(block: &str) -> Option<Secret<String>> {
     Some(text)
 }
 
-/// Decrypts a block with the headers Proc-Type and DEK-Info. Its key is the MD5 digest of the
+/// Decrypts a block with the headers Proc-Type and DEK-Info to a document of a kind. Its key is the MD5 digest of the
 /// password and the first 8 bytes of the initialization vector, extended by further digests.
-fn decrypt(block: &pem::Pem, unlock: &DocumentPassword) -> Result<Secret<Vec<u8>>> {
+fn decrypt(block: &pem::Pem, expected: Kind, unlock: &DocumentPassword) -> Result<Secret<Vec<u8>>> {
     let information = block.headers().get("DEK-Info").unwrap_or_default();
     let (name, iv) = information.split_once(',').unwrap_or((information, ""));
     let cipher = match name {
@@ -160,13 +157,20 @@ fn decrypt(block: &pem::Pem, unlock: &DocumentPassword) -> Result<Secret<Vec<u8>
     };
     let iv = hexadecimal(iv).filter(|iv| Some(iv.len()) == cipher.iv_len());
     let iv = iv.ok_or_else(|| Error::invalid("invalid DEK-Info header"))?;
-    let password = unlock.password()?.as_bytes();
-    let key = bytes_to_key(cipher, MessageDigest::md5(), password, iv.get(..8), 1);
-    let key = key.map(|pair| Secret::new(pair.key)).map_err(|error| {
-        Error::failed("OpenSSL cannot derive a key from the password").cause(error)
-    })?;
-    let content = symm::decrypt(cipher, key.expose(), Some(&iv), block.contents());
-    content.map(Secret::new).map_err(|_| denied())
+    // One MD5 digest gives 16 bytes of the key.
+    unlock.open(Lock::Document, 2, |password| {
+        let password = password.unwrap_or_default().as_bytes();
+        let key = bytes_to_key(cipher, MessageDigest::md5(), password, iv.get(..8), 1);
+        let key = key.map(|pair| Secret::new(pair.key)).map_err(|error| {
+            Error::failed("OpenSSL cannot derive a key from the password").cause(error)
+        })?;
+        let content = symm::decrypt(cipher, key.expose(), Some(&iv), block.contents());
+        let content = content.map(Secret::new).map_err(|_| denied())?;
+        match der::kind(content.expose()) {
+            Some(kind) if kind == expected => Ok(content),
+            _ => Err(denied()),
+        }
+    })
 }
 
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {

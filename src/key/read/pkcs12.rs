@@ -4,11 +4,13 @@ use crate::error::{Error, Result};
 use crate::key::base64url;
 use crate::key::certificate::Certificate;
 use crate::key::members::Members;
+use crate::key::read::asn1::name;
+use crate::key::read::ber;
 use crate::key::read::bundle::{Bundle, Part};
 use crate::key::read::der;
-use crate::key::read::document_password::{DocumentPassword, denied};
+use crate::key::read::document_password::{DocumentPassword, Lock, denied};
 use crate::key::read::encryption::{
-    bmp, decrypt, encrypted_pkcs8, pbmac1_key, pkcs8_octets, positive,
+    OPENSSL_KEYSTORE, Pbmac1, bmp, decrypt, encrypted_pkcs8, pkcs8_octets, positive,
 };
 use crate::secret::Secret;
 use openssl::error::ErrorStack;
@@ -19,7 +21,7 @@ use openssl::sign::Signer;
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::asn1::{AnyRef, BmpString, ContextSpecific, ObjectIdentifier, OctetString};
 use pkcs8::der::referenced::OwnedToRef as _;
-use pkcs8::der::{self as asn1, Decode as _, SliceReader};
+use pkcs8::der::{self as asn1, Decode as _, DecodeOwned, SliceReader};
 use pkcs12::cms::content_info::ContentInfo;
 use pkcs12::cms::encrypted_data::EncryptedData;
 use pkcs12::kdf::{Pkcs12KeyType, derive_key};
@@ -39,7 +41,7 @@ const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.11
 /// Reads all certificates of a keystore, and all its keys or those of one alias. Returns an error if
 /// the password is wrong, or if the keystore is damaged.
 pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> Result<Bundle> {
-    let pfx = Pfx::from_der(document).map_err(|_| broken())?;
+    let pfx: Pfx = parse(document).ok_or_else(broken)?;
     let safe = match pfx.auth_safe.content_type {
         DATA => pfx.auth_safe.content.decode_as::<OctetString>(),
         SIGNED_DATA => {
@@ -55,7 +57,7 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> 
     }
     let mut contents = Bundle::default();
     let mut bags = Vec::new();
-    let parts = AuthenticatedSafe::from_der(safe.as_bytes()).map_err(|_| broken())?;
+    let parts: AuthenticatedSafe = parse(safe.as_bytes()).ok_or_else(broken)?;
     for (i, part) in parts.iter().enumerate() {
         match open(part, unlock) {
             Ok(more) => bags.extend(more),
@@ -73,66 +75,98 @@ fn broken() -> Error {
     Error::invalid("invalid PKCS#12 keystore")
 }
 
+/// Parses a part of the keystore in DER or BER. Each string in it is a part of its own.
+fn parse<T: DecodeOwned<Error = asn1::Error>>(part: &[u8]) -> Option<T> {
+    let in_ber = || T::from_der(ber::to_der(part)?.expose()).ok();
+    T::from_der(part).ok().or_else(in_ber)
+}
+
 /// Verifies the message authentication code of the keystore (RFC 7292 section 5.1, step 3).
 fn verify(mac: &MacData, content: &[u8], unlock: &DocumentPassword) -> Result<()> {
     use sha1::Sha1;
-    use sha2::{Sha224, Sha256, Sha384, Sha512};
+    use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
+    use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
     let algorithm = mac.mac.algorithm.oid.to_string();
-    let (key, digest) = if algorithm == PBMAC1 {
+    let is_right = |key: Secret<Vec<u8>>, digest: &str| match is_code(mac, content, &key, digest) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(denied()),
+        Err(error) => Err(Error::failed("OpenSSL cannot check the keystore").cause(error)),
+    };
+    if algorithm == PBMAC1 {
         let parameters = mac.mac.algorithm.parameters.as_ref();
-        let (key, hmac) = pbmac1_key(parameters.map(Into::into), unlock)?;
-        (key, hmac_digest(&hmac)?)
-    } else {
-        // The longer hashes cost twice as much as SHA-256.
-        unlock.spend(positive(mac.iterations)?.saturating_mul(2))?;
-        let (derive, digest): (MacKey, _) = match algorithm.as_str() {
-            "1.3.14.3.2.26" => (mac_key::<Sha1>, MessageDigest::sha1()),
-            "2.16.840.1.101.3.4.2.4" => (mac_key::<Sha224>, MessageDigest::sha224()),
-            "2.16.840.1.101.3.4.2.1" => (mac_key::<Sha256>, MessageDigest::sha256()),
-            "2.16.840.1.101.3.4.2.2" => (mac_key::<Sha384>, MessageDigest::sha384()),
-            "2.16.840.1.101.3.4.2.3" => (mac_key::<Sha512>, MessageDigest::sha512()),
-            other => return Err(unsupported_integrity(other)),
-        };
-        (derive(mac, unlock.password()?), digest)
-    };
-    let code = || {
-        let key = PKey::hmac(key.expose())?;
-        Signer::new(digest, &key)?.sign_oneshot_to_vec(content)
-    };
-    let failed =
-        |error: ErrorStack| Error::failed("OpenSSL cannot check the keystore").cause(error);
-    let (code, given) = (code().map_err(failed)?, mac.mac.digest.as_bytes());
-    if code.len() == given.len() && memcmp::eq(&code, given) {
-        Ok(())
-    } else {
-        Err(denied())
+        let pbmac1 = Pbmac1::parse(parameters.map(Into::into))?;
+        let digest = hmac_digest(&pbmac1.mac)?;
+        return unlock.open(Lock::Keystore, pbmac1.cost, |password| {
+            is_right(pbmac1.key(password.unwrap_or_default())?, digest)
+        });
     }
+    let (derive, digest): (MacKey, _) = match algorithm.as_str() {
+        "1.3.14.3.2.26" => (mac_key::<Sha1>, "SHA1"),
+        "2.16.840.1.101.3.4.2.4" => (mac_key::<Sha224>, "SHA224"),
+        "2.16.840.1.101.3.4.2.1" => (mac_key::<Sha256>, "SHA256"),
+        "2.16.840.1.101.3.4.2.2" => (mac_key::<Sha384>, "SHA384"),
+        "2.16.840.1.101.3.4.2.3" => (mac_key::<Sha512>, "SHA512"),
+        "2.16.840.1.101.3.4.2.5" => (mac_key::<Sha512_224>, "SHA512-224"),
+        "2.16.840.1.101.3.4.2.6" => (mac_key::<Sha512_256>, "SHA512-256"),
+        "2.16.840.1.101.3.4.2.7" => (mac_key::<Sha3_224>, "SHA3-224"),
+        "2.16.840.1.101.3.4.2.8" => (mac_key::<Sha3_256>, "SHA3-256"),
+        "2.16.840.1.101.3.4.2.9" => (mac_key::<Sha3_384>, "SHA3-384"),
+        "2.16.840.1.101.3.4.2.10" => (mac_key::<Sha3_512>, "SHA3-512"),
+        _ => return Err(unsupported_integrity(&mac.mac.algorithm.oid)),
+    };
+    // The longer hashes cost twice as much as SHA-256.
+    let cost = positive(mac.iterations)?.saturating_mul(2);
+    unlock.open(Lock::Keystore, cost, |password| {
+        is_right(derive(mac, password), digest)
+    })
 }
 
-fn unsupported_integrity(algorithm: &str) -> Error {
-    let message = format!("unsupported PKCS#12 integrity algorithm {algorithm}");
-    Error::invalid(message)
-        .hint("export it again with HMAC and SHA-256: openssl pkcs12 -export -macalg sha256")
+/// Returns true if the code of the keystore is that of its content under a key.
+fn is_code(
+    mac: &MacData,
+    content: &[u8],
+    key: &Secret<Vec<u8>>,
+    digest: &str,
+) -> Result<bool, ErrorStack> {
+    let digest = MessageDigest::from_name(digest).ok_or_else(ErrorStack::get)?;
+    let key = PKey::hmac(key.expose())?;
+    let code = Signer::new(digest, &key)?.sign_oneshot_to_vec(content)?;
+    let given = mac.mac.digest.as_bytes();
+    Ok(code.len() == given.len() && memcmp::eq(&code, given))
 }
 
-/// Returns the hash of an HMAC algorithm (RFC 8018 appendix B.1.2).
-fn hmac_digest(algorithm: &ObjectIdentifier) -> Result<MessageDigest> {
+fn unsupported_integrity(algorithm: &ObjectIdentifier) -> Error {
+    let message = format!(
+        "unsupported PKCS#12 integrity algorithm: {}",
+        name(algorithm)
+    );
+    Error::invalid(message).hint(OPENSSL_KEYSTORE)
+}
+
+/// Returns OpenSSL's name of the hash of an HMAC algorithm (RFC 8018 appendix B.1.2).
+fn hmac_digest(algorithm: &ObjectIdentifier) -> Result<&'static str> {
     Ok(match algorithm.to_string().as_str() {
-        "1.2.840.113549.2.7" => MessageDigest::sha1(),
-        "1.2.840.113549.2.8" => MessageDigest::sha224(),
-        "1.2.840.113549.2.9" => MessageDigest::sha256(),
-        "1.2.840.113549.2.10" => MessageDigest::sha384(),
-        "1.2.840.113549.2.11" => MessageDigest::sha512(),
-        other => return Err(unsupported_integrity(other)),
+        "1.2.840.113549.2.7" => "SHA1",
+        "1.2.840.113549.2.8" => "SHA224",
+        "1.2.840.113549.2.9" => "SHA256",
+        "1.2.840.113549.2.10" => "SHA384",
+        "1.2.840.113549.2.11" => "SHA512",
+        "1.2.840.113549.2.12" => "SHA512-224",
+        "1.2.840.113549.2.13" => "SHA512-256",
+        "2.16.840.1.101.3.4.2.13" => "SHA3-224",
+        "2.16.840.1.101.3.4.2.14" => "SHA3-256",
+        "2.16.840.1.101.3.4.2.15" => "SHA3-384",
+        "2.16.840.1.101.3.4.2.16" => "SHA3-512",
+        _ => return Err(unsupported_integrity(algorithm)),
     })
 }
 
 /// A function that derives the key of a message authentication code from a password.
-type MacKey = fn(&MacData, &str) -> Secret<Vec<u8>>;
+type MacKey = fn(&MacData, Option<&str>) -> Secret<Vec<u8>>;
 
 fn mac_key<D: Digest + FixedOutputReset + BlockSizeUser>(
     mac: &MacData,
-    password: &str,
+    password: Option<&str>,
 ) -> Secret<Vec<u8>> {
     let (salt, octets) = (mac.mac_salt.as_bytes(), <D as Digest>::output_size());
     let password = bmp(password);
@@ -152,15 +186,20 @@ fn open(content: &ContentInfo, unlock: &DocumentPassword) -> Result<SafeContents
         DATA => {
             let data = content.content.decode_as::<OctetString>();
             let data = data.map_err(|_| broken())?;
-            SafeContents::from_der(data.as_bytes()).map_err(|_| broken())
+            parse(data.as_bytes()).ok_or_else(broken)
         }
         ENCRYPTED_DATA => {
             let data = content.content.decode_as::<EncryptedData>();
             let data = data.map_err(|_| broken())?.enc_content_info;
             let ciphertext = data.encrypted_content.ok_or_else(broken)?;
             let algorithm = data.content_enc_alg.owned_to_ref();
-            let bags = decrypt(algorithm, ciphertext.as_bytes(), unlock)?;
-            SafeContents::from_der(bags.expose()).map_err(|_| denied())
+            decrypt(
+                algorithm,
+                ciphertext.as_bytes(),
+                Lock::Keystore,
+                unlock,
+                |bags| parse(bags.expose()),
+            )
         }
         _ => Err(Error::invalid(
             "PKCS#12 keystores encrypted to a certificate are not supported",
@@ -216,11 +255,12 @@ fn collect(
                 contents.take(&place, Part::PrivateKey, key(&der::read))?;
             }
             pkcs12::PKCS_12_PKCS8_KEY_BAG_OID if is_wanted => {
-                let read = key(&|bag| encrypted_pkcs8(bag, unlock));
+                let lock = Lock::Entry(&place);
+                let read = key(&|bag| encrypted_pkcs8(bag, lock, unlock));
                 contents.take(&place, Part::PrivateKey, read)?;
             }
             pkcs12::PKCS_12_SECRET_BAG_OID if is_wanted => {
-                let read = key(&|bag| secret(bag, unlock));
+                let read = key(&|bag| secret(bag, Lock::Entry(&place), unlock));
                 contents.take(&place, Part::PrivateKey, read)?;
             }
             _ => {}
@@ -248,7 +288,7 @@ fn certificate(bag: &[u8]) -> Result<Certificate> {
 }
 
 /// Reads a shared secret as Java writes it: the bytes of the key in an encrypted PKCS#8 structure.
-fn secret(bag: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
+fn secret(bag: &[u8], lock: Lock, unlock: &DocumentPassword) -> Result<Members<'static>> {
     let read = |bag: &[u8]| -> asn1::Result<OctetString> {
         let mut reader = SliceReader::new(AnyRef::from_der(bag)?.value())?;
         let _kind: ObjectIdentifier = ObjectIdentifier::decode(&mut reader)?;
@@ -256,7 +296,7 @@ fn secret(bag: &[u8], unlock: &DocumentPassword) -> Result<Members<'static>> {
         Ok(value.value)
     };
     let encrypted = read(bag).map_err(|_| broken())?;
-    let octets = pkcs8_octets(encrypted.as_bytes(), unlock)?;
+    let octets = pkcs8_octets(encrypted.as_bytes(), lock, unlock)?;
     let key = PrivateKeyInfoRef::from_der(octets.expose()).map_err(|_| denied())?;
     let mut members = Members::default();
     members.set_text("kty", "oct");

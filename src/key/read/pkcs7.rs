@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::key::certificate::Certificate;
 use crate::key::read::asn1::children;
+use crate::key::read::ber;
 use crate::key::read::bundle::{Bundle, Part};
 use pkcs8::der::asn1::{AnyRef, ObjectIdentifier};
 use pkcs8::der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
@@ -13,6 +14,11 @@ const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1135
 /// types of content.
 pub fn read(document: &[u8]) -> Result<Bundle> {
     let broken = || Error::invalid("invalid PKCS#7 bundle");
+    let converted = match AnyRef::from_der(document) {
+        Ok(_) => None,
+        Err(_) => ber::to_der(document),
+    };
+    let document = converted.as_ref().map_or(document, |it| it.expose());
     let outer = AnyRef::from_der(document).map_err(|_| broken())?;
     let outer = children(&outer).ok_or_else(broken)?;
     let [content_type, content] = &outer[..] else {

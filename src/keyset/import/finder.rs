@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use crate::jwe::Envelope;
 use crate::key::Key;
 use crate::key::members::{Members, Text};
+use crate::key::read;
 use crate::key::read::bundle::{Bundle, Part};
-use crate::key::read::der;
 use crate::key::read::document_password::DocumentPassword;
 use crate::key::strict_json;
 use crate::key::thumbprint::thumbprint;
@@ -104,7 +104,7 @@ impl<'a> Finder<'a> {
             form => form,
         };
         self.count(place)?;
-        let part = match (form, der::kind(octets)) {
+        let part = match (form, read::kind(octets)) {
             (Form::Pkcs12 | Form::Jks, _) => Part::PrivateKey,
             (_, Some(kind)) if kind.is_private() => Part::PrivateKey,
             _ => Part::Other,

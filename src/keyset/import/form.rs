@@ -2,7 +2,7 @@
 
 use crate::jwe::Envelope;
 use crate::key::members::Members;
-use crate::key::read::{der, jks, openssh_public, pem};
+use crate::key::read::{self, der, jks, openssh_public, pem};
 use crate::key::strict_json;
 use crate::keyset::import::kubernetes;
 use serde::de::IgnoredAny;
@@ -63,7 +63,7 @@ pub fn recognize(document: &[u8]) -> Form {
     }
     match document {
         _ if jks::is_in(document) => Form::Jks,
-        [0x30, ..] => match der::kind(document) {
+        [0x30, ..] => match read::kind(document) {
             Some(der::Kind::Pkcs12) => Form::Pkcs12,
             None if std::str::from_utf8(document).is_ok() => Form::Jwks,
             _ => Form::Der,

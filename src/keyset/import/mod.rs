@@ -52,8 +52,8 @@ pub struct Options<'a> {
     pub form: Option<Form>,
     /// Read only the keys with this alias. An error for formats without aliases.
     pub alias: Option<&'a str>,
-    /// Returns the password of the document. Called at most once, if the document needs one.
-    pub password: Ask<'a>,
+    /// The passwords of the document, which are read only if it needs one.
+    pub password: &'a dyn Ask,
 }
 
 impl Default for Options<'_> {

@@ -119,7 +119,7 @@ fn a_password_that_costs_too_much_is_not_asked_for() {
     }
     const WORK: &str = "takes more than 10000000 iterations";
     const MEMORY: &str = "takes more than 256 MiB of memory";
-    const PARAMETERS: &str = "unsupported encryption parameters";
+    const PARAMETERS: &str = "unsupported encryption: scrypt with unsupported parameters";
     for (what, document, why) in [
         ("SHA-512", encrypted_key(pbkdf2(5_000_001, SHA512)), WORK),
         ("SHA-256", encrypted_key(pbkdf2(10_000_001, SHA256)), WORK),
@@ -157,6 +157,11 @@ fn a_password_that_costs_too_much_is_not_asked_for() {
         let run = set(&document).fails(5);
         assert!(run.stderr.contains(why), "{what}: {run:#?}");
     }
+    // Each attempt costs the same, and the second one exceeds the limit.
+    sandbox.write("passwords", "one\ntwo\n");
+    let file = sandbox.write("hostile", encrypted_key(pbkdf2(5_000_001, SHA256)));
+    let run = sandbox.run(["set", "api", &file, "--password-file", "passwords"]);
+    assert!(run.fails(5).stderr.contains(WORK));
     assert!(sandbox.store_entries().is_empty());
 }
 

@@ -1,7 +1,8 @@
 //! Keystores as openssl and Java's keytool write them.
 
 use crate::servers::hydra::{Hydra, Version};
-use crate::support::{Sandbox, has_tool};
+use crate::support::{Sandbox, has_tool, named_by};
+use crate::terminal::on_terminal;
 use serde_json::Value;
 use std::path::Path;
 
@@ -58,10 +59,19 @@ fn openssl_writes_keystores_in_many_ways() {
             ("secret", "-in leaf.pem -keypbe NONE -certpbe NONE"),
             ("secret", "-in leaf.pem -nomac -iter 1"),
             ("secret", "-in leaf.pem -macalg sha384 -iter 100000"),
+            ("secret", "-in leaf.pem -macalg sha512-256"),
+            ("secret", "-in leaf.pem -macalg sha3-224"),
+            ("secret", "-in leaf.pem -macalg sha3-256"),
+            ("secret", "-in leaf.pem -macalg sha3-384"),
+            ("secret", "-in leaf.pem -macalg sha3-512"),
+            (
+                "secret",
+                "-in leaf.pem -keypbe ARIA-128-CBC -certpbe ARIA-256-CBC",
+            ),
         ]
         .into_iter()
         .enumerate()
-        .take(if algorithm == EC { 11 } else { 4 })
+        .take(if algorithm == EC { 17 } else { 4 })
         {
             sandbox.write("password", format!("{password}\n"));
             let line = format!("openssl pkcs12 -export -inkey key.pem {options} -out {i}.p12");
@@ -316,15 +326,13 @@ fn keytool_line(stderr: &str, file: &str) -> String {
     hint[start..].to_owned()
 }
 
-/// A key with a password of its own is told from a wrong password, and the others are still to be
-/// had; what the refusal says to do leads to the key.
+/// Each line of the password file is tried for each key.
 #[test]
-fn a_key_with_another_password_than_its_keystore_is_converted_first() {
+fn a_key_with_another_password_than_its_keystore_needs_a_second_line() {
     if !has_tool("keytool") {
         return;
     }
     let sandbox = Sandbox::new();
-    sandbox.write("password", "changeit\n");
     let keytool = "keytool -genkeypair -keyalg EC -groupname secp256r1 -dname CN=me";
     let store = "-keystore keys.jks -storetype JKS -storepass changeit";
     sandbox
@@ -333,24 +341,139 @@ fn a_key_with_another_password_than_its_keystore_is_converted_first() {
         ))
         .ok();
     let set = ["set", "api", "keys.jks", "--password-file", "password"];
+    sandbox.write("password", "changeit\n");
     let run = sandbox.run(set).fails(7);
-    assert!(
-        run.stderr.contains(
-            r#""other" of the keystore: the key and the keystore have different passwords"#
-        ),
-        "{run:#?}"
-    );
+    let words = r#""other" of the keystore: the key has another password than the keystore
+  hint: write the password of the key on the second line of the password file"#;
+    assert!(run.stderr.contains(words), "{run:#?}");
     assert!(!sandbox.set_file("api").exists());
     sandbox.ok(set.into_iter().chain(["--alias", "same"]));
-    // keytool asks for the password of each key that has its own.
-    let line = keytool_line(&run.stderr, "keys.jks");
-    sandbox
-        .shell(&format!(
-            "printf 'another\\n' | {line} -srcstorepass changeit -deststorepass changeit"
-        ))
-        .ok();
-    sandbox.ok(["set", "all", "NEW.p12", "--password-file", "password"]);
-    assert_eq!(keys(&sandbox, "all").len(), 2);
+    sandbox.write("password", "changeit\r\n\nanother\r\n");
+    sandbox.ok(set);
+    assert_eq!(keys(&sandbox, "api").len(), 2);
+    // The order of the lines does not matter, and at most ten of them count.
+    sandbox.write("password", "\nanother\nchangeit\n");
+    sandbox.ok(set);
+    sandbox.write("password", format!("{}changeit\n", "x\n".repeat(10)));
+    sandbox.run(set).fails(7);
+}
+
+#[test]
+fn a_person_is_asked_for_the_password_of_a_key() {
+    if !has_tool("keytool") || !has_tool("setsid") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let keytool = "keytool -genkeypair -keyalg EC -groupname secp256r1 -dname CN=me -alias a";
+    let store = "-keystore keys.jks -storetype JKS -storepass changeit -keypass another";
+    sandbox.shell(&format!("{keytool} {store}")).ok();
+    let line = "jwks set api keys.jks";
+    let run = on_terminal(&sandbox, line, "changeit\nanother\n", &[]).ok();
+    assert!(run.stdout.contains("password of keys.jks: "), "{run:#?}");
+    let question = "password of \"a\" of the keystore keys.jks: ";
+    assert!(run.stdout.contains(question), "{run:#?}");
+    let run = on_terminal(&sandbox, line, "changeit\nwrong\n", &[]);
+    assert_eq!(run.code, Some(7), "{run:#?}");
+}
+
+/// A keystore of cryptography for Python whose code is over an absent password, and one of openssl
+/// whose code is over an empty one.
+#[test]
+fn a_keystore_without_a_password_asks_for_nothing() {
+    if !has_tool("openssl") {
+        return;
+    }
+    let sandbox = with_chain(EC);
+    sandbox.write("empty", "\n");
+    sandbox.write("other", "secret\n");
+    let thumbprint = sandbox.ok(["thumbprint", "key.pem"]);
+    let mut files = Vec::new();
+    for (i, options) in [
+        "",
+        "-keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1",
+        "-nomac",
+        "-keypbe NONE -certpbe NONE",
+        "-keypbe NONE -certpbe NONE -nomac",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = format!("{i}.p12");
+        sandbox
+            .shell(&format!(
+                "openssl pkcs12 -export -inkey key.pem -in leaf.pem {options} -passout pass: -out {file}"
+            ))
+            .ok();
+        files.push(file);
+    }
+    if let Some(python) = named_by("JWKS_TEST_PYTHON") {
+        sandbox.write("make.py", NO_PASSWORD);
+        sandbox.shell(&format!("{python} make.py")).ok();
+        files.push("python.p12".into());
+    }
+    for file in &files {
+        assert_eq!(sandbox.ok(["thumbprint", file]), thumbprint, "{file}");
+        let empty = ["thumbprint", file, "--password-file", "empty"];
+        assert_eq!(sandbox.ok(empty), thumbprint, "{file}");
+        if file != "4.p12" {
+            let other = ["thumbprint", file, "--password-file", "other"];
+            sandbox.run(other).fails(7);
+        }
+    }
+}
+
+const NO_PASSWORD: &str = "
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import NoEncryption, load_pem_private_key, pkcs12
+key = load_pem_private_key(open('key.pem', 'rb').read(), None)
+leaf = x509.load_pem_x509_certificate(open('leaf.pem', 'rb').read())
+store = pkcs12.serialize_key_and_certificates(b'own', key, leaf, None, NoEncryption())
+open('python.p12', 'wb').write(store)
+";
+
+/// What only OpenSSL decrypts is named, and the line that the hint gives leads to the key.
+#[test]
+fn an_encryption_that_is_not_supported_is_named() {
+    if !has_tool("openssl") {
+        return;
+    }
+    let sandbox = with_chain(EC);
+    sandbox.write("password", "secret\n");
+    let thumbprint = sandbox.ok(["thumbprint", "key.pem"]);
+    for (options, name) in [
+        (
+            "-keypbe SM4-CBC -certpbe SM4-CBC",
+            "encryption: PBES2 with sm4-cbc",
+        ),
+        ("-macalg md5", "integrity algorithm: md5"),
+    ] {
+        let export = "openssl pkcs12 -export -inkey key.pem -in leaf.pem";
+        sandbox
+            .shell(&format!(
+                "{export} {options} -passout file:password -out a.p12"
+            ))
+            .ok();
+        let run = sandbox
+            .run(["set", "api", "a.p12", "--password-file", "password"])
+            .fails(5);
+        assert!(run.stderr.contains(name), "{run:#?}");
+        let hint = "openssl pkcs12 -in FILE -nodes -legacy | jwks set SET -";
+        assert!(run.stderr.contains(hint), "{run:#?}");
+        // The option only adds a provider, which is not installed everywhere.
+        let line = hint.replace("FILE", "a.p12 -passin file:password");
+        let line = line.replace(" -legacy", "").replace("SET", "api");
+        assert_eq!(sandbox.shell(&line).ok().stdout, thumbprint);
+        sandbox.ok(["delete", "api", "--yes", "--force"]);
+    }
+    let line = "openssl pkcs8 -topk8 -v2 sm4-cbc -in key.pem -passout file:password -out sm4.pem";
+    sandbox.shell(line).ok();
+    let run = sandbox.run(["set", "api", "sm4.pem", "--password-file", "password"]);
+    let stderr = run.fails(5).stderr;
+    assert!(
+        stderr.contains("encryption: PBES2 with sm4-cbc"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("openssl pkey -in FILE"), "{stderr}");
 }
 
 /// What the refusal of JCEKS says to do leads to the keys.

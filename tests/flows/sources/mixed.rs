@@ -211,7 +211,7 @@ fn a_block_that_cannot_be_used_spoils_no_other() {
                 "PUBLIC KEY",
                 "MFowFAYHKoZIzj0CAQYJKyQDAwIIAQEHA0IABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
             ),
-            "(PUBLIC KEY): unsupported curve 1.3.36.3.3.2.8.1.1.7",
+            "(PUBLIC KEY): unsupported curve brainpoolP256r1",
         ),
         (damaged, "(CERTIFICATE): the content does not parse"),
         (

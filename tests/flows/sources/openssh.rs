@@ -24,6 +24,8 @@ fn ssh_keygen_makes_keys_of_each_kind() {
     let plain = ["", "-m PEM", "-m PKCS8"];
     let ciphers = [
         "-Z aes128-cbc",
+        "-Z 3des-cbc",
+        "-Z aes192-ctr",
         "-Z aes256-gcm@openssh.com",
         "-Z chacha20-poly1305@openssh.com",
     ];
