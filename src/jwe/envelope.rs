@@ -141,9 +141,9 @@ fn json(text: &str) -> Result<Parts> {
         let text = members.string(name).map(|text| text.into_owned());
         text.ok_or_else(|| unfit(format!("no {name}")))
     };
-    let optional = |name: &str| match document.has(name) {
-        true => text(&document, name).map(Some),
-        false => Ok(None),
+    let optional = |name: &str| {
+        let is_there = document.has(name);
+        is_there.then(|| text(&document, name)).transpose()
     };
     let mut recipients = Vec::new();
     for recipient in self::recipients(&document)? {

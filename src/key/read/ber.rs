@@ -95,7 +95,10 @@ impl<'a> Element<'a> {
         let mut content = Secret::new(Vec::new());
         let mut tag = self.tag;
         match &self.content {
-            Content::Primitive(octets) => return Some(append(der, tag, octets)),
+            Content::Primitive(octets) => {
+                append(der, tag, octets);
+                return Some(());
+            }
             Content::Constructed(_) if is_string(tag) => {
                 tag &= !CONSTRUCTED;
                 self.join(tag, content.expose_mut())?;

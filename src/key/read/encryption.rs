@@ -94,9 +94,11 @@ pub(super) const OPENSSL_KEYSTORE: &str =
 struct Scheme<'a> {
     /// The cost of one attempt, in SHA-256 iterations.
     cost: u64,
-    /// Decrypts a ciphertext with a password.
-    decrypt: Box<dyn Fn(Option<&str>, &[u8]) -> Result<Secret<Vec<u8>>> + 'a>,
+    decrypt: Box<Decrypt<'a>>,
 }
+
+/// Decrypts a ciphertext with a password.
+type Decrypt<'a> = dyn Fn(Option<&str>, &[u8]) -> Result<Secret<Vec<u8>>> + 'a;
 
 fn unsupported(what: impl std::fmt::Display) -> Error {
     Error::invalid(format!("unsupported encryption: {what}"))

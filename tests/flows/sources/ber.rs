@@ -47,9 +47,10 @@ fn ber(mut der: &[u8], form: Form, deep: usize) -> Vec<u8> {
         converted.extend(match tag {
             // The ciphertext has an implicit tag.
             0x04 | 0x80 => {
-                let content = match is_deep {
-                    true => ber(content, form, deep - 1),
-                    false => content.to_vec(),
+                let content = if is_deep {
+                    ber(content, form, deep - 1)
+                } else {
+                    content.to_vec()
                 };
                 let (one, other) = content.split_at(content.len() / 2);
                 let segments = [one, other].map(|part| element(form, 0x04, part));

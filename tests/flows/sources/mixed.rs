@@ -1,6 +1,6 @@
 //! Keys and certificates in several files, and files of which jwks can use a part.
 
-use crate::support::{Run, Sandbox, case, has_tool};
+use crate::support::{Run, Sandbox, case, has_tool, vectors};
 use serde_json::{Value, json};
 
 /// The keys of a set with their private parts.
@@ -472,4 +472,26 @@ fn formats_in_one_file_spoil_no_other() {
         assert!(run.stderr.contains("several formats"), "{run:#?}");
         warns(&run, "PEM block 1 (PUBLIC KEY)");
     }
+}
+
+#[test]
+fn a_file_without_a_usable_key_is_skipped_on_request() {
+    let sandbox = Sandbox::new();
+    let dsa = vectors().join("generated/unsupported/dsa2048.pem");
+    let good = vectors().join("generated/p256/p256.spki.pem");
+    let (dsa, good) = (dsa.to_str().expect("UTF-8"), good.to_str().expect("UTF-8"));
+    sandbox.run(["set", "api", dsa, good]).fails(5);
+    assert!(!sandbox.set_file("api").exists());
+    let run = sandbox
+        .run(["set", "api", dsa, good, "--skip-invalid"])
+        .ok();
+    let warning = format!("left out {dsa}: PEM block 1 (PRIVATE KEY): DSA keys have no JWK form");
+    warns(&run, &warning);
+    assert_eq!(keys(&sandbox, "api").len(), 1);
+    // Alone, or among others of its kind, it is an error.
+    for files in [&[dsa][..], &[dsa, dsa]] {
+        let set = ["set", "none", "--skip-invalid"];
+        sandbox.run(set.iter().chain(files)).fails(5);
+    }
+    assert!(!sandbox.set_file("none").exists());
 }
