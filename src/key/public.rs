@@ -67,11 +67,15 @@ pub fn public_form(
 /// they are published only on request.
 pub fn keep_unknown(public: &mut Members<'static>, key: &Key) {
     let members = key.members().unwrap_or_default();
-    for (name, value) in members.iter() {
-        if members.has(name) && !is_registered(name) && !OWN.contains(&name) {
-            public.set_raw(name.to_owned(), value.to_owned());
-        }
+    for (name, value) in unknown(&members) {
+        public.set_raw(name.to_owned(), value.to_owned());
     }
+}
+
+/// Returns the members that are neither registered nor set by jwks.
+pub fn unknown<'m>(members: &'m Members) -> impl Iterator<Item = (&'m str, &'m str)> {
+    let is_unknown = |name| members.has(name) && !is_registered(name) && !OWN.contains(&name);
+    members.iter().filter(move |(name, _)| is_unknown(name))
 }
 
 /// Returns the members that can be public, including broken ones.

@@ -201,7 +201,16 @@ fn members_of_a_published_set_are_kept_on_request() {
     key["note"] = json!("kept");
     let bundle = json!({ "spiffe_sequence": 1, "keys": [key], "spiffe_refresh_hint": 300 });
     sandbox.write("store/bundle.json", bundle.to_string());
-    let plain = sandbox.json(["export", "bundle"]);
+    let run = sandbox.run(["export", "bundle"]).ok();
+    let note = "left out of the public form: note, revoked, spiffe_refresh_hint, spiffe_sequence; \
+                pass --keep-members to keep them\n";
+    assert_eq!(run.stderr, note);
+    let one = sandbox.run(["export", "bundle", "a", "--to", "jwk"]).ok();
+    let note = "left out of the public form: note, revoked; pass --keep-members to keep them\n";
+    assert_eq!(one.stderr, note);
+    let pem = sandbox.run(["export", "bundle", "--to", "pem"]).ok();
+    assert_eq!(pem.stderr, "");
+    let plain = run.json();
     assert_eq!(plain.as_object().expect("a set").len(), 1);
     assert_eq!(plain["keys"][0].get("note"), None);
     let kept = sandbox.json(["export", "bundle", "--keep-members"]);

@@ -9,7 +9,7 @@ use crate::key::check::{self, Budget, Rule};
 use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::parts::holds_secret;
-use crate::key::public::{Dates, keep_unknown, public_form};
+use crate::key::public::{Dates, keep_unknown, public_form, unknown};
 use crate::key::write::{self, Document, openssh};
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
@@ -18,6 +18,7 @@ use crate::report::names::note_left_out;
 use crate::secret::Secret;
 use crate::source::target::{Origin, Source};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// Returns the public keys in the format of the export. Returns an error if there are none, or if they
 /// have no such form.
@@ -55,6 +56,8 @@ pub(super) fn public_content(
         for (public, position) in published.keys.iter_mut().zip(&published.positions) {
             keep_unknown(public, &set.keys[*position]);
         }
+    } else if args.to.is_json() {
+        note_unknown(ctx, args, set, &published.positions);
     }
     let keys: Vec<_> = published.keys.iter().collect();
     match args.to {
@@ -92,6 +95,33 @@ pub(super) fn public_content(
                 .hint("add --private, or use --to pem for public keys"))
         }
     }
+}
+
+/// Says which unregistered members of the keys and of the set are left out.
+fn note_unknown(ctx: &Context, args: &ExportArgs, set: &KeySet, positions: &[usize]) {
+    const SHOWN: usize = 5;
+    let mut names = BTreeSet::new();
+    for position in positions {
+        let members = set.keys[*position].members().unwrap_or_default();
+        names.extend(unknown(&members).map(|(name, _)| name.to_owned()));
+    }
+    if !args.is_one_jwk() {
+        names.extend(set.members().map(|(name, _)| name.to_string()));
+    }
+    // WebCrypto writes this member, which says nothing about a public key.
+    names.remove("ext");
+    if names.is_empty() {
+        return;
+    }
+    let mut shown: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let more = format!("{} more", names.len().saturating_sub(SHOWN));
+    if names.len() > SHOWN {
+        shown.push(&more);
+    }
+    note_left_out(
+        &ctx.out,
+        &format!("{}; pass --keep-members to keep them", shown.join(", ")),
+    );
 }
 
 /// Returns the keys with their private parts in the format of the export. For formats other than JSON,
