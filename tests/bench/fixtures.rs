@@ -42,6 +42,21 @@ pub fn create(set: &str, keys: usize) -> String {
     kids.lines().last().expect("a kid").to_owned()
 }
 
+/// Writes each private key of a set as PEM into a directory, and returns the files.
+pub fn private_keys(set: &str, directory: &str) -> Vec<String> {
+    fs::create_dir(directory).expect("a directory");
+    let keys = run(&format!(
+        "jwks --store store export {set} --to pem --private"
+    ));
+    let keys = keys.split_inclusive("-----END PRIVATE KEY-----\n");
+    let write = |(number, key)| {
+        let file = format!("{directory}/{number}.pem");
+        fs::write(&file, key).expect("a key");
+        file
+    };
+    keys.enumerate().map(write).collect()
+}
+
 /// Makes an encrypted set of one key, which the passphrase `open` opens; latchset jose takes that as
 /// a key, in open.jwk.
 pub fn encrypt(set: &str, iterations: u32) {

@@ -10,12 +10,20 @@ mod measure;
 mod servers;
 
 use fixtures::Servers;
+use jwks::key::check::Budget;
+use jwks::keyset::check;
+use jwks::keyset::import::{self, Imported};
 use measure::{HEADER, Job};
-use std::env;
+use std::{env, fs};
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     // `cargo test --all-targets` starts benchmarks as well, without this.
+    if let [word, files @ ..] = &arguments[..]
+        && word == READ_KEYS
+    {
+        return read_keys(files);
+    }
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
@@ -38,6 +46,22 @@ fn main() {
     }
 }
 
+/// Makes this program read and check keys, which is the least that an import costs.
+const READ_KEYS: &str = "read-keys";
+
+/// Reads and checks the keys of files, one after another.
+fn read_keys(files: &[String]) {
+    let budget = Budget::default();
+    for file in files {
+        let document = fs::read(file).expect("a file");
+        let read = import::read(&document, &import::Options::default());
+        let Ok(Imported { set, .. }) = read else {
+            panic!("{file} has no key");
+        };
+        assert!(check::findings(&set, 0, false, &budget).is_empty());
+    }
+}
+
 /// Each job with its command lines, of which jwks's own comes first.
 fn jobs() -> Vec<Job> {
     fixtures::compile("empty", "fn main() {}");
@@ -52,6 +76,7 @@ fn jobs() -> Vec<Job> {
     let small = fixtures::create("small", 4);
     let big = fixtures::create("one", 1);
     fixtures::create("thousand", 1000);
+    let files = fixtures::private_keys("thousand", "files").join(" ");
     fixtures::bury_key("store/one.json", "store/big.json", 100_000);
     fixtures::encrypt("strong", 600_000);
     fixtures::encrypt("quick", 10_000);
@@ -74,6 +99,9 @@ fn jobs() -> Vec<Job> {
     let pbkdf2 = "openssl kdf -keylen 32 -kdfopt digest:SHA512 -kdfopt pass:open \
                   -kdfopt salt:sixteen-octets-- -kdfopt iter:600000 PBKDF2";
     let get = format!("jwks --store store get small {small}");
+    let program = env::current_exe().expect("this program");
+    let read_keys = format!("{} {READ_KEYS} {files}", program.display());
+    let pem = "files/0.pem";
     let (ec, rsa) = (
         "EC -pkeyopt ec_paramgen_curve:P-256",
         "RSA -pkeyopt rsa_keygen_bits:2048",
@@ -117,6 +145,24 @@ fn jobs() -> Vec<Job> {
         Job::new("look at an encrypted set", "jwks --store store get strong")
             .beside("empty Rust program", "./empty"),
         Job::new("complete among 1,000 sets", complete),
+        Job::new(
+            "`export` a PEM file as PEM",
+            format!("jwks export {pem} --to pem --private"),
+        )
+        .beside("openssl pkey", format!("openssl pkey -in {pem}")),
+        Job::new(
+            "`export` the public key of a PEM file as DER",
+            format!("jwks export {pem} --to der"),
+        )
+        .beside(
+            "openssl pkey",
+            format!("openssl pkey -in {pem} -pubout -outform DER"),
+        ),
+        Job::new(
+            "`set` 1,000 PEM files",
+            format!("jwks --store new set files-# {files}"),
+        )
+        .beside("reading and checking them in process", read_keys),
     ]
 }
 

@@ -19,8 +19,10 @@ const MOST_KEYS: usize = 2000;
 
 /// The keys of a set, and the periods in which each of them is published, signs and is retired.
 pub(super) struct Picture<'a> {
-    /// The name of the set.
+    /// The name of the set or file.
     pub(super) set: &'a str,
+    /// What to call it in a title, such as `set api`.
+    pub(super) title: &'a str,
     /// The current time, in seconds since 1970.
     pub(super) now: i64,
     /// The period that the timeline shows.
@@ -65,8 +67,8 @@ impl<'a> Picture<'a> {
         if all > MOST_KEYS {
             let message = format!("a timeline requires a set of at most {MOST_KEYS} keys");
             return Err(Error::refused(message).hint(format!(
-                "set {} has {all} keys; run `jwks delete {0} --expired` to delete the expired ones",
-                listing.name
+                "{} has {all} keys; `jwks delete SET --expired` deletes the expired keys of a set",
+                listing.title
             )));
         }
         let headers: Vec<_> = listing.set.keys.iter().map(Header::of).collect();
@@ -84,6 +86,7 @@ impl<'a> Picture<'a> {
         });
         Ok(Picture {
             set: listing.name,
+            title: listing.title,
             now,
             window,
             rows: by_line(rows.collect()),

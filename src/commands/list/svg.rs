@@ -161,7 +161,7 @@ fn legend(y: f64) -> Group {
 /// Returns the whole SVG.
 fn document(picture: &Picture) -> Document {
     let window = picture.window;
-    let title = format!("The keys of set {}", picture.set);
+    let title = format!("The keys of {}", picture.title);
     let mut y = 2.0 * ROW + MARGIN;
     let top = y;
     let mut rows = Group::new();
