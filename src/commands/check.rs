@@ -29,8 +29,8 @@ Examples:
 pub struct CheckArgs {
     /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set, REMOTE or REMOTE:NAME, unless it ends like a key file, such as in .pem.
-    /// Write ./FILE for any file.
+    /// A word without a slash is a SET, REMOTE or REMOTE:NAME. If there is none and it ends in the
+    /// suffix of a key file, such as .pem, it is a file. Write ./FILE for any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
@@ -38,7 +38,7 @@ pub struct CheckArgs {
     #[arg(long)]
     public: bool,
 
-    /// Exit with 5 if there is a warning, too
+    /// Also exit with 5 if there is a warning
     #[arg(long)]
     strict: bool,
 
@@ -162,7 +162,7 @@ fn row((located, repairable): &Repairable) -> Row<'_> {
     }
 }
 
-/// Prints the findings. A narrow terminal needs its columns for what is wrong.
+/// Prints the findings. A narrow terminal omits the rules, so that the messages fit.
 fn print(ctx: &Context, shown: &[&Repairable]) -> Result<()> {
     let is_terminal = ctx.out.is_terminal();
     let width = if is_terminal { ctx.out.width() } else { 80 };

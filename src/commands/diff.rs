@@ -31,9 +31,10 @@ Examples:
 /// Compare two sets, such as a local set and the set on a server
 ///
 /// Keys are compared by thumbprint, and by the members that the server keeps and that a push or an
-/// export sends. The order of keys is ignored, and so are members that stay in the keystore, dates that
-/// the server does not have, and symmetric, unusable or expired keys that only the keystore has. An Ed25519
-/// key with the older alg EdDSA on the server is the same, as `jwks push --ed25519-as-eddsa` sends it.
+/// export sends. The order of keys counts only if it decides which key signs on the server. Members
+/// that stay in the keystore, dates that the server does not have, and symmetric, unusable or expired
+/// keys that only the keystore has are ignored. An Ed25519 key that has the older alg EdDSA on the
+/// server counts as identical, because `jwks push --ed25519-as-eddsa` sends it so.
 ///
 /// Two sets or files are compared with all their keys. If only one of them has the private part of a
 /// key, the public parts are compared. Dates that one of them lacks are ignored.
@@ -42,15 +43,15 @@ Examples:
 pub struct DiffArgs {
     /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set, REMOTE or REMOTE:NAME, unless it ends like a key file, such as in .pem.
-    /// Write ./FILE for any file.
+    /// A word without a slash is a SET, REMOTE or REMOTE:NAME. If there is none and it ends in the
+    /// suffix of a key file, such as .pem, it is a file. Write ./FILE for any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
     /// A remote, an address, a set or a file
     ///
-    /// NAME is the name of the set on the remote, if it differs. A remote comes before a set of the same
-    /// name.
+    /// NAME is the name of the set on the remote, if it differs. If a remote and a set have the same
+    /// name, the remote is meant.
     #[arg(value_name = "REMOTE[:NAME]|SET|FILE")]
     other: String,
 
@@ -96,7 +97,8 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
     }
 }
 
-/// Returns true if the other side is on a server: it is an address, a remote, or nothing else.
+/// Returns true if the other side is on a server: an address or a remote. A name that is neither an
+/// existing set nor a file counts as a remote, too.
 fn is_server(ctx: &Context, other: &str) -> Result<bool> {
     if is_address(other) {
         return Ok(true);
@@ -113,7 +115,7 @@ fn is_server(ctx: &Context, other: &str) -> Result<bool> {
     Ok(match Target::of(ctx, other)? {
         Target::Set(name) => !ctx.store.contains(&name)?,
         Target::Remote(..) => true,
-        // An address without a scheme is no file.
+        // A word such as host:8080 is an address without a scheme, and not a file.
         Target::Document(path) => {
             path != STANDARD_INPUT && path.contains(':') && !Path::new(path).exists()
         }

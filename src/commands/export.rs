@@ -9,7 +9,7 @@ use crate::args::certificate::CertificateArgs;
 use crate::args::connection::ConnectionArgs;
 use crate::args::encryption::IterationsArgs;
 use crate::args::password::PasswordArgs;
-use crate::commands::shared::repairing::{repaired, tell};
+use crate::commands::shared::repairing::{repaired, report_repair};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::parts::holds_secret;
@@ -52,19 +52,19 @@ pub enum To {
     Jwk,
     /// PEM: SubjectPublicKeyInfo, PKCS#8 with --private
     Pem,
-    /// DER of the same, one key
+    /// DER of one key, in the structures of pem
     Der,
     /// PEM of RSA keys as PKCS#1
     Pkcs1,
-    /// DER of the same, one key
+    /// DER of one RSA key as PKCS#1
     Pkcs1Der,
     /// PEM of EC private keys as SEC1
     Sec1,
-    /// DER of the same, one key
+    /// DER of one EC private key as SEC1
     Sec1Der,
-    /// PKCS#12: a private key with its certificates, under a password
+    /// PKCS#12: a private key with its certificates, encrypted with a password
     Pkcs12,
-    /// OpenSSH: lines of public keys, a private key file with --private
+    /// OpenSSH: public key lines, or a private key file with --private
     Openssh,
     /// PEM of self-signed X.509 certificates
     X509,
@@ -72,7 +72,7 @@ pub enum To {
     Dotenv,
     /// A Kubernetes ConfigMap, a Secret with --private
     Kubernetes,
-    /// A JWE of the private JWK Set, or of the JWK of one key, under a password
+    /// A JWE of the private JWK Set, or of the JWK of one key, encrypted with a password
     Jwe,
 }
 
@@ -104,16 +104,17 @@ const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 
 /// Export a set or a key: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
-/// A file, an address or standard input is converted without a keystore. Without --private, only public keys are exported. Expired keys, keys without a public form, and dates
-/// are left out. A file that would not change is not written again. Encrypted files and self-signed
-/// certificates differ each time, so they are always written.
+/// A file, an address or standard input is converted without a keystore. Without --private, only
+/// public keys are exported, and expired keys, keys without a public form, and dates are left out. A
+/// file that would not change is not written again. Encrypted files and self-signed certificates
+/// differ each time, so they are always written.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
     /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set, REMOTE or REMOTE:NAME, unless it ends like a key file, such as in .pem.
-    /// Write ./FILE for any file.
+    /// A word without a slash is a SET, REMOTE or REMOTE:NAME. If there is none and it ends in the
+    /// suffix of a key file, such as .pem, it is a file. Write ./FILE for any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
@@ -139,9 +140,9 @@ pub struct ExportArgs {
     #[command(flatten)]
     password: PasswordArgs,
 
-    /// Read the password of the file that is read from FILE [default: --password-file]
+    /// Read the password of the input file from FILE [default: --password-file]
     ///
-    /// Without this option, --password-file is the password of both files.
+    /// Without this option, --password-file has the password of both files.
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     input_password_file: Option<String>,
 
@@ -167,7 +168,8 @@ pub struct ExportArgs {
 
     /// Keep unregistered members in a public JWK or JWK Set
     ///
-    /// Such as spiffe_sequence, spiffe_refresh_hint or revoked. Make sure that none of them is secret.
+    /// Examples are spiffe_sequence, spiffe_refresh_hint and revoked. Make sure that none of them is
+    /// secret.
     #[arg(long, conflicts_with = "private")]
     keep_members: bool,
 
@@ -181,7 +183,7 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
 
-    /// Overwrite an existing file, whatever it holds
+    /// Overwrite an existing file, whatever its content
     #[arg(short, long)]
     force: bool,
 
@@ -375,7 +377,7 @@ fn with_repaired(ctx: &Context, set: &KeySet, positions: &[usize]) -> Result<Key
             error.hint("nothing was written; name the KID of another key to export that one")
         })?;
         if let Some(Repaired { key: new, findings }) = done {
-            tell(ctx, &KeyName::of(&new), &findings);
+            report_repair(ctx, &KeyName::of(&new), &findings);
             *key = new;
         }
     }

@@ -27,17 +27,17 @@ Examples:
 
 /// Print a set or a key as JSON, public unless --private
 ///
-/// A set is printed as a JWK Set, a key as a JWK. The public form has only the registered public
-/// members. Symmetric keys have no public form. A file, an address or a server is read in place of
-/// a set, and is also printed in the public form unless you pass --private.
+/// Prints a set as a JWK Set, and a key as a JWK. The public form has only the registered public
+/// members. Symmetric keys have no public form. A file, an address or a server can take the place of a
+/// set. It is also printed in the public form unless you pass --private.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GetArgs {
     /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set, REMOTE or REMOTE:NAME, unless it ends like a key file, such as in .pem.
-    /// Write ./FILE for any file. With --remote, it is
-    /// the set on the server, and optional for a remote with a single set.
+    /// A word without a slash is a SET, REMOTE or REMOTE:NAME. If there is none and it ends in the
+    /// suffix of a key file, such as .pem, it is a file. Write ./FILE for any file. With --remote, it
+    /// is the set on the server, and optional for a remote with a single set.
     #[arg(value_name = "SET|FILE|URL", required_unless_present = "remote")]
     target: Option<String>,
 
@@ -64,7 +64,7 @@ pub struct GetArgs {
 }
 
 impl GetArgs {
-    /// Returns the set of the keystore and the kid, if both are named.
+    /// Returns the target and the kid, if both are given and the target is not on --remote.
     pub fn named_key(&self) -> Option<(&str, &str)> {
         match self.remote.remote {
             Some(_) => None,

@@ -46,21 +46,21 @@ pub enum Format {
 /// List the sets, or the keys of a set
 ///
 /// The state of a key follows from its dates. A key is pending before its nbf, active while it is the
-/// newest of its line, retired once a newer key is active, and expired from its exp on. A line is the
-/// keys with the same use and algorithm, or with the same type and curve if they have no algorithm. A
-/// key that breaks a rule is listed as invalid, a key of an unknown type as unsupported.
+/// newest of its line, retired once a newer key is active, and expired once its exp is reached. A line
+/// is the keys with the same use and algorithm, or with the same type and curve if they have no
+/// algorithm. A key that breaks a rule is listed as invalid, a key of an unknown type as unsupported.
 ///
-/// --timeline draws when each key is pending, active and retired. The picture reaches from the first
-/// date to the last. A date that is 30 times as far away as the others, or more than a hundred years
-/// away, lies outside the picture. Times are in UTC.
+/// --timeline draws when each key is pending, active and retired. The picture spans all dates. A date
+/// that is more than 30 times as far away as the next nearer one, or more than a hundred years away,
+/// is outside the picture. Times are in UTC.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
     /// A set, a file, an address, a remote, or - for standard input [default: list all sets]
     ///
-    /// A word without a slash is a set, REMOTE or REMOTE:NAME, unless it ends like a key file, such as in .pem.
-    /// Write ./FILE for any file. With --remote, it is
-    /// the set on the server.
+    /// A word without a slash is a SET, REMOTE or REMOTE:NAME. If there is none and it ends in the
+    /// suffix of a key file, such as .pem, it is a file. Write ./FILE for any file. With --remote, it
+    /// is the set on the server.
     #[arg(value_name = "SET|FILE|URL")]
     target: Option<String>,
 
@@ -76,7 +76,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     svg: Option<PathBuf>,
 
-    /// Overwrite an existing file, whatever it holds
+    /// Overwrite an existing file, whatever its content
     #[arg(short, long, requires = "svg")]
     force: bool,
 

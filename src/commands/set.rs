@@ -58,18 +58,19 @@ Examples:
 ///
 /// A PEM block, alias, manifest entry or line that cannot be used is left out with a warning. Invalid
 /// keys are refused. A broken member of a good key, such as a date in milliseconds, is left out with a
-/// warning. But a private key keeps a broken use, alg or key_ops, and does not sign until you pass
-/// --use, --alg or --key-ops. --allow-invalid keeps invalid keys and broken members. --repair
-/// rewrites what is certain, such as base64 instead of base64url or a missing public part.
+/// warning. However, a private key keeps a broken use, alg or key_ops, and does not sign until you
+/// correct it with --use, --alg or --key-ops. --allow-invalid keeps invalid keys and broken members.
+/// --repair fixes what is certain: it rewrites base64 as base64url, for example, and computes a
+/// missing public part.
 ///
-/// A key that is already in the set (same thumbprint, kid, alg and use) is updated. If its private part
-/// is in the set, it keeps its kid, alg, use, key_ops, dates and certificates, unless the FILE holds the
-/// same private part. jwks warns if an address or a public key has other values; --take uses those.
-/// From an address, private keys are taken only with --private. Without FILE, --alg, --use, --key-ops,
-/// --nbf, --exp and --unset change the keys of the set, or the one that --kid names in full; --rename gives
-/// that one another kid. If another key signs afterwards, the command names it. If no key would sign, it asks;
-/// pass --yes --force to confirm without a terminal. With --remote, the set is on a server, and jwks first
-/// shows what would be sent and deleted.
+/// A key that is already in the set (same thumbprint, kid, alg and use) is updated. If its private
+/// part is in the set, it keeps its kid, alg, use, key_ops, dates and certificates, unless the FILE
+/// holds the same private part. jwks warns if an address or a public key has other values; --take uses
+/// those. From an address, private keys are taken only with --private. Without FILE, --alg, --use,
+/// --key-ops, --nbf, --exp, --unset, --x5t and --repair change the keys of the set, or the one that
+/// --kid names in full; --rename gives that key another kid. If another key signs afterwards, the
+/// command names it. If no key would sign, it asks; pass --yes --force to confirm without a terminal.
+/// With --remote, the set is on a server, and jwks first shows what would be sent and deleted.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SetArgs {
@@ -106,8 +107,8 @@ pub struct SetArgs {
 
     /// How to choose the kid of keys without one
     ///
-    /// A kid that is the thumbprint of its key counts as none. kube-apiserver uses spki as kid. With alias, a
-    /// key gets its alias in the keystore.
+    /// A key whose kid is its thumbprint counts as a key without one. kube-apiserver uses spki as the
+    /// kid. With alias, the kid is the key's alias in the keystore.
     #[arg(
         long,
         value_name = "SOURCE",
@@ -130,7 +131,8 @@ pub struct SetArgs {
 
     /// The key operations for keys without any
     ///
-    /// Such as sign,verify. Broken key_ops count as none. Without FILE, the key_ops are changed.
+    /// A list such as sign,verify. Broken key_ops count as none. Without FILE, the key_ops are
+    /// changed.
     #[arg(long, value_name = "OP,…", value_delimiter = ',')]
     key_ops: Vec<String>,
 
@@ -174,7 +176,7 @@ pub struct SetArgs {
     #[command(flatten)]
     adoption: AdoptionArgs,
 
-    /// Replace the whole set; shows the losses first
+    /// Replace the whole set; show losses first
     #[arg(long)]
     replace: bool,
 
@@ -187,8 +189,9 @@ pub struct SetArgs {
     /// Rewrites keys in canonical form: base64url values, the length of numbers, kty and crv names,
     /// dates, key_ops and certificate digests. Computes a missing public part or missing primes from
     /// the private key, and removes members of another kty. The numbers of the key never change. A key
-    /// whose material is in doubt is an error, and nothing is changed. Without FILE, the keys of the
-    /// set are repaired, or the one that --kid names.
+    /// whose material is still in doubt after the repair is an error, and nothing is changed, unless
+    /// you pass --skip-invalid or --allow-invalid with a FILE. Without FILE, the keys of the set are
+    /// repaired, or the one that --kid names.
     #[arg(long)]
     repair: bool,
 
@@ -321,7 +324,8 @@ fn merge(
     Ok(merged)
 }
 
-/// Refuses a key that --kid would add a second time, under another kid: it would take over from itself.
+/// Refuses a key that --kid would add a second time under another kid. The copy would count as its own
+/// successor.
 fn refuse_second_kid(args: &SetArgs, name: &SetName, set: &KeySet, merged: &Merged) -> Result<()> {
     let (Some(kid), Some(new)) = (&args.kid, merged.aliases.first()) else {
         return Ok(());

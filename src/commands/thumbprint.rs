@@ -21,14 +21,15 @@ Examples:
 
 /// Print RFC 7638 thumbprints, one per line
 ///
-/// The digest is SHA-256. Tools disagree on the thumbprint of an invalid key, so it is not printed.
+/// The digest is SHA-256. Tools disagree on the thumbprint of an invalid key, so an invalid key is an
+/// error.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ThumbprintArgs {
     /// A set, a file, an address, a remote, or - for standard input
     ///
-    /// A word without a slash is a set, REMOTE or REMOTE:NAME, unless it ends like a key file, such as in .pem.
-    /// Write ./FILE for any file.
+    /// A word without a slash is a SET, REMOTE or REMOTE:NAME. If there is none and it ends in the
+    /// suffix of a key file, such as .pem, it is a file. Write ./FILE for any file.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
@@ -36,9 +37,9 @@ pub struct ThumbprintArgs {
     #[arg(value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
-    /// Print the kid that others compute: spki, x5t or x5t#S256
+    /// Print the kid that other tools compute: spki, x5t or x5t#S256
     ///
-    /// kube-apiserver uses spki as kid. The digests x5t and x5t#S256 require a certificate.
+    /// kube-apiserver uses spki as the kid. The digests x5t and x5t#S256 require a certificate.
     #[arg(long, value_name = "SOURCE", conflicts_with = "uri")]
     kid_from: Option<KidFrom>,
 

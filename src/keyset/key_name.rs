@@ -52,6 +52,14 @@ impl KeyName {
     }
 }
 
+/// Names a key in a sentence: `key "KID"`, or `a key without a kid`.
+pub fn named(kid: Option<&str>) -> String {
+    kid.map_or_else(
+        || "a key without a kid".into(),
+        |kid| format!("key {kid:?}"),
+    )
+}
+
 /// Quotes a kid for a sentence if a shell would split it, or if it could be taken for words of the
 /// sentence.
 pub fn quote(kid: &str) -> Cow<'_, str> {

@@ -101,7 +101,8 @@ pub struct Kids {
 }
 
 impl Kids {
-    /// Returns a choice of kids that differ from those of the set. `now` is in seconds since 1970.
+    /// Creates a source of kids. Dates avoid the kids of the set; a kid that is computed from a key
+    /// can repeat one. `now` is in seconds since 1970.
     pub fn new(from: KidFrom, set: &KeySet, now: i64) -> Self {
         let kid = |key| Header::of(key).kid.map(Cow::into_owned);
         Kids {
@@ -143,7 +144,7 @@ fn dated(now: i64) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
 
-    /// The kid that kube-apiserver gives to a public key, and the digests of a certificate.
+    /// The thumbprint, and the kid that kube-apiserver gives to a public key.
     #[test]
     fn kids_are_those_that_others_compute() {
         let key =
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_told_apart() {
+    fn equal_dates_get_a_number() {
         let mut kids = Kids::new(KidFrom::Date, &KeySet::default(), 0);
         let key = Members::default();
         assert_eq!(

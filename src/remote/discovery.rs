@@ -22,7 +22,7 @@ const LARGEST: usize = 1 << 20;
 pub struct Discovery {
     issuer: Option<String>,
     jwks_uri: Option<String>,
-    /// A JWK Set is no discovery document, whatever other members it has.
+    /// A document with this member is a JWK Set and not a discovery document.
     keys: Option<IgnoredAny>,
 }
 
@@ -78,8 +78,8 @@ fn find(client: &Client, issuer: &str) -> Option<(String, Discovery)> {
     None
 }
 
-/// Returns the issuers that a discovery document can describe that is read for an address: the address
-/// itself, or the issuer of a well-known address, which can end in a slash.
+/// Returns the issuers that the discovery document of an address may name: the address itself, or for
+/// a well-known address, its issuer without and with a slash at its end.
 fn issuers(address: &str) -> Vec<String> {
     let below = address.strip_suffix(OPENID).map(str::to_owned);
     let before = || {
@@ -93,7 +93,7 @@ fn issuers(address: &str) -> Vec<String> {
 }
 
 impl Discovery {
-    /// Returns the discovery document that an answer is; `None` if it is something else.
+    /// Parses an answer as a discovery document; `None` if it is something else.
     fn of(answer: &Answer) -> Option<Discovery> {
         let body = answer.body.expose();
         if !answer.is_success() || body.len() > LARGEST {
@@ -108,12 +108,12 @@ impl Discovery {
     /// the document describes another issuer, or if the address is invalid or less safe than the issuer's.
     pub fn jwks_uri(self, client: &Client, call: &str, issuers: &[String]) -> Result<Url> {
         // The keys of another issuer must not be accepted as those of this one.
-        let said = self.issuer.unwrap_or_default();
-        if !issuers.contains(&said) {
-            let said = client.clean(said);
-            let wanted = issuers.first().map_or("", String::as_str);
+        let named = self.issuer.unwrap_or_default();
+        if !issuers.contains(&named) {
+            let named = client.clean(named);
+            let expected = issuers.first().map_or("", String::as_str);
             return Err(Error::remote(format!(
-                "{call} describes the issuer {said:?}, not {wanted:?}"
+                "{call} describes the issuer {named:?}, not {expected:?}"
             ))
             .hint("the issuer must match exactly, including a slash at its end"));
         }

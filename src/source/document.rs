@@ -1,4 +1,4 @@
-//! Documents that are named on the command line: files and standard input.
+//! Documents that are named on the command line: files, standard input and addresses.
 
 use crate::credential::standard_input;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ pub use crate::credential::STANDARD_INPUT;
 pub struct Document {
     /// The bytes, at most one more than the limit of foreign documents.
     pub octets: Secret<Vec<u8>>,
-    /// What to call it.
+    /// The name in messages.
     pub name: String,
 }
 
@@ -33,8 +33,8 @@ pub fn read_standard_input(out: &Output) -> Result<Document> {
     })
 }
 
-/// Reads a file, standard input for `-`, or an address with the options for calls. Returns an error for
-/// a directory, and for a FIFO that nobody may ever write to.
+/// Reads a file, standard input for `-`, or an address with the options for calls. Returns an error
+/// for a directory, and for a FIFO, which may never get a writer.
 pub fn read(path: &str, out: &Output, options: impl FnOnce() -> Options) -> Result<Document> {
     if path == STANDARD_INPUT {
         return read_standard_input(out);

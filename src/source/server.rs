@@ -30,7 +30,7 @@ pub fn set_name(remote: &Remote, named: Option<&str>, here: Option<&str>) -> Res
         (None, Sets::Named) => here.map(str::to_owned).ok_or_else(|| {
             let name = &remote.name;
             Error::usage(format!("{} requires the name of a set", remote.kind.name)).hint(format!(
-                "jwks get SET --remote {name}, jwks pull {name}:SET"
+                "name it: `jwks get SET --remote {name}` or `jwks pull {name}:SET`"
             ))
         }),
     }

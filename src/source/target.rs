@@ -32,10 +32,10 @@ pub enum Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Returns what a word names. A word that can be the name of a set is a set, or else a remote, or else a
-    /// file if it has the suffix of a key file. Every other word is a file, `-`, an address or
-    /// `REMOTE:NAME`. Returns an error if only a file without such a suffix has the name, because a mistyped
-    /// set must not become a file, and for a word that can be the name of neither.
+    /// Returns what a word names. A word that can be the name of a set is a set, or else a remote, or
+    /// else a file if it has the suffix of a key file. Every other word is a file, `-`, an address or
+    /// `REMOTE:NAME`. Returns an error if only a file without such a suffix has the name, because a
+    /// mistyped set name must not read a file, and for an invalid name.
     pub fn of(ctx: &Context, word: &'a str) -> Result<Target<'a>> {
         if word.contains("://") && !is_address(word) {
             return Err(Error::usage(format!("{word:?} is not an address"))
@@ -79,12 +79,12 @@ impl<'a> Target<'a> {
 pub enum Access<'a> {
     /// All of it. An encrypted set is decrypted.
     Whole,
-    /// The same. A plain set is refused if encryption is demanded, because the keys that the passphrase
-    /// protects are wanted, and not a plain set in their place.
+    /// Like `Whole`, but if encryption is required, a plain set is refused: it could have been put in
+    /// the place of the encrypted one.
     Protected,
     /// The public part, without a passphrase if possible.
     Public,
-    /// The same. A server is asked for private keys, too, so that a listing shows them.
+    /// Like `Public`, but a server is also asked for private keys, so that a listing shows them.
     Listing,
     /// The public header of an encrypted set, if it identifies all keys or the key with this kid, and
     /// otherwise all of the set. The header does not identify symmetric keys.
@@ -93,7 +93,8 @@ pub enum Access<'a> {
 
 /// A set that was read, and where it came from.
 pub struct Source {
-    /// What to call it in messages: `set api`, `jwks on prod`, or the name of the document.
+    /// The name in messages: `set NAME` for the keystore and for a server, or the name of the
+    /// document.
     pub title: String,
     /// Its name: that of the set, or that of the document.
     pub name: String,
@@ -224,7 +225,7 @@ impl Source {
     pub fn states(&self, set: &KeySet, now: i64) -> Vec<Option<State>> {
         match &self.origin {
             Origin::Server(remote) => remote.kind.rules.states(set, now),
-            // The keys of others sign there.
+            // The publisher decides which key signs, so the states follow from the dates alone.
             Origin::Document if is_address(&self.name) => ServerRules::FAITHFUL.states(set, now),
             Origin::Keystore(_) | Origin::Document => lifecycle::states(set, now),
         }
@@ -247,8 +248,8 @@ impl Source {
         }
     }
 
-    /// Returns a name for what is made of the set: the name of the set, or that of the file without its
-    /// suffix.
+    /// Returns the default name for something made from the set, such as a certificate: the name of
+    /// the set, that of the file without its suffix, or `jwks`.
     pub fn stem(&self) -> String {
         match self.origin {
             Origin::Keystore(_) | Origin::Server(_) => self.name.clone(),

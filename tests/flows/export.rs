@@ -364,7 +364,7 @@ fn a_set_that_is_too_costly_to_convert_is_refused() {
         let refused = sandbox.run(line.split(' ')).fails(4);
         assert!(refused.stderr.contains(message), "{line}: {refused:#?}");
         assert!(
-            refused.stderr.contains("hint: name the key"),
+            refused.stderr.contains("hint: pass the KID of the key"),
             "{refused:#?}"
         );
     }

@@ -39,7 +39,6 @@ fn kids_are_those_that_others_compute() {
         .fails(2);
 }
 
-/// A kid is public, so it must not help to guess a weak secret.
 #[test]
 fn the_alias_in_a_keystore_is_a_kid() {
     let sandbox = Sandbox::new();
@@ -79,6 +78,7 @@ fn no_kid_looks_like_an_option() {
     assert!(kids.lines().all(|kid| !kid.starts_with('-')), "{kids}");
 }
 
+/// A kid is public, so it must not help to guess a weak secret.
 #[test]
 fn the_thumbprint_of_a_foreign_secret_is_no_kid() {
     let sandbox = Sandbox::new();
@@ -140,7 +140,7 @@ fn a_digest_is_added_to_the_keys_of_a_set() {
 }
 
 #[test]
-fn a_set_for_publication_names_what_verifiers_need() {
+fn a_public_check_reports_missing_alg_and_use() {
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "own", "--kty", "RSA", "--kid", "a"]);
     sandbox.ok(["export", "own", "--to", "pem", "-o", "a.pem"]);

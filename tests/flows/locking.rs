@@ -1,6 +1,6 @@
 //! One writer at a time, and no update is lost (C4, C5).
 
-use crate::support::{JWKS, LOCK_WAIT, Sandbox, finish, has_tool, wait_until};
+use crate::support::{JWKS, LOCK_WAIT, Sandbox, finish, has_tool, release, wait_until};
 use crate::wire::each;
 use std::collections::HashSet;
 use std::fs::File;
@@ -90,7 +90,7 @@ fn a_writer_waits_until_the_lock_is_free() {
         wait_until("two attempts", || attempts(&sandbox).len() >= 2);
         let before = attempts(&sandbox);
         assert!(before.iter().all(|it| it == REFUSED), "{before:?}");
-        drop(lock);
+        release(lock);
         writer.join().expect("the writer").ok();
     });
     assert_eq!(attempts(&sandbox).last().expect("an attempt"), "0");
@@ -137,7 +137,7 @@ fn with_a_set() -> Sandbox {
     sandbox
 }
 
-/// Holds the keystore's lock as another jwks would, until the file is dropped.
+/// Holds the keystore's lock as another jwks would, until the file is released.
 fn hold(sandbox: &Sandbox) -> File {
     let file = File::open(sandbox.store().join(".lock")).expect("the lock file");
     file.lock().expect("the lock");

@@ -33,7 +33,7 @@ fn assert_says(run: &Run, texts: &[&str]) {
 }
 
 #[test]
-fn a_file_gives_the_key_that_is_meant() {
+fn a_damaged_key_in_a_file_is_repaired() {
     type Damage = fn(&mut Value);
     let damages: [(&str, &str, Damage); 9] = [
         ("RS256", "uint-leading-zero", |key| {
@@ -130,7 +130,7 @@ fn a_published_thumbprint_changes_only_with_a_confirmation() {
 }
 
 #[test]
-fn doubt_leaves_everything() {
+fn a_doubtful_key_is_not_changed() {
     let (sandbox, key) = with_key("ES256");
     let mut good = key.clone();
     good["x"] = with_zero(&key, "x");

@@ -5,7 +5,7 @@
 
 use crate::crash::{assert_both_seen, calls_of, kill};
 use crate::rotation::{DAY, HOUR, MINUTE, SCHEDULE, START, Store};
-use crate::support::{JWKS, LOCK_WAIT, Run, finish, has_tool};
+use crate::support::{JWKS, LOCK_WAIT, Run, finish, has_tool, release};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -209,7 +209,7 @@ fn a_rotation_waits_for_its_turn_and_says_so_when_it_does_not_come() {
     store
         .run(&format!("{rotate} --dry-run --exit-code"), now)
         .fails(8);
-    drop(lock);
+    release(lock);
     store.ok(&rotate, now);
 }
 

@@ -311,6 +311,12 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Releases a lock. Dropping the file would not be enough: a command that another test starts at the same
+/// moment has a copy of it until it is on its way.
+pub fn release(lock: std::fs::File) {
+    lock.unlock().expect("the lock is held");
+}
+
 /// Runs a command until it ends, and returns its output.
 pub fn finish(command: &mut Command) -> Run {
     Run::from(command.output().expect("the command starts"))

@@ -8,6 +8,7 @@ use crate::key::certificate::Certificate;
 use crate::key::members::Members;
 use crate::key::write;
 use crate::key::write::self_signed::can_sign;
+use crate::keyset::key_name::named;
 use crate::secret::Secret;
 use crate::source::target::Source;
 use std::borrow::Cow;
@@ -21,27 +22,27 @@ pub(super) fn certificates<'k>(
     keys: &[&'k Key<'k>],
 ) -> Result<Secret<Vec<u8>>> {
     let maker = args.certificate.maker(ctx, &source.stem())?;
-    let can_pay = |key: &&Key| {
+    let is_within_budget = |key: &&Key| {
         let members = key.members().unwrap_or_default();
         ctx.checks.spend_on_certificate(&members)
     };
-    if keys.len() > 1 && !keys.iter().all(can_pay) {
+    if keys.len() > 1 && !keys.iter().all(is_within_budget) {
         let message = format!("{} has too many keys to certify at once", source.title);
-        return Err(Error::refused(message).hint("name the key to certify"));
+        return Err(Error::refused(message).hint("pass the KID of the key to certify"));
     }
     let mut pem = String::new();
     for key in keys {
         let members = key.members().unwrap_or_default();
-        let kid = members.string("kid").unwrap_or_default();
+        let name = named(members.string("kid").as_deref());
         if !can_sign(&members) {
-            let message = format!("key {kid:?} cannot sign a certificate");
+            let message = format!("{name} cannot sign a certificate");
             return Err(
                 Error::refused(message).hint("name an RSA or EC key, or a key on Ed25519 or Ed448")
             );
         }
         maker.warn_of_days(ctx, &members);
         let certificate = maker.certify(&members);
-        let certificate = certificate.map_err(|error| error.about(format!("key {kid:?}")))?;
+        let certificate = certificate.map_err(|error| error.about(name))?;
         pem.push_str(&certificate.to_pem());
     }
     if pem.is_empty() {

@@ -12,7 +12,7 @@ use crate::key::parts::holds_secret;
 use crate::key::public::{Dates, keep_unknown, public_form, unknown};
 use crate::key::write::{self, Document, openssh};
 use crate::keyset::KeySet;
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, named};
 use crate::keyset::publish::{pretty_set, pretty_set_with};
 use crate::report::names::note_left_out;
 use crate::secret::Secret;
@@ -152,7 +152,9 @@ pub(super) fn private_content(
                 "{} has too many private keys to convert at once",
                 source.title
             );
-            return Err(Error::refused(message).hint("name the key to export, or use --to jwks"));
+            return Err(
+                Error::refused(message).hint("pass the KID of the key to export, or use --to jwks")
+            );
         }
     }
     let password = args.encryption(ctx)?;
@@ -273,20 +275,19 @@ fn comment(source: &Source, key: &Members) -> String {
 
 /// Returns an error if a key has no private part, or is too broken to be written in another format.
 fn check_private(key: &Key, budget: &Budget) -> Result<()> {
-    let name = KeyName::of(key);
-    let name = name.handle().unwrap_or("without a kid");
+    let name = named(KeyName::of(key).handle());
     let findings = check::findings(key, budget);
     let fault = findings
         .iter()
         .find(|finding| finding.breaks() == check::Breaks::Key);
     if let Some(fault) = fault {
-        let message = format!("key {name:?}: {} ({})", fault.message, fault.rule);
+        let message = format!("{name}: {} ({})", fault.message, fault.rule);
         return Err(
             Error::invalid(message).hint("use --to jwk or --to jwks to export it unchanged")
         );
     }
     if !holds_secret(key) {
-        return Err(Error::refused(format!("key {name:?} has no private part"))
+        return Err(Error::refused(format!("{name} has no private part"))
             .hint("leave out --private to export its public key"));
     }
     Ok(())
@@ -315,7 +316,7 @@ fn one<'k, 'm>(source: &Source, keys: &[&'k Members<'m>]) -> Result<&'k Members<
             let kids = keys.iter().take(10).filter_map(|key| key.string("kid"));
             let kids: Vec<_> = kids.map(|kid| kid.into_owned()).collect();
             Err(Error::refused(format!(
-                "this format holds one key, and {} has {}",
+                "this format holds one key, but {} has {}",
                 source.title,
                 keys.len()
             ))
@@ -342,8 +343,7 @@ fn join(
 ) -> Result<Secret<Vec<u8>>> {
     let mut text = Secret::new(Vec::new());
     for key in keys {
-        let kid = key.string("kid").unwrap_or_default();
-        let one = write(key).map_err(|error| error.about(format!("key {kid:?}")))?;
+        let one = write(key).map_err(|error| error.about(named(key.string("kid").as_deref())))?;
         text.expose_mut().extend_from_slice(one.expose().as_bytes());
     }
     Ok(text)

@@ -145,7 +145,7 @@ fn may_be_overwritten(path: &Path, to: To) -> bool {
     let Ok(opened) = import::open(&content, &import::Options::default()) else {
         return false;
     };
-    // Keys inside another document, such as a configuration, are no earlier export.
+    // Keys inside another document, such as a configuration, are not an earlier export.
     let Some(form) = opened.form() else {
         return false;
     };

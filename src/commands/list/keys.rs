@@ -45,7 +45,7 @@ struct KeyRow {
     unsupported: bool,
 }
 
-/// The source of the states of keys.
+/// Says if the dates of the keys, from which their states follow, are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dated {
     /// The dates of the keys, which are known.

@@ -49,7 +49,7 @@ const STEPS: &[Step] = &[
 ];
 
 impl Step {
-    /// Returns the shortest possible length of the step in seconds. A month counts 28 days.
+    /// Returns the shortest possible length of the step in seconds. A month counts as 28 days.
     fn seconds(self) -> i64 {
         match self {
             Step::Seconds(seconds) => seconds,

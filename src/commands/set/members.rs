@@ -22,7 +22,8 @@ use crate::time;
 /// The value of --nbf and --exp that removes the date.
 const NONE: &str = "none";
 
-/// Returns the members that the options set and remove.
+/// Returns the members that the options set and remove. Returns an error for an invalid date,
+/// attribute or kid.
 pub fn attributes(args: &SetArgs, now: i64) -> Result<Attributes> {
     let mut removed = args.unset.clone();
     let mut date = |name: &str, text: &Option<String>| {
@@ -81,7 +82,8 @@ pub fn change(
         Ok(merged)
     })?;
     if merged.former_kid.is_some() {
-        ctx.out.warn("verifiers find a key by its kid: tokens with the old kid no longer verify once verifiers fetch the set");
+        ctx.out
+            .warn("tokens with the old kid no longer verify once verifiers fetch the set");
     }
     Ok(merged)
 }
@@ -116,7 +118,9 @@ fn change_keys(
             None
         };
         if let Some(repaired) = &repaired {
-            merged.repaired.push(repair::name(ctx, key, repaired));
+            merged
+                .repaired
+                .push(repair::repaired_key(ctx, key, repaired));
         }
         let key = repaired.as_ref().map_or(key, |repaired| &repaired.key);
         let changed = changed(key, attributes, args);
@@ -136,7 +140,7 @@ fn change_keys(
             &args.rename,
             old.filter(|old| args.rename.as_ref() != Some(old)),
         ) {
-            follow(set, &old, new);
+            update_successors(set, &old, new);
             merged.former_kid = Some(old);
         }
     }
@@ -159,7 +163,7 @@ fn refuse_taken(set: &KeySet, position: usize, kid: &str) -> Result<()> {
     }
 }
 
-/// Refuses a name that --unset would remove if none of the keys has it and it is none of the usual members.
+/// Returns an error for an --unset name that no key has, unless it is a member that describes keys.
 fn refuse_missing(args: &SetArgs, name: &SetName, set: &KeySet, positions: &[usize]) -> Result<()> {
     let has = |position: &usize, member: &str| {
         let members = set.keys[*position].members();
@@ -182,7 +186,7 @@ fn refuse_missing(args: &SetArgs, name: &SetName, set: &KeySet, positions: &[usi
 }
 
 /// Updates the successor of the keys that named the old kid, unless another key still has the old kid.
-fn follow(set: &mut KeySet, old: &str, new: &str) {
+fn update_successors(set: &mut KeySet, old: &str, new: &str) {
     if !set.with_kid(old).is_empty() {
         return;
     }

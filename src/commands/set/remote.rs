@@ -14,7 +14,7 @@ use crate::key::members::Members;
 use crate::key::parts::{has_private_member, is_key_pair};
 use crate::keyset::KeySet;
 use crate::keyset::index::{Index, identity};
-use crate::keyset::key_name::{KeyName, quote};
+use crate::keyset::key_name::{KeyName, named, quote};
 use crate::keyset::merge::{Merged, RepairedKey};
 use crate::keyset::server_rules::Signing;
 use crate::remote::Remote;
@@ -134,10 +134,9 @@ fn refuse_unfit(server: &Remote, given: &mut KeySet) -> Result<()> {
             None => members,
         };
         if let Some(why) = (rules.refuses)(&members) {
-            let name = KeyName::of(key);
-            let name = name.handle().unwrap_or("without a kid");
+            let name = named(KeyName::of(key).handle());
             return Err(Error::refused(format!(
-                "{} does not accept the key {name:?}: {why}",
+                "{} does not accept {name}: {why}",
                 server.name
             )));
         }

@@ -18,7 +18,7 @@ pub fn repair_input(ctx: &Context, keys: &mut [Key<'static>]) -> Vec<RepairedKey
         match repair(key, &ctx.checks) {
             Repair::Nothing => {}
             Repair::Repaired(repaired) => {
-                all.push(name(ctx, key, &repaired));
+                all.push(repaired_key(ctx, key, &repaired));
                 *key = repaired.key;
             }
             Repair::Doubt(finding) => ctx.out.warn(doubt(index, key, &finding)),
@@ -28,7 +28,7 @@ pub fn repair_input(ctx: &Context, keys: &mut [Key<'static>]) -> Vec<RepairedKey
 }
 
 /// Returns the name of a repaired key, and what the repair changes.
-pub fn name(ctx: &Context, before: &Key, repaired: &Repaired) -> RepairedKey {
+pub fn repaired_key(ctx: &Context, before: &Key, repaired: &Repaired) -> RepairedKey {
     let (old, new) = (KeyName::of(before), KeyName::of(&repaired.key));
     let is_expired = Header::of(before).exp.is_some_and(|exp| exp <= ctx.now);
     let former = old.public_thumbprint().map(str::to_owned);
@@ -53,6 +53,6 @@ pub fn confirm(ctx: &Context, set: &SetName, merged: &Merged) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
     }
-    let what = format!("published keys of set {set} get another thumbprint");
+    let what = format!("published keys of set {set} would get another thumbprint");
     ctx.prompt.confirm_all(&ctx.out, &what, &changed)
 }

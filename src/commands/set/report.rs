@@ -1,7 +1,7 @@
 //! The report of `jwks set`.
 
 use crate::commands::set::signing;
-use crate::commands::shared::repairing::tell;
+use crate::commands::shared::repairing::report_repair;
 use crate::context::Context;
 use crate::error::Result;
 use crate::keyset::key_name::KeyName;
@@ -61,7 +61,7 @@ impl<'a> JsonRepaired<'a> {
 pub fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
     for alias in merged.aliases.iter().filter_map(KeyName::handle) {
         ctx.out.warn(format!(
-            "{alias:?} is in set {whose} under another kid as well"
+            "{alias:?} is also in set {whose} under another kid"
         ));
     }
     signing::warn_of_gap(ctx, whose, &merged.signing);
@@ -82,7 +82,7 @@ pub fn report(ctx: &Context, whose: SetLabel, merged: &Merged) -> Result<()> {
         });
     }
     for repaired in &merged.repaired {
-        tell(ctx, &repaired.name, &repaired.findings);
+        report_repair(ctx, &repaired.name, &repaired.findings);
     }
     let counts = [
         (merged.added.len(), "added"),

@@ -1,4 +1,4 @@
-//! What `jwks set` says and asks about a change of the keys that sign.
+//! Reports how `jwks set` changes the signing keys, and asks before no key signs.
 
 use crate::commands::set::SetArgs;
 use crate::context::Context;
@@ -46,8 +46,8 @@ pub fn of_replacement(before: &KeySet, after: &KeySet, now: i64) -> SigningChang
     change
 }
 
-/// Asks for a confirmation if no key of the set would sign any more. Without a question, the change is
-/// refused without --force.
+/// Asks for a confirmation if no key of the set would sign any more. If nobody can be asked, the
+/// change requires --force.
 pub fn confirm(
     ctx: &Context,
     args: &SetArgs,

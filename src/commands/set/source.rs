@@ -85,7 +85,7 @@ pub fn read_documents(
             );
         }
         return Err(Error::usage("no keys were given").hint(
-            "name files, or - for standard input; or pass what to change: --alg, --use, --key-ops, --nbf, --exp, --unset, --rename, --repair",
+            "name files, or - for standard input; or pass what to change: --alg, --use, --key-ops, --nbf, --exp, --unset, --rename, --x5t, --repair",
         ));
     }
     Ok(Vec::new())
@@ -208,7 +208,7 @@ fn foreign(ctx: &Context, args: &SetArgs, names: &[&String], imported: Imported)
         // The other members of all JWK Sets come with the first group of keys.
         set.add_members(&std::mem::take(&mut read));
         let name = names[sources[0].document];
-        let document = match (is_address(name), sources[0].is_certified) {
+        let document = match (is_address(name), sources[0].has_other_format) {
             (true, _) => Foreign::of_address(set, args.adoption.private_parts()),
             (false, true) => Foreign::of_documents(set),
             (false, false) => Foreign::of_jwks(set),
@@ -324,7 +324,7 @@ fn check_keys(
     }
     if !refused.is_empty() {
         let count = count(invalid.len(), "invalid key");
-        let refused = first(refused, |more| format!("and {more} more findings"));
+        let refused = limited(refused, |more| format!("and {more} more findings"));
         warn_all(ctx, warnings);
         let mut keys = invalid.iter().map(|index| &given.keys[*index]);
         let is_repairable = |key| !resolved(key, &Budget::default()).is_empty();
@@ -347,7 +347,7 @@ fn check_keys(
 }
 
 /// Limits the number of texts, and adds one that says how many are not shown.
-fn first(mut texts: Vec<String>, more: impl Fn(usize) -> String) -> Vec<String> {
+fn limited(mut texts: Vec<String>, more: impl Fn(usize) -> String) -> Vec<String> {
     const SHOWN: usize = 100;
     if texts.len() > SHOWN {
         let last = more(texts.len() - SHOWN);
@@ -358,7 +358,7 @@ fn first(mut texts: Vec<String>, more: impl Fn(usize) -> String) -> Vec<String> 
 }
 
 fn warn_all(ctx: &Context, warnings: Vec<String>) {
-    let warnings = first(warnings, |more| {
+    let warnings = limited(warnings, |more| {
         format!("{more} more warnings; run `jwks check` on the input to see them")
     });
     warnings
@@ -384,7 +384,7 @@ fn without_broken(
     }
     if !kept.is_empty() {
         warnings.push(format!(
-            "{name}: {} is broken, so the key does not sign; set its purpose with --use, --alg or --key-ops",
+            "{name}: broken {}, so the key does not sign; set its purpose with --use, --alg or --key-ops",
             kept.join(", ")
         ));
     }

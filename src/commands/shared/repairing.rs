@@ -1,4 +1,4 @@
-//! Repairs keys and tells what a repair changed.
+//! Repairs keys and reports what a repair changed.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -25,7 +25,7 @@ pub fn doubt(index: usize, key: &Key, finding: &Finding) -> String {
 }
 
 /// Says which findings a repair resolved.
-pub fn tell(ctx: &Context, name: &KeyName, findings: &[Finding]) {
+pub fn report_repair(ctx: &Context, name: &KeyName, findings: &[Finding]) {
     let findings = findings.iter();
     let findings = findings.map(|found| format!("{} ({})", found.message, found.rule));
     let findings: Vec<_> = findings.collect();

@@ -10,10 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use ssh_key::PublicKey;
 use std::borrow::Cow;
 
-/// The beginnings of the names of algorithms.
+/// The prefixes of the algorithm names.
 const ALGORITHMS: &[&str] = &["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
 
-/// The beginning of the base64 of every key: the length of its algorithm's name.
+/// The base64 of the three zero bytes that begin every key: the length of the algorithm name.
 const BLOB: &str = "AAAA";
 
 /// The first line of a key in the format of RFC 4716.
@@ -44,11 +44,12 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Reads public keys. A line that jwks cannot use is left out, so the contents can be empty.
+/// Reads public keys. A line that jwks cannot use is left out, so the contents can be empty. Returns
+/// an error for PuTTY's format, and for too many keys.
 pub fn read(text: &str) -> Result<Bundle> {
     if text.trim_start().starts_with(PUTTY) {
         return Err(Error::invalid("PuTTY private keys are not supported")
-            .hint("convert it: puttygen KEY -O private-openssh -o NEW"));
+            .hint("run `puttygen KEY -O private-openssh -o NEW` to convert it"));
     }
     let mut contents = Bundle::default();
     let mut lines = lines(text);
@@ -62,7 +63,7 @@ pub fn read(text: &str) -> Result<Bundle> {
             } else {
                 block.for_each(drop);
                 Err(Error::invalid("private keys of ssh.com are not supported")
-                    .hint("convert it: ssh-keygen -i -f KEY > NEW"))
+                    .hint("run `ssh-keygen -i -f KEY > NEW` to convert it"))
             };
             contents.take(&name, Part::Other, read.map(Bundle::from))?;
             continue;
@@ -85,7 +86,7 @@ fn rfc_4716<'a>(mut lines: impl Iterator<Item = &'a str>) -> Result<Members<'sta
     let mut base64 = String::new();
     while let Some(mut line) = lines.next() {
         if line.contains(':') {
-            // A header goes on where its line ends in a backslash.
+            // A header continues on the next line if its line ends in a backslash.
             while line.ends_with('\\') {
                 line = lines.next().unwrap_or_default();
             }
@@ -138,7 +139,8 @@ impl<'a> Entry<'a> {
         None
     }
 
-    /// Returns the names of the hosts in a line of `known_hosts`, unless they are hashed.
+    /// Returns the host names in a line of `known_hosts`, cut after 100 characters. `None` for hashed
+    /// names, for options, and for names without a dot or colon.
     fn hosts(&self) -> Option<Cow<'a, str>> {
         const SHOWN: usize = 100;
         let hosts = self.before?;
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_named() {
+    fn unusable_lines_are_reported() {
         for (text, expected) in [
             (format!("@revoked * ssh-ed25519 {BASE64}"), "revoked"),
             (

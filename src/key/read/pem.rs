@@ -13,7 +13,7 @@ use openssl::hash::MessageDigest;
 use openssl::pkcs5::bytes_to_key;
 use openssl::symm::{self, Cipher};
 
-/// The beginning of a block. A file that contains it is PEM.
+/// The beginning of a PEM block.
 pub const MARKER: &str = "-----BEGIN ";
 
 /// Reads every key and certificate of a PEM file. A block that jwks cannot use is left out, so the
@@ -85,7 +85,7 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
         "TRUSTED CERTIFICATE" => {
             return Err(
                 Error::invalid("OpenSSL trusted certificates are not supported")
-                    .hint("convert it: openssl x509 -in FILE | jwks set SET -"),
+                    .hint("run `openssl x509 -in FILE | jwks set SET -`"),
             );
         }
         _ => return Err(Error::invalid("not a key or certificate that jwks reads")),
@@ -152,7 +152,7 @@ fn decrypt(block: &pem::Pem, expected: Kind, unlock: &DocumentPassword) -> Resul
         other => {
             let message = format!("unsupported encryption: {other:?}");
             return Err(Error::invalid(message)
-                .hint("encrypt it again: openssl pkey -in KEY -aes256 -out NEW"));
+                .hint("run `openssl pkey -in KEY -aes256 -out NEW` to encrypt it again"));
         }
     };
     let iv = hexadecimal(iv).filter(|iv| Some(iv.len()) == cipher.iv_len());
@@ -234,7 +234,7 @@ AAAA
     }
 
     #[test]
-    fn no_text_is_too_odd_to_unfold() {
+    fn unfolding_odd_texts_does_not_panic() {
         for text in [
             "",
             "-----",

@@ -26,7 +26,7 @@ pub fn read(document: &[u8]) -> Result<Bundle> {
     };
     if content_type.decode_as() != Ok(SIGNED_DATA) {
         return Err(Error::invalid(
-            "PKCS#7 that is not signed holds no certificates",
+            "the PKCS#7 bundle is not SignedData, so it has no certificates",
         ));
     }
     let mut contents = Bundle::default();
@@ -40,7 +40,7 @@ pub fn read(document: &[u8]) -> Result<Bundle> {
 }
 
 /// Returns the encoded certificates, in the order of the bundle. They keep their exact bytes, because
-/// their digests name them.
+/// digests identify them.
 fn certificates<'a>(content: &AnyRef<'a>) -> Option<Vec<&'a [u8]>> {
     let signed = AnyRef::from_der(content.value()).ok()?;
     let is_list = |field: &AnyRef| match field.tag() {

@@ -13,7 +13,7 @@ use crate::key::thumbprint::thumbprint;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Repairs the members that describe a key of a known type.
+/// Repairs the members that describe a key. Foreign members are removed only if the type is known.
 pub fn repair(members: &mut Members<'static>, budget: &Budget) {
     remove_foreign(members);
     repair_operations(members);
@@ -34,7 +34,7 @@ fn remove_foreign(members: &mut Members) {
         .for_each(|name| members.remove(name));
 }
 
-/// Makes an array of a string with registered operations, and removes duplicates.
+/// Converts a `key_ops` string of registered operations to an array, and removes duplicates.
 fn repair_operations(members: &mut Members) {
     let operations = match (members.texts("key_ops"), members.string("key_ops")) {
         (Ok(Some(operations)), _) => operations,
@@ -77,7 +77,7 @@ fn repair_date(members: &mut Members, name: &'static str) {
     }
 }
 
-/// Rewrites the certificates of `x5c` as base64 of DER, if all of them are certificates.
+/// Rewrites the certificates of `x5c` as base64 of DER, if all of them can be parsed.
 fn repair_chain(members: &mut Members, budget: &Budget) {
     let texts = match (members.texts("x5c"), members.string("x5c")) {
         (Ok(Some(texts)), _) => texts,
@@ -102,7 +102,7 @@ fn repair_chain(members: &mut Members, budget: &Budget) {
     }
 }
 
-/// Returns the DER in PEM, or in base64 of any form.
+/// Decodes certificates in PEM, or one certificate in base64 or base64url, to DER.
 fn certificates(text: &str) -> Option<Vec<Vec<u8>>> {
     if text.trim_start().starts_with("-----BEGIN") {
         let blocks = pem::parse_many(text).ok()?;
@@ -111,8 +111,8 @@ fn certificates(text: &str) -> Option<Vec<Vec<u8>>> {
     read(text).map(|der| vec![der.to_vec()])
 }
 
-/// Computes the digests from `x5c` if its first certificate is for the key. Without `x5c`, a digest
-/// gets the form of base64url.
+/// Computes the digests from `x5c` if its first certificate is for the key. Without `x5c`, a digest is
+/// rewritten as base64url without padding.
 fn repair_digests(members: &mut Members, budget: &Budget) {
     const DIGESTS: [(&str, usize); 2] = [("x5t", 20), ("x5t#S256", 32)];
     if !DIGESTS.iter().any(|(name, _)| members.has(name)) {

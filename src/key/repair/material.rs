@@ -10,7 +10,7 @@ use crate::key::openssl_key::public_from_private;
 use crate::key::rsa;
 use zeroize::Zeroizing;
 
-/// Repairs the members that make up the key.
+/// Repairs the members that make up the key. Does nothing if the `kty` is unknown.
 pub fn repair(members: &mut Members<'static>, budget: &Budget) {
     let kty = members.string("kty").and_then(|kty| meant_by(&kty));
     let Some(key_type) = kty else {
@@ -69,7 +69,7 @@ fn canonical(
     let significant = octets.iter().position(|octet| *octet != 0);
     let significant = &octets[significant.unwrap_or(octets.len())..];
     let octets = match (key_type.kty, curve) {
-        // Zero is no RSA integer.
+        // No RSA integer is zero.
         (Kty::Rsa, _) if significant.is_empty() => return None,
         (Kty::Rsa, _) => Zeroizing::new(significant.to_vec()),
         // A longer number is out of range, which a check reports.
@@ -103,7 +103,8 @@ fn octets(members: &Members, name: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(Zeroizing::new(octets))
 }
 
-/// Computes a missing public point from the private key. A check compares a coordinate that is there.
+/// Computes a missing public point from the private key. A coordinate that is present stays as it is,
+/// and the check compares it.
 fn complete_point(
     curve: &Curve,
     key_type: &KeyType,
@@ -133,7 +134,7 @@ fn complete_point(
     }
 }
 
-/// Computes the public key of an ML-DSA seed.
+/// Computes a missing ML-DSA public key from its seed.
 fn complete_akp(members: &mut Members<'static>, budget: &Budget) {
     if members.has("pub") {
         return;
@@ -149,7 +150,7 @@ fn complete_akp(members: &mut Members<'static>, budget: &Budget) {
     }
 }
 
-/// Computes the missing ones of p, q, dp, dq and qi from n, e and d.
+/// Computes whichever of p, q, dp, dq and qi are missing from n, e and d.
 fn complete_rsa(members: &mut Members<'static>, budget: &Budget) {
     let given = rsa::CRT.map(|name| octets(members, name));
     let has_other = rsa::CRT

@@ -1,4 +1,4 @@
-//! Completes keys whose numbers stand only in their certificate (RFC 7517 section 4.7).
+//! Completes JWKs whose public key is only in their certificate (RFC 7517 section 4.7).
 
 use crate::key::Key;
 use crate::key::certificate::Certificate;
@@ -6,7 +6,7 @@ use crate::key::members::Members;
 use crate::keyset::KeySet;
 
 /// The largest number of keys that are completed. Parsing a certificate takes 75 microseconds.
-const KEYS: usize = 500;
+const MOST_COMPLETED: usize = 500;
 
 /// Gives each key that has a certificate chain in `x5c`, and no public key, the key of its first
 /// certificate. Returns notes about them.
@@ -15,9 +15,10 @@ pub fn complete(set: &mut KeySet<'static>) -> Vec<String> {
     // Most sets have no such key, and a search of the text is cheaper than parsing it.
     let candidates = set.keys.iter_mut().filter(|key| {
         let json = key.json();
-        json.contains("\"x5c\"") && !json.contains("\"n\"") && !json.contains("\"x\"")
+        let has = |name| json.contains(name);
+        has("\"x5c\"") && ![r#""n""#, r#""x""#, r#""pub""#].into_iter().any(has)
     });
-    for key in candidates.take(KEYS) {
+    for key in candidates.take(MOST_COMPLETED) {
         let completed = key.members().ok().and_then(|members| {
             let kid = members.string("kid").map(|kid| format!("{kid:?}"));
             let kid = kid.unwrap_or_else(|| "a key without a kid".into());
@@ -33,7 +34,8 @@ pub fn complete(set: &mut KeySet<'static>) -> Vec<String> {
     notes
 }
 
-/// Returns the members of a key with the public key of its first certificate, if they are of one type.
+/// Adds the public key of the first certificate to the members of a key. `None` if there is no
+/// readable certificate, or if its key has another `kty`.
 fn of_certificate(members: &Members) -> Option<Members<'static>> {
     let leaf = Certificate::chain_of(members).into_iter().next()?;
     let public = leaf.public_key().ok()?;

@@ -1,11 +1,12 @@
-//! Reads lines `NAME=value`, as in a dotenv file and in scripts of a shell.
+//! Reads `NAME=value` lines, as in dotenv files and shell scripts.
 
 use crate::secret::Secret;
 
 /// A variable: its name and its value.
 pub type Variable<'a> = (&'a str, Secret<String>);
 
-/// Returns the variables of a text, or `None` if its first line has none. Other lines are ignored.
+/// Returns the variables of a text. Returns `None` if the first line that is neither blank nor a
+/// comment is not a variable. Later lines without a variable are ignored.
 pub fn read(text: &str) -> Option<Vec<Variable<'_>>> {
     let mut variables = Vec::new();
     let mut rest = text;
@@ -37,8 +38,8 @@ fn assignment(line: &str) -> Option<(&str, usize)> {
     let (before, _) = line.split_once('=')?;
     let name = before.trim_start();
     let name = name.strip_prefix("export ").unwrap_or(name).trim_start();
-    let is_letter = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    let is_name = !name.is_empty() && name.chars().all(is_letter);
+    let is_name_character = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let is_name = !name.is_empty() && name.chars().all(is_name_character);
     is_name.then_some((name, before.len() + 1))
 }
 
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_read_in_and_without_quotes() {
+    fn values_are_read_with_and_without_quotes() {
         let text = "# a comment\nA=1\n\nexport B='{\"k\":1}' # more\nC=\"x\\ny\\\"z\"\n  D='one\ntwo'\nno variable\nE=\nF='open\nG=2";
         let expected = [
             ("A", "1"),

@@ -1,5 +1,4 @@
-//! Finds the keys inside other documents: in the members of JSON, and in texts that are documents of
-//! their own.
+//! Finds the keys inside other documents: in JSON members, and in strings that hold a document.
 
 use crate::error::{Error, Result};
 use crate::jwe::Envelope;
@@ -21,13 +20,13 @@ use std::collections::HashMap;
 const DEPTH: usize = 16;
 
 /// The largest number of documents inside one document.
-const DOCUMENTS: usize = 1000;
+const MOST_DOCUMENTS: usize = 1000;
 
 /// The shortest text that can be a key, in bytes.
 const SHORTEST: usize = 24;
 
 /// The longest name that becomes a kid, in bytes.
-const KID: usize = 1024;
+const LONGEST_KID: usize = 1024;
 
 /// The keys that were found in a document.
 pub struct Finder<'a> {
@@ -71,14 +70,15 @@ impl<'a> Finder<'a> {
     }
 
     /// Finds the keys in a JSON text, which is checked first. Returns an error for JSON that is not
-    /// strict, for too many keys, and for a wrong password.
+    /// strict, for too many keys or documents, and for a wrong password.
     pub fn json(&mut self, json: &str, place: &Place) -> Result<()> {
         strict_json::check(json)?;
         self.value(json, place, None)
     }
 
     /// Reads a document inside the document. One that looks like a key and cannot be used is left out;
-    /// any other is ignored. Returns an error for too many documents, and for a wrong password.
+    /// any other is ignored. Returns an error for too many documents or keys, and for a wrong
+    /// password.
     pub fn document(&mut self, octets: &[u8], place: &Place, kid: Option<&str>) -> Result<()> {
         let octets = text::without_mark(octets);
         let carried = match text::carried(octets) {
@@ -118,7 +118,8 @@ impl<'a> Finder<'a> {
         self.contents.take(&place.to_string(), part, read)
     }
 
-    /// Leaves a part out, or returns its error if it is more than invalid.
+    /// Leaves a part out if its error is [`ErrorKind::Invalid`](crate::error::ErrorKind::Invalid).
+    /// Returns other errors, such as a wrong password.
     pub fn leave_out(&mut self, place: &Place, part: Part, error: Error) -> Result<()> {
         self.count(place)?;
         self.contents.take(&place.to_string(), part, Err(error))
@@ -218,7 +219,7 @@ impl<'a> Finder<'a> {
         strict_json::check_number(self.jwks.keys.len())
     }
 
-    /// Remembers a name for the only key, or else for the first certificate.
+    /// Remembers the name of the only key, or if there is no key, of the first certificate.
     fn name(&mut self, bundle: &Bundle, kid: Option<&str>) {
         let Some(kid) = kid.filter(|kid| is_kid(kid)) else {
             return;
@@ -246,11 +247,12 @@ impl<'a> Finder<'a> {
 
     fn count(&mut self, place: &Place) -> Result<()> {
         self.documents += 1;
-        if self.documents <= DOCUMENTS {
+        if self.documents <= MOST_DOCUMENTS {
             return Ok(());
         }
-        let message =
-            format!("it has more than {DOCUMENTS} documents inside; the last one is {place}");
+        let message = format!(
+            "it contains more than {MOST_DOCUMENTS} documents; the limit is reached at {place}"
+        );
         Err(Error::invalid(message).hint("split it into several files"))
     }
 }
@@ -261,7 +263,7 @@ pub(super) fn is_jwk(json: &str) -> bool {
 }
 
 fn is_kid(kid: &str) -> bool {
-    kid.len() <= KID && check_kid(kid).is_ok()
+    kid.len() <= LONGEST_KID && check_kid(kid).is_ok()
 }
 
 /// Returns true if a JSON text can have a key in any format. Texts in it can be escaped.

@@ -10,11 +10,12 @@ use crate::secret::Secret;
 /// The media type of a JWK, without `application/` (RFC 7517 section 8.5.1).
 const KEY_CONTENT_TYPE: &str = "jwk+json";
 
-/// Decrypts a document and reads its keys. Returns an error if the password is wrong, if it has too
-/// many iterations, or if the content is not a JWK or JWK Set. Errors contain no part of the content.
+/// Decrypts a document and reads its keys. Returns an error if the password is wrong, if the iteration
+/// count is too high, or if the content is not a JWK or JWK Set. Errors contain no part of the
+/// content.
 pub fn read(document: &[u8], unlock: &DocumentPassword) -> Result<KeySet<'static>> {
     let envelope = Envelope::parse(as_text(within(document, FOREIGN_LIMIT)?)?)?;
-    // SHA-512 takes twice as long as SHA-256.
+    // Every JWE counts as PBES2-HS512, whose iterations take twice as long as those of SHA-256.
     let cost = envelope.total_iterations() * 2;
     let opened = unlock.open(Lock::Document, cost, |password| {
         let password = Secret::new(password.unwrap_or_default().to_owned());

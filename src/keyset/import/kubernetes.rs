@@ -34,7 +34,7 @@ pub fn is_manifest(text: &str) -> bool {
 /// The values in the data of all Secrets and ConfigMaps, and the documents of other kinds.
 #[derive(Default)]
 pub struct Contents {
-    /// The values, ordered by name.
+    /// The values, in the order of the documents.
     pub items: Vec<Item>,
     /// The documents of other kinds.
     pub others: Vec<Value>,

@@ -12,7 +12,7 @@ use std::mem;
 /// Reads the keys and certificates in a manifest: in the data of Secrets and ConfigMaps, where each
 /// value is a document of its own, and inside documents of other kinds. A value that looks like a key
 /// and cannot be used is left out with a warning; other values are skipped. Returns an error if there
-/// is no key.
+/// is no key, if the YAML is invalid, or if the password is wrong.
 pub fn read<'a>(text: &str, unlock: &'a DocumentPassword<'a>) -> Result<Finder<'a>> {
     let mut finder = Finder::new(unlock);
     let mut names = Vec::new();
@@ -32,11 +32,13 @@ pub fn read<'a>(text: &str, unlock: &'a DocumentPassword<'a>) -> Result<Finder<'
         finder.json(json.expose(), &Place::root(""))?;
     }
     if finder.contents.is_empty() && finder.jwks.keys.is_empty() {
-        let message = "a Kubernetes manifest without a key";
+        let message = "the Kubernetes manifest has no key";
         let error = nothing_usable(message, mem::take(&mut finder.contents.left_out));
         return Err(match (error.advice(), names.is_empty()) {
             (Some(_), _) => error,
-            (None, true) if has_others => error.hint("it is neither a Secret nor a ConfigMap"),
+            (None, true) if has_others => error.hint(
+                "pass a Secret or ConfigMap, or a manifest that contains a JWK, JWK Set or PEM",
+            ),
             (None, true) => {
                 error.hint("run `kubectl get secret NAME -o yaml` to print it with its data")
             }

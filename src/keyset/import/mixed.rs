@@ -59,7 +59,7 @@ mod tests {
     const SSH: &str = "ssh-ed25519 AAAAC3Nz me\n";
 
     #[test]
-    fn parts_are_told_apart() {
+    fn a_text_is_split_by_format() {
         let text = format!("# mine\n{PEM}\n{{\n  \"kty\": 1\n}}\n{SSH}{SSH}{PEM}");
         let parts = parts(&text).unwrap();
         let json = "{\n  \"kty\": 1\n}\n";

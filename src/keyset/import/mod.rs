@@ -42,7 +42,7 @@ use std::mem;
 /// The maximum size of a document that is not JSON, in bytes.
 const BINARY_LIMIT: usize = 1 << 20;
 
-/// The hint for a document in none of the formats that are detected.
+/// The hint for a document whose format is not detected.
 pub const FORMATS: &str = "formats: JWK, JWE, PEM, DER, PKCS#12, JKS, OpenSSH, Kubernetes";
 
 /// The options for reading a document.
@@ -79,8 +79,8 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// The format of the document. `None` if the keys were found inside something else, such as a
-    /// configuration file.
+    /// Returns the format of the document. `None` if the keys were found inside something else, such
+    /// as a configuration file, base64 or UTF-16 text.
     pub fn form(&self) -> Option<Form> {
         self.form
     }
@@ -96,7 +96,7 @@ impl Opened {
     }
 }
 
-/// What is to be said about a document.
+/// A note for the user about a document.
 pub struct Note {
     /// The position of the document.
     pub document: usize,
@@ -112,7 +112,7 @@ pub struct Imported {
     pub set: KeySet<'static>,
     /// Where keys were found, and the parts that were left out and why, in the order of the documents.
     pub notes: Vec<Note>,
-    /// The positions of the shared secrets without a kid that did not come as JWK.
+    /// The positions of the shared secrets without a kid that did not come from a JWK or JWK Set file.
     pub nameless: Vec<usize>,
     /// The source of each key.
     pub sources: Vec<Source>,
@@ -125,8 +125,8 @@ pub struct Imported {
 pub struct Source {
     /// The position of the document.
     pub document: usize,
-    /// True if the key, or its certificate, did not come as JWK.
-    pub is_certified: bool,
+    /// True if the key or its certificate came in another format than JWK.
+    pub has_other_format: bool,
 }
 
 /// Reads the keys of one foreign document, as a set. Fails as [`open`] and [`join`] do.
@@ -161,8 +161,8 @@ pub fn open(document: &[u8], options: &Options) -> Result<Opened> {
 /// Opens a document that carries no other one.
 fn open_plain(document: &[u8], options: &Options) -> Result<Opened> {
     let unlock = DocumentPassword::new(options.password);
-    let is_open = options.form.is_none() && options.alias.is_none();
-    if is_open && let Some(found) = nested::read_text(document, &unlock)? {
+    let is_detected = options.form.is_none() && options.alias.is_none();
+    if is_detected && let Some(found) = nested::read_text(document, &unlock)? {
         return completed(Opened::found(found));
     }
     let form = options.form.unwrap_or_else(|| recognize(document));
@@ -177,7 +177,7 @@ fn open_plain(document: &[u8], options: &Options) -> Result<Opened> {
     match form {
         Form::Jwk | Form::Jwks => match read_json(within(document, FOREIGN_LIMIT)?, options.form) {
             Ok(jwks) => opened.jwks = key_pairs::joined(jwks),
-            Err(error) if is_open => match nested::read_json(document, &unlock)? {
+            Err(error) if is_detected => match nested::read_json(document, &unlock)? {
                 Some(found) => opened = Opened::found(found),
                 None => return Err(known_format(error, document)),
             },
@@ -199,8 +199,8 @@ fn open_plain(document: &[u8], options: &Options) -> Result<Opened> {
     completed(opened)
 }
 
-/// Completes the JWKs whose numbers stand in their certificate, and joins key pairs. Returns an error
-/// if nothing can be used.
+/// Completes the JWKs whose public key is only in their certificate, and joins key pairs. Returns an
+/// error if nothing can be used.
 fn completed(mut opened: Opened) -> Result<Opened> {
     if opened.form.is_none_or(|form| form == Form::Kubernetes) {
         opened.jwks = key_pairs::joined(mem::take(&mut opened.jwks));
@@ -238,9 +238,9 @@ pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
         let positions = jwks.by_ref().take(one.jwks.keys.len());
         let of_jwks = positions.map(|position| certified.contains(&position));
         let all = of_jwks.chain(contents.keys.iter().map(|_| true));
-        imported.sources.extend(all.map(|is_certified| Source {
+        imported.sources.extend(all.map(|has_other_format| Source {
             document: i,
-            is_certified,
+            has_other_format,
         }));
         imported.set.add_members(&one.jwks);
         imported.set.keys.extend(one.jwks.keys);
@@ -334,13 +334,13 @@ fn as_text(document: &[u8]) -> Result<&str> {
         .map_err(|error| Error::invalid("it is neither UTF-8 text nor a key in DER").cause(error))
 }
 
-fn read_json(document: &[u8], insisted: Option<Form>) -> Result<KeySet<'static>> {
+fn read_json(document: &[u8], required: Option<Form>) -> Result<KeySet<'static>> {
     let text = as_text(document)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     strict_json::check_size(text)?;
     let is_key =
         Members::parse(text).is_ok_and(|members| members.has("kty") && !members.has("keys"));
-    let set = match (is_key, insisted) {
+    let set = match (is_key, required) {
         (true, Some(Form::Jwks)) => {
             return Err(Error::invalid("it is a single JWK, not a JWK Set"));
         }

@@ -7,10 +7,10 @@ use crate::keyset::import::finder::is_jwk;
 /// The members that hold the kid of the key beside them.
 const KIDS: &[&str] = &["private_key_id", "kid", "keyId", "key_id"];
 
-/// The members of a DID document and of an ActivityPub actor whose object has the kid in `id`.
+/// Members of DID documents and ActivityPub actors. An object with one of them has the kid in `id`.
 const WITH_ID: &[&str] = &["publicKeyJwk", "publicKeyPem"];
 
-/// The names that say what a key is. In lower case, only letters.
+/// The names that describe a key and do not identify it, in lower case, letters and digits only.
 const DESCRIPTIONS: &[&str] = &[
     "body",
     "ca",
@@ -47,7 +47,7 @@ const DESCRIPTIONS: &[&str] = &[
     "value",
 ];
 
-/// Returns the kid that an object has for the key in it.
+/// Returns the kid that an object gives for the key in it.
 pub fn beside(members: &Members) -> Option<String> {
     let has_id = WITH_ID.iter().any(|name| members.has(name));
     let mut names = KIDS.iter().chain(has_id.then_some(&"id"));
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_describe_are_no_kids() {
+    fn descriptive_names_are_not_kids() {
         let is_map = |json: &str| is_map_by_kid(&Members::parse(json).ok().unwrap());
         let pem = r#""-----BEGIN X-----""#;
         assert!(is_map(&format!(r#"{{"53d7":{pem},"key-2":{pem}}}"#)));

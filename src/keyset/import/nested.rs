@@ -1,4 +1,5 @@
-//! Reads documents that have keys inside: JSON, JSON Lines, YAML, dotenv and signed tokens.
+//! Reads documents that have keys inside: text in several formats, JSON, JSON Lines, YAML, dotenv and
+//! signed tokens.
 
 use crate::error::Result;
 use crate::key::read::document_password::DocumentPassword;
@@ -12,13 +13,14 @@ use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
 /// The note about the keys in a token.
-const UNCHECKED: &str = "it is a signed token (JWT), and its signature is not checked";
+const UNCHECKED: &str = "it is a signed token (JWT); its signature was not checked";
 
 /// The note about a text with keys in several formats.
 const MIXED: &str = "it holds keys in several formats";
 
-/// Finds the keys in a signed token, in text of several formats, in YAML or in dotenv lines. Returns `None` for other documents and
-/// if there is no key.
+/// Finds the keys in a signed token, in text in several formats, in YAML or in dotenv lines, with
+/// notes for the user. Returns `None` for other documents and if there is no key. Returns an error for
+/// a token without a key, for too many keys, and for a wrong password.
 pub fn read_text<'a>(
     document: &[u8],
     unlock: &'a DocumentPassword<'a>,
@@ -66,7 +68,7 @@ pub fn read_text<'a>(
     Ok((!finder.is_empty()).then_some((finder, notes)))
 }
 
-/// Finds the keys in the parts of a text, which begin at these lines.
+/// Finds the keys in the parts of a text. Each part comes with the number of its first line.
 fn read_parts<'a>(
     parts: &[(usize, &str)],
     unlock: &'a DocumentPassword<'a>,
@@ -81,8 +83,9 @@ fn read_parts<'a>(
     Ok((!finder.is_empty()).then_some((finder, notes)))
 }
 
-/// Finds the keys in JSON that is neither a JWK nor a JWK Set. Returns `None` for other documents, and
-/// if there is no key.
+/// Finds the keys in JSON that is neither a JWK nor a JWK Set, with notes for the user. Returns `None`
+/// for other documents, and if there is no key. Returns an error for JSON that is not strict, for too
+/// many keys, and for a wrong password.
 pub fn read_json<'a>(
     document: &[u8],
     unlock: &'a DocumentPassword<'a>,
@@ -224,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_too_odd_to_search() {
+    fn odd_texts_are_rejected() {
         for text in [
             "[", "{", "[]", "{}", "[{}]", "a: [", "- &a *a", "A='", "a.b.c", "e30.e30.", "\u{feff}",
         ] {

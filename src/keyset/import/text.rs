@@ -21,10 +21,10 @@ const DECODERS: [GeneralPurpose; 2] = {
 /// The length of the shortest base64 text that can be a key, in bytes.
 const SHORTEST: usize = 24;
 
-/// The beginning of every text in UTF-8 with a byte order mark.
+/// The UTF-8 byte order mark.
 const UTF_8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The beginning of a keystore in BER.
+/// The beginning of a PKCS#12 keystore in BER with an indefinite length.
 const BER: &[u8] = &[0x30, 0x80];
 
 /// A document that another one carries.
@@ -40,8 +40,8 @@ pub fn without_mark(document: &[u8]) -> &[u8] {
     document.strip_prefix(UTF_8_MARK).unwrap_or(document)
 }
 
-/// Decodes UTF-16 text and base64 of a key, or returns `None` for other documents. Returns an error for
-/// base64 of base64, and for text that begins as UTF-16 and is not.
+/// Decodes UTF-16 text and base64 of a key, or returns `None` for other documents. Returns an error
+/// for base64 of base64, and for invalid UTF-16 text.
 pub fn carried(document: &[u8]) -> Result<Option<Carried>> {
     let Some(text) = utf_16(document)? else {
         let octets = of_base64(document)?;
@@ -62,7 +62,8 @@ pub fn carried(document: &[u8]) -> Result<Option<Carried>> {
     }))
 }
 
-/// Converts UTF-16 text with a byte order mark, or that begins with an ASCII character, to UTF-8.
+/// Converts UTF-16 text to UTF-8; `None` for other documents. The text has a byte order mark or begins
+/// with two ASCII characters. Returns an error for invalid UTF-16.
 fn utf_16(document: &[u8]) -> Result<Option<Secret<Vec<u8>>>> {
     let to_unit: fn([u8; 2]) -> u16 = match document {
         [0xff, 0xfe, ..] => u16::from_le_bytes,
@@ -86,7 +87,7 @@ fn utf_16(document: &[u8]) -> Result<Option<Secret<Vec<u8>>>> {
         let octets = std::mem::take(text.expose_mut()).into_bytes();
         Ok(Some(Secret::new(octets)))
     } else {
-        Err(Error::invalid("UTF-16 text with half a character").hint("save it as UTF-8"))
+        Err(Error::invalid("the UTF-16 text ends in half a character").hint("save it as UTF-8"))
     }
 }
 
@@ -103,8 +104,9 @@ fn of_base64(document: &[u8]) -> Result<Option<Secret<Vec<u8>>>> {
         return Ok(Some(octets));
     }
     if decoded(octets.expose()).is_some_and(|twice| is_key(twice.expose())) {
-        return Err(Error::invalid("it is base64 of base64")
-            .hint("decode it once: base64 -d FILE | jwks set SET -"));
+        return Err(
+            Error::invalid("it is base64 of base64").hint("run `base64 -d FILE | jwks set SET -`")
+        );
     }
     Ok(None)
 }
@@ -145,7 +147,7 @@ fn is_key(octets: &[u8]) -> bool {
         || (text.trim_start().starts_with(['{', '[']) && may_have_key(text))
 }
 
-/// Returns true if a JSON text has the name of a member of every JWK or JWK Set.
+/// Returns true if a JSON text contains `kty` or `keys`, as every JWK or JWK Set does.
 pub fn may_have_key(json: &str) -> bool {
     json.contains("\"kty\"") || json.contains("\"keys\"")
 }
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_stay_as_they_are() {
+    fn other_texts_are_not_decoded() {
         for text in [
             JWK,
             "",

@@ -14,7 +14,8 @@ pub fn is_in(text: &str) -> bool {
     parts(text).is_some()
 }
 
-/// Returns the JSON texts of the header and of the claims, which are empty if they are no text.
+/// Returns the JSON texts of the header and the claims; `None` if the text is not a JWS. The claims
+/// are empty if they are not UTF-8.
 fn parts(text: &str) -> Option<[String; 2]> {
     let mut parts = text.trim().split('.');
     let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -29,7 +30,8 @@ fn parts(text: &str) -> Option<[String; 2]> {
     is_header.then(|| [header, decode(claims).unwrap_or_default()])
 }
 
-/// Finds the keys in a signed token. The signature is not checked. Returns an error if there is none.
+/// Finds the keys in a signed token. The signature is not checked. Returns an error if there is no
+/// key.
 pub fn read<'a>(text: &str, unlock: &'a DocumentPassword<'a>) -> Result<Finder<'a>> {
     let mut finder = Finder::new(unlock);
     let [header, claims] = parts(text).unwrap_or_default();
@@ -39,7 +41,7 @@ pub fn read<'a>(text: &str, unlock: &'a DocumentPassword<'a>) -> Result<Finder<'
     }
     if finder.is_empty() {
         return Err(Error::invalid("it is a signed token (JWT), not a key")
-            .hint("import the keys of its issuer: jwks set SET ADDRESS"));
+            .hint("run `jwks set SET ADDRESS` to import the keys of its issuer"));
     }
     Ok(finder)
 }

@@ -8,7 +8,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 /// The maximum nesting depth of YAML.
 const DEPTH: usize = 64;
 
-/// Returns true if a text begins like YAML: with a member or an element.
+/// Returns true if the first line with content is a YAML mapping or sequence entry.
 pub fn is_in(text: &str) -> bool {
     let mut lines = text.lines();
     let is_content = |line: &&str| {
@@ -30,25 +30,25 @@ pub fn documents(text: &str) -> Result<Vec<Value>> {
     if text.trim_start().starts_with('{') {
         let value = serde_json::from_str(text);
         return Ok(vec![
-            value.map_err(|error| Error::invalid("not JSON").cause(error))?,
+            value.map_err(|error| Error::invalid("invalid JSON").cause(error))?,
         ]);
     }
-    bound(text)?;
-    let documents = YamlLoader::load_from_str(text).map_err(no_yaml)?;
+    check_bounds(text)?;
+    let documents = YamlLoader::load_from_str(text).map_err(invalid_yaml)?;
     documents.into_iter().map(to_json).collect()
 }
 
-fn no_yaml(error: yaml_rust2::ScanError) -> Error {
-    Error::invalid("not YAML").cause(error)
+fn invalid_yaml(error: yaml_rust2::ScanError) -> Error {
+    Error::invalid("invalid YAML").cause(error)
 }
 
 /// Rejects YAML that could exhaust memory or the stack: aliases can expand to a much longer text, and
 /// nested values are parsed recursively.
-fn bound(text: &str) -> Result<()> {
+fn check_bounds(text: &str) -> Result<()> {
     let mut parser = Parser::new_from_str(text);
     let mut depth = 0;
     loop {
-        match parser.next_token().map_err(no_yaml)?.0 {
+        match parser.next_token().map_err(invalid_yaml)?.0 {
             Event::StreamEnd => return Ok(()),
             Event::Alias(_) => {
                 return Err(Error::invalid("YAML aliases are not supported"));
@@ -58,7 +58,9 @@ fn bound(text: &str) -> Result<()> {
             _ => {}
         }
         if depth > DEPTH {
-            return Err(Error::invalid(format!("YAML nested deeper than {DEPTH}")));
+            return Err(Error::invalid(format!(
+                "the YAML is nested deeper than {DEPTH} levels"
+            )));
         }
     }
 }
@@ -69,7 +71,9 @@ fn to_json(yaml: Yaml) -> Result<Value> {
             let mut object = serde_json::Map::new();
             for (name, value) in hash {
                 let Yaml::String(name) = name else {
-                    return Err(Error::invalid("YAML with a name that is not a string"));
+                    return Err(Error::invalid(
+                        "a YAML mapping has a key that is not a string",
+                    ));
                 };
                 object.insert(name, to_json(value)?);
             }

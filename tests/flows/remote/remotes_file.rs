@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::remotes::{CONFIGURATION, add, file, kept, text};
-use crate::support::{LOCK_WAIT, Sandbox};
+use crate::support::{LOCK_WAIT, Sandbox, release};
 use crate::wire::sandbox_with;
 use serde_json::json;
 use std::fs;
@@ -82,7 +82,7 @@ fn a_change_waits_for_its_turn() {
         assert_eq!(text(&sandbox), before);
     }
     sandbox.ok(["remote", "list"]);
-    drop(lock);
+    release(lock);
     sandbox.ok(["remote", "remove", "prod"]);
 }
 

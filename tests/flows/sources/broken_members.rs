@@ -40,7 +40,7 @@ fn broken() -> Vec<(&'static str, Value)> {
 
 /// `set` takes the key without the member and says so; nothing calls it invalid.
 #[test]
-fn a_broken_member_costs_no_key() {
+fn a_key_with_a_broken_member_is_imported() {
     let (sandbox, key) = with_key();
     for (i, (name, value)) in broken().into_iter().enumerate() {
         let mut broken = public(key.clone());
@@ -63,7 +63,7 @@ fn a_broken_member_costs_no_key() {
     }
 }
 
-/// Kept as it came, the member is flagged by `check`, and leaves in no public form.
+/// If the member is kept, `check` reports it, and no public form contains it.
 #[test]
 fn a_broken_member_that_is_kept_is_not_published() {
     let (sandbox, key) = with_key();
@@ -97,9 +97,9 @@ fn a_broken_member_that_is_kept_is_not_published() {
     }
 }
 
-/// A key of the set with a good member does not lose it to a broken one.
+/// A broken member in the input does not replace a good one in the set.
 #[test]
-fn a_broken_member_takes_the_place_of_no_good_one() {
+fn a_broken_member_does_not_replace_a_good_one() {
     let (sandbox, mut key) = with_key();
     key["exp"] = json!(4_000_000_000_i64);
     let good = sandbox.write("good.json", key.to_string());
@@ -137,12 +137,12 @@ fn a_private_key_with_a_broken_purpose_does_not_sign() {
         broken[name] = value;
         let file = sandbox.write("key.json", broken.to_string());
         let run = sandbox.run(["set", name, &file]).ok();
-        let words = format!("{name} is broken, so the key does not sign");
+        let words = format!("broken {name}, so the key does not sign");
         assert!(run.stderr.contains(&words), "{name}: {run:#?}");
         assert_eq!(sandbox.json(["get", name, "--private"])["keys"][0], broken);
-        // The public key is to be had.
+        // The public key is still published.
         assert!(sandbox.json(["get", name])["keys"][0].get(name).is_none());
-        // Nothing rotates it, for nobody knows its line.
+        // It is not rotated, because its line is unknown.
         let run = sandbox.run(["rotate", name, "--every", "30d", "--retire-after", "1h"]);
         assert!(!run.stdout.contains("broken-"), "{name}: {run:#?}");
         let kid = format!("broken-{name}");
@@ -160,7 +160,7 @@ fn a_private_key_with_a_broken_purpose_does_not_sign() {
 
 /// The files of the case, as issuers publish them.
 #[test]
-fn keys_of_real_issuers_are_taken() {
+fn keys_of_real_issuers_are_imported() {
     for (file, left_out) in [
         ("04-x5c-pem.json", Some("x5c")),
         ("22-exp-ms.json", Some("exp")),

@@ -1,4 +1,4 @@
-//! PEM files with several things in them: chains in any order, requests, encryption of old.
+//! PEM files with several things in them: chains in any order, requests, and traditional encryption.
 
 use crate::support::{Sandbox, has_tool};
 use serde_json::Value;
@@ -40,7 +40,7 @@ fn x5c(sandbox: &Sandbox, file: &str) -> String {
     sandbox.shell(&line).ok().stdout
 }
 
-/// Whatever the order, the key has its chain from the leaf up, and nobody's else is a key.
+/// In any order, the key gets its chain from the leaf up, and no issuer becomes a key.
 #[test]
 fn a_chain_joins_its_key_in_any_order() {
     if !has_tool("openssl") {
@@ -83,7 +83,7 @@ fn a_chain_joins_its_key_in_any_order() {
         assert_eq!(key.get("d").is_some(), files.contains("key.pem"), "{files}");
         sandbox.ok(["check", &set]);
     }
-    // A chain with a gap ends at the gap; who is above it is told of.
+    // A chain ends at a gap. The certificates above it cause a warning.
     sandbox
         .shell("cat key.pem leaf.pem root.pem > gap.pem")
         .ok();
@@ -99,7 +99,7 @@ fn a_chain_joins_its_key_in_any_order() {
     );
 }
 
-/// A request gives the key that it is for, and only where it was signed with that.
+/// A request gives its public key, but only if it is signed with that key.
 #[test]
 fn a_request_gives_its_key() {
     if !has_tool("openssl") {

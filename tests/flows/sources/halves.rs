@@ -1,4 +1,4 @@
-//! A key whose public and private half stand in one file, in any order: the private half stays.
+//! The public and the private half of a key in one file, in any order: the private half is kept.
 
 use crate::support::Sandbox;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Files that are made to take all time or all memory. What they cost is counted, not timed.
+//! Files that try to exhaust time or memory. Their cost is counted, not timed.
 
 use crate::support::Sandbox;
 use base64::Engine as _;
@@ -84,7 +84,7 @@ fn keystore(key: &[u8]) -> Vec<u8> {
     sequence(&[integer(3), data(&sequence(&[data(&bags)]))])
 }
 
-/// An OpenSSH private key whose passphrase takes so many rounds to try.
+/// An OpenSSH private key whose passphrase takes this many bcrypt rounds.
 fn openssh(rounds: u32) -> String {
     let string = |content: &[u8]| [&(content.len() as u32).to_be_bytes(), content].concat();
     let public = [string(b"ssh-ed25519"), string(&[5; 32])].concat();
@@ -182,7 +182,7 @@ fn a_password_takes_no_more_memory_than_is_allowed() {
 
 /// The primes of at most four keys are looked for.
 #[test]
-fn few_of_many_large_keys_without_primes_are_looked_into() {
+fn primes_are_computed_for_few_large_keys() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("hostile", rsa_keys(60));
     let run = sandbox.run(["check", &file]);

@@ -163,7 +163,7 @@ fn keytool_keeps_several_keys_under_aliases() {
         let same = |other: &&Value| ["n", "x", "k"].iter().all(|name| other[name] == key[name]);
         assert!(all.iter().any(|other| same(&other)), "{alias}");
     }
-    // The secret is what keytool made, and its name is no digest of it.
+    // The secret is what keytool made, and its kid is not its digest.
     let [secret] = &keys(&sandbox, "shared")[..] else {
         panic!("not one key");
     };
@@ -180,7 +180,7 @@ fn keytool_keeps_several_keys_under_aliases() {
 
 /// A certificate that Java trusts is no key of one's own.
 #[test]
-fn a_trusted_certificate_among_keys_is_told_and_left_out() {
+fn a_trusted_certificate_is_left_out_with_a_warning() {
     if !has_tool("keytool") || !has_tool("openssl") {
         return;
     }
@@ -203,7 +203,7 @@ fn a_trusted_certificate_among_keys_is_told_and_left_out() {
         "{run:#?}"
     );
     assert_eq!(keys(&sandbox, "api").len(), 1);
-    // By its alias it is what is wanted.
+    // With --alias, it is imported.
     let alias = ["--password-file", "password", "--alias", "other"];
     sandbox.ok(["set", "trust", "keys.p12"].into_iter().chain(alias));
     assert_eq!(keys(&sandbox, "trust")[0]["crv"], "Ed25519");
@@ -250,7 +250,7 @@ fn a_server_gets_a_key_of_a_keystore() {
 /// Java's old keystores hold what its new ones do: keys with their chains, and certificates that
 /// are trusted, under aliases.
 #[test]
-fn javas_old_form_is_read_as_it_is() {
+fn a_jks_keystore_is_read() {
     if !has_tool("keytool") || !has_tool("openssl") {
         return;
     }
@@ -476,9 +476,9 @@ fn an_encryption_that_is_not_supported_is_named() {
     assert!(stderr.contains("openssl pkey -in FILE"), "{stderr}");
 }
 
-/// What the refusal of JCEKS says to do leads to the keys.
+/// The command in the hint for JCEKS converts the keystore.
 #[test]
-fn a_jceks_keystore_becomes_one_that_is_read() {
+fn the_hint_for_jceks_converts_the_keystore() {
     if !has_tool("keytool") {
         return;
     }

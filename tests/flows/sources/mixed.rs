@@ -46,7 +46,7 @@ fn a_key_and_its_certificate_join_across_files() {
 }
 
 /// A sandbox with the keys `a.key` and `b.key`, their certificates `a.pem` and `b.pem` from an
-/// authority between them and the root, and a certificate `other.pem` of nobody here.
+/// authority between them and the root, and an unrelated certificate `other.pem`.
 fn with_authority() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
@@ -152,9 +152,9 @@ fn several_keys_find_their_own_certificates() {
     assert_eq!(keys(&sandbox, "kept"), keys(&sandbox, "old"));
 }
 
-/// Each block that is no key or certificate, or a damaged one, costs the others nothing.
+/// A block that is damaged, or not a key or certificate, does not affect the others.
 #[test]
-fn a_block_that_cannot_be_used_spoils_no_other() {
+fn an_unusable_block_does_not_affect_the_others() {
     let run = Sandbox::new()
         .run(["set", "api", &case("04", "haproxy.pem")])
         .ok();
@@ -244,8 +244,8 @@ fn a_block_that_cannot_be_used_spoils_no_other() {
     }
 }
 
-/// A certificate does not stand in for the private key beside it: who wanted the key pair would
-/// have a public key, and not see it.
+/// A certificate does not stand in for the private key beside it: a user who wants the key pair would
+/// get a public key without noticing.
 #[test]
 fn a_damaged_private_key_does_not_become_a_public_one() {
     let sandbox = Sandbox::new();
@@ -278,7 +278,7 @@ fn a_damaged_private_key_does_not_become_a_public_one() {
         .run(["set", "api", &file, &case("03", "fullchain.pem")])
         .fails(5);
     assert!(sandbox.store_entries().is_empty());
-    // Such a file is no earlier export that a new one may take the place of.
+    // Such a file is no earlier export that a new one may overwrite.
     let file = sandbox.write("out.pem", format!("{damaged}{chain}"));
     sandbox.ok(["create", "api"]);
     sandbox
@@ -287,7 +287,7 @@ fn a_damaged_private_key_does_not_become_a_public_one() {
 }
 
 #[test]
-fn an_alias_that_cannot_be_used_spoils_no_other() {
+fn an_unusable_alias_does_not_affect_the_others() {
     for (file, count) in [("keys.p12", 4), ("keys.jks", 2)] {
         let sandbox = Sandbox::new();
         sandbox.write("password", "changeit\n");
@@ -320,7 +320,7 @@ fn an_alias_that_cannot_be_used_spoils_no_other() {
 }
 
 #[test]
-fn a_manifest_entry_that_cannot_be_used_spoils_no_other() {
+fn an_unusable_manifest_entry_does_not_affect_the_others() {
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "own", "--kid", "own"]);
     let jwks = sandbox.ok(["get", "own"]);
@@ -360,7 +360,7 @@ fn a_manifest_entry_that_cannot_be_used_spoils_no_other() {
 }
 
 #[test]
-fn a_line_that_cannot_be_used_spoils_no_other() {
+fn an_unusable_line_does_not_affect_the_others() {
     let sandbox = Sandbox::new();
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
     let dsa = "ssh-dss AAAAB3NzaC1kc3MAAAABAQ==";
@@ -377,9 +377,9 @@ fn a_line_that_cannot_be_used_spoils_no_other() {
     assert!(run.stderr.contains("line 1: "), "{run:#?}");
 }
 
-/// An element of a JWK Set that is no object is no key. The others are.
+/// An element of a JWK Set that is not an object is left out. The others are imported.
 #[test]
-fn an_element_that_is_no_key_spoils_no_other() {
+fn an_element_that_is_not_a_key_does_not_affect_the_others() {
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "own", "--kid", "own"]);
     let own = sandbox.ok(["get", "own", "own"]);
@@ -395,7 +395,7 @@ fn an_element_that_is_no_key_spoils_no_other() {
     sandbox.ok(["set", "kept", &file, "--allow-invalid"]);
 }
 
-/// A hostile file has no more lines to say than a person reads.
+/// A hostile file cannot flood the terminal with warnings.
 #[test]
 fn the_warnings_of_one_command_are_bounded() {
     let sandbox = Sandbox::new();
@@ -427,7 +427,7 @@ fn a_key_that_ring_wrote_is_read() {
 
 /// Hydra 1.x lists each key as two entries, with one kid for each half.
 #[test]
-fn a_dump_of_hydra_1_is_the_key_pairs_that_it_holds() {
+fn a_hydra_1_dump_gives_its_key_pairs() {
     let sandbox = Sandbox::new();
     let run = sandbox
         .run(["set", "api", &case("25", "hydra-v1.json")])
@@ -449,7 +449,7 @@ fn a_dump_of_hydra_1_is_the_key_pairs_that_it_holds() {
 }
 
 #[test]
-fn formats_in_one_file_spoil_no_other() {
+fn keys_in_several_formats_are_read_from_one_file() {
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "own", "--alg", "EdDSA", "--count", "3"]);
     let kids = sandbox.ok(["list", "own", "--format", "names"]);

@@ -36,7 +36,7 @@ fn a_password_that_is_not_text_says_what_to_do() {
 /// A wrong password, and a file with one byte changed at its end, where the encryption is: the
 /// same words and exit code, nothing written, and the password nowhere in what is said.
 #[test]
-fn a_wrong_password_and_damage_are_told_alike() {
+fn a_wrong_password_and_damage_are_reported_alike() {
     let sandbox = Sandbox::new();
     let words = "the password is wrong, or the file is damaged";
     sandbox.write("right", PASSWORD);
@@ -49,8 +49,8 @@ fn a_wrong_password_and_damage_are_told_alike() {
         assert!(run.stderr.contains(words), "{name}: {run:#?}");
         assert!(!run.stderr.contains("incorrect"), "{name}: {run:#?}");
         let mut octets = std::fs::read(&file).expect("a vector");
-        // In PEM the last block of the encryption: what decrypts to a key that is none, and not to
-        // damage, is a matter of the key's check.
+        // In PEM, change the last cipher block. Elsewhere, the damage can decrypt to an invalid key,
+        // which only the check of the key finds.
         let text = String::from_utf8_lossy(&octets);
         let at = match text.find("-----END") {
             Some(end) => end - 6,
@@ -105,9 +105,9 @@ fn a_password_comes_from_a_file_or_standard_input() {
     sandbox.ok(["set", "plain", &plain, "--password-file", "missing"]);
 }
 
-/// Without a terminal nobody is asked, and nobody is with --no-input.
+/// Without a terminal, no password is asked for.
 #[test]
-fn nobody_is_asked_without_a_terminal() {
+fn no_password_is_asked_for_without_a_terminal() {
     let sandbox = Sandbox::new();
     for name in PROTECTED {
         let file = vector(name);
@@ -126,7 +126,7 @@ fn nobody_is_asked_without_a_terminal() {
 
 /// A person is asked once for each file, by its name, and what is typed is not shown.
 #[test]
-fn a_person_is_asked_once_a_file() {
+fn the_password_is_asked_for_once_per_file() {
     if !has_tool("setsid") {
         return;
     }
