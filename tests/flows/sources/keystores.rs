@@ -431,6 +431,41 @@ store = pkcs12.serialize_key_and_certificates(b'own', key, leaf, None, NoEncrypt
 open('python.p12', 'wb').write(store)
 ";
 
+/// cryptography for Python signs certificates with ML-DSA since version 50.
+#[test]
+fn a_certificate_of_ml_dsa_joins_its_key() {
+    let Some(python) = named_by("JWKS_TEST_PYTHON") else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    sandbox.write("make.py", ML_DSA);
+    if sandbox.shell(&format!("{python} make.py")).code != Some(0) {
+        return;
+    }
+    sandbox.ok(["set", "api", "key.pem", "leaf.pem"]);
+    let [key] = &keys(&sandbox, "api")[..] else {
+        panic!("not one key");
+    };
+    assert_eq!(key["alg"], "ML-DSA-65");
+    assert_eq!(key["x5c"].as_array().map(Vec::len), Some(1));
+    sandbox.ok(["check", "api"]);
+    let thumbprint = sandbox.ok(["thumbprint", "key.pem"]);
+    assert_eq!(sandbox.ok(["thumbprint", "leaf.pem"]), thumbprint);
+}
+
+const ML_DSA: &str = "
+import datetime
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import mldsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+key = mldsa.MLDSA65PrivateKey.generate()
+name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, 'api')])
+leaf = x509.CertificateBuilder(name, name, key.public_key(), 7, datetime.datetime(2026, 1, 1),
+                               datetime.datetime(2099, 1, 1)).sign(key, None)
+open('key.pem', 'wb').write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+open('leaf.pem', 'wb').write(leaf.public_bytes(Encoding.PEM))
+";
+
 /// What only OpenSSL decrypts is named, and the line that the hint gives leads to the key.
 #[test]
 fn an_encryption_that_is_not_supported_is_named() {
