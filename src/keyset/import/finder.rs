@@ -112,7 +112,11 @@ impl<'a> Finder<'a> {
         let read = read_contents(octets, form, None, self.unlock);
         if let Ok(bundle) = &read {
             self.name(bundle, kid);
-            let keys = bundle.keys.len() + bundle.certificates.len();
+            let keys = match bundle.keys.len() {
+                0 => bundle.certificates.len(),
+                // The certificates are those of the keys.
+                keys => keys,
+            };
             self.note(place, keys);
         }
         self.contents.take(&place.to_string(), part, read)

@@ -420,6 +420,11 @@ fn a_keystore_without_a_password_asks_for_nothing() {
             sandbox.run(other).fails(7);
         }
     }
+    // The certificate of the key is not counted as another one.
+    let inside = r#"printf '{"a":"%s"}' "$(base64 -w0 0.p12)" | jwks thumbprint -"#;
+    let run = sandbox.shell(inside).ok();
+    assert_eq!(run.stdout, thumbprint);
+    assert!(run.stderr.contains("found a key in a"), "{run:#?}");
 }
 
 const NO_PASSWORD: &str = "
