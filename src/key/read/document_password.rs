@@ -116,10 +116,11 @@ impl<'a> DocumentPassword<'a> {
     /// Returns the passwords to try before the user is asked. The one that opened the last part comes
     /// first.
     fn attempts(&self, lock: Lock, cost: u64) -> Result<Vec<Password>> {
-        let mut attempts = self.given()?.to_vec();
+        let given = self.given()?;
+        let mut attempts = given.to_vec();
         attempts.extend(self.asked.borrow().iter().cloned());
         if !matches!(lock, Lock::Document) {
-            if attempts.is_empty() && cost <= FREE_ATTEMPT {
+            if given.is_empty() && cost <= FREE_ATTEMPT {
                 attempts.push(Some(Rc::new(Secret::new(String::new()))));
             }
             if attempts.iter().any(|password| text(password) == Some("")) {
@@ -144,7 +145,7 @@ impl<'a> DocumentPassword<'a> {
     }
 
     /// Subtracts a cost in SHA-256 iterations. Returns an error if it exceeds what is left.
-    pub fn spend(&self, iterations: u64) -> Result<()> {
+    fn spend(&self, iterations: u64) -> Result<()> {
         self.left.set(self.affordable(iterations)?);
         Ok(())
     }
@@ -272,6 +273,9 @@ mod tests {
         // The user is asked for the password of an entry.
         let attempts = tried(&unlock, Lock::Entry("e"), Some("e"));
         assert_eq!(attempts, [None, some(""), some("e")]);
+        // The next entry has none again.
+        let attempts = tried(&unlock, Lock::Entry("f"), None);
+        assert_eq!(attempts, [some("e"), some(""), None]);
         let unlock = DocumentPassword::new(&given);
         assert_eq!(tried(&unlock, Lock::Keystore, None), [some("a")]);
         // An expensive attempt without a password is not made.
