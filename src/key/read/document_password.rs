@@ -98,19 +98,19 @@ impl<'a> DocumentPassword<'a> {
             }
         }
         let is_open = self.fit.borrow().is_some();
-        let entry = match lock {
-            Lock::Entry(entry) if is_open => Some(entry),
-            _ => None,
+        let (entry, failed): (_, fn() -> Error) = match lock {
+            Lock::Entry(entry) if is_open => (Some(entry), another_password),
+            _ => (None, denied),
         };
         let is_asked = !self.asked.borrow().is_empty() && entry.is_none();
         if is_asked || !self.given()?.is_empty() {
-            return Err(denied());
+            return Err(failed());
         }
         self.spend(cost)?;
         let asked = Some(Rc::new(self.source.ask(entry)?));
         let opened = attempt(&asked)?;
         self.asked.borrow_mut().push(asked);
-        opened.ok_or_else(denied)
+        opened.ok_or_else(failed)
     }
 
     /// Returns the passwords to try before the user is asked. The one that opened the last part comes
@@ -169,6 +169,12 @@ fn text(password: &Password) -> Option<&str> {
 /// integrity check, a damaged file can decrypt to a key. The check of that key finds the damage.
 pub fn denied() -> Error {
     Error::denied("the password is wrong, or the file is damaged")
+}
+
+/// Returns the error for an entry of a keystore that was opened.
+fn another_password() -> Error {
+    Error::denied("it has another password than the keystore, or is damaged")
+        .hint("write its password on the second line of the password file")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reads JKS, Java's old keystore format: private keys with their chains, and trusted certificates,
 //! each with an alias. There is no standard; this follows the JDK.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::key::certificate::Certificate;
 use crate::key::members::Members;
 use crate::key::read::bundle::{Bundle, Part};
@@ -143,8 +143,7 @@ fn entries(
     contents.or_nothing("the JKS keystore has no key")
 }
 
-/// Decrypts a private key. The integrity of the keystore has been verified, so a failure means that
-/// the key has another password.
+/// Decrypts a private key, which can have another password than the keystore.
 fn private_key(
     protected: &[u8],
     place: &str,
@@ -159,11 +158,6 @@ fn private_key(
     let protected = protected.encrypted_data.as_bytes();
     let key = unlock.open(Lock::Entry(place), 2 * cost(protected), |password| {
         decrypt(protected, &keyed(password.unwrap_or_default())).ok_or_else(denied)
-    });
-    let key = key.map_err(|error| match error.kind() {
-        ErrorKind::Denied => Error::denied("the key has another password than the keystore")
-            .hint("write the password of the key on the second line of the password file"),
-        _ => error,
     })?;
     match der::kind(key.expose()) {
         Some(Kind::Pkcs8) => der::read(key.expose()),

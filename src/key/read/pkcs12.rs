@@ -59,11 +59,11 @@ pub fn read(document: &[u8], alias: Option<&str>, unlock: &DocumentPassword) -> 
     let mut bags = Vec::new();
     let parts: AuthenticatedSafe = parse(safe.as_bytes()).ok_or_else(broken)?;
     for (i, part) in parts.iter().enumerate() {
-        match open(part, unlock) {
+        let name = format!("part {} of the keystore", i + 1);
+        match open(part, &name, unlock) {
             Ok(more) => bags.extend(more),
             // Its content is unknown, so it can have a private key.
             Err(error) => {
-                let name = format!("part {} of the keystore", i + 1);
                 contents.take(&name, Part::PrivateKey, Err(error))?;
             }
         }
@@ -181,7 +181,7 @@ fn mac_key<D: Digest + FixedOutputReset + BlockSizeUser>(
 }
 
 /// Returns the bags of one part of the keystore, decrypted if necessary.
-fn open(content: &ContentInfo, unlock: &DocumentPassword) -> Result<SafeContents> {
+fn open(content: &ContentInfo, name: &str, unlock: &DocumentPassword) -> Result<SafeContents> {
     match content.content_type {
         DATA => {
             let data = content.content.decode_as::<OctetString>();
@@ -196,7 +196,7 @@ fn open(content: &ContentInfo, unlock: &DocumentPassword) -> Result<SafeContents
             decrypt(
                 algorithm,
                 ciphertext.as_bytes(),
-                Lock::Keystore,
+                Lock::Entry(name),
                 unlock,
                 |bags| parse(bags.expose()),
             )

@@ -1,4 +1,5 @@
-//! Keystores and bundles in BER, as writers that stream make them.
+//! Keystores and bundles that the tests take apart: in BER, as writers that stream make them, and with
+//! several passwords.
 
 use crate::support::{Sandbox, has_tool};
 
@@ -131,4 +132,59 @@ fn a_bundle_in_ber_gives_its_certificates_unchanged() {
             assert_eq!(sandbox.ok(["get", &set]), expected, "{form:?} {file}");
         }
     }
+}
+
+/// Returns the content of the element at a path of positions.
+fn inside<'a>(mut der: &'a [u8], path: &[usize]) -> &'a [u8] {
+    for position in path {
+        for _ in 0..*position {
+            (_, _, der) = split(der);
+        }
+        (_, der, _) = split(der);
+    }
+    der
+}
+
+/// The parts of two keystores in one, each under its own password.
+#[test]
+fn the_parts_of_a_keystore_can_have_two_passwords() {
+    if !has_tool("openssl") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut parts = Vec::new();
+    for name in ["one", "two"] {
+        sandbox.write(name, format!("{name}\n"));
+        let make = format!(
+            "openssl genpkey -algorithm ed25519 -out {name}.pem &&
+             openssl pkcs12 -export -nocerts -nomac -inkey {name}.pem -name {name} \
+                 -passout file:{name} -out {name}.p12"
+        );
+        sandbox.shell(&make).ok();
+        let der = std::fs::read(sandbox.path().join(format!("{name}.p12"))).expect("a keystore");
+        // The content of the data in the second member of PFX.
+        parts.push(inside(&der, &[0, 1, 1, 0, 0]).to_vec());
+    }
+    let wrapped = |tags: &[u8], content: Vec<u8>| {
+        let wrap = |content: Vec<u8>, tag: &u8| element(Form::Long, *tag, &content);
+        tags.iter().fold(content, wrap)
+    };
+    let data = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
+    let content = wrapped(&[0x30, 0x04, 0xa0], parts.concat());
+    let safe = element(Form::Long, 0x30, &[&data[..], &content].concat());
+    sandbox.write(
+        "both.p12",
+        element(Form::Long, 0x30, &[b"\x02\x01\x03", &safe[..]].concat()),
+    );
+    let set = ["set", "api", "both.p12", "--password-file", "passwords"];
+    sandbox.write("passwords", "one\n");
+    let run = sandbox.run(set).fails(7);
+    let words = r#""two" of the keystore: it has another password than the keystore"#;
+    assert!(run.stderr.contains(words), "{run:#?}");
+    for passwords in ["one\ntwo\n", "two\none\n"] {
+        sandbox.write("passwords", passwords);
+        sandbox.ok(set);
+    }
+    let keys = sandbox.json(["get", "api"])["keys"].clone();
+    assert_eq!(keys.as_array().map(Vec::len), Some(2));
 }

@@ -343,8 +343,8 @@ fn a_key_with_another_password_than_its_keystore_needs_a_second_line() {
     let set = ["set", "api", "keys.jks", "--password-file", "password"];
     sandbox.write("password", "changeit\n");
     let run = sandbox.run(set).fails(7);
-    let words = r#""other" of the keystore: the key has another password than the keystore
-  hint: write the password of the key on the second line of the password file"#;
+    let words = r#""other" of the keystore: it has another password than the keystore, or is damaged
+  hint: write its password on the second line of the password file"#;
     assert!(run.stderr.contains(words), "{run:#?}");
     assert!(!sandbox.set_file("api").exists());
     sandbox.ok(set.into_iter().chain(["--alias", "same"]));
