@@ -1,10 +1,12 @@
-//! What takes several steps: certificates, changes of mind, completion, encryption, examples, kills, faults, histories, locks, losses, other tools, permissions,
+//! What takes several steps: certificates, changes of mind, checks, completion, encryption, examples, kills, faults, histories, locks, losses, other tools, permissions,
 //! pipelines, repair, rotation, streams, terminals, timelines, waits, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/certificates.rs"]
 mod certificates;
 #[path = "flows/changes_of_mind.rs"]
 mod changes_of_mind;
+#[path = "flows/checks.rs"]
+mod checks;
 #[path = "flows/completion.rs"]
 mod completion;
 #[path = "flows/crash.rs"]

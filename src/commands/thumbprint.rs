@@ -3,14 +3,16 @@
 use crate::args::source::SourceArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::key::check::{Budget, Severity, findings};
-use crate::key::summary::Summary;
-use crate::key::thumbprint::uri;
-use crate::keyset::KeySet;
+use crate::key::Key;
+use crate::key::check::{Breaks, Severity, findings, has_certain_thumbprint};
+use crate::key::header::Header;
+use crate::key::thumbprint::{thumbprint, uri};
 use crate::keyset::kid_from::KidFrom;
+use crate::report::names::describe;
 use crate::source::target::{self, Access, Source};
 use clap::Args;
 use serde::Serialize;
+use std::borrow::Cow;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,8 +23,8 @@ Examples:
 
 /// Print RFC 7638 thumbprints, one per line
 ///
-/// The digest is SHA-256. Tools disagree on the thumbprint of an invalid key, so an invalid key is an
-/// error.
+/// The digest is SHA-256. Tools disagree on the thumbprint of a key that is encoded wrongly, so it is not printed. The
+/// thumbprint of a key that is invalid for another reason, such as a short modulus, is printed with a warning.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ThumbprintArgs {
@@ -74,7 +76,7 @@ pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
         connection,
     } = &args.source;
     let source = target::read(ctx, &args.target, access, password, connection)?;
-    let rows = rows(args, &source, &ctx.checks)?;
+    let rows = rows(ctx, args, &source)?;
     if ctx.out.is_json() {
         return ctx.out.json(&serde_json::json!({ "keys": rows }));
     }
@@ -85,7 +87,7 @@ pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
     }))
 }
 
-fn rows(args: &ThumbprintArgs, source: &Source, budget: &Budget) -> Result<Vec<Row>> {
+fn rows(ctx: &Context, args: &ThumbprintArgs, source: &Source) -> Result<Vec<Row>> {
     if matches!(
         args.kid_from,
         Some(KidFrom::Uuid | KidFrom::Date | KidFrom::Alias)
@@ -105,38 +107,40 @@ fn rows(args: &ThumbprintArgs, source: &Source, budget: &Budget) -> Result<Vec<R
     };
     positions
         .into_iter()
-        .map(|i| row(args, &set, budget, i))
+        .map(|i| row(ctx, args, &set.keys[i], i))
         .collect()
 }
 
-fn row(args: &ThumbprintArgs, set: &KeySet, budget: &Budget, index: usize) -> Result<Row> {
-    let key = Summary::of(&set.keys[index], budget);
-    let Some(thumbprint) = key.thumbprint else {
-        let kid = key.kid.map(|kid| format!(" ({kid:?})")).unwrap_or_default();
-        let findings = findings(&set.keys[index], budget);
-        let errors = findings
-            .iter()
-            .filter(|f| f.rule.severity() > Severity::Note);
-        let errors: Vec<_> = errors
-            .map(|f| format!("{} ({})", f.message, f.rule))
-            .collect();
-        let message = format!(
-            "{}: key {index}{kid} has no thumbprint: {}",
-            args.target,
-            errors.join("; ")
-        );
+/// Returns the thumbprint of a key. Warns about a key that is invalid although tools agree on its thumbprint.
+fn row(ctx: &Context, args: &ThumbprintArgs, key: &Key, index: usize) -> Result<Row> {
+    let members = key.members().unwrap_or_default();
+    let thumbprint = thumbprint(&members).filter(|_| has_certain_thumbprint(&members));
+    let faults = findings(key, &ctx.checks).into_iter();
+    let faults = faults.filter(|fault| match thumbprint {
+        Some(_) => fault.breaks() == Breaks::Key,
+        None => fault.rule.severity() > Severity::Note,
+    });
+    let faults: Vec<_> = faults
+        .map(|fault| format!("{} ({})", fault.message, fault.rule))
+        .collect();
+    let (name, faults) = (describe(index, key), faults.join("; "));
+    let Some(thumbprint) = thumbprint else {
+        let message = format!("{}: {name} has no thumbprint: {faults}", args.target);
         return Err(Error::invalid(message));
     };
+    if !faults.is_empty() {
+        ctx.out.warn(format!("{}: {name}: {faults}", args.target));
+    }
     let digest = args.kid_from.map(|from| {
-        let members = set.keys[index].members().unwrap_or_default();
         let digest = from.compute(&members);
         digest.map_err(|error| error.about(format!("{}: key {index}", args.target)))
     });
+    let header = Header::of(key);
     Ok(Row {
         digest: digest.transpose()?.flatten(),
-        kid: key.kid,
-        kty: key.kty,
-        crv: key.crv,
+        kid: header.kid.map(Cow::into_owned),
+        kty: header.kty.map(Cow::into_owned),
+        crv: header.crv.map(Cow::into_owned),
         uri: uri(&thumbprint),
         thumbprint,
     })

@@ -62,6 +62,7 @@ pub const OPERATIONS: &[&[&str]] = &[
 const SIGN: &[&str] = &["sign", "verify"];
 const WRAP: &[&str] = &["wrapKey", "unwrapKey", "encrypt", "decrypt"];
 const AGREE: &[&str] = &["deriveKey", "deriveBits"];
+const AGREE_AND_WRAP: &[&str] = &["deriveKey", "deriveBits", "wrapKey", "unwrapKey"];
 const AGREEMENT_CURVES: &[&str] = &["P-256", "P-384", "P-521", "X25519", "X448"];
 
 /// Every algorithm that jwks knows, in display order.
@@ -90,9 +91,21 @@ pub static ALGORITHMS: &[Algorithm] = &[
     enc("RSA-OAEP-384", Takes::Rsa, WRAP),
     enc("RSA-OAEP-512", Takes::Rsa, WRAP),
     enc("ECDH-ES", Takes::Curves(AGREEMENT_CURVES), AGREE),
-    enc("ECDH-ES+A128KW", Takes::Curves(AGREEMENT_CURVES), AGREE),
-    enc("ECDH-ES+A192KW", Takes::Curves(AGREEMENT_CURVES), AGREE),
-    enc("ECDH-ES+A256KW", Takes::Curves(AGREEMENT_CURVES), AGREE),
+    enc(
+        "ECDH-ES+A128KW",
+        Takes::Curves(AGREEMENT_CURVES),
+        AGREE_AND_WRAP,
+    ),
+    enc(
+        "ECDH-ES+A192KW",
+        Takes::Curves(AGREEMENT_CURVES),
+        AGREE_AND_WRAP,
+    ),
+    enc(
+        "ECDH-ES+A256KW",
+        Takes::Curves(AGREEMENT_CURVES),
+        AGREE_AND_WRAP,
+    ),
     enc("A128KW", Takes::OctExactly(128), WRAP),
     enc("A192KW", Takes::OctExactly(192), WRAP),
     enc("A256KW", Takes::OctExactly(256), WRAP),
@@ -183,6 +196,15 @@ impl Algorithm {
             Takes::Rsa | Takes::OctAtLeast(_) | Takes::OctExactly(_) | Takes::Akp => {
                 self.key_types().contains(&kty)
             }
+        }
+    }
+
+    /// Returns true if the algorithm fits symmetric keys of this size in bits. Other keys always fit.
+    pub fn takes_size(&self, bits: u32) -> bool {
+        match self.takes {
+            Takes::OctAtLeast(least) => bits >= least,
+            Takes::OctExactly(exactly) => bits == exactly,
+            Takes::Rsa | Takes::Curves(_) | Takes::Akp => true,
         }
     }
 

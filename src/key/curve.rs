@@ -3,6 +3,9 @@
 //! Public points are checked here without OpenSSL, because commands that only read a set should not
 //! wait for its start.
 
+mod edwards;
+
+use edwards::{Edwards, Montgomery};
 use josekit::jwk::alg::{ec::EcCurve, ecx::EcxCurve, ed::EdCurve};
 use num_bigint::BigUint;
 use openssl::nid::Nid;
@@ -50,6 +53,8 @@ pub enum Form {
         id: Id,
         /// The curve in josekit.
         generator: EdCurve,
+        /// The equation of its points.
+        equation: &'static LazyLock<Edwards>,
     },
     /// A curve of OKP keys for key agreement (RFC 7748).
     Montgomery {
@@ -57,6 +62,8 @@ pub enum Form {
         id: Id,
         /// The curve in josekit.
         generator: EcxCurve,
+        /// The equation of its points.
+        equation: &'static LazyLock<Montgomery>,
     },
 }
 
@@ -147,6 +154,11 @@ static SECP256K1: LazyLock<Weierstrass> = LazyLock::new(|| {
     )
 });
 
+static ED25519: LazyLock<Edwards> = LazyLock::new(Edwards::ed25519);
+static ED448: LazyLock<Edwards> = LazyLock::new(Edwards::ed448);
+static X25519: LazyLock<Montgomery> = LazyLock::new(Montgomery::x25519);
+static X448: LazyLock<Montgomery> = LazyLock::new(Montgomery::x448);
+
 /// Every curve that jwks knows: RFC 7518 section 6.2.1.1, RFC 8037 section 2, RFC 8812 section 3.
 pub static CURVES: &[Curve] = &[
     Curve {
@@ -214,6 +226,7 @@ pub static CURVES: &[Curve] = &[
         form: Form::Edwards {
             id: Id::ED25519,
             generator: EdCurve::Ed25519,
+            equation: &ED25519,
         },
         cost: 50,
         aliases: &["ed25519"],
@@ -227,6 +240,7 @@ pub static CURVES: &[Curve] = &[
         form: Form::Edwards {
             id: Id::ED448,
             generator: EdCurve::Ed448,
+            equation: &ED448,
         },
         cost: 180,
         aliases: &["ed448"],
@@ -240,6 +254,7 @@ pub static CURVES: &[Curve] = &[
         form: Form::Montgomery {
             id: Id::X25519,
             generator: EcxCurve::X25519,
+            equation: &X25519,
         },
         cost: 50,
         aliases: &["x25519", "curve25519", "Curve25519"],
@@ -253,6 +268,7 @@ pub static CURVES: &[Curve] = &[
         form: Form::Montgomery {
             id: Id::X448,
             generator: EcxCurve::X448,
+            equation: &X448,
         },
         cost: 180,
         aliases: &["x448", "curve448", "Curve448"],
@@ -290,6 +306,24 @@ impl Curve {
         match self.form {
             Form::Weierstrass { equation, .. } => Some(equation),
             Form::Edwards { .. } | Form::Montgomery { .. } => None,
+        }
+    }
+
+    /// Returns true if the `x` of an OKP key is a point of low order. It must have the length of the curve.
+    pub fn is_low_order(&self, x: &[u8]) -> bool {
+        match self.form {
+            Form::Weierstrass { .. } => false,
+            Form::Edwards { equation, .. } => equation.is_low_order(x),
+            Form::Montgomery { equation, .. } => equation.is_low_order(x),
+        }
+    }
+
+    /// Returns true if the `x` of an OKP key stands for a point. It must have the length of the curve.
+    pub fn contains(&self, x: &[u8]) -> bool {
+        match self.form {
+            Form::Edwards { equation, .. } => equation.contains(x),
+            // Every x is a point on the curve or on its twist.
+            Form::Weierstrass { .. } | Form::Montgomery { .. } => true,
         }
     }
 

@@ -18,7 +18,7 @@ pub mod parts;
 pub mod public;
 pub mod read;
 pub mod repair;
-mod rsa;
+pub mod rsa;
 pub mod sanitize;
 pub mod step_counter;
 pub mod strict_json;

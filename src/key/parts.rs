@@ -31,11 +31,16 @@ pub fn is_protected(name: &str) -> bool {
 /// Returns true if a member is a date or is registered for keys of some type (RFC 7517 section
 /// 8.1.2).
 pub fn is_registered(name: &str) -> bool {
-    let mut types = KEY_TYPES.iter();
-    TEXTS.contains(&name)
-        || DATES.contains(&name)
-        || matches!(name, "x5c" | "key_ops")
-        || types.any(|key_type| key_type.owns(name))
+    registered_names().any(|registered| registered == name)
+}
+
+/// Returns the names of the members for which [`is_registered`] is true. Some names appear twice.
+pub fn registered_names() -> impl Iterator<Item = &'static str> {
+    let of_types = KEY_TYPES
+        .iter()
+        .flat_map(|key_type| key_type.public.iter().chain(key_type.private));
+    let of_all = TEXTS.iter().chain(DATES).chain(&["x5c", "key_ops"]);
+    of_all.chain(of_types).copied()
 }
 
 /// The member that names the successor of a key in another line, by kid. Only jwks sets it, and it

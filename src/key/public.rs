@@ -2,7 +2,7 @@
 
 use crate::key::Key;
 use crate::key::certificate;
-use crate::key::check::{self, Budget};
+use crate::key::check::{self, Budget, PURPOSE};
 use crate::key::header::size;
 use crate::key::key_type::{KEY_TYPES, KeyType};
 use crate::key::members::Members;
@@ -179,7 +179,8 @@ pub fn known_part(key: &Key) -> Members<'static> {
         _ => None,
     };
     let is_known = |name: &str| match &public {
-        Some(public) => public.has(name) || name == SUCCESSOR || name == "key_ops",
+        // A broken purpose says that the key does not sign.
+        Some(public) => public.has(name) || name == SUCCESSOR || PURPOSE.contains(&name),
         None => NAMES.contains(&name) || DATES.contains(&name),
     };
     let is_plain = |name: &str, value: &str| match name {

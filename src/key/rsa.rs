@@ -4,6 +4,8 @@
 //! The arithmetic uses OpenSSL's big numbers. OpenSSL's own key check is a thousand times slower,
 //! because it tests the primes again.
 
+pub mod weakness;
+
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::error::ErrorStack;
 

@@ -62,6 +62,7 @@ pub fn check_size(json: &str) -> Result<()> {
 /// Returns an error for JSON text in which an object has duplicate names, or more than 1,000 members.
 /// The size must have been checked.
 pub fn check_names(json: &str) -> Result<()> {
+    check_members(json)?;
     let mut open: Vec<HashSet<Cow<str>>> = Vec::new();
     for token in Tokens::of(json) {
         match token {
@@ -76,9 +77,28 @@ pub fn check_names(json: &str) -> Result<()> {
                     let name = quoted(&name);
                     return Err(unfit(format!("the member {name} appears twice")));
                 }
-                if open.last().is_some_and(|names| names.len() > MEMBERS) {
-                    let message = format!("an object in it has more than {MEMBERS} members");
-                    return Err(Error::invalid(message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns an error for JSON text in which an object has more than 1,000 members, even if some have one name.
+/// The size must have been checked.
+pub fn check_members(json: &str) -> Result<()> {
+    let mut open = Vec::new();
+    for token in Tokens::of(json) {
+        match token {
+            Token::Begin => open.push(0),
+            Token::End => drop(open.pop()),
+            Token::Value => {}
+            Token::Name(_) => {
+                if let Some(members) = open.last_mut() {
+                    *members += 1;
+                    if *members > MEMBERS {
+                        let message = format!("an object in it has more than {MEMBERS} members");
+                        return Err(Error::invalid(message));
+                    }
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! Checks a whole set: each key, and the keys against each other.
 
-use crate::key::check::{self, Budget, Finding, Rule, excerpt};
+mod moduli;
+
+use crate::key::algorithm::{Algorithm, OPERATIONS};
+use crate::key::check::{self, Budget, Finding, Rule, excerpt, known};
 use crate::key::header::Header;
 use crate::key::key_type::KeyType;
 use crate::key::parts::has_private_member;
@@ -8,8 +11,12 @@ use crate::key::repair;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+
+/// Seconds in a year.
+const YEAR: i64 = 365 * 86_400;
 
 /// A finding and the key that it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +44,7 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
     let mut located = Vec::new();
     let mut kids: HashMap<Rc<str>, Holders> = HashMap::new();
     let mut thumbprints: HashMap<String, usize> = HashMap::new();
+    let is_mixed = for_publication && is_mixed(set);
     for (index, key) in set.keys.iter().enumerate() {
         let header = Header::of(key);
         let kid: Option<Rc<str>> = header.kid.as_deref().map(Rc::from);
@@ -75,6 +83,10 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
         }
         let members = key.members().unwrap_or_default();
         if let Some(thumbprint) = thumbprint(&members) {
+            if let Some(place) = known(&thumbprint) {
+                let message = format!("everybody knows the private part: {place}");
+                add(Rule::PrivateKnown, message);
+            }
             match thumbprints.get(&thumbprint) {
                 Some(first) => add(
                     Rule::ThumbprintDuplicate,
@@ -82,6 +94,9 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
                 ),
                 None => drop(thumbprints.insert(thumbprint, index)),
             }
+        }
+        if header.iat.is_some_and(|iat| iat > now.saturating_add(YEAR)) {
+            add(Rule::IatFuture, "iat is more than a year ahead".into());
         }
         if header.exp.is_some_and(|exp| exp <= now) {
             add(Rule::KeyExpired, "the key has expired".into());
@@ -91,7 +106,10 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
             if header.alg.is_none() {
                 add(Rule::AlgMissing, "the key has no alg".into());
             }
-            if header.usage.is_none() && !members.has("key_ops") {
+            if header.usage.is_none() && is_mixed {
+                let message = "the key has no use, and the set has signing and encryption keys";
+                add(Rule::UseRequired, message.into());
+            } else if header.usage.is_none() && !members.has("key_ops") {
                 add(Rule::UseMissing, "the key has no use".into());
             }
         }
@@ -102,6 +120,12 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
             } else {
                 add(Rule::PrivatePublished, "it has a private member".into());
             }
+        }
+        if for_publication
+            && let Some((name, _)) = members.iter().find(|(_, value)| is_private_pem(value))
+        {
+            let message = format!("the member {} has a private key in PEM", excerpt(name));
+            add(Rule::PrivatePublished, message);
         }
     }
     for (index, key) in set.keys.iter().enumerate() {
@@ -127,9 +151,52 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
             finding: Finding::new(Rule::SetEmpty, "the set has no keys"),
         });
     }
+    let mut others = set.members().filter(|(_, value)| is_private_pem(value));
+    if let Some((name, _)) = others.next().filter(|_| for_publication) {
+        let message = format!(
+            "the member {} of the set has a private key in PEM",
+            excerpt(name)
+        );
+        located.push(Located {
+            index: None,
+            kid: None,
+            finding: Finding::new(Rule::PrivatePublished, message),
+        });
+    }
+    let of_moduli = moduli::findings(set, budget).into_iter();
+    located.extend(of_moduli.map(|(index, finding)| {
+        let kid = index.and_then(|index| Header::of(&set.keys[index]).kid);
+        Located {
+            index,
+            kid: kid.map(|kid| Rc::from(&*kid)),
+            finding,
+        }
+    }));
     located.extend(lifecycle_findings(set, now));
     located.sort_by_key(|located| located.index);
     located
+}
+
+/// Returns true if a set has keys for signatures and keys for encryption.
+fn is_mixed(set: &KeySet) -> bool {
+    let usages = set.keys.iter().filter_map(|key| {
+        let members = key.members().ok()?;
+        let of_algorithm = || Some(Algorithm::named(&members.string("alg")?)?.usage.name());
+        let of_operations = || {
+            let operations = members.texts("key_ops").ok()??;
+            let signs = OPERATIONS[0].contains(&&**operations.first()?);
+            Some(if signs { "sig" } else { "enc" })
+        };
+        let usage = members.string("use").map(Cow::into_owned);
+        usage.or_else(|| of_algorithm().or_else(of_operations).map(str::to_owned))
+    });
+    let usages: HashSet<String> = usages.collect();
+    usages.contains("sig") && usages.contains("enc")
+}
+
+/// Returns true if the JSON text of a value has a private key in PEM.
+fn is_private_pem(value: &str) -> bool {
+    value.contains("-----BEGIN ") && value.contains("PRIVATE KEY-----")
 }
 
 /// Returns for each finding whether a repair of its key resolves it. The findings of a key must stand

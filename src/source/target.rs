@@ -79,9 +79,9 @@ impl<'a> Target<'a> {
 pub enum Access<'a> {
     /// All of it. An encrypted set is decrypted.
     Whole,
-    /// Like `Whole`, but if encryption is required, a plain set is refused: it could have been put in
-    /// the place of the encrypted one.
-    Protected,
+    /// Like `Whole`, with all faults of a document, to check it. If encryption is required, a plain set is
+    /// refused: it could have been put in the place of the encrypted one.
+    Faulty,
     /// The public part, without a passphrase if possible.
     Public,
     /// Like `Public`, but a server is also asked for private keys, so that a listing shows them.
@@ -129,7 +129,7 @@ pub fn read(
     match Target::of(ctx, target)? {
         Target::Set(name) => of_keystore(ctx, name, access),
         Target::Remote(remote, set) => of_server(connection.open(ctx, remote)?, set, access),
-        Target::Document(path) => of_document(ctx, path, password, connection),
+        Target::Document(path) => of_document(ctx, path, access, password, connection),
     }
 }
 
@@ -137,7 +137,7 @@ fn of_keystore(ctx: &Context, name: SetName, access: Access<'_>) -> Result<Sourc
     let stored = match access {
         Access::Public | Access::Listing => ctx.load_public(&name)?,
         Access::Whole => ctx.load(&name)?,
-        Access::Protected => {
+        Access::Faulty => {
             ctx.demand_encryption(&name)?;
             ctx.load(&name)?
         }
@@ -187,6 +187,7 @@ pub fn of_server(remote: Remote, set: Option<&str>, access: Access<'_>) -> Resul
 fn of_document(
     ctx: &Context,
     path: &str,
+    access: Access<'_>,
     password: &PasswordArgs,
     connection: &ConnectionArgs,
 ) -> Result<Source> {
@@ -196,20 +197,27 @@ fn of_document(
         Some(hint) if error.kind() == ErrorKind::NotFound => error.hint(hint),
         _ => error,
     })?;
+    let source = |set| Source {
+        title: document.name.clone(),
+        name: document.name.clone(),
+        origin: Origin::Document,
+        content: Content::Read(set),
+    };
+    let about = |error: Error| error.about(&document.name);
+    if access == Access::Faulty
+        && let Some(set) = import::read_faulty(document.octets.expose()).map_err(about)?
+    {
+        return Ok(source(set));
+    }
     let passwords = password.existing(ctx);
     let options = import::Options {
         password: &passwords.of(&document.name),
         ..import::Options::default()
     };
     let read = import::read(document.octets.expose(), &options);
-    let read = read.map_err(|error| error.about(&document.name))?;
+    let read = read.map_err(about)?;
     warn_left_out(ctx, &[&document.name], &read.notes);
-    Ok(Source {
-        title: document.name.clone(),
-        name: document.name,
-        origin: Origin::Document,
-        content: Content::Read(read.set),
-    })
+    Ok(source(read.set))
 }
 
 impl Source {

@@ -297,8 +297,8 @@ fn check_keys(
     let mut refused = Vec::new();
     let mut warnings = Vec::new();
     for Located { index, finding, .. } in check::findings(&given, ctx.now, false, &ctx.checks) {
-        // Findings about the whole set concern its publication.
         let Some(index) = index else {
+            warnings.push(format!("{} ({})", finding.message, finding.rule));
             continue;
         };
         let key = &given.keys[index];

@@ -11,6 +11,12 @@ use std::collections::HashMap;
 /// P-256, 2,750 on Ed448, or 250 RSA keys of 2048 bits without primes.
 const WORK: u64 = 500_000;
 
+/// The work on moduli that anybody can factor, in the same unit. It is enough for 250 RSA keys of 2048 bits.
+const WEAKNESS_WORK: u64 = 600_000;
+
+/// The work on primes that moduli share. It is enough for a set of 700 RSA keys of 2048 bits.
+const SHARED_PRIMES_WORK: u64 = 300_000;
+
 /// The cost of parsing a certificate and its public key, in microseconds.
 const PARSING: u64 = 75;
 
@@ -24,6 +30,10 @@ const CERTIFICATE: u64 = 500;
 #[derive(Debug)]
 pub struct Budget {
     left: Cell<u64>,
+    /// The same for [`weakness`](crate::key::rsa::weakness::find), in a budget of its own: the checks above must
+    /// not go short.
+    left_for_weakness: Cell<u64>,
+    left_for_shared_primes: Cell<u64>,
     /// The findings of keys whose check has a cost, by the SHA-256 digest of the JSON text.
     known: RefCell<HashMap<[u8; 32], Vec<Finding>>>,
 }
@@ -32,6 +42,8 @@ impl Default for Budget {
     fn default() -> Self {
         Budget {
             left: Cell::new(WORK),
+            left_for_weakness: Cell::new(WEAKNESS_WORK),
+            left_for_shared_primes: Cell::new(SHARED_PRIMES_WORK),
             known: RefCell::default(),
         }
     }
@@ -42,6 +54,8 @@ impl Budget {
     pub fn none() -> Self {
         Budget {
             left: Cell::new(0),
+            left_for_weakness: Cell::new(0),
+            left_for_shared_primes: Cell::new(0),
             ..Budget::default()
         }
     }
@@ -49,11 +63,18 @@ impl Budget {
     /// Subtracts a cost in microseconds. Returns false and subtracts nothing if the budget is too
     /// small.
     pub(in crate::key) fn spend(&self, cost: u64) -> bool {
-        let left = self.left.get().checked_sub(cost);
-        if let Some(left) = left {
-            self.left.set(left);
-        }
-        left.is_some()
+        subtract(&self.left, cost)
+    }
+
+    /// Subtracts the cost of looking for a weakness of a modulus. Returns false and subtracts nothing if the
+    /// budget is too small.
+    pub fn spend_on_weakness(&self, cost: u64) -> bool {
+        subtract(&self.left_for_weakness, cost)
+    }
+
+    /// Subtracts the cost of comparing moduli. Returns false and subtracts nothing if the budget is too small.
+    pub fn spend_on_shared_primes(&self, cost: u64) -> bool {
+        subtract(&self.left_for_shared_primes, cost)
     }
 
     /// Subtracts the cost of parsing certificates. Returns false and subtracts nothing if the budget is
@@ -86,6 +107,14 @@ impl Budget {
     }
 }
 
+fn subtract(budget: &Cell<u64>, cost: u64) -> bool {
+    let left = budget.get().checked_sub(cost);
+    if let Some(left) = left {
+        budget.set(left);
+    }
+    left.is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,7 +131,7 @@ mod tests {
     fn keys_beyond_the_budget_are_reported_as_unchecked() {
         let budget = Budget {
             left: Cell::new(120),
-            known: RefCell::default(),
+            ..Budget::default()
         };
         let rules = |key| {
             let findings = findings(&key, &budget);
@@ -114,7 +143,9 @@ mod tests {
         // What was checked stays checked, and costs nothing again.
         assert_eq!(rules(pair(0)), []);
         assert_eq!(budget.left.get(), 20);
-        let public = Key::from_json(r#"{"kty":"oct","k":"AAAA"}"#);
+        let public =
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let public = Key::from_json(public);
         assert_eq!(rules(public), []);
     }
 

@@ -1,5 +1,6 @@
 //! Checks `x5c`, `x5t` and `x5t#S256` (RFC 7517 sections 4.7 to 4.9). `x5u` is never fetched.
 
+use crate::key::algorithm::Algorithm;
 use crate::key::certificate::{Certificate, DigestForm, Validity, read_digest};
 use crate::key::check::{Budget, Report, Rule};
 use crate::key::members::Members;
@@ -10,9 +11,10 @@ use jiff::Timestamp;
 
 const UNCHECKED: &str = "too many certificates to check them all";
 
-/// Checks the certificates of a key against it and against their digests.
-pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
-    let leaf = check_chain(members, budget, report);
+/// Checks the certificates of a key against it and against their digests, and returns them.
+pub fn check(members: &Members, budget: &Budget, report: &mut Report) -> Vec<Certificate> {
+    let chain = check_form(members, budget, report);
+    let leaf = chain.first();
     for (name, length) in [("x5t", 20), ("x5t#S256", 32)] {
         let Some(text) = members.string(name) else {
             continue;
@@ -22,7 +24,7 @@ pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
             report.add_broken(name, Rule::X5tLength, message);
             continue;
         };
-        let expected = leaf.as_ref().map(|leaf| match length {
+        let expected = leaf.map(|leaf| match length {
             20 => leaf.sha1(),
             _ => leaf.sha256(),
         });
@@ -34,36 +36,74 @@ pub fn check(members: &Members, budget: &Budget, report: &mut Report) {
             report.add(Rule::X5tHex, message);
         }
     }
+    chain
 }
 
-/// Checks x5c and returns its first certificate.
-fn check_chain(members: &Members, budget: &Budget, report: &mut Report) -> Option<Certificate> {
-    let chain = members.texts("x5c").ok().flatten()?;
+/// Checks that each certificate of a chain certifies the one before it, and that the first certificate allows
+/// what the key is for (RFC 7517 section 4.7). Verifies signatures within the budget.
+pub fn check_chain(members: &Members, chain: &[Certificate], budget: &Budget, report: &mut Report) {
+    for (i, pair) in chain.windows(2).enumerate() {
+        let [certificate, issuer] = pair else {
+            continue;
+        };
+        if issuer.is_named_by(certificate) && !budget.spend(issuer.verification_cost()) {
+            return report.add(Rule::X5cUnchecked, UNCHECKED);
+        }
+        if !issuer.certifies(certificate) {
+            let message = format!(
+                "certificate {} of x5c does not certify certificate {i}",
+                i + 1
+            );
+            return report.add_broken("x5c", Rule::X5cChain, message);
+        }
+    }
+    let usage = members.string("use");
+    let usage = usage.filter(|usage| matches!(&**usage, "sig" | "enc"));
+    let of_algorithm = || Some(Algorithm::named(&members.string("alg")?)?.usage.name());
+    let Some(usage) = usage.as_deref().or_else(of_algorithm) else {
+        return;
+    };
+    if let Some(usages) = chain.first().and_then(Certificate::usages)
+        && !usages.iter().any(|(_, of)| of.name() == usage)
+    {
+        let names: Vec<_> = usages.iter().map(|(name, _)| *name).collect();
+        let names = names.join(", ");
+        let message = format!("the key is for {usage}, and the certificate is for {names}");
+        report.add_broken("x5c", Rule::X5cUse, message);
+    }
+}
+
+/// Checks x5c and returns its certificates. Returns none if one of them is broken.
+fn check_form(members: &Members, budget: &Budget, report: &mut Report) -> Vec<Certificate> {
+    let Some(chain) = members.texts("x5c").ok().flatten() else {
+        return Vec::new();
+    };
     if !budget.spend_on_parsing(chain.len()) {
         report.add(Rule::X5cUnchecked, UNCHECKED);
-        return None;
+        return Vec::new();
     }
     let mut certificates = Vec::new();
     for (i, text) in chain.iter().enumerate() {
         // Invalid base64 is reported by the shape check.
-        let der = STANDARD.decode(text.as_bytes()).ok()?;
-        match Certificate::parse(&der) {
-            Some(certificate) => certificates.push(certificate),
-            None => {
-                let message = format!("element {i} of x5c is not a certificate");
-                report.add_broken("x5c", Rule::X5cCertificate, message);
-                return None;
-            }
+        let Ok(der) = STANDARD.decode(text.as_bytes()) else {
+            return Vec::new();
+        };
+        let Some(certificate) = Certificate::parse(&der) else {
+            let message = format!("element {i} of x5c is not a certificate");
+            report.add_broken("x5c", Rule::X5cCertificate, message);
+            return Vec::new();
+        };
+        certificates.push(certificate);
+    }
+    if let Some(leaf) = certificates.first() {
+        let own = thumbprint(members);
+        let certified = leaf.public_key().ok().and_then(|key| thumbprint(&key));
+        if own.is_some() && own != certified {
+            let message = "the first certificate of x5c is for another key";
+            report.add_broken("x5c", Rule::X5cKey, message);
         }
     }
-    let leaf = certificates.into_iter().next()?;
-    let own = thumbprint(members);
-    let certified = leaf.public_key().ok().and_then(|key| thumbprint(&key));
-    if own.is_some() && own != certified {
-        let message = "the first certificate of x5c is for another key";
-        report.add_broken("x5c", Rule::X5cKey, message);
-    }
-    Some(leaf)
+    certificates
 }
 
 /// Checks that each certificate is valid now and until the key expires. Certificates are not needed
@@ -127,10 +167,19 @@ fn time(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::Key;
     use crate::key::certificate::attach;
+    use crate::key::check::findings;
     use crate::key::generate::{Plan, Request};
     use crate::key::write::distinguished_name::DistinguishedName;
     use crate::key::write::self_signed::self_signed;
+    use openssl::asn1::Asn1Time;
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::hash::MessageDigest;
+    use openssl::nid::Nid;
+    use openssl::pkey::{PKey, Private};
+    use openssl::x509::extension::KeyUsage;
+    use openssl::x509::{X509, X509Name};
 
     /// A key, and a certificate for it that is valid in these seconds.
     fn certified(not_before: i64, not_after: i64) -> (Members<'static>, Certificate) {
@@ -185,5 +234,101 @@ mod tests {
             texts(found(&key, 50))[1],
             "certificate 1 of x5c (CN=root) is not valid before 1970-01-01T00:03:20Z"
         );
+    }
+
+    /// A certificate for the key of `subject`, signed by `issuer`, with these usages.
+    fn issued(
+        subject: (&str, &PKey<Private>),
+        issuer: (&str, &PKey<Private>),
+        usage: Option<&KeyUsage>,
+    ) -> Certificate {
+        let name = |name: &str| {
+            let mut builder = X509Name::builder().unwrap();
+            builder.append_entry_by_text("CN", name).unwrap();
+            builder.build()
+        };
+        let mut builder = X509::builder().unwrap();
+        builder.set_version(2).unwrap();
+        builder.set_subject_name(&name(subject.0)).unwrap();
+        builder.set_issuer_name(&name(issuer.0)).unwrap();
+        builder.set_pubkey(subject.1).unwrap();
+        let (from, to) = (Asn1Time::from_unix(0), Asn1Time::from_unix(4_000_000_000));
+        builder.set_not_before(&from.unwrap()).unwrap();
+        builder.set_not_after(&to.unwrap()).unwrap();
+        if let Some(usage) = usage {
+            builder.append_extension(usage.build().unwrap()).unwrap();
+        }
+        builder.sign(issuer.1, MessageDigest::sha256()).unwrap();
+        Certificate::parse(&builder.build().to_der().unwrap()).unwrap()
+    }
+
+    fn pair() -> PKey<Private> {
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
+    }
+
+    /// The rules that a key with this chain breaks.
+    fn broken(chain: &[&Certificate], more: &[(&'static str, &str)], budget: &Budget) -> Vec<Rule> {
+        let mut key = chain[0].public_key().unwrap();
+        attach(chain, &mut key);
+        more.iter()
+            .for_each(|(name, value)| key.set_text(name, value));
+        let findings = findings(&Key::from(key), budget);
+        findings.into_iter().map(|finding| finding.rule).collect()
+    }
+
+    #[test]
+    fn each_certificate_certifies_the_one_before_it() {
+        let [key, above, root, other] = [pair(), pair(), pair(), pair()];
+        let leaf = issued(("leaf", &key), ("ca", &above), None);
+        let ca = issued(("ca", &above), ("root", &root), None);
+        let root_certificate = issued(("root", &root), ("root", &root), None);
+        let namesake = issued(("ca", &other), ("root", &root), None);
+        let stranger = issued(("b", &above), ("root", &root), None);
+        let rules = |chain: &[&Certificate]| broken(chain, &[], &Budget::default());
+        assert_eq!(rules(&[&leaf]), []);
+        assert_eq!(rules(&[&leaf, &ca]), []);
+        assert_eq!(rules(&[&leaf, &ca, &root_certificate]), []);
+        for chain in [
+            &[&leaf, &root_certificate][..],
+            &[&leaf, &root_certificate, &ca],
+            &[&leaf, &namesake],
+            &[&leaf, &stranger],
+            &[&leaf, &ca, &namesake],
+        ] {
+            assert_eq!(rules(chain), [Rule::X5cChain]);
+        }
+        // Enough is left to parse the certificates, and not to verify a signature.
+        let budget = Budget::default();
+        budget.spend(499_800);
+        assert_eq!(broken(&[&leaf, &ca], &[], &budget), [Rule::X5cUnchecked]);
+    }
+
+    #[test]
+    fn the_use_of_a_key_is_one_of_its_certificate() {
+        let key = pair();
+        let with = |usage: &KeyUsage| issued(("leaf", &key), ("leaf", &key), Some(usage));
+        let signs = with(KeyUsage::new().digital_signature());
+        let agrees = with(KeyUsage::new().key_agreement());
+        let both = with(KeyUsage::new().digital_signature().key_encipherment());
+        let all = issued(("leaf", &key), ("leaf", &key), None);
+        let rules = |certificate: &Certificate, member| {
+            broken(&[certificate], &[member], &Budget::default())
+        };
+        for (certificate, member) in [
+            (&signs, ("use", "enc")),
+            (&agrees, ("use", "sig")),
+            (&signs, ("alg", "ECDH-ES")),
+            (&agrees, ("alg", "ES256")),
+        ] {
+            assert_eq!(rules(certificate, member), [Rule::X5cUse], "{member:?}");
+        }
+        for certificate in [&both, &all] {
+            for usage in ["sig", "enc", "other"] {
+                assert!(!rules(certificate, ("use", usage)).contains(&Rule::X5cUse));
+            }
+        }
+        assert_eq!(rules(&signs, ("use", "sig")), []);
+        assert_eq!(rules(&signs, ("kid", "a")), []);
     }
 }

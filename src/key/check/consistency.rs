@@ -1,20 +1,26 @@
-//! Finds contradictions between members: alg, kty, crv, use, key_ops and dates.
+//! Finds members that contradict each other, or that some tools reject, although the purpose of the key is
+//! clear.
 
-use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
-use crate::key::check::{Report, Rule, Values, excerpt};
-use crate::key::key_type::KeyType;
+use crate::key::algorithm::{Algorithm, OPERATIONS};
+use crate::key::check::purpose::contradiction;
+use crate::key::check::{Report, Rule, excerpt, names, secret};
+use crate::key::key_type::Kty;
 use crate::key::members::Members;
 use crate::key::parts::has_private_part;
 
 /// Checks the members of one key against each other.
-pub fn check(members: &Members, values: &Values, report: &mut Report) {
+pub fn check(members: &Members, report: &mut Report) {
     let operations = members.texts("key_ops").ok().flatten().unwrap_or_default();
     let operations: Vec<&str> = operations.iter().map(|text| &**text).collect();
     let usage = members.string("use");
-    check_algorithm(members, values, &operations, report);
+    check_algorithm(members, &operations, report);
     check_operations(members, usage.as_deref(), &operations, report);
     if let Some(usage) = usage.filter(|usage| *usage != "sig" && *usage != "enc") {
         report.add(Rule::UseUnknown, format!("use is {}", excerpt(&usage)));
+    }
+    names::check_members(members, report);
+    if members.kty() == Some(Kty::Oct) {
+        secret::check(members, report);
     }
     if members.string("kid").is_some_and(|kid| kid.is_empty()) {
         report.add(Rule::KidEmpty, "kid is empty");
@@ -34,43 +40,15 @@ pub fn check(members: &Members, values: &Values, report: &mut Report) {
     }
 }
 
-fn check_algorithm(members: &Members, values: &Values, operations: &[&str], report: &mut Report) {
+fn check_algorithm(members: &Members, operations: &[&str], report: &mut Report) {
     let Some(name) = members.string("alg") else {
         return;
     };
     let Some(algorithm) = Algorithm::named(&name) else {
-        if name.eq_ignore_ascii_case("none") {
-            report.add(Rule::AlgNone, format!("alg is {name:?}"));
-        } else {
-            report.add(
-                Rule::AlgUnknown,
-                format!("jwks does not know alg {}", excerpt(&name)),
-            );
-        }
-        return;
+        return names::check_algorithm(&name, report);
     };
     if name == "RSA1_5" {
         report.add(Rule::AlgDeprecated, "alg is RSA1_5");
-    }
-    if let Some(kty) = members.string("kty")
-        && KeyType::named(&kty).is_some()
-    {
-        if !algorithm.key_types().contains(&&*kty) {
-            let takes = algorithm.key_requirement();
-            let message = format!("{name} requires {takes}; the key's kty is {kty}");
-            report.add(Rule::AlgKty, message);
-        } else if let Takes::Curves(curves) = algorithm.takes
-            && let Some(crv) = members.string("crv")
-            && !curves.contains(&&*crv)
-        {
-            let takes = algorithm.key_requirement();
-            let message = format!(
-                "{name} requires {takes}; the key's curve is {}",
-                excerpt(&crv)
-            );
-            report.add(Rule::AlgCrv, message);
-        }
-        check_symmetric_size(algorithm, values, report);
     }
     if let Some(usage) = members.string("use")
         && matches!(&*usage, "sig" | "enc")
@@ -93,23 +71,6 @@ fn check_algorithm(members: &Members, values: &Values, operations: &[&str], repo
     }
 }
 
-fn check_symmetric_size(algorithm: &Algorithm, values: &Values, report: &mut Report) {
-    let Some(k) = values.get("k") else {
-        return;
-    };
-    let bits = k.len() * 8;
-    let fits = match algorithm.takes {
-        Takes::OctAtLeast(least) => bits >= least as usize,
-        Takes::OctExactly(exactly) => bits == exactly as usize,
-        Takes::Rsa | Takes::Curves(_) | Takes::Akp => true,
-    };
-    if !fits {
-        let takes = algorithm.key_requirement();
-        let message = format!("{} requires {takes}; this key has {bits}", algorithm.name);
-        report.add(Rule::SymmetricSize, message);
-    }
-}
-
 fn check_operations(
     members: &Members,
     usage: Option<&str>,
@@ -119,20 +80,16 @@ fn check_operations(
     if let Some(op) = operations.iter().find(|op| !is_registered(op)) {
         report.add(Rule::KeyOpsUnknown, format!("key_ops has {}", excerpt(op)));
     }
-    let fits_use = |op: &&&str| match usage {
-        Some("sig") => OPERATIONS[0].contains(op),
-        Some("enc") => !OPERATIONS[0].contains(op),
-        _ => true,
-    };
     let mut registered = operations.iter().filter(|op| is_registered(op));
-    if let (Some(usage), Some(op)) = (usage, registered.clone().find(|op| !fits_use(op))) {
-        let message = format!("a key for use {usage} does not use the operation {op}");
-        report.add(Rule::UseKeyOps, message);
-    } else if let Some(first) = registered.next()
+    if contradiction(usage.unwrap_or_default(), operations.iter().copied()).is_none()
+        && let Some(first) = registered.next()
         && let Some(other) = registered.find(|op| group(op) != group(first))
     {
         let message = format!("{first} and {other} are unrelated operations");
         report.add(Rule::KeyOpsUnrelated, message);
+    }
+    if usage.is_some() && !operations.is_empty() {
+        report.add(Rule::UseAndKeyOps, "the key has both use and key_ops");
     }
     let key_type = members.key_type();
     let is_public = key_type

@@ -8,11 +8,16 @@ mod budget;
 mod certificate;
 mod consistency;
 mod elliptic;
+mod known;
+mod names;
+mod purpose;
 mod rsa;
 mod rule;
+mod secret;
 mod shape;
 
 pub use budget::Budget;
+pub use known::known;
 pub use rule::{RULES, Rule, Severity};
 
 use crate::key::Key;
@@ -26,7 +31,7 @@ use zeroize::Zeroizing;
 /// The part of a key that a finding makes unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Breaks {
-    /// Nothing: the finding is no error.
+    /// Nothing: the finding is no error, or the key works in spite of it.
     Nothing,
     /// One member that describes the key. The key works without it.
     Member,
@@ -72,6 +77,8 @@ impl Finding {
     pub fn breaks(&self) -> Breaks {
         match (self.rule.severity(), self.member) {
             (Severity::Note | Severity::Warning, _) => Breaks::Nothing,
+            // A short secret works, its holders have agreed on it, and a rotation replaces it.
+            (Severity::Error, _) if self.rule == Rule::SymmetricSize => Breaks::Nothing,
             (Severity::Error, None) => Breaks::Key,
             (Severity::Error, Some(member)) if PURPOSE.contains(&member) => Breaks::Purpose,
             (Severity::Error, Some(_)) => Breaks::Member,
@@ -123,11 +130,14 @@ pub fn findings(key: &Key, budget: &Budget) -> Vec<Finding> {
     budget.once(key.json(), || every_finding(key, budget))
 }
 
-/// Returns the findings of a key at a time, including certificates that are not valid then. `now`
-/// is in seconds since 1970.
+/// Returns the findings of a key at a time, including certificates that are not valid then, and the findings that
+/// are too slow for a listing. `now` is in seconds since 1970.
 pub fn findings_at(key: &Key, now: i64, budget: &Budget) -> Vec<Finding> {
     let mut report = Report(findings(key, budget));
     let members = key.members().unwrap_or_default();
+    if is_usable(&report.0) {
+        elliptic::check_point(&members, &mut report);
+    }
     certificate::check_dates(&members, now, budget, &mut report);
     report.0
 }
@@ -142,8 +152,9 @@ fn every_finding(key: &Key, budget: &Budget) -> Vec<Finding> {
     if is_usable(&report.0) {
         private_part(&members, &values, budget, &mut report);
     }
-    certificate::check(&members, budget, &mut report);
-    consistency::check(&members, &values, &mut report);
+    let chain = certificate::check(&members, budget, &mut report);
+    certificate::check_chain(&members, &chain, budget, &mut report);
+    consistency::check(&members, &mut report);
     report.0
 }
 
@@ -195,6 +206,29 @@ pub fn public_findings_of(members: &Members) -> Vec<Finding> {
     report.0
 }
 
+/// Returns true if tools agree on the thumbprint of a key: the members that it is computed from have their only
+/// encoding. The key can be invalid for another reason, such as a short modulus.
+pub fn has_certain_thumbprint(members: &Members) -> bool {
+    let mut public = members.clone();
+    let key_type = members
+        .key_type()
+        .filter(|key_type| !key_type.is_symmetric());
+    let private = key_type.map_or(&[][..], |key_type| key_type.private);
+    private.iter().for_each(|name| public.remove(name));
+    let findings = public_findings_of(&public);
+    let mut broken = findings.iter().filter(|it| it.breaks() == Breaks::Key);
+    broken.all(|finding| {
+        matches!(
+            finding.rule,
+            Rule::RsaModulusSize
+                | Rule::RsaModulusEven
+                | Rule::RsaExponent
+                | Rule::PointNotOnCurve
+                | Rule::PointLowOrder
+        )
+    })
+}
+
 /// Quotes at most 60 characters of a foreign text, so that messages stay short.
 pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 60;
@@ -221,6 +255,7 @@ fn malformed_key(malformed: Malformed) -> Finding {
 
 fn public_part(members: &Members, report: &mut Report) -> Values {
     shape::check_types(members, report);
+    purpose::check(members, report);
     let Some(key_type) = shape::key_type(members, report) else {
         return Values::new();
     };
@@ -339,11 +374,6 @@ mod tests {
                 Some(Rule::AlgKeyOps),
             ),
             (r#""use":"new""#, Some(Rule::UseUnknown)),
-            (
-                r#""use":"sig","key_ops":["encrypt"]"#,
-                Some(Rule::UseKeyOps),
-            ),
-            (r#""use":"enc","key_ops":["verify"]"#, Some(Rule::UseKeyOps)),
             (r#""key_ops":["new"]"#, Some(Rule::KeyOpsUnknown)),
             (
                 r#""key_ops":["verify","encrypt"]"#,
@@ -367,6 +397,24 @@ mod tests {
                 "{members}"
             );
         }
+    }
+
+    #[test]
+    fn use_and_key_ops_agree() {
+        let of = |members: &str| rules(&format!(r#""kty":"oct","alg":"HS256",{members}"#));
+        let errors = |members: &str| {
+            let rules = of(members).into_iter();
+            let errors = rules.filter(|rule| *rule == Rule::UseKeyOps);
+            errors.count()
+        };
+        assert_eq!(errors(r#""use":"sig","key_ops":["encrypt"]"#), 1);
+        assert_eq!(errors(r#""use":"enc","key_ops":["wrapKey","verify"]"#), 1);
+        assert_eq!(
+            errors(r#""use":"enc","key_ops":["unwrapKey","deriveKey"]"#),
+            0
+        );
+        assert_eq!(errors(r#""use":"new","key_ops":["sign"]"#), 0);
+        assert!(of(r#""use":"sig","key_ops":["sign"]"#).contains(&Rule::UseAndKeyOps));
     }
 
     #[test]

@@ -10,8 +10,8 @@ pub enum Severity {
     Note,
     /// Members contradict each other, or some tools reject the key.
     Warning,
-    /// The key breaks a MUST of a specification. [`Breaks`](crate::key::check::Breaks) says which
-    /// part can still be used.
+    /// The key breaks a MUST of a specification, or anybody can use it in place of its owner.
+    /// [`Breaks`](crate::key::check::Breaks) says which part can still be used.
     Error,
 }
 
@@ -69,6 +69,8 @@ rules! {
         "A member that the kty requires is missing (RFC 7517 section 4.1, RFC 7518 section 6)."
     MemberForeign "member-foreign" Warning
         "A member belongs to another kty."
+    MemberName "member-name" Warning
+        "The name of a member differs from a registered one only in case or in a separator, so most tools ignore the member."
     KtyName "kty-name" Error
         "The kty is empty, or differs from a registered one only in case."
     KtyUnknown "kty-unknown" Warning
@@ -97,6 +99,20 @@ rules! {
         "The RSA public exponent is even, below 3, or above 256 bits."
     RsaExponentSmall "rsa-exponent-small" Warning
         "The RSA public exponent is below 65537."
+    RsaRoca "rsa-roca" Error
+        "The RSA modulus has the form of keys from chips with CVE-2017-15361 (ROCA), which can be factored."
+    RsaSmallFactor "rsa-small-factor" Error
+        "The RSA modulus has a prime factor below 262144."
+    RsaPower "rsa-power" Error
+        "The RSA modulus is a square or another power."
+    RsaClosePrimes "rsa-close-primes" Error
+        "The primes of the RSA modulus are so close together that Fermat's method finds them (NIST SP 800-56B)."
+    RsaPrime "rsa-prime" Error
+        "The RSA modulus is prime, so anybody can compute the private key."
+    RsaSharedPrime "rsa-shared-prime" Error
+        "The RSA moduli of two keys of the set have a common prime, so anybody can factor both."
+    RsaUnchecked "rsa-unchecked" Warning
+        "Some RSA moduli were not checked for these weaknesses, because the document has too many RSA keys."
     RsaPrivateIncomplete "rsa-private-incomplete" Error
         "Some of p, q, dp, dq and qi are missing, or d is missing (RFC 7518 section 6.3.2)."
     RsaCrtMissing "rsa-crt-missing" Warning
@@ -108,39 +124,51 @@ rules! {
     CoordinateLength "coordinate-length" Error
         "x or y does not have the full length of its curve (RFC 7518 section 6.2.1.2, RFC 8037 section 2)."
     PointNotOnCurve "point-not-on-curve" Error
-        "The point x, y is not on its curve."
-    PointLowOrder "point-low-order" Warning
-        "The public key is a point of low order, so the result of every key agreement with it is known."
+        "x, or the point x, y, is not on its curve (RFC 8032 sections 5.1.3, 5.2.3)."
+    PointLowOrder "point-low-order" Error
+        "The public key is a point of low order, so anybody can sign in its name or knows the result of its key agreements."
     PrivateLength "private-length" Error
         "d or priv does not have the full length of its curve or algorithm (RFC 7518 section 6.2.2.1, RFC 9964 section 4)."
     PrivateRange "private-range" Error
         "d is zero, or not below the order of its curve."
     PrivateMismatch "private-mismatch" Error
         "The private part does not belong to the public part."
+    PrivateKnown "private-known" Warning
+        "The private part of the key is known to everybody, for example because an RFC prints it."
     PrivateUnchecked "private-unchecked" Warning
         "The private part was not checked, because OpenSSL does not know the algorithm or the document has too many private keys."
-    SymmetricSize "symmetric-size" Warning
+    SymmetricSize "symmetric-size" Error
         "The symmetric key does not have the size that its algorithm requires (RFC 7518 sections 3.2, 4.4, 5)."
+    SymmetricGuessable "symmetric-guessable" Warning
+        "The symmetric key is a text that people remember, or a simple sequence of bytes (RFC 8725 section 3.5)."
+    SymmetricAlgMissing "symmetric-alg-missing" Note
+        "The symmetric key has no alg, so one secret can serve several algorithms (RFC 8725 section 3.1)."
     AkpLength "akp-length" Error
         "pub does not have the length of its algorithm (RFC 9964 section 3)."
     AlgNone "alg-none" Warning
         "The alg is none, so the key signs nothing."
     AlgUnknown "alg-unknown" Note
         "jwks does not know the alg."
+    AlgName "alg-name" Warning
+        "The alg is a common misnomer, or differs from a registered name only in case or in a separator."
+    AlgProhibited "alg-prohibited" Warning
+        "The alg is registered as prohibited, such as RS1."
     AlgDeprecated "alg-deprecated" Warning
         "The alg is RSA1_5, whose padding is vulnerable to Bleichenbacher's attack."
-    AlgKty "alg-kty" Warning
-        "The alg requires keys of another kty."
-    AlgCrv "alg-crv" Warning
-        "The alg requires keys on another curve."
+    AlgKty "alg-kty" Error
+        "The alg requires keys of another kty (RFC 7518 sections 3, 4, RFC 8037 section 3, RFC 9964 section 3)."
+    AlgCrv "alg-crv" Error
+        "The alg requires keys on another curve (RFC 7518 sections 3.4, 4.6, RFC 8037 section 3)."
     AlgUse "alg-use" Warning
         "The alg and use contradict each other."
     AlgKeyOps "alg-key-ops" Warning
         "The alg and key_ops contradict each other."
     UseUnknown "use-unknown" Note
         "The use is neither sig nor enc."
-    UseKeyOps "use-key-ops" Warning
+    UseKeyOps "use-key-ops" Error
         "The use and key_ops contradict each other (RFC 7517 section 4.3)."
+    UseAndKeyOps "use-and-key-ops" Note
+        "The key has both use and key_ops, which should not be used together (RFC 7517 section 4.3)."
     KeyOpsUnknown "key-ops-unknown" Note
         "key_ops has a value that is not registered."
     KeyOpsDuplicate "key-ops-duplicate" Error
@@ -157,6 +185,10 @@ rules! {
         "The certificates were not checked, because the document has too many certificates."
     X5cKey "x5c-key" Error
         "The first certificate of x5c is for another key (RFC 7517 section 4.7)."
+    X5cChain "x5c-chain" Error
+        "A certificate of x5c is not certified by the next one (RFC 7517 section 4.7)."
+    X5cUse "x5c-use" Error
+        "The key usage of the first certificate of x5c does not allow the key's use, or that of its alg (RFC 7517 section 4.7)."
     X5cExpired "x5c-expired" Warning
         "A certificate of x5c has expired."
     X5cNotYetValid "x5c-not-yet-valid" Warning
@@ -185,6 +217,8 @@ rules! {
         "The set has the same key twice."
     DatesOrder "dates-order" Warning
         "exp is not after nbf."
+    IatFuture "iat-future" Warning
+        "The iat is more than a year ahead."
     KeyExpired "key-expired" Note
         "The key has expired."
     LineUnsigned "line-unsigned" Warning
@@ -197,10 +231,12 @@ rules! {
         "With --public: a key has no alg, which many verifiers require (RFC 8725 section 3.1)."
     UseMissing "use-missing" Note
         "With --public: a key has neither use nor key_ops, which many verifiers require."
+    UseRequired "use-required" Warning
+        "With --public: the set has signing and encryption keys, so each key requires use (OpenID Connect Core section 10.1)."
     SetEmpty "set-empty" Warning
         "With --public: the set has no keys, so verifiers reject every token."
     PrivatePublished "private-published" Error
-        "With --public: a private key in a set meant for publication."
+        "With --public: a private key in a set meant for publication, even as PEM in an unknown member."
     SymmetricPublished "symmetric-published" Error
         "With --public: a symmetric key in a set meant for publication."
 }

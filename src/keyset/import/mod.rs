@@ -2,6 +2,7 @@
 
 mod certified;
 mod dotenv;
+mod faulty;
 mod finder;
 mod form;
 mod jwe;
@@ -16,6 +17,7 @@ mod text;
 mod token;
 mod yaml;
 
+pub use faulty::read_faulty;
 pub use form::Form;
 pub use pick::{check_kid, pick};
 

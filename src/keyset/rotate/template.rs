@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::key::Key;
+use crate::key::algorithm::Algorithm;
 use crate::key::attributes::USES;
 use crate::key::certificate;
 use crate::key::generate::{Plan, Request};
@@ -91,11 +92,15 @@ impl Template {
         let header = Header::of(key);
         let members = key.members().unwrap_or_default();
         let asked = Some(policy).filter(|policy| policy.asks_for_material(&header));
+        // A secret that is too short for its algorithm gets a successor that is not.
+        let algorithm = header.alg.as_deref().and_then(Algorithm::named);
+        let takes = |bits: &u32| algorithm.is_none_or(|algorithm| algorithm.takes_size(*bits));
+        let own_size = size(&members).filter(takes);
         let request = Request {
             alg: header.alg.as_deref(),
             kty: header.kty.as_deref(),
             crv: asked.and_then(|asked| asked.crv).or(header.crv.as_deref()),
-            size: asked.and_then(|asked| asked.size).or(size(&members)),
+            size: asked.and_then(|asked| asked.size).or(own_size),
             usage: header.usage.as_deref().filter(|usage| USES.contains(usage)),
         };
         let plan = Plan::new(request)?;

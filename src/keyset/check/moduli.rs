@@ -1,0 +1,109 @@
+//! Finds RSA keys that anybody can factor. Only the checks of whole sets look for them, because it takes
+//! milliseconds for each key.
+
+use crate::key::base64url;
+use crate::key::check::{Budget, Finding, Rule};
+use crate::key::members::Members;
+use crate::key::rsa::weakness::{self, SharedPrimes, Weakness};
+use crate::key::rsa::{MODULUS_BITS, bit_length};
+use crate::keyset::KeySet;
+use std::collections::HashMap;
+
+/// Returns the findings about the moduli of a set, with the index of the key; `None` if a finding concerns the
+/// whole set.
+pub fn findings(set: &KeySet, budget: &Budget) -> Vec<(Option<usize>, Finding)> {
+    let keys = set.keys.iter().enumerate();
+    let moduli = keys.filter_map(|(index, key)| {
+        // Most keys can be told by their text, which is cheaper than parsing it.
+        let is_rsa = key.json().contains("RSA");
+        let members = is_rsa.then(|| key.members().ok()).flatten()?;
+        Some((index, modulus(&members)?))
+    });
+    let mut moduli: Vec<(usize, Vec<u8>)> = moduli.collect();
+    let mut known: HashMap<Vec<u8>, Option<Weakness>> = HashMap::new();
+    let mut unchecked = 0;
+    let mut found = Vec::new();
+    for (index, n) in &moduli {
+        let weakness = match known.get(n) {
+            Some(weakness) => *weakness,
+            None if budget.spend_on_weakness(weakness::cost(n)) => weakness::find(n),
+            None => {
+                unchecked += 1;
+                continue;
+            }
+        };
+        known.insert(n.clone(), weakness);
+        found.extend(weakness.map(|weakness| (Some(*index), finding(weakness))));
+    }
+    moduli.sort_by(|(_, one), (_, other)| one.cmp(other));
+    moduli.dedup_by(|(_, one), (_, other)| one == other);
+    moduli.sort_by_key(|(index, _)| *index);
+    let uncompared = compare(&moduli, budget, &mut found);
+    if unchecked > 0 || uncompared > 0 {
+        let number = unchecked.max(uncompared);
+        let message = format!("{number} RSA keys were not checked for weak moduli");
+        found.push((None, Finding::new(Rule::RsaUnchecked, message)));
+    }
+    found
+}
+
+/// Finds the moduli that share a prime. Returns the number of those that were not compared.
+fn compare(
+    moduli: &[(usize, Vec<u8>)],
+    budget: &Budget,
+    found: &mut Vec<(Option<usize>, Finding)>,
+) -> usize {
+    let mut shared = SharedPrimes::default();
+    for (compared, (index, n)) in moduli.iter().enumerate() {
+        if !budget.spend_on_shared_primes(shared.cost(n)) {
+            return moduli.len() - compared;
+        }
+        if !shared.add(*index, n) {
+            continue;
+        }
+        let mut partners = Vec::new();
+        if budget.spend_on_shared_primes(shared.partners_cost(n)) {
+            partners = shared.partners();
+        }
+        let finding = |of: String| {
+            let message = format!("n has a common prime with the n of {of}");
+            Finding::new(Rule::RsaSharedPrime, message)
+        };
+        let first = partners.first();
+        let first = first.map_or("another key".into(), |first| format!("key {first}"));
+        found.push((Some(*index), finding(first)));
+        let partners = partners.into_iter();
+        found.extend(partners.map(|partner| (Some(partner), finding(format!("key {index}")))));
+    }
+    0
+}
+
+/// Returns the modulus of an RSA key; `None` if it has an error of its own.
+fn modulus(members: &Members) -> Option<Vec<u8>> {
+    if members.string("kty")? != "RSA" {
+        return None;
+    }
+    let n = base64url::decode(&members.string("n")?).ok()?;
+    let is_odd = n.last()? % 2 == 1;
+    (is_odd && MODULUS_BITS.contains(&bit_length(&n))).then_some(n)
+}
+
+fn finding(weakness: Weakness) -> Finding {
+    let (rule, message) = match weakness {
+        Weakness::Roca => (Rule::RsaRoca, "n has the form of ROCA keys".into()),
+        Weakness::SmallFactor(factor) => {
+            (Rule::RsaSmallFactor, format!("n is divisible by {factor}"))
+        }
+        Weakness::Power(2) => (Rule::RsaPower, "n is a square".into()),
+        Weakness::Power(exponent) => (
+            Rule::RsaPower,
+            format!("n is a power with the exponent {exponent}"),
+        ),
+        Weakness::ClosePrimes => (
+            Rule::RsaClosePrimes,
+            "the primes of n are close together".into(),
+        ),
+        Weakness::Prime => (Rule::RsaPrime, "n is prime".into()),
+    };
+    Finding::new(rule, message)
+}
