@@ -310,7 +310,8 @@ fn a_rename_is_in_the_log() {
     assert!(run.stderr.ends_with("set api: 1 updated\n"), "{run:#?}");
     let run = sandbox.run(rename.iter().chain(&["new"])).ok();
     assert!(
-        run.stderr.contains("verifiers find a key by its kid"),
+        run.stderr
+            .contains("tokens with the old kid no longer verify"),
         "{run:#?}"
     );
     let log = sandbox.json(["log", "api", "--json"]);

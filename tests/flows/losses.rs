@@ -50,7 +50,10 @@ fn an_alias_survives_its_twin() {
     alias["kid"] = "alias".into();
     let file = sandbox.write("alias.json", alias.to_string());
     let run = sandbox.run(["set", "api", &file]).ok();
-    assert!(run.stderr.contains("under another kid as well"), "{run:#?}");
+    assert!(
+        run.stderr.contains("also in set api under another kid"),
+        "{run:#?}"
+    );
     sandbox.ok(["delete", "api", &kid, "--yes"]);
     assert_eq!(keys(&sandbox, "api"), [alias]);
 }

@@ -95,7 +95,8 @@ fn without_a_passphrase_they_tell_the_same() {
         "export api --to jwk",
         "export api expired",
         "export mac",
-        "export odd",
+        // The header of an encrypted set cannot name the members that a public JWK leaves out.
+        "export odd --to pem",
         "export mac shared --to pem",
         "rotate api --every 30d --dry-run",
         "rotate api --every 30d --dry-run --json --exit-code",
