@@ -7,6 +7,7 @@ use crate::key::read::bundle::{Bundle, Part};
 use crate::key::read::der::{self, Kind};
 use crate::key::read::document_password::{DocumentPassword, Lock, denied};
 use crate::key::read::openssh;
+use crate::key::read::pkcs12;
 use crate::key::read::{kind, read_der};
 use crate::secret::Secret;
 use openssl::hash::MessageDigest;
@@ -15,6 +16,9 @@ use openssl::symm::{self, Cipher};
 
 /// The beginning of a PEM block.
 pub const MARKER: &str = "-----BEGIN ";
+
+/// The label of a keystore, as GnuTLS writes it.
+const PKCS12: &str = "PKCS12";
 
 /// Reads every key and certificate of a PEM file. A block that jwks cannot use is left out, so the
 /// contents can be empty. Returns an error if the password is wrong, or if there are too many keys.
@@ -25,7 +29,7 @@ pub fn read(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
     for (i, (start, end)) in starts.iter().zip(ends).enumerate() {
         let block = &text[*start..end];
         let label = label(block);
-        let part = if label.contains("PRIVATE KEY") {
+        let part = if label.contains("PRIVATE KEY") || label == PKCS12 {
             Part::PrivateKey
         } else {
             Part::Other
@@ -82,6 +86,7 @@ fn read_block(text: &str, unlock: &DocumentPassword) -> Result<Bundle> {
         }
         "DSA PRIVATE KEY" => return Err(der::no_dsa()),
         "PKCS7" | "CMS" => Kind::Pkcs7,
+        PKCS12 => return pkcs12::read(block.contents(), None, unlock),
         "TRUSTED CERTIFICATE" => {
             return Err(
                 Error::invalid("OpenSSL trusted certificates are not supported")

@@ -103,6 +103,11 @@ fn a_keystore_in_ber_gives_its_key_and_certificate() {
             sandbox.ok(arguments.into_iter().chain(alias));
         }
     }
+    // GnuTLS writes a keystore as PEM.
+    let long = std::fs::read(sandbox.path().join("Long0.p12")).expect("a keystore");
+    sandbox.write("store.pem", pem::encode(&pem::Pem::new("PKCS12", long)));
+    let pem = ["thumbprint", "store.pem", "--password-file", "password"];
+    assert_eq!(sandbox.ok(pem), thumbprint);
     sandbox.write("wrong", "secret2\n");
     let wrong = ["set", "wrong", "Long0.p12", "--password-file", "wrong"];
     sandbox.run(wrong).fails(7);
