@@ -11,11 +11,11 @@ use std::collections::HashMap;
 /// P-256, 2,750 on Ed448, or 250 RSA keys of 2048 bits without primes.
 const WORK: u64 = 500_000;
 
-/// The work on moduli that anybody can factor, in the same unit. It is enough for 250 RSA keys of 2048 bits.
-const WEAKNESS_WORK: u64 = 600_000;
+/// The work on moduli that anybody can factor, in the same unit. It is enough for 180 RSA keys of 2048 bits.
+const WEAKNESS_WORK: u64 = 500_000;
 
-/// The work on primes that moduli share. It is enough for a set of 700 RSA keys of 2048 bits.
-const SHARED_PRIMES_WORK: u64 = 300_000;
+/// The work on primes that moduli share. It is enough for a set of 300 RSA keys of 2048 bits.
+const SHARED_PRIMES_WORK: u64 = 200_000;
 
 /// The cost of parsing a certificate and its public key, in microseconds.
 const PARSING: u64 = 75;

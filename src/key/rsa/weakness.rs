@@ -26,7 +26,7 @@ pub enum Weakness {
 const TRIED: u32 = 1 << 18;
 
 /// The steps of Fermat's method. They find primes of 1024 bits that differ in the last 520 bits.
-const FERMAT_STEPS: u32 = 1 << 16;
+const FERMAT_STEPS: u32 = 1 << 14;
 
 /// The largest modulus in bits that is tested for being prime. The test takes a modular exponentiation.
 const PRIME_TEST: u64 = 8192;
@@ -48,11 +48,11 @@ pub fn find(octets: &[u8]) -> Option<Weakness> {
 pub fn cost(octets: &[u8]) -> u64 {
     let kibibits = (octets.len() as u64 * 8).div_ceil(1024);
     let prime_test = if kibibits * 1024 <= PRIME_TEST {
-        190 * kibibits.pow(3)
+        250 * kibibits.pow(3)
     } else {
         0
     };
-    300 + 150 * kibibits + prime_test
+    150 + 270 * kibibits + prime_test
 }
 
 /// Returns true if the modulus is a power of 65537 modulo each of the first primes, and if there is one exponent
@@ -107,8 +107,20 @@ fn product(primes: &[u32]) -> BigUint {
 /// Returns the smallest prime exponent of which the modulus is a power. It must have no small factor.
 fn exponent(n: &BigUint) -> Option<u32> {
     let largest = n.bits() as u32 / TRIED.ilog2();
-    let mut exponents = primes_below(largest + 1).into_iter();
+    let exponents = primes_below(largest + 1).into_iter();
+    let mut exponents = exponents.filter(|exponent| can_be_power(n, *exponent));
     exponents.find(|exponent| n.nth_root(*exponent).pow(*exponent) == *n)
+}
+
+/// Returns false for a number that is no power modulo some small prime. Modulo a prime q = 1 + i·exponent, only one
+/// of `exponent` numbers is a power, and a root takes longer.
+fn can_be_power(n: &BigUint, exponent: u32) -> bool {
+    let is_prime = |q: &u32| (2..).take_while(|i| i * i <= *q).all(|i| q % i != 0);
+    let primes = (1..).map(|i| i * exponent + 1).filter(is_prime);
+    primes.take(4).all(|q| {
+        let power = BigUint::from(remainder(n, q)).modpow(&((q - 1) / exponent).into(), &q.into());
+        power.bits() == 1
+    })
 }
 
 /// Looks for a² - n = b² with an a close to the square root of n. Most steps need no long numbers: a square is
@@ -180,10 +192,9 @@ pub struct SharedPrimes {
 impl SharedPrimes {
     /// Returns the cost of [`SharedPrimes::add`] in microseconds.
     pub fn cost(&self, octets: &[u8]) -> u64 {
-        let digits = octets.len() as u64 / 8 + 1;
         let all = self.product.bits() / 64 + 1;
         // A division and a multiplication by the product, and a greatest common divisor.
-        (all * digits * 3 / 2 + digits * digits * 150) / 1000
+        all * digits(octets) * 36 / 10_000 + gcd_cost(octets)
     }
 
     /// Adds the modulus of the key at an index. Returns true if a modulus before it shares a prime. A modulus
@@ -201,8 +212,7 @@ impl SharedPrimes {
 
     /// Returns the cost of [`SharedPrimes::partners`] in microseconds.
     pub fn partners_cost(&self, octets: &[u8]) -> u64 {
-        let digits = octets.len() as u64 / 8 + 1;
-        self.known.len() as u64 * digits * digits * 150 / 1000
+        self.known.len() as u64 * gcd_cost(octets)
     }
 
     /// Returns the indexes of the keys that share a prime with the last one.
@@ -214,6 +224,15 @@ impl SharedPrimes {
         let partners = others.filter(|(_, other)| shares_prime(other, last));
         partners.map(|(index, _)| *index).collect()
     }
+}
+
+/// The number of 64-bit digits.
+fn digits(octets: &[u8]) -> u64 {
+    octets.len() as u64 / 8 + 1
+}
+
+fn gcd_cost(octets: &[u8]) -> u64 {
+    60 + digits(octets).pow(2) / 50
 }
 
 fn shares_prime(number: &BigUint, n: &BigUint) -> bool {
