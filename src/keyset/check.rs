@@ -2,6 +2,8 @@
 
 mod moduli;
 
+pub use moduli::is_factorable;
+
 use crate::key::algorithm::{Algorithm, OPERATIONS};
 use crate::key::check::{self, Budget, Finding, Rule, excerpt, known};
 use crate::key::header::Header;

@@ -115,8 +115,11 @@ fn exponent(n: &BigUint) -> Option<u32> {
 /// Returns false for a number that is no power modulo some small prime. Modulo a prime q = 1 + i·exponent, only one
 /// of `exponent` numbers is a power, and a root takes longer.
 fn can_be_power(n: &BigUint, exponent: u32) -> bool {
-    let is_prime = |q: &u32| (2..).take_while(|i| i * i <= *q).all(|i| !q.is_multiple_of(i));
-    let primes = (1..).map(|i| i * exponent + 1).filter(is_prime);
+    let numbers = (1..).map(|i: u32| i * exponent + 1);
+    let primes = numbers.filter(|q| {
+        let mut divisors = (2..).take_while(|i| i * i <= *q);
+        !divisors.any(|i| q.is_multiple_of(&i))
+    });
     primes.take(4).all(|q| {
         let power = BigUint::from(remainder(n, q)).modpow(&((q - 1) / exponent).into(), &q.into());
         power.bits() == 1

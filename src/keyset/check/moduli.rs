@@ -1,6 +1,7 @@
 //! Finds RSA keys that anybody can factor. Only the checks of whole sets look for them, because it takes
 //! milliseconds for each key.
 
+use crate::key::Key;
 use crate::key::base64url;
 use crate::key::check::{Budget, Finding, Rule};
 use crate::key::members::Members;
@@ -14,8 +15,8 @@ use std::collections::HashMap;
 pub fn findings(set: &KeySet, budget: &Budget) -> Vec<(Option<usize>, Finding)> {
     let keys = set.keys.iter().enumerate();
     let moduli = keys.filter_map(|(index, key)| {
-        // Most keys can be told by their text, which is cheaper than parsing it.
-        let is_rsa = key.json().contains("RSA");
+        // Most keys can be told by their text, which is cheaper than parsing it. A text can have escapes.
+        let is_rsa = key.json().contains("RSA") || key.json().contains("\\u");
         let members = is_rsa.then(|| key.members().ok()).flatten()?;
         Some((index, modulus(&members)?))
     });
@@ -45,6 +46,15 @@ pub fn findings(set: &KeySet, budget: &Budget) -> Vec<(Option<usize>, Finding)> 
         found.push((None, Finding::new(Rule::RsaUnchecked, message)));
     }
     found
+}
+
+/// Returns true if anybody can factor the modulus of a key. Returns false for a key that the budget does not allow
+/// to check.
+pub fn is_factorable(key: &Key, budget: &Budget) -> bool {
+    let modulus = key.members().ok().and_then(|members| modulus(&members));
+    modulus.is_some_and(|n| {
+        budget.spend_on_weakness(weakness::cost(&n)) && weakness::find(&n).is_some()
+    })
 }
 
 /// Finds the moduli that share a prime. Returns the number of those that were not compared.

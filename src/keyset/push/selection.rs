@@ -6,6 +6,7 @@ use crate::key::header::Header;
 use crate::key::members::Members;
 use crate::key::parts::has_private_member;
 use crate::key::public::{Dates, Unpublishable, public_form};
+use crate::keyset::check::is_factorable;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::State;
 use crate::keyset::push::{Ed25519, Policy, Private};
@@ -84,6 +85,7 @@ fn whole(
         Breaks::Key => Err("invalid"),
         // The server could sign with a key that is not for signing.
         Breaks::Purpose => Err("its use, alg or key_ops is broken"),
+        _ if is_factorable(key, budget) => Err("anybody can factor its modulus"),
         Breaks::Member | Breaks::Nothing => {
             Ok(private_form(key, public, &broken_members(&findings)))
         }
@@ -128,5 +130,65 @@ fn sends_private_part(
                 && Header::of(key).effective_use() == Some("sig")
                 && has_private_member(key)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::read::der;
+    use openssl::bn::{BigNum, BigNumContext, BigNumRef};
+    use openssl::pkey::PKey;
+    use openssl::rsa::RsaPrivateKeyBuilder;
+
+    /// A private key whose primes are neighbors.
+    fn with_close_primes() -> Key<'static> {
+        let mut ctx = BigNumContext::new().unwrap();
+        let mut p = BigNum::new().unwrap();
+        p.generate_prime(1024, false, None, None).unwrap();
+        let mut q = p.to_owned().unwrap();
+        q.add_word(2).unwrap();
+        while !q.is_prime(20, &mut ctx).unwrap() {
+            q.add_word(2).unwrap();
+        }
+        let mut product = |one: &BigNumRef, other: &BigNumRef| {
+            let mut product = BigNum::new().unwrap();
+            product.checked_mul(one, other, &mut ctx).unwrap();
+            product
+        };
+        let n = product(&p, &q);
+        let less = |number: &BigNumRef| {
+            let mut less = number.to_owned().unwrap();
+            less.sub_word(1).unwrap();
+            less
+        };
+        let order = product(&less(&p), &less(&q));
+        let e = BigNum::from_u32(65537).unwrap();
+        let mut d = BigNum::new().unwrap();
+        d.mod_inverse(&e, &order, &mut ctx).unwrap();
+        let remainder = |prime: &BigNum| {
+            let (mut remainder, mut ctx) = (BigNum::new().unwrap(), BigNumContext::new().unwrap());
+            remainder.checked_rem(&d, &less(prime), &mut ctx).unwrap();
+            remainder
+        };
+        let (dp, dq, mut qi) = (remainder(&p), remainder(&q), BigNum::new().unwrap());
+        qi.mod_inverse(&q, &p, &mut ctx).unwrap();
+        let key = RsaPrivateKeyBuilder::new(n, e, d).unwrap();
+        let key = key.set_factors(p, q).unwrap();
+        let key = key.set_crt_params(dp, dq, qi).unwrap().build();
+        let der = PKey::from_rsa(key).unwrap().private_key_to_pkcs8().unwrap();
+        Key::from(der::read(&der).unwrap())
+    }
+
+    #[test]
+    fn a_private_key_that_anybody_can_factor_is_not_sent() {
+        let key = with_close_primes();
+        let budget = Budget::default();
+        assert_eq!(breaks(&findings(&key, &budget)), Breaks::Nothing);
+        let public = public_form(&key, Dates::Keep, &budget).ok().unwrap();
+        let sent = whole(&key, public.clone(), &budget).err();
+        assert_eq!(sent, Some("anybody can factor its modulus"));
+        // Nothing is left to find it out.
+        assert!(whole(&key, public, &Budget::none()).is_ok());
     }
 }
