@@ -151,6 +151,10 @@ fn install(sandbox: &Sandbox, shell: &str) -> String {
     next.rsplit_once(": ").unwrap_or_default().1.to_owned()
 }
 
+/// The time between two Enters, if the shell has shown something since the first, and if not.
+const PAUSE: Duration = Duration::from_millis(300);
+const LONG_PAUSE: Duration = Duration::from_secs(20);
+
 /// The number of empty lines after which the typed keys are lost.
 const LINES_WITHOUT_KEYS: usize = 5;
 
@@ -165,8 +169,10 @@ fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], ca
     for (keys, expected) in cases {
         typist.type_keys(keys);
         // Where the shell shows a choice, the first Enter only takes it. One Enter too many is an empty
-        // line.
+        // line. A shell that has not shown anything since the last Enter gets no other, or it would
+        // still have many to read when the next keys come.
         let mut pressed: Option<Instant> = None;
+        let mut seen = 0;
         let mut begun = typist.lines_begun();
         wait_until(&format!("{shell:?} runs {keys:?}"), || {
             // nushell forgets the keys that it reads together with an Enter.
@@ -174,7 +180,11 @@ fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], ca
                 typist.type_keys(keys);
                 begun = typist.lines_begun();
             }
-            if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(300)) {
+            let has_answered = typist.shown().len() > seen;
+            let is_long =
+                |at: Instant| at.elapsed() > if has_answered { PAUSE } else { LONG_PAUSE };
+            if pressed.is_none_or(is_long) {
+                seen = typist.shown().len();
                 typist.press("\r");
                 pressed = Some(Instant::now());
             }
