@@ -155,8 +155,8 @@ fn install(sandbox: &Sandbox, shell: &str) -> String {
 const PAUSE: Duration = Duration::from_millis(300);
 const LONG_PAUSE: Duration = Duration::from_secs(20);
 
-/// The number of empty lines after which the typed keys are lost.
-const LINES_WITHOUT_KEYS: usize = 5;
+/// The number of Enters after which the typed keys are lost.
+const ENTERS: usize = 10;
 
 /// Presses Tab in a shell, runs each line, and compares its words.
 fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], cases: &[Case]) {
@@ -172,21 +172,21 @@ fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], ca
         // line. A shell that has not shown anything since the last Enter gets no other, or it would
         // still have many to read when the next keys come.
         let mut pressed: Option<Instant> = None;
-        let mut seen = 0;
-        let mut begun = typist.lines_begun();
+        let (mut seen, mut enters) = (0, 0);
         wait_until(&format!("{shell:?} runs {keys:?}"), || {
-            // nushell forgets the keys that it reads together with an Enter.
-            if typist.lines_begun() > begun + LINES_WITHOUT_KEYS {
-                typist.type_keys(keys);
-                begun = typist.lines_begun();
-            }
-            let has_answered = typist.shown().len() > seen;
-            let is_long =
-                |at: Instant| at.elapsed() > if has_answered { PAUSE } else { LONG_PAUSE };
-            if pressed.is_none_or(is_long) {
+            let shown = typist.shown().len();
+            let pause = if shown > seen { PAUSE } else { LONG_PAUSE };
+            if pressed.is_none_or(|at| at.elapsed() > pause) {
+                // A busy shell can forget keys that it reads together with an Enter.
+                if enters == ENTERS {
+                    typist.clear_line();
+                    typist.type_keys(keys);
+                    enters = 0;
+                }
                 seen = typist.shown().len();
                 typist.press("\r");
                 pressed = Some(Instant::now());
+                enters += 1;
             }
             words.exists()
         });

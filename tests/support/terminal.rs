@@ -67,6 +67,9 @@ pub fn on_terminal(
     }
 }
 
+/// The character that makes a shell forget the line.
+const CTRL_C: &str = "\u{3}";
+
 /// A person at an interactive shell.
 pub struct Typist {
     person: File,
@@ -122,9 +125,11 @@ impl Typist {
         ioctl_fionread(end_of_program(&self.person)).expect("the terminal")
     }
 
-    /// Returns how often a line has begun, in shells that tell the terminal (bracketed paste).
-    pub fn lines_begun(&self) -> usize {
-        self.shown().matches("\x1b[?2004h").count()
+    /// Presses Ctrl-C, and waits until the shell shows that it has read it.
+    pub fn clear_line(&mut self) {
+        let shown = self.shown().len();
+        self.press(CTRL_C);
+        wait_until("the shell reads Ctrl-C", || self.shown().len() > shown);
     }
 
     /// Types without waiting for the shell.
