@@ -2,6 +2,7 @@
 //! work in proportion to the number of keys: what is counted at n and 2n are the allocations and the
 //! steps that the library counts, and no clock.
 
+use jwks::key::Key;
 use jwks::key::check::Budget;
 use jwks::key::header::Header;
 use jwks::key::step_counter;
@@ -334,4 +335,23 @@ fn twice_the_keys_cost_twice_as_much() {
         }
     }
     assert!(worse.is_empty(), "{}", worse.join("\n"));
+}
+
+#[test]
+fn twice_the_documents_cost_twice_as_much() {
+    let shape: Shape = ("a key in each document", |i, _| secret(i, ""));
+    let adopt: fn(&str, &str) = |json, _| {
+        let one = |key: &Key<'static>| Foreign::of_documents(KeySet::from(vec![key.clone()]));
+        let given: Vec<_> = parse(json).into_owned().keys.iter().map(one).collect();
+        let terms = Terms::default();
+        let merged = KeySet::default().adopt(&given, &terms);
+        assert_eq!(merged.expect("they fit").added.len(), given.len());
+    };
+    cost(adopt, &shape, 1);
+    let (once, _) = cost(adopt, &shape, KEYS);
+    let (twice, _) = cost(adopt, &shape, 2 * KEYS);
+    assert!(
+        twice as f64 <= TWICE * once as f64,
+        "{once} to {twice} steps"
+    );
 }

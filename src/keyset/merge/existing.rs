@@ -5,7 +5,7 @@ use crate::key::parts::holds_secret;
 use crate::keyset::index::Entry;
 use std::collections::{HashMap, HashSet};
 
-/// The keys of the set while one document is merged.
+/// The keys of the set that one document has, too, while it is merged.
 pub(super) struct ExistingKeys {
     pub entries: HashMap<Entry, usize>,
     /// The identity and kid of each key.
@@ -19,7 +19,8 @@ pub(super) struct ExistingKeys {
 }
 
 impl ExistingKeys {
-    pub fn of(keys: &[Key], entries: &[Entry]) -> ExistingKeys {
+    /// Indexes keys. `entries` are their positions and entries.
+    pub fn of<'e>(keys: &[Key], entries: impl Iterator<Item = (usize, &'e Entry)>) -> ExistingKeys {
         let mut existing = ExistingKeys {
             entries: HashMap::new(),
             kids: HashSet::new(),
@@ -27,9 +28,9 @@ impl ExistingKeys {
             private: HashMap::new(),
             any_private: HashMap::new(),
         };
-        for (position, (key, entry)) in keys.iter().zip(entries).enumerate() {
+        for (position, entry) in entries {
             existing.add(entry, position);
-            if holds_secret(key) {
+            if holds_secret(&keys[position]) {
                 let name = (entry.identity.clone(), entry.kid.clone());
                 existing.private.entry(name).or_insert(position);
                 let any = existing.any_private.entry(entry.identity.clone());
@@ -47,10 +48,9 @@ impl ExistingKeys {
         known.or_insert_with(|| entry.kid.clone());
     }
 
-    /// The entry of a new key. If its kid is only its thumbprint, and the set has the key under another
-    /// kid, the kid is ignored.
-    pub fn entry_of(&self, key: &Key) -> Entry {
-        let mut entry = Entry::of(key);
+    /// Returns the entry of a new key. If its kid is only its thumbprint, and the set has the key under
+    /// another kid, the kid is ignored.
+    pub fn without_weak_kid(&self, mut entry: Entry) -> Entry {
         let is_weak = entry.kid.as_deref() == Some(&*entry.identity);
         let name = (entry.identity.clone(), entry.kid.clone());
         if is_weak && self.known.contains_key(&entry.identity) && !self.kids.contains(&name) {

@@ -35,8 +35,10 @@ pub struct Merger<'a, 't> {
     kids: HashMap<String, Vec<(String, usize)>>,
     /// The keys of the set before the merge, by identity.
     identities: HashMap<String, usize>,
-    /// The entries of the set before the merge, until the first document is merged.
-    entries: Option<Vec<Entry>>,
+    /// The entry of each key.
+    entries: Vec<Entry>,
+    /// The positions of each key, by identity.
+    positions: HashMap<String, Vec<usize>>,
     /// The positions of keys that were replaced by a new key.
     taken: HashSet<usize>,
     /// The work that checks can still do if the terms give none.
@@ -48,6 +50,7 @@ impl<'a, 't> Merger<'a, 't> {
     pub fn into_set(set: &KeySet<'a>, terms: &'t Terms<'t>) -> Self {
         let mut kids: HashMap<String, Vec<(String, usize)>> = HashMap::new();
         let mut identities = HashMap::new();
+        let mut positions: HashMap<String, Vec<usize>> = HashMap::new();
         let entries: Vec<_> = set.keys.iter().map(Entry::of).collect();
         for (position, entry) in entries.iter().enumerate() {
             if let Some(kid) = &entry.kid {
@@ -60,6 +63,8 @@ impl<'a, 't> Merger<'a, 't> {
             }
             let first = identities.entry(entry.identity.clone());
             first.or_insert(position);
+            let all = positions.entry(entry.identity.clone());
+            all.or_default().push(position);
         }
         Merger {
             keys: set.keys.clone(),
@@ -67,7 +72,8 @@ impl<'a, 't> Merger<'a, 't> {
             terms,
             kids,
             identities,
-            entries: Some(entries),
+            entries,
+            positions,
             taken: HashSet::new(),
             budget: Budget::default(),
         }
@@ -76,11 +82,19 @@ impl<'a, 't> Merger<'a, 't> {
     /// Merges the keys of one document, in their order. Returns an error for an unresolved conflict, a
     /// private part that differs from the set's, and too many different copies of a key.
     pub fn merge_document(&mut self, keys: Vec<Key<'static>>, origin: Origin) -> Result<()> {
-        let entries = self.entries.take();
-        let ours = entries.unwrap_or_else(|| self.keys.iter().map(Entry::of).collect());
-        let mut existing = ExistingKeys::of(&self.keys, &ours);
-        let theirs: Vec<_> = keys.iter().map(|key| existing.entry_of(key)).collect();
-        let pairs = pair(&ours, &theirs, Apart::Absent);
+        let entries: Vec<_> = keys.iter().map(Entry::of).collect();
+        // The keys of the document alone are looked up, so that many small documents cost no more than a
+        // large one.
+        let positions = self.positions_of(&entries);
+        let ours = positions.iter().map(|position| &self.entries[*position]);
+        let ours: Vec<_> = ours.cloned().collect();
+        let mut existing = ExistingKeys::of(&self.keys, positions.iter().copied().zip(&ours));
+        let theirs = entries.into_iter();
+        let theirs: Vec<_> = theirs
+            .map(|entry| existing.without_weak_kid(entry))
+            .collect();
+        let pairs = pair(&ours, &theirs, Apart::Absent).into_iter();
+        let pairs: Vec<_> = pairs.map(|pair| pair.map(|i| positions[i])).collect();
         let mut taken: HashSet<_> = pairs.iter().flatten().copied().collect();
         let mut certificates = Vec::new();
         let mut copies: HashMap<usize, HashSet<String>> = HashMap::new();
@@ -122,6 +136,31 @@ impl<'a, 't> Merger<'a, 't> {
         Ok(())
     }
 
+    /// Returns the positions of the keys that have entries among these, in ascending order.
+    fn positions_of(&self, entries: &[Entry]) -> Vec<usize> {
+        let identities: HashSet<&str> = entries.iter().map(|entry| &*entry.identity).collect();
+        let positions = identities.into_iter();
+        let positions = positions.filter_map(|identity| self.positions.get(identity));
+        let mut positions: Vec<usize> = positions.flatten().copied().collect();
+        positions.sort_unstable();
+        positions
+    }
+
+    /// Replaces the key at a position.
+    fn replace(&mut self, position: usize, key: Key<'static>) -> Key<'a> {
+        let entry = Entry::of(&key);
+        let before = &self.entries[position].identity;
+        if *before != entry.identity {
+            if let Some(positions) = self.positions.get_mut(before) {
+                positions.retain(|other| *other != position);
+            }
+            let positions = self.positions.entry(entry.identity.clone());
+            positions.or_default().push(position);
+        }
+        self.entries[position] = entry;
+        std::mem::replace(&mut self.keys[position], key)
+    }
+
     /// Attaches the certificate of a key without a kid of its own, which is attached at one position, to
     /// all other entries of that key.
     fn attach_to_copies(&mut self, certificates: &[(Key<'static>, usize)]) {
@@ -131,19 +170,17 @@ impl<'a, 't> Merger<'a, 't> {
                 certified.insert(identity(key), (key, *position));
             }
         }
-        if certified.is_empty() {
-            return;
+        let mut copies = Vec::new();
+        for (identity, (key, attached)) in certified {
+            let positions = self.positions.get(&identity).into_iter().flatten();
+            let others = positions.filter(|position| **position != attached);
+            copies.extend(others.map(|position| (*position, key)));
         }
-        for (position, own) in self.keys.iter_mut().enumerate() {
-            let Some((key, _)) = certified
-                .get(&identity(own))
-                .filter(|(_, attached)| *attached != position)
-            else {
-                continue;
-            };
-            if let Some(new) = with_certificate(own, key) {
+        copies.sort_unstable_by_key(|(position, _)| *position);
+        for (position, key) in copies {
+            if let Some(new) = with_certificate(&self.keys[position], key) {
                 self.merged.updated.push(KeyName::of(&new));
-                *own = new;
+                self.replace(position, new);
             }
         }
     }
@@ -197,7 +234,7 @@ impl<'a, 't> Merger<'a, 't> {
                 if update.brings_private && origin.is_server() {
                     self.merged.private.push(KeyName::of(&new));
                 }
-                self.keys[position] = new;
+                self.replace(position, new);
             }
             None => {
                 let name = KeyName::of(&self.keys[position]);
@@ -241,7 +278,7 @@ impl<'a, 't> Merger<'a, 't> {
                     self.merged.private.push(KeyName::of(&key));
                 }
                 self.merged.added.push(KeyName::of(&key));
-                let lost = std::mem::replace(&mut self.keys[rival], key);
+                let lost = self.replace(rival, key);
                 self.merged.replaced.push(lost.into_owned());
                 Ok(Some(rival))
             }
@@ -285,8 +322,13 @@ impl<'a, 't> Merger<'a, 't> {
             self.merged.private.push(name.clone());
         }
         self.merged.added.push(name);
+        let position = self.keys.len();
+        let own = Entry::of(&key);
+        let positions = self.positions.entry(own.identity.clone());
+        positions.or_default().push(position);
+        self.entries.push(own);
         self.keys.push(key);
-        self.keys.len() - 1
+        position
     }
 
     /// Keeps a key of the set unchanged, and records the members that differ on the server.
