@@ -41,7 +41,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArgs {
-    /// A set, a file, an address, a remote, or - for standard input
+    /// A set, a file, an address, or - for standard input
     ///
     /// A word without a slash is a SET, REMOTE or REMOTE:NAME. If there is none and it ends in the
     /// suffix of a key file, such as .pem, it is a file. Write ./FILE for any file.
@@ -206,13 +206,11 @@ fn with_server(ctx: &Context, args: &DiffArgs, server: &Remote, there: Option<&s
 fn with_source(ctx: &Context, args: &DiffArgs) -> Result<()> {
     let (target, other) = (&args.target, &args.other);
     if let Target::Remote(..) = Target::of(ctx, target)? {
-        let directory = ctx.store.directory().display();
-        return Err(
-            Error::not_found(format!("no set {target} in {directory}")).hint(format!(
-                "did you mean `jwks diff {} {target}`?",
-                shell_word(other)
-            )),
-        );
+        let message = format!("{target} is a remote, which comes second");
+        return Err(Error::usage(message).hint(format!(
+            "did you mean `jwks diff {} {target}`?",
+            shell_word(other)
+        )));
     }
     let access = Access::PublicHeader(None);
     let [one, other] = [

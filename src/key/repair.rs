@@ -5,7 +5,7 @@ mod describing;
 mod material;
 
 use crate::key::Key;
-use crate::key::check::{Breaks, Budget, Finding, Rule, findings};
+use crate::key::check::{Breaks, Budget, Finding, Rule, findings, findings_at};
 use crate::key::members::Members;
 
 /// The result of a repair.
@@ -14,8 +14,8 @@ pub enum Repair {
     Nothing,
     /// The repaired key.
     Repaired(Repaired),
-    /// The key must stay as it is, because this error remains after a repair. It puts the key material
-    /// in doubt.
+    /// The key must stay as it is, because no repair resolves this error. It puts the key material in
+    /// doubt.
     Doubt(Finding),
 }
 
@@ -59,8 +59,10 @@ pub fn repairs(rule: Rule) -> bool {
 /// exceeds it is not repaired.
 pub fn repair(key: &Key, budget: &Budget) -> Repair {
     let before = findings(key, budget);
+    // The date is of no importance, because a certificate that has expired is no reason for doubt.
+    let doubt = |key: &Key| findings_at(key, 0, budget).into_iter().find(is_doubtful);
     if !before.iter().any(|finding| repairs(finding.rule)) {
-        return Repair::Nothing;
+        return doubt(key).map_or(Repair::Nothing, Repair::Doubt);
     }
     let Ok(mut members) = key.members().map(Members::into_owned) else {
         return Repair::Nothing;
@@ -69,8 +71,8 @@ pub fn repair(key: &Key, budget: &Budget) -> Repair {
     describing::repair(&mut members, budget);
     let key = Key::from(members);
     let after = findings(&key, budget);
-    if let Some(doubt) = after.iter().find(|finding| is_doubtful(finding)) {
-        return Repair::Doubt(doubt.clone());
+    if let Some(doubt) = doubt(&key) {
+        return Repair::Doubt(doubt);
     }
     let is_resolved = |finding: &Finding| repairs(finding.rule) && !after.contains(finding);
     let resolved: Vec<_> = before.into_iter().filter(is_resolved).collect();

@@ -23,7 +23,7 @@ pub const MOST_FOREIGN_KEYS: usize = 10_000;
 const MEMBERS: usize = 1000;
 
 /// The longest kid of a foreign key, in bytes.
-const KID: usize = 64 << 10;
+pub const LONGEST_KID: usize = 64 << 10;
 
 /// Returns an error for JSON text that is too deep, too long, or has duplicate names. Invalid JSON
 /// can pass this check.
@@ -110,10 +110,14 @@ pub fn check_members(json: &str) -> Result<()> {
 /// displayed and logged in many places.
 pub fn check_keys(keys: &[Key]) -> Result<()> {
     check_number(keys.len())?;
-    let is_long = |key: &Key| Header::of(key).kid.is_some_and(|kid| kid.len() > KID);
+    let is_long = |key: &Key| {
+        Header::of(key)
+            .kid
+            .is_some_and(|kid| kid.len() > LONGEST_KID)
+    };
     match keys.iter().position(is_long) {
         Some(position) => Err(Error::invalid(format!(
-            "the kid of key {position} has more than {KID} bytes"
+            "the kid of key {position} has more than {LONGEST_KID} bytes"
         ))),
         None => Ok(()),
     }
@@ -295,8 +299,8 @@ mod tests {
         let key = |kid: usize| Key::from_json(format!(r#"{{"kid":"{}"}}"#, "k".repeat(kid)));
         assert!(check_keys(&vec![key(1); MOST_FOREIGN_KEYS]).is_ok());
         assert!(check_keys(&vec![key(1); MOST_FOREIGN_KEYS + 1]).is_err());
-        assert!(check_keys(&[key(1), key(KID)]).is_ok());
-        assert!(check_keys(&[key(1), key(KID + 1)]).is_err());
+        assert!(check_keys(&[key(1), key(LONGEST_KID)]).is_ok());
+        assert!(check_keys(&[key(1), key(LONGEST_KID + 1)]).is_err());
     }
 
     #[test]

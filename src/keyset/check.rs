@@ -80,7 +80,9 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
                 holders.first.get_or_insert((index, kty.clone()));
                 holders.by_kty.entry(kty.clone()).or_insert(index);
             }
-            None if set.keys.len() > 1 => add(Rule::KidMissing, "the key has no kid".into()),
+            None if set.keys.len() > 1 && key.members().is_ok() => {
+                add(Rule::KidMissing, "the key has no kid".into())
+            }
             None => {}
         }
         let members = key.members().unwrap_or_default();

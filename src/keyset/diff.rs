@@ -4,7 +4,7 @@
 use crate::key::Key;
 use crate::key::check::Budget;
 use crate::key::members::Members;
-use crate::key::parts::{DATES, holds_secret};
+use crate::key::parts::{DATES, holds_secret, is_withheld};
 use crate::key::public::{Dates, public_form};
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
@@ -57,10 +57,12 @@ pub fn compare(one: &KeySet, other: &KeySet, budget: &Budget) -> Comparison {
 /// Returns the members in which two forms of a key differ.
 fn differences(one: &Key, other: &Key, budget: &Budget) -> Vec<String> {
     let public = |key: &Key| public_form(key, Dates::Keep, budget).ok().map(Key::from);
-    let forms = match (holds_secret(one), holds_secret(other)) {
-        (true, false) => (public(one), None),
-        (false, true) => (None, public(other)),
-        (true, true) | (false, false) => (None, None),
+    // The public part of an encrypted set stands for the private part without having it.
+    let is_whole = |key: &Key| holds_secret(key) && !is_withheld(key);
+    let forms = match (is_whole(one), is_whole(other)) {
+        (true, true) => (None, None),
+        (false, false) if !is_withheld(one) && !is_withheld(other) => (None, None),
+        _ => (public(one), public(other)),
     };
     let one = forms.0.as_ref().unwrap_or(one);
     let other = forms.1.as_ref().unwrap_or(other);

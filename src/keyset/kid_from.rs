@@ -8,6 +8,7 @@ use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use crate::key::write::spki;
 use crate::keyset::KeySet;
+use crate::keyset::lifecycle::{self, State};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -70,6 +71,19 @@ impl KidFrom {
                 return Ok(members);
             }
         }
+    }
+
+    /// Returns an error if new keys get the digest of their certificate as kid, and an active key has no
+    /// certificate that theirs could follow. `now` is in seconds since 1970.
+    pub fn check_active_keys(self, set: &KeySet, now: i64) -> Result<()> {
+        if !matches!(self, KidFrom::X5t | KidFrom::X5tS256) {
+            return Ok(());
+        }
+        let keys = set.keys.iter().zip(lifecycle::states(set, now));
+        for (key, _) in keys.filter(|(_, state)| *state == Some(State::Active)) {
+            self.compute(&key.members().unwrap_or_default())?;
+        }
+        Ok(())
     }
 
     /// Computes the kid of a key; `None` if it does not depend on the key. Returns an error if the key has

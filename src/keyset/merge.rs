@@ -1,5 +1,6 @@
 //! Merges keys into a set: updates the keys that it has, and resolves conflicts.
 
+mod conflict;
 mod existing;
 mod merger;
 mod update;

@@ -70,6 +70,29 @@ fn the_alias_in_a_keystore_is_a_kid() {
 }
 
 #[test]
+fn a_schedule_that_can_never_run_is_not_saved() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["create", "api"]);
+    let rotate = ["rotate", "api", "--every", "30d", "--save"];
+    let run = sandbox
+        .run(rotate.iter().chain(&["--kid-from", "x5t"]))
+        .fails(5);
+    assert!(run.stderr.contains("no certificate"), "{run:#?}");
+    assert!(!sandbox.store().join(".schedules.json").exists());
+}
+
+#[test]
+fn a_kid_that_no_import_takes_is_not_given() {
+    let sandbox = Sandbox::new();
+    let long = "a".repeat((64 << 10) + 1);
+    sandbox.run(["create", "api", "--kid", &long]).fails(2);
+    sandbox.ok(["create", "api", "--kid", "a"]);
+    let rename = ["set", "api", "--kid", "a", "--rename", &long];
+    let run = sandbox.run(rename).fails(2);
+    assert!(run.stderr.contains("more than 65536 bytes"), "{run:#?}");
+}
+
+#[test]
 fn no_kid_looks_like_an_option() {
     let sandbox = Sandbox::new();
     let line = ["create", "api", "--alg", "Ed25519", "--kid-from", "spki"];

@@ -149,7 +149,7 @@ fn a_file_in_the_place_of_a_set_is_noticed() {
             "a set and its key are two words: shop key1",
         ),
         ("push prod shop", 3, "did you mean `jwks push shop prod`?"),
-        ("diff prod shop", 3, "did you mean `jwks diff shop prod`?"),
+        ("diff prod shop", 2, "did you mean `jwks diff shop prod`?"),
         ("pull shop prod", 3, "did you mean `jwks pull prod shop`?"),
         (
             "pull https://127.0.0.1:9/jwks.json",

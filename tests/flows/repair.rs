@@ -199,3 +199,17 @@ fn an_export_repairs_a_file() {
     let run = sandbox.run(["export", "own", "--repair"]).fails(2);
     assert_says(&run, &["jwks set own --repair"]);
 }
+
+#[test]
+fn a_private_part_of_another_key_is_in_doubt() {
+    let (sandbox, key) = with_key("ES256");
+    sandbox.ok(["create", "other", "--kid", "own"]);
+    let mut wrong = sandbox.json(["get", "other", "own", "--private"]);
+    wrong["d"] = key["d"].clone();
+    let file = sandbox.write("wrong.json", wrong.to_string());
+    let line = ["export", &file, "--to", "jwk", "--private", "--repair"];
+    assert_says(&sandbox.run(line).fails(5), &["private-mismatch"]);
+    sandbox.ok(["set", "api", &file, "--allow-invalid"]);
+    let run = sandbox.run(["set", "api", "--repair", "--yes"]).fails(5);
+    assert_says(&run, &["cannot be repaired", "private-mismatch"]);
+}

@@ -42,9 +42,12 @@ pub(super) fn public_content(
     if let Some(left_out) = published.left_out() {
         if published.keys.is_empty() {
             let error = Error::refused(format!("nothing public in {}: {left_out}", source.title));
-            return Err(match (published.invalid, &source.origin) {
-                (0, _) => error.hint("pass --private to export private and symmetric keys"),
-                (_, Origin::Document | Origin::Server(_)) if !args.repair => error.hint(
+            let is_faulty = published.invalid > 0 || published.unsupported > 0;
+            return Err(match &source.origin {
+                _ if !is_faulty => {
+                    error.hint("pass --private to export private and symmetric keys")
+                }
+                Origin::Document | Origin::Server(_) if !args.repair => error.hint(
                     "pass --repair to repair what is certain, or run `jwks check` on it to see what is wrong",
                 ),
                 _ => error.hint(source.check_hint()),

@@ -108,7 +108,7 @@ pub(super) fn list_keys(ctx: &Context, listing: &Listing, format: Format) -> Res
     match format {
         Format::Names => {
             let handle = |(key, _): (Summary, Option<State>)| {
-                plain_handle(key.kid.as_deref(), key.thumbprint.as_deref())
+                plain_handle(key.kid.as_deref(), key.public_thumbprint())
             };
             ctx.out.lines(rows.filter_map(handle))
         }

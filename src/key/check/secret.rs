@@ -23,12 +23,22 @@ pub fn check(members: &Members, report: &mut Report) {
         "every byte of k is the same"
     } else if pairs.all(|pair| pair[0].wrapping_add(1) == pair[1]) {
         "the bytes of k count up"
+    } else if repeats(&secret) {
+        "k repeats its beginning"
+    } else if secret.iter().collect::<HashSet<_>>().len() <= secret.len().min(256) / 8 {
+        "k has few different bytes"
     } else if !is_password && is_memorable(&secret) {
         "k is a text, not random bytes"
     } else {
         return;
     };
     report.add(Rule::SymmetricGuessable, message);
+}
+
+/// Returns true if all bytes repeat the first half or less.
+fn repeats(secret: &[u8]) -> bool {
+    let mut periods = 1..=secret.len() / 2;
+    periods.any(|period| secret[period..] == secret[..secret.len() - period])
 }
 
 /// Returns true for a text that does not look like the hexadecimal or base64 form of random bytes, or like the
@@ -69,6 +79,9 @@ mod tests {
         for secret in [
             &b"your-256-bit-secret"[..],
             b"this is a very long secret for HS256!",
+            b"01234567890123456789012345678901",
+            b"\x01\x02\x01\x02\x01\x02\x01\x02",
+            b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01",
             b"Password123Password123Password123",
             "contraseña-de-más-de-treinta-y-dos".as_bytes(),
             b"0000000000000000000000000000000000000000000000000000000000000001",

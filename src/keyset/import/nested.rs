@@ -1,7 +1,8 @@
 //! Reads documents that have keys inside: text in several formats, JSON, JSON Lines, YAML, dotenv and
 //! signed tokens.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::key::read::bundle::Part;
 use crate::key::read::document_password::DocumentPassword;
 use crate::key::read::pem;
 use crate::keyset::FOREIGN_LIMIT;
@@ -68,6 +69,32 @@ pub fn read_text<'a>(
     Ok((!finder.is_empty()).then_some((finder, notes)))
 }
 
+/// Finds the keys in JSON Lines of which some are no JSON. Those are left out. Returns `None` if the first
+/// line is none.
+fn read_lines<'a>(
+    text: &str,
+    unlock: &'a DocumentPassword<'a>,
+) -> Result<Option<(Finder<'a>, Vec<String>)>> {
+    let lines = (1..).zip(text.lines().map(str::trim));
+    let mut lines = lines.filter(|(_, line)| !line.is_empty()).peekable();
+    let is_json = |line: &str| serde_json::from_str::<&RawValue>(line).is_ok();
+    if !lines.peek().is_some_and(|(_, first)| is_json(first)) {
+        return Ok(None);
+    }
+    let mut finder = Finder::new(unlock);
+    for (number, line) in lines {
+        let place = format!("line {number}");
+        let place = Place::root(&place);
+        if is_json(line) {
+            finder.json(line, &place)?;
+        } else {
+            finder.leave_out(&place, Part::PrivateKey, Error::invalid("it is not JSON"))?;
+        }
+    }
+    let notes = finder.notes();
+    Ok((!finder.is_empty()).then_some((finder, notes)))
+}
+
 /// Finds the keys in the parts of a text. Each part comes with the number of its first line.
 fn read_parts<'a>(
     parts: &[(usize, &str)],
@@ -99,7 +126,7 @@ pub fn read_json<'a>(
     crate::key::strict_json::check_size(text)?;
     let values = Deserializer::from_str(text).into_iter::<&RawValue>();
     let Ok(values) = values.collect::<Result<Vec<_>, _>>() else {
-        return Ok(None);
+        return read_lines(text, unlock);
     };
     let mut finder = Finder::new(unlock);
     let root = Place::root("");

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::key::strict_json::LONGEST_KID;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 
@@ -32,11 +33,17 @@ pub fn pick(keys: Vec<Key<'static>>, kid: &str) -> Result<(usize, Key<'static>)>
     }
 }
 
-/// Returns an error for a kid that is empty or has control characters, which other tools could
-/// mishandle.
+/// Returns an error for a kid that is empty, too long for an import, or has control characters, which
+/// other tools could mishandle.
 pub fn check_kid(kid: &str) -> Result<()> {
     if kid.is_empty() {
         return Err(Error::usage("the kid is empty"));
+    }
+    if kid.len() > LONGEST_KID {
+        return Err(Error::usage(format!(
+            "the kid has more than {} bytes",
+            LONGEST_KID
+        )));
     }
     if kid.chars().any(char::is_control) {
         return Err(Error::usage(format!(

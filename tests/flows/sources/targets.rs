@@ -397,3 +397,21 @@ fn a_remote_is_read_by_its_name() {
     let report = run(&sandbox, "diff web web --json").ok().json();
     assert_eq!(report["remote"], "web");
 }
+
+#[test]
+fn an_encrypted_set_is_compared_by_its_public_part() {
+    let sandbox = Sandbox::new();
+    sandbox.write("pass", "correct horse\n");
+    let passphrase = ["--passphrase-file", "pass"];
+    let create = ["create", "api", "--encrypt", "--p2c", "10000", "--kid", "a"];
+    sandbox.ok(create.iter().chain(&passphrase));
+    let export = ["export", "api", "--private", "-o", "api.json"];
+    sandbox.ok(export.iter().chain(&passphrase));
+    for line in [["api", "./api.json"], ["./api.json", "api"]] {
+        let run = sandbox
+            .run(["diff", "--exit-code"].iter().chain(&line))
+            .ok();
+        assert!(run.stderr.contains("1 identical"), "{run:#?}");
+        assert!(!run.stdout.contains("jwks_private"), "{run:#?}");
+    }
+}
