@@ -4,7 +4,7 @@ use crate::args::connection::split_name;
 use crate::args::source::SourceArgs;
 use crate::commands::shared::server::hint_at_order;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::keyset::diff::{Comparison, compare};
 use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{self, Item, KeyChange, Policy, Prune, PushPlan};
@@ -91,7 +91,15 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
                 let right = format!("jwks diff {remote} {}", args.target);
                 hint_at_order(ctx, error, &args.target, &right)
             })?;
-            with_server(ctx, args, &server, there)
+            match with_server(ctx, args, &server, there) {
+                // At an address, keys can be inside another document, as in a file.
+                Err(error)
+                    if is_address(&args.other) && error.is_because(Reason::UnknownFormat) =>
+                {
+                    with_source(ctx, args)
+                }
+                result => result,
+            }
         }
         _ => with_source(ctx, args),
     }

@@ -415,3 +415,18 @@ fn an_encrypted_set_is_compared_by_its_public_part() {
         assert!(!run.stdout.contains("jwks_private"), "{run:#?}");
     }
 }
+
+#[test]
+fn keys_inside_a_document_at_an_address_are_compared() {
+    let sandbox = sandbox();
+    let web = site(&sandbox);
+    let keys = run(&sandbox, "export keys.json").ok().stdout;
+    web.serve("/client", format!(r#"{{"client_id":"a","jwks":{keys}}}"#));
+    let line = format!("diff keys.json {} --exit-code", web.url("/client"));
+    let compared = run(&sandbox, &line);
+    assert!(compared.stderr.contains("identical"), "{compared:#?}");
+    assert!(!compared.stdout.contains("differs"), "{compared:#?}");
+    web.serve("/none", r#"{"client_id":"a"}"#);
+    let line = format!("diff keys.json {}", web.url("/none"));
+    run(&sandbox, &line).fails(5);
+}
