@@ -169,14 +169,14 @@ fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], ca
     for (keys, expected) in cases {
         typist.type_keys(keys);
         // Where the shell shows a choice, the first Enter only takes it. One Enter too many is an empty
-        // line. A shell that has not shown anything since the last Enter gets no other, or it would
-        // still have many to read when the next keys come.
+        // line. A shell that runs a command, or has not shown anything since the last Enter, gets no
+        // other, or it would still have many to read when the next keys come.
         let mut pressed: Option<Instant> = None;
         let (mut seen, mut enters) = (0, 0);
         wait_until(&format!("{shell:?} runs {keys:?}"), || {
             let shown = typist.shown().len();
             let pause = if shown > seen { PAUSE } else { LONG_PAUSE };
-            if pressed.is_none_or(|at| at.elapsed() > pause) {
+            if typist.reads_keys() && pressed.is_none_or(|at| at.elapsed() > pause) {
                 // A busy shell can forget keys that it reads together with an Enter.
                 if enters == ENTERS {
                     typist.clear_line();

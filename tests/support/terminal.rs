@@ -114,10 +114,15 @@ impl Typist {
     /// Waits until the shell reads single keys and has read those that were pressed, and types.
     pub fn type_keys(&mut self, keys: &str) {
         wait_until("the shell reads a line", || {
-            let modes = tcgetattr(&self.person).map(|state| state.local_modes);
-            modes.is_ok_and(|modes| !modes.contains(LocalModes::ICANON)) && self.unread() == 0
+            self.reads_keys() && self.unread() == 0
         });
         self.press(keys);
+    }
+
+    /// Returns true if the shell reads single keys, which it does not while a command runs.
+    pub fn reads_keys(&self) -> bool {
+        let modes = tcgetattr(&self.person).map(|state| state.local_modes);
+        modes.is_ok_and(|modes| !modes.contains(LocalModes::ICANON))
     }
 
     /// Returns the number of bytes that were typed and that the shell has not read.
