@@ -1,14 +1,13 @@
 //! The parts of an encrypted document, checked before any cryptography.
 //!
-//! A document is a JWE (RFC 7516) in compact, flattened or general form, encrypted with a passphrase
-//! (RFC 7518 section 4.8). Each part must have the length that the algorithms require.
+//! A document is a JWE (RFC 7516) that is encrypted with a passphrase (RFC 7518 section 4.8). Each part
+//! must have the length that the algorithms require.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::jwe::algorithm::{Derivation, Encryption};
+use crate::jwe::serialization::{EMPTY, Parts, check_strict, unfit};
 use crate::key::base64url;
 use crate::key::members::Members;
-use crate::key::strict_json;
-use serde_json::value::RawValue;
 
 /// The smallest PBKDF2 iteration count (RFC 7518 section 4.8.1.2).
 pub const LEAST_ITERATIONS: u32 = 1_000;
@@ -18,9 +17,6 @@ pub const MOST_ITERATIONS: u32 = 1_000_000;
 
 /// The allowed salt lengths in bytes. RFC 7518 section 4.8.1.1 sets the minimum.
 const SALT: std::ops::RangeInclusive<usize> = 8..=1024;
-
-/// The largest number of recipients.
-const RECIPIENTS: usize = 8;
 
 /// An encrypted document whose parts have been checked but not decrypted.
 pub struct Envelope {
@@ -34,7 +30,7 @@ pub struct Envelope {
     pub(super) iv: Vec<u8>,
     pub(super) ciphertext: Vec<u8>,
     pub(super) tag: Vec<u8>,
-    /// True if there is one recipient, and all parameters are protected.
+    /// True if there is one recipient, all parameters are protected, and there is no `aad`.
     is_simple: bool,
 }
 
@@ -46,42 +42,11 @@ pub(super) struct Recipient {
     pub encrypted_key: Vec<u8>,
 }
 
-/// The parts of a document, before they are checked. All but the headers are base64url.
-struct Parts {
-    protected: String,
-    /// The shared unprotected header as JSON.
-    unprotected: String,
-    /// The unprotected header of each recipient as JSON, and its encrypted key.
-    recipients: Vec<(String, String)>,
-    iv: String,
-    ciphertext: String,
-    tag: String,
-    aad: Option<String>,
-}
-
 impl Envelope {
-    /// Returns true if a document looks like a JWE in one of its forms, valid or not.
-    pub fn is_in(document: &str) -> bool {
-        let text = document.trim();
-        if text.starts_with('{') {
-            // A JWK Set can have a member with this name, too, so a document with `keys` is not a JWE.
-            return Members::parse(text)
-                .is_ok_and(|members| members.has("ciphertext") && !members.has("keys"));
-        }
-        // A protected header in base64url begins so: a brace, and a quotation mark or white space.
-        (text.starts_with("ey") || text.starts_with("ew")) && text.contains('.')
-    }
-
     /// Parses and checks an encrypted document. Ignores white space around it. Returns an error that
     /// names the part that is invalid or not supported.
     pub fn parse(document: &str) -> Result<Envelope> {
-        let text = document.trim();
-        let parts = if text.starts_with('{') {
-            json(text)?
-        } else {
-            compact(text)?
-        };
-        checked(parts)
+        checked(Parts::parse(document)?)
     }
 
     /// Returns the members of the protected header.
@@ -102,89 +67,11 @@ impl Envelope {
         counts.sum()
     }
 
-    /// Returns true if there is one recipient, and all parameters are protected. Another document would
-    /// change when it is encrypted again with one passphrase.
+    /// Returns true if there is one recipient, all parameters are protected, and there is no `aad`. Another
+    /// document would lose something when it is encrypted again with one passphrase.
     pub fn is_simple(&self) -> bool {
         self.is_simple
     }
-}
-
-fn unfit(what: impl std::fmt::Display) -> Error {
-    Error::invalid(format!("unsupported encrypted document: {what}"))
-}
-
-fn compact(text: &str) -> Result<Parts> {
-    let parts: Vec<&str> = text.split('.').take(6).collect();
-    let [protected, encrypted_key, iv, ciphertext, tag] = parts[..] else {
-        return Err(unfit("it does not have five parts (RFC 7516 section 3.1)"));
-    };
-    Ok(Parts {
-        protected: protected.into(),
-        unprotected: EMPTY.into(),
-        recipients: vec![(EMPTY.into(), encrypted_key.into())],
-        iv: iv.into(),
-        ciphertext: ciphertext.into(),
-        tag: tag.into(),
-        aad: None,
-    })
-}
-
-/// A header without members.
-const EMPTY: &str = "{}";
-
-/// Returns the parts of the JSON forms (RFC 7516 section 7.2).
-fn json(text: &str) -> Result<Parts> {
-    check_strict(text)?;
-    let document = Members::parse(text).map_err(|_| unfit("it is not a JSON object"))?;
-    let header = |members: &Members, name| members.raw(name).unwrap_or(EMPTY).to_owned();
-    let text = |members: &Members, name: &str| {
-        let text = members.string(name).map(|text| text.into_owned());
-        text.ok_or_else(|| unfit(format!("no {name}")))
-    };
-    let optional = |name: &str| {
-        let is_there = document.has(name);
-        is_there.then(|| text(&document, name)).transpose()
-    };
-    let mut recipients = Vec::new();
-    for recipient in self::recipients(&document)? {
-        // A recipient without an encrypted key uses another algorithm than a passphrase.
-        let key = recipient.string("encrypted_key").unwrap_or_default();
-        recipients.push((header(&recipient, "header"), key.into_owned()));
-    }
-    Ok(Parts {
-        protected: optional("protected")?.unwrap_or_default(),
-        unprotected: header(&document, "unprotected"),
-        recipients,
-        iv: text(&document, "iv")?,
-        ciphertext: text(&document, "ciphertext")?,
-        tag: text(&document, "tag")?,
-        aad: optional("aad")?,
-    })
-}
-
-fn check_strict(json: &str) -> Result<()> {
-    strict_json::check(json).map_err(|error| unfit(error.to_string()))
-}
-
-/// Returns the recipients of the general form, or the document itself in the flattened form.
-fn recipients<'a>(document: &'a Members<'a>) -> Result<Vec<Members<'a>>> {
-    let Some(recipients) = document.raw("recipients") else {
-        return Ok(vec![document.clone()]);
-    };
-    if document.has("encrypted_key") || document.has("header") {
-        return Err(unfit(
-            "it mixes the flattened and the general form (RFC 7516 section 7.2.2)",
-        ));
-    }
-    let broken = || unfit("its recipients are not an array of objects");
-    let recipients: Vec<&RawValue> = serde_json::from_str(recipients).map_err(|_| broken())?;
-    if recipients.len() > RECIPIENTS {
-        return Err(unfit(format!("it has more than {RECIPIENTS} recipients")));
-    }
-    let recipients = recipients.into_iter();
-    recipients
-        .map(|recipient| Members::parse(recipient.get()).map_err(|_| broken()))
-        .collect()
 }
 
 fn checked(parts: Parts) -> Result<Envelope> {
@@ -200,10 +87,12 @@ fn checked(parts: Parts) -> Result<Envelope> {
     let protected = parse_header(&header)?;
     let unprotected = parse_header(&parts.unprotected)?;
     check_disjoint(&protected, &unprotected)?;
+    let mut is_protected = unprotected.names().next().is_none() && parts.aad.is_none();
     for (own, encrypted_key) in &parts.recipients {
         let own = parse_header(own)?;
         check_disjoint(&protected, &own)?;
         check_disjoint(&unprotected, &own)?;
+        is_protected &= own.names().next().is_none();
         match recipient([&protected, &unprotected, &own], encrypted_key) {
             Ok((own, recipient)) => {
                 if encryption.is_some_and(|other: &Encryption| other.name != own.name) {
@@ -215,10 +104,8 @@ fn checked(parts: Parts) -> Result<Envelope> {
             Err(error) => refused.push(error),
         }
     }
-    let has_unprotected = unprotected.names().next().is_some()
-        || parts.recipients.iter().any(|(own, _)| own.trim() != EMPTY);
     drop((protected, unprotected));
-    let is_simple = parts.recipients.len() == 1 && !has_unprotected;
+    let is_simple = parts.recipients.len() == 1 && is_protected;
     let Some(encryption) = encryption else {
         let error = refused.into_iter().next();
         return Err(error.unwrap_or_else(|| unfit("it has no recipient")));
@@ -497,7 +384,8 @@ mod tests {
         let parts: Vec<_> = compact.split('.').collect();
         let key = format!(r#""encrypted_key":"{}""#, parts[1]);
         for (more, is_simple) in [
-            (format!(r#"{key},"header":{{}}"#), true),
+            (format!(r#"{key},"header":{{ }}"#), true),
+            (format!(r#"{key},"aad":"AA""#), false),
             (format!(r#""recipients":[{{{key}}}]"#), true),
             (format!(r#""recipients":[{{{key}}},{{}}]"#), false),
             (format!(r#"{key},"header":{{"a":1}}"#), false),

@@ -3,8 +3,10 @@
 
 mod algorithm;
 mod envelope;
+mod serialization;
 
 pub use envelope::{Envelope, LEAST_ITERATIONS, MOST_ITERATIONS};
+pub use serialization::is_in;
 
 use crate::error::{Error, Result};
 use crate::key::base64url;

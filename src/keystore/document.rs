@@ -62,7 +62,7 @@ impl Stored {
         let envelope = Envelope::parse(text.expose()).and_then(|envelope| {
             if !envelope.is_simple() {
                 let message =
-                    "an encrypted set with several recipients or headers cannot stay as it is";
+                    "an encrypted set with several recipients, unprotected headers or aad cannot be rewritten";
                 let hint = "move the file out of the keystore, and import it: jwks set SET FILE";
                 return Err(Error::invalid(message).hint(hint));
             }
@@ -99,9 +99,9 @@ impl Stored {
 fn is_encrypted(text: &str, path: &Path) -> bool {
     let is_named_so = path.extension().is_some_and(|extension| extension == "jwe");
     if text.trim_start().starts_with('{') {
-        (is_named_so || text.contains("\"ciphertext\"")) && Envelope::is_in(text)
+        (is_named_so || text.contains("\"ciphertext\"")) && jwe::is_in(text)
     } else {
-        is_named_so || Envelope::is_in(text)
+        is_named_so || jwe::is_in(text)
     }
 }
 

@@ -401,7 +401,8 @@ write('several.json', enc, None, (other, wrap), (jwk.JWK.generate(kty='RSA', siz
     sandbox.write("store/several.jwe", several);
     let run = sandbox.run(["list", "several"]).fails(5);
     assert!(
-        run.stderr.contains("several recipients or headers"),
+        run.stderr
+            .contains("several recipients, unprotected headers"),
         "{run:#?}"
     );
 }

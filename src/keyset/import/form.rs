@@ -1,6 +1,6 @@
 //! The formats of documents, and how they are detected.
 
-use crate::jwe::Envelope;
+use crate::jwe;
 use crate::key::members::Members;
 use crate::key::read::{self, der, jks, openssh_public, pem};
 use crate::key::strict_json;
@@ -35,7 +35,7 @@ pub enum Form {
 /// Detects the format of a document. Returns JSON if nothing else matches.
 pub fn recognize(document: &[u8]) -> Form {
     if let Ok(text) = std::str::from_utf8(document) {
-        if Envelope::is_in(text) {
+        if jwe::is_in(text) {
             return Form::Jwe;
         }
         if text.trim_start().starts_with('{') {
