@@ -1,6 +1,6 @@
 //! Kids and digests that other programs compute, and members that other specifications define.
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, has_tool};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -51,6 +51,15 @@ fn the_alias_in_a_keystore_is_a_kid() {
     let named = ["set", "api", "own.p12", "--kid-from", "alias"];
     let kid = sandbox.ok(named.iter().chain(&protected));
     assert_eq!(kid.trim(), "signing key");
+
+    if has_tool("openssl") {
+        let line = "openssl pkcs12 -in own.p12 -passin file:password -nodes -out own.all &&
+            openssl pkcs12 -export -in own.all -name \"$(printf 'a\\033[31m')\" -passout file:password -out escape.p12";
+        sandbox.shell(line).ok();
+        let escape = ["set", "api", "escape.p12", "--kid-from", "alias"];
+        let run = sandbox.run(escape.iter().chain(&protected)).fails(5);
+        assert!(run.stderr.contains("cannot be a kid"), "{run:#?}");
+    }
 
     // A key from elsewhere has no alias.
     sandbox.ok(["export", "own", "--to", "pem", "-o", "own.pem"]);

@@ -268,13 +268,15 @@ fn name_keys(
     named.collect()
 }
 
-/// Returns the alias of a key. Returns an error if it does not come from a keystore, or has no alias there.
+/// Returns the alias of a key. Returns an error if it does not come from a keystore, has no alias there,
+/// or has one that cannot be a kid.
 fn alias_of(members: &Members, aliases: &HashMap<String, String>) -> Result<String> {
+    let hint = "pass --kid KID, or choose another source for --kid-from";
     let alias = thumbprint(members).and_then(|key| aliases.get(&key));
-    alias.cloned().ok_or_else(|| {
-        Error::invalid("the key has no alias")
-            .hint("pass --kid KID, or choose another source for --kid-from")
-    })
+    let alias = alias.ok_or_else(|| Error::invalid("the key has no alias").hint(hint))?;
+    import::check_kid(alias)
+        .map_err(|_| Error::invalid("the alias of the key cannot be a kid").hint(hint))?;
+    Ok(alias.clone())
 }
 
 /// Gives a shared secret without a kid a random UUID, because its thumbprint would help to guess it.
