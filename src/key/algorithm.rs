@@ -59,6 +59,18 @@ pub const OPERATIONS: &[&[&str]] = &[
     &["deriveKey", "deriveBits"],
 ];
 
+/// Returns the position of the group in [`OPERATIONS`] that an operation belongs to; `None` if it is not
+/// registered.
+pub fn operation_group(operation: &str) -> Option<usize> {
+    let mut groups = OPERATIONS.iter();
+    groups.position(|group| group.contains(&operation))
+}
+
+/// Returns the purpose of a key: its `use`, or that of its `alg` if it has no `use`.
+pub fn effective_use<'a>(usage: Option<&'a str>, alg: Option<&str>) -> Option<&'a str> {
+    usage.or_else(|| Some(Algorithm::named(alg?)?.usage.name()))
+}
+
 const SIGN: &[&str] = &["sign", "verify"];
 const WRAP: &[&str] = &["wrapKey", "unwrapKey", "encrypt", "decrypt"];
 const AGREE: &[&str] = &["deriveKey", "deriveBits"];

@@ -9,8 +9,10 @@ use crate::key::read::der;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::asn1::Asn1Time;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Public};
-use openssl::x509::{X509, X509NameRef, X509Req, X509VerifyResult};
+use openssl::x509::{X509, X509Req, X509VerifyResult};
 use pem::{EncodeConfig, LineEnding, Pem};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -131,10 +133,21 @@ impl Certificate {
     }
 
     /// Returns true if the other certificate names this one as its issuer, and is signed with its key. If OpenSSL
-    /// does not know the key, the name decides.
+    /// does not know the key or the hash of the signature, the name decides.
     pub fn certifies(&self, other: &Certificate) -> bool {
         let is_signed = |key: PKey<Public>| other.x509.verify(&key).unwrap_or(false);
-        self.is_named_by(other) && self.x509.public_key().map_or(true, is_signed)
+        self.is_named_by(other)
+            && (!other.has_known_hash() || self.x509.public_key().map_or(true, is_signed))
+    }
+
+    /// Returns true if OpenSSL can compute the hash of the signature, or if the algorithm names none.
+    fn has_known_hash(&self) -> bool {
+        let algorithm = self.x509.signature_algorithm().object().nid();
+        let hash = algorithm.signature_algorithms().map(|it| it.digest);
+        let hash = hash.filter(|hash| *hash != Nid::UNDEF);
+        hash.is_none_or(|hash| {
+            MessageDigest::from_nid(hash).is_some_and(|it| openssl::hash::hash(it, &[]).is_ok())
+        })
     }
 
     /// Returns the cost of verifying a signature with the certified key, in microseconds on a machine of 2024.
@@ -158,7 +171,7 @@ impl Certificate {
     }
 
     /// Returns the names of the usages that the certificate allows, with the `use` that they fit (RFC 5280 section
-    /// 4.2.1.3); `None` if it allows all. A key that signs certificates counts as a signing key.
+    /// 4.2.1.3); `None` if it restricts none of them, or names only others. A key that signs certificates counts as a signing key.
     pub fn usages(&self) -> Option<Vec<(&'static str, Use)>> {
         const NAMES: [(KeyUsages, &str, Use); 7] = [
             (KeyUsages::DigitalSignature, "digitalSignature", Use::Sig),
@@ -174,16 +187,15 @@ impl Certificate {
         let names = NAMES
             .into_iter()
             .filter(|(usage, ..)| allowed.contains(*usage));
-        Some(names.map(|(_, name, usage)| (name, usage)).collect())
+        let names: Vec<_> = names.map(|(_, name, usage)| (name, usage)).collect();
+        (!names.is_empty()).then_some(names)
     }
 
     /// Returns true if the certificate is signed with its own key.
     pub fn is_self_signed(&self) -> bool {
-        let name = |name: &X509NameRef| name.to_der().ok();
         let key = self.x509.public_key();
         // OpenSSL's own check requires a key usage that only CA certificates have.
-        name(self.x509.subject_name()) == name(self.x509.issuer_name())
-            && key.and_then(|key| self.x509.verify(&key)).unwrap_or(false)
+        self.is_named_by(self) && key.and_then(|key| self.x509.verify(&key)).unwrap_or(false)
     }
 
     /// Encodes the certificate for `x5c`: base64, not base64url (RFC 7517 section 4.7).

@@ -1,7 +1,7 @@
 //! The header of a key: the members that identify it and place it in its line.
 
 use crate::key::Key;
-use crate::key::algorithm::Algorithm;
+use crate::key::algorithm::effective_use;
 use crate::key::base64url;
 use crate::key::key_type::Kty;
 use crate::key::members::{Members, Text, is_date};
@@ -111,11 +111,7 @@ impl<'a> Header<'a> {
 
     /// Returns the purpose of the key: `use`, or the purpose of `alg` if there is no `use`.
     pub fn effective_use(&self) -> Option<&str> {
-        let by_alg = || {
-            let algorithm = Algorithm::named(self.alg.as_deref()?)?;
-            Some(algorithm.usage.name())
-        };
-        self.usage.as_deref().or_else(by_alg)
+        effective_use(self.usage.as_deref(), self.alg.as_deref())
     }
 }
 

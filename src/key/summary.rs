@@ -42,13 +42,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Summarizes one key. OpenSSL is used only to check a private part or certificates, within the
-    /// budget.
+    /// Summarizes one key. OpenSSL is used only to check a private part, within the budget.
     pub fn of(key: &Key, budget: &Budget) -> Summary {
         let members = key.members().unwrap_or_default();
         let header = Header::of(key);
         let owned = |text: Option<Cow<str>>| text.map(Cow::into_owned);
-        let findings = check::findings(key, budget);
+        let findings = check::material_findings(key, budget);
         let errors = findings.iter();
         let errors = errors.filter(|finding| finding.breaks() == check::Breaks::Key);
         let mut invalid: Vec<_> = errors.map(|finding| finding.rule.name()).collect();

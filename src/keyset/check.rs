@@ -4,7 +4,7 @@ mod moduli;
 
 pub use moduli::is_factorable;
 
-use crate::key::algorithm::{Algorithm, OPERATIONS};
+use crate::key::algorithm::{effective_use, operation_group};
 use crate::key::check::{self, Budget, Finding, Rule, excerpt, known};
 use crate::key::header::Header;
 use crate::key::key_type::KeyType;
@@ -13,7 +13,6 @@ use crate::key::repair;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -185,14 +184,14 @@ pub fn findings(set: &KeySet, now: i64, for_publication: bool, budget: &Budget) 
 fn is_mixed(set: &KeySet) -> bool {
     let usages = set.keys.iter().filter_map(|key| {
         let members = key.members().ok()?;
-        let of_algorithm = || Some(Algorithm::named(&members.string("alg")?)?.usage.name());
         let of_operations = || {
             let operations = members.texts("key_ops").ok()??;
-            let signs = OPERATIONS[0].contains(&&**operations.first()?);
+            let signs = operation_group(operations.first()?) == Some(0);
             Some(if signs { "sig" } else { "enc" })
         };
-        let usage = members.string("use").map(Cow::into_owned);
-        usage.or_else(|| of_algorithm().or_else(of_operations).map(str::to_owned))
+        let (usage, alg) = (members.string("use"), members.string("alg"));
+        let usage = effective_use(usage.as_deref(), alg.as_deref());
+        usage.or_else(of_operations).map(str::to_owned)
     });
     let usages: HashSet<String> = usages.collect();
     usages.contains("sig") && usages.contains("enc")

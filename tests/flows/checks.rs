@@ -3,6 +3,7 @@
 use crate::support::Sandbox;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openssl::bn::BigNum;
 use serde_json::{Value, json};
 
 /// The rules that `check` reports for a document, with the position of the key.
@@ -86,16 +87,50 @@ fn a_modulus_that_anybody_can_factor_is_refused() {
         "{refused:#?}"
     );
     assert!(sandbox.store_entries().is_empty());
-    // Whoever wants it anyway gets it, and can print it.
+    // --allow-invalid imports it, and get prints it.
     sandbox.ok(["set", "weak", &file, "--allow-invalid"]);
     assert_eq!(sandbox.json(["get", "weak", "r"])["kid"], "r");
+}
+
+#[test]
+fn moduli_that_anybody_can_factor_are_errors() {
+    let sandbox = Sandbox::new();
+    let [one, two, other] = [(); 3].map(|()| {
+        let mut prime = BigNum::new().expect("a number");
+        prime
+            .generate_prime(1024, false, None, None)
+            .expect("a prime");
+        prime
+    });
+    let product = |one: &BigNum, two: &BigNum| rsa(&(one * two).to_vec());
+    let key = |kid: &str, mut key: Value| {
+        key["kid"] = kid.into();
+        key
+    };
+    for (keys, expected) in [
+        (vec![product(&one, &one)], &["0 rsa-power"][..]),
+        (
+            vec![
+                key("a", product(&one, &two)),
+                key("b", product(&one, &other)),
+            ],
+            &["0 rsa-shared-prime", "1 rsa-shared-prime"],
+        ),
+        (
+            vec![key("a", product(&one, &two)), key("b", product(&one, &two))],
+            &["1 thumbprint-duplicate"],
+        ),
+    ] {
+        let file = sandbox.write("keys.json", json!({ "keys": keys }).to_string());
+        assert_eq!(rules(&sandbox, &file, &[]), expected);
+    }
 }
 
 /// The work is bounded, and what was not checked is reported once.
 #[test]
 fn many_moduli_are_not_all_checked() {
     let sandbox = Sandbox::new();
-    // No prime below 2^18 divides these numbers of 8192 bits, which is found out quickly.
+    // The budget is enough for three moduli of 8192 bits.
     let moduli = (0..60_u32).map(|i| {
         let mut modulus = vec![255; 1024];
         modulus[1000..1004].copy_from_slice(&i.to_be_bytes());

@@ -11,6 +11,9 @@ use std::collections::HashMap;
 /// P-256, 2,750 on Ed448, or 250 RSA keys of 2048 bits without primes.
 const WORK: u64 = 500_000;
 
+/// The work on the signatures of certificates, in the same unit. It is enough for 1,000 issuers on P-256.
+const CHAINS_WORK: u64 = 500_000;
+
 /// The work on moduli that anybody can factor, in the same unit. It is enough for 180 RSA keys of 2048 bits.
 const WEAKNESS_WORK: u64 = 500_000;
 
@@ -23,15 +26,15 @@ const PARSING: u64 = 75;
 /// The least cost of a certificate, in microseconds.
 const CERTIFICATE: u64 = 500;
 
-/// The remaining work for checks of private keys and certificates in one run.
+/// The remaining work for checks in one run: of private keys and certificates, of chains, and of weak moduli. Each
+/// has a budget of its own, so that none goes short.
 ///
 /// When the budget is spent, keys are reported as unchecked. A key that is checked again costs
 /// nothing and has the same findings.
 #[derive(Debug)]
 pub struct Budget {
     left: Cell<u64>,
-    /// The same for [`weakness`](crate::key::rsa::weakness::find), in a budget of its own: the checks above must
-    /// not go short.
+    left_for_chains: Cell<u64>,
     left_for_weakness: Cell<u64>,
     left_for_shared_primes: Cell<u64>,
     /// The findings of keys whose check has a cost, by the SHA-256 digest of the JSON text.
@@ -42,6 +45,7 @@ impl Default for Budget {
     fn default() -> Self {
         Budget {
             left: Cell::new(WORK),
+            left_for_chains: Cell::new(CHAINS_WORK),
             left_for_weakness: Cell::new(WEAKNESS_WORK),
             left_for_shared_primes: Cell::new(SHARED_PRIMES_WORK),
             known: RefCell::default(),
@@ -54,6 +58,7 @@ impl Budget {
     pub fn none() -> Self {
         Budget {
             left: Cell::new(0),
+            left_for_chains: Cell::new(0),
             left_for_weakness: Cell::new(0),
             left_for_shared_primes: Cell::new(0),
             ..Budget::default()
@@ -64,6 +69,12 @@ impl Budget {
     /// small.
     pub(in crate::key) fn spend(&self, cost: u64) -> bool {
         subtract(&self.left, cost)
+    }
+
+    /// Subtracts the cost of verifying a signature of a certificate. Returns false and subtracts nothing if the
+    /// budget is too small.
+    pub(in crate::key) fn spend_on_chain(&self, cost: u64) -> bool {
+        subtract(&self.left_for_chains, cost)
     }
 
     /// Subtracts the cost of looking for a weakness of a modulus. Returns false and subtracts nothing if the
@@ -91,9 +102,15 @@ impl Budget {
         self.spend((100 * kibibits.pow(3)).max(CERTIFICATE))
     }
 
-    /// Returns the cached findings for a JSON text, or calls `check`.
-    pub(super) fn once(&self, text: &str, check: impl FnOnce() -> Vec<Finding>) -> Vec<Finding> {
-        let digest = Sha256::digest(text).into();
+    /// Returns the cached findings of a kind for a JSON text, or calls `check`.
+    pub(super) fn once(
+        &self,
+        kind: &str,
+        text: &str,
+        check: impl FnOnce() -> Vec<Finding>,
+    ) -> Vec<Finding> {
+        let digest = Sha256::new_with_prefix(kind).chain_update(text);
+        let digest = digest.finalize().into();
         if let Some(known) = self.known.borrow().get(&digest) {
             return known.clone();
         }

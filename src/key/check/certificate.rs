@@ -1,6 +1,6 @@
 //! Checks `x5c`, `x5t` and `x5t#S256` (RFC 7517 sections 4.7 to 4.9). `x5u` is never fetched.
 
-use crate::key::algorithm::Algorithm;
+use crate::key::algorithm::effective_use;
 use crate::key::certificate::{Certificate, DigestForm, Validity, read_digest};
 use crate::key::check::{Budget, Report, Rule};
 use crate::key::members::Members;
@@ -39,14 +39,14 @@ pub fn check(members: &Members, budget: &Budget, report: &mut Report) -> Vec<Cer
     chain
 }
 
-/// Checks that each certificate of a chain certifies the one before it, and that the first certificate allows
-/// what the key is for (RFC 7517 section 4.7). Verifies signatures within the budget.
-pub fn check_chain(members: &Members, chain: &[Certificate], budget: &Budget, report: &mut Report) {
+/// Checks that each certificate of a chain certifies the one before it (RFC 7517 section 4.7). Verifies signatures
+/// within the budget.
+pub fn check_chain(chain: &[Certificate], budget: &Budget, report: &mut Report) {
     for (i, pair) in chain.windows(2).enumerate() {
         let [certificate, issuer] = pair else {
             continue;
         };
-        if issuer.is_named_by(certificate) && !budget.spend(issuer.verification_cost()) {
+        if issuer.is_named_by(certificate) && !budget.spend_on_chain(issuer.verification_cost()) {
             return report.add(Rule::X5cUnchecked, UNCHECKED);
         }
         if !issuer.certifies(certificate) {
@@ -57,12 +57,17 @@ pub fn check_chain(members: &Members, chain: &[Certificate], budget: &Budget, re
             return report.add_broken("x5c", Rule::X5cChain, message);
         }
     }
-    let usage = members.string("use");
-    let usage = usage.filter(|usage| matches!(&**usage, "sig" | "enc"));
-    let of_algorithm = || Some(Algorithm::named(&members.string("alg")?)?.usage.name());
-    let Some(usage) = usage.as_deref().or_else(of_algorithm) else {
+}
+
+/// Checks that the first certificate of a chain allows what the key is for (RFC 7517 section 4.7).
+pub fn check_usage(members: &Members, chain: &[Certificate], report: &mut Report) {
+    let (usage, alg) = (members.string("use"), members.string("alg"));
+    let Some(usage) = effective_use(usage.as_deref(), alg.as_deref()) else {
         return;
     };
+    if !matches!(usage, "sig" | "enc") {
+        return;
+    }
     if let Some(usages) = chain.first().and_then(Certificate::usages)
         && !usages.iter().any(|(_, of)| of.name() == usage)
     {
@@ -300,7 +305,7 @@ mod tests {
         }
         // Enough is left to parse the certificates, and not to verify a signature.
         let budget = Budget::default();
-        budget.spend(499_800);
+        budget.spend_on_chain(499_800);
         assert_eq!(broken(&[&leaf, &ca], &[], &budget), [Rule::X5cUnchecked]);
     }
 

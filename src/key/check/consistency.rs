@@ -1,7 +1,7 @@
 //! Finds members that contradict each other, or that some tools reject, although the purpose of the key is
 //! clear.
 
-use crate::key::algorithm::{Algorithm, OPERATIONS};
+use crate::key::algorithm::{Algorithm, operation_group};
 use crate::key::check::purpose::contradiction;
 use crate::key::check::{Report, Rule, excerpt, names, secret};
 use crate::key::key_type::Kty;
@@ -83,7 +83,7 @@ fn check_operations(
     let mut registered = operations.iter().filter(|op| is_registered(op));
     if contradiction(usage.unwrap_or_default(), operations.iter().copied()).is_none()
         && let Some(first) = registered.next()
-        && let Some(other) = registered.find(|op| group(op) != group(first))
+        && let Some(other) = registered.find(|op| operation_group(op) != operation_group(first))
     {
         let message = format!("{first} and {other} are unrelated operations");
         report.add(Rule::KeyOpsUnrelated, message);
@@ -101,12 +101,6 @@ fn check_operations(
     }
 }
 
-fn group(operation: &str) -> Option<usize> {
-    OPERATIONS
-        .iter()
-        .position(|group| group.contains(&operation))
-}
-
 fn is_registered(operation: &str) -> bool {
-    group(operation).is_some()
+    operation_group(operation).is_some()
 }

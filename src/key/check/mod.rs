@@ -77,8 +77,7 @@ impl Finding {
     pub fn breaks(&self) -> Breaks {
         match (self.rule.severity(), self.member) {
             (Severity::Note | Severity::Warning, _) => Breaks::Nothing,
-            // A short secret works, its holders have agreed on it, and a rotation replaces it.
-            (Severity::Error, _) if self.rule == Rule::SymmetricSize => Breaks::Nothing,
+            (Severity::Error, _) if self.rule.is_harmless() => Breaks::Nothing,
             (Severity::Error, None) => Breaks::Key,
             (Severity::Error, Some(member)) if PURPOSE.contains(&member) => Breaks::Purpose,
             (Severity::Error, Some(_)) => Breaks::Member,
@@ -127,7 +126,24 @@ pub fn is_usable(findings: &[Finding]) -> bool {
 /// part, certificates, and contradictions. The private part and the certificates are checked within
 /// the budget.
 pub fn findings(key: &Key, budget: &Budget) -> Vec<Finding> {
-    budget.once(key.json(), || every_finding(key, budget))
+    budget.once("all", key.json(), || every_finding(key, budget))
+}
+
+/// Returns the findings about the shape, the public part and the private part, which decide whether a key is
+/// usable. The private part is checked within the budget.
+pub fn material_findings(key: &Key, budget: &Budget) -> Vec<Finding> {
+    budget.once("material", key.json(), || {
+        let members = match key.members() {
+            Ok(members) => members,
+            Err(malformed) => return vec![malformed_key(malformed)],
+        };
+        let mut report = Report::default();
+        let values = public_part(&members, &mut report);
+        if is_usable(&report.0) {
+            private_part(&members, &values, budget, &mut report);
+        }
+        report.0
+    })
 }
 
 /// Returns the findings of a key at a time, including certificates that are not valid then, and the findings that
@@ -143,17 +159,13 @@ pub fn findings_at(key: &Key, now: i64, budget: &Budget) -> Vec<Finding> {
 }
 
 fn every_finding(key: &Key, budget: &Budget) -> Vec<Finding> {
-    let members = match key.members() {
-        Ok(members) => members,
-        Err(malformed) => return vec![malformed_key(malformed)],
+    let mut report = Report(material_findings(key, budget));
+    let Ok(members) = key.members() else {
+        return report.0;
     };
-    let mut report = Report::default();
-    let values = public_part(&members, &mut report);
-    if is_usable(&report.0) {
-        private_part(&members, &values, budget, &mut report);
-    }
     let chain = certificate::check(&members, budget, &mut report);
-    certificate::check_chain(&members, &chain, budget, &mut report);
+    certificate::check_chain(&chain, budget, &mut report);
+    certificate::check_usage(&members, &chain, &mut report);
     consistency::check(&members, &mut report);
     report.0
 }

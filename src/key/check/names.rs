@@ -77,7 +77,10 @@ pub fn check_algorithm(name: &str, report: &mut Report) {
     let plain_name = plain(name);
     if name.eq_ignore_ascii_case("none") {
         report.add(Rule::AlgNone, format!("alg is {given}"));
-    } else if PROHIBITED.contains(&name) {
+    } else if PROHIBITED
+        .iter()
+        .any(|prohibited| plain(prohibited) == plain_name)
+    {
         report.add(Rule::AlgProhibited, format!("alg is {given}"));
     } else if let Some(meant) = meant_algorithm(&plain_name) {
         let message = format!("alg is {given}; did you mean {meant}?");
@@ -94,8 +97,7 @@ pub fn check_algorithm(name: &str, report: &mut Report) {
 }
 
 fn meant_algorithm(plain_name: &str) -> Option<String> {
-    let registered = ALGORITHMS.iter().map(|algorithm| algorithm.name);
-    let mut registered = registered.chain(PROHIBITED.iter().copied());
+    let mut registered = ALGORITHMS.iter().map(|algorithm| algorithm.name);
     let mut misnomers = MISNOMERS.iter();
     let meant = registered
         .find(|name| plain(name) == plain_name)
@@ -116,7 +118,9 @@ pub fn check_members(members: &Members, report: &mut Report) {
     static REGISTERED: LazyLock<HashMap<String, &str>> =
         LazyLock::new(|| registered_names().map(|name| (plain(name), name)).collect());
     for name in members.names() {
-        if let Some(meant) = REGISTERED.get(&plain(name))
+        // A separator at the beginning marks a name as private.
+        if name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && let Some(meant) = REGISTERED.get(&plain(name))
             && name != *meant
         {
             let name = excerpt(name);
@@ -128,7 +132,7 @@ pub fn check_members(members: &Members, report: &mut Report) {
 
 /// Returns a name in lower case, without separators.
 fn plain(name: &str) -> String {
-    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
     letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
@@ -138,7 +142,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn misnomers_are_told_with_the_right_name() {
+    fn misnomers_are_reported_with_the_right_name() {
         for (name, meant) in [
             ("es256", "ES256"),
             ("ES-256", "ES256"),
@@ -154,7 +158,6 @@ mod tests {
             ("RSASSA-PSS-SHA512", "PS512"),
             ("ecdh_es+a128kw", "ECDH-ES+A128KW"),
             ("mldsa65", "ML-DSA-65"),
-            ("rs1", "RS1"),
         ] {
             assert_eq!(
                 meant_algorithm(&plain(name)).as_deref(),
@@ -171,6 +174,32 @@ mod tests {
             "sha256",
         ] {
             assert_eq!(meant_algorithm(&plain(name)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn prohibited_algorithms_are_not_recommended() {
+        for name in ["RS1", "rs1", "A128CTR"] {
+            let mut report = Report::default();
+            check_algorithm(name, &mut report);
+            let rules: Vec<_> = report.0.iter().map(|finding| finding.rule).collect();
+            assert_eq!(rules, [Rule::AlgProhibited], "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_almost_right_are_reported() {
+        for (name, is_reported) in [
+            ("Kid", true),
+            ("key-ops", true),
+            ("kid", false),
+            ("_d", false),
+            ("日本use", false),
+        ] {
+            let members = format!(r#"{{"{name}":1}}"#);
+            let mut report = Report::default();
+            check_members(&Members::parse(&members).ok().unwrap(), &mut report);
+            assert_eq!(!report.0.is_empty(), is_reported, "{name}");
         }
     }
 

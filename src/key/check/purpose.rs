@@ -1,7 +1,7 @@
 //! Checks what `use`, `alg` and `key_ops` say about a key against its type, curve and size, and against
 //! each other. A contradiction leaves the purpose of the key unknown.
 
-use crate::key::algorithm::{Algorithm, OPERATIONS, Takes};
+use crate::key::algorithm::{Algorithm, Takes, operation_group};
 use crate::key::check::{Report, Rule, excerpt};
 use crate::key::curve::Curve;
 use crate::key::header::size;
@@ -66,11 +66,9 @@ pub fn contradiction<'a>(
     usage: &str,
     mut operations: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let signs = |op: &str| OPERATIONS[0].contains(&op);
-    let is_registered = |op: &str| OPERATIONS.iter().any(|group| group.contains(&op));
-    operations.find(|op| match usage {
-        "sig" => is_registered(op) && !signs(op),
-        "enc" => signs(op),
+    operations.find(|op| match (usage, operation_group(op)) {
+        ("sig", Some(group)) => group != 0,
+        ("enc", Some(group)) => group == 0,
         _ => false,
     })
 }

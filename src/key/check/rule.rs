@@ -48,6 +48,12 @@ macro_rules! rules {
                 match self { $(Rule::$variant => Severity::$severity,)* }
             }
 
+            /// Returns true for an error of a key that works in spite of it: the holders of a short
+            /// secret have agreed on it, and a rotation replaces it.
+            pub fn is_harmless(self) -> bool {
+                self == Rule::SymmetricSize
+            }
+
             /// Describes in one sentence what breaks the rule.
             pub fn text(self) -> &'static str {
                 match self { $(Rule::$variant => $text,)* }

@@ -35,9 +35,11 @@ pub fn check(members: &Members, report: &mut Report) {
     report.add(Rule::SymmetricGuessable, message);
 }
 
-/// Returns true if all bytes repeat the first half or less.
+/// Returns true if all bytes repeat a beginning of at most 64 bytes.
 fn repeats(secret: &[u8]) -> bool {
-    let mut periods = 1..=secret.len() / 2;
+    // The limit keeps the work linear: a document can have a secret of megabytes.
+    const LONGEST: usize = 64;
+    let mut periods = 1..=(secret.len() / 2).min(LONGEST);
     periods.any(|period| secret[period..] == secret[..secret.len() - period])
 }
 
@@ -57,8 +59,13 @@ fn is_memorable(secret: &[u8]) -> bool {
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_digit)
         && !has(|octet| *octet == b' ');
-    let looks_random =
-        is_hexadecimal && digits.count() >= 32 && distinct >= 10 || is_mixed && distinct >= 20;
+    // Base32, or lower-case letters and digits.
+    let is_alphanumeric = secret.iter().all(u8::is_ascii_alphanumeric)
+        && secret.len() >= 26
+        && secret.iter().filter(|octet| octet.is_ascii_digit()).count() >= 3;
+    let looks_random = is_hexadecimal && digits.count() >= 32 && distinct >= 10
+        || is_mixed && distinct >= 20
+        || is_alphanumeric && distinct >= 15;
     !looks_random
 }
 
@@ -106,6 +113,8 @@ mod tests {
             base64.as_bytes(),
             b"3f2b8c1e-7d4a-4f6b-9e0c-5a1d2b3c4d5e",
             b"xK9#mP2$vL7@nQ4!wR8%tY3^uZ6&",
+            b"MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43UOV3HO6DZ",
+            b"q8z3k1v9x0w7t2r5y6p4m8n1b3c7d9f2",
         ] {
             assert_eq!(message(secret), None, "{secret:?}");
         }

@@ -47,8 +47,8 @@ impl Edwards {
         }
     }
 
-    /// Returns true for a point of order 1, 2, 4 or 8, in every encoding, even those that RFC 8032 rejects and
-    /// some verifiers accept. Anybody can sign for it.
+    /// Returns true for a point of order 1, 2, 4 or 8, even in the encodings with y + p that RFC 8032 rejects
+    /// and some verifiers accept. Anybody can sign for it.
     pub fn is_low_order(&self, octets: &[u8]) -> bool {
         self.low_order.contains(&little_endian(octets, 1))
     }

@@ -31,7 +31,7 @@ pub fn to_der(document: &[u8]) -> Option<Secret<Vec<u8>>> {
     }
     let mut rest = document;
     let element = Element::read(&mut rest, DEPTH)?;
-    let mut der = Secret::new(Vec::with_capacity(document.len()));
+    let mut der = Secret::new(Vec::with_capacity(element.most()));
     element.write(der.expose_mut())?;
     rest.is_empty().then_some(der)
 }
@@ -90,28 +90,37 @@ impl<'a> Element<'a> {
         Some(Element { tag, content })
     }
 
+    /// Returns the largest number of bytes in DER. A buffer that grows would leave copies of a key behind.
+    fn most(&self) -> usize {
+        // A tag and a length have at most 10 bytes.
+        10 + match &self.content {
+            Content::Primitive(octets) => octets.len(),
+            Content::Constructed(elements) => elements.iter().map(Element::most).sum(),
+        }
+    }
+
     /// Appends the element in DER. Returns `None` for a string whose segments do not belong to it.
     fn write(&self, der: &mut Vec<u8>) -> Option<()> {
-        let mut content = Secret::new(Vec::new());
-        let mut tag = self.tag;
-        match &self.content {
+        let elements = match &self.content {
             Content::Primitive(octets) => {
-                append(der, tag, octets);
+                append(der, self.tag, octets);
                 return Some(());
             }
-            Content::Constructed(_) if is_string(tag) => {
-                tag &= !CONSTRUCTED;
-                self.join(tag, content.expose_mut())?;
-            }
-            Content::Constructed(elements) => {
-                for (i, element) in elements.iter().enumerate() {
-                    if i == 2 && tag == SEQUENCE && is_ciphertext(elements) {
-                        let mut ciphertext = Vec::new();
-                        element.join(OCTET_STRING, &mut ciphertext)?;
-                        append(content.expose_mut(), CIPHERTEXT & !CONSTRUCTED, &ciphertext);
-                    } else {
-                        element.write(content.expose_mut())?;
-                    }
+            Content::Constructed(elements) => elements,
+        };
+        let mut content = Secret::new(Vec::with_capacity(self.most()));
+        let mut tag = self.tag;
+        if is_string(tag) {
+            tag &= !CONSTRUCTED;
+            self.join(tag, content.expose_mut())?;
+        } else {
+            for (i, element) in elements.iter().enumerate() {
+                if i == 2 && tag == SEQUENCE && is_ciphertext(elements) {
+                    let mut ciphertext = Vec::new();
+                    element.join(OCTET_STRING, &mut ciphertext)?;
+                    append(content.expose_mut(), CIPHERTEXT & !CONSTRUCTED, &ciphertext);
+                } else {
+                    element.write(content.expose_mut())?;
                 }
             }
         }
@@ -147,15 +156,13 @@ fn is_string(tag: u8) -> bool {
 /// Returns true for an EncryptedContentInfo whose ciphertext is in several segments. It is the only
 /// structure of an object identifier, a SEQUENCE and a string with a context-specific tag.
 fn is_ciphertext(elements: &[Element]) -> bool {
-    let tags: Vec<u8> = elements.iter().map(|element| element.tag).collect();
-    let [.., last] = elements else {
+    let [one, two, last] = elements else {
         return false;
     };
-    let segments = match &last.content {
-        Content::Primitive(_) => return false,
-        Content::Constructed(segments) => segments,
+    let Content::Constructed(segments) = &last.content else {
+        return false;
     };
-    tags == [OBJECT_IDENTIFIER, SEQUENCE, CIPHERTEXT]
+    [one.tag, two.tag, last.tag] == [OBJECT_IDENTIFIER, SEQUENCE, CIPHERTEXT]
         && segments
             .iter()
             .all(|it| it.tag & !CONSTRUCTED == OCTET_STRING)

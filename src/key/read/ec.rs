@@ -11,6 +11,7 @@ use crate::key::members::Members;
 use crate::key::openssl_key::{point_from_octets, public_from_private};
 use crate::key::read::asn1::{children, name};
 use crate::key::read::elliptic::{elliptic, elliptic_private, mismatch};
+use crate::secret::Secret;
 use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};
 use pkcs8::der::{Decode as _, Tag, Tagged as _};
 
@@ -60,9 +61,10 @@ pub(super) fn sec1(der: &[u8], outside: Option<&'static Curve>) -> Result<Member
     // Some writers omit leading zero bytes, others add one.
     let start = private.iter().take_while(|octet| **octet == 0).count();
     let digits = &private[start..];
-    let mut d = vec![0; curve.octets.saturating_sub(digits.len())];
-    d.extend_from_slice(digits);
-    let members = elliptic_private(curve, &d)?;
+    let zeros = curve.octets.saturating_sub(digits.len());
+    let mut d = Secret::new(vec![0; zeros + digits.len()]);
+    d.expose_mut()[zeros..].copy_from_slice(digits);
+    let members = elliptic_private(curve, d.expose())?;
     if let Some(public) = public {
         let public = elliptic(curve, &point_from_octets(curve, public)?, None);
         if public.raw("x") != members.raw("x") || public.raw("y") != members.raw("y") {

@@ -86,9 +86,9 @@ pub fn decrypt<T>(
 }
 
 /// The hints to convert what only OpenSSL decrypts.
-const OPENSSL_KEY: &str = "let OpenSSL decrypt it: openssl pkey -in FILE -provider legacy -provider default | jwks set SET -";
+const OPENSSL_KEY: &str = "run `openssl pkey -in FILE -provider legacy -provider default | jwks set SET -` to let OpenSSL decrypt it";
 pub(super) const OPENSSL_KEYSTORE: &str =
-    "let OpenSSL decrypt it: openssl pkcs12 -in FILE -nodes -legacy | jwks set SET -";
+    "run `openssl pkcs12 -in FILE -nodes -legacy | jwks set SET -` to let OpenSSL decrypt it";
 
 /// An encryption whose parameters have been checked.
 struct Scheme<'a> {
@@ -170,10 +170,7 @@ fn kdf(derivation: &AnyRef) -> Result<Kdf> {
 fn openssl_cipher<'a>(encryption: &AlgorithmIdentifierRef<'a>) -> Option<(Cipher, &'a [u8])> {
     let object = Asn1Object::from_str(&encryption.oid.to_string()).ok()?;
     let name = object.nid().short_name().ok()?;
-    let is_known = ["ARIA-", "CAMELLIA-"]
-        .iter()
-        .any(|family| name.starts_with(family));
-    if !is_known || !name.ends_with("-CBC") {
+    if !name.starts_with("ARIA-") || !name.ends_with("-CBC") {
         return None;
     }
     let cipher = Cipher::from_nid(object.nid())?;

@@ -13,6 +13,9 @@ use std::collections::HashSet;
 /// other.
 const CERTIFICATES: usize = 300;
 
+/// The work on the signatures of certificates whose issuer is not clear, in microseconds.
+const SIGNATURES: u64 = 200_000;
+
 /// The largest number of certificates in one chain.
 const CHAIN: usize = 10;
 
@@ -169,18 +172,29 @@ impl<'a> Chains<'a> {
         let count = certificates.len();
         // A CA in the chain can have a key that jwks does not support.
         let own = |certificate: &Certificate| thumbprint(&certificate.public_key().ok()?);
-        let issuer = |i: &Certificate| {
-            let mut others = certificates.iter();
-            if i.issued(i) {
-                None
-            } else {
-                others.position(|other| other.issued(i))
+        let mut left = SIGNATURES;
+        let mut issuer = |it: &Certificate| {
+            if it.issued(it) {
+                return None;
             }
+            let possible = (0..count).filter(|other| certificates[*other].issued(it));
+            let possible: Vec<usize> = possible.collect();
+            let [first, _, ..] = possible[..] else {
+                return possible.first().copied();
+            };
+            // A CA that has a new key can have certificates of one name.
+            let signer = possible.into_iter().find(|other| {
+                let other = &certificates[*other];
+                let rest = left.checked_sub(other.verification_cost());
+                left = rest.unwrap_or_default();
+                rest.is_some() && other.certifies(it)
+            });
+            signer.or(Some(first))
         };
         Chains {
             certificates,
             thumbprints: certificates.iter().map(own).collect(),
-            issuers: certificates.iter().map(issuer).collect(),
+            issuers: certificates.iter().map(&mut issuer).collect(),
             is_taken: vec![false; count],
         }
     }

@@ -23,7 +23,7 @@ pub fn read_private(octets: &[u8], unlock: &DocumentPassword) -> Result<Members<
     let broken = |error: ssh_key::Error| Error::invalid("invalid OpenSSH private key").cause(error);
     let mut key = PrivateKey::from_bytes(octets).map_err(|error| match unknown_cipher(octets) {
         Some(cipher) => Error::invalid(format!("unsupported encryption: {cipher}"))
-            .hint("encrypt it again: ssh-keygen -p -Z aes256-ctr -f KEY"),
+            .hint("run `ssh-keygen -p -Z aes256-ctr -f KEY` to encrypt it again"),
         None => broken(error),
     })?;
     if key.is_encrypted() {

@@ -10,15 +10,17 @@ use pkcs8::der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 
-/// Reads all certificates of SignedData. The signature is not checked. Returns an error for other
-/// types of content.
+/// Reads all certificates of SignedData, in DER or BER. The signature is not checked. Returns an error
+/// for other types of content.
 pub fn read(document: &[u8]) -> Result<Bundle> {
+    signed_data(document).or_else(|error| match ber::to_der(document) {
+        Some(der) => signed_data(der.expose()),
+        None => Err(error),
+    })
+}
+
+fn signed_data(document: &[u8]) -> Result<Bundle> {
     let broken = || Error::invalid("invalid PKCS#7 bundle");
-    let converted = match AnyRef::from_der(document) {
-        Ok(_) => None,
-        Err(_) => ber::to_der(document),
-    };
-    let document = converted.as_ref().map_or(document, |it| it.expose());
     let outer = AnyRef::from_der(document).map_err(|_| broken())?;
     let outer = children(&outer).ok_or_else(broken)?;
     let [content_type, content] = &outer[..] else {

@@ -57,7 +57,7 @@ pub fn cost(octets: &[u8]) -> u64 {
 
 /// Returns true if the modulus is a power of 65537 modulo each of the first primes, and if there is one exponent
 /// for all of them. The primes of such keys are chosen in this way (Nemec et al., The Return of
-/// Coppersmith's Attack, section 3). Of 2^80 other moduli, about one has this form.
+/// Coppersmith's Attack, section 3). About one of 2^155 other moduli has this form.
 fn is_roca(n: &BigUint) -> bool {
     let primes = primes_below(168);
     let logarithms = primes.into_iter().map(|prime| logarithm(n, prime));

@@ -126,6 +126,12 @@ fn a_bundle_in_ber_gives_its_certificates_unchanged() {
     let der = std::fs::read(sandbox.path().join("der.p7b")).expect("a bundle");
     sandbox.ok(["set", "der", "der.p7b"]);
     let expected = sandbox.ok(["get", "der"]);
+    // A bundle can have indefinite lengths only inside.
+    let (_, content, _) = split(&der);
+    let inside = element(Form::Long, 0x30, &ber(content, Form::Indefinite, 0));
+    sandbox.write("inside.p7b", inside);
+    sandbox.ok(["set", "inside", "inside.p7b"]);
+    assert_eq!(sandbox.ok(["get", "inside"]), expected);
     for form in [Form::Indefinite, Form::Long] {
         let converted = ber(&der, form, 0);
         let pem = pem::encode(&pem::Pem::new("PKCS7", converted.clone()));

@@ -159,3 +159,36 @@ fn traditional_encryption_is_read() {
     }
     assert!(sandbox.store_entries().is_empty());
 }
+
+/// A CA that changes its key keeps its name. The signature tells which of its certificates is meant.
+#[test]
+fn a_chain_follows_the_signature_where_two_issuers_have_one_name() {
+    if !has_tool("openssl") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox
+        .shell(
+            "set -e
+             for ca in old new; do
+                 openssl req -x509 -newkey ed25519 -nodes -keyout $ca.key -subj /CN=ca -out $ca.pem \\
+                     -addext subjectKeyIdentifier=none
+             done
+             openssl req -new -newkey ed25519 -nodes -keyout key.pem -subj /CN=api -out request.pem
+             openssl x509 -req -in request.pem -CA new.pem -CAkey new.key -CAcreateserial -out leaf.pem",
+        )
+        .ok();
+    let chain = ["leaf.pem", "new.pem"].map(|file| x5c(&sandbox, file));
+    for (i, files) in ["old.pem new.pem", "new.pem old.pem"]
+        .into_iter()
+        .enumerate()
+    {
+        let line = format!("set s{i} key.pem leaf.pem {files}");
+        sandbox.ok(line.split(' '));
+        let set = sandbox.json(["get", &format!("s{i}"), "--private"]);
+        let keys = set["keys"].as_array().expect("keys");
+        let private = keys.iter().find(|key| key.get("d").is_some());
+        let private = private.expect("a private key");
+        assert_eq!(private["x5c"], serde_json::json!(chain), "{files}");
+    }
+}
