@@ -103,16 +103,27 @@ pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
 /// Returns the first line without its line ending. Spaces count. Returns an error if it is not UTF-8.
 /// `source` names the origin in errors.
 pub fn first_line(octets: &Secret<Vec<u8>>, source: &str) -> Result<Secret<String>> {
-    let line = octets.expose().split(|octet| *octet == b'\n').next();
-    let line = line.unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match std::str::from_utf8(line) {
-        Ok(line) => Ok(Secret::new(line.to_owned())),
-        Err(_) => {
-            let message = format!("the secret from {source} is not UTF-8 text");
-            Err(Error::invalid(message).hint("encode its first line as UTF-8"))
-        }
+    match lines(octets, source).next() {
+        Some(first) => first,
+        None => Ok(Secret::new(String::new())),
     }
+}
+
+/// Returns the lines without their line endings, at least one. Spaces count. A line that is not UTF-8 is an
+/// error. `source` names the origin in errors.
+pub fn lines<'a>(
+    octets: &'a Secret<Vec<u8>>,
+    source: &'a str,
+) -> impl Iterator<Item = Result<Secret<String>>> + 'a {
+    let lines = (1..).zip(octets.expose().split(|octet| *octet == b'\n'));
+    lines.map(move |(number, line)| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let text = std::str::from_utf8(line).map_err(|_| {
+            let message = format!("the secret from {source} is not UTF-8 text");
+            Error::invalid(message).hint(format!("encode line {number} as UTF-8"))
+        })?;
+        Ok(Secret::new(text.to_owned()))
+    })
 }
 
 fn read(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {

@@ -61,7 +61,7 @@ pub enum Reason {
     Permission,
     /// The disk is full.
     Full,
-    /// A document is in none of the formats of keys, or in another than is needed.
+    /// A document is in none of the formats of keys.
     UnknownFormat,
     /// Standard output cannot be written.
     Output,

@@ -17,7 +17,8 @@ pub struct PasswordArgs {
     /// Read the password of a key file from FILE
     ///
     /// The password of the imported or exported file is the first line of FILE. - is standard input. If an
-    /// imported file, or a key in it, has another password, the next nine lines are tried, too.
+    /// imported file, or a key in it, has another password, the next nine lines that are not empty are tried,
+    /// too.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<String>,
 }
@@ -83,17 +84,18 @@ impl PasswordArgs {
                 "{path} holds a password and other users have access to it: run `chmod 600 {path}`"
             ));
         }
-        let first = credential::first_line(&content.octets, path)?;
+        let mut lines = credential::lines(&content.octets, path);
+        let first = lines.next().transpose()?;
+        let first = first.unwrap_or_else(|| Secret::new(String::new()));
         // PowerShell 5 writes a byte order mark, which nobody types.
         let without = first.expose().strip_prefix('\u{feff}').map(str::to_owned);
         let mut passwords = vec![without.map_or(first, Secret::new)];
-        let others = content.octets.expose().split(|octet| *octet == b'\n');
-        let others = others.skip(1).filter_map(|line| {
-            let line = std::str::from_utf8(line).ok()?;
-            Some(line.strip_suffix('\r').unwrap_or(line))
-        });
-        let others = others.filter(|line| !line.is_empty()).take(PASSWORDS - 1);
-        passwords.extend(others.map(|line| Secret::new(line.to_owned())));
+        for line in lines {
+            let line = line?;
+            if !line.expose().is_empty() && passwords.len() < PASSWORDS {
+                passwords.push(line);
+            }
+        }
         Ok(passwords)
     }
 }

@@ -143,7 +143,6 @@ impl ScheduleArgs {
     /// Returns the schedule of these options. Returns an error if a duration does not parse, or if the
     /// schedule is contradictory.
     pub fn schedule(&self) -> Result<Schedule> {
-        self.kid_from.map(KidFrom::without_alias).transpose()?;
         let length = |flag: &str, text: &str| {
             parse_duration(text).map_err(|error| error.about(format!("--{flag}")))
         };

@@ -163,7 +163,6 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
         return remote::create(ctx, args, &server);
     }
     let name = SetName::new(&args.set)?;
-    args.kid_from.without_alias()?;
     let plan = Plan::new(Request {
         alg: args.alg.as_deref(),
         kty: args.kty.as_deref(),

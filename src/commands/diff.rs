@@ -4,7 +4,7 @@ use crate::args::connection::split_name;
 use crate::args::source::SourceArgs;
 use crate::commands::shared::server::hint_at_order;
 use crate::context::Context;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::keyset::diff::{Comparison, compare};
 use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{self, Item, KeyChange, Policy, Prune, PushPlan};
@@ -43,8 +43,8 @@ Examples:
 pub struct DiffArgs {
     /// A set, a file, an address, or - for standard input
     ///
-    /// A word without a slash is a SET, REMOTE or REMOTE:NAME. If there is none and it ends in the
-    /// suffix of a key file, such as .pem, it is a file. Write ./FILE for any file.
+    /// A word without a slash is a SET. If there is none and it ends in the suffix of a key file, such
+    /// as .pem, it is a file. Write ./FILE for any file. A remote comes second.
     #[arg(value_name = "SET|FILE|URL")]
     target: String,
 
@@ -91,15 +91,7 @@ pub fn run(ctx: &Context, args: &DiffArgs) -> Result<()> {
                 let right = format!("jwks diff {remote} {}", args.target);
                 hint_at_order(ctx, error, &args.target, &right)
             })?;
-            match with_server(ctx, args, &server, there) {
-                // At an address, keys can be inside another document, as in a file.
-                Err(error)
-                    if is_address(&args.other) && error.is_because(Reason::UnknownFormat) =>
-                {
-                    with_source(ctx, args)
-                }
-                result => result,
-            }
+            with_server(ctx, args, &server, there)
         }
         _ => with_source(ctx, args),
     }
@@ -148,7 +140,13 @@ fn with_server(ctx: &Context, args: &DiffArgs, server: &Remote, there: Option<&s
     let source = read(ctx, args, &args.target, access)?;
     let local = source.set()?;
     let there = set_name(server, there, Some(&source.name))?;
-    let held = server.get(&there, Form::Private)?.unwrap_or_default();
+    let held = if is_address(&args.other) {
+        // At an address, keys can be inside another document, as in a file.
+        let document = read(ctx, args, &args.other, Access::Listing)?;
+        document.set()?.into_owned().into_owned()
+    } else {
+        server.get(&there, Form::Private)?.unwrap_or_default()
+    };
     let rules = &server.rules(&[&local, &held]);
     let held = local.to_compare(&held, rules);
     let policy = Policy {

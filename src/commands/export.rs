@@ -25,6 +25,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
 use output_file::deliver;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -203,24 +204,26 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let password = args.password.or_instead(args.input_password_file.as_ref());
     let source = target::read(ctx, &args.target, access, &password, &args.connection)?;
     let set = source.set()?;
-    let positions = match &args.kid {
+    let mut positions = match &args.kid {
         Some(kid) => vec![args.find(&source, &set, kid)?],
         None if args.private => (0..set.keys.len()).collect(),
         None => unexpired(&set, ctx.now),
     };
-    if let Some(kid) = &args.kid
-        && !args.private
-        && !unexpired(&set, ctx.now).contains(&positions[0])
-    {
+    let set = if args.repair {
+        Cow::Owned(with_repaired(ctx, set, &positions)?)
+    } else {
+        set
+    };
+    if !args.private {
+        // A repaired date can lie in the past.
+        let unexpired: HashSet<usize> = unexpired(&set, ctx.now).into_iter().collect();
+        positions.retain(|position| unexpired.contains(position));
+    }
+    if let (Some(kid), []) = (&args.kid, &positions[..]) {
         return Err(Error::refused(format!("key {kid:?} has expired"))
             .hint("pass --private to export it for a backup"));
     }
     output_file::check(ctx, args)?;
-    let set = if args.repair {
-        Cow::Owned(with_repaired(ctx, &set, &positions)?)
-    } else {
-        set
-    };
     let content = if args.private {
         private_content(ctx, args, &source, &set, &positions)?
     } else {
@@ -258,14 +261,17 @@ impl ExportArgs {
 
     /// Returns an error for options that do not fit the format or the target.
     fn check(&self, ctx: &Context) -> Result<()> {
-        let is_document = matches!(Target::of(ctx, &self.target)?, Target::Document(_));
+        let target = Target::of(ctx, &self.target)?;
+        let is_document = matches!(target, Target::Document(_));
         if self.input_password_file.is_some() && !is_document {
             return Err(
                 Error::usage("--input-password-file is for a file, an address or -")
                     .hint("give the passphrase of a set with --passphrase-file"),
             );
         }
-        if let (true, Target::Set(name)) = (self.repair, Target::of(ctx, &self.target)?) {
+        if self.repair
+            && let Target::Set(name) = &target
+        {
             return Err(
                 Error::usage("--repair is for a file, an address, a remote or -")
                     .hint(format!("run `jwks set {name} --repair` to repair the set")),
@@ -369,8 +375,8 @@ impl ExportArgs {
 
 /// Returns the set with the keys at these positions repaired, and says what was repaired. Returns an error
 /// if the material of one of them is in doubt.
-fn with_repaired(ctx: &Context, set: &KeySet, positions: &[usize]) -> Result<KeySet<'static>> {
-    let mut set = set.clone().into_owned();
+fn with_repaired(ctx: &Context, set: Cow<KeySet>, positions: &[usize]) -> Result<KeySet<'static>> {
+    let mut set = set.into_owned().into_owned();
     for position in positions {
         let key = &mut set.keys[*position];
         let done = repaired(ctx, *position, key).map_err(|error| {

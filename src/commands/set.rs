@@ -1,5 +1,6 @@
 //! `jwks set`: imports keys into a set, or changes members of its keys.
 
+mod kid_source;
 mod members;
 mod remote;
 mod repair;
@@ -23,7 +24,6 @@ use crate::keyset::adopt::Foreign;
 use crate::keyset::changes::is_alike;
 use crate::keyset::import::Form;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::kid_from::KidFrom;
 use crate::keyset::merge::{Merged, RepairedKey};
 use crate::keyset::succession::Signers;
 use crate::keyset::terms::{OnConflict, Terms};
@@ -31,6 +31,7 @@ use crate::keystore::{IfMissing, SetName};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, changed_meanwhile, shell_word};
 use clap::{Args, ValueHint};
+use kid_source::KidSource;
 use report::report;
 use source::{read_documents, read_keys};
 use std::path::Path;
@@ -115,7 +116,7 @@ pub struct SetArgs {
         conflicts_with = "kid",
         hide_short_help = true
     )]
-    kid_from: Option<KidFrom>,
+    kid_from: Option<KidSource>,
 
     /// The algorithm for keys without one
     ///

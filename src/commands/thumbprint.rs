@@ -88,14 +88,9 @@ pub fn run(ctx: &Context, args: &ThumbprintArgs) -> Result<()> {
 }
 
 fn rows(ctx: &Context, args: &ThumbprintArgs, source: &Source) -> Result<Vec<Row>> {
-    if matches!(
-        args.kid_from,
-        Some(KidFrom::Uuid | KidFrom::Date | KidFrom::Alias)
-    ) {
-        return Err(
-            Error::usage("a uuid, date or alias is not computed from the key")
-                .hint("choose thumbprint, spki, x5t or x5t#S256"),
-        );
+    if matches!(args.kid_from, Some(KidFrom::Uuid | KidFrom::Date)) {
+        return Err(Error::usage("a uuid or date is not computed from the key")
+            .hint("choose thumbprint, spki, x5t or x5t#S256"));
     }
     let set = source.set()?;
     let positions = match &args.kid {

@@ -6,6 +6,7 @@ use crate::key::header::Header;
 use crate::key::step_counter;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
+use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 /// The positions of a set's keys, by identity.
@@ -175,7 +176,8 @@ fn sign<'e>(entry: &'e Entry, how: &[How; 3], is_ours: bool) -> (&'e str, [Field
 
 /// Returns, for each of their entries, the position of our entry that it is paired with. Each entry is
 /// paired at most once; the strictest rule goes first.
-pub fn pair(ours: &[Entry], theirs: &[Entry], apart: Apart) -> Vec<Option<usize>> {
+pub fn pair<E: Borrow<Entry>>(ours: &[E], theirs: &[Entry], apart: Apart) -> Vec<Option<usize>> {
+    let ours: Vec<&Entry> = ours.iter().map(E::borrow).collect();
     let mut pairs = vec![None; theirs.len()];
     // No rule pairs entries of two keys.
     let keys: HashSet<&str> = theirs.iter().map(|entry| &*entry.identity).collect();
@@ -188,7 +190,7 @@ pub fn pair(ours: &[Entry], theirs: &[Entry], apart: Apart) -> Vec<Option<usize>
         }
         let mut places: HashMap<_, VecDeque<usize>> = HashMap::new();
         for position in &left {
-            let place = places.entry(sign(&ours[*position], how, true)).or_default();
+            let place = places.entry(sign(ours[*position], how, true)).or_default();
             place.push_back(*position);
         }
         wanting.retain(|position| {

@@ -8,7 +8,6 @@ use crate::key::members::Members;
 use crate::key::thumbprint::thumbprint;
 use crate::key::write::spki;
 use crate::keyset::KeySet;
-use crate::keyset::lifecycle::{self, State};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -34,24 +33,9 @@ pub enum KidFrom {
     #[value(name = "x5t#S256")]
     #[serde(rename = "x5t#S256")]
     X5tS256,
-    /// The alias in a keystore
-    // Only a key of an import has one, so the other commands do not offer it.
-    #[value(hide = true)]
-    Alias,
 }
 
 impl KidFrom {
-    /// Returns a usage error for the alias, which only a key from a keystore has.
-    pub fn without_alias(self) -> Result<Self> {
-        if self == KidFrom::Alias {
-            return Err(
-                Error::usage("only a key from a keystore such as PKCS#12 has an alias")
-                    .hint("pass --kid-from alias to `jwks set`"),
-            );
-        }
-        Ok(self)
-    }
-
     /// Generates a key whose thumbprint or digest, if that is its kid, does not begin with a dash. One in
     /// 64 does, and a kid that looks like an option is hard to use on a command line. Returns an error if
     /// `make` does, or if the kid cannot be computed.
@@ -61,11 +45,7 @@ impl KidFrom {
             let kid = match self {
                 KidFrom::Thumbprint | KidFrom::Spki => self.compute(&members)?,
                 // A certificate is made later.
-                KidFrom::Uuid
-                | KidFrom::Date
-                | KidFrom::X5t
-                | KidFrom::X5tS256
-                | KidFrom::Alias => None,
+                KidFrom::Uuid | KidFrom::Date | KidFrom::X5t | KidFrom::X5tS256 => None,
             };
             if !kid.is_some_and(|kid| kid.starts_with('-')) {
                 return Ok(members);
@@ -73,17 +53,9 @@ impl KidFrom {
         }
     }
 
-    /// Returns an error if new keys get the digest of their certificate as kid, and an active key has no
-    /// certificate that theirs could follow. `now` is in seconds since 1970.
-    pub fn check_active_keys(self, set: &KeySet, now: i64) -> Result<()> {
-        if !matches!(self, KidFrom::X5t | KidFrom::X5tS256) {
-            return Ok(());
-        }
-        let keys = set.keys.iter().zip(lifecycle::states(set, now));
-        for (key, _) in keys.filter(|(_, state)| *state == Some(State::Active)) {
-            self.compute(&key.members().unwrap_or_default())?;
-        }
-        Ok(())
+    /// Returns true if the kid is the digest of a certificate.
+    pub fn needs_certificate(self) -> bool {
+        matches!(self, KidFrom::X5t | KidFrom::X5tS256)
     }
 
     /// Computes the kid of a key; `None` if it does not depend on the key. Returns an error if the key has
@@ -97,7 +69,7 @@ impl KidFrom {
             })
         };
         Ok(match self {
-            KidFrom::Uuid | KidFrom::Date | KidFrom::Alias => None,
+            KidFrom::Uuid | KidFrom::Date => None,
             KidFrom::Thumbprint => thumbprint(members),
             KidFrom::Spki => Some(base64url::encode(Sha256::digest(spki(members)?.der()))),
             KidFrom::X5t => Some(base64url::encode(leaf()?.sha1())),

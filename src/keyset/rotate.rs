@@ -99,7 +99,6 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
         kid_from: policy.kid_from,
         ..RotationPlan::default()
     };
-    policy.kid_from.check_active_keys(set, policy.now)?;
     let server_signers = policy.server.map(|server| {
         server_state::adjust_dates(server, set, &mut headers, &compromised, policy, &mut plan)
     });

@@ -18,12 +18,12 @@ use std::{env, fs};
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    // `cargo test --all-targets` starts benchmarks as well, without this.
     if let [word, files @ ..] = &arguments[..]
         && word == READ_KEYS
     {
         return read_keys(files);
     }
+    // `cargo test --all-targets` starts benchmarks as well, without this.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }

@@ -67,15 +67,26 @@ fn the_alias_in_a_keystore_is_a_kid() {
         .run(["set", "other", "own.pem", "--kid-from", "alias"])
         .fails(5);
     assert!(run.stderr.contains("the key has no alias"), "{run:#?}");
-    for line in [
-        &["create", "other"][..],
-        &["rotate", "own", "--every", "30d", "--save"],
-        &["thumbprint", "own"],
-    ] {
-        let line = line.iter().chain(&["--kid-from", "alias"]);
-        sandbox.run(line).fails(2);
-    }
     assert!(!sandbox.set_file("other").exists());
+}
+
+#[test]
+fn two_keys_do_not_get_one_alias() {
+    let sandbox = Sandbox::new();
+    sandbox.write("password", "secret\n");
+    sandbox.ok(["create", "own", "--count", "2"]);
+    let kids = sandbox.ok(["list", "own", "--format", "names"]);
+    for (i, kid) in kids.lines().enumerate() {
+        let file = format!("{i}.p12");
+        let line = ["export", "own", kid, "--to", "pkcs12", "--private"];
+        let to = ["--alias", "1", "--password-file", "password", "-o", &file];
+        sandbox.ok(line.iter().chain(&to));
+    }
+    let line = ["set", "api", "0.p12", "1.p12", "--kid-from", "alias"];
+    let run = sandbox
+        .run(line.iter().chain(&["--password-file", "password"]))
+        .fails(4);
+    assert!(run.stderr.contains("have the alias"), "{run:#?}");
 }
 
 #[test]
@@ -88,6 +99,10 @@ fn a_schedule_that_can_never_run_is_not_saved() {
         .fails(5);
     assert!(run.stderr.contains("no certificate"), "{run:#?}");
     assert!(!sandbox.store().join(".schedules.json").exists());
+    // Only the lines that are rotated need a certificate.
+    sandbox.ok(["create", "api", "--alg", "RS256", "--x509"]);
+    let line = ["--kid-from", "x5t", "--line", "RS256"];
+    sandbox.ok(rotate.iter().chain(&line));
 }
 
 #[test]

@@ -189,6 +189,13 @@ fn an_export_repairs_a_file() {
     assert_eq!(repaired["x"], key["x"]);
     assert_eq!(repaired["d"], key["d"]);
 
+    let mut past = key.clone();
+    past["exp"] = 1_600_000_000_000_u64.into();
+    let old = sandbox.write("old.json", past.to_string());
+    sandbox.ok(["export", &old]);
+    sandbox.run(["export", &old, "own", "--repair"]).fails(4);
+    sandbox.run(["export", &old, "--repair"]).fails(4);
+
     let all = ["export", &file, "--repair", "-o", "out.json"];
     let run = sandbox.run(all).fails(5);
     assert_says(

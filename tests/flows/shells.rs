@@ -151,9 +151,8 @@ fn install(sandbox: &Sandbox, shell: &str) -> String {
     next.rsplit_once(": ").unwrap_or_default().1.to_owned()
 }
 
-/// The time between two Enters, if the shell has shown something since the first, and if not.
+/// The time between two Enters.
 const PAUSE: Duration = Duration::from_millis(300);
-const LONG_PAUSE: Duration = Duration::from_secs(20);
 
 /// The number of Enters after which the typed keys are lost.
 const ENTERS: usize = 10;
@@ -169,21 +168,18 @@ fn try_cases(sandbox: &Sandbox, shell: &[&str], environment: &[(&str, &str)], ca
     for (keys, expected) in cases {
         typist.type_keys(keys);
         // Where the shell shows a choice, the first Enter only takes it. One Enter too many is an empty
-        // line. A shell that runs a command, or has not shown anything since the last Enter, gets no
-        // other, or it would still have many to read when the next keys come.
+        // line. A shell that runs a command, or has not read the last Enter, gets no other, or it would
+        // still have many to read when the next keys come.
         let mut pressed: Option<Instant> = None;
-        let (mut seen, mut enters) = (0, 0);
+        let mut enters = 0;
         wait_until(&format!("{shell:?} runs {keys:?}"), || {
-            let shown = typist.shown().len();
-            let pause = if shown > seen { PAUSE } else { LONG_PAUSE };
-            if typist.reads_keys() && pressed.is_none_or(|at| at.elapsed() > pause) {
+            if typist.reads_keys() && pressed.is_none_or(|at| at.elapsed() > PAUSE) {
                 // A busy shell can forget keys that it reads together with an Enter.
                 if enters == ENTERS {
                     typist.clear_line();
                     typist.type_keys(keys);
                     enters = 0;
                 }
-                seen = typist.shown().len();
                 typist.press("\r");
                 pressed = Some(Instant::now());
                 enters += 1;

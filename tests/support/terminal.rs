@@ -1,7 +1,7 @@
 //! Runs the program on a terminal of 80 columns, with a simulated person who types the answers.
 //!
 //! The person waits for a question and, if it asks for a secret, until the terminal no longer echoes.
-//! No test depends on how long that takes.
+//! No test with questions depends on how long that takes. At a shell, Enter is pressed again after a while.
 
 use super::{Run, Sandbox, wait_until};
 use rustix::fs::OFlags;
@@ -119,10 +119,11 @@ impl Typist {
         self.press(keys);
     }
 
-    /// Returns true if the shell reads single keys, which it does not while a command runs.
+    /// Returns true if the shell reads single keys, which it does not while a command runs, and has read
+    /// all of them.
     pub fn reads_keys(&self) -> bool {
         let modes = tcgetattr(&self.person).map(|state| state.local_modes);
-        modes.is_ok_and(|modes| !modes.contains(LocalModes::ICANON))
+        modes.is_ok_and(|modes| !modes.contains(LocalModes::ICANON)) && self.unread() == 0
     }
 
     /// Returns the number of bytes that were typed and that the shell has not read.

@@ -12,8 +12,9 @@ use crate::key::parts::holds_secret;
 use crate::key::public::{Dates, keep_unknown, public_form, unknown};
 use crate::key::write::{self, Document, openssh};
 use crate::keyset::KeySet;
-use crate::keyset::key_name::{KeyName, named};
+use crate::keyset::key_name::{KeyName, named, quote};
 use crate::keyset::publish::{pretty_set, pretty_set_with};
+use crate::output::shorten;
 use crate::report::names::note_left_out;
 use crate::secret::Secret;
 use crate::source::target::{Origin, Source};
@@ -103,6 +104,7 @@ pub(super) fn public_content(
 /// Says which unregistered members of the keys and of the set are left out.
 fn note_unknown(ctx: &Context, args: &ExportArgs, set: &KeySet, positions: &[usize]) {
     const SHOWN: usize = 5;
+    const LONGEST: usize = 60;
     let mut names = BTreeSet::new();
     for position in positions {
         let members = set.keys[*position].members().unwrap_or_default();
@@ -116,10 +118,12 @@ fn note_unknown(ctx: &Context, args: &ExportArgs, set: &KeySet, positions: &[usi
     if names.is_empty() {
         return;
     }
-    let mut shown: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
-    let more = format!("{} more", names.len().saturating_sub(SHOWN));
+    let shown = names.iter().take(SHOWN);
+    let mut shown: Vec<_> = shown
+        .map(|name| quote(&shorten(name, LONGEST)).into_owned())
+        .collect();
     if names.len() > SHOWN {
-        shown.push(&more);
+        shown.push(format!("{} more", names.len() - SHOWN));
     }
     note_left_out(
         &ctx.out,

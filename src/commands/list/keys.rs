@@ -8,7 +8,7 @@ use crate::key::summary::Summary;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
 use crate::output::{Drop, Narrow, Tone};
-use crate::report::names::{note_none, plain_handle};
+use crate::report::names::{count, note_none, plain_handle};
 use crate::time;
 use serde::Serialize;
 
@@ -45,7 +45,7 @@ struct KeyRow {
     unsupported: bool,
 }
 
-/// Says if the dates of the keys, from which their states follow, are known.
+/// Whether the dates of the keys are known. Their states follow from the dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dated {
     /// The dates of the keys, which are known.
@@ -110,7 +110,14 @@ pub(super) fn list_keys(ctx: &Context, listing: &Listing, format: Format) -> Res
             let handle = |(key, _): (Summary, Option<State>)| {
                 plain_handle(key.kid.as_deref(), key.public_thumbprint())
             };
-            ctx.out.lines(rows.filter_map(handle))
+            let (keys, names): (usize, Vec<_>) =
+                (listing.positions.len(), rows.filter_map(handle).collect());
+            if names.len() < keys {
+                let missing = count(keys - names.len(), "key");
+                ctx.out
+                    .warn(format!("left out {missing} without a kid that is one word"));
+            }
+            ctx.out.lines(names)
         }
         Format::Json => {
             let rows: Vec<_> = rows

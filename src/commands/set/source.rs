@@ -1,5 +1,6 @@
 //! Reads and checks the keys that `jwks set` imports.
 
+use crate::commands::set::kid_source::{KidSource, name_keys, name_secret};
 use crate::commands::set::{SetArgs, repair};
 use crate::commands::shared::adoption::warn_of_losses;
 use crate::context::Context;
@@ -9,23 +10,20 @@ use crate::key::Key;
 use crate::key::attributes::Attributes;
 use crate::key::certificate::add_sha1;
 use crate::key::check::{Breaks, Budget, Severity};
-use crate::key::members::Members;
 use crate::key::read::bundle::nothing_usable;
 use crate::key::repair::resolved;
 use crate::key::sanitize::{Sanitized, sanitize};
-use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
 use crate::keyset::adopt::Foreign;
 use crate::keyset::check::{self, Located};
 use crate::keyset::import::{self, Form, Imported, Opened};
-use crate::keyset::kid_from::{KidFrom, Kids};
 use crate::keyset::merge::RepairedKey;
 use crate::keystore::SetName;
 use crate::remote::is_address;
 use crate::report::names::{count, describe, warn_left_out};
 use crate::secret::Secret;
 use crate::source::document;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Reads the documents to import; none if the options change members of the set's keys. Returns an
@@ -196,7 +194,7 @@ fn foreign(ctx: &Context, args: &SetArgs, names: &[&String], imported: Imported)
         sources,
         ..
     } = imported;
-    if args.kid.is_none() && args.kid_from != Some(KidFrom::Alias) {
+    if args.kid.is_none() && args.kid_from != Some(KidSource::Alias) {
         nameless
             .into_iter()
             .for_each(|i| name_secret(&mut read.keys[i]));
@@ -226,63 +224,6 @@ fn foreign(ctx: &Context, args: &SetArgs, names: &[&String], imported: Imported)
 fn keys_of(documents: &[Foreign]) -> Vec<Key<'static>> {
     let keys = documents.iter().flat_map(|document| &document.set().keys);
     keys.cloned().collect()
-}
-
-/// Gives the keys without a kid of their own the kid that --kid-from asks for.
-fn name_keys(
-    ctx: &Context,
-    args: &SetArgs,
-    keys: Vec<Option<Key<'static>>>,
-    aliases: &HashMap<String, String>,
-) -> Result<Vec<Option<Key<'static>>>> {
-    let Some(from) = args.kid_from else {
-        return Ok(keys);
-    };
-    let given = KeySet::from(keys.iter().flatten().cloned().collect::<Vec<_>>());
-    let mut kids = Kids::new(from, &given, ctx.now);
-    let named = keys.into_iter().enumerate().map(|(index, key)| {
-        let members = key.as_ref().and_then(|key| key.members().ok());
-        let Some(members) = members.map(Members::into_owned) else {
-            return Ok(key);
-        };
-        let own = members.string("kid").filter(|kid| !kid.is_empty());
-        if own.is_some() && own.as_deref() != thumbprint(&members).as_deref() {
-            return Ok(key);
-        }
-        drop(own);
-        // The secret of somebody else can be weak, and a digest would help to guess it (RFC 7638 section 7).
-        if members.has("k") && from == KidFrom::Thumbprint {
-            let message = format!("key {index} of the input is a shared secret");
-            return Err(Error::refused(format!(
-                "{message}, and its thumbprint would help to guess it"
-            ))
-            .hint("choose uuid or date, or pass --kid KID"));
-        }
-        let kid = match from {
-            KidFrom::Alias => alias_of(&members, aliases),
-            _ => kids.next(&members),
-        };
-        let kid = kid.map_err(|error| error.about(format!("key {index} of the input")))?;
-        Ok(Some(Key::from(members.with_kid(&kid))))
-    });
-    named.collect()
-}
-
-/// Returns the alias of a key. Returns an error if it does not come from a keystore, has no alias there,
-/// or has one that cannot be a kid.
-fn alias_of(members: &Members, aliases: &HashMap<String, String>) -> Result<String> {
-    let hint = "pass --kid KID, or choose another source for --kid-from";
-    let alias = thumbprint(members).and_then(|key| aliases.get(&key));
-    let alias = alias.ok_or_else(|| Error::invalid("the key has no alias").hint(hint))?;
-    import::check_kid(alias)
-        .map_err(|_| Error::invalid("the alias of the key cannot be a kid").hint(hint))?;
-    Ok(alias.clone())
-}
-
-/// Gives a shared secret without a kid a random UUID, because its thumbprint would help to guess it.
-fn name_secret(key: &mut Key<'static>) {
-    let kid = uuid::Uuid::new_v4().to_string();
-    *key = Key::from(key.members().unwrap_or_default().with_kid(&kid));
 }
 
 /// Checks the keys. Invalid keys are refused with every finding, left out, or kept with a warning.

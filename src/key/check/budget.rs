@@ -3,6 +3,7 @@
 
 use crate::key::check::Finding;
 use crate::key::members::Members;
+use crate::key::rsa::weakness::{self, Weakness};
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -37,6 +38,8 @@ pub struct Budget {
     left_for_chains: Cell<u64>,
     left_for_weakness: Cell<u64>,
     left_for_shared_primes: Cell<u64>,
+    /// The weaknesses of moduli, by the SHA-256 digest of the modulus.
+    weaknesses: RefCell<HashMap<[u8; 32], Option<Weakness>>>,
     /// The findings of keys whose check has a cost, by the SHA-256 digest of the JSON text.
     known: RefCell<HashMap<[u8; 32], Vec<Finding>>>,
 }
@@ -48,6 +51,7 @@ impl Default for Budget {
             left_for_chains: Cell::new(CHAINS_WORK),
             left_for_weakness: Cell::new(WEAKNESS_WORK),
             left_for_shared_primes: Cell::new(SHARED_PRIMES_WORK),
+            weaknesses: RefCell::default(),
             known: RefCell::default(),
         }
     }
@@ -77,10 +81,17 @@ impl Budget {
         subtract(&self.left_for_chains, cost)
     }
 
-    /// Subtracts the cost of looking for a weakness of a modulus. Returns false and subtracts nothing if the
-    /// budget is too small.
-    pub fn spend_on_weakness(&self, cost: u64) -> bool {
-        subtract(&self.left_for_weakness, cost)
+    /// Looks for the weakness of a modulus, or returns what was found before. `n` is big-endian. Returns `None` if
+    /// the budget is too small.
+    pub fn weakness(&self, n: &[u8]) -> Option<Option<Weakness>> {
+        let digest = Sha256::digest(n).into();
+        if let Some(known) = self.weaknesses.borrow().get(&digest) {
+            return Some(*known);
+        }
+        let is_allowed = subtract(&self.left_for_weakness, weakness::cost(n));
+        let found = is_allowed.then(|| weakness::find(n))?;
+        self.weaknesses.borrow_mut().insert(digest, found);
+        Some(found)
     }
 
     /// Subtracts the cost of comparing moduli. Returns false and subtracts nothing if the budget is too small.

@@ -5,44 +5,38 @@ use crate::key::Key;
 use crate::key::base64url;
 use crate::key::check::{Budget, Finding, Rule};
 use crate::key::members::Members;
-use crate::key::rsa::weakness::{self, SharedPrimes, Weakness};
+use crate::key::rsa::weakness::{SharedPrimes, Weakness};
 use crate::key::rsa::{MODULUS_BITS, bit_length};
 use crate::keyset::KeySet;
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 /// Returns the findings about the moduli of a set, with the index of the key; `None` if a finding concerns the
 /// whole set.
 pub fn findings(set: &KeySet, budget: &Budget) -> Vec<(Option<usize>, Finding)> {
     let keys = set.keys.iter().enumerate();
     let moduli = keys.filter_map(|(index, key)| {
-        // Most keys can be told by their text, which is cheaper than parsing it. A text can have escapes.
+        // Searching the text is cheaper than parsing it. `RSA` can be written with escapes.
         let is_rsa = key.json().contains("RSA") || key.json().contains("\\u");
         let members = is_rsa.then(|| key.members().ok()).flatten()?;
         Some((index, modulus(&members)?))
     });
     let mut moduli: Vec<(usize, Vec<u8>)> = moduli.collect();
-    let mut known: HashMap<Vec<u8>, Option<Weakness>> = HashMap::new();
     let mut unchecked = 0;
     let mut found = Vec::new();
     for (index, n) in &moduli {
-        let weakness = match known.get(n) {
-            Some(weakness) => *weakness,
-            None if budget.spend_on_weakness(weakness::cost(n)) => weakness::find(n),
-            None => {
-                unchecked += 1;
-                continue;
+        match budget.weakness(n) {
+            Some(weakness) => {
+                found.extend(weakness.map(|weakness| (Some(*index), finding(weakness))));
             }
-        };
-        known.insert(n.clone(), weakness);
-        found.extend(weakness.map(|weakness| (Some(*index), finding(weakness))));
+            None => unchecked += 1,
+        }
     }
-    moduli.sort_by(|(_, one), (_, other)| one.cmp(other));
-    moduli.dedup_by(|(_, one), (_, other)| one == other);
-    moduli.sort_by_key(|(index, _)| *index);
+    let mut seen = HashSet::new();
+    moduli.retain(|(_, n)| seen.insert(n.clone()));
     let uncompared = compare(&moduli, budget, &mut found);
     if unchecked > 0 || uncompared > 0 {
         let number = unchecked.max(uncompared);
-        let message = format!("{number} RSA keys were not checked for weak moduli");
+        let message = format!("RSA keys that were not checked for weak moduli: {number}");
         found.push((None, Finding::new(Rule::RsaUnchecked, message)));
     }
     found
@@ -52,9 +46,7 @@ pub fn findings(set: &KeySet, budget: &Budget) -> Vec<(Option<usize>, Finding)> 
 /// to check.
 pub fn is_factorable(key: &Key, budget: &Budget) -> bool {
     let modulus = key.members().ok().and_then(|members| modulus(&members));
-    modulus.is_some_and(|n| {
-        budget.spend_on_weakness(weakness::cost(&n)) && weakness::find(&n).is_some()
-    })
+    modulus.is_some_and(|n| budget.weakness(&n).flatten().is_some())
 }
 
 /// Finds the moduli that share a prime. Returns the number of those that were not compared.

@@ -2,6 +2,8 @@
 
 use crate::key::read::openssh_public;
 use crate::key::read::pem::MARKER;
+use serde_json::Deserializer;
+use serde_json::value::RawValue;
 
 /// The format of a part.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,11 +19,14 @@ pub fn parts(text: &str) -> Option<Vec<(usize, &str)>> {
     let mut parts = Vec::new();
     // The part that has begun: its line, its first byte and its format.
     let mut open: Option<(usize, usize, Form)> = None;
-    let mut end = 0;
+    let (mut end, mut value_end) = (0, 0);
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
         let start = end;
         end += line.len();
         let begun = open.map(|(.., form)| form);
+        if start < value_end {
+            continue;
+        }
         let new = if line.starts_with(MARKER) {
             Form::Pem
         } else if begun == Some(Form::Pem) {
@@ -37,7 +42,13 @@ pub fn parts(text: &str) -> Option<Vec<(usize, &str)>> {
             continue;
         };
         parts.extend(open.take().map(|part| (part, start)));
-        if new == Form::Ssh {
+        let length = (new == Form::Json)
+            .then(|| value_length(&text[start..]))
+            .flatten();
+        if let Some(length) = length {
+            value_end = start + length;
+            parts.push(((number, start, new), value_end));
+        } else if new == Form::Ssh {
             parts.push(((number, start, new), end));
         } else {
             open = Some((number, start, new));
@@ -51,6 +62,13 @@ pub fn parts(text: &str) -> Option<Vec<(usize, &str)>> {
     is_mixed.then(|| parts.collect())
 }
 
+/// Returns the length of the JSON value at the beginning of a text; `None` if there is none.
+fn value_length(text: &str) -> Option<usize> {
+    let mut values = Deserializer::from_str(text).into_iter::<&RawValue>();
+    values.next()?.ok()?;
+    Some(values.byte_offset())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,8 +80,22 @@ mod tests {
     fn a_text_is_split_by_format() {
         let text = format!("# mine\n{PEM}\n{{\n  \"kty\": 1\n}}\n{SSH}{SSH}{PEM}");
         let parts = parts(&text).unwrap();
-        let json = "{\n  \"kty\": 1\n}\n";
+        let json = "{\n  \"kty\": 1\n}";
         assert_eq!(parts, [(2, PEM), (6, json), (9, SSH), (10, SSH), (11, PEM)]);
+    }
+
+    #[test]
+    fn a_value_of_json_ends_where_it_ends() {
+        let text = format!("{{\"a\":1}}\n# mine\n{SSH}{{\"b\":2}}\n[3,\n4]\n{PEM}");
+        let parts = parts(&text).unwrap();
+        let expected = [
+            (1, "{\"a\":1}"),
+            (3, SSH),
+            (4, "{\"b\":2}"),
+            (5, "[3,\n4]"),
+            (7, PEM),
+        ];
+        assert_eq!(parts, expected);
     }
 
     #[test]

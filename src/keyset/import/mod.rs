@@ -253,7 +253,9 @@ pub fn join(mut opened: Vec<Opened>) -> Result<Imported> {
         let is_nameless = |i: &usize| is_foreign && is_nameless_secret(&imported.set.keys[*i]);
         imported.nameless.extend(new.filter(is_nameless));
         left_out.extend(contents.left_out.into_iter().map(|error| (i, error)));
-        imported.aliases.extend(contents.aliases);
+        for (thumbprint, alias) in contents.aliases {
+            imported.aliases.entry(thumbprint).or_insert(alias);
+        }
         let found = one.notes.into_iter().chain(contents.found);
         imported.notes.extend(found.map(|text| Note {
             document: i,

@@ -5,10 +5,11 @@ use crate::error::{Error, Result};
 use crate::key::read::bundle::Part;
 use crate::key::read::document_password::DocumentPassword;
 use crate::key::read::pem;
+use crate::key::strict_json;
 use crate::keyset::FOREIGN_LIMIT;
 use crate::keyset::import::finder::Finder;
 use crate::keyset::import::place::Place;
-use crate::keyset::import::{BINARY_LIMIT, dotenv, kubernetes, mixed, token, within, yaml};
+use crate::keyset::import::{BINARY_LIMIT, dotenv, kubernetes, mixed, text, token, within, yaml};
 use crate::secret::Secret;
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
@@ -69,8 +70,8 @@ pub fn read_text<'a>(
     Ok((!finder.is_empty()).then_some((finder, notes)))
 }
 
-/// Finds the keys in JSON Lines of which some are no JSON. Those are left out. Returns `None` if the first
-/// line is none.
+/// Finds the keys in JSON Lines. Lines that are not JSON, or not strict JSON, are left out. Returns `None`
+/// if the first line is not JSON.
 fn read_lines<'a>(
     text: &str,
     unlock: &'a DocumentPassword<'a>,
@@ -85,10 +86,17 @@ fn read_lines<'a>(
     for (number, line) in lines {
         let place = format!("line {number}");
         let place = Place::root(&place);
-        if is_json(line) {
-            finder.json(line, &place)?;
+        let checked = if is_json(line) {
+            strict_json::check(line)
         } else {
-            finder.leave_out(&place, Part::PrivateKey, Error::invalid("it is not JSON"))?;
+            Err(Error::invalid("it is not JSON"))
+        };
+        match checked {
+            Ok(()) => finder.json(line, &place)?,
+            Err(error) if text::may_have_key(line) => {
+                finder.leave_out(&place, Part::PrivateKey, error)?;
+            }
+            Err(error) => finder.leave_out(&place, Part::Other, error)?,
         }
     }
     let notes = finder.notes();
@@ -123,7 +131,7 @@ pub fn read_json<'a>(
     if !text.trim_start().starts_with(['{', '[']) {
         return Ok(None);
     }
-    crate::key::strict_json::check_size(text)?;
+    strict_json::check_size(text)?;
     let values = Deserializer::from_str(text).into_iter::<&RawValue>();
     let Ok(values) = values.collect::<Result<Vec<_>, _>>() else {
         return read_lines(text, unlock);

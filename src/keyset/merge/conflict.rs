@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::key_type::Kty;
 use crate::key::thumbprint::thumbprint;
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, named};
 
 /// Returns the key with its thumbprint as kid. Returns an error for shared secrets, because the
 /// thumbprint of a weak secret would help to guess it (RFC 7638 section 7).
@@ -46,23 +46,18 @@ pub(super) fn contradicts(own: &Key, new: &Key) -> bool {
 
 /// Returns the error for two private parts of one key.
 pub(super) fn contradiction(own: &Key) -> Error {
-    let name = KeyName::of(own);
-    let name = name.handle().unwrap_or("without a kid");
-    Error::refused(format!(
-        "the set has the key {name:?} with another private part"
-    ))
-    .hint("run `jwks check` on both to see which one is wrong")
+    let name = named(KeyName::of(own).handle());
+    Error::refused(format!("the set has {name} with another private part"))
+        .hint("run `jwks check` on both to see which one is wrong")
 }
 
 /// Returns the error for a kid that another key of the set has, or whose thumbprint it is.
 pub(super) fn conflict(kid: &str, own: &Key) -> Error {
     let own = KeyName::of(own);
     if own.thumbprint.as_deref() == Some(kid) && own.kid.as_deref() != Some(kid) {
-        let own = own.kid.as_deref().unwrap_or("without a kid");
-        return Error::refused(format!(
-            "the kid {kid:?} is the thumbprint of the key {own:?}"
-        ))
-        .hint("pass --on-conflict skip or rekey");
+        let own = named(own.kid.as_deref());
+        return Error::refused(format!("the kid {kid:?} is the thumbprint of {own}"))
+            .hint("pass --on-conflict skip or rekey");
     }
     let own = own.public_thumbprint().unwrap_or("no public thumbprint");
     Error::refused(format!("another key has the kid {kid:?} ({own})"))

@@ -62,8 +62,7 @@ impl<'a, 't> Merger<'a, 't> {
             }
             let first = identities.entry(entry.identity.clone());
             first.or_insert(position);
-            let all = positions.entry(entry.identity.clone());
-            all.or_default().push(position);
+            place(&mut positions, entry, position);
         }
         Merger {
             keys: set.keys.clone(),
@@ -86,8 +85,9 @@ impl<'a, 't> Merger<'a, 't> {
         // large one.
         let positions = self.positions_of(&entries);
         let ours = positions.iter().map(|position| &self.entries[*position]);
-        let ours: Vec<_> = ours.cloned().collect();
-        let mut existing = ExistingKeys::of(&self.keys, positions.iter().copied().zip(&ours));
+        let ours: Vec<&Entry> = ours.collect();
+        let known = positions.iter().copied().zip(ours.iter().copied());
+        let mut existing = ExistingKeys::of(&self.keys, known);
         let theirs = entries.into_iter();
         let theirs: Vec<_> = theirs
             .map(|entry| existing.without_weak_kid(entry))
@@ -153,8 +153,7 @@ impl<'a, 't> Merger<'a, 't> {
             if let Some(positions) = self.positions.get_mut(before) {
                 positions.retain(|other| *other != position);
             }
-            let positions = self.positions.entry(entry.identity.clone());
-            positions.or_default().push(position);
+            place(&mut self.positions, &entry, position);
         }
         self.entries[position] = entry;
         std::mem::replace(&mut self.keys[position], key)
@@ -323,8 +322,7 @@ impl<'a, 't> Merger<'a, 't> {
         self.merged.added.push(name);
         let position = self.keys.len();
         let own = Entry::of(&key);
-        let positions = self.positions.entry(own.identity.clone());
-        positions.or_default().push(position);
+        place(&mut self.positions, &own, position);
         self.entries.push(own);
         self.keys.push(key);
         position
@@ -340,6 +338,12 @@ impl<'a, 't> Merger<'a, 't> {
             self.merged.differing.push((KeyName::of(own), kept));
         }
     }
+}
+
+/// Adds the position of an entry.
+fn place(positions: &mut HashMap<String, Vec<usize>>, entry: &Entry, position: usize) {
+    let all = positions.entry(entry.identity.clone());
+    all.or_default().push(position);
 }
 
 /// Returns a key with the certificate of another; `None` if that changes nothing.

@@ -188,7 +188,7 @@ mod tests {
         let public = public_form(&key, Dates::Keep, &budget).ok().unwrap();
         let sent = whole(&key, public.clone(), &budget).err();
         assert_eq!(sent, Some("anybody can factor its modulus"));
-        // Nothing is left to find it out.
+        // An empty budget does not allow the check.
         assert!(whole(&key, public, &Budget::none()).is_ok());
     }
 }

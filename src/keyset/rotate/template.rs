@@ -1,6 +1,6 @@
 //! The type, size and certificate of a new key, from the key before it or from the options.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::algorithm::Algorithm;
 use crate::key::attributes::USES;
@@ -87,7 +87,8 @@ impl Template {
     }
 
     /// Returns the template for a key of the same line as another key. Size and curve are those of that
-    /// key, unless the options give others. Returns an error if no such key can be generated.
+    /// key, unless the options give others. Returns an error if no such key can be generated, or if the
+    /// kid that the options ask for needs a certificate and the key would get none.
     pub(super) fn like(key: &Key, policy: &Policy) -> Result<Template> {
         let header = Header::of(key);
         let members = key.members().unwrap_or_default();
@@ -117,7 +118,15 @@ impl Template {
             certified: Certified::Uncalled,
             has_sha1: false,
         };
-        Ok(template.certified_like(key))
+        let template = template.certified_like(key);
+        if policy.kid_from.needs_certificate() && !matches!(template.certified, Certified::Like(_))
+        {
+            let message =
+                "the kid of a new key needs a certificate, and it would get no certificate";
+            return Err(Error::invalid(message)
+                .hint("choose --kid-from thumbprint or spki, which need no certificate"));
+        }
+        Ok(template)
     }
 
     /// Returns true if a key has this type, curve and size.

@@ -20,6 +20,10 @@ impl Planner<'_, '_> {
         let Some(active) = self.lines.active(line) else {
             return self.restart_line(line);
         };
+        if self.policy.kid_from.needs_certificate() {
+            // A rotation that will fail when it is due fails at once.
+            Template::like(&self.lines.set.keys[active], self.policy)?;
+        }
         let schedule = self.policy.schedule;
         let mut pending = self.lines.pending(line);
         let ends = self.lines.end_of_line(line);

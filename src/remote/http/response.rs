@@ -1,6 +1,6 @@
 //! The answer to a call, and the errors that it means.
 
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::key::strict_json::check_size;
 use crate::keyset::KeySet;
 use crate::keyset::import;
@@ -80,7 +80,6 @@ impl Answer {
         import::read_set(self.body.expose()).map_err(|error| {
             Error::remote(format!("the answer to {}: {error}", self.call))
                 .hint("check the address and the kind of server")
-                .because(Reason::UnknownFormat)
         })
     }
 

@@ -501,13 +501,19 @@ fn a_broken_line_of_json_lines_does_not_affect_the_others() {
     let sandbox = Sandbox::new();
     let lines = r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr8","kid":"a"}
 {"kty":"oct","k":"AyM1Sys
+{"kty":"oct","kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr8"}
+# the other
 {"kty":"oct","k":"FdFYFzERwC2uCBB46pZQi4GG85LujR8obt-KWRBICVQ","kid":"b"}
 "#;
     let file = sandbox.write("keys.jsonl", lines);
     let run = sandbox.run(["list", &file, "--format", "names"]).ok();
     assert_eq!(run.stdout, "a\nb\n");
     warns(&run, "line 2: it is not JSON");
+    warns(&run, "left out line 3");
+    warns(&run, "line 4: it is not JSON");
     // The thumbprint of a secret would help to guess it.
     let file = sandbox.write("nameless.json", r#"{"kty":"oct","k":"c2VjcmV0"}"#);
-    assert_eq!(sandbox.ok(["list", &file, "--format", "names"]), "");
+    let run = sandbox.run(["list", &file, "--format", "names"]).ok();
+    assert_eq!(run.stdout, "");
+    warns(&run, "left out 1 key without a kid that is one word");
 }

@@ -29,7 +29,7 @@ fn a_password_that_is_not_text_says_what_to_do() {
     sandbox.write("latin", b"Stra\xdfe\n");
     let file = vector(PROTECTED[0]);
     let run = sandbox.run(["set", "api", &file, "--password-file", "latin"]);
-    let words = "the secret from latin is not UTF-8 text\n  hint: encode its first line as UTF-8";
+    let words = "the secret from latin is not UTF-8 text\n  hint: encode line 1 as UTF-8";
     assert!(run.fails(5).stderr.contains(words));
 }
 

@@ -1,7 +1,7 @@
 //! Files, addresses, standard input and remotes in the place of a set.
 
 use crate::servers::plain::Plain;
-use crate::support::{Run, Sandbox};
+use crate::support::{JWKS, Run, Sandbox};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -426,6 +426,9 @@ fn keys_inside_a_document_at_an_address_are_compared() {
     let compared = run(&sandbox, &line);
     assert!(compared.stderr.contains("identical"), "{compared:#?}");
     assert!(!compared.stdout.contains("differs"), "{compared:#?}");
+    // Standard input is read once.
+    let line = format!("cat keys.json | '{JWKS}' diff - {}", web.url("/client"));
+    assert!(sandbox.shell(&line).ok().stderr.contains("identical"));
     web.serve("/none", r#"{"client_id":"a"}"#);
     let line = format!("diff keys.json {}", web.url("/none"));
     run(&sandbox, &line).fails(5);
