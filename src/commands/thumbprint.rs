@@ -23,8 +23,9 @@ Examples:
 
 /// Print RFC 7638 thumbprints, one per line
 ///
-/// The digest is SHA-256. Tools disagree on the thumbprint of a key that is encoded wrongly, so it is not printed. The
-/// thumbprint of a key that is invalid for another reason, such as a short modulus, is printed with a warning.
+/// The digest is SHA-256. Tools disagree on the thumbprint of a key that is encoded wrongly, so it is left out with a
+/// warning. The thumbprint of a key that is invalid for another reason, such as a short modulus, is printed with a
+/// warning.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ThumbprintArgs {
@@ -100,10 +101,20 @@ fn rows(ctx: &Context, args: &ThumbprintArgs, source: &Source) -> Result<Vec<Row
         }
         None => (0..set.keys.len()).collect(),
     };
-    positions
-        .into_iter()
-        .map(|i| row(ctx, args, &set.keys[i], i))
-        .collect()
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    for i in positions {
+        match row(ctx, args, &set.keys[i], i) {
+            Ok(row) => rows.push(row),
+            Err(error) => failed.push(error),
+        }
+    }
+    if rows.is_empty() && !failed.is_empty() {
+        return Err(failed.swap_remove(0));
+    }
+    for error in failed {
+        ctx.out.warn(error.to_string());
+    }
+    Ok(rows)
 }
 
 /// Returns the thumbprint of a key. Warns about a key that is invalid although tools agree on its thumbprint.

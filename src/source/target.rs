@@ -57,6 +57,11 @@ impl<'a> Target<'a> {
             });
         };
         if ctx.store.contains(&name)? {
+            if name.has_file_suffix() && path.is_file() {
+                ctx.out.warn(format!(
+                    "{name} is a set and a file; write ./{name} for the file"
+                ));
+            }
             return Ok(Target::Set(name));
         }
         if is_remote(word)? {

@@ -130,7 +130,7 @@ fn keytool_reads_pkcs12() {
             assert!(list.contains(line), "{line}: {list}");
         }
         sandbox.write("list.txt", list);
-        let certificate = "sed -n /BEGIN/,/END/p list.txt";
+        let certificate = "sed -n /-BEGIN/,/-END/p list.txt";
         assert_read_back(&sandbox, kid, certificate);
         let subject = format!("{certificate} | openssl x509 -noout -subject -nameopt RFC2253");
         let subject = sandbox.shell(&subject).ok().stdout;

@@ -168,6 +168,21 @@ fn a_file_in_the_place_of_a_set_is_noticed() {
 }
 
 #[test]
+fn a_set_named_like_a_file_beside_it_is_announced() {
+    let sandbox = sandbox();
+    sandbox.ok("create own.pem --kid other".split(' '));
+    let run = sandbox.run("list own.pem --format names".split(' ')).ok();
+    assert_eq!(run.stdout, "other\n");
+    assert_eq!(
+        run.stderr,
+        "warning: own.pem is a set and a file; write ./own.pem for the file\n"
+    );
+    let of_file = sandbox.run("list ./own.pem --format names".split(' ')).ok();
+    assert_eq!(of_file.stderr, "");
+    assert_ne!(of_file.stdout, run.stdout);
+}
+
+#[test]
 fn a_file_in_no_format_is_called_the_same_everywhere() {
     let sandbox = sandbox();
     sandbox.write("junk.txt", "no key\n");

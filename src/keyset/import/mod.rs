@@ -178,7 +178,22 @@ fn open_plain(document: &[u8], options: &Options) -> Result<Opened> {
     };
     match form {
         Form::Jwk | Form::Jwks => match read_json(within(document, FOREIGN_LIMIT)?, options.form) {
-            Ok(jwks) => opened.jwks = key_pairs::joined(jwks),
+            Ok(jwks) => {
+                // The elements of keys can hold keys in other formats.
+                let is_other = !jwks
+                    .keys
+                    .iter()
+                    .any(|key| finder::is_jwk(key.json().trim_start()));
+                let found = if is_detected && is_other {
+                    nested::read_json(document, &unlock)?
+                } else {
+                    None
+                };
+                match found {
+                    Some(found) => opened = Opened::found(found),
+                    None => opened.jwks = key_pairs::joined(jwks),
+                }
+            }
             Err(error) if is_detected => match nested::read_json(document, &unlock)? {
                 Some(found) => opened = Opened::found(found),
                 None => return Err(known_format(error, document)),

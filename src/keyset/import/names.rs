@@ -55,17 +55,21 @@ pub fn beside(members: &Members) -> Option<String> {
     kid.map(|kid| kid.into_owned())
 }
 
-/// Returns true if an object maps kids to keys: every value is a JWK, or every value is PEM, and no
-/// name is a description.
+/// Returns true if an object maps kids to keys: each of its values is a JWK or PEM, or at least two
+/// are, and no name of a key is a description.
 pub fn is_map_by_kid(members: &Members) -> bool {
-    let all = |is_key: fn(&str) -> bool| members.iter().all(|(_, value)| is_key(value));
+    let is_pem = |value: &str| value.starts_with('"') && value.contains(pem::MARKER);
+    let keys = members
+        .iter()
+        .filter(|(_, value)| is_jwk(value) || is_pem(value));
+    let names: Vec<_> = keys.map(|(name, _)| name).collect();
     let is_description = |name: &str| {
         let letters = name.chars().filter(char::is_ascii_alphanumeric);
         let letters: String = letters.take(32).collect();
         DESCRIPTIONS.contains(&letters.to_ascii_lowercase().as_str())
     };
-    (all(is_jwk) || all(|value| value.starts_with('"') && value.contains(pem::MARKER)))
-        && !members.names().any(is_description)
+    (names.len() >= 2 || names.len() == members.names().count())
+        && !names.into_iter().any(is_description)
 }
 
 #[cfg(test)]
@@ -78,6 +82,12 @@ mod tests {
         let pem = r#""-----BEGIN X-----""#;
         assert!(is_map(&format!(r#"{{"53d7":{pem},"key-2":{pem}}}"#)));
         assert!(is_map(r#"{"a":{"kty":"EC"}}"#));
+        assert!(is_map(&format!(
+            r#"{{"a":{pem},"b":{{"kty":"EC"}},"updated":1}}"#
+        )));
+        assert!(!is_map(&format!(
+            r#"{{"a":{pem},"key":{pem},"updated":1}}"#
+        )));
         assert!(!is_map(&format!(r#"{{"tls.crt":{pem},"tls.key":{pem}}}"#)));
         assert!(!is_map(&format!(r#"{{"private_key":{pem},"a":{pem}}}"#)));
         assert!(!is_map(&format!(r#"{{"a":{pem},"b":1}}"#)));

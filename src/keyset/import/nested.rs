@@ -204,6 +204,11 @@ mod tests {
             (format!(r#"{{"a":{pem},"b":1}}"#), Some(THUMBPRINT), "a"),
             (format!(r#"{{"jwks":{{"keys":[{JWK}]}}}}"#), None, "jwks"),
             (format!("[1,{JWK}]"), None, "a list"),
+            (
+                format!(r#"{{"keys":[{{"kid":"c","pem":{pem}}}]}}"#),
+                Some("c"),
+                "keys[0].pem",
+            ),
             (format!("{{\"a\":1}}\n{JWK}\n"), None, "a list"),
         ] {
             let (kids, notes) = found(&document);
@@ -288,5 +293,9 @@ mod tests {
             .err()
             .unwrap();
         assert_eq!(error.to_string(), "it is a signed token (JWT), not a key");
+        let bearer = import("Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.AAAA")
+            .err()
+            .unwrap();
+        assert_eq!(bearer.to_string(), error.to_string());
     }
 }

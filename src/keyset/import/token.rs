@@ -9,7 +9,10 @@ use crate::key::strict_json;
 use crate::keyset::import::finder::Finder;
 use crate::keyset::import::place::Place;
 
-/// Returns true if a text is a JWS in compact form (RFC 7515 section 3.1).
+/// What precedes a token in an Authorization header.
+const SCHEME: &str = "Bearer ";
+
+/// Returns true if a text is a JWS in compact form (RFC 7515 section 3.1), alone or as a bearer token.
 pub fn is_in(text: &str) -> bool {
     parts(text).is_some()
 }
@@ -17,7 +20,13 @@ pub fn is_in(text: &str) -> bool {
 /// Returns the JSON texts of the header and the claims; `None` if the text is not a JWS. The claims
 /// are empty if they are not UTF-8.
 fn parts(text: &str) -> Option<[String; 2]> {
-    let mut parts = text.trim().split('.');
+    let text = text.trim();
+    // The value of an Authorization header (RFC 6750 section 2.1).
+    let text = match text.split_at_checked(SCHEME.len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => token.trim_start(),
+        _ => text,
+    };
+    let mut parts = text.split('.');
     let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
     let is_base64url = |c: u8| c.is_ascii_alphanumeric() || b"-_".contains(&c);
     if parts.next().is_some() || !signature.bytes().all(is_base64url) {
