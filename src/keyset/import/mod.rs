@@ -2,9 +2,9 @@
 
 mod certified;
 mod dotenv;
-mod faulty;
 mod finder;
 mod form;
+mod json;
 mod jwe;
 mod kubernetes;
 mod manifest;
@@ -17,11 +17,11 @@ mod text;
 mod token;
 mod yaml;
 
-pub use faulty::read_faulty;
 pub use form::Form;
+pub use json::read_faulty;
 pub use pick::{check_kid, pick};
 
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::base64url;
 use crate::key::members::Members;
@@ -38,6 +38,7 @@ use crate::keyset::key_pairs;
 use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use finder::Finder;
 use form::recognize;
+use json::{known_format, read_json};
 use std::collections::HashMap;
 use std::mem;
 
@@ -351,44 +352,6 @@ fn within(document: &[u8], limit: usize) -> Result<&[u8]> {
 fn as_text(document: &[u8]) -> Result<&str> {
     std::str::from_utf8(document)
         .map_err(|error| Error::invalid("it is neither UTF-8 text nor a key in DER").cause(error))
-}
-
-fn read_json(document: &[u8], required: Option<Form>) -> Result<KeySet<'static>> {
-    let text = as_text(document)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    strict_json::check_size(text)?;
-    let is_key =
-        Members::parse(text).is_ok_and(|members| members.has("kty") && !members.has("keys"));
-    let set = match (is_key, required) {
-        (true, Some(Form::Jwks)) => {
-            return Err(Error::invalid("it is a single JWK, not a JWK Set"));
-        }
-        (false, Some(Form::Jwk)) => return Err(Error::invalid("it is not a single JWK")),
-        (true, _) => KeySet::from(vec![Key::from_json(text.trim())]),
-        (false, _) => KeySet::parse(text)?,
-    };
-    strict_json::check_names(text)?;
-    strict_json::check_keys(&set.keys)?;
-    Ok(set.into_owned())
-}
-
-/// Replaces the error of the JSON parser for a document that does not even begin like JSON. The hint for a
-/// discovery document names the address of its keys.
-fn known_format(error: Error, document: &[u8]) -> Error {
-    let start = document.trim_ascii_start().first();
-    let text = within(document, BINARY_LIMIT).and_then(as_text);
-    let members = text.ok().and_then(|text| Members::parse(text).ok());
-    if let Some(address) = members.as_ref().and_then(|it| it.string("jwks_uri")) {
-        return error.hint(format!(
-            "it is a discovery document; its jwks_uri is {address:?}"
-        ));
-    }
-    if !error.to_string().contains("JSON: ") || matches!(start, Some(b'{' | b'[')) {
-        return error;
-    }
-    Error::invalid("unknown key format")
-        .hint(FORMATS)
-        .because(Reason::UnknownFormat)
 }
 
 /// Makes a symmetric key from raw bytes, such as an HMAC secret.
