@@ -45,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "key",
             "keyset",
             "keystore",
+            "layout",
             "nearest",
             "output",
             "prompt",
@@ -54,6 +55,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "source",
             "time",
         ],
+    ),
+    (
+        "layout",
+        &["error", "key", "keyset", "nearest", "remote", "secret"],
     ),
     (
         "source",

@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod connection;
 pub mod encryption;
 pub mod filter;
+pub mod layout;
 pub mod password;
 pub mod schedule;
 pub mod source;

@@ -2,28 +2,31 @@
 
 mod certified;
 mod content;
-mod deployment;
-mod output_file;
+mod for_signer;
 
 use crate::args::certificate::CertificateArgs;
 use crate::args::connection::ConnectionArgs;
 use crate::args::encryption::IterationsArgs;
+use crate::args::layout::{LayoutArg, Which, layout_parser};
 use crate::args::password::PasswordArgs;
+use crate::commands::shared::output_file::{OutputFile, Replaces};
 use crate::commands::shared::repairing::{repaired, report_repair};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::key::header::Header;
 use crate::key::parts::holds_secret;
 use crate::key::repair::Repaired;
 use crate::keyset::KeySet;
+use crate::keyset::import::Form;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::lifecycle::{self, State};
+use crate::keyset::lifecycle::{self, State, line_name};
+use crate::layout::{Order, Write, arranged};
 use crate::report::log_entry::Record;
 use crate::report::names::hint_at_output;
 use crate::secret::Secret;
 use crate::source::target::{self, Access, Origin, Source, Target};
 use clap::{Args, ValueEnum, ValueHint};
 use content::{private_content, public_content};
-use output_file::deliver;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -41,6 +44,8 @@ Examples:
   $ jwks export api first --to openssh
   $ jwks export api first --to x509 --subject 'CN=api, O=Example' --days 90 -o first.crt
   $ jwks export api --to dotenv --private --name API_KEYS
+  $ jwks export api --for spring -o spring.json
+  $ jwks export api --private --state active --to pem -o signing.pem
   $ jwks export api --to jwe --private --p2c 10000 --password-file password.txt -o keys.jwe
   $ jwks export api --to kubernetes --private --name api-keys -o secret.json";
 
@@ -71,6 +76,8 @@ pub enum To {
     X509,
     /// A line NAME='…' with a JWK Set, or the JWK of one key
     Dotenv,
+    /// Lines NAME='…' with keys in PEM
+    DotenvPem,
     /// A Kubernetes ConfigMap, a Secret with --private
     Kubernetes,
     /// A JWE of the private JWK Set, or of the JWK of one key, encrypted with a password
@@ -128,8 +135,52 @@ pub struct ExportArgs {
     to: To,
 
     /// Export private keys; a new file gets mode 0600
-    #[arg(long)]
-    private: bool,
+    ///
+    /// With =active, only the keys that sign now have their private part.
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    private: Option<Which>,
+
+    /// Write the file that this program reads
+    ///
+    /// The layout decides which keys the file holds, in which order and format, and which of them have
+    /// their private part.
+    #[arg(
+        long = "for",
+        value_name = "LAYOUT",
+        value_parser = layout_parser(),
+        conflicts_with_all = ["kid", "to", "encrypt", "states", "order", "with_dates", "keep_members", "repair"]
+    )]
+    layout: Option<LayoutArg>,
+
+    /// Only keys in these states
+    #[arg(
+        long = "state",
+        value_name = "STATE",
+        value_delimiter = ',',
+        conflicts_with = "kid",
+        id = "states"
+    )]
+    states: Vec<State>,
+
+    /// Only keys of this line
+    ///
+    /// A line is named by its algorithm, or by its curve or key type if it has no algorithm.
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "LINE",
+        conflicts_with = "kid"
+    )]
+    line: Option<String>,
+
+    /// The order of the keys
+    #[arg(
+        long,
+        value_name = "ORDER",
+        default_value = "set",
+        hide_short_help = true
+    )]
+    order: Order,
 
     /// Encrypt private keys with a password
     ///
@@ -151,7 +202,7 @@ pub struct ExportArgs {
     iterations: IterationsArgs,
 
     /// The name of the key in a PKCS#12 file [default: its kid]
-    #[arg(long, value_name = "ALIAS")]
+    #[arg(long, hide_short_help = true, value_name = "ALIAS")]
     alias: Option<String>,
 
     #[command(flatten)]
@@ -164,14 +215,14 @@ pub struct ExportArgs {
     name: Option<String>,
 
     /// Keep iat, nbf and exp in a public JWK or JWK Set
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     with_dates: bool,
 
     /// Keep unregistered members in a public JWK or JWK Set
     ///
     /// Examples are spiffe_sequence, spiffe_refresh_hint and revoked. Make sure that none of them is
     /// secret.
-    #[arg(long, conflicts_with = "private")]
+    #[arg(long, hide_short_help = true, conflicts_with = "private")]
     keep_members: bool,
 
     /// Repair faults that leave the key material certain
@@ -195,8 +246,11 @@ pub struct ExportArgs {
 /// Runs `jwks export`.
 pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     args.check(ctx)?;
+    if let Some(LayoutArg(layout)) = args.layout {
+        return for_signer::run(ctx, args, layout);
+    }
     // A certificate is signed with the private key. Other public exports need no passphrase.
-    let access = if args.private || args.to == To::X509 {
+    let access = if args.is_private() || args.to == To::X509 {
         Access::Whole
     } else {
         Access::Public
@@ -206,15 +260,18 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
     let set = source.set()?;
     let mut positions = match &args.kid {
         Some(kid) => vec![args.find(&source, &set, kid)?],
-        None if args.private => (0..set.keys.len()).collect(),
+        None if args.is_private() => (0..set.keys.len()).collect(),
         None => unexpired(&set, ctx.now),
     };
+    if args.chooses() {
+        positions = args.chosen(ctx, &source, &set, positions)?;
+    }
     let set = if args.repair {
         Cow::Owned(with_repaired(ctx, set, &positions)?)
     } else {
         set
     };
-    if !args.private {
+    if !args.is_private() {
         // A repaired date can lie in the past.
         let unexpired: HashSet<usize> = unexpired(&set, ctx.now).into_iter().collect();
         positions.retain(|position| unexpired.contains(position));
@@ -223,23 +280,52 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
         return Err(Error::refused(format!("key {kid:?} has expired"))
             .hint("pass --private to export it for a backup"));
     }
-    output_file::check(ctx, args)?;
-    let content = if args.private {
+    let file = args.output_file();
+    if let Some(file) = &file {
+        file.check(ctx)?;
+    }
+    let content = if args.is_private() {
         private_content(ctx, args, &source, &set, &positions)?
     } else {
         public_content(ctx, args, &source, &set, &positions)?
     };
-    if output_file::is_unchanged(ctx, args, &content) {
+    if let Some(file) = file.filter(|file| file.is_written(&content)) {
+        tell_unchanged(ctx, &file);
         return Ok(());
     }
-    if let (true, Some(whose)) = (args.private, source.label()) {
+    if let (true, Some(whose)) = (args.is_private(), source.label()) {
         let keys = positions.iter().map(|i| &set.keys[*i]);
         let keys: Vec<_> = keys.filter(|key| holds_secret(key)).collect();
         Record::of(ctx, whose)
-            .exported(Some(&args.description()), &keys)
+            .exported(Some(&args.description(&args.to.name())), &keys)
             .append();
     }
-    deliver(ctx, args, &content)
+    let is_json = matches!(args.to, To::Jwks | To::Jwk | To::Kubernetes);
+    deliver(ctx, file, &content, is_json)
+}
+
+fn tell_unchanged(ctx: &Context, file: &OutputFile) {
+    ctx.out
+        .status(format!("{} is unchanged", file.path.display()));
+}
+
+/// Writes an export to its file, or to standard output.
+fn deliver(
+    ctx: &Context,
+    file: Option<OutputFile>,
+    content: &Secret<Vec<u8>>,
+    is_json: bool,
+) -> Result<()> {
+    let Some(file) = file else {
+        let text = is_json.then(|| std::str::from_utf8(content.expose()));
+        return match text {
+            Some(Ok(json)) => ctx.out.json_text(json),
+            _ => ctx.out.octets(content.expose()),
+        };
+    };
+    file.write(content)?;
+    ctx.out.status(format!("wrote {}", file.path.display()));
+    Ok(())
 }
 
 impl ExportArgs {
@@ -277,6 +363,7 @@ impl ExportArgs {
                     .hint(format!("run `jwks set {name} --repair` to repair the set")),
             );
         }
+        let to = self.to();
         // It can be the password of the file that is read.
         let is_read = is_document && self.input_password_file.is_none();
         let is_password = self.password.is_given() && !is_read;
@@ -290,29 +377,49 @@ impl ExportArgs {
                 "--subject and --days",
                 &[To::X509, To::Pkcs12],
             ),
-            (self.name.is_some(), "--name", &[To::Dotenv, To::Kubernetes]),
+            (
+                self.name.is_some(),
+                "--name",
+                &[To::Dotenv, To::DotenvPem, To::Kubernetes],
+            ),
             (
                 self.keep_members,
                 "--keep-members",
                 &[To::Jwks, To::Jwk, To::Dotenv, To::Kubernetes],
             ),
         ] {
-            if given && !forms.contains(&self.to) {
+            if given && !forms.contains(&to) {
                 let forms: Vec<_> = forms.iter().map(|form| form.name()).collect();
-                let to = self.to.name();
+                let to = to.name();
                 return Err(
                     Error::usage(format!("--to {to} cannot be used with {option}"))
                         .hint(format!("use {option} with --to {}", forms.join(", "))),
                 );
             }
         }
-        if (self.encrypt || is_password) && !self.private {
+        let is_mixed = self.private == Some(Which::Active);
+        if is_mixed && !(to.is_json() || matches!(to, To::Pem | To::DotenvPem)) {
+            let to = to.name();
+            return Err(
+                Error::usage(format!("--to {to} cannot be used with --private=active"))
+                    .hint("pass --private --state active for the private keys that sign"),
+            );
+        }
+        if (self.encrypt || is_password) && !self.is_private() {
             return Err(
                 Error::usage("--encrypt and --password-file require --private")
                     .hint("add --private"),
             );
         }
         Ok(())
+    }
+
+    /// Returns the format, also that of a layout which is a keystore.
+    fn to(&self) -> To {
+        match self.layout.as_ref().map(|layout| layout.0.write) {
+            Some(Write::Pkcs12) => To::Pkcs12,
+            _ => self.to,
+        }
     }
 
     /// Returns true if the export is one JWK, and not a set.
@@ -327,13 +434,13 @@ impl ExportArgs {
     /// JWE ask for their password later, so it is `None` for them, too.
     fn encryption(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
         let wanted = self.encrypt || self.password.is_given();
-        let wanted = wanted && matches!(self.to, To::Pem | To::Der | To::Openssh);
+        let wanted = wanted && matches!(self.to(), To::Pem | To::Der | To::Openssh);
         wanted.then(|| self.new_password(ctx)).transpose()
     }
 
     /// Returns the password for the file that is written. Asks for it if there is no password file.
     fn new_password(&self, ctx: &Context) -> Result<Secret<String>> {
-        let form = match self.to {
+        let form = match self.to() {
             To::Pkcs12 => "PKCS#12 file",
             To::Openssh => "OpenSSH key file",
             To::Jwe => "JWE",
@@ -347,6 +454,7 @@ impl ExportArgs {
             | To::Sec1Der
             | To::X509
             | To::Dotenv
+            | To::DotenvPem
             | To::Kubernetes => "private key file",
         };
         let what = match self.file() {
@@ -364,12 +472,62 @@ impl ExportArgs {
     }
 
     /// Describes the export for the log: its format, and its file if there is one.
-    fn description(&self) -> String {
-        let form = self.to.name();
+    fn description(&self, form: &str) -> String {
         match self.file() {
             Some(file) => format!("{form}: {}", file.display()),
-            None => form,
+            None => form.to_owned(),
         }
+    }
+
+    /// Returns true if the export holds private keys.
+    fn is_private(&self) -> bool {
+        self.private.is_some() || self.layout.as_ref().is_some_and(|it| it.0.is_private())
+    }
+
+    /// Returns the file to write; `None` for standard output.
+    fn output_file(&self) -> Option<OutputFile<'_>> {
+        Some(OutputFile {
+            path: self.file()?,
+            is_private: self.is_private(),
+            replaces: match self.to {
+                _ if self.force => Replaces::Any,
+                To::Openssh => Replaces::Public(Some(Form::Openssh)),
+                To::Kubernetes => Replaces::Public(Some(Form::Kubernetes)),
+                _ => Replaces::Public(None),
+            },
+        })
+    }
+
+    /// Returns true if the options choose or arrange keys by their states.
+    fn chooses(&self) -> bool {
+        self.line.is_some() || !self.states.is_empty() || self.order != Order::Set
+    }
+
+    /// Returns those of the positions that the options choose, in their order. Returns an error if there
+    /// are none.
+    fn chosen(
+        &self,
+        ctx: &Context,
+        source: &Source,
+        set: &KeySet,
+        mut positions: Vec<usize>,
+    ) -> Result<Vec<usize>> {
+        let states = source.states(set, ctx.now);
+        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
+        positions.retain(|i| {
+            let is_of_line = |line: &String| line_name(&headers[*i]) == line;
+            let is_in = |state| self.states.contains(&state);
+            self.line.as_ref().is_none_or(is_of_line)
+                && (self.states.is_empty() || states[*i].is_some_and(is_in))
+        });
+        if positions.is_empty() {
+            return Err(Error::not_found(format!(
+                "no key of {} matches --state or --line",
+                source.title
+            ))
+            .hint("run `jwks list` to see the states and lines of the keys"));
+        }
+        Ok(arranged(positions, &states, self.order))
     }
 }
 

@@ -53,6 +53,11 @@ pub(super) fn line<'h>(header: &'h Header) -> Line<'h> {
     }
 }
 
+/// Returns what the keys of a line share, to tell lines apart.
+pub fn line_of<'h>(header: &'h Header) -> impl Ord + 'h {
+    line(header)
+}
+
 /// Returns the name of a key's line for messages: `sig ES256`.
 pub(super) fn describe_line(header: &Header) -> String {
     let (usage, kind, curve) = line(header);

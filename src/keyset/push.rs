@@ -20,6 +20,7 @@ pub use counterparts::counterpart;
 pub(super) use counterparts::counterparts;
 use item::unmarked;
 pub use item::{Item, KeyChange, Unmarked};
+pub use selection::with_private_part;
 use selection::{Selection, wanted};
 pub use signer::successors;
 use std::cell::OnceCell;

@@ -1,6 +1,7 @@
 //! The content of an export: public or private keys in the requested format.
 
-use crate::commands::export::{ExportArgs, To, certified, deployment, unexpired};
+use crate::args::layout::Which;
+use crate::commands::export::{ExportArgs, To, certified, unexpired};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jwe::{self, DerivedKeys};
@@ -13,7 +14,9 @@ use crate::key::public::{Dates, keep_unknown, public_form, unknown};
 use crate::key::write::{self, Document, openssh};
 use crate::keyset::KeySet;
 use crate::keyset::key_name::{KeyName, named, quote};
+use crate::keyset::lifecycle::State;
 use crate::keyset::publish::{pretty_set, pretty_set_with};
+use crate::layout::deployment;
 use crate::output::shorten;
 use crate::report::names::note_left_out;
 use crate::secret::Secret;
@@ -73,6 +76,7 @@ pub(super) fn public_content(
             in_json_form(ctx, args, source, &json(args, source, &keys)?)
         }
         To::Pem => join_pem(&keys, write::spki),
+        To::DotenvPem => dotenv_pem(args, "PUBLIC_KEY", &join_pem(&keys, write::spki)?),
         To::Der => Ok(octets(&write::spki(one(source, &keys)?)?)),
         To::Pkcs1 => join_pem(&keys, |key| write::pkcs1(key, false)),
         To::Pkcs1Der => Ok(octets(&write::pkcs1(one(source, &keys)?, false)?)),
@@ -140,7 +144,22 @@ pub(super) fn private_content(
     set: &KeySet,
     positions: &[usize],
 ) -> Result<Secret<Vec<u8>>> {
-    let keys: Vec<&Key> = positions.iter().map(|i| &set.keys[*i]).collect();
+    let states = source.states(set, ctx.now);
+    let form = |i: &usize| {
+        let key = &set.keys[*i];
+        if args.private == Some(Which::All) || states[*i] == Some(State::Active) {
+            return Some(key.clone());
+        }
+        let dates = if args.with_dates {
+            Dates::Keep
+        } else {
+            Dates::Drop
+        };
+        // A key without a public form is left out.
+        public_form(key, dates, &ctx.checks).ok().map(Key::from)
+    };
+    let keys: Vec<Key> = positions.iter().filter_map(form).collect();
+    let keys: Vec<&Key> = keys.iter().collect();
     let json = || in_json_form(ctx, args, source, &private_json(args, source, set, &keys)?);
     if args.to.is_json() {
         return json();
@@ -151,7 +170,8 @@ pub(super) fn private_content(
     if args.to.is_for_one() {
         one(source, &members)?;
     }
-    for key in &keys {
+    let is_public = |key: &Key| args.private == Some(Which::Active) && !holds_secret(key);
+    for key in keys.iter().filter(|key| !is_public(key)) {
         check_private(key, &ctx.checks)?;
         // A key that was too costly to check is as costly to write.
         if keys.len() > 1 && is_unchecked(key, &ctx.checks) {
@@ -166,6 +186,7 @@ pub(super) fn private_content(
     }
     let password = args.encryption(ctx)?;
     let pkcs8 = |key: &Members| match &password {
+        _ if is_public(&Key::from(key.clone())) => write::spki(key),
         Some(password) => write::encrypted_pkcs8(key, password),
         None => write::pkcs8(key),
     };
@@ -184,6 +205,7 @@ pub(super) fn private_content(
         To::X509 => Err(Error::usage("a certificate holds no private key")
             .hint("leave out --private; --to pkcs12 has both in one file")),
         To::Pem => join_pem(&members, pkcs8),
+        To::DotenvPem => dotenv_pem(args, "PRIVATE_KEY", &join_pem(&members, pkcs8)?),
         To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes | To::Jwe => json(),
     }
 }
@@ -204,7 +226,8 @@ fn private_json(
     set: &KeySet,
     keys: &[&Key],
 ) -> Result<Secret<String>> {
-    if args.kid.is_none() && !args.is_one_jwk() {
+    let is_whole = args.private == Some(Which::All) && !args.chooses();
+    if is_whole && args.kid.is_none() && !args.is_one_jwk() {
         // A backup must be complete: it keeps expired and invalid keys, and the other members of the
         // set.
         return Ok(Secret::new(set.to_json()));
@@ -230,7 +253,7 @@ fn in_json_form(
     let or = |default| args.name.as_deref().unwrap_or(default);
     let text = match args.to {
         To::Dotenv => deployment::dotenv(or(variable), json)?,
-        To::Kubernetes if args.private => deployment::secret(or(&source.stem()), file, json)?,
+        To::Kubernetes if args.is_private() => deployment::secret(or(&source.stem()), file, json)?,
         To::Kubernetes => deployment::config_map(or(&source.stem()), file, json)?,
         To::Jwe => sealed(ctx, args, json)?,
         To::Jwks | To::Jwk => json.clone(),
@@ -242,12 +265,22 @@ fn in_json_form(
         | To::Sec1Der
         | To::Pkcs12
         | To::Openssh
+        | To::DotenvPem
         | To::X509 => {
             let to = args.to.name();
             return Err(Error::usage(format!("--to {to} does not hold JSON")));
         }
     };
     Ok(Secret::new(text.into_bytes()))
+}
+
+/// Returns PEM in the lines of a variable.
+fn dotenv_pem(args: &ExportArgs, default: &str, pem: &Secret<Vec<u8>>) -> Result<Secret<Vec<u8>>> {
+    let name = args.name.as_deref().unwrap_or(default);
+    // PEM is ASCII.
+    let pem = Secret::new(String::from_utf8_lossy(pem.expose()).into_owned());
+    let lines = Secret::new(deployment::lines(name, pem.expose())?);
+    Ok(Secret::new(lines.expose().as_bytes().to_vec()))
 }
 
 /// Encrypts a JSON document with a password, as a JWE in the compact form (RFC 7517 section 7).

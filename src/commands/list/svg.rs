@@ -2,7 +2,7 @@
 
 use crate::commands::list::picture::{Picture, Row};
 use crate::commands::list::time_axis::ticks;
-use crate::commands::shared::published_file::{refuse_in_keystore, temporary_name};
+use crate::commands::shared::output_file::{refuse_in_keystore, temporary_name};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::files::{self, Access, Existing};

@@ -2,7 +2,7 @@
 
 pub mod adoption;
 pub mod forgetting;
-pub mod published_file;
+pub mod output_file;
 pub mod push_report;
 pub mod repairing;
 pub mod restoring;

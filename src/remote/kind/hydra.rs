@@ -8,6 +8,8 @@ mod location;
 mod put;
 mod version;
 
+pub use put::document;
+
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
 use crate::key::header::Header;

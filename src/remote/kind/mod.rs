@@ -3,7 +3,7 @@
 mod apinizer;
 mod authlete;
 mod clerk;
-mod hydra;
+pub mod hydra;
 pub(super) mod url;
 
 use crate::error::{Error, Result};

@@ -6,12 +6,12 @@ use crate::key::header::Header;
 use crate::keyset::KeySet;
 use crate::keyset::index::identity;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::server_rules::ServerRules;
-use crate::remote::kind::Server as _;
+use crate::keyset::server_rules::{ServerRules, Signing};
 use crate::remote::kind::hydra::key_pairs::{bare_kids, split};
 use crate::remote::kind::hydra::limits::fits_in_path;
 use crate::remote::kind::hydra::version::has_certificate_members;
 use crate::remote::kind::hydra::{COMMON, Hydra, MEMBERS};
+use crate::remote::kind::{Server as _, ServerKind};
 use std::collections::{HashMap, HashSet};
 use ureq::http::Method;
 
@@ -23,16 +23,7 @@ impl Hydra {
         } else {
             MEMBERS
         };
-        let rules = ServerRules {
-            members: Some(members),
-            ..COMMON.rules
-        };
-        let form = rules.form(&key.members().unwrap_or_default());
-        if self.in_halves() {
-            split(form, bare_kids)
-        } else {
-            vec![Key::from(form)]
-        }
+        entries_of(key, members, self.in_halves(), bare_kids)
     }
 
     /// Puts a whole set. It is sent in reverse, so that GET returns it in the order of `entries`.
@@ -49,8 +40,7 @@ impl Hydra {
                 .hint("give one of the two another kid"));
             }
         }
-        let entries: Vec<&str> = entries.iter().rev().map(Key::json).collect();
-        let body = format!(r#"{{"keys":[{}]}}"#, entries.join(","));
+        let body = body(&entries);
         self.call(Method::PUT, &[set], Some(body)).map(drop)
     }
 
@@ -94,6 +84,41 @@ impl Hydra {
         let entries = self.entries(single, &bare);
         (keeps_signer && entries.iter().all(fits_path)).then_some(single)
     }
+}
+
+/// Returns the entries as which a server keeps a key, with these members.
+fn entries_of(
+    key: &Key,
+    members: &'static [&'static str],
+    in_halves: bool,
+    bare_kids: &HashSet<String>,
+) -> Vec<Key<'static>> {
+    let rules = ServerRules {
+        members: Some(members),
+        ..COMMON.rules
+    };
+    let form = rules.form(&key.members().unwrap_or_default());
+    if in_halves {
+        split(form, bare_kids)
+    } else {
+        vec![Key::from(form)]
+    }
+}
+
+/// Returns the body of a PUT of a whole set. GET returns the entries in reverse.
+fn body(entries: &[Key]) -> String {
+    let entries: Vec<&str> = entries.iter().rev().map(Key::json).collect();
+    format!(r#"{{"keys":[{}]}}"#, entries.join(","))
+}
+
+/// Returns the body of the call that gives a new set to a server of this kind, whose first key signs.
+pub fn document(kind: &ServerKind, set: &KeySet) -> String {
+    let in_halves = kind.rules.signing == Signing::FirstPair;
+    let entries = set
+        .keys
+        .iter()
+        .flat_map(|key| entries_of(key, MEMBERS, in_halves, &HashSet::new()));
+    body(&entries.collect::<Vec<_>>())
 }
 
 /// Returns a function that finds the copy of a key in a server's set: the same key under the kid that

@@ -14,13 +14,25 @@ const MANIFEST_LIMIT: usize = 1024 * 1024;
 /// `-_.:/+=@,{}[]"`. All other characters are written as JSON escapes, `\uXXXX`. Returns an error if
 /// the name is not a valid variable name.
 pub fn dotenv(name: &str, json: &str) -> Result<String> {
+    check_variable(name)?;
+    Ok(format!("{name}='{}'\n", in_one_line(json).expose()))
+}
+
+/// Returns `NAME='…'` with several lines of PEM, for POSIX shells and for dotenv parsers. Returns an
+/// error if the name is not a valid variable name.
+pub fn lines(name: &str, pem: &str) -> Result<String> {
+    check_variable(name)?;
+    Ok(format!("{name}='{pem}'\n"))
+}
+
+fn check_variable(name: &str) -> Result<()> {
     let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let fits = |c: char| is_letter(c) || c.is_ascii_digit();
     if !name.starts_with(is_letter) || !name.chars().all(fits) {
         return Err(Error::usage(format!("invalid variable name {name:?}"))
             .hint("use letters, digits and _, and no digit at the beginning"));
     }
-    Ok(format!("{name}='{}'\n", in_one_line(json).expose()))
+    Ok(())
 }
 
 /// Returns a JSON document without white space between its tokens, and with `\uXXXX` for unusual
