@@ -1,5 +1,5 @@
-//! What takes several steps: certificates, changes of mind, checks, completion, encryption, examples, kills, faults, histories, locks, losses, other tools, permissions,
-//! pipelines, repair, rotation, streams, terminals, timelines, waits, damage, the log; and everything with a server, in a folder of its own.
+//! What takes several steps: certificates, changes of mind, checks, completion, deliveries, encryption, examples, kills, faults, histories, hooks, layouts, locks, losses, other tools, permissions,
+//! pipelines, publication, repair, rotation, streams, terminals, timelines, waits, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/certificates.rs"]
 mod certificates;
@@ -13,6 +13,8 @@ mod completion;
 mod crash;
 #[path = "flows/damage.rs"]
 mod damage;
+#[path = "flows/deliveries.rs"]
+mod deliveries;
 #[path = "flows/encryption/mod.rs"]
 mod encryption;
 #[path = "flows/examples.rs"]
@@ -33,6 +35,8 @@ mod history_damage;
 mod history_faults;
 #[path = "flows/history_kills.rs"]
 mod history_kills;
+#[path = "flows/hooks.rs"]
+mod hooks;
 #[path = "flows/hygiene.rs"]
 mod hygiene;
 #[path = "flows/interop.rs"]
@@ -45,6 +49,8 @@ mod interop_password;
 mod kid_sources;
 #[path = "flows/kids.rs"]
 mod kids;
+#[path = "flows/layouts.rs"]
+mod layouts;
 #[path = "flows/locking.rs"]
 mod locking;
 #[path = "flows/log.rs"]
@@ -59,6 +65,8 @@ mod owners;
 mod permissions;
 #[path = "flows/pipelines.rs"]
 mod pipelines;
+#[path = "flows/publication.rs"]
+mod publication;
 #[path = "flows/repair.rs"]
 mod repair;
 #[path = "flows/rotation.rs"]

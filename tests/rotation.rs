@@ -365,7 +365,7 @@ proptest! {
             force: asked.force,
             alg: asked.alg,
             compromised: &compromised,
-            server: asked.there.as_ref().map(|_| there),
+            servers: if asked.there.is_some() { std::slice::from_ref(&there) } else { &[] },
             keep_expired: asked.there.is_some(),
             ..policy(asked.schedule, BEGINNING)
         };
@@ -403,13 +403,14 @@ proptest! {
             || (!compromised.is_empty() && keys.iter().any(|key| key.successor.is_some()));
         let again = Policy { force: false, compromised: &[], ..asked };
         let looks = if asked.alg.is_some() || leads_nowhere { 2 } else { 1 };
-        if looks == 2 && asked.server.is_some() {
+        if looks == 2 && !asked.servers.is_empty() {
             return Ok(());
         }
         // The server has been told of it meanwhile.
         let published = set.clone();
         let there = ServerState { set: &published, rules: &ServerRules::FAITHFUL, named: &signing };
-        let again = Policy { server: asked.server.map(|_| there), ..again };
+        let servers = if asked.servers.is_empty() { &[][..] } else { std::slice::from_ref(&there) };
+        let again = Policy { servers, ..again };
         for look in 1..=looks {
             // Where all that could be rotated is gone there is nothing to be asked for any more.
             let Ok(plan) = rotate::plan(&set, &again) else {

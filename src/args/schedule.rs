@@ -6,7 +6,7 @@ use crate::keyset::kid_from::KidFrom;
 use crate::keyset::rotate::{Policy, Schedule, plan};
 use crate::keystore::{Schedules, SetName};
 use crate::time::parse_duration;
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -85,12 +85,41 @@ pub struct ScheduleArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     kid_from: Option<KidFrom>,
 
-    /// Push the set to this remote after each run
+    /// Push the set to this remote after each run; can be repeated
     ///
     /// Keys that an earlier run could not send are sent, too. NAME is the name of the set on the server.
     #[arg(long, value_name = "REMOTE[:NAME]")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub push: Vec<String>,
+
+    /// Write the set to this file after each run; can be repeated
+    ///
+    /// The file is written only if it changes. LAYOUT is one of `jwks export --for`, and `jwks` by default.
+    /// Write LAYOUT:LINE to choose the line that a signer uses. Verifiers get a new key before signers do.
+    #[arg(long, value_name = "PATH[=LAYOUT]", value_hint = ValueHint::FilePath)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub export: Vec<String>,
+
+    /// Hold a new key until this address serves it; can be repeated
+    ///
+    /// The key signs when each of these addresses has served it for the publish delay. The address of an
+    /// issuer leads to its JWK Set.
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<String>,
+
+    /// Run this command after a change; can be repeated
+    ///
+    /// The command gets the change as JSON on standard input. If it fails, the next rotation runs it again.
+    #[arg(long, value_name = "COMMAND")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hook: Vec<String>,
+
+    /// The time limit for a hook [default: 60]
+    #[arg(long, hide_short_help = true, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub push: Option<String>,
+    pub hook_timeout: Option<u64>,
 
     /// Update the signature key in Authlete's settings
     ///
@@ -109,25 +138,43 @@ impl ScheduleArgs {
     /// Returns these options. Those that are not given come from the saved ones.
     pub fn over(&self, saved: ScheduleArgs) -> ScheduleArgs {
         let own = self.clone();
+        let or = |own: Vec<String>, saved| if own.is_empty() { saved } else { own };
         ScheduleArgs {
             every: own.every.or(saved.every),
             publish_delay: own.publish_delay.or(saved.publish_delay),
             retire_after: own.retire_after.or(saved.retire_after),
             keep: own.keep.or(saved.keep),
-            line: if own.line.is_empty() {
-                saved.line
-            } else {
-                own.line
-            },
+            line: or(own.line, saved.line),
             usage: own.usage.or(saved.usage),
             alg: own.alg.or(saved.alg),
             crv: own.crv.or(saved.crv),
             size: own.size.or(saved.size),
             kid_from: own.kid_from.or(saved.kid_from),
-            push: own.push.or(saved.push),
+            push: or(own.push, saved.push),
+            export: or(own.export, saved.export),
+            published: or(own.published, saved.published),
+            hook: or(own.hook, saved.hook),
+            hook_timeout: own.hook_timeout.or(saved.hook_timeout),
             move_signature_kid: own.move_signature_kid || saved.move_signature_kid,
             ed25519_as_eddsa: own.ed25519_as_eddsa || saved.ed25519_as_eddsa,
         }
+    }
+
+    /// Returns these options with absolute paths, which do not depend on the directory of the next run.
+    /// Returns an error for an invalid path.
+    pub fn absolute(&self) -> Result<ScheduleArgs> {
+        let mut options = self.clone();
+        for file in &mut options.export {
+            let (path, layout) = match file.rsplit_once('=') {
+                Some((path, layout)) => (path, format!("={layout}")),
+                None => (file.as_str(), String::new()),
+            };
+            let absolute = std::path::absolute(path).map_err(|error| {
+                Error::usage(format!("--export {path}: invalid path")).cause(error)
+            })?;
+            *file = format!("{}{layout}", absolute.display());
+        }
+        Ok(options)
     }
 
     /// Returns true if the options say how long a key signs (`--every`).

@@ -3,33 +3,34 @@
 mod certified;
 mod content;
 mod for_signer;
+mod format;
+mod options;
 
 use crate::args::certificate::CertificateArgs;
 use crate::args::connection::ConnectionArgs;
 use crate::args::encryption::IterationsArgs;
 use crate::args::layout::{LayoutArg, Which, layout_parser};
 use crate::args::password::PasswordArgs;
-use crate::commands::shared::output_file::{OutputFile, Replaces};
+use crate::commands::shared::output_file::OutputFile;
 use crate::commands::shared::repairing::{repaired, report_repair};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::key::header::Header;
 use crate::key::parts::holds_secret;
 use crate::key::repair::Repaired;
 use crate::keyset::KeySet;
-use crate::keyset::import::Form;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::lifecycle::{self, State, line_name};
-use crate::layout::{Order, Write, arranged};
+use crate::keyset::lifecycle::{self, State};
+use crate::layout::Order;
 use crate::report::log_entry::Record;
 use crate::report::names::hint_at_output;
 use crate::secret::Secret;
-use crate::source::target::{self, Access, Origin, Source, Target};
-use clap::{Args, ValueEnum, ValueHint};
+use crate::source::target::{self, Access, Origin, Source};
+use clap::{Args, ValueHint};
 use content::{private_content, public_content};
+use format::To;
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,67 +49,6 @@ Examples:
   $ jwks export api --private --state active --to pem -o signing.pem
   $ jwks export api --to jwe --private --p2c 10000 --password-file password.txt -o keys.jwe
   $ jwks export api --to kubernetes --private --name api-keys -o secret.json";
-
-/// The format of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum To {
-    /// A JWK Set
-    Jwks,
-    /// One JWK
-    Jwk,
-    /// PEM: SubjectPublicKeyInfo, PKCS#8 with --private
-    Pem,
-    /// DER of one key, in the structures of pem
-    Der,
-    /// PEM of RSA keys as PKCS#1
-    Pkcs1,
-    /// DER of one RSA key as PKCS#1
-    Pkcs1Der,
-    /// PEM of EC private keys as SEC1
-    Sec1,
-    /// DER of one EC private key as SEC1
-    Sec1Der,
-    /// PKCS#12: a private key with its certificates, encrypted with a password
-    Pkcs12,
-    /// OpenSSH: public key lines, or a private key file with --private
-    Openssh,
-    /// PEM of self-signed X.509 certificates
-    X509,
-    /// A line NAME='…' with a JWK Set, or the JWK of one key
-    Dotenv,
-    /// Lines NAME='…' with keys in PEM
-    DotenvPem,
-    /// A Kubernetes ConfigMap, a Secret with --private
-    Kubernetes,
-    /// A JWE of the private JWK Set, or of the JWK of one key, encrypted with a password
-    Jwe,
-}
-
-impl To {
-    fn name(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-
-    /// Returns true if the format holds only one private key.
-    fn is_for_one(self) -> bool {
-        matches!(
-            self,
-            To::Der | To::Pkcs1Der | To::Sec1Der | To::Pkcs12 | To::Openssh
-        )
-    }
-
-    /// Returns true if the format is JSON or contains a JSON document.
-    fn is_json(self) -> bool {
-        matches!(
-            self,
-            To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes | To::Jwe
-        )
-    }
-}
-
-/// The formats that can have a password. PKCS#12 and JWE always have one.
-const ENCRYPTED: &[To] = &[To::Pem, To::Der, To::Openssh, To::Pkcs12, To::Jwe];
 
 /// Export a set or a key: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
 ///
@@ -343,191 +283,6 @@ impl ExportArgs {
             };
             error.about(&source.title)
         })
-    }
-
-    /// Returns an error for options that do not fit the format or the target.
-    fn check(&self, ctx: &Context) -> Result<()> {
-        let target = Target::of(ctx, &self.target)?;
-        let is_document = matches!(target, Target::Document(_));
-        if self.input_password_file.is_some() && !is_document {
-            return Err(
-                Error::usage("--input-password-file is for a file, an address or -")
-                    .hint("give the passphrase of a set with --passphrase-file"),
-            );
-        }
-        if self.repair
-            && let Target::Set(name) = &target
-        {
-            return Err(
-                Error::usage("--repair is for a file, an address, a remote or -")
-                    .hint(format!("run `jwks set {name} --repair` to repair the set")),
-            );
-        }
-        let to = self.to();
-        // It can be the password of the file that is read.
-        let is_read = is_document && self.input_password_file.is_none();
-        let is_password = self.password.is_given() && !is_read;
-        for (given, option, forms) in [
-            (self.encrypt, "--encrypt", ENCRYPTED),
-            (is_password, "--password-file", ENCRYPTED),
-            (self.iterations.are_given(), "--p2c", &[To::Jwe]),
-            (self.alias.is_some(), "--alias", &[To::Pkcs12]),
-            (
-                self.certificate.are_given(),
-                "--subject and --days",
-                &[To::X509, To::Pkcs12],
-            ),
-            (
-                self.name.is_some(),
-                "--name",
-                &[To::Dotenv, To::DotenvPem, To::Kubernetes],
-            ),
-            (
-                self.keep_members,
-                "--keep-members",
-                &[To::Jwks, To::Jwk, To::Dotenv, To::Kubernetes],
-            ),
-        ] {
-            if given && !forms.contains(&to) {
-                let forms: Vec<_> = forms.iter().map(|form| form.name()).collect();
-                let to = to.name();
-                return Err(
-                    Error::usage(format!("--to {to} cannot be used with {option}"))
-                        .hint(format!("use {option} with --to {}", forms.join(", "))),
-                );
-            }
-        }
-        let is_mixed = self.private == Some(Which::Active);
-        if is_mixed && !(to.is_json() || matches!(to, To::Pem | To::DotenvPem)) {
-            let to = to.name();
-            return Err(
-                Error::usage(format!("--to {to} cannot be used with --private=active"))
-                    .hint("pass --private --state active for the private keys that sign"),
-            );
-        }
-        if (self.encrypt || is_password) && !self.is_private() {
-            return Err(
-                Error::usage("--encrypt and --password-file require --private")
-                    .hint("add --private"),
-            );
-        }
-        Ok(())
-    }
-
-    /// Returns the format, also that of a layout which is a keystore.
-    fn to(&self) -> To {
-        match self.layout.as_ref().map(|layout| layout.0.write) {
-            Some(Write::Pkcs12) => To::Pkcs12,
-            _ => self.to,
-        }
-    }
-
-    /// Returns true if the export is one JWK, and not a set.
-    fn is_one_jwk(&self) -> bool {
-        match self.to {
-            To::Dotenv | To::Kubernetes | To::Jwe => self.kid.is_some(),
-            to => to == To::Jwk,
-        }
-    }
-
-    /// Returns the password for a private export; `None` if the export is not encrypted. PKCS#12 and
-    /// JWE ask for their password later, so it is `None` for them, too.
-    fn encryption(&self, ctx: &Context) -> Result<Option<Secret<String>>> {
-        let wanted = self.encrypt || self.password.is_given();
-        let wanted = wanted && matches!(self.to(), To::Pem | To::Der | To::Openssh);
-        wanted.then(|| self.new_password(ctx)).transpose()
-    }
-
-    /// Returns the password for the file that is written. Asks for it if there is no password file.
-    fn new_password(&self, ctx: &Context) -> Result<Secret<String>> {
-        let form = match self.to() {
-            To::Pkcs12 => "PKCS#12 file",
-            To::Openssh => "OpenSSH key file",
-            To::Jwe => "JWE",
-            To::Jwks
-            | To::Jwk
-            | To::Pem
-            | To::Der
-            | To::Pkcs1
-            | To::Pkcs1Der
-            | To::Sec1
-            | To::Sec1Der
-            | To::X509
-            | To::Dotenv
-            | To::DotenvPem
-            | To::Kubernetes => "private key file",
-        };
-        let what = match self.file() {
-            Some(file) => format!("the {form} {}", file.display()),
-            None => format!("the {form}"),
-        };
-        self.password.new_one(ctx, &what)
-    }
-
-    /// Returns the file to write; `None` for standard output.
-    fn file(&self) -> Option<&Path> {
-        self.output
-            .as_deref()
-            .filter(|path| path.as_os_str() != "-")
-    }
-
-    /// Describes the export for the log: its format, and its file if there is one.
-    fn description(&self, form: &str) -> String {
-        match self.file() {
-            Some(file) => format!("{form}: {}", file.display()),
-            None => form.to_owned(),
-        }
-    }
-
-    /// Returns true if the export holds private keys.
-    fn is_private(&self) -> bool {
-        self.private.is_some() || self.layout.as_ref().is_some_and(|it| it.0.is_private())
-    }
-
-    /// Returns the file to write; `None` for standard output.
-    fn output_file(&self) -> Option<OutputFile<'_>> {
-        Some(OutputFile {
-            path: self.file()?,
-            is_private: self.is_private(),
-            replaces: match self.to {
-                _ if self.force => Replaces::Any,
-                To::Openssh => Replaces::Public(Some(Form::Openssh)),
-                To::Kubernetes => Replaces::Public(Some(Form::Kubernetes)),
-                _ => Replaces::Public(None),
-            },
-        })
-    }
-
-    /// Returns true if the options choose or arrange keys by their states.
-    fn chooses(&self) -> bool {
-        self.line.is_some() || !self.states.is_empty() || self.order != Order::Set
-    }
-
-    /// Returns those of the positions that the options choose, in their order. Returns an error if there
-    /// are none.
-    fn chosen(
-        &self,
-        ctx: &Context,
-        source: &Source,
-        set: &KeySet,
-        mut positions: Vec<usize>,
-    ) -> Result<Vec<usize>> {
-        let states = source.states(set, ctx.now);
-        let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
-        positions.retain(|i| {
-            let is_of_line = |line: &String| line_name(&headers[*i]) == line;
-            let is_in = |state| self.states.contains(&state);
-            self.line.as_ref().is_none_or(is_of_line)
-                && (self.states.is_empty() || states[*i].is_some_and(is_in))
-        });
-        if positions.is_empty() {
-            return Err(Error::not_found(format!(
-                "no key of {} matches --state or --line",
-                source.title
-            ))
-            .hint("run `jwks list` to see the states and lines of the keys"));
-        }
-        Ok(arranged(positions, &states, self.order))
     }
 }
 

@@ -1,11 +1,16 @@
 //! `jwks rotate`: rotate keys on schedule.
 
+mod delivery;
+mod failures;
+mod hooks;
+mod ledger;
+mod observation;
 mod report;
 mod server;
+mod target_file;
 
 use crate::args::connection::ConnectionArgs;
 use crate::args::schedule::{self, ScheduleArgs};
-use crate::commands::shared::push_report;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::members::Members;
@@ -18,6 +23,7 @@ use crate::keystore::{IfMissing, Schedules, SetName, Stored};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count, list_names};
 use clap::{ArgGroup, Args};
+use delivery::Delivery;
 use report::RotationReport;
 use server::Servers;
 use std::collections::BTreeSet;
@@ -230,7 +236,8 @@ fn rotate_set(
         drop(ctx.protection(name)?)
     }
     let saved = saved_schedule(ctx, args, schedules, name)?;
-    let options = args.schedule.over(saved.unwrap_or_default());
+    let saved = saved.unwrap_or_default();
+    let options = args.schedule.over(saved.clone());
     let schedule = options.schedule()?;
     // The public part is enough to see whether there is anything to do.
     let document = ctx.load_public(name)?;
@@ -241,13 +248,19 @@ fn rotate_set(
             .names(format!("set {name}"))
             .hint("pass --every 30d, and --save to keep it as the schedule"));
     }
-    let server = servers.look(&options, name)?;
-    let settled = options.policy(schedule, ctx.now);
+    let mut delivery = Delivery::prepare(ctx, args, servers, (&options, &saved), name, &set)?;
+    let (signing, publication) = (delivery.signing(), delivery.publication());
+    let settled = Policy {
+        signing: &signing,
+        publication: publication.as_ref(),
+        ..options.policy(schedule, ctx.now)
+    };
+    let states = delivery.states();
     let policy = Policy {
         force: args.force,
         compromised: &args.compromised,
-        server: server.as_ref().and_then(|server| server.server_state()),
-        keep_expired: server.is_some(),
+        servers: &states,
+        keep_expired: delivery.has_targets(),
         ..settled
     };
     let plan = rotate::plan(&set, &policy).map_err(about)?;
@@ -255,45 +268,47 @@ fn rotate_set(
     warn_of_invalid_keys(ctx, name, &set, &plan);
     if args.dry_run {
         report.plan(ctx, &set, &plan);
-        return match server.filter(|_| plan.is_empty()) {
-            Some(server) => {
-                server.show(ctx, name, report)?;
-                report
-                    .pushed
-                    .as_ref()
-                    .map_or(Ok(()), push_report::PushReport::complete)
-            }
-            None => Ok(()),
-        };
+        if !plan.is_empty() {
+            return Ok(());
+        }
+        delivery.show(report)?;
+        delivery.tell_waiting(report)?;
+        return report.complete_pushes();
     }
     if !plan.is_empty() {
         // Ask for the passphrase before the schedule is saved: if it is missing, nothing changes.
         ctx.protection(name)?;
     }
     if args.save {
-        let options = options.to_json();
+        let options = options.absolute()?.to_json();
         ctx.store.save_schedule(name, Some(options))?;
         let status = format!("{name}: its schedule is saved");
         ctx.out.status(&status);
         ctx.record_change(status);
     }
+    delivery.begin(!plan.is_empty())?;
     if !plan.is_empty() {
         change(ctx, name, &plan, &policy, report)?;
     }
-    let Some(server) = server else {
-        return Ok(());
-    };
-    server.send(ctx, name, report)?;
-    // The push has removed the expired keys from the server, so they can be removed here, too.
-    let document = ctx.load_public(name)?;
-    let plan = rotate::plan(&document.parse()?, &settled).map_err(about)?;
-    if !plan.is_empty() {
-        change(ctx, name, &plan, &settled, report)?;
+    let has_targets = delivery.has_targets();
+    let delivered = delivery.deliver(report);
+    if has_targets && delivered.is_ok() {
+        // No target has the expired keys any more, so they can be removed here, too.
+        let document = ctx.load_public(name)?;
+        let plan = rotate::plan(&document.parse()?, &settled).map_err(about)?;
+        if !plan.is_empty() {
+            change(ctx, name, &plan, &settled, report)?;
+        }
     }
-    report
-        .pushed
-        .as_ref()
-        .map_or(Ok(()), push_report::PushReport::complete)
+    delivery.tell_waiting(report)?;
+    let ran = delivery.run_hooks(report);
+    match (delivered, ran) {
+        (Err(error), Err(hook)) => {
+            ctx.out.error(&hook);
+            Err(error)
+        }
+        (delivered, ran) => delivered.and(ran).and(report.complete_pushes()),
+    }
 }
 
 /// Applies a plan in one change of the set, and reports it. The plan is made again under the lock,

@@ -17,7 +17,7 @@ pub const DESCRIBING: &[&str] = &[
 ];
 
 /// The members that only jwks sets. They are removed from foreign keys.
-pub const OWN: &[&str] = &[SUCCESSOR, WITHHELD];
+pub const OWN: &[&str] = &[SUCCESSOR, WITHHELD, PLANNED];
 
 /// The member that says when and why a key was revoked (OpenID Federation 1.0 section 8.7.3).
 pub const REVOKED: &str = "revoked";
@@ -50,6 +50,13 @@ pub const SUCCESSOR: &str = "jwks_successor";
 /// The member that replaces the private part of a key in the public header of an encrypted set. Its
 /// value is the size in bits for symmetric keys, and `true` for others. Only jwks sets it.
 pub const WITHHELD: &str = "jwks_private";
+
+/// The `nbf` of a key that is held until its publication is confirmed: the last second of the year 9999.
+pub const UNCONFIRMED: i64 = 253_402_300_799;
+
+/// The member with the `nbf` that a held key gets when its publication is confirmed, unless that time has
+/// passed. Only jwks sets it, and it is never published.
+pub const PLANNED: &str = "jwks_nbf";
 
 /// Returns true if a key of this type has a private part, even if it is withheld.
 pub(super) fn has_private_part(key_type: &KeyType, members: &Members) -> bool {

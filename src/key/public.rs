@@ -7,7 +7,8 @@ use crate::key::header::size;
 use crate::key::key_type::{KEY_TYPES, KeyType};
 use crate::key::members::Members;
 use crate::key::parts::{
-    DATES, OWN, SUCCESSOR, TEXTS, WITHHELD, has_private_member, holds_secret, is_registered,
+    DATES, OWN, PLANNED, SUCCESSOR, TEXTS, WITHHELD, has_private_member, holds_secret,
+    is_registered,
 };
 use std::collections::HashSet;
 
@@ -167,7 +168,7 @@ fn public_operations<'a>(operations: impl Iterator<Item = &'a str>) -> Vec<&'a s
 /// dates, and [`WITHHELD`] if there is a private part. For shared secrets, invalid keys and keys of
 /// unknown types, it returns only identifying members.
 pub fn known_part(key: &Key) -> Members<'static> {
-    const NAMES: &[&str] = &["kty", "crv", "use", "alg", "kid", SUCCESSOR];
+    const NAMES: &[&str] = &["kty", "crv", "use", "alg", "kid", SUCCESSOR, PLANNED];
     let members = key.members().unwrap_or_default();
     let key_type = members.key_type();
     let public = match (public_form(key, Dates::Keep, &Budget::none()), key_type) {
@@ -180,13 +181,13 @@ pub fn known_part(key: &Key) -> Members<'static> {
     };
     let is_known = |name: &str| match &public {
         // A broken purpose says that the key does not sign.
-        Some(public) => public.has(name) || name == SUCCESSOR || PURPOSE.contains(&name),
+        Some(public) => public.has(name) || OWN.contains(&name) || PURPOSE.contains(&name),
         None => NAMES.contains(&name) || DATES.contains(&name),
     };
     let is_plain = |name: &str, value: &str| match name {
         _ if !members.has(name) => false,
         "x5c" | "key_ops" => members.texts(name).is_ok(),
-        name if DATES.contains(&name) => members.seconds(name).is_ok(),
+        name if DATES.contains(&name) || name == PLANNED => members.seconds(name).is_ok(),
         _ => value.starts_with('"'),
     };
     let known = members

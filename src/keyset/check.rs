@@ -8,6 +8,7 @@ use crate::key::algorithm::{effective_use, operation_group};
 use crate::key::check::{self, Budget, Finding, Rule, excerpt, known};
 use crate::key::header::Header;
 use crate::key::key_type::KeyType;
+use crate::key::parts::UNCONFIRMED;
 use crate::key::parts::has_private_member;
 use crate::key::repair;
 use crate::key::thumbprint::thumbprint;
@@ -264,7 +265,7 @@ fn lifecycle_findings(set: &KeySet, now: i64) -> Vec<Located> {
         for index in line {
             let begin = headers[index]
                 .nbf
-                .filter(|_| states[index] != Some(State::Expired));
+                .filter(|nbf| states[index] != Some(State::Expired) && *nbf != UNCONFIRMED);
             if begin.is_some_and(|nbf| begins.insert(nbf, index).is_some()) {
                 add(
                     index,

@@ -6,7 +6,7 @@ use crate::key::check::{Budget, findings, is_supported, may_sign, public_finding
 use crate::key::header::Header;
 use crate::key::key_type::KeyType;
 use crate::key::members::Members;
-use crate::key::parts::is_private;
+use crate::key::parts::{UNCONFIRMED, is_private};
 use crate::key::step_counter;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
@@ -258,7 +258,8 @@ pub(super) fn on_circles(next: &[Option<usize>]) -> Vec<bool> {
 /// Returns the next time at which a date changes the state of a key, in seconds since 1970.
 pub fn next_change(headers: &[Header], now: i64) -> Option<i64> {
     let dates = headers.iter().flat_map(|header| [header.nbf, header.exp]);
-    dates.flatten().filter(|date| *date > now).min()
+    let is_known = |date: &i64| *date > now && *date < UNCONFIRMED;
+    dates.flatten().filter(is_known).min()
 }
 
 #[cfg(test)]

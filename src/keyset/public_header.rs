@@ -3,8 +3,8 @@
 
 use crate::key::Key;
 use crate::key::members::Members;
-use crate::key::parts::SUCCESSOR;
 use crate::key::parts::WITHHELD;
+use crate::key::parts::{PLANNED, SUCCESSOR};
 use crate::key::public::known_part;
 use crate::keyset::KeySet;
 use serde::Deserialize;
@@ -47,7 +47,7 @@ struct Part<'a> {
 /// The members that identify keys and decide which one signs. The public part must have all of them;
 /// other members can differ between versions of jwks.
 const DECISIVE: &[&str] = &[
-    "kty", "kid", "alg", "use", "iat", "nbf", "exp", SUCCESSOR, WITHHELD,
+    "kty", "kid", "alg", "use", "iat", "nbf", "exp", SUCCESSOR, PLANNED, WITHHELD,
 ];
 
 /// Returns true if the public part of a header matches the set: the same keys in the same order, each

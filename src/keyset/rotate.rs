@@ -10,6 +10,7 @@ mod apply;
 mod ends;
 mod lines;
 mod plan;
+mod publication;
 mod removal;
 mod schedule;
 mod server_state;
@@ -18,12 +19,14 @@ mod timetable;
 
 pub use apply::{Retired, Rotated};
 pub use plan::{NewKey, RotationPlan};
+pub use publication::Publication;
 pub use schedule::{CLOCK_DIFFERENCE, Schedule};
-pub use server_state::ServerState;
+pub use server_state::{ServerState, is_revoked};
 pub use template::Template;
 
 use crate::error::Result;
 use crate::key::header::Header;
+use crate::key::parts::UNCONFIRMED;
 use crate::keyset::KeySet;
 use crate::keyset::kid_from::KidFrom;
 use lines::Lines;
@@ -56,8 +59,12 @@ pub struct Policy<'a> {
     pub force: bool,
     /// The compromised keys, by kid or thumbprint.
     pub compromised: &'a [String],
-    /// The state of the server that the result is pushed to.
-    pub server: Option<ServerState<'a>>,
+    /// The states of the servers and files that get the result.
+    pub servers: &'a [ServerState<'a>],
+    /// The thumbprints of the keys with which signers sign before they get the result.
+    pub signing: &'a [String],
+    /// What the addresses serve at which a key must be seen before it signs; `None` without addresses.
+    pub publication: Option<&'a Publication>,
     /// True if expired and compromised keys stay in the set until a push has removed them from the
     /// server.
     pub keep_expired: bool,
@@ -99,17 +106,27 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
         kid_from: policy.kid_from,
         ..RotationPlan::default()
     };
-    let server_signers = policy.server.map(|server| {
-        server_state::adjust_dates(server, set, &mut headers, &compromised, policy, &mut plan)
-    });
+    let looks = match policy.publication {
+        Some(publication) => publication::hold_unconfirmed(
+            publication,
+            set,
+            &mut headers,
+            &compromised,
+            policy,
+            &mut plan,
+        ),
+        None => Vec::new(),
+    };
+    let server_signers =
+        server_state::adjust_dates(set, &mut headers, &compromised, policy, &mut plan);
     let lines = Lines::of(set, headers, compromised, policy.now);
     lines.check(policy)?;
     let mut planner = Planner {
         lines,
         policy,
         plan,
-        server_signers: server_signers.unwrap_or_default(),
-        due: Vec::new(),
+        server_signers,
+        due: looks,
     };
     planner.take_out_compromised();
     let moved = planner.move_lines()?;
@@ -136,7 +153,8 @@ impl Planner<'_, '_> {
         });
         let new = self.plan.new.iter().map(|new| new.nbf);
         let dates = dates.chain(new).flatten().chain(self.due.iter().copied());
-        dates.filter(|date| *date > self.policy.now).min()
+        let is_known = |date: &Time| *date > self.policy.now && *date < UNCONFIRMED;
+        dates.filter(is_known).min()
     }
 
     /// Records the successor of a key in another line.

@@ -3,6 +3,7 @@
 //! Reading creates no files. A change takes the lock, reads the set, changes it in memory, writes and
 //! flushes a temporary file, renames it, flushes the directory, and releases the lock.
 
+pub mod deliveries;
 mod document;
 pub mod history;
 pub mod log;
@@ -235,6 +236,7 @@ impl Keystore {
                 .hint(format!("run `jwks rotate {name} --forget` to delete it"))
         }));
         self.defer_error(files::flush_directory_of(path, "removed"));
+        self.drop_deliveries(name);
         self.defer_error(pending.complete(history::Content::NoSet));
         self.sweep();
         Ok(())

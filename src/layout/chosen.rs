@@ -12,7 +12,7 @@ use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State, line_name};
 use crate::keyset::push::with_private_part;
-use crate::layout::{Audience, Layout, Lines};
+use crate::layout::{Audience, Layout, Lines, Options};
 use std::collections::BTreeSet;
 
 /// The order of the keys in an export.
@@ -70,13 +70,8 @@ impl Chosen {
 impl Layout {
     /// Chooses the keys for the file. Returns an error if no key signs, or if it is ambiguous which line
     /// signs.
-    pub fn choose(
-        &self,
-        set: &KeySet,
-        line: Option<&str>,
-        now: i64,
-        budget: &Budget,
-    ) -> Result<Chosen> {
+    pub fn choose(&self, set: &KeySet, options: Options, budget: &Budget) -> Result<Chosen> {
+        let Options { line, keep, now } = options;
         let headers: Vec<_> = set.keys.iter().map(Header::of).collect();
         if let Some(line) = line
             && !headers.iter().any(|header| line_name(header) == line)
@@ -108,13 +103,14 @@ impl Layout {
             .map(line_of)
             .collect();
         let is_held = |i: usize| match (self.audience, self.lines) {
-            (Audience::Verifiers, _) => states[i] != Some(State::Expired),
+            (Audience::Verifiers, _) => states[i] != Some(State::Expired) || keep.contains(&i),
             (Audience::Signer, Lines::One) => lines.contains(&line_of(i)),
             (Audience::Signer, Lines::OneSigns) => true,
             // A signer would sign with a pending key whose line has no active one.
             (Audience::Signer, Lines::All) => is_of_line(i) && active.contains(&line_of(i)),
         };
         let has_state = |i: usize| match states[i] {
+            Some(State::Expired) => keep.contains(&i),
             Some(state) => self.states.contains(&state),
             None => self.audience == Audience::Verifiers,
         };

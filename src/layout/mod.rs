@@ -67,6 +67,17 @@ pub enum Lines {
     OneSigns,
 }
 
+/// The options of a layout.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// The name of the line that signs, if the set has several.
+    pub line: Option<&'a str>,
+    /// The positions of expired keys that verifiers keep.
+    pub keep: &'a [usize],
+    /// The time, in seconds since 1970.
+    pub now: i64,
+}
+
 /// How a layout is written.
 #[derive(Clone, Copy)]
 pub enum Write {
@@ -115,18 +126,11 @@ impl Layout {
         self.audience == Audience::Signer
     }
 
-    /// Returns the file for a set. `line` is the name of the line that signs, if the set has several.
-    /// `now` is in seconds since 1970.
-    ///
-    /// Returns an error if no key of the set signs, or if the set does not fit the layout.
-    pub fn content(
-        &self,
-        set: &KeySet,
-        line: Option<&str>,
-        now: i64,
-        budget: &Budget,
-    ) -> Result<Content> {
-        let chosen = self.choose(set, line, now, budget)?;
+    /// Returns the file for a set. Returns an error if no key of the set signs, or if the set does not fit
+    /// the layout.
+    pub fn content(&self, set: &KeySet, options: Options, budget: &Budget) -> Result<Content> {
+        let Options { line, now, .. } = options;
+        let chosen = self.choose(set, options, budget)?;
         match self.write {
             Write::Text(write) => write(&chosen, budget),
             Write::Body(kind) => {

@@ -1,7 +1,8 @@
 //! The content of an export: public or private keys in the requested format.
 
 use crate::args::layout::Which;
-use crate::commands::export::{ExportArgs, To, certified, unexpired};
+use crate::commands::export::format::To;
+use crate::commands::export::{ExportArgs, certified, unexpired};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jwe::{self, DerivedKeys};

@@ -4,7 +4,7 @@ use crate::commands::export::{ExportArgs, certified, deliver, tell_unchanged};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
-use crate::layout::{Content, Layout, Write};
+use crate::layout::{Content, Layout, Options, Write};
 use crate::report::log_entry::Record;
 use crate::source::target::{self, Access, Source};
 
@@ -19,18 +19,21 @@ pub(super) fn run(ctx: &Context, args: &ExportArgs, layout: &Layout) -> Result<(
     let source = target::read(ctx, &args.target, access, &password, &args.connection)?;
     let set = source.set()?;
     let about = |error: Error| error.about(&source.title);
-    let chosen = layout
-        .choose(&set, args.line.as_deref(), ctx.now, &ctx.checks)
-        .map_err(about)?;
+    let options = Options {
+        line: args.line.as_deref(),
+        now: ctx.now,
+        ..Options::default()
+    };
+    let chosen = layout.choose(&set, options, &ctx.checks).map_err(about)?;
     let file = args.output_file();
     if let Some(file) = &file {
         file.check(ctx)?;
     }
     let content = match layout.write {
         Write::Pkcs12 => pkcs12(ctx, args, &source, &set, &chosen.signing_positions())?,
-        Write::Text(_) | Write::Body(_) => layout
-            .content(&set, args.line.as_deref(), ctx.now, &ctx.checks)
-            .map_err(about)?,
+        Write::Text(_) | Write::Body(_) => {
+            layout.content(&set, options, &ctx.checks).map_err(about)?
+        }
     };
     for warning in &content.warnings {
         ctx.out.warn(format!("{}: {warning}", source.title));

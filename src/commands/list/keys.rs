@@ -4,6 +4,7 @@ use crate::commands::list::Format;
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::check::Budget;
+use crate::key::parts::UNCONFIRMED;
 use crate::key::summary::Summary;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
@@ -169,7 +170,7 @@ fn key_cells(ctx: &Context, key: &Summary, state: Option<State>) -> Vec<(String,
     let next = [key.nbf, key.exp]
         .into_iter()
         .flatten()
-        .filter(|date| *date > ctx.now)
+        .filter(|date| *date > ctx.now && *date < UNCONFIRMED)
         .min();
     vec![
         (dash(&key.kid), Tone::Plain),

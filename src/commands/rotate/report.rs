@@ -1,10 +1,13 @@
 //! Reports a rotation: a line for each change, or one JSON document for all sets.
 
-use crate::commands::shared::push_report;
+mod delivered;
+mod step;
+
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::header::Header;
+use crate::key::parts::UNCONFIRMED;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::line_name;
@@ -14,7 +17,10 @@ use crate::output::JsonError;
 use crate::report::json::{JsonKeyName, json_keys};
 use crate::report::names::count;
 use crate::time;
+use delivered::Delivered;
 use serde::Serialize;
+use serde_json::json;
+use step::Step;
 
 /// The report about one set.
 #[derive(Debug, Default, Serialize)]
@@ -33,9 +39,11 @@ pub(super) struct RotationReport {
     uncertified: Vec<JsonKeyName<'static>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next_change: Option<i64>,
-    /// The result of the push to the server; absent without a server.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pushed: Option<push_report::PushReport>,
+    /// Keys that were held, and got their beginning.
+    confirmed: Vec<JsonKeyName<'static>>,
+    /// What was delivered.
+    #[serde(flatten)]
+    delivered: Delivered,
     dry_run: bool,
     /// The changes that a dry run would make.
     planned: Vec<Step>,
@@ -53,25 +61,6 @@ struct MovedEnd {
     from: i64,
     /// The end now.
     to: i64,
-}
-
-/// A change that would be made.
-#[derive(Debug, Default, Serialize)]
-struct Step {
-    verb: &'static str,
-    /// The existing key that changes; `None` for a new key.
-    #[serde(flatten)]
-    key: Option<JsonKeyName<'static>>,
-    /// The algorithm and size of a new key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new_key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nbf: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exp: Option<i64>,
-    /// The end that the key has now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exp_before: Option<i64>,
 }
 
 impl RotationReport {
@@ -94,37 +83,7 @@ impl RotationReport {
 
     /// Reports what a rotation would do.
     pub(super) fn plan(&mut self, ctx: &Context, set: &KeySet, plan: &RotationPlan) {
-        let key = |position: usize| Some(JsonKeyName::from(&set.keys[position]));
-        let mut steps = Vec::new();
-        for new in &plan.new {
-            steps.push(Step {
-                verb: match new.nbf {
-                    Some(_) => "staged",
-                    None => "activated",
-                },
-                new_key: Some(new.template.description()),
-                nbf: new.nbf,
-                ..Step::default()
-            });
-        }
-        steps.extend(plan.begins().map(|(position, nbf)| Step {
-            verb: "postponed",
-            key: key(position),
-            nbf: Some(nbf),
-            ..Step::default()
-        }));
-        steps.extend(plan.ends().map(|(position, exp)| Step {
-            verb: "retired",
-            key: key(position),
-            exp: Some(exp),
-            exp_before: Header::of(&set.keys[position]).exp,
-            ..Step::default()
-        }));
-        steps.extend(plan.removed().map(|position| Step {
-            verb: "removed",
-            key: key(position),
-            ..Step::default()
-        }));
+        let steps = step::steps(set, plan);
         self.due = !plan.is_empty();
         for step in &steps {
             ctx.out
@@ -151,10 +110,13 @@ impl RotationReport {
                 Some("oct") => "; it is symmetric: give it to its users before that time",
                 _ => "",
             };
+            let from = match header.nbf {
+                Some(UNCONFIRMED) => "once its publication is confirmed".into(),
+                nbf => format!("from {}", date(nbf)),
+            };
             tell(format!(
-                "staged {}, which signs from {}{shared}",
-                described(key),
-                date(header.nbf)
+                "staged {}, which signs {from}{shared}",
+                described(key)
             ));
             self.staged.push(key.into());
         }
@@ -170,12 +132,31 @@ impl RotationReport {
             self.uncertified.push(key.into());
         }
         for key in &rotated.postponed {
-            let from = date(Header::of(key).nbf);
+            let nbf = Header::of(key).nbf;
+            tell(if nbf == Some(UNCONFIRMED) {
+                format!(
+                    "{} is held until its publication is confirmed",
+                    described(key)
+                )
+            } else {
+                let from = date(nbf);
+                format!(
+                    "{} signs only from {from}, because it has not been published for long enough",
+                    described(key)
+                )
+            });
+            self.postponed.push(key.into());
+        }
+        for key in &rotated.confirmed {
+            let from = match Header::of(key).nbf.filter(|nbf| *nbf > ctx.now) {
+                Some(nbf) => format!("from {}", time::format(nbf)),
+                None => "from now on".into(),
+            };
             tell(format!(
-                "{} signs only from {from}, because the server has not published it for long enough",
+                "{} signs {from}: it has been published for long enough",
                 described(key)
             ));
-            self.postponed.push(key.into());
+            self.confirmed.push(key.into());
         }
         for Retired { key, exp_before } in &rotated.retired {
             if is_compromised(key, policy) {
@@ -236,27 +217,6 @@ impl RotationReport {
     }
 }
 
-impl Step {
-    fn description(&self) -> String {
-        let kid = self.key.as_ref().map_or("".into(), JsonKeyName::shown);
-        let key = self.new_key.as_deref().unwrap_or_default();
-        match self.verb {
-            "staged" => format!(
-                "would stage a key ({key}) that signs from {}",
-                date(self.nbf)
-            ),
-            "activated" => format!("would create a key ({key}) that signs at once"),
-            "postponed" => format!("{kid} would sign only from {}", date(self.nbf)),
-            "retired" => format!(
-                "{kid} would end at {}{}",
-                date(self.exp),
-                instead_of(self.exp_before)
-            ),
-            _ => format!("{kid} would be removed"),
-        }
-    }
-}
-
 /// Returns true if the options name this key as compromised.
 pub(super) fn is_compromised(key: &Key, policy: &Policy) -> bool {
     let name = KeyName::of(key);
@@ -266,14 +226,11 @@ pub(super) fn is_compromised(key: &Key, policy: &Policy) -> bool {
 /// Prints the JSON document, or a status line about the sets that did not change.
 pub(super) fn finish(ctx: &Context, reports: &[RotationReport], is_all: bool) -> Result<()> {
     if ctx.out.is_json() {
-        return ctx.out.json(&serde_json::json!({ "sets": reports }));
+        return ctx.out.json(&json!({ "sets": reports }));
     }
     let is_idle = |report: &&RotationReport| {
-        let was_sent = report
-            .pushed
-            .as_ref()
-            .is_some_and(push_report::PushReport::changes);
-        !report.changed && !report.due && !was_sent && report.error.is_none()
+        let is_quiet = !report.delivered.says_something();
+        !report.changed && !report.due && is_quiet && report.error.is_none()
     };
     let idle: Vec<_> = reports.iter().filter(is_idle).collect();
     let next = |reports: &[&RotationReport]| {

@@ -10,7 +10,7 @@ use crate::commands::shared::push_report::{
 use crate::commands::shared::server::retry_on_conflict;
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{Ed25519, KeyChange, Policy, Private, Prune, PushPlan, plan, successors};
@@ -21,7 +21,7 @@ use crate::remote::kind::{Form, Operation};
 use crate::report::names::SetLabel;
 use crate::source::server::set_name;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// The servers of a run, each opened once.
@@ -38,7 +38,8 @@ pub(super) struct Server {
     name: String,
     moves_kids: bool,
     ed25519: Ed25519,
-    found: Result<Found>,
+    /// What was read before the rotation was planned, until it is used.
+    found: Option<Result<Found>>,
 }
 
 /// The state of a set as it was read from the server.
@@ -59,12 +60,16 @@ impl<'a> Servers<'a> {
         }
     }
 
-    /// Returns the server of a set, with the set that it has now. A server that cannot be reached is
+    /// Returns the servers of a set, with the set that each has now. A server that cannot be reached is
     /// not an error yet, because the local set is rotated anyway.
-    pub(super) fn look(&self, options: &ScheduleArgs, set: &SetName) -> Result<Option<Server>> {
-        let Some(target) = &options.push else {
-            return Ok(None);
-        };
+    pub(super) fn look(&self, options: &ScheduleArgs, set: &SetName) -> Result<Vec<Server>> {
+        let servers = options.push.iter();
+        servers
+            .map(|target| self.look_at(target, options, set))
+            .collect()
+    }
+
+    fn look_at(&self, target: &str, options: &ScheduleArgs, set: &SetName) -> Result<Server> {
         let (name, there) = split_name(target);
         let known = self.open.borrow().get(name).cloned();
         let remote = match known {
@@ -82,8 +87,8 @@ impl<'a> Servers<'a> {
             remote.kind.require(Operation::NameSigner)?;
         }
         let name = set_name(&remote, there, Some(set.as_str()))?;
-        Ok(Some(Server {
-            found: find(&remote, &name),
+        Ok(Server {
+            found: Some(find(&remote, &name)),
             moves_kids: options.move_signature_kid,
             ed25519: if options.ed25519_as_eddsa {
                 Ed25519::AsEdDsa
@@ -92,7 +97,7 @@ impl<'a> Servers<'a> {
             },
             remote,
             name,
-        }))
+        })
     }
 }
 
@@ -108,7 +113,7 @@ fn find(remote: &Remote, name: &str) -> Result<Found> {
 impl Server {
     /// Returns the server's state for the plan of a rotation; `None` if the server could not be read.
     pub(super) fn server_state(&self) -> Option<ServerState<'_>> {
-        let found = self.found.as_ref().ok()?;
+        let found = self.found.as_ref()?.as_ref().ok()?;
         Some(ServerState {
             set: &found.set,
             rules: &self.remote.kind.rules,
@@ -116,20 +121,28 @@ impl Server {
         })
     }
 
-    /// Takes the result of the reading before the rotation was planned. It can be taken only once.
+    /// Takes the result of the reading before the rotation was planned, or reads the set again.
     fn take_found(&mut self) -> Result<Found> {
-        std::mem::replace(&mut self.found, Err(Error::failed("")))
+        match self.found.take() {
+            Some(found) => found,
+            None => find(&self.remote, &self.name),
+        }
+    }
+
+    /// Returns the name of the target in the record of deliveries.
+    pub(super) fn id(&self) -> String {
+        format!("push {}", self.target())
     }
 
     fn target(&self) -> String {
         format!("{}:{}", self.remote.name, self.name)
     }
 
-    fn plan(&self, ctx: &Context, found: &Found, local: &KeySet) -> Result<PushPlan> {
+    fn plan(&self, ctx: &Context, found: &Found, local: &KeySet, prune: Prune) -> Result<PushPlan> {
         let policy = Policy {
             private: Private::Signing,
             only: &[],
-            prune: Prune::Expired,
+            prune,
             ed25519: self.ed25519,
             issuer: self.remote.kind.rules.issuer_of(&self.name),
             now: ctx.now,
@@ -158,7 +171,7 @@ impl Server {
 
     /// Reports what would be sent.
     pub(super) fn show(
-        mut self,
+        &mut self,
         ctx: &Context,
         name: &SetName,
         report: &mut RotationReport,
@@ -166,7 +179,7 @@ impl Server {
         let found = &self.take_found()?;
         let document = ctx.load(name)?;
         let local = document.parse()?;
-        let plan = self.plan(ctx, found, &local)?;
+        let plan = self.plan(ctx, found, &local, Prune::Expired)?;
         warn_of_unsent(ctx, name, &plan);
         self.check(ctx, found, &plan, name, &local)?;
         self.tell(ctx, &plan, ("would get", "would lose"));
@@ -177,11 +190,12 @@ impl Server {
                 "{target}: its settings would name {new} instead of {old}"
             ));
         }
-        report.pushed = Some(push_report::PushReport::of(
+        let target = &self.name;
+        report.add_push(push_report::PushReport::of(
             &plan,
             &self.remote,
             name,
-            &self.name,
+            target,
             true,
         ));
         report.due |= plan.changes() || !kids.is_empty();
@@ -212,16 +226,19 @@ impl Server {
         }
     }
 
-    /// Sends the keys and members that the server lacks. If the server does not accept a key, the
-    /// report keeps the error until everything else is done.
+    /// Sends the keys and members that the server lacks. Calls `before` before the server's set changes. If
+    /// the server does not accept a key, the report keeps the error until everything else is done. Returns the
+    /// thumbprints of the keys that the server has.
     pub(super) fn send(
-        self,
+        &mut self,
         ctx: &Context,
         name: &SetName,
         report: &mut RotationReport,
-    ) -> Result<()> {
+        prune: Prune,
+        before: impl Fn() -> Result<()>,
+    ) -> Result<BTreeSet<String>> {
         let target = self.target();
-        let sent = self.try_to_send(ctx, name, report);
+        let sent = self.try_to_send(ctx, name, report, prune, &before);
         sent.map_err(|error| {
             let again = format!(
                 "set {name} is up to date locally; the next rotation sends it, or run `jwks push {name} {target} --yes`"
@@ -235,11 +252,13 @@ impl Server {
     }
 
     fn try_to_send(
-        mut self,
+        &mut self,
         ctx: &Context,
         name: &SetName,
         report: &mut RotationReport,
-    ) -> Result<()> {
+        prune: Prune,
+        before: &dyn Fn() -> Result<()>,
+    ) -> Result<BTreeSet<String>> {
         // The rotation was planned with the set that was read before it, so the first try uses that
         // one. A repeated try reads the set again.
         let mut found = Some(self.take_found()?);
@@ -248,7 +267,7 @@ impl Server {
                 Some(found) => found,
                 None => find(&self.remote, &self.name)?,
             };
-            self.send_once(ctx, name, &found, report)
+            self.send_once(ctx, name, &found, report, prune, before)
         })
     }
 
@@ -258,14 +277,17 @@ impl Server {
         name: &SetName,
         found: &Found,
         report: &mut RotationReport,
-    ) -> Result<()> {
+        prune: Prune,
+        before: &dyn Fn() -> Result<()>,
+    ) -> Result<BTreeSet<String>> {
         let document = ctx.load(name)?;
         let local = document.parse()?;
-        let plan = self.plan(ctx, found, &local)?;
+        let plan = self.plan(ctx, found, &local, prune)?;
         warn_of_unsent(ctx, name, &plan);
         self.check(ctx, found, &plan, name, &local)?;
         let kids = self.kids(ctx, found, &local);
         if plan.changes() || !kids.is_empty() {
+            before()?;
             let target = self.target();
             let whose = SetLabel::remote(name.as_str(), &target);
             let put = self
@@ -283,14 +305,17 @@ impl Server {
         let signer = plan.new_signer.as_ref().and_then(KeyName::handle);
         let named = kids.iter().map(|(_, new)| new.as_str());
         report.signs_there(signer.into_iter().chain(named));
-        report.pushed = Some(push_report::PushReport::of(
+        let target = &self.name;
+        report.add_push(push_report::PushReport::of(
             &plan,
             &self.remote,
             name,
-            &self.name,
+            target,
             false,
         ));
-        Ok(())
+        let keys = plan.set.keys.iter().map(KeyName::of);
+        let keys = keys.filter_map(|name| name.public_thumbprint().map(str::to_owned));
+        Ok(keys.collect())
     }
 
     /// Prints a line for each key that changes on the server.

@@ -48,6 +48,25 @@ impl PushReport {
         self.changed
     }
 
+    /// Returns true if both are about the same set of a server.
+    pub fn is_to(&self, other: &PushReport) -> bool {
+        (&self.remote, &self.remote_set) == (&other.remote, &other.remote_set)
+    }
+
+    /// Returns the set on the server, as `REMOTE:NAME`.
+    pub fn target(&self) -> String {
+        format!("{}:{}", self.remote, self.remote_set)
+    }
+
+    /// Adds what a later push to the same set has done.
+    pub fn add(&mut self, later: PushReport) {
+        self.sent.extend(later.sent);
+        self.removed.extend(later.removed);
+        self.refused = later.refused;
+        self.signer = later.signer;
+        self.changed |= later.changed;
+    }
+
     /// Returns an error that names the keys that the server did not accept.
     pub fn complete(&self) -> Result<()> {
         let kids: Vec<_> = self

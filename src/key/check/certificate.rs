@@ -4,6 +4,7 @@ use crate::key::algorithm::effective_use;
 use crate::key::certificate::{Certificate, DigestForm, Validity, read_digest};
 use crate::key::check::{Budget, Report, Rule};
 use crate::key::members::Members;
+use crate::key::parts::UNCONFIRMED;
 use crate::key::thumbprint::thumbprint;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -116,6 +117,8 @@ fn check_form(members: &Members, budget: &Budget, report: &mut Report) -> Vec<Ce
 pub fn check_dates(members: &Members, now: i64, budget: &Budget, report: &mut Report) {
     let date = |name| members.seconds(name).ok().flatten();
     let (nbf, exp) = (date("nbf"), date("exp"));
+    // It is not known when a held key begins.
+    let nbf = nbf.filter(|nbf| *nbf != UNCONFIRMED);
     let needed = nbf.map_or(now, |nbf| nbf.max(now));
     if exp.is_some_and(|exp| exp <= now) {
         return;

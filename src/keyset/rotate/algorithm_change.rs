@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::key::attributes::USES;
 use crate::keyset::rotate::lines::LineId;
 use crate::keyset::rotate::template::Template;
-use crate::keyset::rotate::{NewKey, Planner, Position, Successor, Time};
+use crate::keyset::rotate::{Planner, Position, Successor, Time};
 use std::collections::BTreeSet;
 
 impl Planner<'_, '_> {
@@ -172,8 +172,9 @@ impl Planner<'_, '_> {
             Some(old) => template.certified_like(old),
             None => template,
         };
-        let new = self.add_key(NewKey::signing_from(template, begins, now));
-        (new, begins)
+        let new = self.new_key(template, begins);
+        let begins = new.nbf.unwrap_or(begins);
+        (self.add_key(new), begins)
     }
 
     /// Sets the ends of the keys of a line that moves: each ends after the next one has begun, and the last

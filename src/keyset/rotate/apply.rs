@@ -4,8 +4,7 @@ use crate::error::Result;
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::members::Members;
-use crate::key::parts::REVOKED;
-use crate::key::parts::SUCCESSOR;
+use crate::key::parts::{PLANNED, REVOKED, SUCCESSOR, UNCONFIRMED};
 use crate::keyset::KeySet;
 use crate::keyset::kid_from::Kids;
 use crate::keyset::rotate::{NewKey, Position, RotationPlan, Successor, Template, Time};
@@ -19,6 +18,8 @@ pub struct Rotated {
     pub activated: Vec<Key<'static>>,
     /// Keys whose beginning was moved to a later time.
     pub postponed: Vec<Key<'static>>,
+    /// Keys that were held, and got their beginning because their publication is confirmed.
+    pub confirmed: Vec<Key<'static>>,
     /// Keys whose end was set or moved.
     pub retired: Vec<Retired>,
     /// Keys that were removed.
@@ -42,6 +43,7 @@ impl Rotated {
         self.staged.is_empty()
             && self.activated.is_empty()
             && self.postponed.is_empty()
+            && self.confirmed.is_empty()
             && self.retired.is_empty()
             && self.removed.is_empty()
     }
@@ -69,6 +71,11 @@ impl RotationPlan {
         for key in &self.new {
             let mut members = dated(make(&key.template)?, key, now);
             let is_certified = key.template.certify(&mut members, now);
+            if let Some(planned) = key.planned {
+                // Its certificate is valid from the beginning that is planned.
+                members.set_number("nbf", UNCONFIRMED);
+                members.set_number(PLANNED, planned);
+            }
             let kid = kids.next(&members)?;
             let made = Key::from(members.with_kid(&kid));
             if !is_certified {
@@ -98,9 +105,20 @@ impl RotationPlan {
             });
         }
         for (position, nbf) in &self.begins {
-            edit(set, *position, |members| members.set_number("nbf", *nbf));
-            let key = set.keys.get(*position).cloned();
-            changes.postponed.extend(key.map(Key::into_owned));
+            edit(set, *position, |members| {
+                members.set_number("nbf", *nbf);
+                match self.planned.get(position) {
+                    Some(Some(planned)) => members.set_number(PLANNED, *planned),
+                    Some(None) => members.remove(PLANNED),
+                    None => {}
+                }
+            });
+            let key = set.keys.get(*position).cloned().map(Key::into_owned);
+            if self.confirms(*position) {
+                changes.confirmed.extend(key);
+            } else {
+                changes.postponed.extend(key);
+            }
         }
         for (position, exp) in &self.ends {
             let exp_before = set.keys.get(*position).and_then(|key| Header::of(key).exp);
@@ -135,7 +153,8 @@ impl RotationPlan {
 /// Returns a new key with its dates and successor.
 fn dated(mut members: Members<'static>, planned: &NewKey, now: Time) -> Members<'static> {
     members.set_number("iat", now);
-    for (name, date) in [("nbf", planned.nbf), ("exp", planned.exp)] {
+    let nbf = planned.planned.or(planned.nbf);
+    for (name, date) in [("nbf", nbf), ("exp", planned.exp)] {
         if let Some(date) = date {
             members.set_number(name, date);
         }

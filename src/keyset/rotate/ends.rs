@@ -1,8 +1,9 @@
 //! The ends of keys: a key stays published until the last token that it signed has expired.
 
+use crate::key::parts::UNCONFIRMED;
 use crate::keyset::lifecycle::State;
 use crate::keyset::rotate::lines::LineId;
-use crate::keyset::rotate::schedule::{CLOCK_DIFFERENCE, Time};
+use crate::keyset::rotate::schedule::{CLOCK_DIFFERENCE, Schedule, Time};
 use crate::keyset::rotate::{Planner, Position};
 
 impl Planner<'_, '_> {
@@ -23,6 +24,9 @@ impl Planner<'_, '_> {
     /// Moves the end of a key to `exp` if it ends earlier or has no end. Expired and compromised keys are
     /// unchanged.
     pub(super) fn extend_end(&mut self, position: Position, exp: Time) {
+        if exp >= UNCONFIRMED {
+            return self.keep_while_waiting(position);
+        }
         if self.lines.is_expired(position) || self.lines.compromised.contains(&position) {
             return;
         }
@@ -33,12 +37,31 @@ impl Planner<'_, '_> {
         }
     }
 
+    /// Moves the end of a key whose successor is held, so that it signs until the successor does. A key
+    /// without an end gets none.
+    fn keep_while_waiting(&mut self, position: Position) {
+        let Schedule { every, .. } = self.policy.schedule;
+        let (now, grace) = (self.policy.now, self.policy.schedule.grace());
+        let lead = self.policy.schedule.lead();
+        let end = self.lines.headers[position].exp;
+        let is_soon = |end: Time| end < now.saturating_add(lead).saturating_add(grace);
+        if end.is_some_and(is_soon) {
+            // The next rotation can be late.
+            let longer = every.unwrap_or_default().max(lead.saturating_mul(2));
+            self.extend_end(position, now.saturating_add(longer).saturating_add(grace));
+        }
+    }
+
     /// Sets the end of the retired keys of a line, except those that the schedule keeps. `newer` are the
     /// times at which the successors of the active key begin, the newest first.
     pub(super) fn end_retired(&mut self, line: LineId, newer: &[Time], keep: usize) {
         let (now, grace) = (self.policy.now, self.policy.schedule.grace());
+        let newer: Vec<_> = newer
+            .iter()
+            .filter(|begins| **begins < UNCONFIRMED)
+            .collect();
         // When the keys begin, the newest first.
-        let mut begins: Vec<_> = newer.iter().copied().map(Some).collect();
+        let mut begins: Vec<_> = newer.iter().map(|begins| Some(**begins)).collect();
         let mut retired = Vec::new();
         for position in self.lines.begun(line) {
             let is_active = self.lines.state(position) == Some(State::Active);

@@ -21,6 +21,8 @@ pub struct NewKey {
     pub template: Template,
     /// The time from which it signs; `None` is at once.
     pub nbf: Option<Time>,
+    /// The time from which it signs if it is confirmed by then; `None` if it is not held.
+    pub(super) planned: Option<Time>,
     /// Its end, if that is known.
     pub(super) exp: Option<Time>,
     /// The key that succeeds it in another line.
@@ -35,6 +37,9 @@ pub struct RotationPlan {
     /// Where the kids of these keys come from.
     pub(super) kid_from: KidFrom,
     pub(super) begins: BTreeMap<Position, Time>,
+    /// The keys that are held or no longer held, with the beginning that a held key gets when it is
+    /// confirmed.
+    pub(super) planned: BTreeMap<Position, Option<Time>>,
     pub(super) ends: BTreeMap<Position, Time>,
     pub(super) successors: BTreeMap<Position, Option<Successor>>,
     pub(super) revoked: BTreeSet<Position>,
@@ -50,6 +55,7 @@ impl NewKey {
         NewKey {
             template,
             nbf: None,
+            planned: None,
             exp: None,
             successor: None,
         }
@@ -79,6 +85,11 @@ impl RotationPlan {
     pub fn ends(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
         let ends = self.ends.iter().map(|(position, exp)| (*position, *exp));
         ends.filter(|(position, _)| !self.removed.contains(position))
+    }
+
+    /// Returns true if a key whose beginning changes is confirmed, and no longer held.
+    pub fn confirms(&self, position: Position) -> bool {
+        self.planned.get(&position) == Some(&None)
     }
 
     /// Returns the keys whose beginning changes, with the new beginning.

@@ -28,6 +28,7 @@ impl Planner<'_, '_> {
     /// Removes a pending key. If a push has to remove it from a server first, it expires now.
     pub(super) fn drop_pending(&mut self, position: Position) {
         self.plan.begins.remove(&position);
+        self.plan.planned.remove(&position);
         if self.policy.keep_expired {
             self.plan.ends.insert(position, self.policy.now);
         } else {

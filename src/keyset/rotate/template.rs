@@ -7,6 +7,7 @@ use crate::key::attributes::USES;
 use crate::key::certificate;
 use crate::key::generate::{Plan, Request};
 use crate::key::header::{Header, size};
+use crate::key::key_type::KeyType;
 use crate::key::members::Members;
 use crate::key::write::self_signed::{Model, can_sign};
 use crate::keyset::rotate::{Policy, Time};
@@ -77,6 +78,11 @@ impl Template {
             (true, _) => Certified::Lacking,
         };
         self
+    }
+
+    /// Returns true if the key is a shared secret, which is not published.
+    pub(super) fn is_symmetric(&self) -> bool {
+        KeyType::named(self.plan.kty()).is_some_and(KeyType::is_symmetric)
     }
 
     fn can_sign(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Schedules one line: stages the successor of its active key, and sets the ends of retired keys.
 
 use crate::error::Result;
+use crate::key::parts::UNCONFIRMED;
 use crate::keyset::lifecycle::{State, begin};
 use crate::keyset::rotate::lines::LineId;
 use crate::keyset::rotate::template::Template;
@@ -65,13 +66,18 @@ impl Planner<'_, '_> {
                 .filter_map(|due| self.begin_of_successor(*due))
                 .min()
         };
-        let latest = needed.or(due.times.iter().copied().min());
+        let latest = match first {
+            // Nothing follows a key that is held until that one signs.
+            Some(UNCONFIRMED) => None,
+            _ => needed.or(due.times.iter().copied().min()),
+        };
         let latest = latest.unwrap_or(Time::MAX);
         let mut newer = Vec::new();
         let next = match (first.filter(|first| *first <= latest), needed) {
             (None, Some(nbf)) => {
                 let template = Template::like(key, self.policy)?;
-                let mut new = NewKey::signing_from(template, nbf, self.policy.now);
+                let mut new = self.new_key(template, nbf);
+                let nbf = new.nbf.unwrap_or(nbf);
                 if new.nbf.is_none() {
                     newer.extend(self.takes_over(first));
                     let end = newer.first().filter(|_| schedule.keep == 0);
@@ -114,7 +120,9 @@ impl Planner<'_, '_> {
                 continue;
             };
             let template = Template::like(&self.lines.set.keys[*position], self.policy)?;
-            self.add_key(NewKey::signing_from(template, nbf, self.policy.now));
+            let new = self.new_key(template, nbf);
+            let nbf = new.nbf.unwrap_or(nbf);
+            self.add_key(new);
             self.extend_end(*position, nbf.saturating_add(grace));
         }
         Ok(())
@@ -189,6 +197,11 @@ impl Planner<'_, '_> {
         let Some(last) = signer.or_else(|| self.lines.last_begun(line)) else {
             return Ok(());
         };
+        let begun = self.lines.followed_from(last);
+        if let Some(begun) = begun.filter(|begun| *begun <= self.policy.now) {
+            // The line has moved to a key that was held, so it had no end before.
+            self.end_retired(line, &[self.last_signature(begun)], 0);
+        }
         if signer.is_none() && self.keep_successor_of_line(line) {
             return Ok(());
         }
@@ -230,26 +243,31 @@ impl Planner<'_, '_> {
         };
         let staged = due.and_then(|due| self.begin_of_successor(due));
         let staged = staged.filter(|_| first.is_none() && next.is_none());
+        let staged = staged.map(|nbf| self.new_key(template.clone(), nbf));
+        let staged_begin = staged
+            .as_ref()
+            .map(|new| new.nbf.unwrap_or(self.policy.now));
         let end = first
-            .or(staged)
-            .filter(|_| schedule.keep == 0 || ends.is_some());
+            .or(staged_begin)
+            .filter(|end| *end < UNCONFIRMED && (schedule.keep == 0 || ends.is_some()));
         let fresh = self.add_key(NewKey {
             template: template.clone(),
             nbf: None,
+            planned: None,
             exp: next
                 .or(end)
                 .map(|next| next.saturating_add(schedule.grace())),
             successor: kid.filter(|_| next.is_some()).map(Successor::Existing),
         });
-        if let Some(nbf) = staged {
-            self.add_key(NewKey::signing_from(template, nbf, self.policy.now));
+        if let Some(new) = staged {
+            self.add_key(new);
         }
         self.redirect_from_removed(line, &fresh);
         self.due.extend(due.map(|due| self.staging_time(due)));
         if let Some(ends) = ends {
             self.end_in_turn(None, &pending, ends);
         }
-        let mut newer: Vec<_> = first.or(staged).into_iter().collect();
+        let mut newer: Vec<_> = first.or(staged_begin).into_iter().collect();
         newer.push(self.policy.now);
         self.end_retired(line, &newer, schedule.keep);
         match ends {

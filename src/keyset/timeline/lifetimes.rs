@@ -1,6 +1,7 @@
 //! The phases of each key of a set over time, computed line by line from date to date.
 
 use crate::key::header::Header;
+use crate::key::parts::UNCONFIRMED;
 use crate::keyset::lifecycle;
 use crate::keyset::timeline::{Life, Phase, Stretch};
 use std::collections::{BTreeSet, HashMap};
@@ -53,6 +54,7 @@ pub fn lifetimes(headers: &[Header], now: i64, can_sign: impl Fn(usize) -> bool)
                 .into_iter()
                 .chain(followed.into_iter().flatten())
                 .flatten()
+                .filter(|moment| *moment < Some(UNCONFIRMED))
         };
         let changes = keys.iter();
         let changes = changes.flat_map(|i| dates_of(*i).map(|date| (date, *i)));

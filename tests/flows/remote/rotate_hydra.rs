@@ -197,7 +197,7 @@ fn what_did_not_get_there_is_sent_by_the_next_run() {
     assert_eq!(pending.len(), 1);
     let later = staged + 30 * 60;
     let report = site.json(&format!("rotate api --json {SCHEDULE} --now {later}"));
-    assert_eq!(report["sets"][0]["pushed"]["sent"][0]["kid"], pending[0]);
+    assert_eq!(report["sets"][0]["pushed"][0]["sent"][0]["kid"], pending[0]);
     is_as_here(&site, "api", later);
     // The run that was to change over ended after it had changed the set here.
     let local = SCHEDULE.replace("--push prod", "");
@@ -211,7 +211,7 @@ fn what_did_not_get_there_is_sent_by_the_next_run() {
     let puts = site.puts();
     let report = site.json(&format!("rotate api --json {SCHEDULE} --now {begun}"));
     assert_eq!(report["sets"][0]["changed"], false);
-    assert_eq!(report["sets"][0]["pushed"]["changed"], false);
+    assert_eq!(report["sets"][0]["pushed"][0]["changed"], false);
     assert_eq!(site.puts(), puts);
 }
 
@@ -268,7 +268,7 @@ fn a_rotation_that_could_send_nothing_is_refused() {
     let site = Site::newest();
     site.ok(&format!("create api --alg ES256K --kid mine --now {START}"));
     let run = site.run(&format!("rotate api {SCHEDULE} --json --now {START}"));
-    let refused = run.fails(4).json()["sets"][0]["pushed"]["refused"].clone();
+    let refused = run.fails(4).json()["sets"][0]["pushed"][0]["refused"].clone();
     assert_eq!(refused[0]["kid"], "mine");
     site.run("push api prod --yes").fails(4);
     site.ok(&format!("create api --alg ES256 --kid other --now {START}"));

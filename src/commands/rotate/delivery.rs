@@ -1,0 +1,401 @@
+//! Delivers a set after its rotation: to servers and files of verifiers first, then to files of signers, and
+//! at last without the keys that have expired.
+
+use crate::args::schedule::ScheduleArgs;
+use crate::commands::rotate::failures::Failures;
+use crate::commands::rotate::ledger::Ledger;
+use crate::commands::rotate::report::RotationReport;
+use crate::commands::rotate::server::{Server, Servers};
+use crate::commands::rotate::target_file::{
+    TargetFile, all_keys, handle, private_keys, signing_keys,
+};
+use crate::commands::rotate::{RotateArgs, hooks, observation, target_file};
+use crate::context::Context;
+use crate::error::Result;
+use crate::key::Key;
+use crate::key::header::Header;
+use crate::key::parts::{UNCONFIRMED, holds_secret};
+use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
+use crate::keyset::lifecycle::{self, State};
+use crate::keyset::push::Prune;
+use crate::keyset::rotate::{Publication, ServerState, is_revoked};
+use crate::keyset::server_rules::ServerRules;
+use crate::keystore::SetName;
+use crate::report::json::JsonKeyName;
+use crate::report::log_entry::Record;
+use crate::report::names::SetLabel;
+use crate::time;
+use std::collections::BTreeSet;
+
+/// The targets of a set, and what they have.
+pub(super) struct Delivery<'a> {
+    ctx: &'a Context,
+    name: &'a SetName,
+    ledger: Ledger<'a>,
+    servers: Vec<Server>,
+    /// The files of verifiers.
+    verifiers: Vec<TargetFile>,
+    /// The keys of the set that each of these files has.
+    there: Vec<KeySet<'static>>,
+    /// The files of signers.
+    signers: Vec<TargetFile>,
+    publication: Option<Publication>,
+    hooks: Vec<String>,
+    /// The time limit for a hook, in seconds.
+    hook_timeout: u64,
+}
+
+/// When verifiers lose the keys that have expired.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    /// After the signers have been written.
+    Later,
+    Now,
+}
+
+impl<'a> Delivery<'a> {
+    /// Opens the servers, and reads what they, the files and the addresses have. A server or an address that
+    /// cannot be read is not an error yet, because the local set is rotated anyway.
+    pub(super) fn prepare(
+        ctx: &'a Context,
+        args: &RotateArgs,
+        servers: &Servers,
+        (options, saved): (&ScheduleArgs, &ScheduleArgs),
+        name: &'a SetName,
+        set: &KeySet,
+    ) -> Result<Self> {
+        let parse = |options: &ScheduleArgs| {
+            let files = options.export.iter().map(|text| TargetFile::parse(text));
+            files.collect::<Result<Vec<_>>>()
+        };
+        let files = parse(options)?;
+        let (verifiers, signers): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(TargetFile::is_for_verifiers);
+        observation::check(&options.published)?;
+        let servers = servers.look(options, name)?;
+        let is_local = verifiers.is_empty() && signers.is_empty() && options.hook.is_empty();
+        let ledger = if is_local && options.push.is_empty() && options.published.is_empty() {
+            Ledger::empty(ctx, name)
+        } else {
+            Ledger::open(ctx, name, args.dry_run, !args.compromised.is_empty())?
+        };
+        // What is known of a target counts as long as it is in the schedule.
+        let other = parse(saved).unwrap_or_default();
+        let all = verifiers.iter().chain(&signers).chain(&other);
+        let all: BTreeSet<_> = all.map(TargetFile::id).collect();
+        ledger.edit(|known| {
+            let is_file = |id: &str| id.starts_with(target_file::ID);
+            known
+                .targets
+                .retain(|id, _| !is_file(id) || all.contains(id));
+        });
+        let there = verifiers.iter().map(|file| {
+            let there = file.published(set).into_iter();
+            let keys = there.map(|position| set.keys[position].clone().into_owned());
+            KeySet::from(keys.collect::<Vec<_>>())
+        });
+        let there = there.collect();
+        let addresses = &options.published;
+        let publication = ledger
+            .edit(|known| observation::observe(ctx, &args.connection, addresses, name, set, known));
+        Ok(Delivery {
+            ctx,
+            name,
+            ledger,
+            servers,
+            verifiers,
+            there,
+            signers,
+            publication,
+            hooks: options.hook.clone(),
+            hook_timeout: options.hook_timeout.unwrap_or(hooks::LIMIT),
+        })
+    }
+
+    /// Returns the states of the servers and of the files of verifiers, for the plan of the rotation.
+    pub(super) fn states(&self) -> Vec<ServerState<'_>> {
+        let servers = self.servers.iter().filter_map(Server::server_state);
+        // A file that is new has no reader yet.
+        let files = self.there.iter().filter(|set| !set.keys.is_empty());
+        let files = files.map(|set| ServerState {
+            set,
+            rules: &ServerRules::FAITHFUL,
+            named: &[],
+        });
+        servers.chain(files).collect()
+    }
+
+    /// Returns the thumbprints of the keys with which the readers of files sign.
+    pub(super) fn signing(&self) -> Vec<String> {
+        self.ledger.edit(|known| known.signing())
+    }
+
+    /// Returns what the published addresses serve.
+    pub(super) fn publication(&self) -> Option<Publication> {
+        self.publication.clone()
+    }
+
+    /// Returns true if there are servers or files, so that expired keys stay until they are delivered.
+    pub(super) fn has_targets(&self) -> bool {
+        !(self.servers.is_empty() && self.verifiers.is_empty() && self.signers.is_empty())
+    }
+
+    /// Keeps what was seen. If the set changes, also keeps an event for each hook before it does.
+    pub(super) fn begin(&self, is_changing: bool) -> Result<()> {
+        if is_changing {
+            self.arm()
+        } else {
+            self.ledger.save()
+        }
+    }
+
+    /// Keeps an event for each hook, so that it runs even if this run is killed.
+    fn arm(&self) -> Result<()> {
+        let event = hooks::unfinished(self.name, self.ctx.now);
+        self.ledger.edit(|known| {
+            known
+                .hooks
+                .retain(|command, _| self.hooks.contains(command));
+            for command in &self.hooks {
+                let event = || event.clone();
+                known.hooks.entry(command.clone()).or_insert_with(event);
+            }
+        });
+        self.ledger.save()
+    }
+
+    /// Reports what would be delivered.
+    pub(super) fn show(&mut self, report: &mut RotationReport) -> Result<()> {
+        for server in &mut self.servers {
+            server.show(self.ctx, self.name, report)?;
+        }
+        let files = self.verifiers.iter().chain(&self.signers);
+        if files.clone().next().is_none() {
+            return Ok(());
+        }
+        let document = self.ctx.load(self.name)?;
+        let set = document.parse()?;
+        for file in files {
+            if !file.is_written(&file.content(self.ctx, &set, &[])?) {
+                report.would_write(self.ctx, &file.path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers the set. After a failure, goes on as far as no signer gets a key that a verifier lacks, and
+    /// returns the first error.
+    pub(super) fn deliver(&mut self, report: &mut RotationReport) -> Result<()> {
+        if !self.has_targets() {
+            return Ok(());
+        }
+        let document = self.ctx.load(self.name)?;
+        let set = document.parse()?;
+        let mut failures = Failures::default();
+        // A compromised key leaves the verifiers at once.
+        let is_last = self.signers.is_empty() || set.keys.iter().any(is_revoked);
+        let prune = if is_last {
+            Prune::Expired
+        } else {
+            Prune::Nothing
+        };
+        let removal = if self.signers.is_empty() {
+            Removal::Now
+        } else {
+            Removal::Later
+        };
+        self.write_verifiers(&set, removal, report, &mut failures)?;
+        self.push(prune, report, &mut failures)?;
+        self.write_signers(&set, report, &mut failures)?;
+        if !self.signers.is_empty() && failures.is_empty() {
+            self.write_verifiers(&set, Removal::Now, report, &mut failures)?;
+            if !is_last && has_expired(&set, self.ctx.now) {
+                self.push(Prune::Expired, report, &mut failures)?;
+            }
+        }
+        failures.first(self.ctx)
+    }
+
+    /// Writes the files of verifiers.
+    fn write_verifiers(
+        &self,
+        set: &KeySet,
+        removal: Removal,
+        report: &mut RotationReport,
+        failures: &mut Failures,
+    ) -> Result<()> {
+        for file in &self.verifiers {
+            let keep: Vec<usize> = match removal {
+                Removal::Later => {
+                    let published = file.published(set).into_iter();
+                    published.filter(|i| !is_revoked(&set.keys[*i])).collect()
+                }
+                Removal::Now => Vec::new(),
+            };
+            let written = file.choose(self.ctx, set, &keep).and_then(|chosen| {
+                let content = file.content(self.ctx, set, &keep)?;
+                if !file.is_written(&content) {
+                    self.arm()?;
+                    file.write(self.ctx, set, &content, &Default::default())?;
+                    report.add_file(self.ctx, &file.path);
+                }
+                Ok(all_keys(set, &chosen))
+            });
+            let has = self.ledger.settle(&file.id(), &written);
+            if let Err(error) = written {
+                failures.add_verifier(file.about(error), file.id(), has);
+            }
+        }
+        self.ledger.save()
+    }
+
+    /// Pushes to the servers.
+    fn push(
+        &mut self,
+        prune: Prune,
+        report: &mut RotationReport,
+        failures: &mut Failures,
+    ) -> Result<()> {
+        let mut servers = std::mem::take(&mut self.servers);
+        for server in &mut servers {
+            let sent = server.send(self.ctx, self.name, report, prune, || self.arm());
+            let has = self.ledger.settle(&server.id(), &sent);
+            if let Err(error) = sent {
+                failures.add_verifier(error, server.id(), has);
+            }
+        }
+        self.servers = servers;
+        self.ledger.save()
+    }
+
+    /// Writes the files of signers. A file is not written if a verifier lacks a new key that would sign.
+    fn write_signers(
+        &self,
+        set: &KeySet,
+        report: &mut RotationReport,
+        failures: &mut Failures,
+    ) -> Result<()> {
+        for file in &self.signers {
+            let id = file.id();
+            let written = file.choose(self.ctx, set, &[]).and_then(|chosen| {
+                let (signing, keys) = (signing_keys(set, &chosen), private_keys(set, &chosen));
+                let before = self.ledger.target(&id);
+                failures.hold_back(signing.difference(&before.signing))?;
+                let content = file.content(self.ctx, set, &[])?;
+                if !file.is_written(&content) {
+                    // If this run is killed, the file has the keys from before or the new ones.
+                    self.ledger.edit(|known| {
+                        let target = known.targets.entry(id.clone()).or_default();
+                        target.signing.extend(signing.iter().cloned());
+                        target.keys.extend(keys.iter().cloned());
+                    });
+                    self.arm()?;
+                    file.write(self.ctx, set, &content, &before.keys)?;
+                    self.record(set, file, &keys);
+                    report.add_file(self.ctx, &file.path);
+                    for warning in &content.warnings {
+                        self.ctx.out.warn(format!("{}: {warning}", self.name));
+                    }
+                }
+                self.ledger.edit(|known| {
+                    let target = known.targets.entry(id.clone()).or_default();
+                    target.signing = signing;
+                });
+                Ok(keys)
+            });
+            self.ledger.settle(&id, &written);
+            if let Err(error) = written {
+                failures.add(file.about(error));
+            }
+        }
+        self.ledger.save()
+    }
+
+    /// Logs that private keys were exported.
+    fn record(&self, set: &KeySet, file: &TargetFile, keys: &BTreeSet<String>) {
+        let is_written = |key: &&Key| {
+            holds_secret(key) && handle(key).is_some_and(|handle| keys.contains(&handle))
+        };
+        let keys: Vec<_> = set.keys.iter().filter(is_written).collect();
+        let note = format!("{}: {}", file.layout.name, file.path.display());
+        Record::of(self.ctx, SetLabel::local(self.name.as_str()))
+            .exported(Some(&note), &keys)
+            .append();
+    }
+
+    /// Says which keys are held, and what they wait for.
+    pub(super) fn tell_waiting(&self, report: &mut RotationReport) -> Result<()> {
+        if self.publication.is_none() {
+            return Ok(());
+        }
+        let document = self.ctx.load_public(self.name)?;
+        let set = document.parse()?;
+        let is_held = |key: &&Key| Header::of(key).nbf == Some(UNCONFIRMED);
+        for key in set.keys.iter().filter(is_held) {
+            let name = KeyName::of(key);
+            for (address, seen) in self.ledger.edit(|known| known.published.clone()) {
+                let since = name.public_thumbprint();
+                let since = since.and_then(|thumbprint| seen.since.get(thumbprint));
+                let why = match (&seen.failed, since) {
+                    (Some(_), _) => "it cannot be read".to_owned(),
+                    (None, None) => "it does not serve the key yet".to_owned(),
+                    (None, Some(since)) => {
+                        format!("it has served the key only since {}", time::format(*since))
+                    }
+                };
+                report.add_waiting(self.ctx, key, &address, why);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the hooks that have not run since a change. Returns the first error.
+    pub(super) fn run_hooks(&self, report: &mut RotationReport) -> Result<()> {
+        let pending = self.ledger.edit(|known| known.hooks.clone());
+        let commands = self.hooks.iter();
+        let commands: Vec<_> = commands
+            .filter(|command| pending.contains_key(*command))
+            .collect();
+        if commands.is_empty() {
+            return Ok(());
+        }
+        let document = self.ctx.load_public(self.name)?;
+        let event = report.event(&active(&document.parse()?, self.ctx.now), self.ctx.now);
+        let mut failed = Ok(());
+        for command in commands {
+            let ran = hooks::run(self.ctx, command, &event, self.hook_timeout);
+            report.add_hook(command, &ran);
+            self.ledger.edit(|known| match &ran {
+                Ok(()) => {
+                    known.hooks.remove(command);
+                }
+                Err(_) => {
+                    known.hooks.insert(command.clone(), event.clone());
+                }
+            });
+            self.ledger.save()?;
+            failed = match (failed, ran) {
+                (Ok(()), ran) => ran,
+                (Err(first), Err(error)) => {
+                    self.ctx.out.error(&error);
+                    Err(first)
+                }
+                (first, Ok(())) => first,
+            };
+        }
+        failed
+    }
+}
+
+/// Returns the keys that sign now.
+fn active(set: &KeySet, now: i64) -> Vec<JsonKeyName<'static>> {
+    let states = lifecycle::states(set, now).into_iter();
+    let keys = set.keys.iter().zip(states);
+    let active = keys.filter(|(_, state)| *state == Some(State::Active));
+    active.map(|(key, _)| JsonKeyName::from(key)).collect()
+}
+
+fn has_expired(set: &KeySet, now: i64) -> bool {
+    lifecycle::states_by_date(set, now).contains(&Some(State::Expired))
+}

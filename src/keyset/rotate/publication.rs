@@ -1,0 +1,116 @@
+//! Keys that wait until published addresses have served them for long enough (RFC 7583 section 3.2).
+
+use crate::key::Key;
+use crate::key::header::Header;
+use crate::key::parts::{PLANNED, UNCONFIRMED};
+use crate::keyset::KeySet;
+use crate::keyset::key_name::KeyName;
+use crate::keyset::lifecycle::{can_sign, line, never_begins};
+use crate::keyset::rotate::is_revoked;
+use crate::keyset::rotate::template::Template;
+use crate::keyset::rotate::{NewKey, Planner, Policy, Position, RotationPlan, Time};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// What the published addresses of a set serve.
+#[derive(Clone, Debug, Default)]
+pub struct Publication {
+    /// The time from which on every address has served each key without a gap, by thumbprint, in seconds
+    /// since 1970. A key that one of them does not serve is absent.
+    pub since: HashMap<String, Time>,
+}
+
+impl Publication {
+    /// Returns true if a key has been served for the publish delay.
+    fn confirms(&self, key: &Key, policy: &Policy) -> bool {
+        let since = KeyName::of(key)
+            .thumbprint
+            .and_then(|it| self.since.get(&it));
+        since.is_some_and(|since| since.saturating_add(policy.schedule.publish_delay) <= policy.now)
+    }
+
+    /// Returns the next time at which a key can be confirmed.
+    fn next_look(&self, key: &Key, policy: &Policy) -> Time {
+        let since = KeyName::of(key)
+            .thumbprint
+            .and_then(|it| self.since.get(&it));
+        let since = since.copied().unwrap_or(policy.now);
+        since.saturating_add(policy.schedule.publish_delay)
+    }
+}
+
+/// Holds the pending keys that are not confirmed, and gives the confirmed ones their beginning, in the plan
+/// and in these headers. Returns the next times at which a key can be confirmed.
+///
+/// A key is held only if an earlier key can sign until then. Symmetric keys are not published, so they are
+/// not held.
+pub(super) fn hold_unconfirmed(
+    publication: &Publication,
+    set: &KeySet,
+    headers: &mut [Header],
+    compromised: &BTreeSet<Position>,
+    policy: &Policy,
+    plan: &mut RotationPlan,
+) -> Vec<Time> {
+    let is_trusted = |i: Position| {
+        let key = &set.keys[i];
+        can_sign(key) && !compromised.contains(&i) && !is_revoked(key)
+    };
+    let is_pending = |header: &Header| header.nbf.is_some_and(|nbf| nbf > policy.now);
+    let is_unexpired = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
+    let (mut lines, mut named) = (HashSet::new(), HashSet::new());
+    for (i, header) in headers.iter().enumerate() {
+        if !is_pending(header) && is_unexpired(header) && is_trusted(i) {
+            lines.insert(line(header));
+            named.extend(header.successor.as_deref());
+        }
+    }
+    let can_wait = |header: &Header| {
+        let is_named = header.kid.as_deref().is_some_and(|kid| named.contains(kid));
+        is_named || lines.contains(&line(header))
+    };
+    let waiting = (0..headers.len()).filter(|i| {
+        let header = &headers[*i];
+        let is_symmetric = header.kty.as_deref() == Some("oct");
+        is_pending(header)
+            && !never_begins(header)
+            && !is_symmetric
+            && is_trusted(*i)
+            && can_wait(header)
+    });
+    let waiting: Vec<_> = waiting.collect();
+    let mut looks = Vec::new();
+    for i in waiting {
+        let key = &set.keys[i];
+        let header = &mut headers[i];
+        let is_held = header.nbf == Some(UNCONFIRMED);
+        if !publication.confirms(key, policy) {
+            looks.push(publication.next_look(key, policy));
+            // A key with an end would be withdrawn by a beginning after it.
+            if !is_held && header.exp.is_none() {
+                plan.planned.insert(i, header.nbf);
+                plan.begins.insert(i, UNCONFIRMED);
+                header.nbf = Some(UNCONFIRMED);
+            }
+        } else if is_held {
+            let members = key.members().unwrap_or_default();
+            let planned = members.seconds(PLANNED).ok().flatten();
+            let begins = planned.unwrap_or(policy.now).max(policy.now);
+            plan.planned.insert(i, None);
+            plan.begins.insert(i, begins);
+            header.nbf = Some(begins);
+        }
+    }
+    looks
+}
+
+impl Planner<'_, '_> {
+    /// Returns a new key that signs from `nbf` on, or at once if that time has come. It is held if it has to be
+    /// confirmed first.
+    pub(super) fn new_key(&self, template: Template, nbf: Time) -> NewKey {
+        let mut new = NewKey::signing_from(template, nbf, self.policy.now);
+        if self.policy.publication.is_some() && new.nbf.is_some() && !new.template.is_symmetric() {
+            new.planned = new.nbf.replace(UNCONFIRMED);
+        }
+        new
+    }
+}

@@ -1,0 +1,153 @@
+//! What the rotations of a set have delivered and seen, in a directory of the keystore for each set.
+
+use crate::error::{Error, Result};
+use crate::files::kept::Links;
+use crate::files::lock::Lock;
+use crate::files::{self, Access, Existing, directories, kept};
+use crate::key::strict_json;
+use crate::keystore::{Keystore, SetName, TEMPORARY};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+/// The directory, which has one for each set.
+const DIRECTORY: &str = ".deliveries";
+
+/// The maximum size of the file of a set, in bytes.
+const LIMIT: usize = 16 << 20;
+
+/// What the rotations of a set have delivered and seen. Times are in seconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Deliveries {
+    /// The files and servers that get the set, by their name in the schedule.
+    pub targets: BTreeMap<String, Target>,
+    /// The addresses at which the set is published.
+    pub published: BTreeMap<String, Address>,
+    /// The hooks that have not run since a change, by command, with the event that each one gets.
+    pub hooks: BTreeMap<String, Value>,
+}
+
+/// The last delivery to a file or server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Target {
+    /// When it last got the set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<i64>,
+    /// The failure since then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failure>,
+    /// The thumbprints of the keys with which its reader signs.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub signing: BTreeSet<String>,
+    /// The thumbprints of the private keys that were written to the file.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub keys: BTreeSet<String>,
+}
+
+/// A failure.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When it happened first.
+    pub since: i64,
+    /// What happened last.
+    pub message: String,
+}
+
+/// What an address was seen to serve.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    /// When it was last read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<i64>,
+    /// The failure since then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failure>,
+    /// The time from which it has served each key without a gap, by thumbprint.
+    pub since: BTreeMap<String, i64>,
+    /// The thumbprints of the keys that it serves and the set does not have.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub foreign: BTreeSet<String>,
+}
+
+impl Deliveries {
+    /// Returns the thumbprints of the keys with which readers of files sign.
+    pub fn signing(&self) -> Vec<String> {
+        let signing = self.targets.values().flat_map(|target| &target.signing);
+        signing.cloned().collect()
+    }
+}
+
+impl Failure {
+    /// Returns a failure at `now`, which began when the one before it did.
+    pub fn after(before: Option<Failure>, message: String, now: i64) -> Failure {
+        Failure {
+            since: before.map_or(now, |before| before.since),
+            message,
+        }
+    }
+}
+
+impl Keystore {
+    /// Takes the lock of the deliveries of a set, so that two rotations do not deliver at once.
+    pub fn lock_deliveries(&self, name: &SetName) -> Result<Lock> {
+        let directory = self.deliveries_directory(name);
+        directories::create_unflushed(&directory)?;
+        Lock::take(&directory, self.lock_wait)
+    }
+
+    /// Reads what the rotations of a set have delivered. Returns an error if the file cannot be read or is
+    /// damaged.
+    pub fn deliveries(&self, name: &SetName) -> Result<Deliveries> {
+        let path = self.deliveries_path(name);
+        let Some(kept) = kept::read(&path, Links::Within, LIMIT as u64)? else {
+            return Ok(Deliveries::default());
+        };
+        let read = || {
+            let text = std::str::from_utf8(&kept.octets).map_err(|error| error.to_string())?;
+            strict_json::check(text).map_err(|error| error.to_string())?;
+            serde_json::from_str(text).map_err(|error| error.to_string())
+        };
+        read().map_err(|error: String| {
+            Error::invalid(format!(
+                "{}: invalid file of deliveries: {error}",
+                path.display()
+            ))
+            .hint("correct the file, or remove it; keys then wait again until they are published")
+        })
+    }
+
+    /// Saves what the rotations of a set have delivered. The caller holds the lock of the deliveries.
+    pub fn save_deliveries(&self, name: &SetName, deliveries: &Deliveries) -> Result<()> {
+        // Serialization cannot fail: the keys of the maps are strings.
+        let text = serde_json::to_string_pretty(deliveries).unwrap_or_default() + "\n";
+        files::write(
+            &self.deliveries_path(name),
+            text.as_bytes(),
+            Access::Private,
+            Existing::Replace,
+            TEMPORARY,
+        )?
+    }
+
+    /// Removes what is known of the deliveries of a set that was deleted. What is left over is harmless,
+    /// because the keys of a new set are others.
+    pub(super) fn drop_deliveries(&self, name: &SetName) {
+        let directory = self.deliveries_directory(name);
+        if directory.is_dir() {
+            let _ = fs::remove_dir_all(directory);
+        }
+    }
+
+    fn deliveries_directory(&self, name: &SetName) -> PathBuf {
+        self.directory().join(DIRECTORY).join(name.as_str())
+    }
+
+    fn deliveries_path(&self, name: &SetName) -> PathBuf {
+        self.deliveries_directory(name).join("state.json")
+    }
+}
