@@ -170,7 +170,7 @@ def main():
             q=integer(numbers.q), dp=integer(numbers.dmp1), dq=integer(numbers.dmq1),
             qi=integer(numbers.iqmp))
     signing("base64-padding", ODD_RSA, "RS256", n=material(ODD_RSA)["n"] + "==")
-    feature("member-missing", [unknown | {"kty": "RSA", "alg": "RS256", "e": "AQAB"}])
+    feature("n-missing", [unknown | {"kty": "RSA", "alg": "RS256", "e": "AQAB"}])
     feature("kid-number", [unknown | material(ODD_RSA) | {"alg": "RS256", "kid": 7}])
     signing("x5c-broken", ODD_RSA, "RS256", x5c=["bm90IGEgY2VydGlmaWNhdGU="])
     control = {"kid": "good", "use": "sig", "alg": "RS256"} | material(good)

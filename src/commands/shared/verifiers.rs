@@ -1,0 +1,55 @@
+//! Warnings about a set that its declared verifiers do not accept.
+
+use crate::context::Context;
+use crate::key::check::{Budget, Severity};
+use crate::keyset::KeySet;
+use crate::keyset::key_name::named;
+use crate::keyset::verifiers::{self, Published};
+use crate::output::shorten;
+
+/// The maximum number of warnings about one set.
+const MOST_SHOWN: usize = 5;
+
+/// The longest kid that is printed in full, in characters.
+const LONGEST_KID: usize = 100;
+
+/// Returns what the declared verifiers of a set refuse in its public form, in words. `set` is the name
+/// of the set in messages.
+pub fn refusals(ctx: &Context, set: &str, keys: &KeySet) -> Vec<String> {
+    let declared = keys.declared_verifiers();
+    if declared.is_empty() {
+        return Vec::new();
+    }
+    let verifiers = match verifiers::named(&declared) {
+        Ok(verifiers) => verifiers,
+        Err(error) => return vec![format!("{set}: {error}")],
+    };
+    let published = Published::public(keys, ctx.now, &Budget::default());
+    let found = verifiers::findings(&published, &verifiers).into_iter();
+    let found = found.filter(|located| located.finding.rule.severity() >= Severity::Warning);
+    let mut words: Vec<_> = found
+        .map(|located| match (located.index, located.kid) {
+            (None, _) => format!("{set}: {}", located.finding.message),
+            (Some(_), kid) => {
+                let kid = kid.as_deref().map(|kid| shorten(kid, LONGEST_KID));
+                let key = named(kid.as_deref());
+                format!("{set}: {key}: {}", located.finding.message)
+            }
+        })
+        .collect();
+    if words.len() > MOST_SHOWN {
+        let more = words.len() - MOST_SHOWN;
+        words.truncate(MOST_SHOWN);
+        words.push(format!(
+            "{set}: its verifiers refuse {more} more; run `jwks check {set}`"
+        ));
+    }
+    words
+}
+
+/// Prints warnings.
+pub fn warn(ctx: &Context, words: Vec<String>) {
+    for words in words {
+        ctx.out.warn(words);
+    }
+}
