@@ -47,12 +47,12 @@ pub struct CheckArgs {
     #[arg(long)]
     public: bool,
 
-    /// Also check what verifiers do with the set, or all
+    /// Also check the set for these verifiers, or for all
     ///
     /// jwks knows the libraries authlib, fusionauth-jwt, go-jose, go-oidc, jjwt, jose (npm), jose4j, josekit,
     /// joserfc, jsonwebtoken (Rust), jwcrypto, jwks-rsa, jwks-rsa-java, jwx, keyfunc, nimbus-jose-jwt,
     /// node-jose, pyjwt and python-jose, and the profiles aws-iam, fapi2, federation, kubernetes, oidc and
-    /// smart. NAME@VERSION is one of the measured versions. all is every library.
+    /// smart. NAME@VERSION is one of the measured versions, and all is every library.
     #[arg(
         long = "for",
         id = "verifiers",

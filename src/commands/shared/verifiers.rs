@@ -16,11 +16,15 @@ const LONGEST_KID: usize = 100;
 /// Returns what the declared verifiers of a set refuse in its public form, in words. `set` is the name
 /// of the set in messages.
 pub fn refusals(ctx: &Context, set: &str, keys: &KeySet) -> Vec<String> {
-    let declared = keys.declared_verifiers();
+    refusals_by(ctx, &keys.declared_verifiers(), set, keys)
+}
+
+/// Returns what these verifiers refuse, as [`refusals`] does.
+pub fn refusals_by(ctx: &Context, declared: &[String], set: &str, keys: &KeySet) -> Vec<String> {
     if declared.is_empty() {
         return Vec::new();
     }
-    let verifiers = match verifiers::named(&declared) {
+    let verifiers = match verifiers::named(declared) {
         Ok(verifiers) => verifiers,
         Err(error) => return vec![format!("{set}: {error}")],
     };
@@ -40,9 +44,7 @@ pub fn refusals(ctx: &Context, set: &str, keys: &KeySet) -> Vec<String> {
     if words.len() > MOST_SHOWN {
         let more = words.len() - MOST_SHOWN;
         words.truncate(MOST_SHOWN);
-        words.push(format!(
-            "{set}: its verifiers refuse {more} more; run `jwks check {set}`"
-        ));
+        words.push(format!("{set}: its verifiers refuse {more} more"));
     }
     words
 }

@@ -115,7 +115,7 @@ fn algorithms(set: &Published, accepted: &[&str], rule: Rule, who: &str) -> Opti
         let alg = members.string("alg");
         is_for_signatures(members) && alg.is_some_and(|alg| !accepted.contains(&&*alg))
     });
-    let message = format!("{who} accepts no other alg than {}", accepted.join(", "));
+    let message = format!("{who} accepts only {}", accepted.join(", "));
     missed(rule, message, others)
 }
 
@@ -171,7 +171,7 @@ fn no_smart_algorithm(set: &Published) -> Option<Missed> {
         let alg = members.string("alg");
         alg.is_some_and(|alg| matches!(&*alg, "RS384" | "ES384"))
     });
-    let message = "SMART servers need not support another alg than RS384 or ES384";
+    let message = "SMART servers must support only RS384 or ES384, and the set has no such key";
     fits.is_empty()
         .then(|| (Rule::ProfileAdvice, message.into(), Vec::new()))
 }
