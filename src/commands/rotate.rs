@@ -320,9 +320,10 @@ fn change(
         });
         let rotated = rotated.map_err(about)?;
         let has_new = !rotated.staged.is_empty() || !rotated.activated.is_empty();
-        let refused = match has_new {
-            true => refusals(ctx, name.as_str(), set),
-            false => Vec::new(),
+        let refused = if has_new {
+            refusals(ctx, name.as_str(), set)
+        } else {
+            Vec::new()
         };
         Ok((rotated, refused, plan.next_change))
     })?;

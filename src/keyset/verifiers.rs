@@ -205,17 +205,20 @@ fn findings_of(
             .collect()
     };
     let refusing = of(|library| &library.refuses);
-    let hiding = match has_other_type_after(set, place.first) {
-        true => of(|library| &library.hides),
-        false => Vec::new(),
+    let hiding = if has_other_type_after(set, place.first) {
+        of(|library| &library.hides)
+    } else {
+        Vec::new()
     };
-    let ignoring = match feature.is_to_verify() {
-        true => of(|library| &library.ignores),
-        false => Vec::new(),
+    let ignoring = if feature.is_to_verify() {
+        of(|library| &library.ignores)
+    } else {
+        Vec::new()
     };
-    let (tokens, it) = match feature.is_of_two_keys() {
-        true => ("all tokens of the two keys", "this key"),
-        false => ("tokens of this key", "it"),
+    let (tokens, it) = if feature.is_of_two_keys() {
+        ("all tokens of the two keys", "this key")
+    } else {
+        ("tokens of this key", "it")
     };
     let one = |rule, who: Vec<&Library>, [one, several]: [&str; 2], rest: String| {
         let verb = if who.len() == 1 { one } else { several };
