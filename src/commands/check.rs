@@ -171,11 +171,15 @@ fn of_verifiers(
     set: &KeySet,
 ) -> Result<Vec<Located>> {
     let is_of_keystore = matches!(source.origin, Origin::Keystore(_));
-    let names = match &args.verifiers[..] {
-        [] if is_of_keystore => set.declared_verifiers(),
-        given => given.to_vec(),
+    let verifiers = if args.verifiers.is_empty() && is_of_keystore {
+        let (declared, unknown) = verifiers::known(&set.declared_verifiers());
+        for error in unknown {
+            ctx.out.warn(format!("{}: {error}", args.target));
+        }
+        declared
+    } else {
+        verifiers::named(&args.verifiers)?
     };
-    let verifiers = verifiers::named(&names)?;
     if verifiers.is_empty() {
         return Ok(Vec::new());
     }

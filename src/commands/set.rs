@@ -253,7 +253,7 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     args.encrypt.check()?;
     ctx.demand_encryption(&name)?;
     if !args.verifiers.is_empty() {
-        return declared::declare(ctx, &name, &args.verifiers);
+        return declared::declare(ctx, args, &name);
     }
     let documents = read_documents(ctx, args, &attributes)?;
     let merged = if documents.is_empty() {

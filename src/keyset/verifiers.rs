@@ -73,17 +73,29 @@ pub fn names() -> Vec<&'static str> {
 /// Returns the verifiers with these names, each once. `NAME` stands for every version that was measured,
 /// `NAME@VERSION` for one of them. Returns an error for an unknown name.
 pub fn named(names: &[String]) -> Result<Vec<Verifier>> {
-    let mut found = Vec::new();
+    let (found, unknown) = known(names);
+    match unknown.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(found),
+    }
+}
+
+/// Returns the verifiers with these names, each once, and an error for each unknown name: a set can
+/// declare a version that a later table no longer has.
+pub fn known(names: &[String]) -> (Vec<Verifier>, Vec<Error>) {
+    let (mut found, mut unknown) = (Vec::new(), Vec::new());
     for name in names {
         let named = verifiers_named(name);
         if named.is_empty() {
-            return Err(unknown_name(name));
+            unknown.push(unknown_name(name));
         }
-        let is_new = |verifier: &Verifier| !found.contains(verifier);
-        let new: Vec<_> = named.into_iter().filter(is_new).collect();
-        found.extend(new);
+        for verifier in named {
+            if !found.contains(&verifier) {
+                found.push(verifier);
+            }
+        }
     }
-    Ok(found)
+    (found, unknown)
 }
 
 fn verifiers_named(name: &str) -> Vec<Verifier> {

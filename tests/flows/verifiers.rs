@@ -170,6 +170,22 @@ fn a_document_of_public_keys_counts_as_it_is() {
     assert!(rules(&["--public"]).contains("verifier-refuses"));
 }
 
+/// A later version of jwks can know another version of a verifier.
+#[test]
+fn a_declared_verifier_that_is_unknown_is_only_a_warning() {
+    let sandbox = declared();
+    let set = sandbox
+        .read_set("api")
+        .replace("[\"jwx\"]", "[\"jwx@1.0.0\",\"jwx\"]");
+    sandbox.write("store/api.json", set);
+    let warning = "warning: api: jwx was not measured in version \"1.0.0\"";
+    let run = sandbox.run(["check", "api"]).ok();
+    assert!(run.stderr.contains(warning), "{run:#?}");
+    let run = sandbox.run(["create", "api", "--alg", "ES256K"]).ok();
+    assert!(run.stderr.contains(warning), "{run:#?}");
+    assert!(run.stderr.contains(REFUSED), "{run:#?}");
+}
+
 #[test]
 fn the_help_lists_every_verifier() {
     let sandbox = Sandbox::new();

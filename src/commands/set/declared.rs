@@ -1,5 +1,6 @@
 //! `jwks set --verifiers`: declares the verifiers of a set.
 
+use crate::commands::set::SetArgs;
 use crate::commands::set::report::report;
 use crate::commands::shared::verifiers::{refusals, warn};
 use crate::context::Context;
@@ -14,9 +15,10 @@ pub const NONE: &str = "none";
 
 /// Declares the verifiers of a set, and warns if they do not accept the set. Returns an error for an
 /// unknown verifier.
-pub fn declare(ctx: &Context, name: &SetName, given: &[String]) -> Result<()> {
+pub fn declare(ctx: &Context, args: &SetArgs, name: &SetName) -> Result<()> {
+    let given = &args.verifiers;
     let mut declared: Vec<String> = Vec::new();
-    if given != [NONE] {
+    if given != &[NONE] {
         verifiers::named(given)?;
         for verifier in given {
             if !declared.contains(verifier) {
@@ -24,7 +26,9 @@ pub fn declare(ctx: &Context, name: &SetName, given: &[String]) -> Result<()> {
             }
         }
     }
-    let refused = ctx.change(name, IfMissing::Fail, |set| {
+    let protection = args.encrypt.protection(ctx, name)?;
+    let protection = protection.as_ref();
+    let refused = ctx.store.change(name, IfMissing::Fail, protection, |set| {
         set.declare_verifiers(&declared);
         Ok(refusals(ctx, name.as_str(), set))
     })?;

@@ -21,26 +21,26 @@ pub fn refusals(ctx: &Context, set: &str, keys: &KeySet) -> Vec<String> {
 
 /// Returns what these verifiers refuse, as [`refusals`] does.
 pub fn refusals_by(ctx: &Context, declared: &[String], set: &str, keys: &KeySet) -> Vec<String> {
-    if declared.is_empty() {
-        return Vec::new();
+    let (verifiers, unknown) = verifiers::known(declared);
+    let mut words: Vec<_> = unknown
+        .iter()
+        .map(|error| format!("{set}: {error}"))
+        .collect();
+    if verifiers.is_empty() {
+        return words;
     }
-    let verifiers = match verifiers::named(declared) {
-        Ok(verifiers) => verifiers,
-        Err(error) => return vec![format!("{set}: {error}")],
-    };
     let published = Published::public(keys, ctx.now, &Budget::default());
     let found = verifiers::findings(&published, &verifiers).into_iter();
     let found = found.filter(|located| located.finding.rule.severity() >= Severity::Warning);
-    let mut words: Vec<_> = found
-        .map(|located| match (located.index, located.kid) {
-            (None, _) => format!("{set}: {}", located.finding.message),
-            (Some(_), kid) => {
-                let kid = kid.as_deref().map(|kid| shorten(kid, LONGEST_KID));
-                let key = named(kid.as_deref());
-                format!("{set}: {key}: {}", located.finding.message)
-            }
-        })
-        .collect();
+    let found = found.map(|located| match (located.index, located.kid) {
+        (None, _) => format!("{set}: {}", located.finding.message),
+        (Some(_), kid) => {
+            let kid = kid.as_deref().map(|kid| shorten(kid, LONGEST_KID));
+            let key = named(kid.as_deref());
+            format!("{set}: {key}: {}", located.finding.message)
+        }
+    });
+    words.extend(found);
     if words.len() > MOST_SHOWN {
         let more = words.len() - MOST_SHOWN;
         words.truncate(MOST_SHOWN);

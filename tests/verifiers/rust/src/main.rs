@@ -39,7 +39,10 @@ fn josekit(case: &Case, token: &str) -> Verified {
     let set = josekit::jwk::JwkSet::from_bytes(&case.set)?;
     let header = josekit::jwt::decode_header(token)?;
     let text = |name| header.claim(name).and_then(|value| value.as_str());
-    let (kid, alg) = (text("kid").ok_or("the token has no kid")?, text("alg").unwrap_or_default());
+    let (kid, alg) = (
+        text("kid").ok_or("the token has no kid")?,
+        text("alg").unwrap_or_default(),
+    );
     let jwk = *set.get(kid).first().ok_or("no key has the kid")?;
     let verifier: Box<dyn jws::JwsVerifier> = match alg {
         "RS256" => Box::new(jws::RS256.verifier_from_jwk(jwk)?),
@@ -65,8 +68,10 @@ fn main() -> Verified {
     let path = std::env::args().nth(1).ok_or("no file of cases")?;
     let cases: Vec<Case> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     // Cargo.toml pins the versions.
-    let verifiers: [(&str, &str, Verify); 2] =
-        [("josekit", "0.10.3", josekit), ("jsonwebtoken", "12.0.0", jsonwebtoken)];
+    let verifiers: [(&str, &str, Verify); 2] = [
+        ("josekit", "0.10.3", josekit),
+        ("jsonwebtoken", "12.0.0", jsonwebtoken),
+    ];
     for (verifier, version, verify) in verifiers {
         for case in &cases {
             let errors = case.tokens.iter().map(|token| {
@@ -74,7 +79,15 @@ fn main() -> Verified {
                 Some(error.to_string().chars().take(200).collect())
             });
             let errors = errors.collect();
-            println!("{}", serde_json::to_string(&Outcome { verifier, version, case: &case.name, errors })?);
+            println!(
+                "{}",
+                serde_json::to_string(&Outcome {
+                    verifier,
+                    version,
+                    case: &case.name,
+                    errors
+                })?
+            );
         }
     }
     Ok(())
