@@ -179,7 +179,7 @@ const SIGNER: ServerRules = ServerRules {
     ..ServerRules::FAITHFUL
 };
 
-fn rotation<'a>(server: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate::Policy<'a> {
+fn rotation<'a>(servers: &'a [ServerState<'a>], alg: Option<&'a str>) -> rotate::Policy<'a> {
     rotate::Policy {
         schedule: Schedule {
             every: Some(1000),
@@ -188,7 +188,7 @@ fn rotation<'a>(server: Option<ServerState<'a>>, alg: Option<&'a str>) -> rotate
             keep: 1,
         },
         alg,
-        server,
+        servers,
         now: NOW,
         ..rotate::Policy::default()
     }
@@ -280,8 +280,8 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("rotation", |json, _| {
         let set = parse(json);
-        let _ = rotate::plan(&set, &rotation(None, None));
-        let _ = rotate::plan(&set, &rotation(None, Some("HS512")));
+        let _ = rotate::plan(&set, &rotation(&[], None));
+        let _ = rotate::plan(&set, &rotation(&[], Some("HS512")));
     }),
     ("rotation of a server", |json, _| {
         let set = parse(json);
@@ -296,7 +296,7 @@ const OPERATIONS: &[Operation] = &[
                 rules: &rules,
                 named: &kids,
             };
-            let _ = rotate::plan(&set, &rotation(Some(there), None));
+            let _ = rotate::plan(&set, &rotation(&[there], None));
         }
     }),
 ];

@@ -1,5 +1,5 @@
 //! What takes several steps: certificates, changes of mind, checks, completion, deliveries, encryption, examples, kills, faults, histories, hooks, layouts, locks, losses, other tools, permissions,
-//! pipelines, publication, repair, rotation, streams, terminals, timelines, waits, damage, the log; and everything with a server, in a folder of its own.
+//! pipelines, publication, repair, rotation, streams, terminals, timelines, verifiers, waits, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/certificates.rs"]
 mod certificates;
@@ -91,6 +91,8 @@ mod support;
 mod terminal;
 #[path = "flows/timeline.rs"]
 mod timeline;
+#[path = "flows/verifiers.rs"]
+mod verifiers;
 #[path = "flows/waiting.rs"]
 mod waiting;
 

@@ -4,10 +4,13 @@ use crate::args::source::SourceArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::check::{Budget, Severity};
+use crate::key::parts::has_private_member;
+use crate::keyset::KeySet;
 use crate::keyset::check::{self, Located};
+use crate::keyset::verifiers::{self, Published};
 use crate::output::{Narrow, Tone, shorten};
 use crate::report::names::count;
-use crate::source::target::{self, Access};
+use crate::source::target::{self, Access, Origin, Source};
 use clap::Args;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -17,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ jwks check api
   $ jwks check jwks.json --public --strict
+  $ jwks check api --for jose,jwcrypto,fapi2
   $ jwks get api | jwks check - --json
   $ jwks check https://issuer.example/jwks.json --public";
 
@@ -24,6 +28,11 @@ Examples:
 ///
 /// Prints every finding: the name of the rule, its severity (error, warning or note), and the key. Exits
 /// with 5 if there is an error. A finding that `jwks set --repair` resolves is marked as repairable.
+///
+/// --for also reports what verifiers do with the set as it is published: the public form of the keys
+/// that have not expired. With --public, and if a file or server has only public keys, all keys count as
+/// they are. The verifiers are libraries, in the versions that were measured, and profiles. Without
+/// --for, the verifiers that `jwks set --verifiers` declares are checked.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
@@ -37,6 +46,20 @@ pub struct CheckArgs {
     /// Check it as a public set, which must not contain private or symmetric keys
     #[arg(long)]
     public: bool,
+
+    /// Also check the set for these verifiers, or for all
+    ///
+    /// jwks knows the libraries authlib, fusionauth-jwt, go-jose, go-oidc, jjwt, jose (npm), jose4j, josekit,
+    /// joserfc, jsonwebtoken (Rust), jwcrypto, jwks-rsa, jwks-rsa-java, jwx, keyfunc, nimbus-jose-jwt,
+    /// node-jose, pyjwt and python-jose, and the profiles aws-iam, fapi2, federation, kubernetes, oidc and
+    /// smart. NAME@VERSION is one of the measured versions, and all is every library.
+    #[arg(
+        long = "for",
+        id = "verifiers",
+        value_name = "VERIFIER,…",
+        value_delimiter = ','
+    )]
+    verifiers: Vec<String>,
 
     /// Also exit with 5 if there is a warning
     #[arg(long)]
@@ -86,7 +109,9 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     } = &args.source;
     let source = target::read(ctx, &args.target, Access::Faulty, password, connection)?;
     let set = source.set()?;
-    let findings = check::findings(&set, ctx.now, args.public, &ctx.checks);
+    let mut findings = check::findings(&set, ctx.now, args.public, &ctx.checks);
+    findings.extend(of_verifiers(ctx, args, &source, &set)?);
+    findings.sort_by_key(|located| located.index);
     let repairable = check::repairable(&set, &findings, &Budget::default());
     let findings: Vec<_> = findings.into_iter().zip(repairable).collect();
     let of = |severity| {
@@ -136,6 +161,35 @@ pub fn run(ctx: &Context, args: &CheckArgs) -> Result<()> {
     };
     ctx.out.status(format!("{}: {words}", args.target));
     Ok(())
+}
+
+/// Returns what the given or declared verifiers refuse and ignore.
+fn of_verifiers(
+    ctx: &Context,
+    args: &CheckArgs,
+    source: &Source,
+    set: &KeySet,
+) -> Result<Vec<Located>> {
+    let is_of_keystore = matches!(source.origin, Origin::Keystore(_));
+    let verifiers = if args.verifiers.is_empty() && is_of_keystore {
+        let (declared, unknown) = verifiers::known(&set.declared_verifiers());
+        for error in unknown {
+            ctx.out.warn(format!("{}: {error}", args.target));
+        }
+        declared
+    } else {
+        verifiers::named(&args.verifiers)?
+    };
+    if verifiers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let is_public = !is_of_keystore && !set.keys.iter().any(has_private_member);
+    let published = if args.public || is_public {
+        Published::as_it_is(set)
+    } else {
+        Published::public(set, ctx.now, &Budget::default())
+    };
+    Ok(verifiers::findings(&published, &verifiers))
 }
 
 /// Returns the findings to print, in the order of the set. If there are too many, errors are kept before

@@ -7,6 +7,7 @@ use crate::args::certificate::{CertificateArgs, Maker};
 use crate::args::connection::RemoteArgs;
 use crate::args::encryption::EncryptArgs;
 use crate::commands::shared::usage::warn_of_use;
+use crate::commands::shared::verifiers::{refusals, warn};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -187,19 +188,21 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
     let protection = args.encrypt.protection(ctx, &name)?;
     // Generate before taking the lock, so that other processes do not wait for a slow key.
     let keys = generate(ctx, args, &plan, dates, maker.as_ref())?;
-    let (created, takeovers) =
+    let (created, takeovers, refused) =
         ctx.store
             .change(&name, IfMissing::Create, protection.as_ref(), |set| {
                 let first = set.keys.len();
                 if args.if_missing && first > 0 {
-                    return Ok((Vec::new(), Vec::new()));
+                    return Ok((Vec::new(), Vec::new(), Vec::new()));
                 }
                 let created = add(set, keys, args, ctx.now)?;
                 let positions: Vec<usize> = (first..set.keys.len()).collect();
                 // Only keys with a private part can sign, so only they take over from each other.
                 let states = |set: &KeySet| lifecycle::states(set, ctx.now);
-                Ok((created, succession(set, &positions, states).takeovers))
+                let takeovers = succession(set, &positions, states).takeovers;
+                Ok((created, takeovers, refusals(ctx, name.as_str(), set)))
             })?;
+    warn(ctx, refused);
     let whose = SetLabel::local(name.as_str());
     if created.is_empty() {
         // Another process was quicker.

@@ -27,7 +27,7 @@ use crate::secret::Secret;
 use crate::source::target::{self, Access, Origin, Source};
 use clap::{Args, ValueHint};
 use content::{private_content, public_content};
-use format::To;
+pub use format::To;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::PathBuf;

@@ -6,6 +6,7 @@ use crate::commands::shared::push_report::{
 };
 use crate::commands::shared::server::{for_each_set, hint_at_order, retry_on_conflict};
 use crate::commands::shared::signing_check::{Change, Keyless, Source};
+use crate::commands::shared::verifiers::{refusals_by, warn};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keyset::key_name::KeyName;
@@ -225,6 +226,8 @@ fn push_once(
         return Ok(report);
     }
     show(ctx, name, &target, &plan);
+    let declared = local.declared_verifiers();
+    warn(ctx, refusals_by(ctx, &declared, &target, &plan.set));
     change.check(ctx, keyless)?;
     if args.dry_run {
         ctx.out.status("nothing sent: this was a dry run");

@@ -11,6 +11,7 @@ mod target_file;
 
 use crate::args::connection::ConnectionArgs;
 use crate::args::schedule::{self, ScheduleArgs};
+use crate::commands::shared::verifiers::{refusals, warn};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::members::Members;
@@ -323,7 +324,7 @@ fn change(
     let about = |error: Error| error.about(format!("set {name}"));
     // Generate before taking the lock, so that other processes do not wait for slow keys.
     let mut stock = generate(ctx, plan).map_err(about)?;
-    let (rotated, next_change) = ctx.change(name, IfMissing::Fail, |set| {
+    let (rotated, refused, next_change) = ctx.change(name, IfMissing::Fail, |set| {
         let plan = rotate::plan(set, policy).map_err(about)?;
         let rotated = plan.apply(set, ctx.now, |template| {
             let made = stock.iter().position(|(other, _)| other == template);
@@ -333,8 +334,15 @@ fn change(
             }
         });
         let rotated = rotated.map_err(about)?;
-        Ok((rotated, plan.next_change))
+        let has_new = !rotated.staged.is_empty() || !rotated.activated.is_empty();
+        let refused = if has_new {
+            refusals(ctx, name.as_str(), set)
+        } else {
+            Vec::new()
+        };
+        Ok((rotated, refused, plan.next_change))
     })?;
+    warn(ctx, refused);
     record(ctx, name, &rotated, policy);
     report.next_change = next_change;
     report.add(ctx, &rotated, policy);

@@ -1,5 +1,6 @@
 //! `jwks set`: imports keys into a set, or changes members of its keys.
 
+mod declared;
 mod kid_source;
 mod members;
 mod remote;
@@ -33,8 +34,7 @@ use crate::report::names::{SetLabel, changed_meanwhile, shell_word};
 use clap::{Args, ValueHint};
 use kid_source::KidSource;
 use report::report;
-use source::{read_documents, read_keys};
-use std::path::Path;
+use source::{read_documents, read_keys, refuse_wrong_order};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -170,6 +170,20 @@ pub struct SetArgs {
     #[arg(conflicts_with_all = ["files", "remote", "replace"])]
     unset: Vec<String>,
 
+    /// Declare which verifiers read the set, such as jose,fapi2
+    ///
+    /// `check`, `create`, `rotate` and `push` then warn if one of them refuses the set. The names are
+    /// those of `check --for`; none removes the declaration.
+    #[arg(
+        long,
+        value_name = "VERIFIER,…",
+        value_delimiter = ',',
+        hide_short_help = true
+    )]
+    #[arg(conflicts_with_all = ["files", "remote", "replace", "from", "kid", "alg", "usage", "key_ops"])]
+    #[arg(conflicts_with_all = ["nbf", "exp", "rename", "x5t", "unset", "repair"])]
+    verifiers: Vec<String>,
+
     /// What to do if another key has the same kid
     #[arg(long, value_name = "WHAT", default_value = "fail")]
     on_conflict: OnConflict,
@@ -238,6 +252,9 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let name = SetName::given(&args.set)?;
     args.encrypt.check()?;
     ctx.demand_encryption(&name)?;
+    if !args.verifiers.is_empty() {
+        return declared::declare(ctx, args, &name);
+    }
     let documents = read_documents(ctx, args, &attributes)?;
     let merged = if documents.is_empty() {
         members::change(ctx, args, &name, &attributes)?
@@ -254,22 +271,6 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<()> {
     let whose = SetLabel::local(name.as_str());
     Record::of(ctx, whose).merged(&merged).append();
     report(ctx, whose, &merged)
-}
-
-/// Refuses files in front of the set.
-fn refuse_wrong_order(args: &SetArgs) -> Result<()> {
-    let Some((set, files)) = args.files.split_last() else {
-        return Ok(());
-    };
-    let is_file = |name: &String| Path::new(name).is_file();
-    let is_set = SetName::new(set).is_ok() && !Path::new(set).exists();
-    if !is_set || !is_file(&args.set) || !files.iter().all(is_file) {
-        return Ok(());
-    }
-    let files = std::iter::once(&args.set).chain(files);
-    let files: Vec<_> = files.map(|file| shell_word(file)).collect();
-    let right = format!("run `jwks set {set} {}`", files.join(" "));
-    Err(Error::usage("the set comes before the files").hint(right))
 }
 
 /// The name of all documents together, for messages.

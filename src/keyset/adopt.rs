@@ -83,6 +83,7 @@ impl Foreign {
             key
         };
         set.keys = set.keys.into_iter().map(strip).collect();
+        set.remove_own_members();
         Foreign {
             set,
             origin,
@@ -137,8 +138,9 @@ impl Foreign {
 }
 
 impl<'a> KeySet<'a> {
-    /// Removes the members that only jwks sets from all keys.
+    /// Removes the members that only jwks sets from the set and all its keys.
     pub fn without_own_members(mut self) -> Self {
+        self.remove_own_members();
         let keys = self.keys.into_iter();
         self.keys = keys.map(Key::without_own_members).collect();
         self
@@ -172,10 +174,12 @@ impl KeySet<'_> {
         Ok(merged)
     }
 
-    /// Returns a set of the foreign keys only, to replace this one, and lists the new private keys and
+    /// Returns a set of the foreign keys only, to replace this one, with the verifiers that this one
+    /// declares. Lists the new private keys and
     /// signers that a server would bring in. `now` is in seconds since 1970.
     pub fn replaced_by(&self, documents: &[Foreign], now: i64) -> (KeySet<'static>, Merged) {
         let mut set = KeySet::default();
+        set.declare_verifiers(&self.declared_verifiers());
         let mut merged = Merged::default();
         let ours = self.keys.iter().filter(|key| holds_secret(key));
         let ours: HashSet<_> = ours.map(identity).collect();

@@ -16,6 +16,7 @@ pub mod key_pairs;
 pub mod kid_from;
 pub mod lifecycle;
 pub mod merge;
+pub mod own_members;
 pub mod public_header;
 pub mod publish;
 pub mod pull;
@@ -26,6 +27,7 @@ pub mod server_rules;
 pub mod succession;
 pub mod terms;
 pub mod timeline;
+pub mod verifiers;
 
 use crate::error::{Error, Result};
 use crate::key::Key;

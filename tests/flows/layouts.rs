@@ -136,9 +136,9 @@ fn exactly_one_key_of_supabase_signs() {
     for (now, active, other) in [(BEFORE, "first", &*next), (AFTER, &*next, "first")] {
         let file = export(&store, "--for supabase", now);
         let value = |name: &str| -> Value {
-            let lines = file.lines();
-            let line = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            let line = line.last().expect("a line").trim_matches('\'');
+            let mut lines = file.lines();
+            let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            let line = line.expect("a line").trim_matches('\'');
             serde_json::from_str(line).expect("JSON")
         };
         let keys = value("GOTRUE_JWT_KEYS");

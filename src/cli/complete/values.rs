@@ -11,6 +11,7 @@ use crate::key::header::Header;
 use crate::key::key_type::KEY_TYPES;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
+use crate::keyset::verifiers;
 use crate::keystore::history::Version;
 use crate::keystore::{Keystore, SetDocument, SetName};
 use crate::output::{escape, shorten};
@@ -101,6 +102,10 @@ fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> 
             Candidate::new("enc", "encryption"),
         ],
         ("key_ops", _) => names(OPERATIONS.concat()),
+        ("verifiers", _) => names(verifiers::names().into_iter().chain([match command {
+            "check" => verifiers::ALL,
+            _ => "none",
+        }])),
         ("page", _) => pages(line),
         _ if arg.get_num_args().is_some_and(|range| range.takes_values()) => arg
             .get_possible_values()

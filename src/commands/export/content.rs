@@ -70,7 +70,7 @@ pub(super) fn public_content(
     let keys: Vec<_> = published.keys.iter().collect();
     match args.to {
         To::Jwks | To::Dotenv | To::Kubernetes if args.keep_members && !args.is_one_jwk() => {
-            let json = pretty_set_with(&published.keys, set.members());
+            let json = pretty_set_with(&published.keys, set.foreign_members());
             in_json_form(ctx, args, source, &Secret::new(json))
         }
         To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes => {
@@ -116,7 +116,7 @@ fn note_unknown(ctx: &Context, args: &ExportArgs, set: &KeySet, positions: &[usi
         names.extend(unknown(&members).map(|(name, _)| name.to_owned()));
     }
     if !args.is_one_jwk() {
-        names.extend(set.members().map(|(name, _)| name.to_string()));
+        names.extend(set.foreign_members().map(|(name, _)| name.to_string()));
     }
     // WebCrypto writes this member, which says nothing about a public key.
     names.remove("ext");

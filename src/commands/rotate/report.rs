@@ -31,6 +31,8 @@ pub(super) struct RotationReport {
     activated: Vec<JsonKeyName<'static>>,
     /// The keys that begin later than planned.
     postponed: Vec<JsonKeyName<'static>>,
+    /// Keys that were held, and got their beginning.
+    confirmed: Vec<JsonKeyName<'static>>,
     retired: Vec<JsonKeyName<'static>>,
     /// The keys of `retired` that had another end before.
     moved_ends: Vec<MovedEnd>,
@@ -39,8 +41,6 @@ pub(super) struct RotationReport {
     uncertified: Vec<JsonKeyName<'static>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next_change: Option<i64>,
-    /// Keys that were held, and got their beginning.
-    confirmed: Vec<JsonKeyName<'static>>,
     /// What was delivered.
     #[serde(flatten)]
     delivered: Delivered,

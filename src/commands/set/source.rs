@@ -20,11 +20,27 @@ use crate::keyset::import::{self, Form, Imported, Opened};
 use crate::keyset::merge::RepairedKey;
 use crate::keystore::SetName;
 use crate::remote::is_address;
-use crate::report::names::{count, describe, warn_left_out};
+use crate::report::names::{count, describe, shell_word, warn_left_out};
 use crate::secret::Secret;
 use crate::source::document;
 use std::collections::BTreeSet;
 use std::path::Path;
+
+/// Refuses files in front of the set.
+pub fn refuse_wrong_order(args: &SetArgs) -> Result<()> {
+    let Some((set, files)) = args.files.split_last() else {
+        return Ok(());
+    };
+    let is_file = |name: &String| Path::new(name).is_file();
+    let is_set = SetName::new(set).is_ok() && !Path::new(set).exists();
+    if !is_set || !is_file(&args.set) || !files.iter().all(is_file) {
+        return Ok(());
+    }
+    let files = std::iter::once(&args.set).chain(files);
+    let files: Vec<_> = files.map(|file| shell_word(file)).collect();
+    let right = format!("run `jwks set {set} {}`", files.join(" "));
+    Err(Error::usage("the set comes before the files").hint(right))
+}
 
 /// Reads the documents to import; none if the options change members of the set's keys. Returns an
 /// error if there is neither input nor a change.

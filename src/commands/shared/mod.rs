@@ -9,3 +9,4 @@ pub mod restoring;
 pub mod server;
 pub mod signing_check;
 pub mod usage;
+pub mod verifiers;

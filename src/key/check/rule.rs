@@ -245,6 +245,16 @@ rules! {
         "With --public: a private key in a set meant for publication, even as PEM in an unknown member."
     SymmetricPublished "symmetric-published" Error
         "With --public: a symmetric key in a set meant for publication."
+    VerifierRefuses "verifier-refuses" Error
+        "With --for: because of the key, a verifier refuses the tokens of every key of the set."
+    VerifierHides "verifier-hides" Error
+        "With --for: because of the key, a verifier refuses the tokens of later keys of another kty."
+    VerifierIgnores "verifier-ignores" Warning
+        "With --for: a verifier refuses the tokens of the key."
+    ProfileBroken "profile-broken" Error
+        "With --for: the set lacks what a profile requires."
+    ProfileAdvice "profile-advice" Note
+        "With --for: the set lacks what a profile recommends."
 }
 
 impl fmt::Display for Rule {
