@@ -5,10 +5,11 @@ use crate::environment::PASSPHRASE;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::secret::Secret;
+use crate::shell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The maximum length of a secret, in bytes.
@@ -69,13 +70,7 @@ pub fn file(path: &Path) -> Result<Content> {
 /// `secrets`, so that one secret never reaches the program that fetches another.
 pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
     let failed = |why: String| Error::failed(format!("the command {command:?} {why}"));
-    let (shell, flag) = if cfg!(windows) {
-        ("cmd", "/C")
-    } else {
-        ("sh", "-c")
-    };
-    let mut shell = Command::new(shell);
-    shell.args([flag, command]);
+    let mut shell = shell::command(command);
     shell.env_remove(PASSPHRASE);
     for variable in secrets {
         shell.env_remove(variable);

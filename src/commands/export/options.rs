@@ -164,7 +164,19 @@ impl ExportArgs {
                 _ if self.force => Replaces::Any,
                 To::Openssh => Replaces::Public(Some(Form::Openssh)),
                 To::Kubernetes => Replaces::Public(Some(Form::Kubernetes)),
-                _ => Replaces::Public(None),
+                To::Jwks
+                | To::Jwk
+                | To::Pem
+                | To::Der
+                | To::Pkcs1
+                | To::Pkcs1Der
+                | To::Sec1
+                | To::Sec1Der
+                | To::Pkcs12
+                | To::X509
+                | To::Dotenv
+                | To::DotenvPem
+                | To::Jwe => Replaces::Public(None),
             },
         })
     }

@@ -1,6 +1,8 @@
 //! Delivers a set after its rotation: to servers and files of verifiers first, then to files of signers, and
 //! at last without the keys that have expired.
 
+mod after;
+
 use crate::args::schedule::ScheduleArgs;
 use crate::commands::rotate::failures::Failures;
 use crate::commands::rotate::ledger::Ledger;
@@ -13,19 +15,15 @@ use crate::commands::rotate::{RotateArgs, hooks, observation, target_file};
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
-use crate::key::header::Header;
-use crate::key::parts::{UNCONFIRMED, holds_secret};
+use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
-use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::push::Prune;
 use crate::keyset::rotate::{Publication, ServerState, is_revoked};
 use crate::keyset::server_rules::ServerRules;
 use crate::keystore::SetName;
-use crate::report::json::JsonKeyName;
 use crate::report::log_entry::Record;
 use crate::report::names::SetLabel;
-use crate::time;
 use std::collections::BTreeSet;
 
 /// The targets of a set, and what they have.
@@ -323,77 +321,6 @@ impl<'a> Delivery<'a> {
             .exported(Some(&note), &keys)
             .append();
     }
-
-    /// Says which keys are held, and what they wait for.
-    pub(super) fn tell_waiting(&self, report: &mut RotationReport) -> Result<()> {
-        if self.publication.is_none() {
-            return Ok(());
-        }
-        let document = self.ctx.load_public(self.name)?;
-        let set = document.parse()?;
-        let is_held = |key: &&Key| Header::of(key).nbf == Some(UNCONFIRMED);
-        for key in set.keys.iter().filter(is_held) {
-            let name = KeyName::of(key);
-            for (address, seen) in self.ledger.edit(|known| known.published.clone()) {
-                let since = name.public_thumbprint();
-                let since = since.and_then(|thumbprint| seen.since.get(thumbprint));
-                let why = match (&seen.failed, since) {
-                    (Some(_), _) => "it cannot be read".to_owned(),
-                    (None, None) => "it does not serve the key yet".to_owned(),
-                    (None, Some(since)) => {
-                        format!("it has served the key only since {}", time::format(*since))
-                    }
-                };
-                report.add_waiting(self.ctx, key, &address, why);
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs the hooks that have not run since a change. Returns the first error.
-    pub(super) fn run_hooks(&self, report: &mut RotationReport) -> Result<()> {
-        let pending = self.ledger.edit(|known| known.hooks.clone());
-        let commands = self.hooks.iter();
-        let commands: Vec<_> = commands
-            .filter(|command| pending.contains_key(*command))
-            .collect();
-        if commands.is_empty() {
-            return Ok(());
-        }
-        let document = self.ctx.load_public(self.name)?;
-        let event = report.event(&active(&document.parse()?, self.ctx.now), self.ctx.now);
-        let mut failed = Ok(());
-        for command in commands {
-            let ran = hooks::run(self.ctx, command, &event, self.hook_timeout);
-            report.add_hook(command, &ran);
-            self.ledger.edit(|known| match &ran {
-                Ok(()) => {
-                    known.hooks.remove(command);
-                }
-                Err(_) => {
-                    known.hooks.insert(command.clone(), event.clone());
-                }
-            });
-            self.ledger.save()?;
-            failed = match (failed, ran) {
-                (Ok(()), ran) => ran,
-                (Err(first), Err(error)) => {
-                    self.ctx.out.error(&error);
-                    Err(first)
-                }
-                (first, Ok(())) => first,
-            };
-        }
-        failed
-    }
-}
-
-/// Returns the keys that sign now.
-fn active(set: &KeySet, now: i64) -> Vec<JsonKeyName<'static>> {
-    let states = lifecycle::states(set, now).into_iter();
-    let keys = set.keys.iter().zip(states);
-    let active = keys.filter(|(_, state)| *state == Some(State::Active));
-    active.map(|(key, _)| JsonKeyName::from(key)).collect()
 }
 
 fn has_expired(set: &KeySet, now: i64) -> bool {

@@ -52,7 +52,7 @@ impl Delivered {
 
 impl RotationReport {
     /// Adds the result of a push. A second push to the same server adds to the first one.
-    pub(in crate::commands::rotate) fn add_push(&mut self, pushed: PushReport) {
+    pub fn add_push(&mut self, pushed: PushReport) {
         match self
             .delivered
             .pushed
@@ -65,7 +65,7 @@ impl RotationReport {
     }
 
     /// Returns an error that names the keys that the servers did not accept.
-    pub(in crate::commands::rotate) fn complete_pushes(&self) -> Result<()> {
+    pub fn complete_pushes(&self) -> Result<()> {
         self.delivered
             .pushed
             .iter()
@@ -73,27 +73,21 @@ impl RotationReport {
     }
 
     /// Reports a file that was written.
-    pub(in crate::commands::rotate) fn add_file(&mut self, ctx: &Context, path: &Path) {
+    pub fn add_file(&mut self, ctx: &Context, path: &Path) {
         let path = path.display().to_string();
         ctx.out.status(format!("{}: wrote {path}", self.set));
         self.delivered.written.push(path);
     }
 
     /// Reports a file that a dry run would write.
-    pub(in crate::commands::rotate) fn would_write(&mut self, ctx: &Context, path: &Path) {
+    pub fn would_write(&mut self, ctx: &Context, path: &Path) {
         let path = path.display();
         ctx.out.status(format!("{}: would write {path}", self.set));
         self.due = true;
     }
 
     /// Reports a key that is held because of an address.
-    pub(in crate::commands::rotate) fn add_waiting(
-        &mut self,
-        ctx: &Context,
-        key: &Key,
-        address: &str,
-        reason: String,
-    ) {
+    pub fn add_waiting(&mut self, ctx: &Context, key: &Key, address: &str, reason: String) {
         let set = &self.set;
         ctx.out.status(format!(
             "{set}: {} waits for {address}: {reason}",
@@ -107,7 +101,7 @@ impl RotationReport {
     }
 
     /// Reports a hook that ran.
-    pub(in crate::commands::rotate) fn add_hook(&mut self, command: &str, result: &Result<()>) {
+    pub fn add_hook(&mut self, command: &str, result: &Result<()>) {
         self.delivered.hooks.push(RanHook {
             command: command.to_owned(),
             error: result.as_ref().err().map(JsonError::from),
@@ -115,11 +109,7 @@ impl RotationReport {
     }
 
     /// Returns the event that hooks get. It has names of keys, and no keys.
-    pub(in crate::commands::rotate) fn event(
-        &self,
-        active: &[JsonKeyName<'static>],
-        now: i64,
-    ) -> Value {
+    pub fn event(&self, active: &[JsonKeyName<'static>], now: i64) -> Value {
         let pushed = self
             .delivered
             .pushed
