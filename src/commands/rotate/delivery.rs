@@ -298,7 +298,13 @@ impl<'a> Delivery<'a> {
                         target.keys.extend(keys.iter().cloned());
                     });
                     self.arm()?;
-                    file.write(self.ctx, set, &content, &before.keys)?;
+                    let written = file.write(self.ctx, set, &content, &before.keys);
+                    if written.is_err() && !file.is_written(&content) {
+                        self.ledger.edit(|known| {
+                            known.targets.insert(id.clone(), before.clone());
+                        });
+                    }
+                    written?;
                     self.record(set, file, &keys);
                     report.add_file(self.ctx, &file.path);
                     for warning in &content.warnings {
