@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::keyset::FOREIGN_LIMIT;
+use crate::remote::http::caching::Caching;
 use crate::remote::http::failure::Failure;
 use crate::remote::http::proxy::proxy;
 use crate::remote::http::redact::Redactor;
@@ -337,6 +338,7 @@ impl Client {
         let encoding = header("content-encoding").filter(|encoding| encoding != "identity");
         let (location, now) = (header("location"), jiff::Timestamp::now());
         let retry_after = retry_after(headers, now);
+        let caching = Caching::of(headers);
         if let Some(encoding) = encoding {
             return Err(Error::remote(format!(
                 "the answer to {call} has the content encoding {encoding}, which was not requested"
@@ -369,6 +371,7 @@ impl Client {
             body,
             words,
             retry_after,
+            caching,
             location,
             call,
         }))

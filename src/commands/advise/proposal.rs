@@ -1,0 +1,200 @@
+//! Derives the delays of a rotation from what is known of caches, signers and tokens.
+
+use crate::commands::advise::{Address, Named};
+use crate::keyset::rotate::Schedule;
+use crate::time::format_duration;
+
+/// The longest cache lifetime of an address for which a publish delay is proposed, in seconds: a day. For a longer
+/// one, the headers should change.
+const LONGEST_LIFETIME: i64 = 86_400;
+
+/// The least time that is added for verifiers that repeat a failed fetch, in seconds.
+const LEAST_MARGIN: i64 = 5 * 60;
+
+/// The shortest and the longest `max-age` that is proposed, in seconds.
+const SHORTEST_MAX_AGE: i64 = 60;
+const LONGEST_MAX_AGE: i64 = 3600;
+
+/// What is known of a set. Times are in seconds.
+pub(super) struct Facts<'a> {
+    pub(super) schedule: Schedule,
+    pub(super) addresses: &'a [Address],
+    pub(super) verifiers: &'a [Named],
+    pub(super) token_lifetime: Option<i64>,
+    /// How long it takes to publish a changed set.
+    pub(super) publish_interval: i64,
+    /// How long it takes until a signer uses a new key.
+    pub(super) signer_reload: i64,
+}
+
+/// A proposed time in seconds, and why it is proposed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Proposed {
+    /// `None` if too little is known.
+    pub(super) value: Option<i64>,
+    pub(super) reason: String,
+}
+
+/// The proposed settings.
+pub(super) struct Proposal {
+    pub(super) schedule: Schedule,
+    pub(super) publish_delay: Proposed,
+    pub(super) retire_after: Proposed,
+    /// The `max-age` of the addresses.
+    pub(super) max_age: Proposed,
+}
+
+/// A time, and what takes it.
+type Part = (i64, String);
+
+impl Proposal {
+    pub(super) fn of(facts: &Facts) -> Proposal {
+        let lifetimes = lifetimes(facts);
+        let lifetime = lifetimes.iter().map(|(time, _)| *time).max();
+        let longest = lifetime.unwrap_or(0);
+        let fits = |lifetime: i64| {
+            let delay = with_margin(lifetime).saturating_add(facts.publish_interval);
+            let every = facts.schedule.every.unwrap_or(i64::MAX);
+            lifetime <= LONGEST_LIFETIME && delay.saturating_mul(2) <= every
+        };
+        let is_usable = fits(longest);
+        // If an address lets caches keep the set for too long, the headers change first.
+        let lifetime = lifetime.filter(|_| is_usable);
+        let mut caches = waits(facts, lifetime);
+        caches.extend(lifetimes.into_iter().filter(|_| is_usable));
+        let needed = delay(facts, &caches, is_usable);
+        let max_age = max_age(facts, longest, is_usable);
+        let publish_delay = match (&needed, is_usable) {
+            (Some(_), false) | (None, false) => Proposed {
+                value: needed.map(|(value, _)| value).or(max_age.value.map(with_margin)),
+                reason: format!(
+                    "with the Cache-Control below; caches can keep the set for {} now, so that a new key would \
+                     have to wait for that long",
+                    format_duration(longest)
+                ),
+            },
+            (Some((value, reason)), true) => Proposed {
+                value: Some(*value),
+                reason: reason.clone(),
+            },
+            (None, true) => Proposed {
+                value: None,
+                reason: "nothing is known of caches: pass --published or --verifier".into(),
+            },
+        };
+        Proposal {
+            schedule: facts.schedule,
+            publish_delay,
+            retire_after: retire_after(facts),
+            max_age,
+        }
+    }
+}
+
+/// Returns the cache lifetimes by the headers of the addresses.
+fn lifetimes(facts: &Facts) -> Vec<Part> {
+    let addresses = facts.addresses.iter();
+    let lifetimes = addresses.filter_map(|address| {
+        let lifetime = address.caching.as_ref().ok()?.lifetime()?;
+        Some((lifetime as i64, address.address.clone()))
+    });
+    lifetimes.collect()
+}
+
+/// Returns how long each verifier can lack a new key.
+fn waits(facts: &Facts, lifetime: Option<i64>) -> Vec<Part> {
+    let lifetime = lifetime.and_then(|time| u64::try_from(time).ok());
+    let verifiers = facts.verifiers.iter();
+    let waits = verifiers.filter_map(|verifier| {
+        let wait = verifier.cache?.lacks_new_keys_for(lifetime);
+        Some((wait as i64, verifier.name.clone()))
+    });
+    waits.collect()
+}
+
+/// Returns the publish delay that these caches need, with its reason; `None` if nothing is known of caches.
+fn delay(facts: &Facts, caches: &[Part], is_usable: bool) -> Option<(i64, String)> {
+    let (longest, who) = caches.iter().max_by_key(|(time, _)| *time)?;
+    let mut parts = vec![format!("{} in the cache of {who}", format_duration(*longest))];
+    let mut sum = *longest;
+    let mut add = |time: i64, what: &str| {
+        if time > 0 {
+            parts.push(format!("{} {what}", format_duration(time)));
+            sum = sum.saturating_add(time);
+        }
+    };
+    let shared = facts.addresses.iter().filter_map(|address| {
+        let shared = address.caching.as_ref().ok()?.shared_lifetime()?;
+        Some(shared as i64)
+    });
+    if is_usable {
+        let what = "in a shared cache before that, for verifiers that ignore Age";
+        add(shared.max().unwrap_or(0), what);
+    }
+    add(facts.publish_interval, "until it is published");
+    let padded = with_margin(sum);
+    let margin = format_duration(padded - sum);
+    parts.push(format!("{margin} for fetches that are repeated"));
+    Some((padded, parts.join(", ")))
+}
+
+/// Adds a tenth, and at least five minutes, and rounds up to a minute, or to five minutes if the time is longer
+/// than an hour.
+fn with_margin(time: i64) -> i64 {
+    let padded = time.saturating_add(LEAST_MARGIN.max(time / 10));
+    let step = if padded > 3600 { 300 } else { 60 };
+    padded.saturating_add(step - 1) / step * step
+}
+
+fn retire_after(facts: &Facts) -> Proposed {
+    let Some(lifetime) = facts.token_lifetime else {
+        return Proposed {
+            value: None,
+            reason: "pass --token-lifetime, the longest lifetime of a token".into(),
+        };
+    };
+    let mut reason = format!("{} lifetime of a token", format_duration(lifetime));
+    if facts.signer_reload > 0 {
+        let reload = format_duration(facts.signer_reload);
+        reason += &format!(", {reload} until the signer uses the next key");
+    }
+    let sum = lifetime.saturating_add(facts.signer_reload);
+    let value = sum.saturating_add(59) / 60 * 60;
+    reason += "; rotate adds a minute for clocks that differ";
+    Proposed {
+        value: Some(value),
+        reason,
+    }
+}
+
+/// Returns the `max-age` for the addresses: about a quarter of the publish delay.
+fn max_age(facts: &Facts, longest: i64, is_usable: bool) -> Proposed {
+    let of_verifiers = waits(facts, None).into_iter().map(|(time, _)| time).max();
+    let least = with_margin(of_verifiers.unwrap_or(0)).saturating_add(facts.publish_interval);
+    let delay = facts.schedule.publish_delay.max(least);
+    let value = (delay / 4 / 60 * 60).clamp(SHORTEST_MAX_AGE, LONGEST_MAX_AGE);
+    let is_silent = |address: &Address| {
+        let caching = address.caching.as_ref().ok();
+        caching.is_some_and(|caching| caching.lifetime().is_none())
+    };
+    let addresses = facts.addresses;
+    let has_silent = addresses.iter().any(is_silent);
+    let is_read = addresses.iter().any(|address| address.caching.is_ok());
+    if is_usable && is_read && !has_silent && longest <= value.max(facts.schedule.publish_delay / 4) {
+        return Proposed {
+            value: Some(longest),
+            reason: "as it is: at most a quarter of the publish delay".into(),
+        };
+    }
+    let mut reason = format!(
+        "a quarter of a publish delay of {}, so that verifiers fetch the set several times within it",
+        format_duration(delay)
+    );
+    if has_silent {
+        reason += "; without the header, each cache decides by itself";
+    }
+    Proposed {
+        value: Some(value),
+        reason,
+    }
+}
