@@ -5,9 +5,9 @@ mod report;
 
 use crate::args::connection::ConnectionArgs;
 use crate::args::schedule::{self, ScheduleArgs};
-use crate::commands::shared::served::Served;
+use crate::commands::shared::served::{Served, check_addresses};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyset::KeySet;
 use crate::keyset::import::read_set;
 use crate::keyset::key_name::KeyName;
@@ -16,7 +16,7 @@ use crate::keyset::verifiers::caches::{Cache, cache_of};
 use crate::keyset::verifiers::{self, Verifier};
 use crate::keystore::SetName;
 use crate::remote::http::Caching;
-use crate::remote::{fetch_with_caching, is_address};
+use crate::remote::{fetch_with_caching, shown_address};
 use crate::time::parse_duration;
 use clap::Args;
 use proposal::{Facts, Proposal};
@@ -106,15 +106,8 @@ pub fn run(ctx: &Context, args: &AdviseArgs) -> Result<()> {
     let token_lifetime = span("token-lifetime", &args.token_lifetime)?;
     let publish_interval = span("publish-interval", &args.publish_interval)?;
     let signer_reload = span("signer-reload", &args.signer_reload)?;
-    if let Some(word) = args.published.iter().find(|word| !is_address(word)) {
-        return Err(
-            Error::usage(format!("--published {word:?} is not an address"))
-                .hint("an address begins with https:// or http://"),
-        );
-    }
-    for verifier in &args.verifiers {
-        known(verifier)?;
-    }
+    check_addresses(&args.published)?;
+    verifiers::named(&args.verifiers)?;
     let document = ctx.load_public(&name)?;
     let set = document.parse()?;
     let saved = schedule::saved(&ctx.store.schedules()?, &name)?;
@@ -134,19 +127,16 @@ pub fn run(ctx: &Context, args: &AdviseArgs) -> Result<()> {
             ctx.out.warn(format!("{}: {fault}", address.address));
         }
     }
-    report::print(ctx, &name, saved.is_some(), &proposal, &addresses, &verifiers)?;
+    report::print(
+        ctx,
+        &name,
+        saved.is_some(),
+        &proposal,
+        &addresses,
+        &verifiers,
+    )?;
     let failed = addresses.into_iter().find_map(|it| it.caching.err());
     failed.map_or(Ok(()), Err)
-}
-
-/// Returns an error for a verifier that jwks does not know.
-fn known(name: &str) -> Result<()> {
-    let is_known = cache_of(name).is_some() || verifiers::named(&[name.to_owned()]).is_ok();
-    if is_known {
-        Ok(())
-    } else {
-        Err(verifiers::unknown_name(name))
-    }
 }
 
 /// Reads the given addresses, or else those of the schedule.
@@ -163,7 +153,9 @@ fn read_addresses(
     };
     let mut seen = BTreeSet::new();
     let addresses = addresses.iter().filter(|address| seen.insert(*address));
-    addresses.map(|it| read_address(ctx, args, set, it)).collect()
+    addresses
+        .map(|it| read_address(ctx, args, set, it))
+        .collect()
 }
 
 fn read_address(ctx: &Context, args: &AdviseArgs, set: &KeySet, address: &str) -> Address {
@@ -171,10 +163,10 @@ fn read_address(ctx: &Context, args: &AdviseArgs, set: &KeySet, address: &str) -
     let read = read.and_then(|(document, caching)| Ok((read_set(document.expose())?, caching)));
     let (caching, faults) = match read {
         Ok((served, caching)) => (Ok(caching), faults(ctx, set, &served)),
-        Err(error) => (Err(error.about(address)), Vec::new()),
+        Err(error) => (Err(error), Vec::new()),
     };
     Address {
-        address: address.to_owned(),
+        address: shown_address(address),
         caching,
         faults,
     }
@@ -185,9 +177,7 @@ fn read_address(ctx: &Context, args: &AdviseArgs, set: &KeySet, address: &str) -
 fn faults(ctx: &Context, set: &KeySet, served: &KeySet) -> Vec<String> {
     let states = lifecycle::states(set, ctx.now);
     let keys = set.keys.iter().zip(states);
-    let keys = keys.filter(|(_, state)| {
-        matches!(state, Some(State::Active | State::Retired))
-    });
+    let keys = keys.filter(|(_, state)| matches!(state, Some(State::Active | State::Retired)));
     let names: Vec<_> = keys.map(|(key, _)| KeyName::of(key)).collect();
     let served = Served::compare(set, served);
     let mut faults = served.faults(&BTreeSet::new());
@@ -205,13 +195,15 @@ fn verifiers(ctx: &Context, args: &AdviseArgs, name: &SetName, set: &KeySet) -> 
     };
     let mut found: Vec<Named> = Vec::new();
     for verifier in names {
-        let base = verifier.split_once('@').map_or(&**verifier, |(base, _)| base);
+        let base = verifier
+            .split_once('@')
+            .map_or(&**verifier, |(base, _)| base);
         let is_profile = verifiers::named(&[verifier.clone()])
             .is_ok_and(|found| matches!(found[..], [Verifier::Profile(_)]));
         if is_profile || found.iter().any(|one| one.name == base) {
             continue;
         }
-        if let Err(error) = known(verifier) {
+        if let Err(error) = verifiers::named(std::slice::from_ref(verifier)) {
             ctx.out.warn(format!("{name}: {error}"));
             continue;
         }

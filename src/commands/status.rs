@@ -62,8 +62,9 @@ pub struct StatusArgs {
 /// Runs `jwks status`.
 pub fn run(ctx: &Context, args: &StatusArgs) -> Result<()> {
     if args.prometheus && ctx.out.is_json() {
-        return Err(Error::usage("--prometheus cannot be used with --json")
-            .hint("leave one of them out"));
+        return Err(
+            Error::usage("--prometheus cannot be used with --json").hint("leave one of them out")
+        );
     }
     let names = names(ctx, args)?;
     let schedules = ctx.store.schedules();
@@ -71,9 +72,13 @@ pub fn run(ctx: &Context, args: &StatusArgs) -> Result<()> {
         Ok(schedules) => Ok(schedules),
         Err(error) => Err(format!("cannot read the schedules: {error}")),
     };
-    let sets = names.iter().map(|name| SetStatus::of(ctx, name, &schedules));
+    let sets = names
+        .iter()
+        .map(|name| SetStatus::of(ctx, name, &schedules));
     let sets: Vec<_> = sets.collect();
-    let plain = sets.iter().filter(|set| !set.encrypted && set.error.is_none());
+    let plain = sets
+        .iter()
+        .filter(|set| !set.encrypted && set.error.is_none());
     let plain: Vec<_> = plain.map(|set| set.set.as_str()).collect();
     let accepted = ctx.accept_plain(&plain);
     if args.prometheus {
@@ -86,6 +91,13 @@ pub fn run(ctx: &Context, args: &StatusArgs) -> Result<()> {
     }
     accepted?;
     let problems: usize = sets.iter().map(|set| set.problems.len()).sum();
+    if sets.is_empty() {
+        let directory = ctx.store.directory().display();
+        ctx.out.status(format!(
+            "no sets in {directory}; run `jwks create SET` to create one"
+        ));
+        return Ok(());
+    }
     if problems == 0 {
         let sets = count(sets.len(), "set");
         ctx.out.status(format!("{sets}, no problems"));

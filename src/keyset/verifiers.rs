@@ -87,15 +87,18 @@ pub fn named(names: &[String]) -> Result<Vec<Verifier>> {
 /// Returns the verifiers with these names, as [`named`] does. Also returns an error for a service, which was not
 /// measured.
 pub fn measured(names: &[String]) -> Result<Vec<Verifier>> {
-    let found = named(names)?;
-    for verifier in &found {
-        if let Verifier::Service(cache) = verifier {
-            let message = format!("{} was not measured; only its cache is known", cache.name);
-            return Err(Error::usage(message)
-                .hint("`jwks advise SET --verifier NAME` proposes a publish delay for it"));
+    for name in names {
+        match verifiers_named(name)[..] {
+            [] => return Err(unknown_name(name, &[])),
+            [Verifier::Service(_)] => {
+                let message = format!("{name} was not measured; only its cache is known");
+                return Err(Error::usage(message)
+                    .hint("`jwks advise SET --verifier NAME` proposes a publish delay for it"));
+            }
+            [Verifier::Library(_) | Verifier::Profile(_), ..] | [Verifier::Service(_), _, ..] => {}
         }
     }
-    Ok(found)
+    named(names)
 }
 
 /// Returns the verifiers with these names, each once, and an error for each unknown name: a set can
@@ -105,7 +108,7 @@ pub fn known(names: &[String]) -> (Vec<Verifier>, Vec<Error>) {
     for name in names {
         let named = verifiers_named(name);
         if named.is_empty() {
-            unknown.push(unknown_name(name));
+            unknown.push(unknown_name(name, &service_names()));
         }
         for verifier in named {
             if !found.contains(&verifier) {
@@ -130,8 +133,12 @@ fn verifiers_named(name: &str) -> Vec<Verifier> {
         .collect()
 }
 
-/// Returns the error for a name that no verifier has.
-pub fn unknown_name(name: &str) -> Error {
+fn service_names() -> Vec<&'static str> {
+    services().map(|cache| cache.name.as_str()).collect()
+}
+
+/// Returns the error for a name that no verifier has. `services` are the names of services that can be named, too.
+fn unknown_name(name: &str, services: &[&str]) -> Error {
     if let Some((base, version)) = name.split_once('@') {
         let versions = libraries().iter().filter(|library| library.name == base);
         let versions: Vec<&str> = versions.map(|library| library.version.as_str()).collect();
@@ -142,7 +149,7 @@ pub fn unknown_name(name: &str) -> Error {
     }
     let mut names = names();
     names.push(ALL);
-    names.extend(services().map(|cache| cache.name.as_str()));
+    names.extend(services);
     unknown("verifier", name, None, &names)
 }
 

@@ -62,25 +62,24 @@ impl Proposal {
         let lifetime = lifetime.filter(|_| is_usable);
         let mut caches = waits(facts, lifetime);
         caches.extend(lifetimes.into_iter().filter(|_| is_usable));
-        let needed = delay(facts, &caches, is_usable);
         let max_age = max_age(facts, longest, is_usable);
-        let publish_delay = match (&needed, is_usable) {
-            (Some(_), false) | (None, false) => Proposed {
-                value: needed.map(|(value, _)| value).or(max_age.value.map(with_margin)),
-                reason: format!(
-                    "with the Cache-Control below; caches can keep the set for {} now, so that a new key would \
-                     have to wait for that long",
-                    format_duration(longest)
-                ),
-            },
-            (Some((value, reason)), true) => Proposed {
-                value: Some(*value),
-                reason: reason.clone(),
-            },
-            (None, true) => Proposed {
+        let publish_delay = match delay(facts, &caches, is_usable) {
+            Some(proposed) if is_usable => not_shorter(facts, proposed),
+            needed if is_usable => needed.unwrap_or(Proposed {
                 value: None,
                 reason: "nothing is known of caches: pass --published or --verifier".into(),
-            },
+            }),
+            needed => {
+                let needed = needed.and_then(|proposed| proposed.value);
+                let value = needed.max(max_age.value.map(with_margin));
+                let kept = format_duration(longest);
+                Proposed {
+                    value: value.max(Some(facts.schedule.publish_delay)),
+                    reason: format!(
+                        "with the max-age below; caches can keep the set for {kept} now, and a new key would have to wait for that long"
+                    ),
+                }
+            }
         };
         Proposal {
             schedule: facts.schedule,
@@ -91,13 +90,42 @@ impl Proposal {
     }
 }
 
+/// Keeps the current delay if it is longer and the lifetime of a cache is not known.
+fn not_shorter(facts: &Facts, proposed: Proposed) -> Proposed {
+    let now = facts.schedule.publish_delay;
+    let addresses = facts.addresses.iter();
+    let mut unknown: Vec<&str> = addresses
+        .filter(|address| lifetime(address).is_none())
+        .map(|address| address.address.as_str())
+        .collect();
+    let verifiers = facts.verifiers.iter();
+    let verifiers = verifiers.filter(|verifier| verifier.cache.is_none());
+    unknown.extend(verifiers.map(|verifier| verifier.name.as_str()));
+    if unknown.is_empty() || proposed.value >= Some(now) {
+        return proposed;
+    }
+    let reason = format!(
+        "not shorter than now, because the cache lifetime of {} is not known; otherwise, {}",
+        unknown.join(", "),
+        proposed.reason
+    );
+    Proposed {
+        value: Some(now),
+        reason,
+    }
+}
+
+/// Returns the cache lifetime of an address by its headers; `None` if it is not known.
+fn lifetime(address: &Address) -> Option<i64> {
+    let lifetime = address.caching.as_ref().ok()?.lifetime()?;
+    i64::try_from(lifetime).ok()
+}
+
 /// Returns the cache lifetimes by the headers of the addresses.
 fn lifetimes(facts: &Facts) -> Vec<Part> {
     let addresses = facts.addresses.iter();
-    let lifetimes = addresses.filter_map(|address| {
-        let lifetime = address.caching.as_ref().ok()?.lifetime()?;
-        Some((lifetime as i64, address.address.clone()))
-    });
+    let lifetimes =
+        addresses.filter_map(|address| Some((lifetime(address)?, address.address.clone())));
     lifetimes.collect()
 }
 
@@ -113,9 +141,12 @@ fn waits(facts: &Facts, lifetime: Option<i64>) -> Vec<Part> {
 }
 
 /// Returns the publish delay that these caches need, with its reason; `None` if nothing is known of caches.
-fn delay(facts: &Facts, caches: &[Part], is_usable: bool) -> Option<(i64, String)> {
+fn delay(facts: &Facts, caches: &[Part], is_usable: bool) -> Option<Proposed> {
     let (longest, who) = caches.iter().max_by_key(|(time, _)| *time)?;
-    let mut parts = vec![format!("{} in the cache of {who}", format_duration(*longest))];
+    let mut parts = vec![format!(
+        "{} in the cache of {who}",
+        format_duration(*longest)
+    )];
     let mut sum = *longest;
     let mut add = |time: i64, what: &str| {
         if time > 0 {
@@ -135,7 +166,10 @@ fn delay(facts: &Facts, caches: &[Part], is_usable: bool) -> Option<(i64, String
     let padded = with_margin(sum);
     let margin = format_duration(padded - sum);
     parts.push(format!("{margin} for fetches that are repeated"));
-    Some((padded, parts.join(", ")))
+    Some(Proposed {
+        value: Some(padded),
+        reason: parts.join(", "),
+    })
 }
 
 /// Adds a tenth, and at least five minutes, and rounds up to a minute, or to five minutes if the time is longer
@@ -173,14 +207,12 @@ fn max_age(facts: &Facts, longest: i64, is_usable: bool) -> Proposed {
     let least = with_margin(of_verifiers.unwrap_or(0)).saturating_add(facts.publish_interval);
     let delay = facts.schedule.publish_delay.max(least);
     let value = (delay / 4 / 60 * 60).clamp(SHORTEST_MAX_AGE, LONGEST_MAX_AGE);
-    let is_silent = |address: &Address| {
-        let caching = address.caching.as_ref().ok();
-        caching.is_some_and(|caching| caching.lifetime().is_none())
-    };
+    let is_silent = |address: &Address| address.caching.is_ok() && lifetime(address).is_none();
     let addresses = facts.addresses;
     let has_silent = addresses.iter().any(is_silent);
     let is_read = addresses.iter().any(|address| address.caching.is_ok());
-    if is_usable && is_read && !has_silent && longest <= value.max(facts.schedule.publish_delay / 4) {
+    if is_usable && is_read && !has_silent && longest <= value.max(facts.schedule.publish_delay / 4)
+    {
         return Proposed {
             value: Some(longest),
             reason: "as it is: at most a quarter of the publish delay".into(),
@@ -196,5 +228,115 @@ fn max_age(facts: &Facts, longest: i64, is_usable: bool) -> Proposed {
     Proposed {
         value: Some(value),
         reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::keyset::verifiers::caches::cache_of;
+    use crate::remote::http::Caching;
+
+    const HOUR: i64 = 3600;
+    const DAY: i64 = 24 * HOUR;
+
+    fn address(caching: Option<Caching>) -> Address {
+        Address {
+            address: "https://h/jwks.json".into(),
+            caching: caching.ok_or_else(|| Error::remote("refused")),
+            faults: Vec::new(),
+        }
+    }
+
+    fn with_max_age(seconds: u64) -> Address {
+        address(Some(Caching {
+            max_age: Some(seconds),
+            ..Caching::default()
+        }))
+    }
+
+    fn proposal(
+        addresses: &[Address],
+        verifiers: &[&str],
+        token_lifetime: Option<i64>,
+    ) -> Proposal {
+        let verifiers = verifiers.iter().map(|name| Named {
+            name: (*name).to_owned(),
+            cache: cache_of(name),
+        });
+        Proposal::of(&Facts {
+            schedule: Schedule {
+                every: Some(30 * DAY),
+                publish_delay: HOUR,
+                retire_after: DAY,
+                keep: 0,
+            },
+            addresses,
+            verifiers: &verifiers.collect::<Vec<_>>(),
+            token_lifetime,
+            publish_interval: 0,
+            signer_reload: 600,
+        })
+    }
+
+    fn delay(addresses: &[Address], verifiers: &[&str]) -> (Option<i64>, Option<i64>) {
+        let proposal = proposal(addresses, verifiers, None);
+        (proposal.publish_delay.value, proposal.max_age.value)
+    }
+
+    #[test]
+    fn the_longest_cache_decides() {
+        assert_eq!(delay(&[], &[]), (None, Some(900)));
+        // 20 min of istio and 5 min; jose fetches the set for an unknown kid.
+        assert_eq!(delay(&[], &["istio", "jose"]), (Some(25 * 60), Some(900)));
+        assert_eq!(
+            delay(&[with_max_age(600)], &["jose"]),
+            (Some(900), Some(600))
+        );
+        assert_eq!(delay(&[with_max_age(2 * HOUR as u64)], &[]).0, Some(8100));
+        assert_eq!(delay(&[], &["go-oidc"]).0, Some(300));
+    }
+
+    #[test]
+    fn a_shared_cache_adds_its_time() {
+        let caching = Caching {
+            max_age: Some(600),
+            age: Some(5),
+            ..Caching::default()
+        };
+        let proposal = proposal(&[address(Some(caching))], &[], None);
+        assert_eq!(proposal.publish_delay.value, Some(1500));
+        assert!(proposal.publish_delay.reason.contains("ignore Age"));
+    }
+
+    #[test]
+    fn a_delay_is_not_shortened_if_a_cache_is_unknown() {
+        let silent = || address(Some(Caching::default()));
+        assert_eq!(delay(&[silent()], &["istio"]).0, Some(HOUR));
+        assert_eq!(delay(&[address(None)], &["istio"]).0, Some(HOUR));
+        assert_eq!(delay(&[], &["istio", "josekit"]).0, Some(HOUR));
+        assert_eq!(delay(&[silent()], &["aspnet"]).0, Some(95_100));
+    }
+
+    #[test]
+    fn an_absurd_max_age_changes_the_headers_and_not_the_delay() {
+        for seconds in [7 * DAY as u64, 10 * 365 * DAY as u64] {
+            let (value, max_age) = delay(&[with_max_age(seconds)], &["jwx"]);
+            assert_eq!((value, max_age), (Some(HOUR), Some(900)), "{seconds}");
+        }
+        let proposal = proposal(&[with_max_age(7 * DAY as u64)], &[], None);
+        assert!(proposal.publish_delay.reason.contains("for 7d now"));
+    }
+
+    #[test]
+    fn a_key_is_kept_for_the_lifetime_of_a_token() {
+        assert_eq!(proposal(&[], &[], None).retire_after.value, None);
+        assert_eq!(
+            proposal(&[], &[], Some(HOUR)).retire_after.value,
+            Some(4200)
+        );
+        let forever = proposal(&[], &[], Some(i64::MAX)).retire_after.value;
+        assert!(forever.is_some_and(|forever| forever > 0));
     }
 }

@@ -61,8 +61,10 @@ pub(super) fn print(
     addresses: &[Address],
     verifiers: &[Named],
 ) -> Result<()> {
-    let lifetimes = addresses.iter().filter_map(|it| it.caching.as_ref().ok()?.lifetime());
-    let longest = lifetimes.max().map(|time| time as i64);
+    let lifetimes = addresses
+        .iter()
+        .filter_map(|it| it.caching.as_ref().ok()?.lifetime());
+    let longest = lifetimes.max().and_then(|time| i64::try_from(time).ok());
     let current = |time: i64| Some(time).filter(|_| is_scheduled);
     let rows = [
         (
@@ -117,7 +119,9 @@ pub(super) fn print(
 /// Says which command saves the proposed delays.
 fn tell_command(ctx: &Context, name: &SetName, is_scheduled: bool, proposal: &Proposal) {
     let differs = |proposed: &Proposed, now: i64| {
-        proposed.value.filter(|value| !is_scheduled || *value != now)
+        proposed
+            .value
+            .filter(|value| !is_scheduled || *value != now)
     };
     let schedule = &proposal.schedule;
     let mut words = String::new();

@@ -21,7 +21,8 @@ pub(super) const EXIT_CODES: &[(&str, &str)] = &[
     ),
     (
         "8",
-        "A difference (diff --exit-code), or a rotation is due (rotate --dry-run --exit-code).",
+        "A difference (diff --exit-code), a rotation is due (rotate --dry-run --exit-code), or a set has a \
+         problem (status).",
     ),
     ("130", "Interrupted."),
 ];

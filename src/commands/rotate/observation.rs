@@ -3,26 +3,14 @@
 use crate::args::connection::ConnectionArgs;
 use crate::commands::shared::served::Served;
 use crate::context::Context;
-use crate::error::{Error, Result};
 use crate::keyset::KeySet;
 use crate::keyset::import::read_set;
 use crate::keyset::rotate::Publication;
 use crate::keystore::SetName;
 use crate::keystore::deliveries::{Address, Deliveries, Failure};
+use crate::remote::fetch_with_caching;
 use crate::remote::http::Caching;
-use crate::remote::{fetch_with_caching, is_address};
 use std::collections::{BTreeMap, HashMap};
-
-/// Returns an error if a value of `--published` is not an address.
-pub(super) fn check(addresses: &[String]) -> Result<()> {
-    match addresses.iter().find(|address| !is_address(address)) {
-        None => Ok(()),
-        Some(word) => Err(
-            Error::usage(format!("--published {word:?} is not an address"))
-                .hint("an address begins with https:// or http://"),
-        ),
-    }
-}
 
 /// Reads each address, and keeps in `known` what it serves. An address that cannot be read confirms no
 /// key. Returns what all of them serve; `None` without addresses.

@@ -1,10 +1,26 @@
 //! Compares what an address serves with a set.
 
+use crate::error::{Error, Result};
 use crate::key::parts::has_private_member;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::{KeyName, quote};
+use crate::remote::{entry_of_address, is_address};
 use crate::report::names::{count, list_names};
 use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Returns an error if a value of `--published` is not an address, or holds a secret.
+pub fn check_addresses(addresses: &[String]) -> Result<()> {
+    for address in addresses {
+        if !is_address(address) {
+            return Err(
+                Error::usage(format!("--published {address:?} is not an address"))
+                    .hint("an address begins with https:// or http://"),
+            );
+        }
+        entry_of_address(address).map_err(|error| error.about("--published"))?;
+    }
+    Ok(())
+}
 
 /// What an address serves, beside the keys of a set.
 #[derive(Debug, Default)]

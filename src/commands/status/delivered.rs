@@ -7,6 +7,7 @@ use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::rotate::Publication;
 use crate::keystore::deliveries::{self, Deliveries, Failure};
+use crate::remote::shown_address;
 use crate::report::names::{count, list_names};
 use crate::time;
 use serde::Serialize;
@@ -76,10 +77,15 @@ pub(super) fn publication(options: &ScheduleArgs, known: &Deliveries) -> Option<
         let served = served.map(|seen| &seen.since);
         let since = |key: &String| served.and_then(|served| served.get(key)).copied();
         all = Some(match all {
-            None => served.into_iter().flatten().map(|(key, it)| (key.clone(), *it)).collect(),
+            None => served
+                .into_iter()
+                .flatten()
+                .map(|(key, it)| (key.clone(), *it))
+                .collect(),
             Some(all) => {
                 let both = all.into_iter();
-                both.filter_map(|(key, it)| Some((key.clone(), it.max(since(&key)?)))).collect()
+                both.filter_map(|(key, it)| Some((key.clone(), it.max(since(&key)?))))
+                    .collect()
             }
         });
     }
@@ -89,7 +95,9 @@ pub(super) fn publication(options: &ScheduleArgs, known: &Deliveries) -> Option<
 /// Returns the targets of a schedule, and the problems of those that failed.
 pub(super) fn targets(options: &ScheduleArgs, known: &Deliveries) -> (Vec<Target>, Vec<Problem>) {
     let files = options.export.iter().map(|text| {
-        let path = text.rsplit_once('=').map_or(text.as_str(), |(path, _)| path);
+        let path = text
+            .rsplit_once('=')
+            .map_or(text.as_str(), |(path, _)| path);
         let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
         format!("export {}", path.display())
     });
@@ -132,7 +140,7 @@ pub(super) fn addresses(
         let default = deliveries::Address::default();
         let seen = known.published.get(address).unwrap_or(&default);
         let shown = Address {
-            address: address.clone(),
+            address: shown_address(address),
             read: seen.read,
             failure: failed(&seen.failed),
             max_age: seen.max_age,
@@ -140,7 +148,7 @@ pub(super) fn addresses(
         };
         problems.extend(problems_of(&shown, delay));
         if shown.failure.is_none() && seen.read.is_some() {
-            problems.extend(stale(seen, address, set, now));
+            problems.extend(stale(seen, &shown.address, set, now));
         }
         addresses.push(shown);
     }
@@ -174,12 +182,7 @@ fn problems_of(address: &Address, delay: i64) -> Vec<Problem> {
 }
 
 /// Returns the problem of an address that does not serve the keys that sign.
-fn stale(
-    seen: &deliveries::Address,
-    address: &str,
-    set: &KeySet,
-    now: i64,
-) -> Option<Problem> {
+fn stale(seen: &deliveries::Address, address: &str, set: &KeySet, now: i64) -> Option<Problem> {
     let states = lifecycle::states(set, now);
     let keys = set.keys.iter().zip(states);
     let active = keys.filter(|(_, state)| *state == Some(State::Active));
@@ -188,9 +191,16 @@ fn stale(
         let thumbprint = name.kid.as_ref().and(name.public_thumbprint());
         thumbprint.is_some_and(|thumbprint| !seen.since.contains_key(thumbprint))
     };
-    let missing: Vec<_> = names.iter().filter(is_missing).map(KeyName::shown).collect();
+    let missing: Vec<_> = names
+        .iter()
+        .filter(is_missing)
+        .map(KeyName::shown)
+        .collect();
     (!missing.is_empty()).then(|| {
-        let message = format!("{address} does not serve {}, which signs", list_names(&missing));
+        let message = format!(
+            "{address} does not serve {}, which signs",
+            list_names(&missing)
+        );
         Problem::new(Kind::Stale, message)
     })
 }

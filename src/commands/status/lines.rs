@@ -52,7 +52,11 @@ pub(super) fn lines(set: &KeySet, now: i64, grace: i64) -> (Vec<Line>, Vec<Probl
     }
     let (mut lines, mut problems) = (Vec::new(), Vec::new());
     for members in groups.into_values() {
-        let own: Vec<_> = members.iter().copied().filter(|i| can_sign(&set.keys[*i])).collect();
+        let own: Vec<_> = members
+            .iter()
+            .copied()
+            .filter(|i| can_sign(&set.keys[*i]))
+            .collect();
         let Some(first) = own.first() else {
             continue;
         };
@@ -69,9 +73,8 @@ pub(super) fn lines(set: &KeySet, now: i64, grace: i64) -> (Vec<Line>, Vec<Probl
         let has_ended = |i: &usize| states[*i] == Some(State::Expired);
         let moves_on = |i: &usize| headers[*i].successor.is_some();
         if active.is_none() && own.iter().any(has_ended) && !own.iter().any(moves_on) {
-            let message = format!(
-                "no key signs for {name}: all of them have expired, or have not begun"
-            );
+            let message =
+                format!("no key signs for {name}: all of them have expired, or have not begun");
             problems.push(Problem::new(Kind::NoSigner, message));
         }
         lines.push(Line {
@@ -79,7 +82,10 @@ pub(super) fn lines(set: &KeySet, now: i64, grace: i64) -> (Vec<Line>, Vec<Probl
             usage: header.effective_use().map(str::to_owned),
             signer: active.map(|i| JsonKeyName::from(&set.keys[*i])),
             since: active.and_then(|i| headers[*i].nbf.or(headers[*i].iat)),
-            held: held.iter().map(|i| JsonKeyName::from(&set.keys[**i])).collect(),
+            held: held
+                .iter()
+                .map(|i| JsonKeyName::from(&set.keys[**i]))
+                .collect(),
         });
     }
     (lines, problems)
@@ -123,7 +129,10 @@ pub(super) fn certificates(set: &KeySet, now: i64) -> (Vec<Ending>, Vec<Problem>
             let name = KeyName::of(key);
             let end = time::format(not_after);
             let message = match exp {
-                Some(_) => format!("the certificate of {} ends at {end}, before the key", name.shown()),
+                Some(_) => format!(
+                    "the certificate of {} ends at {end}, before the key",
+                    name.shown()
+                ),
                 None => format!("the certificate of {} ends at {end}", name.shown()),
             };
             problems.push(Problem::new(Kind::Certificate, message));

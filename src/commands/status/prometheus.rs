@@ -37,9 +37,9 @@ pub(super) fn metrics(sets: &[SetStatus], now: i64) -> String {
 
 fn all(sets: &[SetStatus], now: i64) -> Vec<Metric> {
     let of_set = |value: &dyn Fn(&SetStatus) -> Option<i64>| {
-        let series = sets.iter().filter_map(|set| {
-            Some((labels(&[("set", &set.set)]), value(set)?))
-        });
+        let series = sets
+            .iter()
+            .filter_map(|set| Some((labels(&[("set", &set.set)]), value(set)?)));
         series.collect::<Series>()
     };
     let status = Metric {
@@ -219,7 +219,10 @@ mod tests {
     fn hostile_labels_stay_in_their_quotes() {
         for (value, escaped) in [
             ("plain-1", "plain-1"),
-            ("a\"} 1\njwks_problems{set=\"b", "a\\\"} 1\\njwks_problems{set=\\\"b"),
+            (
+                "a\"} 1\njwks_problems{set=\"b",
+                "a\\\"} 1\\njwks_problems{set=\\\"b",
+            ),
             ("C:\\keys", "C:\\\\keys"),
             ("a\u{1b}[2J", "a\\\\u{1b}[2J"),
             ("a\rb\0", "a\\\\u{d}b\\\\u{0}"),

@@ -87,11 +87,7 @@ impl SetStatus {
     }
 
     /// Returns the saved options of the set.
-    fn options(
-        &mut self,
-        name: &SetName,
-        schedules: &Result<&Schedules, String>,
-    ) -> ScheduleArgs {
+    fn options(&mut self, name: &SetName, schedules: &Result<&Schedules, String>) -> ScheduleArgs {
         let schedules = match schedules {
             Ok(schedules) => schedules,
             Err(message) => {
@@ -146,8 +142,7 @@ impl SetStatus {
             return Ok(());
         }
         let delay = schedule.publish_delay;
-        let (published, problems) =
-            delivered::addresses(options, known, &set, delay, ctx.now);
+        let (published, problems) = delivered::addresses(options, known, &set, delay, ctx.now);
         self.published = published;
         self.problems.extend(problems);
         if let Err(error) = self.plan(&set, (options, schedule), known, ctx.now, grace) {
@@ -192,9 +187,8 @@ impl SetStatus {
             );
             Problem::new(Kind::Expired, message)
         } else {
-            let message = format!(
-                "a rotation is due for more than {span}; run `jwks rotate {name}`"
-            );
+            let message =
+                format!("a rotation is due for more than {span}; run `jwks rotate {name}`");
             self.overdue = true;
             Problem::new(Kind::Overdue, message)
         };

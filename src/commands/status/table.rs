@@ -30,7 +30,8 @@ pub(super) fn print(ctx: &Context, sets: &[SetStatus]) -> Result<()> {
     }
     let lines = sets.iter().flat_map(|set| set_cells(set, ctx.now));
     let header = ["SET", "SIGNER", "LINE", "AGE", "NEXT CHANGE"];
-    ctx.out.table(&header, lines.collect(), Narrow::Drop(LINES))?;
+    ctx.out
+        .table(&header, lines.collect(), Narrow::Drop(LINES))?;
     let targets: Vec<_> = sets.iter().flat_map(delivery_cells).collect();
     if !targets.is_empty() {
         ctx.out.lines([""])?;
@@ -142,7 +143,11 @@ fn address_state(address: &Address, set: &SetStatus) -> (String, Tone) {
     let max_age = address.max_age.and_then(|time| i64::try_from(time).ok());
     match max_age {
         Some(max_age) => {
-            let tone = if max_age > delay { Tone::Bad } else { Tone::Good };
+            let tone = if max_age > delay {
+                Tone::Bad
+            } else {
+                Tone::Good
+            };
             let (age, delay) = (time::format_duration(max_age), time::format_duration(delay));
             (format!("max-age {age}, delay {delay}"), tone)
         }

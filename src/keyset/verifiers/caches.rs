@@ -48,7 +48,9 @@ pub fn caches() -> &'static [Cache] {
 /// Returns the names in the table that are not in the table of libraries.
 pub fn services() -> impl Iterator<Item = &'static Cache> {
     let is_library = |name: &str| verifiers::libraries().iter().any(|one| one.name == name);
-    caches().iter().filter(move |cache| !is_library(&cache.name))
+    caches()
+        .iter()
+        .filter(move |cache| !is_library(&cache.name))
 }
 
 /// Returns the cache of a verifier that is named as `NAME` or `NAME@VERSION`; `None` if it is not known.

@@ -174,10 +174,7 @@ mod tests {
             of(&[("cache-control", "max-age=60"), ("age", "0")]),
             Some(60)
         );
-        assert_eq!(
-            of(&[("cache-control", "max-age=60, s-maxage=9")]),
-            Some(9)
-        );
+        assert_eq!(of(&[("cache-control", "max-age=60, s-maxage=9")]), Some(9));
         let etag = format!("\"{}\"", "e".repeat(500));
         assert_eq!(
             caching(&[("etag", &etag)]).etag.map(|tag| tag.len()),
