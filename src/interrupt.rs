@@ -89,6 +89,9 @@ mod signals {
         let mut handled = lock(&HANDLED);
         let new = signals.iter().filter(|signal| handled.insert(**signal));
         let new: Vec<i32> = new.copied().collect();
+        if new.is_empty() {
+            return;
+        }
         // If a signal cannot be handled, its default action applies.
         let Ok(mut signals) = Signals::new(new) else {
             return;

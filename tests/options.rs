@@ -25,7 +25,11 @@ fn collect(command: &Command, path: &str, options: &mut BTreeMap<String, Vec<Usa
 }
 
 fn usage(arg: &Arg, command: &str) -> Usage {
-    let takes_value = arg.get_action().takes_values();
+    // A flag with an optional value, such as --private[=WHICH], is a flag.
+    let is_optional = arg
+        .get_num_args()
+        .is_some_and(|range| range.min_values() == 0);
+    let takes_value = arg.get_action().takes_values() && !is_optional;
     let names = arg.get_value_names().unwrap_or_default();
     let help = arg.get_help().map(ToString::to_string);
     Usage {

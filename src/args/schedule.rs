@@ -55,7 +55,7 @@ pub struct ScheduleArgs {
     line: Vec<String>,
 
     /// Rotate only the lines for this use: sig or enc
-    #[arg(long = "use", value_name = "USE")]
+    #[arg(long = "use", hide_short_help = true, value_name = "USE")]
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     usage: Option<String>,
 
@@ -69,19 +69,19 @@ pub struct ScheduleArgs {
     /// The curve of new keys
     ///
     /// A line on another curve gets its first key on this curve now.
-    #[arg(long, value_name = "CRV")]
+    #[arg(long, hide_short_help = true, value_name = "CRV")]
     #[serde(skip_serializing_if = "Option::is_none")]
     crv: Option<String>,
 
     /// The size of new RSA or symmetric keys, in bits
     ///
     /// A line of another size gets its first key of this size now.
-    #[arg(long, value_name = "BITS")]
+    #[arg(long, hide_short_help = true, value_name = "BITS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u32>,
 
     /// How to choose the kid of new keys [default: thumbprint]
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, hide_short_help = true, value_name = "SOURCE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     kid_from: Option<KidFrom>,
 
@@ -124,12 +124,12 @@ pub struct ScheduleArgs {
     /// Update the signature key in Authlete's settings
     ///
     /// If the settings name a key that no longer signs, they are changed to the key that does.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub move_signature_kid: bool,
 
     /// Send alg Ed25519 as EdDSA, as Hydra expects it
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ed25519_as_eddsa: bool,
 }

@@ -56,7 +56,7 @@ pub struct CheckArgs {
     #[arg(
         long = "for",
         id = "verifiers",
-        value_name = "VERIFIER,…",
+        value_name = "PROGRAM",
         value_delimiter = ','
     )]
     verifiers: Vec<String>,

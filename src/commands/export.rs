@@ -45,7 +45,7 @@ Examples:
   $ jwks export api first --to openssh
   $ jwks export api first --to x509 --subject 'CN=api, O=Example' --days 90 -o first.crt
   $ jwks export api --to dotenv --private --name API_KEYS
-  $ jwks export api --for spring -o spring.json
+  $ jwks export api --for spring --line ES256 -o spring.json
   $ jwks export api --private --state active --to pem -o signing.pem
   $ jwks export api --to jwe --private --p2c 10000 --password-file password.txt -o keys.jwe
   $ jwks export api --to kubernetes --private --name api-keys -o secret.json";
@@ -86,7 +86,7 @@ pub struct ExportArgs {
     /// their private part.
     #[arg(
         long = "for",
-        value_name = "LAYOUT",
+        value_name = "PROGRAM",
         value_parser = layout_parser(),
         conflicts_with_all = ["kid", "to", "encrypt", "states", "order", "with_dates", "keep_members", "repair"]
     )]

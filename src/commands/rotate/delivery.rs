@@ -16,6 +16,7 @@ use crate::commands::shared::served::check_addresses;
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
@@ -40,6 +41,8 @@ pub(super) struct Delivery<'a> {
     /// The files of signers.
     signers: Vec<TargetFile>,
     publication: Option<Publication>,
+    /// For how long an address must have served a key before it signs, in seconds.
+    publish_delay: i64,
     hooks: Vec<String>,
     /// The time limit for a hook, in seconds.
     hook_timeout: u64,
@@ -107,6 +110,7 @@ impl<'a> Delivery<'a> {
             there,
             signers,
             publication,
+            publish_delay: options.schedule()?.publish_delay,
             hooks: options.hook.clone(),
             hook_timeout: options.hook_timeout.unwrap_or(hooks::LIMIT),
         })
@@ -216,7 +220,7 @@ impl<'a> Delivery<'a> {
         self.write_verifiers(&set, removal, report, &mut failures)?;
         self.push(prune, report, &mut failures)?;
         self.write_signers(&set, report, &mut failures)?;
-        if !self.signers.is_empty() && failures.is_empty() {
+        if !self.signers.is_empty() && failures.is_empty() && !report.waits() {
             self.write_verifiers(&set, Removal::Now, report, &mut failures)?;
             if !is_last && has_expired(&set, self.ctx.now) {
                 self.push(Prune::Expired, report, &mut failures)?;
@@ -290,6 +294,11 @@ impl<'a> Delivery<'a> {
                 let (signing, keys) = (signing_keys(set, &chosen), private_keys(set, &chosen));
                 let before = self.ledger.target(&id);
                 failures.hold_back(signing.difference(&before.signing))?;
+                if self.waits(set, &signing, &before.signing) {
+                    let path = file.path.display().to_string();
+                    report.hold_file(self.ctx, &path);
+                    return Ok(before.keys);
+                }
                 let content = file.content(self.ctx, set, &[])?;
                 if !file.is_written(&content) {
                     // If this run is killed, the file has the keys from before or the new ones.
@@ -318,6 +327,26 @@ impl<'a> Delivery<'a> {
             }
         }
         self.ledger.save()
+    }
+
+    /// Returns true if a signer has to wait for a published address before it gets a new key. It does not
+    /// wait if its own keys are compromised or gone.
+    fn waits(&self, set: &KeySet, new: &BTreeSet<String>, old: &BTreeSet<String>) -> bool {
+        let Some(publication) = &self.publication else {
+            return false;
+        };
+        let (delay, now) = (self.publish_delay, self.ctx.now);
+        let is_public = |key: &&Key| Header::of(key).kty.as_deref() != Some("oct");
+        let public = set.keys.iter().filter(is_public).filter_map(handle);
+        let public: BTreeSet<_> = public.collect();
+        let is_seen = |key: &String| !public.contains(key) || publication.confirms(key, delay, now);
+        let is_usable = |key: &&Key| {
+            let end = Header::of(key).exp;
+            end.is_none_or(|end| end > now) && !is_revoked(key)
+        };
+        let usable = set.keys.iter().filter(is_usable).filter_map(handle);
+        let usable: BTreeSet<_> = usable.collect();
+        !new.difference(old).all(is_seen) && !old.is_empty() && old.is_subset(&usable)
     }
 
     /// Logs that private keys were exported.

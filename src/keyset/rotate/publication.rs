@@ -20,12 +20,10 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// Returns true if a key has been served for the publish delay.
-    fn confirms(&self, key: &Key, policy: &Policy) -> bool {
-        let since = KeyName::of(key)
-            .thumbprint
-            .and_then(|it| self.since.get(&it));
-        since.is_some_and(|since| since.saturating_add(policy.schedule.publish_delay) <= policy.now)
+    /// Returns true if the key with a thumbprint has been served for `delay` seconds.
+    pub fn confirms(&self, thumbprint: &str, delay: i64, now: Time) -> bool {
+        let since = self.since.get(thumbprint);
+        since.is_some_and(|since| since.saturating_add(delay) <= now)
     }
 
     /// Returns the next time at which a key can be confirmed.
@@ -83,7 +81,8 @@ pub(super) fn hold_unconfirmed(
         let key = &set.keys[i];
         let header = &mut headers[i];
         let is_held = header.nbf == Some(UNCONFIRMED);
-        if !publication.confirms(key, policy) {
+        let thumbprint = KeyName::of(key).thumbprint.unwrap_or_default();
+        if !publication.confirms(&thumbprint, policy.schedule.publish_delay, policy.now) {
             looks.push(publication.next_look(key, policy));
             // A key with an end would be withdrawn by a beginning after it.
             if !is_held && header.exp.is_none() {

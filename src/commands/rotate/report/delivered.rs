@@ -21,6 +21,8 @@ pub(super) struct Delivered {
     pushed: Vec<PushReport>,
     /// The files that were written.
     written: Vec<String>,
+    /// The files of signers that wait until an address serves their new key.
+    held: Vec<String>,
     /// The hooks that ran.
     hooks: Vec<RanHook>,
 }
@@ -46,7 +48,10 @@ impl Delivered {
     /// Returns true if something was delivered, or waits.
     pub(super) fn says_something(&self) -> bool {
         self.pushed.iter().any(PushReport::changes)
-            || !(self.written.is_empty() && self.hooks.is_empty() && self.waiting.is_empty())
+            || !(self.written.is_empty()
+                && self.held.is_empty()
+                && self.hooks.is_empty()
+                && self.waiting.is_empty())
     }
 }
 
@@ -77,6 +82,20 @@ impl RotationReport {
         let path = path.display().to_string();
         ctx.out.status(format!("{}: wrote {path}", self.set));
         self.delivered.written.push(path);
+    }
+
+    /// Reports the file of a signer that keeps its key until an address serves the new one.
+    pub fn hold_file(&mut self, ctx: &Context, path: &str) {
+        ctx.out.status(format!(
+            "{}: {path} keeps its key until each published address has served the new one for long enough",
+            self.set
+        ));
+        self.delivered.held.push(path.to_owned());
+    }
+
+    /// Returns true if the file of a signer keeps its key.
+    pub fn waits(&self) -> bool {
+        !self.delivered.held.is_empty()
     }
 
     /// Reports a file that a dry run would write.
