@@ -44,7 +44,7 @@ pub(super) struct Proposal {
     pub(super) max_age: Proposed,
 }
 
-/// A time, and what takes it.
+/// A time, and for the reason, what takes it.
 type Part = (i64, String);
 
 impl Proposal {
@@ -124,8 +124,10 @@ fn lifetime(address: &Address) -> Option<i64> {
 /// Returns the cache lifetimes by the headers of the addresses.
 fn lifetimes(facts: &Facts) -> Vec<Part> {
     let addresses = facts.addresses.iter();
-    let lifetimes =
-        addresses.filter_map(|address| Some((lifetime(address)?, address.address.clone())));
+    let lifetimes = addresses.filter_map(|address| {
+        let what = format!("of cache lifetime at {}", address.address);
+        Some((lifetime(address)?, what))
+    });
     lifetimes.collect()
 }
 
@@ -135,18 +137,20 @@ fn waits(facts: &Facts, lifetime: Option<i64>) -> Vec<Part> {
     let verifiers = facts.verifiers.iter();
     let waits = verifiers.filter_map(|verifier| {
         let wait = verifier.cache?.lacks_new_keys_for(lifetime);
-        Some((wait as i64, verifier.name.clone()))
+        let name = &verifier.name;
+        let what = match verifier.cache?.new_kid {
+            Some(_) => format!("until {name} fetches the set for an unknown kid"),
+            None => format!("for which {name} caches the set"),
+        };
+        Some((wait as i64, what))
     });
     waits.collect()
 }
 
 /// Returns the publish delay that these caches need, with its reason; `None` if nothing is known of caches.
 fn delay(facts: &Facts, caches: &[Part], is_usable: bool) -> Option<Proposed> {
-    let (longest, who) = caches.iter().max_by_key(|(time, _)| *time)?;
-    let mut parts = vec![format!(
-        "{} in the cache of {who}",
-        format_duration(*longest)
-    )];
+    let (longest, what) = caches.iter().max_by_key(|(time, _)| *time)?;
+    let mut parts = vec![format!("{} {what}", format_duration(*longest))];
     let mut sum = *longest;
     let mut add = |time: i64, what: &str| {
         if time > 0 {
@@ -159,10 +163,10 @@ fn delay(facts: &Facts, caches: &[Part], is_usable: bool) -> Option<Proposed> {
         Some(shared as i64)
     });
     if is_usable {
-        let what = "in a shared cache before that, for verifiers that ignore Age";
+        let what = "in a shared cache before that, because many verifiers ignore Age";
         add(shared.max().unwrap_or(0), what);
     }
-    add(facts.publish_interval, "until it is published");
+    add(facts.publish_interval, "until the set is published");
     let padded = with_margin(sum);
     let margin = format_duration(padded - sum);
     parts.push(format!("{margin} for fetches that are repeated"));

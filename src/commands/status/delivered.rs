@@ -119,7 +119,10 @@ pub(super) fn targets(options: &ScheduleArgs, known: &Deliveries) -> (Vec<Target
         };
         if let Some(failed) = &target.failure {
             let since = time::format(failed.failed_since);
-            let message = format!("{} fails since {since}: {}", target.target, failed.failure);
+            let message = format!(
+                "{} has failed since {since}: {}",
+                target.target, failed.failure
+            );
             problems.push(Problem::new(Kind::Target, message));
         }
         targets.push(target);
@@ -160,7 +163,10 @@ fn problems_of(address: &Address, delay: i64) -> Vec<Problem> {
     let name = &address.address;
     if let Some(failed) = &address.failure {
         let since = time::format(failed.failed_since);
-        let message = format!("{name} cannot be read since {since}: {}", failed.failure);
+        let message = format!(
+            "{name} has been unreadable since {since}: {}",
+            failed.failure
+        );
         problems.push(Problem::new(Kind::Address, message));
     }
     if address.foreign_count > 0 {

@@ -98,7 +98,7 @@ fn late(set: &KeySet, i: usize, header: &Header, now: i64, grace: i64) -> Option
     (planned.saturating_add(grace) < now).then(|| {
         let name = KeyName::of(&set.keys[i]);
         let message = format!(
-            "{} waits for its publication since {}; see whether the addresses serve it",
+            "{} has waited for its publication since {}; check what the addresses serve",
             name.shown(),
             time::format(planned)
         );

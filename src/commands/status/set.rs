@@ -183,12 +183,12 @@ impl SetStatus {
         let name = &self.set;
         let problem = if earlier.only_removes() {
             let message = format!(
-                "expired keys are in the set for more than {span}; run `jwks rotate {name}`"
+                "expired keys have been in the set for more than {span}; run `jwks rotate {name}`"
             );
             Problem::new(Kind::Expired, message)
         } else {
             let message =
-                format!("a rotation is due for more than {span}; run `jwks rotate {name}`");
+                format!("a rotation has been due for more than {span}; run `jwks rotate {name}`");
             self.overdue = true;
             Problem::new(Kind::Overdue, message)
         };

@@ -120,7 +120,7 @@ fn delivery_cells(set: &SetStatus) -> Vec<Cells> {
 
 fn failed(failed: &Failed) -> (String, Tone) {
     let since = time::format(failed.failed_since);
-    (format!("fails since {since}"), Tone::Bad)
+    (format!("failing since {since}"), Tone::Bad)
 }
 
 fn target_state(target: &Target) -> (String, Tone) {
