@@ -198,7 +198,7 @@ fn verifiers(ctx: &Context, args: &AdviseArgs, name: &SetName, set: &KeySet) -> 
         let base = verifier
             .split_once('@')
             .map_or(&**verifier, |(base, _)| base);
-        let is_profile = verifiers::named(&[verifier.clone()])
+        let is_profile = verifiers::named(std::slice::from_ref(verifier))
             .is_ok_and(|found| matches!(found[..], [Verifier::Profile(_)]));
         if is_profile || found.iter().any(|one| one.name == base) {
             continue;
