@@ -1,5 +1,5 @@
 //! What takes several steps: certificates, changes of mind, checks, completion, deliveries, encryption, examples, kills, faults, histories, hooks, layouts, locks, losses, other tools, permissions,
-//! pipelines, publication, repair, rotation, streams, terminals, timelines, verifiers, waits, damage, the log; and everything with a server, in a folder of its own.
+//! pipelines, publication, repair, rotation, signers, streams, terminals, timelines, verifiers, waits, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/advise.rs"]
 mod advise;
@@ -85,6 +85,8 @@ mod shells;
 mod side_files;
 #[path = "flows/signals.rs"]
 mod signals;
+#[path = "flows/signers.rs"]
+mod signers;
 #[path = "flows/status.rs"]
 mod status;
 #[path = "flows/streams.rs"]

@@ -6,7 +6,7 @@ use jwks::key::header::Header;
 use jwks::key::members::Members;
 use jwks::key::thumbprint::thumbprint;
 use jwks::keyset::KeySet;
-use jwks::keyset::rotate::{self, Policy, Rotated, Schedule, ServerState};
+use jwks::keyset::rotate::{self, Policy, Publication, Rotated, Schedule, ServerState};
 use jwks::keyset::server_rules::ServerRules;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -314,6 +314,8 @@ struct Asked {
     compromised: Option<Index>,
     /// What a server has: of each key whether it may sign with it, and whether it publishes it.
     there: Option<Vec<(bool, bool)>>,
+    /// For how many hours an address has served each key.
+    served: Option<Vec<Option<i64>>>,
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
@@ -330,8 +332,12 @@ fn asked() -> impl Strategy<Value = Asked> {
     let there = prop::collection::vec((prop::bool::weighted(0.3), any::<bool>()), 8);
     let there = prop::option::weighted(0.3, there);
     let force = prop::bool::weighted(0.2);
-    (schedule, force, alg, compromised, there).prop_map(
-        |(schedule, force, alg, compromised, there)| Asked {
+    let served = prop::collection::vec(prop::option::of(0i64..48), 8);
+    let served = prop::option::weighted(0.3, served);
+    (schedule, force, alg, compromised, there, served).prop_map(
+        |(schedule, force, alg, compromised, there, served)| Asked {
+            // What both ask for together can take a second look.
+            served: served.filter(|_| there.is_none()),
             schedule,
             force,
             alg,
@@ -361,7 +367,13 @@ proptest! {
         let signing: Vec<_> = on_server(|flags| flags.0).iter().map(name).collect();
         let published = KeySet::from(on_server(|flags| flags.1));
         let there = ServerState { set: &published, rules: &ServerRules::FAITHFUL, named: &signing };
+        let publication = asked.served.as_ref().map(|served| {
+            let keys = before.keys.iter().zip(served);
+            let served = keys.filter_map(|(key, hours)| Some((name(key), BEGINNING - (*hours)? * HOUR)));
+            Publication { since: served.collect() }
+        });
         let asked = Policy {
+            publication: publication.as_ref(),
             force: asked.force,
             alg: asked.alg,
             compromised: &compromised,

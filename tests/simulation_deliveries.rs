@@ -7,9 +7,7 @@
 //! out, but for tokens of keys that were declared compromised.
 
 #[path = "support/servers/mod.rs"]
-#[allow(dead_code)]
 mod servers;
-#[allow(dead_code)]
 mod support;
 
 use jwks::cli;

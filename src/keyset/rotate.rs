@@ -106,19 +106,10 @@ pub fn plan(set: &KeySet, policy: &Policy) -> Result<RotationPlan> {
         kid_from: policy.kid_from,
         ..RotationPlan::default()
     };
-    let looks = match policy.publication {
-        Some(publication) => publication::hold_unconfirmed(
-            publication,
-            set,
-            &mut headers,
-            &compromised,
-            policy,
-            &mut plan,
-        ),
-        None => Vec::new(),
-    };
+    publication::release_confirmed(set, &mut headers, policy, &mut plan);
     let server_signers =
         server_state::adjust_dates(set, &mut headers, &compromised, policy, &mut plan);
+    let looks = publication::hold_unconfirmed(set, &mut headers, &compromised, policy, &mut plan);
     let lines = Lines::of(set, headers, compromised, policy.now);
     lines.check(policy)?;
     let mut planner = Planner {

@@ -36,28 +36,58 @@ impl Publication {
     }
 }
 
-/// Holds the pending keys that are not confirmed, and gives the confirmed ones their beginning, in the plan
-/// and in these headers. Returns the next times at which a key can be confirmed.
+/// Gives the held keys that are confirmed their beginning, in the plan and in these headers. Without published
+/// addresses, every held key is confirmed.
+pub(super) fn release_confirmed(
+    set: &KeySet,
+    headers: &mut [Header],
+    policy: &Policy,
+    plan: &mut RotationPlan,
+) {
+    let delay = policy.schedule.publish_delay;
+    let is_confirmed = |key: &Key| {
+        policy.publication.is_none_or(|publication| {
+            let thumbprint = KeyName::of(key).thumbprint.unwrap_or_default();
+            publication.confirms(&thumbprint, delay, policy.now)
+        })
+    };
+    for (i, header) in headers.iter_mut().enumerate() {
+        let key = &set.keys[i];
+        if header.nbf == Some(UNCONFIRMED) && can_sign(key) && is_confirmed(key) {
+            let members = key.members().unwrap_or_default();
+            let planned = members.seconds(PLANNED).ok().flatten();
+            let begins = planned.unwrap_or(policy.now).max(policy.now);
+            plan.planned.insert(i, None);
+            plan.begins.insert(i, begins);
+            header.nbf = Some(begins);
+        }
+    }
+}
+
+/// Holds the pending keys that are not confirmed, in the plan and in these headers. Returns the next times at
+/// which a key can be confirmed.
 ///
-/// A key is held only if an earlier key can sign until then. Symmetric keys are not published, so they are
+/// A key is held only if its line has begun, so that another key signs until then. Symmetric keys are not published, so they are
 /// not held.
 pub(super) fn hold_unconfirmed(
-    publication: &Publication,
     set: &KeySet,
     headers: &mut [Header],
     compromised: &BTreeSet<Position>,
     policy: &Policy,
     plan: &mut RotationPlan,
 ) -> Vec<Time> {
+    let Some(publication) = policy.publication else {
+        return Vec::new();
+    };
     let is_trusted = |i: Position| {
         let key = &set.keys[i];
         can_sign(key) && !compromised.contains(&i) && !is_revoked(key)
     };
     let is_pending = |header: &Header| header.nbf.is_some_and(|nbf| nbf > policy.now);
-    let is_unexpired = |header: &Header| header.exp.is_none_or(|exp| exp > policy.now);
     let (mut lines, mut named) = (HashSet::new(), HashSet::new());
     for (i, header) in headers.iter().enumerate() {
-        if !is_pending(header) && is_unexpired(header) && is_trusted(i) {
+        // If such a key has expired or is compromised, its line gets a key that signs at once.
+        if !is_pending(header) && can_sign(&set.keys[i]) {
             lines.insert(line(header));
             named.extend(header.successor.as_deref());
         }
@@ -80,23 +110,16 @@ pub(super) fn hold_unconfirmed(
     for i in waiting {
         let key = &set.keys[i];
         let header = &mut headers[i];
-        let is_held = header.nbf == Some(UNCONFIRMED);
         let thumbprint = KeyName::of(key).thumbprint.unwrap_or_default();
-        if !publication.confirms(&thumbprint, policy.schedule.publish_delay, policy.now) {
-            looks.push(publication.next_look(key, policy));
-            // A key with an end would be withdrawn by a beginning after it.
-            if !is_held && header.exp.is_none() {
-                plan.planned.insert(i, header.nbf);
-                plan.begins.insert(i, UNCONFIRMED);
-                header.nbf = Some(UNCONFIRMED);
-            }
-        } else if is_held {
-            let members = key.members().unwrap_or_default();
-            let planned = members.seconds(PLANNED).ok().flatten();
-            let begins = planned.unwrap_or(policy.now).max(policy.now);
-            plan.planned.insert(i, None);
-            plan.begins.insert(i, begins);
-            header.nbf = Some(begins);
+        if publication.confirms(&thumbprint, policy.schedule.publish_delay, policy.now) {
+            continue;
+        }
+        looks.push(publication.next_look(key, policy));
+        // A key with an end would be withdrawn by a beginning after it.
+        if header.nbf != Some(UNCONFIRMED) && header.exp.is_none() {
+            plan.planned.insert(i, header.nbf);
+            plan.begins.insert(i, UNCONFIRMED);
+            header.nbf = Some(UNCONFIRMED);
         }
     }
     looks

@@ -66,14 +66,13 @@ impl Planner<'_, '_> {
                 .filter_map(|due| self.begin_of_successor(*due))
                 .min()
         };
-        let latest = match first {
-            // Nothing follows a key that is held until that one signs.
-            Some(UNCONFIRMED) => None,
-            _ => needed.or(due.times.iter().copied().min()),
-        };
+        let latest = needed.or(due.times.iter().copied().min());
         let latest = latest.unwrap_or(Time::MAX);
+        let is_held = pending.last().is_some_and(|(nbf, _)| *nbf == UNCONFIRMED);
         let mut newer = Vec::new();
         let next = match (first.filter(|first| *first <= latest), needed) {
+            // Nothing is staged beside a key that is held, until that one signs.
+            (None, Some(_)) if is_held => Some(UNCONFIRMED),
             (None, Some(nbf)) => {
                 let template = Template::like(key, self.policy)?;
                 let mut new = self.new_key(template, nbf);
@@ -113,6 +112,10 @@ impl Planner<'_, '_> {
             let Some(exp) = exp.filter(|exp| next.is_none_or(|next| next > *exp)) else {
                 continue;
             };
+            if next == Some(UNCONFIRMED) {
+                self.extend_end(*position, UNCONFIRMED);
+                continue;
+            }
             let grace = self.policy.schedule.grace();
             let due = exp.saturating_sub(grace).max(begins.saturating_add(lead));
             let Some(nbf) = self.begin_of_successor(due) else {
