@@ -1,6 +1,8 @@
 //! What takes several steps: certificates, changes of mind, checks, completion, deliveries, encryption, examples, kills, faults, histories, hooks, layouts, locks, losses, other tools, permissions,
 //! pipelines, publication, repair, rotation, signers, streams, terminals, timelines, verifiers, waits, damage, the log; and everything with a server, in a folder of its own.
 
+#[path = "flows/advise.rs"]
+mod advise;
 #[path = "flows/certificates.rs"]
 mod certificates;
 #[path = "flows/changes_of_mind.rs"]
@@ -85,6 +87,8 @@ mod side_files;
 mod signals;
 #[path = "flows/signers.rs"]
 mod signers;
+#[path = "flows/status.rs"]
+mod status;
 #[path = "flows/streams.rs"]
 mod streams;
 #[path = "support/mod.rs"]

@@ -4,8 +4,8 @@ pub mod complete;
 mod usage;
 
 use crate::commands::{
-    check, completion, create, delete, diff, export, forget, get, list, log, man, passwd, pull,
-    push, remote, restore, rotate, set, thumbprint, undo,
+    advise, check, completion, create, delete, diff, export, forget, get, list, log, man, passwd,
+    pull, push, remote, restore, rotate, set, status, thumbprint, undo,
 };
 use crate::context::Context;
 use crate::environment::{self, KEEP_HISTORY, REQUIRE_ENCRYPTED};
@@ -165,6 +165,8 @@ pub enum Command {
     Delete(delete::DeleteArgs),
     Export(export::ExportArgs),
     Rotate(rotate::RotateArgs),
+    Advise(advise::AdviseArgs),
+    Status(status::StatusArgs),
     Check(check::CheckArgs),
     Thumbprint(thumbprint::ThumbprintArgs),
     Push(push::PushArgs),
@@ -191,6 +193,8 @@ impl Command {
             Command::Delete(args) => delete::run(ctx, args),
             Command::Export(args) => export::run(ctx, args),
             Command::Rotate(args) => rotate::run(ctx, args),
+            Command::Advise(args) => advise::run(ctx, args),
+            Command::Status(args) => status::run(ctx, args),
             Command::Check(args) => check::run(ctx, args),
             Command::Thumbprint(args) => thumbprint::run(ctx, args),
             Command::Push(args) => push::run(ctx, args),

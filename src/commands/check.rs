@@ -178,7 +178,7 @@ fn of_verifiers(
         }
         declared
     } else {
-        verifiers::named(&args.verifiers)?
+        verifiers::measured(&args.verifiers)?
     };
     if verifiers.is_empty() {
         return Ok(Vec::new());

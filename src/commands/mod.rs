@@ -1,6 +1,7 @@
 //! One file for each command: its arguments, its examples and its `run`. A command that outgrows its
 //! file has a folder of the same name.
 
+pub mod advise;
 pub mod check;
 pub mod completion;
 pub mod create;
@@ -20,5 +21,6 @@ pub mod restore;
 pub mod rotate;
 pub mod set;
 mod shared;
+pub mod status;
 pub mod thumbprint;
 pub mod undo;

@@ -1,5 +1,6 @@
 //! `jwks rotate`: rotate keys on schedule.
 
+mod caches;
 mod delivery;
 mod failures;
 mod hooks;
@@ -276,6 +277,7 @@ fn rotate_set(
         delivery.tell_waiting(report)?;
         return report.complete_pushes();
     }
+    delivery.warn_of_caches(&set, schedule);
     if !plan.is_empty() {
         // Ask for the passphrase before the schedule is saved: if it is missing, nothing changes.
         ctx.protection(name)?;

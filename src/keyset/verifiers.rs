@@ -3,6 +3,7 @@
 //!
 //! `tests/verifiers/run --update` writes the table, and `.ci/run` compares it with the libraries.
 
+pub mod caches;
 mod feature;
 mod profile;
 mod published;
@@ -14,6 +15,7 @@ use crate::key::check::{Finding, Rule};
 use crate::key::members::Members;
 use crate::keyset::check::Located;
 use crate::nearest::unknown;
+use caches::{Cache, services};
 use feature::Feature;
 use profile::{PROFILES, Profile, describe_number};
 use serde::Deserialize;
@@ -44,13 +46,15 @@ pub struct Library {
     hides: Vec<Feature>,
 }
 
-/// A library or a profile.
+/// A library, a profile or a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verifier {
     /// A library, in one version.
     Library(&'static Library),
     /// A profile.
     Profile(Profile),
+    /// A service that was not measured. Only its cache is known.
+    Service(&'static Cache),
 }
 
 /// Returns the libraries of the table.
@@ -80,6 +84,23 @@ pub fn named(names: &[String]) -> Result<Vec<Verifier>> {
     }
 }
 
+/// Returns the verifiers with these names, as [`named`] does. Also returns an error for a service, which was not
+/// measured.
+pub fn measured(names: &[String]) -> Result<Vec<Verifier>> {
+    for name in names {
+        match verifiers_named(name)[..] {
+            [] => return Err(unknown_name(name, &[])),
+            [Verifier::Service(_)] => {
+                let message = format!("{name} was not measured; only its cache is known");
+                return Err(Error::usage(message)
+                    .hint("`jwks advise SET --verifier NAME` proposes a publish delay for it"));
+            }
+            [Verifier::Library(_) | Verifier::Profile(_), ..] | [Verifier::Service(_), _, ..] => {}
+        }
+    }
+    named(names)
+}
+
 /// Returns the verifiers with these names, each once, and an error for each unknown name: a set can
 /// declare a version that a later table no longer has.
 pub fn known(names: &[String]) -> (Vec<Verifier>, Vec<Error>) {
@@ -87,7 +108,7 @@ pub fn known(names: &[String]) -> (Vec<Verifier>, Vec<Error>) {
     for name in names {
         let named = verifiers_named(name);
         if named.is_empty() {
-            unknown.push(unknown_name(name));
+            unknown.push(unknown_name(name, &service_names()));
         }
         for verifier in named {
             if !found.contains(&verifier) {
@@ -105,12 +126,19 @@ fn verifiers_named(name: &str) -> Vec<Verifier> {
     };
     let libraries = libraries().iter().filter(is_named).map(Verifier::Library);
     let profiles = PROFILES.iter().filter(|profile| profile.name() == name);
+    let services = services().filter(|cache| cache.name == name);
     libraries
         .chain(profiles.copied().map(Verifier::Profile))
+        .chain(services.map(Verifier::Service))
         .collect()
 }
 
-fn unknown_name(name: &str) -> Error {
+fn service_names() -> Vec<&'static str> {
+    services().map(|cache| cache.name.as_str()).collect()
+}
+
+/// Returns the error for a name that no verifier has. `services` are the names of services that can be named, too.
+fn unknown_name(name: &str, services: &[&str]) -> Error {
     if let Some((base, version)) = name.split_once('@') {
         let versions = libraries().iter().filter(|library| library.name == base);
         let versions: Vec<&str> = versions.map(|library| library.version.as_str()).collect();
@@ -121,6 +149,7 @@ fn unknown_name(name: &str) -> Error {
     }
     let mut names = names();
     names.push(ALL);
+    names.extend(services);
     unknown("verifier", name, None, &names)
 }
 
@@ -163,7 +192,7 @@ impl Verifier {
     fn library(&self) -> Option<&'static Library> {
         match self {
             Verifier::Library(library) => Some(library),
-            Verifier::Profile(_) => None,
+            Verifier::Profile(_) | Verifier::Service(_) => None,
         }
     }
 }

@@ -72,6 +72,9 @@ pub struct Address {
     /// The thumbprints of the keys that it serves and the set does not have.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub foreign: BTreeSet<String>,
+    /// How long caches can use what it serves, by its headers, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<u64>,
 }
 
 impl Deliveries {

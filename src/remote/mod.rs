@@ -23,11 +23,12 @@ use crate::keyset::server_rules::ServerRules;
 use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
-use http::{Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
+use http::{Caching, Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
 use kind::{Auth, Form, Generate, Listed, Operation, Server, ServerKind};
 use location::{Location, parse_secret_address};
 use std::cell::{Cell, RefCell};
 use token::Token;
+use url::Url;
 
 /// A server with its connection.
 pub struct Remote {
@@ -62,6 +63,11 @@ pub fn entry_of_address(address: &str) -> Result<Entry> {
     })
 }
 
+/// Returns an address for display, without secrets.
+pub fn shown_address(address: &str) -> String {
+    Url::parse(address).map_or_else(|_| address.to_owned(), |url| http::show(&url))
+}
+
 /// Returns true if a text is an address, not a name.
 pub fn is_address(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
@@ -70,10 +76,16 @@ pub fn is_address(text: &str) -> bool {
 /// Fetches a document from an address, without a token. The address of an issuer leads to its JWK Set.
 /// Returns an error for an unsuccessful status.
 pub fn fetch(address: &str, options: Options) -> Result<Secret<Vec<u8>>> {
+    Ok(fetch_with_caching(address, options)?.0)
+}
+
+/// Fetches a document as [`fetch`] does, and returns also for how long caches can use it.
+pub fn fetch_with_caching(address: &str, options: Options) -> Result<(Secret<Vec<u8>>, Caching)> {
     let entry = entry_of_address(address)?;
     let client = client(&entry, entry.kind()?, None, options)?;
     let accept = "application/jwk-set+json, application/json, */*";
-    Ok(discovery::get(&client, address, accept)?.body)
+    let answer = discovery::get(&client, address, accept)?;
+    Ok((answer.body, answer.caching))
 }
 
 impl Remote {

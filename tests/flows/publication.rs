@@ -1,43 +1,54 @@
 //! Keys that sign only after published addresses have served them for long enough.
 
 use crate::rotation::{DAY, HOUR, MINUTE, SCHEDULE, START, Store};
-use crate::servers::{Answer, Server};
+use crate::servers::{Answer, Call, Server};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 const STAGED: i64 = START + 30 * DAY - HOUR - 2 * MINUTE;
 
 /// A web server with a copy of the set, which a test publishes by hand.
-struct Copy {
+pub struct Copy {
     server: Server,
     body: Arc<Mutex<Answer>>,
 }
 
 impl Copy {
-    fn start() -> Copy {
+    pub fn start() -> Copy {
         let body = Arc::new(Mutex::new(Answer::empty(404)));
         let shown = body.clone();
         let server = Server::start(move |_| shown.lock().expect("an answer").clone());
         Copy { server, body }
     }
 
-    fn address(&self) -> String {
+    pub fn address(&self) -> String {
         format!("{}/jwks.json", self.server.address())
     }
 
-    fn serve(&self, answer: Answer) {
+    /// The requests so far.
+    pub fn calls(&self) -> Vec<Call> {
+        self.server.calls()
+    }
+
+    pub fn serve(&self, answer: Answer) {
         *self.body.lock().expect("an answer") = answer;
     }
 
     /// Serves what an export gives at a time.
-    fn publish(&self, store: &Store, now: i64) {
+    pub fn publish(&self, store: &Store, now: i64) {
         let set = store.ok("export api", now).stdout;
         self.serve(Answer::json(200, set));
+    }
+
+    /// Serves what an export gives at a time, with this `Cache-Control`.
+    pub fn publish_for(&self, store: &Store, now: i64, cache_control: &str) {
+        let set = store.ok("export api", now).stdout;
+        self.serve(Answer::json(200, set).header("Cache-Control", cache_control));
     }
 }
 
 /// A set `api` that is published at each of these addresses.
-fn published(copies: &[&Copy]) -> Store {
+pub fn published(copies: &[&Copy]) -> Store {
     let store = Store::with_a_key("ES256");
     let addresses = copies
         .iter()

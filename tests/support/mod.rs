@@ -36,6 +36,8 @@ pub const COMMANDS: &[&str] = &[
     "delete",
     "export",
     "rotate",
+    "advise",
+    "status",
     "check",
     "thumbprint",
     "push",

@@ -11,7 +11,7 @@ use crate::key::header::Header;
 use crate::key::key_type::KEY_TYPES;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle;
-use crate::keyset::verifiers;
+use crate::keyset::verifiers::{self, caches::services};
 use crate::keystore::history::Version;
 use crate::keystore::{Keystore, SetDocument, SetName};
 use crate::output::{escape, shorten};
@@ -102,10 +102,7 @@ fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> 
             Candidate::new("enc", "encryption"),
         ],
         ("key_ops", _) => names(OPERATIONS.concat()),
-        ("verifiers", _) => names(verifiers::names().into_iter().chain([match command {
-            "check" => verifiers::ALL,
-            _ => "none",
-        }])),
+        ("verifiers", _) => names(verifier_names(command)),
         ("page", _) => pages(line),
         _ if arg.get_num_args().is_some_and(|range| range.takes_values()) => arg
             .get_possible_values()
@@ -114,6 +111,20 @@ fn candidates(line: &Line, arg: &Arg, text: &str, may_begin_with_dash: bool) -> 
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Returns the names of the verifiers that a command takes.
+fn verifier_names(command: &str) -> Vec<&'static str> {
+    let mut names = verifiers::names();
+    if command == "check" {
+        names.push(verifiers::ALL);
+        return names;
+    }
+    names.extend(services().map(|cache| cache.name.as_str()));
+    if command == "set" {
+        names.push("none");
+    }
+    names
 }
 
 fn possible_value(value: PossibleValue) -> Option<Candidate> {

@@ -21,7 +21,8 @@ pub(super) const EXIT_CODES: &[(&str, &str)] = &[
     ),
     (
         "8",
-        "A difference (diff --exit-code), or a rotation is due (rotate --dry-run --exit-code).",
+        "A difference (diff --exit-code), a rotation is due (rotate --dry-run --exit-code), or a set has a \
+         problem (status).",
     ),
     ("130", "Interrupted."),
 ];
@@ -113,7 +114,9 @@ pub(super) const RELATED: &[(&str, &[&str])] = &[
     ("set", &["check", "create", "pull"]),
     ("delete", &["list", "rotate"]),
     ("export", &["get", "push"]),
-    ("rotate", &["list", "push"]),
+    ("rotate", &["advise", "list", "push", "status"]),
+    ("advise", &["check", "rotate"]),
+    ("status", &["list", "rotate"]),
     ("check", &["list", "thumbprint"]),
     ("thumbprint", &["check", "list"]),
     ("push", &["diff", "pull", "remote"]),

@@ -11,7 +11,8 @@ use crate::commands::rotate::server::{Server, Servers};
 use crate::commands::rotate::target_file::{
     TargetFile, all_keys, handle, private_keys, signing_keys,
 };
-use crate::commands::rotate::{RotateArgs, hooks, observation, target_file};
+use crate::commands::rotate::{RotateArgs, caches, hooks, observation, target_file};
+use crate::commands::shared::served::check_addresses;
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
@@ -20,7 +21,7 @@ use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::push::Prune;
-use crate::keyset::rotate::{Publication, ServerState, is_revoked};
+use crate::keyset::rotate::{Publication, Schedule, ServerState, is_revoked};
 use crate::keyset::server_rules::ServerRules;
 use crate::keystore::SetName;
 use crate::report::log_entry::Record;
@@ -73,7 +74,7 @@ impl<'a> Delivery<'a> {
         let files = parse(options)?;
         let (verifiers, signers): (Vec<_>, Vec<_>) =
             files.into_iter().partition(TargetFile::is_for_verifiers);
-        observation::check(&options.published)?;
+        check_addresses(&options.published)?;
         let servers = servers.look(options, name)?;
         let is_local = verifiers.is_empty() && signers.is_empty() && options.hook.is_empty();
         let ledger = if is_local && options.push.is_empty() && options.published.is_empty() {
@@ -136,6 +137,15 @@ impl<'a> Delivery<'a> {
     /// Returns what the published addresses serve.
     pub(super) fn publication(&self) -> Option<Publication> {
         self.publication.clone()
+    }
+
+    /// Warns if caches keep the set for longer than the publish delay of a schedule.
+    pub(super) fn warn_of_caches(&self, set: &KeySet, schedule: Schedule) {
+        if schedule.every.is_some() {
+            let delay = schedule.publish_delay;
+            self.ledger
+                .edit(|known| caches::warn_of_short_delay(self.ctx, self.name, set, delay, known));
+        }
     }
 
     /// Returns true if there are servers or files, so that expired keys stay until they are delivered.

@@ -6,6 +6,7 @@ pub mod output_file;
 pub mod push_report;
 pub mod repairing;
 pub mod restoring;
+pub mod served;
 pub mod server;
 pub mod signing_check;
 pub mod usage;

@@ -81,6 +81,15 @@ impl RotationPlan {
             && self.removed.is_empty()
     }
 
+    /// Returns true if the plan only removes keys that have expired.
+    pub fn only_removes(&self) -> bool {
+        !self.removed.is_empty()
+            && self.new.is_empty()
+            && self.begins.is_empty()
+            && self.ends.is_empty()
+            && self.revoked.is_empty()
+    }
+
     /// Returns the keys whose end changes, with the new end.
     pub fn ends(&self) -> impl Iterator<Item = (Position, Time)> + '_ {
         let ends = self.ends.iter().map(|(position, exp)| (*position, *exp));

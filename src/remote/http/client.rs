@@ -13,7 +13,7 @@ use crate::remote::http::retry::{
     retry_after, was_never_sent,
 };
 use crate::remote::http::tls::Trust;
-use crate::remote::http::{is_loopback, show};
+use crate::remote::http::{Caching, is_loopback, show};
 use crate::secret::Secret;
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
@@ -335,19 +335,17 @@ impl Client {
         let headers = response.headers();
         let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
         let encoding = header("content-encoding").filter(|encoding| encoding != "identity");
-        let (location, now) = (header("location"), jiff::Timestamp::now());
-        let retry_after = retry_after(headers, now);
+        let (location, caching) = (header("location"), Caching::of(headers));
+        let retry_after = retry_after(headers, jiff::Timestamp::now());
         if let Some(encoding) = encoding {
             return Err(Error::remote(format!(
                 "the answer to {call} has the content encoding {encoding}, which was not requested"
             )));
         }
         let status = response.status().as_u16();
-        let is_error = status >= 400;
-        let most = if is_error {
-            ERROR_LIMIT
-        } else {
-            FOREIGN_LIMIT + 1
+        let most = match status {
+            400.. => ERROR_LIMIT,
+            _ => FOREIGN_LIMIT + 1,
         };
         let mut body = Secret::new(Vec::new());
         let mut reader = response.body_mut().as_reader().take(most as u64);
@@ -369,6 +367,7 @@ impl Client {
             body,
             words,
             retry_after,
+            caching,
             location,
             call,
         }))

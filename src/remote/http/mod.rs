@@ -4,6 +4,7 @@
 //! write are not redirected. Calls have time limits, answers a maximum size, and retries are limited.
 //! Messages contain neither tokens nor private members.
 
+mod caching;
 mod client;
 mod failure;
 mod proxy;
@@ -14,6 +15,7 @@ mod response;
 mod retry;
 mod tls;
 
+pub use caching::{Caching, LONGEST_LIFETIME};
 pub use client::{Client, Endpoint, Privacy};
 pub use request::{Event, Notify, Options, Request, Retries, Traffic, Unanswered, Verdict, Watch};
 pub use response::{Answer, parse};

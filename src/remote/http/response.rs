@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::key::strict_json::check_size;
 use crate::keyset::KeySet;
 use crate::keyset::import;
+use crate::remote::http::caching::Caching;
 use crate::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub struct Answer {
     pub words: Option<String>,
     /// How long the server asks to wait.
     pub retry_after: Option<Duration>,
+    /// For how long caches can use it.
+    pub caching: Caching,
     pub(super) location: Option<String>,
     /// The call: method and address.
     pub call: String,

@@ -1,0 +1,104 @@
+//! Compares what an address serves with a set.
+
+use crate::error::{Error, Result};
+use crate::key::parts::has_private_member;
+use crate::keyset::KeySet;
+use crate::keyset::key_name::{KeyName, quote};
+use crate::remote::{entry_of_address, is_address};
+use crate::report::names::{count, list_names};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Returns an error if a value of `--published` is not an address, or holds a secret.
+pub fn check_addresses(addresses: &[String]) -> Result<()> {
+    for address in addresses {
+        if !is_address(address) {
+            return Err(
+                Error::usage(format!("--published {address:?} is not an address"))
+                    .hint("an address begins with https:// or http://"),
+            );
+        }
+        entry_of_address(address).map_err(|error| error.about("--published"))?;
+    }
+    Ok(())
+}
+
+/// What an address serves, beside the keys of a set.
+#[derive(Debug, Default)]
+pub struct Served {
+    /// The thumbprints of the keys of the set that it serves under their kids.
+    pub own: BTreeSet<String>,
+    /// The kids of the set under which it serves another key.
+    pub other_under: Vec<String>,
+    /// The thumbprints of the keys that it serves and the set does not have.
+    pub foreign: BTreeSet<String>,
+    /// True if it serves private keys.
+    pub has_private: bool,
+}
+
+impl Served {
+    /// Compares a document of an address with the set that it should serve.
+    pub fn compare(set: &KeySet, served: &KeySet) -> Self {
+        let names: Vec<_> = served.keys.iter().map(KeyName::of).collect();
+        let own: Vec<_> = set.keys.iter().map(KeyName::of).collect();
+        let mut kids: HashMap<&str, HashSet<Option<&str>>> = HashMap::new();
+        for key in &names {
+            let thumbprint = key.public_thumbprint();
+            kids.entry(key.kid.as_deref().unwrap_or_default())
+                .or_default()
+                .insert(thumbprint);
+        }
+        let known: HashSet<_> = own.iter().filter_map(KeyName::public_thumbprint).collect();
+        let foreign = names.iter().filter_map(KeyName::public_thumbprint);
+        let foreign = foreign.filter(|thumbprint| !known.contains(thumbprint));
+        let mut found = Served {
+            foreign: foreign.map(str::to_owned).collect(),
+            has_private: served.keys.iter().any(has_private_member),
+            ..Served::default()
+        };
+        for key in &own {
+            let (Some(kid), Some(thumbprint)) = (key.kid.as_deref(), key.public_thumbprint())
+            else {
+                continue;
+            };
+            let Some(materials) = kids.get(kid) else {
+                continue;
+            };
+            if materials.len() == 1 && materials.contains(&Some(thumbprint)) {
+                found.own.insert(thumbprint.to_owned());
+            } else {
+                found.other_under.push(kid.to_owned());
+            }
+        }
+        found
+    }
+
+    /// Says what the address should not serve. `known` are foreign keys that were reported before.
+    pub fn faults(&self, known: &BTreeSet<String>) -> Vec<String> {
+        let others = self.other_under.iter();
+        let mut faults: Vec<_> = others
+            .map(|kid| format!("serves another key under the kid {}", quote(kid)))
+            .collect();
+        if self.foreign.iter().any(|key| !known.contains(key)) {
+            let number = count(self.foreign.len(), "key");
+            faults.push(format!("serves {number} that the set does not have"));
+        }
+        if self.has_private {
+            faults.push("serves private keys".to_owned());
+        }
+        faults
+    }
+
+    /// Returns the fault of an address that lacks some of these keys; `None` if it has all of them.
+    pub fn lacks<'n>(&self, names: impl IntoIterator<Item = &'n KeyName>) -> Option<String> {
+        let is_served = |name: &&KeyName| {
+            let thumbprint = name.kid.as_ref().and(name.public_thumbprint());
+            thumbprint.is_none_or(|thumbprint| self.own.contains(thumbprint))
+        };
+        let missing = names.into_iter().filter(|name| !is_served(name));
+        let missing: Vec<_> = missing.map(KeyName::shown).collect();
+        (!missing.is_empty()).then(|| {
+            let names = list_names(&missing);
+            format!("does not serve {names}: it serves an old copy or another set")
+        })
+    }
+}
