@@ -417,7 +417,8 @@ proptest! {
         // So may ends that meet a key that waits.
         let may_wait = asked.publication.is_some();
         let looks = if asked.alg.is_some() || leads_nowhere || may_wait { 2 } else { 1 };
-        if looks == 2 && !asked.servers.is_empty() {
+        let is_asked_for_more = !asked.servers.is_empty() || (may_wait && asked.alg.is_some());
+        if looks == 2 && is_asked_for_more {
             return Ok(());
         }
         // The server has been told of it meanwhile.
