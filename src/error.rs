@@ -20,7 +20,8 @@ pub enum ErrorKind {
     Remote,
     /// A token, password or passphrase is missing, empty or refused.
     Denied,
-    /// The answer to --exit-code: the sets differ, or a rotation is due. It is not an error.
+    /// The answer to --exit-code, that the sets differ or a rotation is due, or the answer of status, that a set
+    /// has a problem. It is not an error.
     Differs,
 }
 
@@ -135,7 +136,7 @@ impl Error {
         Self::of(ErrorKind::Denied, message)
     }
 
-    /// Creates the answer to --exit-code that there is a difference: exit code 8.
+    /// Creates the answer that there is a difference or a problem: exit code 8.
     pub fn differs(message: impl Into<String>) -> Self {
         Self::of(ErrorKind::Differs, message)
     }

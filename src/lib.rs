@@ -62,7 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Prints an error. A difference is an answer to --exit-code, so it is not printed as an error.
+/// Prints an error. A difference or a problem of a set is an answer, so it is not printed as an error.
 fn report(out: &Output, error: &Error) {
     match error.kind() {
         ErrorKind::Differs => out.status(error.to_string()),

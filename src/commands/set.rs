@@ -173,7 +173,7 @@ pub struct SetArgs {
     /// Declare which verifiers read the set, such as jose,fapi2
     ///
     /// `check`, `create`, `rotate` and `push` then warn if one of them refuses the set. The names are
-    /// those of `check --for`; none removes the declaration.
+    /// those of `check --for` and of `advise --verifier`; none removes the declaration.
     #[arg(
         long,
         value_name = "VERIFIER,…",

@@ -175,3 +175,28 @@ fn a_rotation_warns_of_a_delay_that_is_too_short() {
     let run = store.rotate("--publish-delay 1d", START + 6 * HOUR);
     assert!(!warns(&run, "aspnet"), "{run:#?}");
 }
+
+/// The table of caches is in the help, and every name of it can be declared.
+#[test]
+fn every_verifier_with_a_known_cache_is_in_the_help() {
+    let store = Store::with_a_key("ES256");
+    let help = store.sandbox.ok(["advise", "--help"]);
+    let is_word = |name: &str| {
+        let mut words = help.split(|c: char| c.is_whitespace() || ",.".contains(c));
+        words.any(|word| word == name)
+    };
+    let table = include_str!("../../src/keyset/verifiers/caches.json");
+    let table: Value = serde_json::from_str(table).expect("the table");
+    let names = table.as_array().expect("rows").iter();
+    let names = names.map(|row| row["name"].as_str().expect("a name"));
+    let names: Vec<_> = names.collect();
+    for name in &names {
+        assert!(is_word(name), "{name}");
+    }
+    store.ok(&format!("set api --verifiers {}", names.join(",")), START);
+    let advice = advise(&store, "");
+    assert_eq!(
+        advice["verifiers"].as_array().map(Vec::len),
+        Some(names.len())
+    );
+}
