@@ -314,8 +314,9 @@ impl Output {
     }
 
     fn stderr(&self, text: &str) {
-        // If standard error is closed, the failure cannot be reported.
-        let _ = writeln!(io::stderr(), "{text}");
+        // One call for the whole line, so that lines of several processes do not mix. If standard error is
+        // closed, the failure cannot be reported.
+        let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
     }
 }
 

@@ -37,9 +37,14 @@ pub fn fault(directory: &Path) -> Option<Fault> {
 /// Returns an error if a directory or one of its parents belongs to another user. `otherwise` is the hint
 /// for what to do instead of running jwks as that user.
 pub fn refuse_foreign(directory: &Path, otherwise: &str) -> Result<()> {
-    match fault(directory) {
+    refuse_fault(fault(directory).as_ref(), directory, otherwise)
+}
+
+/// Returns the error of [`refuse_foreign`] for a fault of a directory that is known already.
+pub fn refuse_fault(fault: Option<&Fault>, directory: &Path, otherwise: &str) -> Result<()> {
+    match fault {
         Some(Fault::Foreign(path, owner)) => {
-            let owner = name(owner);
+            let owner = name(*owner);
             let message = if path == directory {
                 format!("{} belongs to {owner}", path.display())
             } else {

@@ -27,7 +27,7 @@ use crate::keyset::KeySet;
 use crate::secret::Secret;
 use document::OWN_LIMIT;
 use history::{Earlier, Histories, Present};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,6 +58,8 @@ pub struct Keystore {
     /// The warnings about unfinished work of earlier runs that this run could not complete.
     warnings: RefCell<Vec<String>>,
     histories: Histories,
+    /// Why the directory is not safe, once it exists and was checked.
+    fault: OnceCell<Option<Fault>>,
 }
 
 /// The encryption of a set that is written.
@@ -90,6 +92,7 @@ impl Keystore {
             deferred_error: RefCell::default(),
             warnings: RefCell::default(),
             histories: Histories::default(),
+            fault: OnceCell::new(),
         }
     }
 
@@ -319,12 +322,18 @@ impl Keystore {
     }
 
     fn refuse_foreign(&self) -> Result<()> {
-        ownership::refuse_foreign(&self.directory, "choose another keystore with --store DIR")
+        let otherwise = "choose another keystore with --store DIR";
+        ownership::refuse_fault(self.fault().as_ref(), &self.directory, otherwise)
     }
 
-    /// Returns why the directory is not safe for private keys; `None` if it is.
+    /// Returns why the directory is not safe for private keys; `None` if it is. A directory that exists is
+    /// checked once per run.
     pub fn fault(&self) -> Option<Fault> {
-        ownership::fault(&self.directory)
+        let check = || ownership::fault(&self.directory);
+        if self.fault.get().is_none() && !self.directory.is_dir() {
+            return check();
+        }
+        self.fault.get_or_init(check).clone()
     }
 }
 
