@@ -139,7 +139,7 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
         let kind = first.kind();
         let failed: Vec<_> = failures.iter().map(|(name, _)| name.as_str()).collect();
         let number = count(failed.len(), "set");
-        let summary = format!("{number} not rotated: {}", list_names(&failed));
+        let summary = format!("{number} not completed: {}", list_names(&failed));
         for (name, error) in failures {
             ctx.out.error(&error.about(format!("set {name}")));
         }
@@ -185,6 +185,13 @@ fn saved_schedule(
 /// Returns the sets with a schedule. With --every, also returns every other set that has a private key.
 fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<Vec<SetName>> {
     let mut names = ctx.store.names()?;
+    for scheduled in schedules.keys() {
+        if !names.iter().any(|name| name.as_str() == scheduled) {
+            ctx.out.warn(format!(
+                "{scheduled} has a schedule, but no set; run `jwks rotate {scheduled} --forget` to delete it"
+            ));
+        }
+    }
     let is_given = args.schedule.has_period() && !args.forget;
     names.retain(|name| {
         let is_scheduled = schedules.contains_key(name.as_str());
@@ -304,6 +311,7 @@ fn rotate_set(
         }
     }
     delivery.tell_waiting(report)?;
+    delivery.note_signers(report)?;
     let ran = delivery.run_hooks(report);
     match (delivered, ran) {
         (Err(error), Err(hook)) => {

@@ -26,6 +26,9 @@ pub struct Deliveries {
     pub targets: BTreeMap<String, Target>,
     /// The addresses at which the set is published.
     pub published: BTreeMap<String, Address>,
+    /// The thumbprints of the keys that signed after the last rotation.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub active: BTreeSet<String>,
     /// The hooks that have not run since a change, by command, with the event that each one gets.
     pub hooks: BTreeMap<String, Value>,
 }
@@ -137,8 +140,7 @@ impl Keystore {
         )?
     }
 
-    /// Removes what is known of the deliveries of a set that was deleted. What is left over is harmless,
-    /// because the keys of a new set are others.
+    /// Removes what is known of the deliveries of a set that was deleted for good.
     pub(super) fn drop_deliveries(&self, name: &SetName) {
         let directory = self.deliveries_directory(name);
         if directory.is_dir() {

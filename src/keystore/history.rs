@@ -97,6 +97,11 @@ impl Keystore {
         self.histories.purges.set(true);
     }
 
+    /// Returns true if deleted sets leave nothing.
+    pub(super) fn purges(&self) -> bool {
+        self.histories.purges.get()
+    }
+
     /// Returns the number of the last change that this run has made to a set, if its history is kept.
     pub fn change_number(&self, set: &str) -> Option<u64> {
         self.histories.changes.borrow().get(set).copied()

@@ -239,7 +239,9 @@ impl Keystore {
                 .hint(format!("run `jwks rotate {name} --forget` to delete it"))
         }));
         self.defer_error(files::flush_directory_of(path, "removed"));
-        self.drop_deliveries(name);
+        if self.purges() {
+            self.drop_deliveries(name);
+        }
         self.defer_error(pending.complete(history::Content::NoSet));
         self.sweep();
         Ok(())

@@ -94,7 +94,7 @@ impl Layout {
             .collect();
         let signing = match self.audience {
             Audience::Verifiers => Vec::new(),
-            Audience::Signer => self.signers(signing, &headers, &states)?,
+            Audience::Signer => self.signers(signing, line, &headers, &states)?,
         };
         let line_of = |i: usize| lifecycle::line_of(&headers[i]);
         let lines: BTreeSet<_> = signing.iter().map(|i| line_of(*i)).collect();
@@ -103,7 +103,9 @@ impl Layout {
             .map(line_of)
             .collect();
         let is_held = |i: usize| match (self.audience, self.lines) {
-            (Audience::Verifiers, _) => states[i] != Some(State::Expired) || keep.contains(&i),
+            (Audience::Verifiers, _) => {
+                is_of_line(i) && (states[i] != Some(State::Expired) || keep.contains(&i))
+            }
             (Audience::Signer, Lines::One) => lines.contains(&line_of(i)),
             (Audience::Signer, Lines::OneSigns) => true,
             // A signer would sign with a pending key whose line has no active one.
@@ -160,6 +162,7 @@ impl Layout {
     fn signers(
         &self,
         signing: Vec<usize>,
+        line: Option<&str>,
         headers: &[Header],
         states: &[Option<State>],
     ) -> Result<Vec<usize>> {
@@ -172,19 +175,21 @@ impl Layout {
                 .filter(is_active)
                 .map(|i| line_name(&headers[i]))
                 .collect();
-            if others.is_empty() {
-                return Err(Error::refused("no key signs now")
-                    .hint("run `jwks list SET` to see the states of the keys"));
+            if let Some(line) = line
+                && !others.contains(line)
+            {
+                return Err(Error::refused(format!("no key of line {line} signs now")));
             }
+            // The algorithms of the signer exclude the other lines.
+            let (false, [first, ..]) = (others.is_empty(), self.algorithms) else {
+                return Err(Error::refused("no key signs now"));
+            };
             return Err(Error::refused(format!(
                 "{name} signs with {}, and the set has {}",
                 self.algorithms.join(", "),
                 others.into_iter().collect::<Vec<_>>().join(", ")
             ))
-            .hint(format!(
-                "run `jwks create SET --alg {}`",
-                self.algorithms[0]
-            )));
+            .hint(format!("run `jwks create SET --alg {first}`")));
         }
         // A symmetric key only verifies beside key pairs.
         let pairs: Vec<_> = signing

@@ -1,6 +1,6 @@
 //! Ory Hydra: the body of a PUT to a key set, as `jwks push` sends it.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::check::Budget;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::State;
@@ -40,6 +40,11 @@ pub(super) fn body(kind: &ServerKind, set: &KeySet, now: i64, budget: &Budget) -
         ..Policy::default()
     };
     let plan = plan(set, &KeySet::default(), &kind.rules, policy, budget)?;
+    if plan.set.keys.is_empty() {
+        let name = kind.name;
+        return Err(Error::refused(format!("{name} accepts no key of the set"))
+            .hint("run `jwks create SET --alg RS256` for a key that it accepts"));
+    }
     let mut content = Content::of(Secret::new(document(kind, &plan.set) + "\n"));
     let refused = plan.refused.iter().map(|(name, why)| (name, why.as_str()));
     let left_out = plan.left_out.iter().map(|(name, why)| (name, *why));

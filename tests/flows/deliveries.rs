@@ -222,6 +222,70 @@ fn mistakes_in_targets_change_nothing() {
 }
 
 #[test]
+fn a_file_of_another_set_is_not_replaced() {
+    let store = delivering();
+    store.ok("create other --kid theirs", START);
+    let line = format!("rotate other {SCHEDULE} --export public/jwks.json");
+    let run = store.run(&line, START).fails(4);
+    assert!(
+        run.stderr.contains("other content than this set"),
+        "{run:#?}"
+    );
+    assert_eq!(public(&store), BTreeSet::from(["first".to_owned()]));
+}
+
+#[test]
+fn each_layout_has_a_file_of_its_own() {
+    let store = delivering();
+    let line = format!("{SCHEDULE} --export a.json --export public/../a.json=spring");
+    let run = store.run(&format!("rotate api {line}"), START).fails(2);
+    assert!(run.stderr.contains("twice"), "{run:#?}");
+    assert!(!store.sandbox.path().join("a.json").exists());
+}
+
+#[test]
+fn a_line_that_has_moved_stops_no_other_target() {
+    let store = Store::with_a_key("ES256");
+    let line = format!("{SCHEDULE} --export a.json=spring:ES256 --export b.json --save");
+    store.rotate(&line, START);
+    store.rotate("--alg EdDSA", START + DAY);
+    let run = store.run("rotate --all", START + 2 * DAY).fails(4);
+    assert!(
+        run.stderr.contains("no key of line ES256 signs now"),
+        "{run:#?}"
+    );
+    assert_eq!(kids(&store.sandbox, "b.json").len(), 2);
+}
+
+#[test]
+fn a_set_that_is_made_again_replaces_its_files() {
+    let store = delivering();
+    store.ok("delete api --yes --force", START + HOUR);
+    store.ok("create api --kid again", START + HOUR);
+    store.rotate(&format!("{SCHEDULE} {FILES} --save"), START + HOUR);
+    assert_eq!(signs(&store), "again");
+    store.ok("delete api --yes --force --purge", START + HOUR);
+    assert!(!store.sandbox.store().join(".deliveries/api").exists());
+}
+
+#[test]
+fn a_signer_keeps_its_key_published_after_an_undo() {
+    let store = delivering();
+    store.rotate("--force", START + DAY);
+    let next = START + DAY + 2 * HOUR;
+    store.ok("rotate --all", next);
+    let new = signs(&store);
+    assert_ne!(new, "first");
+    store.ok("undo api --yes", next + MINUTE);
+    store.ok("undo api --yes", next + MINUTE);
+    block(&store, "private");
+    let run = store.run("rotate --all", next + HOUR);
+    assert_ne!(run.code, Some(0), "{run:#?}");
+    assert!(public(&store).contains(&new), "{run:#?}");
+    unblock(&store, "private");
+}
+
+#[test]
 fn a_dry_run_says_what_it_would_write() {
     let store = delivering();
     store.ok("rotate --all", STAGED);

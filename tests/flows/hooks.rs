@@ -68,6 +68,19 @@ fn a_hook_gets_the_change_and_no_secret() {
 }
 
 #[test]
+fn a_hook_runs_when_a_key_begins_to_sign() {
+    let store = with_hook("cat >> events; echo >> events", "");
+    store.ok("rotate --all", STAGED);
+    assert_eq!(events(&store).len(), 2);
+    store.ok("rotate --all", START + 30 * DAY);
+    let events = events(&store);
+    assert_eq!(events.len(), 3);
+    assert_eq!(events[2]["activated"], events[1]["staged"]);
+    store.ok("rotate --all", START + 30 * DAY + 1);
+    assert_eq!(self::events(&store).len(), 3);
+}
+
+#[test]
 fn a_hook_that_fails_runs_again_until_it_succeeds() {
     let hook = "cat >> events; echo >> events; echo boom >&2; test ! -e broken";
     let store = with_hook(hook, "");
@@ -81,9 +94,13 @@ fn a_hook_that_fails_runs_again_until_it_succeeds() {
     fs::remove_file(store.sandbox.path().join("broken")).expect("it");
     let report = store.ok("rotate --all --json", STAGED + 2).json();
     assert_eq!(report["sets"][0]["hooks"][0]["command"], "sh ./hook");
-    assert_eq!(events(&store).len(), 4);
+    let events = events(&store);
+    assert_eq!(events.len(), 4);
+    // The change is still in the last one.
+    assert_eq!(events[3]["staged"], events[1]["staged"]);
+    assert_eq!(events[3]["since"], events[1]["time"]);
     store.ok("rotate --all", STAGED + 3);
-    assert_eq!(events(&store).len(), 4, "it succeeded");
+    assert_eq!(self::events(&store).len(), 4, "it succeeded");
 }
 
 #[test]

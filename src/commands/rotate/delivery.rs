@@ -24,6 +24,8 @@ use crate::keyset::push::Prune;
 use crate::keyset::rotate::{Publication, Schedule, ServerState, is_revoked};
 use crate::keyset::server_rules::ServerRules;
 use crate::keystore::SetName;
+use crate::keystore::deliveries::Target;
+use crate::report::json::JsonKeyName;
 use crate::report::log_entry::Record;
 use crate::report::names::SetLabel;
 use std::collections::BTreeSet;
@@ -44,6 +46,8 @@ pub(super) struct Delivery<'a> {
     /// For how long an address must have served a key before it signs, in seconds.
     publish_delay: i64,
     hooks: Vec<String>,
+    /// The keys that have begun to sign since the last rotation.
+    begun: Vec<JsonKeyName<'static>>,
     /// The time limit for a hook, in seconds.
     hook_timeout: u64,
 }
@@ -72,6 +76,7 @@ impl<'a> Delivery<'a> {
             files.collect::<Result<Vec<_>>>()
         };
         let files = parse(options)?;
+        TargetFile::refuse_same(&files)?;
         let (verifiers, signers): (Vec<_>, Vec<_>) =
             files.into_iter().partition(TargetFile::is_for_verifiers);
         check_addresses(&options.published)?;
@@ -92,6 +97,17 @@ impl<'a> Delivery<'a> {
                 .targets
                 .retain(|id, _| !is_file(id) || all.contains(id));
         });
+        // Without a record, a signer can sign with every private key of its file.
+        for file in &signers {
+            let keys = file.private_handles();
+            ledger.edit(|known| {
+                let unknown = || Target {
+                    signing: keys.clone(),
+                    ..Target::default()
+                };
+                known.targets.entry(file.id()).or_insert_with(unknown);
+            });
+        }
         let there = verifiers.iter().map(|file| {
             let there = file.published(set).into_iter();
             let keys = there.map(|position| set.keys[position].clone().into_owned());
@@ -101,7 +117,18 @@ impl<'a> Delivery<'a> {
         let addresses = &options.published;
         let publication = ledger
             .edit(|known| observation::observe(ctx, &args.connection, addresses, name, set, known));
+        let before = ledger.edit(|known| known.active.clone());
+        let states = lifecycle::states(set, ctx.now).into_iter();
+        let active = set.keys.iter().zip(states);
+        let active = active.filter(|(_, state)| *state == Some(State::Active));
+        let active = active.map(|(key, _)| key);
+        // A set without a record has not begun anything.
+        let is_new = |key: &&Key| {
+            !before.is_empty() && handle(key).is_some_and(|key| !before.contains(&key))
+        };
+        let begun = active.filter(is_new).map(JsonKeyName::from).collect();
         Ok(Delivery {
+            begun,
             ctx,
             name,
             ledger,
@@ -155,7 +182,7 @@ impl<'a> Delivery<'a> {
 
     /// Keeps what was seen. If the set changes, also keeps an event for each hook before it does.
     pub(super) fn begin(&self, is_changing: bool) -> Result<()> {
-        if is_changing {
+        if is_changing || !self.begun.is_empty() {
             self.arm()
         } else {
             self.ledger.save()
@@ -237,7 +264,17 @@ impl<'a> Delivery<'a> {
         report: &mut RotationReport,
         failures: &mut Failures,
     ) -> Result<()> {
+        let signing = self.ledger.edit(|known| known.signing());
+        let whole = set;
         for file in &self.verifiers {
+            // A signer can still have a key that has left the set, such as by an undo.
+            let missing = match removal {
+                Removal::Later => file.missing_from(whole, &signing),
+                Removal::Now => Vec::new(),
+            };
+            let mut set = whole.clone();
+            set.keys.extend(missing);
+            let set = &set;
             let keep: Vec<usize> = match removal {
                 Removal::Later => {
                     let published = file.published(set).into_iter();
@@ -249,7 +286,8 @@ impl<'a> Delivery<'a> {
                 let content = file.content(self.ctx, set, &keep)?;
                 if !file.is_written(&content) {
                     self.arm()?;
-                    file.write(self.ctx, set, &content, &Default::default())?;
+                    let before = self.ledger.target(&file.id());
+                    file.write(self.ctx, set, &content, &before.keys)?;
                     report.add_file(self.ctx, &file.path);
                 }
                 Ok(all_keys(set, &chosen))

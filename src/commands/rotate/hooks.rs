@@ -17,6 +17,26 @@ pub(super) fn unfinished(name: &SetName, now: i64) -> Value {
     json!({ "event": "rotation", "set": name.as_str(), "time": time::format(now) })
 }
 
+/// Returns an event with the changes of an earlier one that a hook has not got: the lists of both, and the time
+/// of the first as `since`.
+pub(super) fn with_earlier(mut event: Value, earlier: &Value) -> Value {
+    let (Value::Object(now), Value::Object(before)) = (&mut event, earlier) else {
+        return event;
+    };
+    for (name, list) in now.iter_mut().filter(|(name, _)| *name != "active") {
+        if let (Value::Array(list), Some(Value::Array(before))) = (list, before.get(name)) {
+            let new: Vec<_> = list
+                .drain(..)
+                .filter(|item| !before.contains(item))
+                .collect();
+            list.extend(before.iter().cloned().chain(new));
+        }
+    }
+    let since = before.get("since").or_else(|| before.get("time"));
+    now.insert("since".into(), since.cloned().unwrap_or_default());
+    event
+}
+
 /// Runs a command with an event on its standard input. The environment has the event, and no secrets.
 /// Returns an error if it fails or takes longer than `limit` seconds.
 pub(super) fn run(ctx: &Context, command: &str, event: &Value, limit: u64) -> Result<()> {

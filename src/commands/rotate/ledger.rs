@@ -59,6 +59,11 @@ impl<'a> Ledger<'a> {
         })
     }
 
+    /// Returns true if the record is written.
+    pub(super) fn is_kept(&self) -> bool {
+        self.lock.is_some()
+    }
+
     /// Reads or changes the record in memory.
     pub(super) fn edit<T>(&self, edit: impl FnOnce(&mut Deliveries) -> T) -> T {
         edit(&mut self.known.borrow_mut())

@@ -207,6 +207,13 @@ impl RotationReport {
         ));
     }
 
+    /// Adds keys that have begun to sign since the last rotation.
+    pub(super) fn begin(&mut self, keys: &[JsonKeyName<'static>]) {
+        let new = keys.iter().filter(|key| !self.activated.contains(key));
+        let new: Vec<_> = new.cloned().collect();
+        self.activated.extend(new);
+    }
+
     /// Names the keys that sign on the server from now on.
     pub(super) fn signs_there<'k>(&mut self, kids: impl Iterator<Item = &'k str>) {
         for kid in kids {

@@ -3,6 +3,7 @@
 use crate::commands::shared::output_file::{OutputFile, Replaces};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::key::Key;
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
@@ -36,7 +37,7 @@ impl TargetFile {
             Some((layout, line)) => (layout, Some(line.to_owned())),
             None => (layout, None),
         };
-        if path.is_empty() {
+        if path.is_empty() || path == "-" {
             return Err(Error::usage("--export has no path").hint("write --export PATH=LAYOUT"));
         }
         let layout =
@@ -102,6 +103,40 @@ impl TargetFile {
         }
     }
 
+    /// Returns an error if two files of a schedule are the same.
+    pub(super) fn refuse_same(files: &[TargetFile]) -> Result<()> {
+        let real = |file: &TargetFile| {
+            let directory = files::parent(&file.path);
+            let directory = directory.canonicalize().unwrap_or(directory);
+            directory.join(file.path.file_name().unwrap_or_default())
+        };
+        let mut seen = HashSet::new();
+        match files.iter().find(|file| !seen.insert(real(file))) {
+            None => Ok(()),
+            Some(file) => Err(Error::usage(format!(
+                "--export names {} twice",
+                file.path.display()
+            ))
+            .hint("give each layout a file of its own")),
+        }
+    }
+
+    /// Returns the private keys of the file, if there is one.
+    pub(super) fn private_handles(&self) -> BTreeSet<String> {
+        let set = self.read().unwrap_or_default();
+        let private = set.keys.iter().filter(|key| holds_secret(key));
+        private.filter_map(handle).collect()
+    }
+
+    /// Returns the keys of the file that are among these, and not in the set.
+    pub(super) fn missing_from(&self, set: &KeySet, keys: &[String]) -> Vec<Key<'static>> {
+        let ours: HashSet<_> = set.keys.iter().filter_map(handle).collect();
+        let there = self.read().unwrap_or_default().keys.into_iter();
+        let is_missing =
+            |key: &Key| handle(key).is_some_and(|key| keys.contains(&key) && !ours.contains(&key));
+        there.filter(is_missing).collect()
+    }
+
     /// Returns the positions of the keys of a set that the file has now. A file without kids, such as PEM,
     /// has a key under any kid.
     pub(super) fn published(&self, set: &KeySet) -> BTreeSet<usize> {
@@ -141,11 +176,7 @@ impl TargetFile {
         let ours = set.keys.iter().filter_map(handle);
         let ours: HashSet<_> = ours.chain(before.iter().cloned()).collect();
         let is_own = |key: &Key| handle(key).is_some_and(|own| ours.contains(&own));
-        let file = self.file(if self.layout.is_private() {
-            Replaces::Own(&is_own)
-        } else {
-            Replaces::Public(None)
-        });
+        let file = self.file(Replaces::Own(&is_own));
         file.check(ctx)?;
         file.write(&content.octets)
     }

@@ -1,11 +1,14 @@
 //! Compares what an address serves with a set.
 
 use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::key::header::Header;
 use crate::key::parts::has_private_member;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::{KeyName, quote};
 use crate::remote::{entry_of_address, is_address};
 use crate::report::names::{count, list_names};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Returns an error if a value of `--published` is not an address, or holds a secret.
@@ -29,6 +32,8 @@ pub struct Served {
     pub own: BTreeSet<String>,
     /// The kids of the set under which it serves another key.
     pub other_under: Vec<String>,
+    /// The kids of keys of the set that it serves with another alg or use.
+    pub altered: Vec<String>,
     /// The thumbprints of the keys that it serves and the set does not have.
     pub foreign: BTreeSet<String>,
     /// True if it serves private keys.
@@ -40,12 +45,19 @@ impl Served {
     pub fn compare(set: &KeySet, served: &KeySet) -> Self {
         let names: Vec<_> = served.keys.iter().map(KeyName::of).collect();
         let own: Vec<_> = set.keys.iter().map(KeyName::of).collect();
+        let purpose = |key: &Key| {
+            let header = Header::of(key);
+            let [alg, usage] = [header.alg, header.usage].map(|it| it.map(Cow::into_owned));
+            (alg, usage)
+        };
         let mut kids: HashMap<&str, HashSet<Option<&str>>> = HashMap::new();
-        for key in &names {
-            let thumbprint = key.public_thumbprint();
-            kids.entry(key.kid.as_deref().unwrap_or_default())
+        let mut purposes = HashMap::new();
+        for (name, key) in names.iter().zip(&served.keys) {
+            let kid = name.kid.as_deref().unwrap_or_default();
+            kids.entry(kid)
                 .or_default()
-                .insert(thumbprint);
+                .insert(name.public_thumbprint());
+            purposes.insert(kid, purpose(key));
         }
         let known: HashSet<_> = own.iter().filter_map(KeyName::public_thumbprint).collect();
         let foreign = names.iter().filter_map(KeyName::public_thumbprint);
@@ -55,7 +67,7 @@ impl Served {
             has_private: served.keys.iter().any(has_private_member),
             ..Served::default()
         };
-        for key in &own {
+        for (key, whole) in own.iter().zip(&set.keys) {
             let (Some(kid), Some(thumbprint)) = (key.kid.as_deref(), key.public_thumbprint())
             else {
                 continue;
@@ -63,7 +75,10 @@ impl Served {
             let Some(materials) = kids.get(kid) else {
                 continue;
             };
-            if materials.len() == 1 && materials.contains(&Some(thumbprint)) {
+            let is_same = materials.len() == 1 && materials.contains(&Some(thumbprint));
+            if is_same && purposes.get(kid) != Some(&purpose(whole)) {
+                found.altered.push(kid.to_owned());
+            } else if is_same {
                 found.own.insert(thumbprint.to_owned());
             } else {
                 found.other_under.push(kid.to_owned());
@@ -78,6 +93,8 @@ impl Served {
         let mut faults: Vec<_> = others
             .map(|kid| format!("serves another key under the kid {}", quote(kid)))
             .collect();
+        let altered = self.altered.iter();
+        faults.extend(altered.map(|kid| format!("serves {} with another alg or use", quote(kid))));
         if self.foreign.iter().any(|key| !known.contains(key)) {
             let number = count(self.foreign.len(), "key");
             faults.push(format!("serves {number} that the set does not have"));

@@ -222,7 +222,8 @@ pub(super) fn hooks(
         let Some(event) = known.hooks.get(command) else {
             continue;
         };
-        let since = event.get("time").and_then(serde_json::Value::as_str);
+        let since = event.get("since").or_else(|| event.get("time"));
+        let since = since.and_then(serde_json::Value::as_str);
         let since = since.and_then(|text| time::parse(text, now).ok());
         if since.is_none_or(|since| since.saturating_add(HOOK_GRACE) <= now) {
             let when = since.map_or("an earlier change".into(), time::format);

@@ -3,6 +3,7 @@
 use crate::commands::rotate::delivery::Delivery;
 use crate::commands::rotate::hooks;
 use crate::commands::rotate::report::RotationReport;
+use crate::commands::rotate::target_file::handle;
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::header::Header;
@@ -40,6 +41,22 @@ impl Delivery<'_> {
         Ok(())
     }
 
+    /// Reports the keys that have begun to sign since the last rotation, and records which keys sign.
+    pub fn note_signers(&self, report: &mut RotationReport) -> Result<()> {
+        if !self.ledger.is_kept() {
+            return Ok(());
+        }
+        report.begin(&self.begun);
+        let document = self.ctx.load_public(self.name)?;
+        let set = document.parse()?;
+        let states = lifecycle::states(&set, self.ctx.now).into_iter();
+        let active = set.keys.iter().zip(states);
+        let active = active.filter(|(_, state)| *state == Some(State::Active));
+        let active = active.filter_map(|(key, _)| handle(key)).collect();
+        self.ledger.edit(|known| known.active = active);
+        self.ledger.save()
+    }
+
     /// Runs the hooks that have not run since a change. Returns the first error.
     pub fn run_hooks(&self, report: &mut RotationReport) -> Result<()> {
         let pending = self.ledger.edit(|known| known.hooks.clone());
@@ -54,6 +71,14 @@ impl Delivery<'_> {
         let event = report.event(&active(&document.parse()?, self.ctx.now), self.ctx.now);
         let mut failed = Ok(());
         for command in commands {
+            // The event of this run has its time.
+            let earlier = pending
+                .get(command)
+                .filter(|it| it["time"] != event["time"]);
+            let event = match earlier {
+                Some(earlier) => hooks::with_earlier(event.clone(), earlier),
+                None => event.clone(),
+            };
             let ran = hooks::run(self.ctx, command, &event, self.hook_timeout);
             report.add_hook(command, &ran);
             self.ledger.edit(|known| match &ran {
