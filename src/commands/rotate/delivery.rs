@@ -2,22 +2,19 @@
 //! at last without the keys that have expired.
 
 mod after;
+mod signers;
 
 use crate::args::schedule::ScheduleArgs;
 use crate::commands::rotate::failures::Failures;
 use crate::commands::rotate::ledger::Ledger;
 use crate::commands::rotate::report::RotationReport;
 use crate::commands::rotate::server::{Server, Servers};
-use crate::commands::rotate::target_file::{
-    TargetFile, all_keys, handle, private_keys, signing_keys,
-};
+use crate::commands::rotate::target_file::{TargetFile, all_keys, handle};
 use crate::commands::rotate::{RotateArgs, caches, hooks, observation, target_file};
 use crate::commands::shared::served::check_addresses;
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
-use crate::key::header::Header;
-use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::push::Prune;
@@ -26,8 +23,6 @@ use crate::keyset::server_rules::ServerRules;
 use crate::keystore::SetName;
 use crate::keystore::deliveries::Target;
 use crate::report::json::JsonKeyName;
-use crate::report::log_entry::Record;
-use crate::report::names::SetLabel;
 use std::collections::BTreeSet;
 
 /// The targets of a set, and what they have.
@@ -317,92 +312,6 @@ impl<'a> Delivery<'a> {
         }
         self.servers = servers;
         self.ledger.save()
-    }
-
-    /// Writes the files of signers. A file is not written if a verifier lacks a new key that would sign.
-    fn write_signers(
-        &self,
-        set: &KeySet,
-        report: &mut RotationReport,
-        failures: &mut Failures,
-    ) -> Result<()> {
-        for file in &self.signers {
-            let id = file.id();
-            let written = file.choose(self.ctx, set, &[]).and_then(|chosen| {
-                let (signing, keys) = (signing_keys(set, &chosen), private_keys(set, &chosen));
-                let before = self.ledger.target(&id);
-                failures.hold_back(signing.difference(&before.signing))?;
-                if self.waits(set, &signing, &before.signing) {
-                    let path = file.path.display().to_string();
-                    report.hold_file(self.ctx, &path);
-                    return Ok(before.keys);
-                }
-                let content = file.content(self.ctx, set, &[])?;
-                if !file.is_written(&content) {
-                    // If this run is killed, the file has the keys from before or the new ones.
-                    self.ledger.edit(|known| {
-                        let target = known.targets.entry(id.clone()).or_default();
-                        target.signing.extend(signing.iter().cloned());
-                        target.keys.extend(keys.iter().cloned());
-                    });
-                    self.arm()?;
-                    let written = file.write(self.ctx, set, &content, &before.keys);
-                    if written.is_err() && !file.is_written(&content) {
-                        self.ledger.edit(|known| {
-                            known.targets.insert(id.clone(), before.clone());
-                        });
-                    }
-                    written?;
-                    self.record(set, file, &keys);
-                    report.add_file(self.ctx, &file.path);
-                    for warning in &content.warnings {
-                        self.ctx.out.warn(format!("{}: {warning}", self.name));
-                    }
-                }
-                self.ledger.edit(|known| {
-                    let target = known.targets.entry(id.clone()).or_default();
-                    target.signing = signing;
-                });
-                Ok(keys)
-            });
-            self.ledger.settle(&id, &written);
-            if let Err(error) = written {
-                failures.add(file.about(error));
-            }
-        }
-        self.ledger.save()
-    }
-
-    /// Returns true if a signer has to wait for a published address before it gets a new key. It does not
-    /// wait if its own keys are compromised or gone.
-    fn waits(&self, set: &KeySet, new: &BTreeSet<String>, old: &BTreeSet<String>) -> bool {
-        let Some(publication) = &self.publication else {
-            return false;
-        };
-        let (delay, now) = (self.publish_delay, self.ctx.now);
-        let is_public = |key: &&Key| Header::of(key).kty.as_deref() != Some("oct");
-        let public = set.keys.iter().filter(is_public).filter_map(handle);
-        let public: BTreeSet<_> = public.collect();
-        let is_seen = |key: &String| !public.contains(key) || publication.confirms(key, delay, now);
-        let is_usable = |key: &&Key| {
-            let end = Header::of(key).exp;
-            end.is_none_or(|end| end > now) && !is_revoked(key)
-        };
-        let usable = set.keys.iter().filter(is_usable).filter_map(handle);
-        let usable: BTreeSet<_> = usable.collect();
-        !new.difference(old).all(is_seen) && !old.is_empty() && old.is_subset(&usable)
-    }
-
-    /// Logs that private keys were exported.
-    fn record(&self, set: &KeySet, file: &TargetFile, keys: &BTreeSet<String>) {
-        let is_written = |key: &&Key| {
-            holds_secret(key) && handle(key).is_some_and(|handle| keys.contains(&handle))
-        };
-        let keys: Vec<_> = set.keys.iter().filter(is_written).collect();
-        let note = format!("{}: {}", file.layout.name, file.path.display());
-        Record::of(self.ctx, SetLabel::local(self.name.as_str()))
-            .exported(Some(&note), &keys)
-            .append();
     }
 }
 
