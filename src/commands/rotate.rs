@@ -7,26 +7,27 @@ mod hooks;
 mod ledger;
 mod observation;
 mod report;
+mod schedules;
 mod server;
 mod target_file;
 
 use crate::args::connection::ConnectionArgs;
-use crate::args::schedule::{self, ScheduleArgs};
+use crate::args::schedule::ScheduleArgs;
 use crate::commands::shared::verifiers::{refusals, warn};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::members::Members;
-use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::{KeyName, quote};
 use crate::keyset::rotate::{self, Policy, Rotated, RotationPlan, Template};
 use crate::keystore::log::{COMPROMISED, Verb};
-use crate::keystore::{IfMissing, Schedules, SetName, Stored};
+use crate::keystore::{IfMissing, Schedules, SetName};
 use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count, list_names};
 use clap::{ArgGroup, Args};
 use delivery::Delivery;
 use report::RotationReport;
+use schedules::{every_set, forget, saved_schedule, schedules};
 use server::Servers;
 use std::collections::BTreeSet;
 
@@ -150,83 +151,6 @@ pub fn run(ctx: &Context, args: &RotateArgs) -> Result<()> {
     } else {
         Ok(())
     }
-}
-
-/// Reads the saved schedules. With --compromised, a damaged file is only a warning: taking the key out
-/// cannot wait until the file is corrected.
-fn schedules(ctx: &Context, args: &RotateArgs) -> Result<Schedules> {
-    match ctx.store.schedules() {
-        Err(error) if !args.compromised.is_empty() && !args.save => {
-            ctx.out
-                .warn(format!("the saved schedules are ignored: {error}"));
-            Ok(Schedules::new())
-        }
-        schedules => schedules,
-    }
-}
-
-/// Reads the saved schedule of a set. With --compromised, an invalid schedule is only a warning, too.
-fn saved_schedule(
-    ctx: &Context,
-    args: &RotateArgs,
-    schedules: &Schedules,
-    name: &SetName,
-) -> Result<Option<ScheduleArgs>> {
-    match schedule::saved(schedules, name) {
-        Err(error) if !args.compromised.is_empty() => {
-            ctx.out
-                .warn(format!("the saved schedule is ignored: {error}"));
-            Ok(None)
-        }
-        saved => saved,
-    }
-}
-
-/// Returns the sets with a schedule. With --every, also returns every other set that has a private key.
-fn every_set(ctx: &Context, args: &RotateArgs, schedules: &Schedules) -> Result<Vec<SetName>> {
-    let mut names = ctx.store.names()?;
-    for scheduled in schedules.keys() {
-        if !names.iter().any(|name| name.as_str() == scheduled) {
-            ctx.out.warn(format!(
-                "{scheduled} has a schedule, but no set; run `jwks rotate {scheduled} --forget` to delete it"
-            ));
-        }
-    }
-    let is_given = args.schedule.has_period() && !args.forget;
-    names.retain(|name| {
-        let is_scheduled = schedules.contains_key(name.as_str());
-        let is_private = || {
-            let known = ctx.store.load(name).map(Stored::known);
-            let Ok(Some(document)) = known else {
-                // A damaged set is reported when it is rotated.
-                return true;
-            };
-            let set = document.parse();
-            set.map_or(true, |set| set.keys.iter().any(holds_secret))
-        };
-        is_scheduled || is_given && is_private()
-    });
-    if names.is_empty() {
-        ctx.out
-            .status("no set has a schedule; run `jwks rotate SET --every 30d --save` to save one");
-    }
-    Ok(names)
-}
-
-fn forget(ctx: &Context, names: &[SetName], schedules: &Schedules) -> Result<()> {
-    for name in names {
-        if !schedules.contains_key(name.as_str()) {
-            let none = Error::not_found(format!("set {name} has no schedule"));
-            return Err(ctx.store.hint_at_nearest(name, none));
-        }
-    }
-    for name in names {
-        ctx.store.save_schedule(name, None)?;
-        let status = format!("{name}: its schedule is deleted");
-        ctx.out.status(&status);
-        ctx.record_change(status);
-    }
-    Ok(())
 }
 
 fn rotate_set(
