@@ -118,7 +118,7 @@ fn a_set_that_cannot_be_rotated_does_not_stop_the_others() {
     for words in [
         "set broken: ",
         "set empty: ",
-        "2 sets not rotated: broken, empty",
+        "2 sets not completed: broken, empty",
     ] {
         assert!(run.stderr.contains(words), "{words}: {run:#?}");
     }
