@@ -213,13 +213,13 @@ impl Context {
         }
     }
 
-    /// Changes a set under the lock, as [`Keystore::change`] does. Asks for the passphrase of an
-    /// encrypted set before the lock is taken.
+    /// Changes a set, as [`Keystore::change`] does. Asks for the passphrase of an encrypted set before the
+    /// lock is taken.
     pub fn change<T>(
         &self,
         name: &SetName,
         if_missing: IfMissing,
-        change: impl FnOnce(&mut KeySet) -> Result<T>,
+        change: impl FnMut(&mut KeySet) -> Result<T>,
     ) -> Result<T> {
         let protection = match if_missing {
             IfMissing::Create => self.protection_or_new(name)?,
@@ -270,7 +270,7 @@ impl Context {
     fn warn_if_open(&self, document: &SetDocument) {
         self.warn_open_directory();
         if document.is_open {
-            self.warn_open(&[document.path().display().to_string()]);
+            self.warn_open(&[document.place().to_string()]);
         }
     }
 

@@ -195,7 +195,7 @@ pub fn run(ctx: &Context, args: &CreateArgs) -> Result<()> {
                 if args.if_missing && first > 0 {
                     return Ok((Vec::new(), Vec::new(), Vec::new()));
                 }
-                let created = add(set, keys, args, ctx.now)?;
+                let created = add(set, keys.clone(), args, ctx.now)?;
                 let positions: Vec<usize> = (first..set.keys.len()).collect();
                 // Only keys with a private part can sign, so only they take over from each other.
                 let states = |set: &KeySet| lifecycle::states(set, ctx.now);

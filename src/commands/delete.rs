@@ -164,6 +164,7 @@ pub fn run(ctx: &Context, args: &DeleteArgs) -> Result<()> {
             Err(changed_meanwhile(&name))
         }
     })?;
+    warn_of_earlier_versions(ctx, args, &name);
     let whose = SetLabel::local(name.as_str());
     finish(ctx, whose, &keys, &signing, Gone { set: false, past })
 }
@@ -262,8 +263,16 @@ fn delete_set(
             Err(changed_meanwhile(name))
         }
     })?;
+    warn_of_earlier_versions(ctx, args, name);
     let whose = SetLabel::local(name.as_str());
     finish(ctx, whose, &set.keys, &[], Gone { set: true, past })
+}
+
+/// With --purge, warns about the earlier versions that a server keeps by itself.
+fn warn_of_earlier_versions(ctx: &Context, args: &DeleteArgs, name: &SetName) {
+    if let Some(how) = ctx.store.earlier_versions(name).filter(|_| args.purge) {
+        ctx.out.warn(how);
+    }
 }
 
 /// Logs and reports the keys that are deleted, and those that sign instead.

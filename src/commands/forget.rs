@@ -28,6 +28,7 @@ pub struct ForgetArgs {
 
 /// Runs `jwks forget`.
 pub fn run(ctx: &Context, args: &ForgetArgs) -> Result<()> {
+    ctx.store.require_directory("history")?;
     ctx.store.complete_interrupted()?;
     let mut sets: Vec<(SetName, Past)> = Vec::new();
     for set in &args.sets {

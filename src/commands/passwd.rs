@@ -123,6 +123,9 @@ pub fn run(ctx: &Context, args: &PasswdArgs) -> Result<()> {
                 "deleted {versions} of set {name}, which the new passphrase did not protect"
             ));
         }
+        if let Some(how) = ctx.store.earlier_versions(name) {
+            ctx.out.warn(how);
+        }
         for path in ctx.store.damaged_files(name)? {
             ctx.out.warn(format!(
                 "the damaged file {} of set {name} is not encrypted; delete it if it holds private keys",

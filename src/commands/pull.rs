@@ -215,8 +215,8 @@ fn pull(
     }
     let (merged, lost) = ctx.change(name, IfMissing::Create, |set| {
         if set.keys == before.keys {
-            *set = after.into_owned();
-            return Ok((expected, lost));
+            *set = after.clone().into_owned();
+            return Ok((expected.clone(), lost.clone()));
         }
         let (merged, now_lost) = taken(set)?;
         if now_lost == lost && asked(&merged, &lost) == consent {

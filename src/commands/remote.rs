@@ -258,7 +258,7 @@ fn warn_of_plain_http(ctx: &Context, entry: &Entry) -> Result<()> {
 fn refuse_keystore_directory(ctx: &Context) -> Result<()> {
     let directory = ctx.remotes.directory()?;
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if real(directory) == real(ctx.store.directory()) {
+    if ctx.store.directory().map(real) == Some(real(directory)) {
         Err(Error::usage(format!(
             "{} is the keystore, and also the directory of remotes",
             directory.display()

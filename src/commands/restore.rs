@@ -41,6 +41,7 @@ struct Report<'a> {
 
 /// Runs `jwks restore`.
 pub fn run(ctx: &Context, args: &RestoreArgs) -> Result<()> {
+    ctx.store.require_directory("history")?;
     let (set, text) = args.version.split_once('@').unwrap_or((&args.version, ""));
     let name = SetName::given(set)?;
     if text.is_empty() {

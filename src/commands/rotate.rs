@@ -172,6 +172,7 @@ fn rotate_set(
     let saved = saved.unwrap_or_default();
     let options = args.schedule.over(saved.clone());
     let schedule = options.schedule()?;
+    refuse_files_of_a_server(ctx, &options)?;
     // The public part is enough to see whether there is anything to do.
     let document = ctx.load_public(name)?;
     let set = document.parse()?;
@@ -246,6 +247,17 @@ fn rotate_set(
     }
 }
 
+/// Refuses a schedule that writes files if the keystore is on a server. A path names another file on each
+/// machine, and the record of deliveries would say of all of them what one machine has done.
+fn refuse_files_of_a_server(ctx: &Context, options: &ScheduleArgs) -> Result<()> {
+    if options.export.is_empty() || ctx.store.directory().is_some() {
+        return Ok(());
+    }
+    let store = ctx.store.shown();
+    Err(Error::refused(format!("--export cannot be in a rotation of {store}, because the file is on one machine"))
+        .hint("run `jwks export SET -o FILE` after the rotation, or deliver the set with --push or --hook"))
+}
+
 /// Applies a plan in one change of the set, and reports it. The plan is made again under the lock,
 /// because the set can have changed.
 fn change(
@@ -257,9 +269,10 @@ fn change(
 ) -> Result<()> {
     let about = |error: Error| error.about(format!("set {name}"));
     // Generate before taking the lock, so that other processes do not wait for slow keys.
-    let mut stock = generate(ctx, plan).map_err(about)?;
+    let stock = generate(ctx, plan).map_err(about)?;
     let (rotated, refused, next_change) = ctx.change(name, IfMissing::Fail, |set| {
         let plan = rotate::plan(set, policy).map_err(about)?;
+        let mut stock = stock.clone();
         let rotated = plan.apply(set, ctx.now, |template| {
             let made = stock.iter().position(|(other, _)| other == template);
             match made {

@@ -92,9 +92,9 @@ pub fn run(ctx: &Context, args: &StatusArgs) -> Result<()> {
     accepted?;
     let problems: usize = sets.iter().map(|set| set.problems.len()).sum();
     if sets.is_empty() {
-        let directory = ctx.store.directory().display();
+        let store = ctx.store.shown();
         ctx.out.status(format!(
-            "no sets in {directory}; run `jwks create SET` to create one"
+            "no sets in {store}; run `jwks create SET` to create one"
         ));
         return Ok(());
     }

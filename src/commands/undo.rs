@@ -51,6 +51,7 @@ struct Report<'a> {
 
 /// Runs `jwks undo`.
 pub fn run(ctx: &Context, args: &UndoArgs) -> Result<()> {
+    ctx.store.require_directory("history")?;
     ctx.store.complete_interrupted()?;
     let name = match &args.set {
         Some(set) if set.contains('@') => {

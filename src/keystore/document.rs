@@ -5,9 +5,10 @@ use crate::files::kept::Kept;
 use crate::jwe::{self, DerivedKeys, Envelope};
 use crate::keyset::KeySet;
 use crate::keyset::public_header::{self, PUBLIC_PART};
-use crate::keystore::history::with_way_back;
+use crate::keystore::directory::history::with_way_back;
+use crate::keystore::medium::Place;
 use crate::secret::Secret;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The maximum size in bytes of a set's file that jwks reads and writes.
 pub(super) const OWN_LIMIT: u64 = 512 << 20;
@@ -24,12 +25,12 @@ pub enum Stored {
 /// The text of a set, which can hold private keys.
 #[derive(Debug)]
 pub struct SetDocument {
-    pub(super) text: Secret<String>,
+    text: Secret<String>,
     /// True if this is only the public part of an encrypted set.
     is_public_part: bool,
     /// True if users other than the owner can read or write the file.
     pub is_open: bool,
-    pub(super) path: PathBuf,
+    place: Place,
 }
 
 /// A set that is encrypted with a passphrase.
@@ -37,26 +38,47 @@ pub struct SetDocument {
 pub struct Encrypted {
     envelope: Envelope,
     is_open: bool,
-    path: PathBuf,
+    place: Place,
+}
+
+impl Place {
+    /// Adds a hint to the error about a damaged set: how to restore it.
+    fn with_way_back(&self, error: Error) -> Error {
+        match self {
+            Place::File(path) => with_way_back(error, path),
+            Place::Server(_) => error.hint("correct it on the server, or restore it from a backup"),
+        }
+    }
 }
 
 impl Stored {
     /// Detects from the content whether a set's file is plain or encrypted. The suffix decides only for
     /// text that is neither JSON nor a JWE. Returns an error if it is not UTF-8 text, or if a JWE is
     /// malformed. A plain set is parsed later.
-    pub(super) fn read(kept: Kept, path: PathBuf) -> Result<Stored> {
-        let is_open = kept.is_open;
-        let text = String::from_utf8(kept.octets).map_err(|_| {
-            let error = Error::invalid(format!("{}: it is not UTF-8 text", path.display()));
-            with_way_back(error, &path)
-        })?;
-        let text = Secret::new(text);
-        if !is_encrypted(text.expose(), &path) {
+    pub(super) fn of_file(kept: Kept, path: PathBuf) -> Result<Stored> {
+        let place = Place::File(path);
+        match String::from_utf8(kept.octets) {
+            Ok(text) => Stored::new(Secret::new(text), kept.is_open, place),
+            Err(_) => {
+                let error = Error::invalid(format!("{place}: it is not UTF-8 text"));
+                Err(place.with_way_back(error))
+            }
+        }
+    }
+
+    /// Detects from the content whether the set of a server is plain or encrypted, as
+    /// [`of_file`](Self::of_file) does.
+    pub(super) fn of_server(text: Secret<String>, shown: String) -> Result<Stored> {
+        Stored::new(text, false, Place::Server(shown))
+    }
+
+    fn new(text: Secret<String>, is_open: bool, place: Place) -> Result<Stored> {
+        if !is_encrypted(text.expose(), &place) {
             return Ok(Stored::Plain(SetDocument {
                 text,
                 is_public_part: false,
                 is_open,
-                path,
+                place,
             }));
         }
         let envelope = Envelope::parse(text.expose()).and_then(|envelope| {
@@ -68,19 +90,13 @@ impl Stored {
             }
             Ok(envelope)
         });
-        Ok(Stored::Encrypted(Encrypted {
-            envelope: envelope
-                .map_err(|error| with_way_back(error.about(path.display()), &path))?,
-            is_open,
-            path,
-        }))
-    }
-
-    /// Returns the path of the file.
-    pub fn path(&self) -> &Path {
-        match self {
-            Stored::Plain(document) => &document.path,
-            Stored::Encrypted(encrypted) => &encrypted.path,
+        match envelope {
+            Ok(envelope) => Ok(Stored::Encrypted(Encrypted {
+                envelope,
+                is_open,
+                place,
+            })),
+            Err(error) => Err(place.with_way_back(error.about(&place))),
         }
     }
 
@@ -96,8 +112,11 @@ impl Stored {
 
 /// Returns true if a set's file is encrypted. A JWE in a JSON form has a member `ciphertext`. The text
 /// is parsed only if it contains that name, because parsing a large plain set twice is slow.
-fn is_encrypted(text: &str, path: &Path) -> bool {
-    let is_named_so = path.extension().is_some_and(|extension| extension == "jwe");
+fn is_encrypted(text: &str, place: &Place) -> bool {
+    let is_named_so = match place {
+        Place::File(path) => path.extension().is_some_and(|extension| extension == "jwe"),
+        Place::Server(_) => false,
+    };
     if text.trim_start().starts_with('{') {
         (is_named_so || text.contains("\"ciphertext\"")) && jwe::is_in(text)
     } else {
@@ -110,15 +129,15 @@ impl SetDocument {
     pub fn parse(&self) -> Result<KeySet<'_>> {
         if self.is_public_part {
             let part = public_header::parse(self.text.expose());
-            return part.ok_or_else(|| Error::invalid("no public part").about(self.path.display()));
+            return part.ok_or_else(|| Error::invalid("no public part").about(&self.place));
         }
         KeySet::parse(self.text.expose())
-            .map_err(|error| with_way_back(error.about(self.path.display()), &self.path))
+            .map_err(|error| self.place.with_way_back(error.about(&self.place)))
     }
 
-    /// Returns the path of the file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Returns the place of the set.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 }
 
@@ -133,7 +152,7 @@ impl Encrypted {
             text: Secret::new(part.to_owned()),
             is_public_part: true,
             is_open: self.is_open,
-            path: self.path.clone(),
+            place: self.place.clone(),
         })
     }
 
@@ -149,15 +168,15 @@ impl Encrypted {
         passphrase: &Secret<String>,
         derived: &mut DerivedKeys,
     ) -> Result<SetDocument> {
-        let damaged = || jwe::not_opened().about(self.path.display());
+        let damaged = || jwe::not_opened().about(&self.place);
         let opened = jwe::open(&self.envelope, passphrase, derived)
-            .map_err(|error| error.about(self.path.display()))?;
+            .map_err(|error| error.about(&self.place))?;
         let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged())?;
         let document = SetDocument {
             text: Secret::new(text.to_owned()),
             is_public_part: false,
             is_open: self.is_open,
-            path: self.path.clone(),
+            place: self.place.clone(),
         };
         if let Some(public) = self.public_part()
             && !public_header::is_public_part(&public.parse()?, &document.parse()?)

@@ -66,7 +66,7 @@ impl Keystore {
 
     /// Returns the error for a set that does not exist.
     pub(super) fn missing(&self, name: &SetName) -> Error {
-        let error = Error::not_found(format!("no set {name} in {}", self.directory.display()));
+        let error = Error::not_found(format!("no set {name} in {}", self.shown()));
         if let Some(hint) = file(name.as_str()) {
             return error.hint(hint);
         }

@@ -1,65 +1,48 @@
-//! The local keystore: a directory with one file for each set, plain or encrypted.
+//! The keystore: sets of keys, plain or encrypted, in a directory or on a server.
 //!
-//! Reading creates no files. A change takes the lock, reads the set, changes it in memory, writes and
-//! flushes a temporary file, renames it, flushes the directory, and releases the lock.
+//! The rules for sets stand here once. The [`medium`] keeps them. In a directory, a change holds a lock while
+//! it reads, changes and writes. On a server, a change writes under the condition that the set is as it was
+//! read, and begins again if somebody else was faster.
 
-pub mod deliveries;
+mod delivered;
+mod directory;
 mod document;
-pub mod history;
-pub mod log;
 mod meant;
+pub mod medium;
 mod name;
+mod past;
 mod protect;
 mod schedules;
+mod served;
 mod write;
 
+pub use delivered::DeliveriesLock;
+pub use directory::{deliveries, history, log};
 pub use document::{Encrypted, SetDocument, Stored};
 pub use name::SetName;
 pub use schedules::Schedules;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::files::kept::Links;
-use crate::files::lock::Lock;
-use crate::files::ownership::{self, Fault};
-use crate::files::{self, kept, lock};
+use crate::error::{Error, Result};
+use crate::files::ownership::Fault;
 use crate::jwe::DerivedKeys;
 use crate::keyset::KeySet;
 use crate::secret::Secret;
+use directory::Directory;
 use document::OWN_LIMIT;
-use history::{Earlier, Histories, Present};
-use std::cell::{OnceCell, RefCell};
-use std::fs;
-use std::io;
+use history::{Earlier, Present};
+use medium::{Attempts, Item, Medium, Outcome, Server, Version};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The suffixes of a set's file.
-const PLAIN: &str = ".json";
-const ENCRYPTED: &str = ".jwe";
-
-/// The temporary file for changes. Only the holder of the lock writes it.
-const TEMPORARY: &str = ".writing";
-
-/// How many times a set without a file, or with two files, is looked up. Another process can rename the
-/// file at that time, because it encrypts or decrypts the set.
-const LOOKS: usize = 2;
-
-/// A directory of sets.
+/// A store of sets.
 #[derive(Debug)]
 pub struct Keystore {
-    directory: PathBuf,
-    lock_wait: Duration,
-    /// The maximum size of a set's file, in bytes.
-    limit: u64,
+    medium: Medium,
     derived: RefCell<DerivedKeys>,
-    /// The last error after a change was made, for the end of the run.
+    /// The last error after a change on a server was made, for the end of the run.
     deferred_error: RefCell<Option<Error>>,
-    /// The warnings about unfinished work of earlier runs that this run could not complete.
-    warnings: RefCell<Vec<String>>,
-    histories: Histories,
-    /// Why the directory is not safe, once it exists and was checked.
-    fault: OnceCell<Option<Fault>>,
 }
 
 /// The encryption of a set that is written.
@@ -80,67 +63,95 @@ pub enum IfMissing {
     Fail,
 }
 
+/// What a set was when it was read: the condition of a write.
+#[derive(Debug)]
+enum Condition {
+    /// The file, if there was one. The lock holds until it is replaced.
+    File(Option<Present>),
+    /// The state of the item of a server.
+    Version(Version),
+}
+
 impl Keystore {
     /// Returns the keystore in a directory, which need not exist. Changes wait at most `lock_wait` for the
     /// lock.
     pub fn new(directory: PathBuf, lock_wait: Duration) -> Self {
+        let directory = Directory::new(directory, lock_wait);
+        Self::over(Medium::Directory(Box::new(directory)))
+    }
+
+    /// Returns the keystore on a server.
+    pub fn on_server(server: Box<dyn Server>) -> Self {
+        Self::over(Medium::Server(server))
+    }
+
+    fn over(medium: Medium) -> Self {
         Keystore {
-            directory,
-            lock_wait,
-            limit: OWN_LIMIT,
+            medium,
             derived: RefCell::default(),
             deferred_error: RefCell::default(),
-            warnings: RefCell::default(),
-            histories: Histories::default(),
-            fault: OnceCell::new(),
         }
     }
 
     /// Returns the keystore with a lower limit for the files that it reads, in bytes.
-    pub fn reading_at_most(self, limit: u64) -> Self {
-        Keystore { limit, ..self }
-    }
-
-    /// Returns the directory.
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
-    /// Returns the names of all sets, sorted. Returns an error if the directory cannot be read.
-    pub fn names(&self) -> Result<Vec<SetName>> {
-        let failed = |error| files::failed("list", &self.directory, error);
-        let entries = match fs::read_dir(&self.directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(failed)?,
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let file_name = entry.map_err(failed)?.file_name();
-            let name = file_name
-                .to_str()
-                .and_then(|name| name.strip_suffix(PLAIN).or(name.strip_suffix(ENCRYPTED)));
-            names.extend(name.and_then(|name| SetName::new(name).ok()));
+    pub fn reading_at_most(mut self, limit: u64) -> Self {
+        if let Medium::Directory(directory) = &mut self.medium {
+            directory.limit = limit;
         }
-        names.sort();
-        names.dedup();
-        Ok(names)
+        self
     }
 
-    /// Reads a set's file; `None` if it does not exist. Returns an error if it is not text, if its JWE
+    /// Returns the directory; `None` for a store on a server.
+    pub fn directory(&self) -> Option<&Path> {
+        match &self.medium {
+            Medium::Directory(directory) => Some(directory.directory()),
+            Medium::Server(_) => None,
+        }
+    }
+
+    /// Returns the directory, or the store on a server, for messages.
+    pub fn shown(&self) -> String {
+        match &self.medium {
+            Medium::Directory(directory) => directory.directory().display().to_string(),
+            Medium::Server(server) => server.shown().to_owned(),
+        }
+    }
+
+    /// Returns the names of all sets, sorted. Returns an error if they cannot be read.
+    pub fn names(&self) -> Result<Vec<SetName>> {
+        match &self.medium {
+            Medium::Directory(directory) => directory.names(),
+            Medium::Server(server) => served::names(&**server),
+        }
+    }
+
+    /// Reads a set; `None` if it does not exist. Returns an error if it is not text, if its JWE
     /// is malformed, or if the set has two files. A plain set is parsed later.
     pub fn read(&self, name: &SetName) -> Result<Option<Stored>> {
-        for _ in 0..LOOKS {
-            let Some(path) = self.file(name)? else {
-                return Ok(None);
-            };
-            if let Some(kept) = kept::read(&path, Links::Within, self.limit)? {
-                return Stored::read(kept, path).map(Some);
-            }
+        match &self.medium {
+            Medium::Directory(directory) => directory.read(name),
+            Medium::Server(server) => Ok(served::read(&**server, name)?.0),
         }
-        Ok(None)
     }
 
-    /// Reads a set's file. Returns an error if it does not exist.
+    /// Reads a set as [`read`](Self::read) does, and returns also the condition for a write.
+    fn look(&self, name: &SetName) -> Result<(Option<Stored>, Condition)> {
+        match &self.medium {
+            Medium::Directory(directory) => Ok(match directory.read_file(name)? {
+                None => (None, Condition::File(None)),
+                Some((stored, path)) => {
+                    let present = Present::new(path, &stored);
+                    (Some(stored), Condition::File(Some(present)))
+                }
+            }),
+            Medium::Server(server) => {
+                let (stored, version) = served::read(&**server, name)?;
+                Ok((stored, Condition::Version(version)))
+            }
+        }
+    }
+
+    /// Reads a set. Returns an error if it does not exist.
     pub fn load(&self, name: &SetName) -> Result<Stored> {
         self.read(name)?.ok_or_else(|| self.missing(name))
     }
@@ -153,189 +164,146 @@ impl Keystore {
 
     /// Returns true if the set exists.
     pub fn contains(&self, name: &SetName) -> Result<bool> {
-        Ok(self.file(name)?.is_some())
+        match &self.medium {
+            Medium::Directory(directory) => directory.contains(name),
+            Medium::Server(server) => Ok(server.read(Item::Set(name))?.text.is_some()),
+        }
     }
 
-    /// Changes a set under the lock: reads it, calls `change`, and writes the result. Writes nothing if
-    /// `change` fails or changes nothing. `protection` decrypts an encrypted set and encrypts it again,
-    /// or encrypts a new set. Returns an error if another process has encrypted or decrypted the set in
-    /// the meantime.
+    /// Changes a set: reads it, calls `change`, and writes the result. Writes nothing if `change` fails or
+    /// changes nothing. `protection` decrypts an encrypted set and encrypts it again, or encrypts a new set.
+    /// Returns an error if another process has encrypted or decrypted the set in the meantime.
+    ///
+    /// On a server, `change` runs again each time that somebody else has changed the set meanwhile.
     pub fn change<T>(
         &self,
         name: &SetName,
         if_missing: IfMissing,
         protection: Option<&Protection>,
-        change: impl FnOnce(&mut KeySet) -> Result<T>,
+        mut change: impl FnMut(&mut KeySet) -> Result<T>,
     ) -> Result<T> {
-        if if_missing == IfMissing::Fail && !self.contains(name)? {
-            return Err(self.missing(name));
-        }
-        let _lock = self.prepare()?;
-        let stored = match self.read(name)? {
-            None if if_missing == IfMissing::Fail => return Err(self.missing(name)),
-            stored => stored,
-        };
-        let present = stored.as_ref().map(Present::of);
-        let (document, iterations) = match (stored, protection) {
-            (Some(Stored::Encrypted(encrypted)), Some(protection)) => {
-                let document = self.open(&encrypted, &protection.passphrase)?;
-                (Some(document), encrypted.iterations())
+        let _lock = match &self.medium {
+            Medium::Directory(directory) => {
+                if if_missing == IfMissing::Fail && !directory.contains(name)? {
+                    return Err(self.missing(name));
+                }
+                Some(directory.prepare()?)
             }
-            (Some(Stored::Plain(document)), None) => (Some(document), 0),
-            (None, None) => (None, 0),
-            (None, Some(protection)) => {
-                self.refuse_unprotected_versions(name, protection)?;
-                (None, protection.iterations)
-            }
-            _ => return Err(protected_meanwhile(name)),
+            Medium::Server(_) => None,
         };
-        let before = document.as_ref().map(SetDocument::parse).transpose()?;
-        let mut after = before.clone().unwrap_or_default();
-        let result = change(&mut after)?;
-        if before.as_ref() != Some(&after) {
+        let mut attempts = Attempts::default();
+        loop {
+            let (stored, condition) = self.look(name)?;
+            if stored.is_none() && if_missing == IfMissing::Fail {
+                return Err(self.missing(name));
+            }
+            let (document, iterations) = match (stored, protection) {
+                (Some(Stored::Encrypted(encrypted)), Some(protection)) => {
+                    let document = self.open(&encrypted, &protection.passphrase)?;
+                    (Some(document), encrypted.iterations())
+                }
+                (Some(Stored::Plain(document)), None) => (Some(document), 0),
+                (None, None) => (None, 0),
+                (None, Some(protection)) => {
+                    self.refuse_unprotected_versions(name, protection)?;
+                    (None, protection.iterations)
+                }
+                _ => return Err(protected_meanwhile(name)),
+            };
+            let before = document.as_ref().map(SetDocument::parse).transpose()?;
+            let mut after = before.clone().unwrap_or_default();
+            let result = change(&mut after)?;
+            if before.as_ref() == Some(&after) {
+                return Ok(result);
+            }
             let passphrase = protection.map(|protection| &*protection.passphrase);
             let encryption = passphrase.map(|it| (it, iterations));
-            self.write(name, &after, encryption, present, Earlier::Keep)?;
+            let sets = (before.as_ref(), &after);
+            match self.write(name, sets, encryption, condition, Earlier::Keep)? {
+                Outcome::Done => return Ok(result),
+                Outcome::Overtaken => attempts.again(Item::Set(name), &self.shown())?,
+            }
         }
-        Ok(result)
     }
 
-    /// Removes a set under the lock. `confirm` can refuse with an error. It gets the part of the set
-    /// that is readable without a passphrase. Returns an error if the set does not exist.
+    /// Removes a set. `confirm` can refuse with an error. It gets the part of the set that is readable without
+    /// a passphrase. Returns an error if the set does not exist.
     pub fn remove(
         &self,
         name: &SetName,
-        confirm: impl FnOnce(Option<&KeySet>) -> Result<()>,
+        mut confirm: impl FnMut(Option<&KeySet>) -> Result<()>,
     ) -> Result<()> {
-        if !self.contains(name)? {
-            return Err(self.missing(name));
+        let _lock = match &self.medium {
+            Medium::Directory(directory) => {
+                if !directory.contains(name)? {
+                    return Err(self.missing(name));
+                }
+                Some(directory.lock()?)
+            }
+            Medium::Server(_) => None,
+        };
+        let mut attempts = Attempts::default();
+        loop {
+            let (stored, condition) = self.look(name)?;
+            let stored = stored.ok_or_else(|| self.missing(name))?;
+            let known = stored.known();
+            confirm(known.as_ref().map(SetDocument::parse).transpose()?.as_ref())?;
+            match self.take_away(name, condition)? {
+                Outcome::Done => return Ok(()),
+                Outcome::Overtaken => attempts.again(Item::Set(name), &self.shown())?,
+            }
         }
-        let _lock = self.lock()?;
-        let stored = self.load(name)?;
-        let present = Present::of(&stored);
-        let known = stored.known();
-        confirm(known.as_ref().map(SetDocument::parse).transpose()?.as_ref())?;
-        self.take_away(name, &present)
     }
 
-    /// Removes the file of a set and its schedule, and keeps both in the history. The caller holds
-    /// the lock.
-    fn take_away(&self, name: &SetName, present: &Present) -> Result<()> {
-        let path = &present.path;
-        // A new set with this name must not inherit the schedule.
-        let schedules = self.schedules_with(name, None)?;
-        // If the file is a link, removing it would leave the file with the keys behind.
-        files::check_target(path)?;
-        let schedule = self.schedules()?.remove(name.as_str());
-        let mut pending = self.keep(name, Some(present), schedule.as_ref(), Earlier::Keep)?;
-        let removed = pending.flush().and_then(|()| {
-            fs::remove_file(path).map_err(|error| files::failed("remove", path, error))
-        });
-        removed.inspect_err(|_| pending.discard())?;
-        let dropped = schedules.map_or(Ok(()), |text| self.write_schedules(&text));
-        self.defer_error(dropped.map_err(|error| {
-            error
-                .about(format!("set {name} is deleted, but its schedule is not"))
-                .hint(format!("run `jwks rotate {name} --forget` to delete it"))
-        }));
-        self.defer_error(files::flush_directory_of(path, "removed"));
-        if self.purges() {
-            self.drop_deliveries(name);
+    fn take_away(&self, name: &SetName, condition: Condition) -> Result<Outcome> {
+        match (&self.medium, condition) {
+            (Medium::Directory(directory), Condition::File(Some(present))) => {
+                directory.take_away(name, &present)?;
+                Ok(Outcome::Done)
+            }
+            (Medium::Server(server), Condition::Version(version)) => {
+                let outcome = served::delete(&**server, name, &version)?;
+                if outcome == Outcome::Done {
+                    self.defer_error(self.forget_schedule(name));
+                    self.defer_error(self.forget_deliveries(name));
+                }
+                Ok(outcome)
+            }
+            // Conditions come from the medium itself.
+            _ => Err(self.missing(name)),
         }
-        self.defer_error(pending.complete(history::Content::NoSet));
-        self.sweep();
-        Ok(())
     }
 
     /// Returns and clears the last error after a change was made.
     pub fn take_deferred_error(&self) -> Option<Error> {
-        self.deferred_error.take()
+        let own = self.deferred_error.take();
+        match &self.medium {
+            Medium::Directory(directory) => directory.deferred_error.take().or(own),
+            Medium::Server(_) => own,
+        }
     }
 
     /// Returns and clears the warnings about unfinished work of earlier runs.
     pub fn take_warnings(&self) -> Vec<String> {
-        self.warnings.take()
+        match &self.medium {
+            Medium::Directory(directory) => directory.warnings.take(),
+            Medium::Server(_) => Vec::new(),
+        }
     }
 
-    /// Keeps an error after a change until the end of the run, so that the change is first reported and
-    /// logged.
+    /// Keeps an error after a change until the end of the run, so that the change is first reported.
     fn defer_error(&self, afterwards: Result<()>) {
         if let Err(error) = afterwards {
             self.deferred_error.replace(Some(error));
         }
     }
 
-    /// Returns the file of a set, if it exists. Returns an error if there are two.
-    fn file(&self, name: &SetName) -> Result<Option<PathBuf>> {
-        let is_there = |path: &PathBuf| {
-            path.try_exists()
-                .map_err(|error| files::failed("access", path, error))
-        };
-        let [plain, encrypted] = [PLAIN, ENCRYPTED].map(|suffix| self.path(name, suffix));
-        let mut seen = (false, false);
-        for _ in 0..LOOKS {
-            seen = (is_there(&plain)?, is_there(&encrypted)?);
-            match seen {
-                (true, false) => return Ok(Some(plain)),
-                (false, true) => return Ok(Some(encrypted)),
-                _ => {}
-            }
-        }
-        if seen == (false, false) {
-            return Ok(None);
-        }
-        let message = format!("set {name} has two files: {name}{PLAIN} and {name}{ENCRYPTED}");
-        let directory = self.directory.display();
-        Err(Error::refused(message)
-            .names(format!("set {name}"))
-            .hint(format!("move one of them out of {directory}")))
-    }
-
-    fn path(&self, name: &SetName, suffix: &str) -> PathBuf {
-        self.directory.join(format!("{name}{suffix}"))
-    }
-
-    /// Takes the lock. Creates the directory, readable only by its owner, if it does not exist. Returns
-    /// an error if it belongs to another user.
-    fn prepare(&self) -> Result<Lock> {
-        self.refuse_foreign()?;
-        let created = files::directories::create(&self.directory)?;
-        let lock = Lock::take(&self.directory, self.lock_wait).inspect_err(|error| {
-            // On a file system without locks, remove the new directory again. If another process has
-            // the lock, the directory is in use.
-            if created.is_empty() || error.kind() == ErrorKind::Refused {
-                return;
-            }
-            let _ = fs::remove_file(self.directory.join(lock::FILE));
-            for directory in created.iter().rev() {
-                let _ = fs::remove_dir(directory);
-            }
-        })?;
-        self.complete_removals();
-        Ok(lock)
-    }
-
-    /// Takes the lock, unless the directory belongs to another user.
-    fn lock(&self) -> Result<Lock> {
-        self.refuse_foreign()?;
-        let lock = Lock::take(&self.directory, self.lock_wait)?;
-        self.complete_removals();
-        Ok(lock)
-    }
-
-    fn refuse_foreign(&self) -> Result<()> {
-        let otherwise = "choose another keystore with --store DIR";
-        ownership::refuse_fault(self.fault().as_ref(), &self.directory, otherwise)
-    }
-
-    /// Returns why the directory is not safe for private keys; `None` if it is. A directory that exists is
-    /// checked once per run.
+    /// Returns why the directory is not safe for private keys; `None` if it is.
     pub fn fault(&self) -> Option<Fault> {
-        let check = || ownership::fault(&self.directory);
-        if self.fault.get().is_none() && !self.directory.is_dir() {
-            return check();
+        match &self.medium {
+            Medium::Directory(directory) => directory.fault(),
+            Medium::Server(_) => None,
         }
-        self.fault.get_or_init(check).clone()
     }
 }
 
@@ -351,12 +319,13 @@ mod tests {
     use super::*;
     use crate::key::Key;
     use crate::key::members::Members;
+    use std::fs;
 
     /// A keystore that reads and writes files of at most `limit` bytes.
     fn limited(limit: u64) -> (tempfile::TempDir, Keystore) {
         let directory = tempfile::tempdir().unwrap();
         let store = Keystore::new(directory.path().to_owned(), Duration::ZERO);
-        (directory, Keystore { limit, ..store })
+        (directory, store.reading_at_most(limit))
     }
 
     fn add(store: &Keystore, protection: Option<&Protection>, kid: &str) -> Result<()> {

@@ -1,12 +1,13 @@
 //! Encrypts a set, changes its passphrase, or removes it.
 
 use crate::error::Result;
-use crate::keystore::history::{Earlier, Present};
+use crate::keystore::history::Earlier;
+use crate::keystore::medium::{Attempts, Item, Medium, Outcome};
 use crate::keystore::{Keystore, Protection, SetDocument, SetName, Stored, protected_meanwhile};
 use crate::secret::Secret;
 
 impl Keystore {
-    /// Rewrites a set under the lock: encrypted with `after`, or plain if that is `None`. `before`
+    /// Rewrites a set: encrypted with `after`, or plain if that is `None`. `before`
     /// decrypts the old file. If the process is killed, the old or the new file is there. Deletes the
     /// history if the set becomes encrypted or gets another passphrase. Returns an error if `before` is
     /// wrong, or if another process has encrypted or decrypted the set.
@@ -16,15 +17,9 @@ impl Keystore {
         before: Option<&Secret<String>>,
         after: Option<&Protection>,
     ) -> Result<()> {
-        let _lock = self.lock()?;
-        let stored = self.load(name)?;
-        let present = Present::of(&stored);
-        let document: SetDocument = match (stored, before) {
-            (Stored::Plain(document), None) => document,
-            (Stored::Encrypted(encrypted), Some(passphrase)) => {
-                self.open(&encrypted, passphrase)?
-            }
-            _ => return Err(protected_meanwhile(name)),
+        let _lock = match &self.medium {
+            Medium::Directory(directory) => Some(directory.lock()?),
+            Medium::Server(_) => None,
         };
         let encryption = after.map(|after| (&*after.passphrase, after.iterations));
         // Earlier versions would stay readable without the passphrase, or with the old one.
@@ -36,7 +31,24 @@ impl Keystore {
         } else {
             Earlier::Keep
         };
-        self.write(name, &document.parse()?, encryption, Some(present), earlier)
+        let mut attempts = Attempts::default();
+        loop {
+            let (stored, condition) = self.look(name)?;
+            let stored = stored.ok_or_else(|| self.missing(name))?;
+            let document: SetDocument = match (stored, before) {
+                (Stored::Plain(document), None) => document,
+                (Stored::Encrypted(encrypted), Some(passphrase)) => {
+                    self.open(&encrypted, passphrase)?
+                }
+                _ => return Err(protected_meanwhile(name)),
+            };
+            let set = document.parse()?;
+            let sets = (Some(&set), &set);
+            match self.write(name, sets, encryption, condition, earlier)? {
+                Outcome::Done => return Ok(()),
+                Outcome::Overtaken => attempts.again(Item::Set(name), &self.shown())?,
+            }
+        }
     }
 }
 

@@ -71,8 +71,8 @@ impl<'a> Target<'a> {
             return Ok(Target::Document(word));
         }
         if path.exists() && !path.is_dir() {
-            let directory = ctx.store.directory().display();
-            return Err(Error::not_found(format!("no set {name} in {directory}"))
+            let store = ctx.store.shown();
+            return Err(Error::not_found(format!("no set {name} in {store}"))
                 .hint(format!("write ./{name} to read the file {name}")));
         }
         Ok(Target::Set(name))

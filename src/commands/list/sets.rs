@@ -62,9 +62,9 @@ pub(super) fn list_sets(ctx: &Context, format: Format) -> Result<()> {
     let plain: Vec<_> = plain.map(|row| row.set.as_str()).collect();
     let accepted = ctx.accept_plain(&plain);
     if format == Format::Table && rows.is_empty() {
-        let directory = ctx.store.directory().display();
+        let store = ctx.store.shown();
         ctx.out.status(format!(
-            "no sets in {directory}; run `jwks create SET` to create one"
+            "no sets in {store}; run `jwks create SET` to create one"
         ));
     } else {
         print_sets(ctx, &rows, format)?;
@@ -135,11 +135,7 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
                 ..SetRow::default()
             });
         };
-        open.extend(
-            document
-                .is_open
-                .then(|| document.path().display().to_string()),
-        );
+        open.extend(document.is_open.then(|| document.place().to_string()));
         let set = document.parse()?;
         let states = lifecycle::states(&set, ctx.now);
         let mut row = row_of(name.as_str(), &set, &states, ctx.now);

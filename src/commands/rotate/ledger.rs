@@ -2,9 +2,8 @@
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::files::lock::Lock;
-use crate::keystore::SetName;
 use crate::keystore::deliveries::{Deliveries, Failure, Target};
+use crate::keystore::{DeliveriesLock, SetName};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -15,7 +14,7 @@ pub(super) struct Ledger<'a> {
     known: RefCell<Deliveries>,
     saved: RefCell<Deliveries>,
     /// `None` if nothing is delivered, or in a dry run: then nothing is written.
-    lock: Option<Lock>,
+    lock: Option<DeliveriesLock>,
 }
 
 impl<'a> Ledger<'a> {
@@ -101,7 +100,8 @@ impl<'a> Ledger<'a> {
         if self.lock.is_none() || *known == *self.saved.borrow() {
             return Ok(());
         }
-        self.ctx.store.save_deliveries(self.name, &known)?;
+        let saved = self.saved.borrow().clone();
+        self.ctx.store.save_deliveries(self.name, &saved, &known)?;
         self.saved.replace(known.clone());
         Ok(())
     }

@@ -145,7 +145,11 @@ impl OutputFile<'_> {
 
 /// Returns an error if a file for other programs would be in the keystore's directory.
 pub fn refuse_in_keystore(ctx: &Context, path: &Path) -> Result<()> {
-    if is_within(path, ctx.store.directory()) {
+    if ctx
+        .store
+        .directory()
+        .is_some_and(|directory| is_within(path, directory))
+    {
         Err(
             Error::refused(format!("{} is in the keystore", path.display()))
                 .hint("choose a file elsewhere; jwks set puts keys into sets"),

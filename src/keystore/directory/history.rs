@@ -12,12 +12,13 @@ mod removal;
 mod restore;
 mod version;
 
-pub(super) use pending::Earlier;
+pub(in crate::keystore) use pending::Earlier;
 pub use version::{Content, History, Version};
 
 use crate::error::{Error, Result};
 use crate::files::{self, ownership};
-use crate::keystore::{ENCRYPTED, Keystore, PLAIN, Protection, SetName, Stored};
+use crate::keystore::directory::{Directory, ENCRYPTED, PLAIN};
+use crate::keystore::{Encrypted, SetName, Stored};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
@@ -48,7 +49,7 @@ pub enum KeepHistory {
 
 /// What this run does with histories.
 #[derive(Debug, Default)]
-pub(super) struct Histories {
+pub(in crate::keystore) struct Histories {
     keep: KeepHistory,
     /// True if `keep` is the setting of the keystore, and not only of the sets that this run changes.
     is_setting: bool,
@@ -62,34 +63,35 @@ pub(super) struct Histories {
 
 /// The current file of a set, which a change will replace.
 #[derive(Clone, Debug)]
-pub(super) struct Present {
+pub(in crate::keystore) struct Present {
     pub path: PathBuf,
     pub content: Content,
 }
 
 impl Present {
-    pub fn of(stored: &Stored) -> Present {
+    pub fn new(path: PathBuf, stored: &Stored) -> Present {
         Present {
-            path: stored.path().to_owned(),
-            content: match stored {
-                Stored::Plain(_) => Content::Plain,
-                Stored::Encrypted(_) => Content::Encrypted,
-            },
+            path,
+            content: Content::of(stored),
         }
     }
 }
 
-impl Keystore {
+impl Directory {
     /// Sets how long versions are kept. If `is_setting` is false, that holds only for the sets that are
     /// changed. `now` is the current time, in seconds since 1970, which can be a simulated one.
-    pub fn with_history(mut self, keep: KeepHistory, is_setting: bool, now: i64) -> Self {
+    pub(in crate::keystore) fn keep_history(
+        &mut self,
+        keep: KeepHistory,
+        is_setting: bool,
+        now: i64,
+    ) {
         self.histories = Histories {
             keep,
             is_setting,
             now: now.max(0),
             ..Histories::default()
         };
-        self
     }
 
     /// Makes all changes of this run delete the histories of their sets (`--purge`).
@@ -116,7 +118,7 @@ impl Keystore {
     }
 
     /// Returns all earlier versions of a set, including those that are too old and that the next change
-    /// deletes. Fails as [`history`](Keystore::history) does.
+    /// deletes. Fails as [`history`](Directory::history) does.
     pub fn whole_history(&self, name: &SetName) -> Result<History> {
         let directory = self.history_of(name);
         if self.is_history(&directory)? {
@@ -181,11 +183,11 @@ impl Keystore {
     }
 
     /// Returns an error if an encrypted set would be created in the place of a deleted one whose
-    /// versions have another passphrase, or none.
-    pub(super) fn refuse_unprotected_versions(
+    /// versions have another passphrase, or none. `opens` says whether the new passphrase opens a version.
+    pub(in crate::keystore) fn refuse_unprotected_versions(
         &self,
         name: &SetName,
-        protection: &Protection,
+        opens: impl Fn(&Encrypted) -> bool,
     ) -> Result<()> {
         if self.histories.keep == KeepHistory::Nothing || self.histories.purges.get() {
             return Ok(());
@@ -193,14 +195,14 @@ impl Keystore {
         let mut versions = self.history(name)?.versions;
         versions.retain(Version::holds_set);
         let is_encrypted = |version: &Version| version.content == Content::Encrypted;
-        let opens = |version: &Version| match self.version(version) {
-            Ok(Some(Stored::Encrypted(set))) => self.open(&set, &protection.passphrase).is_ok(),
+        let is_opened = |version: &Version| match self.version(version) {
+            Ok(Some(Stored::Encrypted(set))) => opens(&set),
             _ => false,
         };
         match versions.last() {
             None => Ok(()),
             // All encrypted versions of a set have the same passphrase.
-            Some(last) if versions.iter().all(is_encrypted) && opens(last) => Ok(()),
+            Some(last) if versions.iter().all(is_encrypted) && is_opened(last) => Ok(()),
             Some(_) => Err(Error::refused(format!(
                 "set {name} has earlier versions that this passphrase does not protect"
             ))
@@ -288,7 +290,7 @@ impl Keystore {
 
 /// Adds a hint to the error about the damaged file of a set: how to restore an earlier version, or where
 /// another copy can be.
-pub(super) fn with_way_back(error: Error, file: &Path) -> Error {
+pub(in crate::keystore) fn with_way_back(error: Error, file: &Path) -> Error {
     match way_back(file) {
         Some(hint) => error.hint(format!("correct the file, or run {hint}")),
         None => error.hint("correct the file, restore it from a backup, or remove it"),
@@ -299,7 +301,7 @@ fn way_back(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_str()?;
     let name = name.strip_suffix(PLAIN).or(name.strip_suffix(ENCRYPTED))?;
     let name = SetName::new(name).ok()?;
-    let store = Keystore::new(files::parent(file), Duration::ZERO);
+    let store = Directory::new(files::parent(file), Duration::ZERO);
     let history = store.whole_history(&name).ok()?;
     let mut versions = history.versions.iter().rev();
     let last = versions.find(|version| version.content != Content::Damaged);

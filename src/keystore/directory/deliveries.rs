@@ -5,10 +5,12 @@ use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::{self, Access, Existing, directories, kept};
 use crate::key::strict_json;
-use crate::keystore::{Keystore, SetName, TEMPORARY};
+use crate::keystore::SetName;
+use crate::keystore::directory::{Directory, TEMPORARY};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::fs;
 use std::path::PathBuf;
 
@@ -88,6 +90,60 @@ impl Deliveries {
     }
 }
 
+impl Deliveries {
+    /// Returns the text of the record.
+    pub(in crate::keystore) fn to_json(&self) -> String {
+        // Serialization cannot fail: the keys of the maps are strings.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// Returns the record with what others have changed since `before`. What both have changed is as here.
+    pub(in crate::keystore) fn merged(&self, before: &Self, others: &Self) -> Self {
+        Deliveries {
+            targets: merged(&self.targets, &before.targets, &others.targets),
+            published: merged(&self.published, &before.published, &others.published),
+            active: match self.active == before.active {
+                true => others.active.clone(),
+                false => self.active.clone(),
+            },
+            hooks: merged(&self.hooks, &before.hooks, &others.hooks),
+        }
+    }
+}
+
+/// Returns the entries of `own` that differ from `before`, and otherwise those of `others`.
+fn merged<T: Clone + PartialEq>(
+    own: &BTreeMap<String, T>,
+    before: &BTreeMap<String, T>,
+    others: &BTreeMap<String, T>,
+) -> BTreeMap<String, T> {
+    let mut merged = others.clone();
+    for name in own.keys().chain(before.keys()) {
+        let now = own.get(name);
+        if now == before.get(name) {
+            continue;
+        }
+        match now {
+            Some(now) => merged.insert(name.clone(), now.clone()),
+            None => merged.remove(name),
+        };
+    }
+    merged
+}
+
+/// Parses a record. Returns an error if it is damaged.
+pub(in crate::keystore) fn parse(octets: &[u8], place: impl Display) -> Result<Deliveries> {
+    let read = || {
+        let text = std::str::from_utf8(octets).map_err(|error| error.to_string())?;
+        strict_json::check(text).map_err(|error| error.to_string())?;
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    };
+    read().map_err(|error: String| {
+        Error::invalid(format!("{place}: invalid file of deliveries: {error}"))
+            .hint("correct the file, or remove it; keys then wait again until they are published")
+    })
+}
+
 impl Failure {
     /// Returns a failure at `now`, which began when the one before it did.
     pub fn after(before: Option<Failure>, message: String, now: i64) -> Failure {
@@ -98,7 +154,7 @@ impl Failure {
     }
 }
 
-impl Keystore {
+impl Directory {
     /// Takes the lock of the deliveries of a set, so that two rotations do not deliver at once.
     pub fn lock_deliveries(&self, name: &SetName) -> Result<Lock> {
         let directory = self.deliveries_directory(name);
@@ -113,24 +169,12 @@ impl Keystore {
         let Some(kept) = kept::read(&path, Links::Within, LIMIT as u64)? else {
             return Ok(Deliveries::default());
         };
-        let read = || {
-            let text = std::str::from_utf8(&kept.octets).map_err(|error| error.to_string())?;
-            strict_json::check(text).map_err(|error| error.to_string())?;
-            serde_json::from_str(text).map_err(|error| error.to_string())
-        };
-        read().map_err(|error: String| {
-            Error::invalid(format!(
-                "{}: invalid file of deliveries: {error}",
-                path.display()
-            ))
-            .hint("correct the file, or remove it; keys then wait again until they are published")
-        })
+        parse(&kept.octets, path.display())
     }
 
     /// Saves what the rotations of a set have delivered. The caller holds the lock of the deliveries.
     pub fn save_deliveries(&self, name: &SetName, deliveries: &Deliveries) -> Result<()> {
-        // Serialization cannot fail: the keys of the maps are strings.
-        let text = serde_json::to_string_pretty(deliveries).unwrap_or_default() + "\n";
+        let text = deliveries.to_json();
         files::write(
             &self.deliveries_path(name),
             text.as_bytes(),

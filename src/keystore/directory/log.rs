@@ -7,7 +7,7 @@
 use crate::error::Result;
 use crate::files::kept::Links;
 use crate::files::{self, kept};
-use crate::keystore::Keystore;
+use crate::keystore::directory::Directory;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs::File;
@@ -118,7 +118,7 @@ pub struct Log {
     pub path: PathBuf,
 }
 
-impl Keystore {
+impl Directory {
     /// Appends changes to the log in one write, so that the lines of two writers do not mix. Creates
     /// the file if it does not exist, but not the keystore. Returns an error if the file cannot be
     /// written.
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn only_the_end_of_a_large_log_is_read() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Keystore::new(directory.path().to_owned(), Duration::ZERO);
+        let store = Directory::new(directory.path().to_owned(), Duration::ZERO);
         let lines = format!("{LINE}\n").repeat(3);
         std::fs::write(directory.path().join(LOG), &lines).unwrap();
         let all = lines.len() as u64;

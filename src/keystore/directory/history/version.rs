@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::files;
-use crate::keystore::{ENCRYPTED, PLAIN, TEMPORARY};
+use crate::keystore::Stored;
+use crate::keystore::directory::{ENCRYPTED, PLAIN, TEMPORARY};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
@@ -38,6 +39,14 @@ impl Content {
         Content::Plain,
         Content::Encrypted,
     ];
+
+    /// Returns the content of the file of a set.
+    pub(in crate::keystore) fn of(stored: &Stored) -> Content {
+        match stored {
+            Stored::Plain(_) => Content::Plain,
+            Stored::Encrypted(_) => Content::Encrypted,
+        }
+    }
 
     /// Returns the ending of a file with this content.
     pub(in crate::keystore) fn suffix(self) -> &'static str {

@@ -3,12 +3,13 @@
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::files::kept::Links;
 use crate::files::{self, Access, Existing, kept};
-use crate::keystore::history::removal::flush;
-use crate::keystore::history::version::{Content, History, Version, remove_file};
-use crate::keystore::history::{
+use crate::keystore::SetName;
+use crate::keystore::directory::history::removal::flush;
+use crate::keystore::directory::history::version::{Content, History, Version, remove_file};
+use crate::keystore::directory::history::{
     KeepHistory, MOST_VERSIONS, Present, after_removal, after_the_change, modified,
 };
-use crate::keystore::{Keystore, SetName, TEMPORARY};
+use crate::keystore::directory::{Directory, TEMPORARY};
 use serde_json::Value;
 use std::fs;
 use std::io;
@@ -31,7 +32,7 @@ pub(in crate::keystore) enum Earlier {
 /// A change of a set that is about to be made, and its version in the history.
 #[derive(Debug)]
 pub(in crate::keystore) struct Pending<'a> {
-    store: &'a Keystore,
+    store: &'a Directory,
     name: &'a SetName,
     earlier: Earlier,
     history: History,
@@ -39,7 +40,7 @@ pub(in crate::keystore) struct Pending<'a> {
     new: Option<Version>,
 }
 
-impl Keystore {
+impl Directory {
     /// Adds the present state of a set to its history before a change replaces it, and the schedule
     /// that a deletion removes. The caller holds the lock. Returns an error if the version cannot be
     /// written.
@@ -249,7 +250,7 @@ fn number_kept(sizes: impl Iterator<Item = u64>) -> usize {
 }
 
 /// Adds a hard link to a file, or copies the file if that is impossible or other users can read it.
-fn link_or_copy(store: &Keystore, file: &Path, version: &Path) -> Result<()> {
+fn link_or_copy(store: &Directory, file: &Path, version: &Path) -> Result<()> {
     files::check_target(file)?;
     let is_open = fs::symlink_metadata(file).is_ok_and(|metadata| files::others(&metadata) != 0);
     if cfg!(unix) && !is_open && fs::hard_link(file, version).is_ok() {

@@ -5,9 +5,10 @@ use crate::files;
 use crate::files::kept::{self, Kept, Links};
 use crate::key::parts::holds_secret;
 use crate::keyset::KeySet;
-use crate::keystore::history::version::remove_file;
-use crate::keystore::history::{Content, Earlier, Present, Version};
-use crate::keystore::{ENCRYPTED, Keystore, PLAIN, SetDocument, SetName, Stored};
+use crate::keystore::directory::history::version::remove_file;
+use crate::keystore::directory::history::{Content, Earlier, Present, Version};
+use crate::keystore::directory::{Directory, ENCRYPTED, PLAIN};
+use crate::keystore::{SetDocument, SetName, Stored};
 use crate::secret::Secret;
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -21,7 +22,7 @@ const SCHEDULE_LIMIT: u64 = 4 << 20;
 /// The suffix of a damaged file that was moved aside.
 const DAMAGED: &str = "damaged";
 
-impl Keystore {
+impl Directory {
     /// Reads a version; `None` if the set did not exist then. Returns an error if the version is
     /// damaged, or was deleted in the meantime.
     pub fn version(&self, version: &Version) -> Result<Option<Stored>> {
@@ -30,7 +31,7 @@ impl Keystore {
             Content::Damaged => Err(Error::not_found("the file of the set was damaged")),
             Content::Plain | Content::Encrypted => {
                 let kept = self.bytes_of(version)?;
-                Stored::read(kept, version.path.clone()).map(Some)
+                Stored::of_file(kept, version.path.clone()).map(Some)
             }
         }
     }
@@ -127,13 +128,15 @@ impl Keystore {
         let _lock = self.lock()?;
         let is_damaged = moves_damaged && self.damage(name)?.is_some();
         let stored = if is_damaged { None } else { self.read(name)? };
-        let damaged = self.file(name)?.filter(|_| is_damaged);
-        let present = match &damaged {
-            Some(path) => Some(Present {
+        let file = self.file(name)?;
+        let damaged = file.clone().filter(|_| is_damaged);
+        let present = match (&damaged, file, &stored) {
+            (Some(path), _, _) => Some(Present {
                 path: path.clone(),
                 content: Content::Damaged,
             }),
-            None => stored.as_ref().map(Present::of),
+            (None, Some(file), Some(stored)) => Some(Present::new(file, stored)),
+            _ => None,
         };
         let known = stored.and_then(Stored::known);
         let known = known.as_ref().map(SetDocument::parse).transpose()?;
@@ -157,8 +160,8 @@ impl Keystore {
         }
         let kept = self.bytes_of(version)?;
         let bytes = Secret::new(kept.octets.clone());
-        let stored = Stored::read(kept, version.path.clone())?;
-        let content = Present::of(&stored).content;
+        let stored = Stored::of_file(kept, version.path.clone())?;
+        let content = Content::of(&stored);
         let known = stored.known();
         let known = known.as_ref().map(SetDocument::parse).transpose()?;
         if known.is_none_or(|set| set.keys.iter().any(holds_secret)) {

@@ -8,9 +8,10 @@
 
 use crate::error::Result;
 use crate::files;
-use crate::keystore::history::version::remove_file;
-use crate::keystore::history::{DIRECTORY, History};
-use crate::keystore::{Keystore, SetName, TEMPORARY};
+use crate::keystore::SetName;
+use crate::keystore::directory::history::version::remove_file;
+use crate::keystore::directory::history::{DIRECTORY, History};
+use crate::keystore::directory::{Directory, TEMPORARY};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// The directory of the histories that are being deleted.
 const REMOVING: &str = ".removing";
 
-impl Keystore {
+impl Directory {
     /// Deletes the history of a set under the lock. `check` gets the history, and can refuse with an
     /// error.
     pub fn forget(&self, name: &SetName, check: impl FnOnce(&History) -> Result<()>) -> Result<()> {
@@ -58,7 +59,7 @@ impl Keystore {
         moved.and(removed)
     }
 
-    /// Deletes the history that [`begin_removal`](Keystore::begin_removal) has moved, after the change.
+    /// Deletes the history that [`begin_removal`](Directory::begin_removal) has moved, after the change.
     pub(super) fn finish_removal(&self, name: &SetName) -> Result<()> {
         let removed = remove_file(&self.next(name));
         self.remove_from(&self.removing(name), name).and(removed)

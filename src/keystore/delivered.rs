@@ -1,0 +1,96 @@
+//! The records of the deliveries of sets, which the medium keeps beside the sets.
+//!
+//! In a directory, a rotation holds a lock while it delivers. On a server, several rotations can deliver at
+//! once. Then each one records what it has changed, and what others have changed meanwhile stays.
+
+use crate::error::Result;
+use crate::files::lock::Lock;
+use crate::keystore::deliveries::{self, Deliveries};
+use crate::keystore::medium::{Attempts, Item, Medium, Outcome, Server, Version};
+use crate::keystore::{Keystore, SetName};
+use crate::secret::Secret;
+
+/// The lock of the deliveries of a set. A server has none.
+#[derive(Debug)]
+pub struct DeliveriesLock {
+    _lock: Option<Lock>,
+}
+
+impl Keystore {
+    /// Takes the lock of the deliveries of a set, so that two rotations do not deliver at once.
+    pub fn lock_deliveries(&self, name: &SetName) -> Result<DeliveriesLock> {
+        Ok(DeliveriesLock {
+            _lock: match &self.medium {
+                Medium::Directory(directory) => Some(directory.lock_deliveries(name)?),
+                Medium::Server(_) => None,
+            },
+        })
+    }
+
+    /// Reads what the rotations of a set have delivered. Returns an error if the record cannot be read or is
+    /// damaged.
+    pub fn deliveries(&self, name: &SetName) -> Result<Deliveries> {
+        match &self.medium {
+            Medium::Directory(directory) => directory.deliveries(name),
+            Medium::Server(server) => Ok(read(&**server, name)?.0),
+        }
+    }
+
+    /// Saves what the rotations of a set have delivered. `before` is what the caller has read or saved last.
+    /// The caller holds the lock of the deliveries.
+    pub fn save_deliveries(
+        &self,
+        name: &SetName,
+        before: &Deliveries,
+        after: &Deliveries,
+    ) -> Result<()> {
+        let server = match &self.medium {
+            Medium::Directory(directory) => return directory.save_deliveries(name, after),
+            Medium::Server(server) => &**server,
+        };
+        let mut attempts = Attempts::default();
+        loop {
+            let (others, version) = read(server, name)?;
+            let merged = after.merged(before, &others);
+            if merged == others {
+                return Ok(());
+            }
+            let item = Item::Deliveries(name);
+            match server.write(item, &Secret::new(merged.to_json()), &version) {
+                Ok(Outcome::Done) => return Ok(()),
+                // The next attempt has nothing to do if this one was carried out.
+                Err(error) if !error.is_because(crate::error::Reason::Unanswered) => {
+                    return Err(error);
+                }
+                Ok(Outcome::Overtaken) | Err(_) => attempts.again(item, server.shown())?,
+            }
+        }
+    }
+
+    /// Deletes the record of a set that was deleted.
+    pub(super) fn forget_deliveries(&self, name: &SetName) -> Result<()> {
+        let Medium::Server(server) = &self.medium else {
+            return Ok(());
+        };
+        let item = Item::Deliveries(name);
+        let found = server.read(item)?;
+        if found.text.is_some() {
+            // Whoever overtakes the deletion delivers a new set of this name.
+            server.delete(item, &found.version)?;
+        }
+        Ok(())
+    }
+}
+
+fn read(server: &dyn Server, name: &SetName) -> Result<(Deliveries, Version)> {
+    let item = Item::Deliveries(name);
+    let found = server.read(item)?;
+    let deliveries = match &found.text {
+        Some(text) => {
+            let place = format!("{item} in {}", server.shown());
+            deliveries::parse(text.expose().as_bytes(), place)?
+        }
+        None => Deliveries::default(),
+    };
+    Ok((deliveries, found.version))
+}
