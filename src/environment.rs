@@ -6,7 +6,7 @@ use directories::ProjectDirs;
 use std::env::{self, VarError};
 use std::path::PathBuf;
 
-/// The variable for the directory of the keystore.
+/// The variable for the keystore: a directory, or a store on a server.
 const STORE: &str = "JWKS_STORE";
 
 /// The variable for the passphrase of encrypted sets.
@@ -24,6 +24,14 @@ pub const REQUIRE_ENCRYPTED: &str = "JWKS_REQUIRE_ENCRYPTED";
 /// The variable that turns colors off (no-color.org).
 pub const NO_COLOR: &str = "NO_COLOR";
 
+/// The variable for the path of a file with the token of a keystore on a server. The file is read again for each
+/// call.
+pub const STORE_TOKEN_FILE: &str = "JWKS_STORE_TOKEN_FILE";
+
+/// The variable for the path of a PEM file with the only certificate authorities to trust, for a keystore on a
+/// server.
+pub const STORE_CACERT: &str = "JWKS_STORE_CACERT";
+
 /// The variable for the address of a self-hosted Ory Hydra.
 pub const ORY_ADDRESS: &str = "ORY_SDK_URL";
 
@@ -31,6 +39,8 @@ pub const ORY_ADDRESS: &str = "ORY_SDK_URL";
 /// servers.
 pub const NAMES: &[&str] = &[
     STORE,
+    STORE_TOKEN_FILE,
+    STORE_CACERT,
     PASSPHRASE,
     PASSPHRASE_FILE,
     KEEP_HISTORY,
@@ -77,9 +87,9 @@ pub fn configuration_directory() -> Option<PathBuf> {
     Some(directories.preference_dir().to_owned())
 }
 
-/// Returns the directory of the keystore: `named`, or JWKS_STORE, or the platform's data directory.
+/// Returns the keystore: `named`, or JWKS_STORE, or the platform's data directory.
 /// Returns an error if `named` is empty, or if there is no home directory.
-pub fn store_directory(named: Option<PathBuf>) -> Result<PathBuf> {
+pub fn store(named: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(directory) = named {
         if directory.as_os_str().is_empty() {
             return Err(Error::usage("--store is empty"));

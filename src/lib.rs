@@ -2,7 +2,7 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → {cli, hardening} → commands → source → {layout, report, args} → context → {keystore, remote, passphrase} → prompt → output → keyset → jwe → key → {credential, files, nearest, time} → {environment, interrupt, shell} → {secret, error}`.
+//! `main → lib → {cli, hardening} → commands → source → {layout, report, args} → {context, store} → {keystore, remote, passphrase} → prompt → output → keyset → jwe → key → {credential, files, nearest, time} → {environment, interrupt, shell} → {secret, error}`.
 #![warn(missing_docs)]
 
 pub mod args;
@@ -29,6 +29,7 @@ pub mod report;
 pub mod secret;
 pub mod shell;
 pub mod source;
+pub mod store;
 pub mod time;
 
 use error::{Error, ErrorKind};

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "args",
             "commands",
             "context",
             "environment",
@@ -29,6 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "prompt",
             "remote",
             "report",
+            "store",
             "time",
         ],
     ),
@@ -119,6 +121,17 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "store",
+        &[
+            "credential",
+            "environment",
+            "error",
+            "keystore",
+            "remote",
+            "secret",
+        ],
+    ),
+    (
         "passphrase",
         &[
             "credential",
@@ -194,9 +207,9 @@ const PACKAGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("directories", &["src/environment.rs"]),
-    ("ureq", &["src/remote/"]),
+    ("ureq", &["src/remote/", "src/store/"]),
     ("rustls", &["src/remote/http/"]),
-    ("url", &["src/remote/"]),
+    ("url", &["src/remote/", "src/store/"]),
     ("signal_hook", &["src/interrupt.rs"]),
     ("icu_properties", &["src/output/escape.rs"]),
     ("ssh_key", &["src/key/read/", "src/key/write"]),

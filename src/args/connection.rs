@@ -147,7 +147,8 @@ fn find_token(ctx: &Context, entry: &Entry, notify: &Notify) -> Result<Option<To
     typed.map(token::typed).transpose()
 }
 
-fn notify(out: Output) -> Notify {
+/// Returns a listener that shows calls and warnings to the user.
+pub fn notify(out: Output) -> Notify {
     Rc::new(move |event| match event {
         Event::Call {
             method,
@@ -170,7 +171,7 @@ fn notify(out: Output) -> Notify {
 }
 
 /// Makes an interruption during a write to a server print which call it was.
-fn answer_interruptions(out: Output, watch: Watch) {
+pub fn answer_interruptions(out: Output, watch: Watch) {
     interrupt::last_words(move || {
         if let Some(call) = watch.under_way() {
             let error = Error::remote(format!("interrupted after {call} began"));

@@ -3,6 +3,7 @@
 pub mod complete;
 mod usage;
 
+use crate::args::connection::{answer_interruptions, notify};
 use crate::commands::{
     advise, check, completion, create, delete, diff, export, forget, get, list, log, man, passwd,
     pull, push, remote, restore, rotate, set, status, thumbprint, undo,
@@ -17,7 +18,9 @@ use crate::keystore::history::KeepHistory;
 use crate::output::Output;
 use crate::passphrase::Passphrases;
 use crate::prompt::Prompt;
+use crate::remote::http::{Options, Watch};
 use crate::remote::registry::Registry;
+use crate::store;
 use crate::time;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
@@ -81,12 +84,17 @@ impl When {
 /// The default time for which earlier versions of sets are kept, in seconds: 30 days.
 const DEFAULT_KEEP_HISTORY: i64 = 30 * 24 * 60 * 60;
 
+/// The time limits for calls to a store on a server: for connecting, and for a whole call.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The options that every command has. The short help of a command only names them.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = man::GLOBAL_OPTIONS)]
 pub struct Global {
-    /// The directory of the keystore [default: JWKS_STORE, or the platform's data directory]
-    #[arg(long, global = true, hide_short_help = true, value_name = "DIR")]
+    /// The keystore: a directory, vault:MOUNT/PREFIX, or kubernetes:NAMESPACE [default: JWKS_STORE, or the
+    /// platform's data directory]
+    #[arg(long, global = true, hide_short_help = true, value_name = "STORE")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
 
@@ -240,10 +248,6 @@ fn read_arguments(arguments: &[OsString]) -> Result<Cli, clap::Error> {
 
 /// Creates the context of a command from the global options.
 pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)> {
-    let directory = match environment::store_directory(global.store.clone()) {
-        Ok(directory) => directory,
-        Err(error) => return Err((out, error)),
-    };
     let real_now = jiff::Timestamp::now().as_second();
     let now = match time::parse_option(&global.now, real_now) {
         Ok(now) => now.unwrap_or(real_now),
@@ -254,6 +258,10 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         Err(error) => return Err((out, error)),
     };
     let lock_wait = Duration::from_secs(global.lock_wait);
+    let store = match keystore(global, out, now, lock_wait) {
+        Ok(store) => store,
+        Err(error) => return Err((out, error)),
+    };
     lock::when_waiting(move |holder| {
         let holder = holder.map_or_else(String::new, |pid| format!(" (pid {pid})"));
         out.status(format!("waiting for another jwks{holder}"));
@@ -265,11 +273,7 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
     };
     Ok(Context {
         // With an option, the retention time applies only to the sets that this run changes.
-        store: Keystore::new(directory, lock_wait).with_history(
-            keep_history,
-            global.keep_history.is_none(),
-            now,
-        ),
+        store: store.with_history(keep_history, global.keep_history.is_none(), now),
         passphrases: Passphrases::new(
             global.passphrase_file.clone(),
             global.passphrase_command.clone(),
@@ -289,6 +293,33 @@ pub fn context(global: &Global, out: Output) -> Result<Context, (Output, Error)>
         out,
         now,
     })
+}
+
+/// Returns the keystore: a directory, or a store on a server. Makes no calls.
+fn keystore(global: &Global, out: Output, now: i64, lock_wait: Duration) -> Result<Keystore> {
+    let named = environment::store(global.store.clone())?;
+    let Some(address) = store::Address::parse(named.as_os_str())? else {
+        return Ok(Keystore::new(named, lock_wait));
+    };
+    let watch = Watch::default();
+    answer_interruptions(out, watch.clone());
+    let options = Options {
+        connect_timeout: CONNECT_TIMEOUT,
+        timeout: TIMEOUT,
+        allow_insecure_http: false,
+        now,
+        notify: notify(out),
+        watch,
+    };
+    Ok(Keystore::on_server(store::open(&address, options)?))
+}
+
+/// Returns the keystore if it is a directory. Completion and usage errors make no calls, so they do without a
+/// store on a server.
+fn directory(named: Option<PathBuf>) -> Option<Keystore> {
+    let named = environment::store(named).ok()?;
+    let is_directory = !store::Address::is_in(named.as_os_str());
+    is_directory.then(|| Keystore::new(named, Duration::ZERO))
 }
 
 /// Returns how long earlier versions of sets are kept. `given` is the option; otherwise the environment

@@ -3,9 +3,8 @@
 use super::{Cli, Command, When};
 use crate::commands::man::GLOBAL_OPTIONS;
 use crate::commands::man::guides::guide;
-use crate::environment::store_directory;
 use crate::error::Error;
-use crate::keystore::{Keystore, SetName};
+use crate::keystore::SetName;
 use crate::nearest::nearest;
 use crate::output::Output;
 use clap::builder::Styles;
@@ -14,7 +13,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, ValueEnum as _};
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::time::Duration;
 
 /// The colors of help and usage errors, the same as cargo's.
 pub const STYLES: Styles = Styles::styled()
@@ -163,8 +161,7 @@ fn has_named_key(cli: &Cli) -> Option<bool> {
         Command::Export(args) => args.named_key()?,
         _ => return None,
     };
-    let directory = store_directory(cli.global.store.clone()).ok()?;
-    let keystore = Keystore::new(directory, Duration::ZERO);
+    let keystore = crate::cli::directory(cli.global.store.clone())?;
     let stored = keystore.read(&SetName::new(set).ok()?).ok()??;
     Some(stored.known()?.parse().ok()?.find(kid).is_ok())
 }

@@ -306,7 +306,7 @@ impl Cluster {
 
 /// The container of the cron job.
 fn cron_job() -> Yaml {
-    let documents = yaml("kind: CronJob");
+    let documents = yaml("jwks-and-kubectl");
     let job = documents
         .iter()
         .find(|it| it["kind"].as_str() == Some("CronJob"));
@@ -325,7 +325,7 @@ fn cron_job() -> Yaml {
 
 #[test]
 fn the_role_for_kubernetes_allows_the_two_objects_and_no_more() {
-    let documents = yaml("kind: CronJob");
+    let documents = yaml("jwks-and-kubectl");
     let kinds: Vec<_> = documents.iter().map(|it| text(&it["kind"])).collect();
     assert_eq!(kinds, ["ServiceAccount", "Role", "RoleBinding", "CronJob"]);
     let rules = documents[1]["rules"].as_vec().expect("rules");

@@ -4,7 +4,7 @@ use super::line::Line;
 use super::{Candidate, Found, Paths, is_presentable};
 use crate::cli::{Cli, keep_history};
 use crate::commands::man::guides::GUIDES;
-use crate::environment::{configuration_directory, store_directory};
+use crate::environment::configuration_directory;
 use crate::key::algorithm::{ALGORITHMS, Algorithm, OPERATIONS};
 use crate::key::curve::CURVES;
 use crate::key::header::Header;
@@ -297,6 +297,5 @@ fn named_set(line: &Line) -> Option<SetDocument> {
 }
 
 fn keystore(line: &Line) -> Option<Keystore> {
-    let directory = store_directory(line.value("store").map(PathBuf::from)).ok()?;
-    Some(Keystore::new(directory, Duration::ZERO))
+    crate::cli::directory(line.value("store").map(PathBuf::from))
 }

@@ -68,7 +68,23 @@ pub(super) const FILES: &[(&str, &str)] = &[
 
 /// The environment variables that jwks reads.
 pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
-    ("JWKS_STORE", "The directory of the keystore, like --store."),
+    (
+        "JWKS_STORE",
+        "The keystore, like --store: a directory, or a store on a server.",
+    ),
+    (
+        "JWKS_STORE_TOKEN_FILE, JWKS_STORE_CACERT",
+        "For a keystore on a server: the file with the token, which is read again for each call, and the \
+         PEM file with the only certificate authorities to trust.",
+    ),
+    (
+        "VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT, BAO_ADDR, BAO_TOKEN, BAO_NAMESPACE, BAO_CACERT",
+        "For a keystore in Vault or OpenBao, as their own tools read them.",
+    ),
+    (
+        "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT",
+        "For a keystore in Kubernetes, the API server. Each pod has them.",
+    ),
     (
         "JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE",
         "The file with the passphrase of encrypted sets, or the passphrase itself. They apply if \
@@ -142,9 +158,14 @@ mod tests {
     #[test]
     fn every_variable_is_documented_and_no_other() {
         // The libraries for proxies and TLS read these variables, not jwks.
+        let stores = "KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT";
+        let vault = ["ADDR", "TOKEN", "NAMESPACE", "CACERT"];
+        let vault = vault.map(|name| [format!("VAULT_{name}"), format!("BAO_{name}")]);
         let libraries = "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR";
         let tokens = KINDS.iter().flat_map(|kind| kind.token_variables);
         let read = NAMES.iter().chain(tokens).copied();
+        let read = read.chain(vault.iter().flatten().map(String::as_str));
+        let read = read.chain(stores.split(' '));
         let read: BTreeSet<_> = read.chain(libraries.split(' ')).collect();
         let documented = ENVIRONMENT.iter().flat_map(|(names, _)| names.split(", "));
         assert_eq!(documented.collect::<BTreeSet<_>>(), read);

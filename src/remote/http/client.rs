@@ -280,7 +280,7 @@ impl Client {
             .header("Accept", request.accept);
         // Credentials for this server must not go to another one.
         if url.origin() == self.server.base.origin() {
-            for (name, value) in &self.server.headers {
+            for (name, value) in self.server.headers.iter().chain(&request.headers) {
                 call = call.header(name, value.expose());
             }
             if let Some(authorization) = &*self.authorization.borrow() {

@@ -20,6 +20,7 @@ pub struct Request {
     pub(super) address: Option<Url>,
     pub(super) query: Vec<(String, String)>,
     pub(super) accept: &'static str,
+    pub(super) headers: Vec<(String, Secret<String>)>,
     pub(super) body: Option<(&'static str, Secret<String>)>,
 }
 
@@ -61,9 +62,21 @@ impl Request {
         self
     }
 
+    /// Adds a header, which is sent only to the server itself. Its value can be secret.
+    pub fn header(mut self, name: &str, value: &str) -> Request {
+        let value = Secret::new(value.to_owned());
+        self.headers.push((name.to_owned(), value));
+        self
+    }
+
     /// Sets a JSON body, which can hold private keys.
-    pub fn json(mut self, text: String) -> Request {
-        self.body = Some(("application/json", Secret::new(text)));
+    pub fn json(self, text: String) -> Request {
+        self.body("application/json", Secret::new(text))
+    }
+
+    /// Sets the body and its media type. The body can hold private keys.
+    pub fn body(mut self, media_type: &'static str, text: Secret<String>) -> Request {
+        self.body = Some((media_type, text));
         self
     }
 

@@ -135,7 +135,10 @@ pub(super) fn words(body: &[u8]) -> Option<String> {
         .flatten()
         .take(MOST_PARTS)
     {
-        collect(error, &mut parts);
+        match error {
+            Value::String(text) if !text.is_empty() => parts.push(text.trim().to_owned()),
+            error => collect(error, &mut parts),
+        }
     }
     if let Some(trace) = value["clerk_trace_id"].as_str() {
         parts.push(format!("trace {trace}"));
@@ -206,6 +209,10 @@ mod tests {
             (
                 r#"{"errors":[{"message":"bad","long_message":"very bad","code":"c"}],"clerk_trace_id":"t"}"#,
                 "bad; very bad; c; trace t",
+            ),
+            (
+                r#"{"errors":["permission denied","no"]}"#,
+                "permission denied; no",
             ),
             ("404 page not found\n", "404 page not found"),
         ] {

@@ -9,10 +9,12 @@ pub mod cut;
 pub mod front;
 pub mod hostile;
 pub mod hydra;
+pub mod kubernetes;
 pub mod ory;
 pub mod plain;
 pub mod redirect;
 pub mod tls;
+pub mod vault;
 
 use serde_json::Value;
 use std::collections::VecDeque;

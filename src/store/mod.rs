@@ -1,0 +1,52 @@
+//! Keystores on servers: HashiCorp Vault or OpenBao, and Kubernetes.
+//!
+//! A kind of store implements [`Server`] with the conditional writes of its API. The rules for calls, such as
+//! time limits, redirects and retries, are those of [`crate::remote::http`].
+
+mod address;
+mod ahead;
+mod credentials;
+mod failure;
+mod kubernetes;
+mod vault;
+
+pub use address::Address;
+
+use crate::error::{Error, Result};
+use crate::keystore::medium::Server;
+use crate::remote::http::{Answer, Options, Retries, Unanswered, Verdict};
+use address::Kind;
+
+/// The maximum number of sets of a store on a server.
+const MOST_SETS: usize = 10_000;
+
+/// The most bytes of sets that are kept in memory after they are listed, until they are read.
+const MOST_AHEAD: usize = 64 << 20;
+
+/// Which failures are retried. A write that can have been carried out is never repeated, because the keystore
+/// first reads what the server has.
+const RETRIES: Retries = Retries {
+    tries: 4,
+    statuses: &[412, 502, 503, 504],
+    unanswered: Unanswered::Look,
+    judge: |answer: &Answer| match answer.status {
+        // The server did not carry out the call.
+        429 => Verdict::ByStatus,
+        _ if answer.call.starts_with("GET ") => Verdict::ByStatus,
+        _ => Verdict::Final,
+    },
+};
+
+/// Returns the error for a store with more sets than jwks lists.
+fn too_many(store: &str) -> Error {
+    Error::refused(format!("{store} has more than {MOST_SETS} sets"))
+}
+
+/// Opens the store at an address. Makes no calls. Returns an error if the address or the environment lacks
+/// what the kind needs.
+pub fn open(address: &Address, options: Options) -> Result<Box<dyn Server>> {
+    match address.kind {
+        Kind::Vault => Ok(Box::new(vault::Vault::open(address, options)?)),
+        Kind::Kubernetes => Ok(Box::new(kubernetes::Kubernetes::open(address, options)?)),
+    }
+}

@@ -1,0 +1,328 @@
+//! The Secrets of the Kubernetes API, as its documentation describes them.
+
+use super::{Answer, Call, Server, lock};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// The token that the server accepts.
+pub const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.of-a-service-account.signature";
+
+/// The verbs of the API.
+const VERBS: [&str; 5] = ["get", "list", "create", "patch", "delete"];
+
+/// A simulated API server.
+pub struct Kubernetes {
+    pub server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    /// The objects by `namespace/name`.
+    secrets: BTreeMap<String, Value>,
+    /// The version of the whole store, from which each object gets its own.
+    revision: u64,
+    token: String,
+    /// The verbs of the role.
+    allowed: Vec<String>,
+    /// True for a proxy that does not pass the conditions of writes on.
+    repeats_writes: bool,
+}
+
+impl Kubernetes {
+    pub fn start() -> Kubernetes {
+        let state = Arc::new(Mutex::new(State {
+            secrets: BTreeMap::new(),
+            revision: 1000,
+            token: TOKEN.to_owned(),
+            allowed: VERBS.map(str::to_owned).to_vec(),
+            repeats_writes: false,
+        }));
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |call| lock(&shared).answer(call));
+        Kubernetes { server, state }
+    }
+
+    /// Returns an object, by `namespace/name`.
+    pub fn object(&self, path: &str) -> Option<Value> {
+        lock(&self.state).secrets.get(path).cloned()
+    }
+
+    /// Returns a decoded text in the data of a Secret.
+    pub fn text(&self, path: &str, name: &str) -> Option<String> {
+        let encoded = self.object(path)?["data"][name].as_str()?.to_owned();
+        Some(String::from_utf8(decode(&encoded)).expect("UTF-8"))
+    }
+
+    /// Changes an object, as somebody with kubectl does.
+    pub fn edit(&self, path: &str, edit: impl FnOnce(&mut Value)) {
+        let mut state = lock(&self.state);
+        let mut object = state.secrets.remove(path).expect("the Secret");
+        edit(&mut object);
+        state.store(path, object);
+    }
+
+    /// Adds an object that is not of jwks.
+    pub fn add(&self, path: &str, object: Value) {
+        lock(&self.state).store(path, object);
+    }
+
+    pub fn renew_token(&self, token: &str) {
+        lock(&self.state).token = token.to_owned();
+    }
+
+    /// Refuses each write, with what was sent in the message.
+    pub fn repeat_writes(&self) {
+        lock(&self.state).repeats_writes = true;
+    }
+
+    /// Takes a verb away from the role.
+    pub fn forbid(&self, verb: &str) {
+        lock(&self.state).allowed.retain(|other| other != verb);
+    }
+
+    /// Gives the role these verbs and no others.
+    pub fn allow(&self, verbs: &[&str]) {
+        lock(&self.state).allowed = verbs.iter().map(|verb| (*verb).to_owned()).collect();
+    }
+}
+
+/// Encodes octets as the server stores them.
+pub fn encode(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+fn decode(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    let decoded = base64::engine::general_purpose::STANDARD.decode(text);
+    decoded.expect("base64")
+}
+
+fn status(code: u16, reason: &str, message: &str) -> Answer {
+    Answer::json(
+        code,
+        json!({
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": message,
+            "reason": reason,
+            "code": code,
+        }),
+    )
+}
+
+fn conflict(name: &str) -> Answer {
+    status(
+        409,
+        "Conflict",
+        &format!(
+            "Operation cannot be fulfilled on secrets \"{name}\": the object has been modified; please apply your changes to the latest version and try again"
+        ),
+    )
+}
+
+impl State {
+    fn answer(&mut self, call: &Call) -> Answer {
+        let authorization = format!("Bearer {}", self.token);
+        if call.header("Authorization") != Some(&authorization) {
+            return status(401, "Unauthorized", "Unauthorized");
+        }
+        let mut path = call
+            .path
+            .trim_start_matches("/api/v1/namespaces/")
+            .split('/');
+        let (Some(namespace), Some("secrets")) = (path.next(), path.next()) else {
+            return Answer::empty(404).body("404 page not found\n");
+        };
+        let name = path.next();
+        let verb = match (&*call.method, name) {
+            ("GET", None) => "list",
+            ("GET", Some(_)) => "get",
+            ("POST", None) => "create",
+            ("PATCH", Some(_)) => "patch",
+            ("DELETE", Some(_)) => "delete",
+            _ => {
+                return status(
+                    405,
+                    "MethodNotAllowed",
+                    "the server does not allow this method",
+                );
+            }
+        };
+        if !self.allowed.iter().any(|allowed| allowed == verb) {
+            let message = format!(
+                "secrets is forbidden: User \"system:serviceaccount:{namespace}:jwks\" cannot {verb} resource \"secrets\" in API group \"\" in the namespace \"{namespace}\""
+            );
+            return status(403, "Forbidden", &message);
+        }
+        if self.repeats_writes && call.method != "GET" {
+            let data = call.body.split("\"data\":").nth(1).unwrap_or_default();
+            return status(400, "BadRequest", &format!("token {TOKEN}: invalid {data}"));
+        }
+        let Some(name) = name else {
+            return match verb {
+                "list" => self.list(namespace, &call.query),
+                _ => self.create(namespace, &call.body),
+            };
+        };
+        let key = format!("{namespace}/{name}");
+        let Some(object) = self.secrets.get(&key).cloned() else {
+            return status(404, "NotFound", &format!("secrets \"{name}\" not found"));
+        };
+        let body: Value = serde_json::from_str(&call.body).unwrap_or_default();
+        let present = &object["metadata"]["resourceVersion"];
+        let is_stale = |asked: &Value| !asked.is_null() && asked != present;
+        match verb {
+            "get" => Answer::json(200, object),
+            "patch" => {
+                if call.header("Content-Type") != Some("application/merge-patch+json") {
+                    return status(
+                        415,
+                        "UnsupportedMediaType",
+                        "the body of the request was in an unknown format",
+                    );
+                }
+                if is_stale(&body["metadata"]["resourceVersion"]) {
+                    return conflict(name);
+                }
+                if object["immutable"] == true {
+                    return status(
+                        422,
+                        "Invalid",
+                        &format!(
+                            "Secret \"{name}\" is invalid: data: Forbidden: field is immutable when `immutable` is set"
+                        ),
+                    );
+                }
+                let mut merged = object.clone();
+                merge(&mut merged, &body);
+                if let Some(refusal) = invalid(name, &merged) {
+                    return refusal;
+                }
+                Answer::json(200, self.store(&key, merged))
+            }
+            _ => {
+                if is_stale(&body["preconditions"]["resourceVersion"]) {
+                    return conflict(name);
+                }
+                self.secrets.remove(&key);
+                self.revision += 1;
+                Answer::json(200, json!({ "kind": "Status", "status": "Success" }))
+            }
+        }
+    }
+
+    fn store(&mut self, key: &str, mut object: Value) -> Value {
+        self.revision += 1;
+        object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
+        self.secrets.insert(key.to_owned(), object.clone());
+        object
+    }
+
+    fn create(&mut self, namespace: &str, body: &str) -> Answer {
+        let object: Value = serde_json::from_str(body).unwrap_or_default();
+        let name = object["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let key = format!("{namespace}/{name}");
+        if self.secrets.contains_key(&key) {
+            return status(
+                409,
+                "AlreadyExists",
+                &format!("secrets \"{name}\" already exists"),
+            );
+        }
+        match invalid(&name, &object) {
+            Some(refusal) => refusal,
+            None => Answer::json(201, self.store(&key, object)),
+        }
+    }
+
+    fn list(&self, namespace: &str, query: &str) -> Answer {
+        let query: BTreeMap<String, String> = url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let selector = query.get("labelSelector").map_or("", String::as_str);
+        let wanted = selector
+            .split(',')
+            .filter_map(|label| label.split_once('='));
+        let wanted: Vec<_> = wanted.collect();
+        let after = query.get("continue").map_or("", String::as_str);
+        let begins = format!("{namespace}/");
+        let of_namespace = self.secrets.iter().filter(|(key, object)| {
+            let labels = &object["metadata"]["labels"];
+            let mut wanted = wanted.iter();
+            key.starts_with(&begins) && wanted.all(|(label, value)| labels[label] == *value)
+        });
+        // Short pages, so that there are several.
+        let mut rest = of_namespace.filter(|(key, _)| key.replace('/', "_").as_str() > after);
+        let page: Vec<_> = rest.by_ref().take(2).collect();
+        let next = match rest.next() {
+            Some(_) => page
+                .last()
+                .map_or(String::new(), |(key, _)| key.replace('/', "_")),
+            None => String::new(),
+        };
+        let items: Vec<_> = page.into_iter().map(|(_, object)| object).collect();
+        Answer::json(
+            200,
+            json!({ "kind": "SecretList", "metadata": { "continue": next }, "items": items }),
+        )
+    }
+}
+
+/// A merge patch (RFC 7396).
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(members) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    for (name, value) in members {
+        match value {
+            Value::Null => {
+                target.as_object_mut().expect("an object").remove(name);
+            }
+            value => merge(&mut target[name.as_str()], value),
+        }
+    }
+}
+
+/// Returns the refusal of an object that is too large or whose name is not allowed.
+fn invalid(name: &str, object: &Value) -> Option<Answer> {
+    let is_label = |label: &str| {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !label.is_empty()
+            && label.chars().all(is_plain)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if !name.split('.').all(is_label) {
+        return Some(status(
+            422,
+            "Invalid",
+            &format!("Secret \"{name}\" is invalid: metadata.name: Invalid value"),
+        ));
+    }
+    let data = object["data"].as_object();
+    let size: usize = data
+        .iter()
+        .flat_map(|data| data.values())
+        .map(|text| text.as_str().map_or(0, |text| text.len() / 4 * 3))
+        .sum();
+    (size > 1 << 20).then(|| {
+        status(
+            422,
+            "Invalid",
+            &format!(
+                "Secret \"{name}\" is invalid: data: Too long: must have at most 1048576 bytes"
+            ),
+        )
+    })
+}
