@@ -63,9 +63,10 @@ pub(super) fn write(
     };
     let index = Index::of(&set);
     let mut added = after.keys.iter().filter(|key| !before.has(key));
-    match added.any(|key| index.has(key)) {
-        true => Ok(Outcome::Done),
-        false => Ok(Outcome::Overtaken),
+    if added.any(|key| index.has(key)) {
+        Ok(Outcome::Done)
+    } else {
+        Ok(Outcome::Overtaken)
     }
 }
 

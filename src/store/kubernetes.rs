@@ -255,9 +255,12 @@ impl Server for Kubernetes {
 fn in_cluster() -> Result<Url> {
     let host = variable(&["KUBERNETES_SERVICE_HOST"]);
     let port = variable(&["KUBERNETES_SERVICE_PORT"]).unwrap_or_else(|| "443".into());
-    let address = host.map(|host| match host.contains(':') {
-        true => format!("https://[{host}]:{port}/"),
-        false => format!("https://{host}:{port}/"),
+    let address = host.map(|host| {
+        if host.contains(':') {
+            format!("https://[{host}]:{port}/")
+        } else {
+            format!("https://{host}:{port}/")
+        }
     });
     let address = address.and_then(|address| Url::parse(&address).ok());
     address.ok_or_else(|| {

@@ -102,9 +102,10 @@ impl Deliveries {
         Deliveries {
             targets: merged(&self.targets, &before.targets, &others.targets),
             published: merged(&self.published, &before.published, &others.published),
-            active: match self.active == before.active {
-                true => others.active.clone(),
-                false => self.active.clone(),
+            active: if self.active == before.active {
+                others.active.clone()
+            } else {
+                self.active.clone()
             },
             hooks: merged(&self.hooks, &before.hooks, &others.hooks),
         }
