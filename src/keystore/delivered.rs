@@ -6,7 +6,8 @@
 use crate::error::Result;
 use crate::files::lock::Lock;
 use crate::keystore::deliveries::{self, Deliveries};
-use crate::keystore::medium::{Attempts, Item, Medium, Outcome, Server, Version};
+use crate::keystore::medium::{Attempts, Item, Medium, Server, Version};
+use crate::keystore::served::{Sent, send};
 use crate::keystore::{Keystore, SetName};
 use crate::secret::Secret;
 
@@ -55,14 +56,13 @@ impl Keystore {
             if merged == others {
                 return Ok(());
             }
-            let item = Item::Deliveries(name);
-            match server.write(item, &Secret::new(merged.to_json()), &version) {
-                Ok(Outcome::Done) => return Ok(()),
+            let (item, text) = (Item::Deliveries(name), Secret::new(merged.to_json()));
+            match send(server, item, &version, || {
+                server.write(item, &text, &version)
+            })? {
+                Sent::Done => return Ok(()),
                 // The next attempt has nothing to do if this one was carried out.
-                Err(error) if !error.is_because(crate::error::Reason::Unanswered) => {
-                    return Err(error);
-                }
-                Ok(Outcome::Overtaken) | Err(_) => attempts.again(item, server.shown())?,
+                Sent::Overtaken | Sent::Changed(_) => attempts.again(item, server.shown())?,
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The sets of a store on a server: reads them, writes them under their condition, and finds out what
 //! became of a write that got no answer.
 
-use crate::error::{Error, Reason, Result};
+use crate::error::{Reason, Result};
 use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keystore::medium::{Attempts, Found, Item, Medium, Outcome, Server, Version};
@@ -9,9 +9,14 @@ use crate::keystore::schedules::{self, Schedules};
 use crate::keystore::{Keystore, SetName, Stored};
 use crate::secret::Secret;
 use serde_json::Value;
+use std::time::Duration;
 
 /// The maximum size of a set on a server, in bytes. Most servers allow less.
 pub(super) const LIMIT: u64 = 16 << 20;
+
+/// The most times that a write without an answer is sent, and the pause between two.
+const MOST_SENDS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Returns the names of all sets, sorted.
 pub(super) fn names(server: &dyn Server) -> Result<Vec<SetName>> {
@@ -39,13 +44,11 @@ pub(super) fn write(
     (before, after): (Option<&KeySet>, &KeySet),
 ) -> Result<Outcome> {
     let item = Item::Set(name);
-    let Err(error) = unanswered(server.write(item, text, version))? else {
-        return Ok(Outcome::Done);
+    let found = match send(server, item, version, || server.write(item, text, version))? {
+        Sent::Done => return Ok(Outcome::Done),
+        Sent::Overtaken => return Ok(Outcome::Overtaken),
+        Sent::Changed(found) => found,
     };
-    let Some(error) = error else {
-        return Ok(Outcome::Overtaken);
-    };
-    let found = server.read(item).map_err(|_| error)?;
     let Some(now) = found.text else {
         return Ok(Outcome::Overtaken);
     };
@@ -73,26 +76,48 @@ pub(super) fn write(
 /// Deletes a set if it still has this version.
 pub(super) fn delete(server: &dyn Server, name: &SetName, version: &Version) -> Result<Outcome> {
     let item = Item::Set(name);
-    let Err(error) = unanswered(server.delete(item, version))? else {
-        return Ok(Outcome::Done);
-    };
-    let Some(error) = error else {
-        return Ok(Outcome::Overtaken);
-    };
-    let found = server.read(item).map_err(|_| error)?;
-    match found.text {
-        None => Ok(Outcome::Done),
-        Some(_) => Ok(Outcome::Overtaken),
+    match send(server, item, version, || server.delete(item, version))? {
+        Sent::Done => Ok(Outcome::Done),
+        Sent::Changed(found) if found.text.is_none() => Ok(Outcome::Done),
+        Sent::Overtaken | Sent::Changed(_) => Ok(Outcome::Overtaken),
     }
 }
 
-/// Splits the outcome of a write: carried out, overtaken (`None`), or without an answer.
-fn unanswered(outcome: Result<Outcome>) -> Result<Result<(), Option<Error>>> {
-    match outcome {
-        Ok(Outcome::Done) => Ok(Ok(())),
-        Ok(Outcome::Overtaken) => Ok(Err(None)),
-        Err(error) if error.is_because(Reason::Unanswered) => Ok(Err(Some(error))),
-        Err(error) => Err(error),
+/// What became of a write.
+pub(super) enum Sent {
+    /// The server has carried it out.
+    Done,
+    /// Somebody else has changed the item before. The server has not carried it out.
+    Overtaken,
+    /// There was no answer, and the item has changed since it was read: by the write, by somebody else, or
+    /// by both.
+    Changed(Found),
+}
+
+/// Sends a write of an item that was read in this version. If there is no answer and the item is unchanged,
+/// sends the write again, at most twice: its condition lets the server carry it out only once.
+pub(super) fn send(
+    server: &dyn Server,
+    item: Item,
+    version: &Version,
+    write: impl Fn() -> Result<Outcome>,
+) -> Result<Sent> {
+    let mut tries = 0;
+    loop {
+        let error = match write() {
+            Ok(Outcome::Done) => return Ok(Sent::Done),
+            Ok(Outcome::Overtaken) if tries == 0 => return Ok(Sent::Overtaken),
+            // The attempt before can have been carried out late.
+            Ok(Outcome::Overtaken) => return server.read(item).map(Sent::Changed),
+            Err(error) if error.is_because(Reason::Unanswered) => error,
+            Err(error) => return Err(error),
+        };
+        tries += 1;
+        match server.read(item) {
+            Ok(found) if found.version.tag != version.tag => return Ok(Sent::Changed(found)),
+            Ok(_) if tries < MOST_SENDS => std::thread::sleep(PAUSE),
+            _ => return Err(error),
+        }
     }
 }
 
@@ -124,12 +149,14 @@ impl Keystore {
             let Some(text) = schedules::changed(&before, name, schedule.clone())? else {
                 return Ok(());
             };
-            let written = server.write(Item::Schedules, &Secret::new(text), &version);
-            match unanswered(written)? {
-                Ok(()) => return Ok(()),
+            let (item, text) = (Item::Schedules, Secret::new(text));
+            match send(server, item, &version, || {
+                server.write(item, &text, &version)
+            })? {
+                Sent::Done => return Ok(()),
                 // The next attempt reads the schedules again, and has nothing to do if this one was
                 // carried out.
-                Err(_) => attempts.again(Item::Schedules, server.shown())?,
+                Sent::Overtaken | Sent::Changed(_) => attempts.again(item, server.shown())?,
             }
         }
     }
@@ -159,8 +186,7 @@ impl Keystore {
         // Whoever saves a schedule has a set. If there is none after the schedules were read, the schedule
         // in them is an old one.
         if server.read(Item::Set(name))?.text.is_none() {
-            let written = server.write(Item::Schedules, &Secret::new(text), &version);
-            let _ = unanswered(written)?;
+            server.write(Item::Schedules, &Secret::new(text), &version)?;
         }
         Ok(())
     }

@@ -114,6 +114,39 @@ fn a_lost_answer_to_a_deletion_is_found_out() {
     }
 }
 
+/// A server that fails each write is left after a few attempts, and nothing is said that is not so.
+#[test]
+fn a_server_that_fails_each_write_is_left_in_time() {
+    for (place, method) in [
+        (Site::vault as fn() -> Site, "POST"),
+        (Site::kubernetes, "PATCH"),
+    ] {
+        let mut site = place();
+        site.ok("create api --kid first");
+        site.ok("rotate api --every 30d --save");
+        let gateway = Cutting::in_front_of(site.address(), Cut::Before, method, usize::MAX);
+        site.go_through(gateway.address());
+        for command in [
+            "create api",
+            "rotate api --every 9d --save",
+            "set api --kid first --exp +9d",
+        ] {
+            let begun = std::time::Instant::now();
+            let run = site.run(command).fails(6);
+            assert!(run.stderr.contains("may have made the change"), "{run:#?}");
+            assert!(!run.stderr.contains("by others"), "{run:#?}");
+            assert!(begun.elapsed() < std::time::Duration::from_secs(60));
+        }
+        assert_eq!(kids(&site.json("get api")), ["first"]);
+        // The server is gone after it has carried out the write.
+        let gateway =
+            Cutting::in_front_of(site.server().address().as_str(), Cut::AndGone, method, 1);
+        site.go_through(gateway.address());
+        let run = site.run("create api --kid second").fails(6);
+        assert!(run.stderr.contains("may have made the change"), "{run:#?}");
+    }
+}
+
 /// Two addresses of one place are one keystore.
 #[test]
 fn two_stores_that_name_the_same_place_are_one() {
