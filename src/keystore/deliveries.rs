@@ -5,6 +5,8 @@ use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::{self, Access, Existing, directories, kept};
 use crate::key::strict_json;
+use crate::keyset::key_name::material_of;
+use crate::keyset::rotate::Publication;
 use crate::keystore::{Keystore, SetName, TEMPORARY};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,7 +28,11 @@ pub struct Deliveries {
     pub targets: BTreeMap<String, Target>,
     /// The addresses at which the set is published.
     pub published: BTreeMap<String, Address>,
-    /// The thumbprints of the keys that signed after the last rotation.
+    /// The [materials](crate::keyset::key_name::KeyName::material) of the keys with which a reader of a file has signed, each with the
+    /// time at which its last token expires.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub signed: BTreeMap<String, i64>,
+    /// The [materials](crate::keyset::key_name::KeyName::material) of the keys that signed after the last rotation.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub active: BTreeSet<String>,
     /// The hooks that have not run since a change, by command, with the event that each one gets.
@@ -43,10 +49,10 @@ pub struct Target {
     /// The failure since then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failure>,
-    /// The thumbprints of the keys with which its reader signs.
+    /// The [entries](crate::keyset::key_name::KeyName::entry) of the keys with which its reader signs.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub signing: BTreeSet<String>,
-    /// The thumbprints of the private keys that were written to the file.
+    /// The [entries](crate::keyset::key_name::KeyName::entry) of the keys that it has: for the file of a signer, of the private keys.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub keys: BTreeSet<String>,
 }
@@ -81,10 +87,40 @@ pub struct Address {
 }
 
 impl Deliveries {
-    /// Returns the thumbprints of the keys with which readers of files sign.
+    /// Returns the [materials](crate::keyset::key_name::KeyName::material) of the keys with which readers of files sign.
     pub fn signing(&self) -> Vec<String> {
         let signing = self.targets.values().flat_map(|target| &target.signing);
-        signing.cloned().collect()
+        signing.map(|entry| material_of(entry).to_owned()).collect()
+    }
+
+    /// Returns the materials of the keys whose tokens live on although no reader signs with them any more, each
+    /// with the time at which its last token expires.
+    pub fn signed(&self, now: i64) -> Vec<(String, i64)> {
+        let signed = self.signed.iter().filter(|(_, until)| **until > now);
+        signed
+            .map(|(material, until)| (material.clone(), *until))
+            .collect()
+    }
+
+    /// Returns what these addresses serve, as it was seen last; `None` without addresses. An address that could
+    /// not be read confirms no key.
+    pub fn publication(&self, addresses: &[String]) -> Option<Publication> {
+        let mut served = addresses.iter().map(|address| {
+            let seen = self.published.get(address);
+            let seen = seen.filter(|seen| seen.failed.is_none());
+            seen.map(|seen| seen.since.clone()).unwrap_or_default()
+        });
+        let mut all = served.next()?;
+        for one in served {
+            all.retain(|key, since| {
+                let other = one.get(key);
+                *since = (*since).max(other.copied().unwrap_or_default());
+                other.is_some()
+            });
+        }
+        Some(Publication {
+            since: all.into_iter().collect(),
+        })
     }
 }
 
@@ -140,8 +176,8 @@ impl Keystore {
         )?
     }
 
-    /// Removes what is known of the deliveries of a set that was deleted for good.
-    pub(super) fn drop_deliveries(&self, name: &SetName) {
+    /// Removes what is known of the deliveries of a set, after it or its schedule was deleted.
+    pub fn drop_deliveries(&self, name: &SetName) {
         let directory = self.deliveries_directory(name);
         if directory.is_dir() {
             let _ = fs::remove_dir_all(directory);

@@ -2,8 +2,10 @@
 
 use crate::args::connection::split_name;
 use crate::args::schedule::ScheduleArgs;
+use crate::args::target::server_id;
 use crate::commands::rotate::RotateArgs;
 use crate::commands::rotate::report::RotationReport;
+use crate::commands::rotate::target_file::entries;
 use crate::commands::shared::push_report::{
     self, describe_signer, handles, line, record, record_failed, warn_of_unsent,
 };
@@ -13,7 +15,9 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::push::{Ed25519, KeyChange, Policy, Private, Prune, PushPlan, plan, successors};
+use crate::keyset::push::{
+    Ed25519, KeyChange, Policy, Private, Prune, PushPlan, counterparts, plan, successors,
+};
 use crate::keyset::rotate::ServerState;
 use crate::keystore::SetName;
 use crate::remote::Remote;
@@ -131,7 +135,7 @@ impl Server {
 
     /// Returns the name of the target in the record of deliveries.
     pub(super) fn id(&self) -> String {
-        format!("push {}", self.target())
+        server_id(&self.target())
     }
 
     fn target(&self) -> String {
@@ -228,7 +232,7 @@ impl Server {
 
     /// Sends the keys and members that the server lacks. Calls `before` before the server's set changes. If
     /// the server does not accept a key, the report keeps the error until everything else is done. Returns the
-    /// thumbprints of the keys that the server has.
+    /// [entries](KeyName::entry) of the keys of the set that the server has.
     pub(super) fn send(
         &mut self,
         ctx: &Context,
@@ -313,9 +317,9 @@ impl Server {
             target,
             false,
         ));
-        let keys = plan.set.keys.iter().map(KeyName::of);
-        let keys = keys.filter_map(|name| name.public_thumbprint().map(str::to_owned));
-        Ok(keys.collect())
+        let places = counterparts(&local, &plan.set, &self.remote.kind.rules);
+        let is_there = |i: &usize| places[*i].is_some();
+        Ok(entries(&local, (0..places.len()).filter(is_there)))
     }
 
     /// Prints a line for each key that changes on the server.

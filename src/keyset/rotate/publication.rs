@@ -14,8 +14,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// What the published addresses of a set serve.
 #[derive(Clone, Debug, Default)]
 pub struct Publication {
-    /// The time from which on every address has served each key without a gap, by thumbprint, in seconds
-    /// since 1970. A key that one of them does not serve is absent.
+    /// Since when every address has served each key without a gap, by thumbprint, in seconds since 1970. A key
+    /// that one of them does not serve is absent.
     pub since: HashMap<String, Time>,
 }
 
