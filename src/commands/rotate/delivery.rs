@@ -62,8 +62,7 @@ enum Removal {
 
 impl<'a> Delivery<'a> {
     /// Opens the targets of a schedule and the record of what they have, so that no other rotation of the set
-    /// delivers at the same time. A server that cannot be read is not an error yet, because the local set is
-    /// rotated anyway.
+    /// delivers at the same time.
     pub(super) fn open(
         ctx: &'a Context,
         args: &RotateArgs,
@@ -78,6 +77,7 @@ impl<'a> Delivery<'a> {
             files.into_iter().partition(TargetFile::is_for_verifiers);
         check_addresses(&options.published)?;
         let schedule = options.schedule()?;
+        let servers = servers.of(options, name)?;
         let ledger = if options.keeps_record() {
             Ledger::open(ctx, name, args.dry_run, !args.compromised.is_empty())?
         } else {
@@ -93,7 +93,7 @@ impl<'a> Delivery<'a> {
             known.signed.retain(|_, until| *until > ctx.now);
         });
         Ok(Delivery {
-            servers: servers.look(options, name)?,
+            servers,
             ctx,
             name,
             ledger,
@@ -110,9 +110,12 @@ impl<'a> Delivery<'a> {
         })
     }
 
-    /// Reads what the files and the addresses have of a set. In an emergency, the addresses are not read, because
+    /// Reads what the servers, the files and the addresses have of a set. In an emergency, the addresses are not read, because
     /// a compromised key does not wait for them.
     pub(super) fn look(&mut self, set: &KeySet, connection: &ConnectionArgs, is_emergency: bool) {
+        for server in &mut self.servers {
+            server.look();
+        }
         // Without a record, a signer can sign with every private key of its file.
         for file in &self.signers {
             self.ledger.edit(|known| {

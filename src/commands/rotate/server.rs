@@ -64,16 +64,15 @@ impl<'a> Servers<'a> {
         }
     }
 
-    /// Returns the servers of a set, with the set that each has now. A server that cannot be reached is
-    /// not an error yet, because the local set is rotated anyway.
-    pub(super) fn look(&self, options: &ScheduleArgs, set: &SetName) -> Result<Vec<Server>> {
+    /// Returns the servers of a set, which are not read yet.
+    pub(super) fn of(&self, options: &ScheduleArgs, set: &SetName) -> Result<Vec<Server>> {
         let servers = options.push.iter();
         servers
-            .map(|target| self.look_at(target, options, set))
+            .map(|target| self.server(target, options, set))
             .collect()
     }
 
-    fn look_at(&self, target: &str, options: &ScheduleArgs, set: &SetName) -> Result<Server> {
+    fn server(&self, target: &str, options: &ScheduleArgs, set: &SetName) -> Result<Server> {
         let (name, there) = split_name(target);
         let known = self.open.borrow().get(name).cloned();
         let remote = match known {
@@ -92,7 +91,7 @@ impl<'a> Servers<'a> {
         }
         let name = set_name(&remote, there, Some(set.as_str()))?;
         Ok(Server {
-            found: Some(find(&remote, &name)),
+            found: None,
             moves_kids: options.move_signature_kid,
             ed25519: if options.ed25519_as_eddsa {
                 Ed25519::AsEdDsa
@@ -115,7 +114,13 @@ fn find(remote: &Remote, name: &str) -> Result<Found> {
 }
 
 impl Server {
-    /// Returns the server's state for the plan of a rotation; `None` if the server could not be read.
+    /// Reads the set on the server. A server that cannot be read is not an error yet, because the local set is
+    /// rotated anyway.
+    pub(super) fn look(&mut self) {
+        self.found = Some(find(&self.remote, &self.name));
+    }
+
+    /// Returns the server's state for the plan of a rotation; `None` if the server was not read.
     pub(super) fn server_state(&self) -> Option<ServerState<'_>> {
         let found = self.found.as_ref()?.as_ref().ok()?;
         Some(ServerState {
