@@ -5,6 +5,9 @@ use crate::error::{Error, Result};
 use std::fmt;
 use std::path::PathBuf;
 
+/// The layout of a file without one.
+const DEFAULT: &str = "jwks";
+
 /// How the names of files begin in the record of deliveries.
 const FILE: &str = "export ";
 
@@ -37,7 +40,7 @@ impl FileTarget {
 
     /// Returns the name of the layout and of the line.
     pub fn layout(&self) -> (&str, Option<&str>) {
-        let layout = self.layout.as_deref().unwrap_or("jwks");
+        let layout = self.layout.as_deref().unwrap_or(DEFAULT);
         match layout.split_once(':') {
             Some((layout, line)) => (layout, Some(line)),
             None => (layout, None),
@@ -55,6 +58,8 @@ impl fmt::Display for FileTarget {
         write!(f, "{}", self.path.display())?;
         match &self.layout {
             Some(layout) => write!(f, "={layout}"),
+            // Without a layout, the text after the last = would be one.
+            None if self.path.to_string_lossy().contains('=') => write!(f, "={DEFAULT}"),
             None => Ok(()),
         }
     }

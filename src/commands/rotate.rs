@@ -68,7 +68,7 @@ pub struct RotateArgs {
     #[arg(long)]
     save: bool,
 
-    /// Delete the schedule of the set, and rotate nothing
+    /// Delete the schedule of the set and its record of deliveries, and rotate nothing
     #[arg(long, conflicts_with_all = ["save", "force", "compromised", "dry_run"])]
     forget: bool,
 
@@ -209,7 +209,7 @@ fn rotate_set(
     report.next_change = plan.next_change;
     warn_of_invalid_keys(ctx, name, &set, &plan);
     if args.dry_run {
-        delivery.check(&set)?;
+        delivery.check()?;
         report.plan(ctx, &set, &plan);
         if !plan.is_empty() {
             return Ok(());
@@ -224,6 +224,7 @@ fn rotate_set(
         ctx.protection(name)?;
     }
     if args.save {
+        delivery.check()?;
         let options = options.absolute()?.to_json();
         ctx.store.save_schedule(name, Some(options))?;
         let status = format!("{name}: its schedule is saved");

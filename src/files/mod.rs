@@ -333,7 +333,7 @@ pub fn check_target(path: &Path) -> Result<()> {
             "{} is a symbolic link",
             path.display()
         ))
-        .hint("jwks does not write through links; pass the file itself")),
+        .hint("jwks does not write through links; remove the link")),
         Ok(_) => Err(
             Error::failed(format!("{} is not a regular file", path.display()))
                 .hint("choose the path of a new or regular file"),

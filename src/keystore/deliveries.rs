@@ -76,7 +76,7 @@ pub struct Address {
     /// The failure since then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failure>,
-    /// The time from which it has served each key without a gap, by thumbprint.
+    /// Since when it has served each key without a gap, by its [entry](crate::keyset::key_name::KeyName::entry).
     pub since: BTreeMap<String, i64>,
     /// The thumbprints of the keys that it serves and the set does not have.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -91,6 +91,12 @@ impl Deliveries {
     pub fn signing(&self) -> Vec<String> {
         let signing = self.targets.values().flat_map(|target| &target.signing);
         signing.map(|entry| material_of(entry).to_owned()).collect()
+    }
+
+    /// Returns the [entries](crate::keyset::key_name::KeyName::entry) of the keys with which readers of files sign.
+    pub fn signing_entries(&self) -> BTreeSet<String> {
+        let targets = self.targets.values();
+        targets.flat_map(|target| target.signing.clone()).collect()
     }
 
     /// Returns the materials of the keys whose tokens live on although no reader signs with them any more, each
@@ -152,6 +158,9 @@ impl Keystore {
         let read = || {
             let text = std::str::from_utf8(&kept.octets).map_err(|error| error.to_string())?;
             strict_json::check(text).map_err(|error| error.to_string())?;
+            if !text.trim_start().starts_with('{') {
+                return Err("not a JSON object".to_owned());
+            }
             serde_json::from_str(text).map_err(|error| error.to_string())
         };
         read().map_err(|error: String| {
@@ -159,7 +168,7 @@ impl Keystore {
                 "{}: invalid file of deliveries: {error}",
                 path.display()
             ))
-            .hint("correct the file, or remove it; keys then wait again until they are published")
+            .hint("correct the file, or remove it; held keys then wait for the whole publish delay again")
         })
     }
 
@@ -176,8 +185,18 @@ impl Keystore {
         )?
     }
 
-    /// Removes what is known of the deliveries of a set, after it or its schedule was deleted.
-    pub fn drop_deliveries(&self, name: &SetName) {
+    /// Removes what is known of the deliveries of a set whose schedule is deleted. Returns an error if a rotation
+    /// of the set is running.
+    pub fn forget_deliveries(&self, name: &SetName) -> Result<()> {
+        if self.deliveries_directory(name).is_dir() {
+            let _lock = self.lock_deliveries(name)?;
+            self.drop_deliveries(name);
+        }
+        Ok(())
+    }
+
+    /// Removes what is known of the deliveries of a set that was deleted for good.
+    pub(super) fn drop_deliveries(&self, name: &SetName) {
         let directory = self.deliveries_directory(name);
         if directory.is_dir() {
             let _ = fs::remove_dir_all(directory);

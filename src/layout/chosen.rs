@@ -210,7 +210,10 @@ impl Layout {
                     "{name} signs with one line, and the set has {}",
                     lines.join(", ")
                 ))
-                .hint(format!("choose a line, such as --line {}", lines[0])))
+                .hint(format!(
+                    "pass --line {0} to `jwks export`, or --export PATH={name}:{0} to `jwks rotate`",
+                    lines[0]
+                )))
             }
             _ => Ok(signing),
         }

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
 use crate::keyset::KeySet;
-use crate::keyset::key_name::KeyName;
+use crate::keyset::key_name::{KeyName, material_of};
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::push::Prune;
 use crate::keyset::rotate::{Publication, Schedule, ServerState, is_revoked};
@@ -25,7 +25,6 @@ use crate::keyset::server_rules::ServerRules;
 use crate::keystore::SetName;
 use crate::keystore::deliveries::Target;
 use crate::report::json::JsonKeyName;
-use std::collections::BTreeSet;
 
 /// The targets of a set, and what they have.
 pub(super) struct Delivery<'a> {
@@ -127,7 +126,17 @@ impl<'a> Delivery<'a> {
             });
         }
         for file in &self.verifiers {
-            let published = file.published(set);
+            let known = self.ledger.target(&file.id);
+            self.stop_signing(&file.id, &known);
+            let mut published = file.published(set);
+            if published.is_empty() {
+                // Readers of a file that is lost or damaged know the keys that were written to it.
+                let is_known = |i: &usize| {
+                    let entry = KeyName::of(&set.keys[*i]).entry();
+                    entry.is_some_and(|entry| known.keys.contains(&entry))
+                };
+                published = (0..set.keys.len()).filter(is_known).collect();
+            }
             // A file that is new has no reader yet.
             if !published.is_empty() {
                 let there = &published | &file.left_out(self.ctx, set);
@@ -150,6 +159,19 @@ impl<'a> Delivery<'a> {
         };
         let active = lifecycle::active(set, ctx.now);
         self.begun = active.filter(is_new).map(JsonKeyName::from).collect();
+    }
+
+    /// Records that nobody signs any more with what was the file of a signer, and is one of verifiers now.
+    fn stop_signing(&self, id: &str, known: &Target) {
+        let until = self.ctx.now.saturating_add(self.grace);
+        self.ledger.edit(|all| {
+            for entry in &known.signing {
+                all.signed.insert(material_of(entry).to_owned(), until);
+            }
+            if let Some(target) = all.targets.get_mut(id) {
+                target.signing.clear();
+            }
+        });
     }
 
     /// Returns the states of the servers and of the files of verifiers, for the plan of the rotation.
@@ -215,8 +237,13 @@ impl<'a> Delivery<'a> {
         self.ledger.save()
     }
 
-    /// Returns an error if a file could not be written, or if it has other content.
-    pub(super) fn check(&self, set: &KeySet) -> Result<()> {
+    /// Returns an error if a file cannot be written, or if it has other content.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.verifiers.is_empty() && self.signers.is_empty() {
+            return Ok(());
+        }
+        let document = self.ctx.load(self.name)?;
+        let set = &document.parse()?;
         for file in self.verifiers.iter().chain(&self.signers) {
             let before = self.ledger.target(&file.id).keys;
             let checked = file.check(self.ctx, set, &before);
@@ -309,7 +336,7 @@ impl<'a> Delivery<'a> {
         report: &mut RotationReport,
         failures: &mut Failures,
     ) -> Result<()> {
-        let signing: BTreeSet<_> = self.signing().into_iter().collect();
+        let signing = self.ledger.edit(|known| known.signing_entries());
         let whole = set;
         for file in &self.verifiers {
             // A signer can still have a key that has left the set, such as by an undo.
@@ -341,7 +368,8 @@ impl<'a> Delivery<'a> {
             if let Err(error) = written {
                 // No signer waits for a key that this file never has.
                 has.extend(entries(set, file.left_out(self.ctx, set)));
-                failures.add_verifier(file.about(error), file.id.clone(), has);
+                let target = file.path.display().to_string();
+                failures.add_verifier(file.about(error), target, has);
             }
         }
         self.ledger.save()
@@ -359,7 +387,7 @@ impl<'a> Delivery<'a> {
             let sent = server.send(self.ctx, self.name, report, prune, || self.arm());
             let has = self.ledger.settle(&server.id(), &sent);
             if let Err(error) = sent {
-                failures.add_verifier(error, server.id(), has);
+                failures.add_verifier(error, server.target(), has);
             }
         }
         self.servers = servers;

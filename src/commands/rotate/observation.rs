@@ -51,10 +51,10 @@ fn look(
     for fault in served.faults(&seen.foreign) {
         ctx.out.warn(format!("{name}: {address} {fault}"));
     }
-    let since = served.own.into_iter().map(|thumbprint| {
-        let first = seen.since.get(&thumbprint).copied().unwrap_or(ctx.now);
+    let since = served.own.into_iter().map(|entry| {
+        let first = seen.since.get(&entry).copied().unwrap_or(ctx.now);
         // A clock can have been ahead.
-        (thumbprint, first.min(ctx.now))
+        (entry, first.min(ctx.now))
     });
     *seen = Address {
         read: Some(ctx.now),

@@ -80,8 +80,8 @@ pub(super) fn forget(ctx: &Context, names: &[SetName], schedules: &Schedules) ->
         }
     }
     for name in names {
+        ctx.store.forget_deliveries(name)?;
         ctx.store.save_schedule(name, None)?;
-        ctx.store.drop_deliveries(name);
         let status = format!("{name}: its schedule is deleted");
         ctx.out.status(&status);
         ctx.record_change(status);

@@ -1,4 +1,4 @@
-//! The server that a rotation pushes to: its set before the rotation, and the keys that are sent.
+//! The servers that a rotation pushes to: their sets before the rotation, and the keys that are sent.
 
 use crate::args::connection::split_name;
 use crate::args::schedule::ScheduleArgs;
@@ -143,7 +143,8 @@ impl Server {
         server_id(&self.target())
     }
 
-    fn target(&self) -> String {
+    /// Returns `REMOTE:NAME`.
+    pub(super) fn target(&self) -> String {
         format!("{}:{}", self.remote.name, self.name)
     }
 

@@ -136,17 +136,30 @@ impl TargetFile {
         entries.collect()
     }
 
-    /// Returns the keys of the file that are of these materials, and not in the set.
+    /// Returns the keys of the file that have these [entries](KeyName::entry), and that the set does not have.
     pub(super) fn missing_from(
         &self,
         set: &KeySet,
-        materials: &BTreeSet<String>,
+        entries: &BTreeSet<String>,
     ) -> Vec<Key<'static>> {
-        let material = |key: &Key| KeyName::of(key).material();
-        let ours: HashSet<_> = set.keys.iter().filter_map(material).collect();
+        // A file without kids has a key under any kid.
+        let has_kids = self.layout.has_kids;
+        let name = |name: KeyName| {
+            if has_kids {
+                name.entry()
+            } else {
+                name.material()
+            }
+        };
+        let wanted = entries.iter().map(String::as_str);
+        let wanted = wanted.map(|entry| if has_kids { entry } else { material_of(entry) });
+        let wanted: HashSet<_> = wanted.collect();
+        let ours = set.keys.iter().map(KeyName::of);
+        let ours: HashSet<_> = ours.filter_map(name).collect();
         let there = self.read().unwrap_or_default().keys.into_iter();
         let is_missing = |key: &Key| {
-            material(key).is_some_and(|it| materials.contains(&it) && !ours.contains(&it))
+            let name = name(KeyName::of(key));
+            name.is_some_and(|it| wanted.contains(&*it) && !ours.contains(&it))
         };
         there.filter(is_missing).collect()
     }
@@ -189,20 +202,33 @@ impl TargetFile {
         Some(read.ok()?.set)
     }
 
-    /// Returns an error if the file cannot be written, or if it exists and holds other keys than those of the
-    /// set, and those that were written to it before.
+    /// Returns an error if the file cannot be written, or if it exists and has more than the keys of the set, and
+    /// those that were written to it before.
     pub(super) fn check(
         &self,
         ctx: &Context,
         set: &KeySet,
         before: &BTreeSet<String>,
     ) -> Result<()> {
-        let material = |key: &Key| KeyName::of(key).material();
-        let ours: HashSet<_> = set.keys.iter().filter_map(material).collect();
         let before: HashSet<_> = before.iter().map(|entry| material_of(entry)).collect();
+        let (mut ours, mut private) = (HashSet::new(), HashSet::new());
+        for key in &set.keys {
+            let name = KeyName::of(key);
+            private.extend(name.thumbprint.clone().filter(|_| holds_secret(key)));
+            ours.extend(name.material());
+        }
+        // What is replaced has no private key that is nowhere else.
         let is_own = |key: &Key| {
-            let material = material(key);
-            material.is_some_and(|it| before.contains(&*it) || ours.contains(&it))
+            let name = KeyName::of(key);
+            let Some(material) = name.material() else {
+                return false;
+            };
+            let was_written = before.contains(&*material);
+            if !holds_secret(key) {
+                return was_written || ours.contains(&material);
+            }
+            let is_kept = name.thumbprint.is_some_and(|it| private.contains(&it));
+            is_kept || was_written && !self.is_for_verifiers()
         };
         let variables = self.layout.variables;
         self.file(Replaces::Own(&is_own, variables)).check(ctx)

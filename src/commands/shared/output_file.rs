@@ -82,7 +82,7 @@ impl OutputFile<'_> {
                 let path = path.display();
                 Err(
                     Error::refused(format!("{path} exists and has other content than this set"))
-                        .hint("delete the file, or choose another one"),
+                        .hint("move the file away, or choose another one"),
                 )
             }
             Replaces::Own(..) => Ok(()),

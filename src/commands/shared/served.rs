@@ -28,7 +28,7 @@ pub fn check_addresses(addresses: &[String]) -> Result<()> {
 /// What an address serves, beside the keys of a set.
 #[derive(Debug, Default)]
 pub struct Served {
-    /// The thumbprints of the keys of the set that it serves under their kids.
+    /// The [entries](KeyName::entry) of the keys of the set that it serves.
     pub own: BTreeSet<String>,
     /// The kids of the set under which it serves another key.
     pub other_under: Vec<String>,
@@ -46,13 +46,13 @@ impl Served {
         let names: Vec<_> = served.keys.iter().map(KeyName::of).collect();
         let own: Vec<_> = set.keys.iter().map(KeyName::of).collect();
         let mut kids: HashMap<&str, HashSet<Option<&str>>> = HashMap::new();
-        let mut served_keys = HashMap::new();
+        let mut served_keys: HashMap<_, Vec<_>> = HashMap::new();
         for (name, key) in names.iter().zip(&served.keys) {
             let kid = name.kid.as_deref().unwrap_or_default();
             kids.entry(kid)
                 .or_default()
                 .insert(name.public_thumbprint());
-            served_keys.insert(kid, key);
+            served_keys.entry(kid).or_default().push(key);
         }
         let known: HashSet<_> = own.iter().filter_map(KeyName::public_thumbprint).collect();
         let foreign = names.iter().filter_map(KeyName::public_thumbprint);
@@ -71,11 +71,12 @@ impl Served {
                 continue;
             };
             let is_same = materials.len() == 1 && materials.contains(&Some(thumbprint));
-            let is_altered = || served_keys.get(kid).is_none_or(|it| is_altered(whole, it));
+            let mut copies = served_keys.get(kid).into_iter().flatten();
+            let mut is_altered = || copies.any(|copy| is_altered(whole, copy));
             if is_same && is_altered() {
                 found.altered.push(kid.to_owned());
             } else if is_same {
-                found.own.insert(thumbprint.to_owned());
+                found.own.extend(key.entry());
             } else {
                 found.other_under.push(kid.to_owned());
             }
@@ -109,8 +110,8 @@ impl Served {
     /// Returns the fault of an address that lacks some of these keys; `None` if it has all of them.
     pub fn lacks<'n>(&self, names: impl IntoIterator<Item = &'n KeyName>) -> Option<String> {
         let is_served = |name: &&KeyName| {
-            let thumbprint = name.kid.as_ref().and(name.public_thumbprint());
-            thumbprint.is_none_or(|thumbprint| self.own.contains(thumbprint))
+            let public = name.kid.as_ref().and(name.public_thumbprint());
+            public.is_none() || name.entry().is_some_and(|entry| self.own.contains(&entry))
         };
         let missing = names.into_iter().filter(|name| !is_served(name));
         let missing: Vec<_> = missing.map(KeyName::shown).collect();

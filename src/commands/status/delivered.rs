@@ -159,8 +159,9 @@ fn problems_of(address: &Address, delay: i64) -> Vec<Problem> {
 fn stale(seen: &deliveries::Address, address: &str, set: &KeySet, now: i64) -> Option<Problem> {
     let names: Vec<_> = lifecycle::active(set, now).map(KeyName::of).collect();
     let is_missing = |name: &&KeyName| {
-        let thumbprint = name.kid.as_ref().and(name.public_thumbprint());
-        thumbprint.is_some_and(|thumbprint| !seen.since.contains_key(thumbprint))
+        let public = name.kid.as_ref().and(name.public_thumbprint());
+        let entry = public.and(name.entry());
+        entry.is_some_and(|entry| !seen.since.contains_key(&entry))
     };
     let missing: Vec<_> = names
         .iter()
@@ -169,7 +170,7 @@ fn stale(seen: &deliveries::Address, address: &str, set: &KeySet, now: i64) -> O
         .collect();
     (!missing.is_empty()).then(|| {
         let message = format!(
-            "{address} does not serve {}, which signs",
+            "{address} does not serve the active key {}",
             list_names(&missing)
         );
         Problem::new(Kind::Stale, message)

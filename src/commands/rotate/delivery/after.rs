@@ -24,13 +24,14 @@ impl Delivery<'_> {
         for key in set.keys.iter().filter(is_held) {
             let name = KeyName::of(key);
             for (address, seen) in self.ledger.edit(|known| known.published.clone()) {
-                let since = name.public_thumbprint();
-                let since = since.and_then(|thumbprint| seen.since.get(thumbprint));
+                let since = name
+                    .entry()
+                    .and_then(|entry| seen.since.get(&entry).copied());
                 let why = match (&seen.failed, since) {
                     (Some(_), _) => "it cannot be read".to_owned(),
                     (None, None) => "it does not serve the key yet".to_owned(),
                     (None, Some(since)) => {
-                        format!("it has served the key only since {}", time::format(*since))
+                        format!("it has served the key only since {}", time::format(since))
                     }
                 };
                 report.add_waiting(self.ctx, key, &address, why);

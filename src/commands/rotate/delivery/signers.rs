@@ -28,10 +28,15 @@ impl Delivery<'_> {
             let written = file.choose(self.ctx, set, &[]).and_then(|chosen| {
                 let (signing, keys) = (signing_keys(set, &chosen), private_keys(set, &chosen));
                 let before = self.ledger.target(&id);
-                failures.hold_back(signing.difference(&before.signing))?;
+                // A signer of a compromised key waits for nobody.
+                let is_bad = |i: &usize| is_revoked(&set.keys[*i]);
+                let bad = entries(set, (0..set.keys.len()).filter(is_bad));
+                if before.signing.is_disjoint(&bad) {
+                    failures.hold_back(signing.difference(&before.signing))?;
+                }
                 if self.waits(set, &signing, &before.signing) {
                     report.hold_file(self.ctx, &file.path);
-                    return Ok(before.keys);
+                    return Ok(None);
                 }
                 let content = file.content(self.ctx, set, &chosen, &[])?;
                 if !file.is_written(&content) {
@@ -63,10 +68,14 @@ impl Delivery<'_> {
                     let target = known.targets.entry(id.clone()).or_default();
                     target.signing = signing;
                 });
-                Ok(keys)
+                Ok(Some(keys))
             });
-            self.ledger.settle(&id, &written);
-            if let Err(error) = written {
+            // A file that waits has failed no more, and has got nothing.
+            let settled = written.transpose();
+            if let Some(result) = &settled {
+                self.ledger.settle(&id, result);
+            }
+            if let Some(Err(error)) = settled {
                 failures.add(file.about(error));
             }
         }
@@ -85,12 +94,10 @@ impl Delivery<'_> {
             return false;
         };
         let (delay, now) = (self.publish_delay, self.ctx.now);
+        // Symmetric keys are not published.
         let is_seen = |i: &usize| {
-            let thumbprint = KeyName::of(&set.keys[*i])
-                .public_thumbprint()
-                .map(str::to_owned);
-            // Symmetric keys are not published.
-            thumbprint.is_none_or(|it| publication.confirms(&it, delay, now))
+            let name = KeyName::of(&set.keys[*i]);
+            name.is_symmetric || publication.confirms(&name, delay, now)
         };
         let is_usable = |i: &usize| {
             let key = &set.keys[*i];
@@ -100,7 +107,10 @@ impl Delivery<'_> {
         let seen = entries(set, all.clone().filter(is_seen));
         let usable = entries(set, all.filter(is_usable));
         let is_new_unseen = new.difference(old).any(|entry| !seen.contains(entry));
-        is_new_unseen && !old.is_empty() && old.is_subset(&usable)
+        // A key that got another kid still signs.
+        let usable: BTreeSet<_> = usable.iter().map(|entry| material_of(entry)).collect();
+        let is_usable = |entry: &String| usable.contains(material_of(entry));
+        is_new_unseen && !old.is_empty() && old.iter().all(is_usable)
     }
 
     /// Logs that private keys were exported.

@@ -70,7 +70,8 @@ fn is_bare_pem(text: &str) -> bool {
             let body = rest.trim_start();
             let body = body.strip_prefix(&format!("-----BEGIN {label}-----"))?;
             let (body, after) = body.split_once(&format!("-----END {label}-----"))?;
-            (!body.contains('-')).then_some(after)
+            // A header has a colon.
+            (!body.contains(['-', ':'])).then_some(after)
         });
         match block {
             Some(after) => rest = after,
