@@ -17,6 +17,8 @@ mod crash;
 mod damage;
 #[path = "flows/deliveries.rs"]
 mod deliveries;
+#[path = "flows/deliveries_held.rs"]
+mod deliveries_held;
 #[path = "flows/encryption/mod.rs"]
 mod encryption;
 #[path = "flows/examples.rs"]

@@ -67,16 +67,19 @@ impl Keystore {
         }
     }
 
-    /// Deletes the record of a set that was deleted.
-    pub(super) fn forget_deliveries(&self, name: &SetName) -> Result<()> {
-        let Medium::Server(server) = &self.medium else {
-            return Ok(());
+    /// Removes what is known of the deliveries of a set whose schedule is deleted. Returns an error if a rotation
+    /// of the set is running in a directory.
+    pub fn forget_deliveries(&self, name: &SetName) -> Result<()> {
+        let server = match &self.medium {
+            Medium::Directory(directory) => return directory.forget_deliveries(name),
+            Medium::Server(server) => &**server,
         };
         let item = Item::Deliveries(name);
         let found = server.read(item)?;
         if found.text.is_some() {
             // Whoever overtakes the deletion delivers a new set of this name.
-            server.delete(item, &found.version)?;
+            let version = &found.version;
+            send(server, item, version, || server.delete(item, version))?;
         }
         Ok(())
     }
