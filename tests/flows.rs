@@ -139,6 +139,11 @@ mod canary;
 mod canary_interrupt;
 #[path = "flows/remote/clerk.rs"]
 mod clerk;
+#[path = "flows/remote/http_put.rs"]
+mod http_put;
+#[cfg(unix)]
+#[path = "flows/remote/http_put_servers.rs"]
+mod http_put_servers;
 #[path = "flows/remote/hydra.rs"]
 mod hydra;
 #[path = "flows/remote/hydra_faults.rs"]

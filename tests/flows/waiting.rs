@@ -40,6 +40,32 @@ const STORIES: &[(&str, fn())] = &[
         crate::hydra_v1::an_order_that_cannot_be_reached_leaves_the_set_as_it_was,
     ),
     (
+        "http_put::a_lost_race_is_planned_again",
+        crate::http_put::a_lost_race_is_planned_again,
+    ),
+    (
+        "http_put::a_race_that_is_always_lost_ends_after_five_tries",
+        crate::http_put::a_race_that_is_always_lost_ends_after_five_tries,
+    ),
+    (
+        "http_put::an_answer_that_is_lost_is_no_conflict",
+        crate::http_put::an_answer_that_is_lost_is_no_conflict,
+    ),
+    (
+        "http_put::every_refusal_has_its_reason",
+        crate::http_put::every_refusal_has_its_reason,
+    ),
+    #[cfg(unix)]
+    (
+        "http_put_servers::nginx_ignores_conditions",
+        crate::http_put_servers::nginx_ignores_conditions,
+    ),
+    #[cfg(unix)]
+    (
+        "http_put_servers::apache_honors_conditions",
+        crate::http_put_servers::apache_honors_conditions,
+    ),
+    (
         "ory::a_rate_limit_is_waited_for",
         crate::ory::a_rate_limit_is_waited_for,
     ),

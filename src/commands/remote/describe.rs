@@ -24,7 +24,7 @@ pub fn location(entry: &Entry) -> String {
     let words: Vec<_> = settings
         .iter()
         .map(|(name, value)| match *name {
-            "--url" | "--issuer" => shown_address(value),
+            "--url" | "--issuer" | "--read-url" => shown_address(value),
             name => format!("{} {value}", name.trim_start_matches('-')),
         })
         .collect();
@@ -46,7 +46,7 @@ pub fn described(entry: &Entry) -> Result<Value> {
         // Settings of another version of jwks can be secrets.
         members.retain(|name, _| !entry.other.contains_key(name));
     }
-    for member in ["url", "issuer"] {
+    for member in ["url", "issuer", "read_url"] {
         let address = value[member].as_str();
         let is_secret = address.is_some_and(|address| usable_address(address).is_none());
         if let (true, Some(members)) = (is_secret, value.as_object_mut()) {

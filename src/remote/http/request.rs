@@ -20,7 +20,20 @@ pub struct Request {
     pub(super) address: Option<Url>,
     pub(super) query: Vec<(String, String)>,
     pub(super) accept: &'static str,
+    pub(super) headers: Vec<(String, Secret<String>)>,
     pub(super) body: Option<(&'static str, Secret<String>)>,
+    pub(super) shown: Option<Url>,
+    pub(super) redirects: Redirects,
+}
+
+/// What happens to an answer that redirects a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// It is followed if that is safe, and otherwise it is an error.
+    #[default]
+    Judged,
+    /// The caller gets it like any other answer.
+    Returned,
 }
 
 impl Request {
@@ -43,9 +56,14 @@ impl Request {
 
     /// Makes a GET call to an address.
     pub fn address(address: Url) -> Request {
+        Request::to(Method::GET, address)
+    }
+
+    /// Makes a call to an address.
+    pub fn to(method: Method, address: Url) -> Request {
         Request {
             address: Some(address),
-            ..Request::get([""; 0])
+            ..Request::new(method, [""; 0])
         }
     }
 
@@ -61,9 +79,33 @@ impl Request {
         self
     }
 
+    /// Adds a header, which is sent only to the server itself. Its value can be secret.
+    pub fn header(mut self, name: &str, value: &str) -> Request {
+        let value = Secret::new(value.to_owned());
+        self.headers.push((name.to_owned(), value));
+        self
+    }
+
     /// Sets a JSON body, which can hold private keys.
-    pub fn json(mut self, text: String) -> Request {
-        self.body = Some(("application/json", Secret::new(text)));
+    pub fn json(self, text: String) -> Request {
+        self.body("application/json", Secret::new(text))
+    }
+
+    /// Sets the body and its media type. The body can hold private keys.
+    pub fn body(mut self, media_type: &'static str, text: Secret<String>) -> Request {
+        self.body = Some((media_type, text));
+        self
+    }
+
+    /// Sets the address for messages, if the real one is a secret.
+    pub fn shown_as(mut self, address: Url) -> Request {
+        self.shown = Some(address);
+        self
+    }
+
+    /// Makes the caller get answers that redirect the call.
+    pub fn return_redirects(mut self) -> Request {
+        self.redirects = Redirects::Returned;
         self
     }
 

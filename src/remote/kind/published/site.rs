@@ -1,0 +1,78 @@
+//! The paths of the two documents, and the address of the JWK Set below an issuer.
+
+/// The path of a discovery document below an issuer (OpenID Connect Discovery 1.0 section 4.1).
+const DISCOVERY: [&str; 2] = [".well-known", "openid-configuration"];
+
+/// The path of a JWK Set at the issuer of a Kubernetes cluster.
+const OF_CLUSTER: [&str; 3] = ["openid", "v1", "jwks"];
+
+/// Where the documents are: the path of the JWK Set, split at the place of the issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    prefix: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl Site {
+    /// Splits the path of a JWK Set. The issuer is the directory of the document, or the one around
+    /// `.well-known/` or `openid/v1/jwks`.
+    pub fn of<S: AsRef<str>>(path: impl IntoIterator<Item = S>) -> Site {
+        let path: Vec<String> = path.into_iter().map(|it| it.as_ref().to_owned()).collect();
+        let length = match &path[..] {
+            [.., a, b, c] if [&**a, &**b, &**c] == OF_CLUSTER => 3,
+            [.., directory, _] if directory == DISCOVERY[0] => 2,
+            _ => 1,
+        };
+        let (prefix, keys) = path.split_at(path.len().saturating_sub(length));
+        Site {
+            prefix: prefix.to_vec(),
+            keys: keys.to_vec(),
+        }
+    }
+
+    /// Returns the path of the discovery document.
+    pub fn discovery(&self) -> Vec<&str> {
+        let prefix = self.prefix.iter().map(String::as_str);
+        prefix.chain(DISCOVERY).collect()
+    }
+
+    /// Returns the address of the JWK Set for an issuer.
+    pub fn jwks_uri(&self, issuer: &str) -> String {
+        format!("{}/{}", issuer.trim_end_matches('/'), self.keys.join("/"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_issuer_is_around_the_usual_paths() {
+        for (path, discovery, keys) in [
+            (
+                "keys.json",
+                ".well-known/openid-configuration",
+                "https://i/keys.json",
+            ),
+            (
+                "a/b/keys.json",
+                "a/b/.well-known/openid-configuration",
+                "https://i/keys.json",
+            ),
+            (
+                "a/openid/v1/jwks",
+                "a/.well-known/openid-configuration",
+                "https://i/openid/v1/jwks",
+            ),
+            (
+                "a/.well-known/jwks.json",
+                "a/.well-known/openid-configuration",
+                "https://i/.well-known/jwks.json",
+            ),
+        ] {
+            let site = Site::of(path.split('/'));
+            assert_eq!(site.discovery().join("/"), discovery);
+            assert_eq!(site.jwks_uri("https://i/"), keys);
+        }
+    }
+}
