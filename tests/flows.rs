@@ -178,6 +178,11 @@ mod rotate_authlete;
 mod rotate_hydra;
 #[path = "flows/remote/rotate_other.rs"]
 mod rotate_other;
+#[path = "flows/remote/s3.rs"]
+mod s3;
+#[cfg(unix)]
+#[path = "flows/remote/s3_servers.rs"]
+mod s3_servers;
 #[path = "flows/remote/transfer.rs"]
 mod transfer;
 #[path = "flows/remote/transfer_back.rs"]

@@ -14,6 +14,7 @@ use servers::dav::Dav;
 use servers::hydra::{Hydra, Version};
 use servers::ory::{ErrorForm, Ory};
 use servers::plain::Plain;
+use servers::s3::Storage;
 use std::path::Path;
 use std::sync::Mutex;
 use support::Sandbox;
@@ -163,7 +164,8 @@ fn run_server_lines(lines: &[&str]) {
     let apinizer = Apinizer::start(Envelope::Success, "orders");
     let issuer = Plain::start();
     issuer.issuer("");
-    let web = Dav::start();
+    let (web, storage) = (Dav::start(), Storage::start());
+    let endpoint = storage.server.address();
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "published", "--store", "elsewhere"]);
     let published = sandbox.ok(["get", "published", "--store", "elsewhere"]);
@@ -187,6 +189,8 @@ fn run_server_lines(lines: &[&str]) {
         ("https://apinizer.example", apinizer.address()),
         ("https://issuer.example", issuer.address()),
         ("https://www.example", web.url("")),
+        ("--region eu-west-1", format!("--endpoint {endpoint}")),
+        ("https://minio.example", endpoint),
     ];
     for line in lines {
         let mut command = (*line).to_owned();
@@ -201,6 +205,8 @@ fn run_server_lines(lines: &[&str]) {
             .env("CLERK_SECRET_KEY", "sk_test_readme")
             .env("APINIZER_TOKEN", apinizer.token())
             .env("DAV_TOKEN", "token-readme")
+            .env("AWS_ACCESS_KEY_ID", "readme")
+            .env("AWS_SECRET_ACCESS_KEY", "secret-readme")
             .env("PUT_ADDRESS", web.url("/jwks.json?sig=readme"));
         let run = support::finish(&mut shell);
         assert_eq!(run.code, Some(0), "$ {line}\n{run:#?}");

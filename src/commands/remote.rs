@@ -131,7 +131,7 @@ fn show(ctx: &Context, args: &ShowArgs) -> Result<()> {
     ];
     for (name, value) in entry.location.settings() {
         let value = match name {
-            "--url" | "--issuer" | "--read-url" => shown_address(value),
+            "--url" | "--issuer" | "--endpoint" | "--read-url" => shown_address(value),
             _ => value.to_owned(),
         };
         rows.push((name.trim_start_matches('-'), value));

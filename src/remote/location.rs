@@ -30,6 +30,9 @@ pub struct Location {
     /// The issuer (OpenID Connect Discovery).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+    /// The address of the storage, if it is not the vendor's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// The address where a published document is read, if it is not written there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_url: Option<String>,
@@ -49,6 +52,7 @@ impl Location {
             ("--project", &self.project),
             ("--client-id", &self.client_id),
             ("--issuer", &self.issuer),
+            ("--endpoint", &self.endpoint),
             ("--read-url", &self.read_url),
             ("--cache-control", &self.cache_control),
         ];

@@ -66,6 +66,20 @@ const STORIES: &[(&str, fn())] = &[
         crate::http_put_servers::apache_honors_conditions,
     ),
     (
+        "s3::a_lost_race_is_planned_again",
+        crate::s3::a_lost_race_is_planned_again,
+    ),
+    #[cfg(unix)]
+    (
+        "s3_servers::moto_stores_a_set",
+        crate::s3_servers::moto_stores_a_set,
+    ),
+    #[cfg(unix)]
+    (
+        "s3_servers::versitygw_verifies_the_signatures",
+        crate::s3_servers::versitygw_verifies_the_signatures,
+    ),
+    (
         "ory::a_rate_limit_is_waited_for",
         crate::ory::a_rate_limit_is_waited_for,
     ),

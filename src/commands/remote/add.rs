@@ -40,7 +40,8 @@ pub(super) struct AddArgs {
 
     /// The address of the server, or of a JWK Set
     ///
-    /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set. Write {token} if the whole
+    /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set; s3://BUCKET/KEY for an
+    /// object. Write {token} if the whole
     /// address is a secret, such as a presigned one.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
@@ -55,6 +56,12 @@ pub(super) struct AddArgs {
     #[arg(long, hide_short_help = true, value_name = "CMD", value_hint = ValueHint::CommandString)]
     #[arg(conflicts_with_all = ["url", "token_env", "token_file", "token_command"])]
     url_command: Option<String>,
+
+    /// The address of storage that speaks the protocol of S3
+    ///
+    /// By default, it is that of Amazon S3 in the region.
+    #[arg(long, hide_short_help = true, value_name = "URL", value_hint = ValueHint::Url)]
+    endpoint: Option<String>,
 
     /// The address where the published document is read
     ///
@@ -76,7 +83,7 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "ID")]
     service_id: Option<String>,
 
-    /// The region of Authlete: us, jp, eu or br
+    /// The region of Authlete (us, jp, eu or br) or of S3
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
@@ -148,6 +155,7 @@ pub(super) fn add(ctx: &Context, args: &AddArgs) -> Result<()> {
             project: args.project.clone(),
             client_id: args.client_id.clone(),
             issuer: args.issuer.clone(),
+            endpoint: args.endpoint.clone(),
             read_url: args.read_url.clone(),
             cache_control: args.cache_control.clone(),
         },

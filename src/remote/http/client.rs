@@ -108,6 +108,15 @@ impl Client {
         &self.server.base
     }
 
+    /// Returns the headers of the remote's entry whose names begin with a prefix, in lower case.
+    pub fn headers(&self, prefix: &str) -> impl Iterator<Item = (String, String)> {
+        let lower = |(name, value): &(String, Secret<String>)| {
+            (name.to_ascii_lowercase(), value.expose().clone())
+        };
+        let headers = self.server.headers.iter().map(lower);
+        headers.filter(move |(name, _)| name.starts_with(prefix))
+    }
+
     /// Returns true if the address is a secret.
     pub fn has_secret_address(&self) -> bool {
         self.server.privacy == Privacy::Secret

@@ -6,6 +6,7 @@ mod clerk;
 mod http_put;
 pub mod hydra;
 mod published;
+mod s3;
 pub(super) mod url;
 
 use crate::error::{Error, Result};
@@ -28,6 +29,7 @@ pub static KINDS: &[&ServerKind] = &[
     &clerk::CLERK,
     &apinizer::APINIZER,
     &http_put::HTTP_PUT,
+    &s3::S3,
     &url::URL,
     &url::OIDC,
 ];

@@ -14,6 +14,7 @@ pub mod ory;
 pub mod peer;
 pub mod plain;
 pub mod redirect;
+pub mod s3;
 pub mod tls;
 
 use serde_json::Value;

@@ -193,6 +193,10 @@ impl<P: Place> Server for Published<P> {
             Some(keys) => format!("a JWK Set; keys: {keys}"),
             None => "no document yet; a push creates it".to_owned(),
         };
+        let found = match self.place.note() {
+            Some(note) => format!("{found}; {note}"),
+            None => found,
+        };
         let stored = self.read.borrow();
         let has_version = stored
             .as_ref()

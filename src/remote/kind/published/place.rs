@@ -133,6 +133,11 @@ pub trait Place {
     /// [`Reason::Overtaken`].
     fn write(&self, document: Document, content: &Content, condition: Condition) -> Result<()>;
 
+    /// Returns what a test of the remote says about the calls, if there is anything to say.
+    fn note(&self) -> Option<String> {
+        None
+    }
+
     /// Returns true if the place stores the headers of a document, and serves it with them.
     fn keeps_headers(&self) -> bool;
 }

@@ -30,6 +30,12 @@ impl Site {
         }
     }
 
+    /// Returns the path of the JWK Set.
+    pub fn keys(&self) -> Vec<&str> {
+        let path = self.prefix.iter().chain(&self.keys);
+        path.map(String::as_str).collect()
+    }
+
     /// Returns the path of the discovery document.
     pub fn discovery(&self) -> Vec<&str> {
         let prefix = self.prefix.iter().map(String::as_str);
@@ -71,6 +77,7 @@ mod tests {
             ),
         ] {
             let site = Site::of(path.split('/'));
+            assert_eq!(site.keys().join("/"), path);
             assert_eq!(site.discovery().join("/"), discovery);
             assert_eq!(site.jwks_uri("https://i/"), keys);
         }
