@@ -139,6 +139,8 @@ mod canary;
 mod canary_interrupt;
 #[path = "flows/remote/clerk.rs"]
 mod clerk;
+#[path = "flows/remote/discovery.rs"]
+mod discovery;
 #[path = "flows/remote/http_put.rs"]
 mod http_put;
 #[cfg(unix)]

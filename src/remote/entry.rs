@@ -87,6 +87,10 @@ impl Entry {
         }
         match (self.has_secret_address(), self.token_source()) {
             (false, _) => drop(self.base()?),
+            (true, Some(_)) if self.location.issuer.is_some() => {
+                return Err(Error::usage("--issuer needs an address for two documents")
+                    .hint("a secret address is that of one document; leave out --issuer"));
+            }
             (true, Some(_)) => {}
             (true, None) => {
                 return Err(Error::usage(format!(

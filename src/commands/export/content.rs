@@ -76,6 +76,10 @@ pub(super) fn public_content(
         To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes => {
             in_json_form(ctx, args, source, &json(args, source, &keys)?)
         }
+        To::Discovery => {
+            let set = published.keys.iter().cloned().map(Key::from);
+            args.discovery_document(&KeySet::from(set.collect::<Vec<_>>()))
+        }
         To::Pem => join_pem(&keys, write::spki),
         To::DotenvPem => dotenv_pem(args, "PUBLIC_KEY", &join_pem(&keys, write::spki)?),
         To::Der => Ok(octets(&write::spki(one(source, &keys)?)?)),
@@ -203,6 +207,9 @@ pub(super) fn private_content(
             let text = openssh::private_file(key, &comment(source, key), password.as_ref())?;
             Ok(Secret::new(text.expose().as_bytes().to_vec()))
         }
+        To::Discovery => {
+            Err(Error::usage("a discovery document holds no keys").hint("leave out --private"))
+        }
         To::X509 => Err(Error::usage("a certificate holds no private key")
             .hint("leave out --private; --to pkcs12 has both in one file")),
         To::Pem => join_pem(&members, pkcs8),
@@ -267,6 +274,7 @@ fn in_json_form(
         | To::Pkcs12
         | To::Openssh
         | To::DotenvPem
+        | To::Discovery
         | To::X509 => {
             let to = args.to.name();
             return Err(Error::usage(format!("--to {to} does not hold JSON")));

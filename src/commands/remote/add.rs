@@ -98,6 +98,8 @@ pub(super) struct AddArgs {
     client_id: Option<String>,
 
     /// The issuer of the keys
+    ///
+    /// A kind that publishes also writes the discovery document of this issuer, beside the JWK Set.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     issuer: Option<String>,
 

@@ -8,7 +8,7 @@ use crate::remote::kind::published::Published;
 use crate::remote::kind::published::place::{
     Condition, Content, Document, Place, Stored, overtaken,
 };
-use crate::remote::kind::published::site::Site;
+use crate::remote::kind::published::site::{Site, check_issuer};
 use crate::remote::kind::url::MEDIA_TYPES;
 use crate::remote::kind::{Auth, Operation, ServerKind, Sets};
 use crate::remote::location::{parse_address, parse_setting};
@@ -20,7 +20,7 @@ use url::Url;
 pub const COMMON: ServerKind = ServerKind {
     name: "http-put",
     about: "a web server that takes PUT, such as WebDAV, or a presigned address; publishes one set",
-    settings: &["--url", "--read-url", "--cache-control"],
+    settings: &["--url", "--read-url", "--cache-control", "--issuer"],
     auth: Auth::Optional,
     token: "Authorization: Bearer",
     token_variables: &[],
@@ -36,9 +36,10 @@ pub const COMMON: ServerKind = ServerKind {
         ..Retries::USUAL
     },
     secret_address: true,
-    check: |location| match &location.read_url {
-        Some(address) => parse_address(address).map(drop),
-        None => Ok(()),
+    check: |location| {
+        check_issuer(location)?;
+        let read_url = location.read_url.as_deref();
+        read_url.map_or(Ok(()), |address| parse_address(address).map(drop))
     },
     base: |location| parse_setting(location, HTTP_PUT.name),
     open: |client, location, token| {

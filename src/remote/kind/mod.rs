@@ -5,7 +5,7 @@ mod authlete;
 mod clerk;
 mod http_put;
 pub mod hydra;
-mod published;
+pub mod published;
 mod s3;
 pub(super) mod url;
 

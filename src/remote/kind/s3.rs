@@ -12,7 +12,7 @@ use crate::remote::kind::published::Published;
 use crate::remote::kind::published::place::{
     Condition, Content, Document, Place, Stored, overtaken,
 };
-use crate::remote::kind::published::site::Site;
+use crate::remote::kind::published::site::{Site, check_issuer};
 use crate::remote::location::{Location, parse_address};
 use crate::secret::Secret;
 use answer::{Meaning, error, meaning};
@@ -29,10 +29,16 @@ use url::Url;
 pub static S3: ServerKind = ServerKind {
     name: "s3",
     about: "Amazon S3, or storage that speaks its protocol; publishes one set as an object",
-    settings: &["--url", "--region", "--endpoint", "--cache-control"],
+    settings: &[
+        "--url",
+        "--region",
+        "--endpoint",
+        "--cache-control",
+        "--issuer",
+    ],
     token: "a signature (AWS Signature Version 4); the token is KEY:SECRET or the JSON of credential_process",
     secret_address: false,
-    check: |_| Ok(()),
+    check: check_issuer,
     base: |location| Object::of(location).map(|object| object.url(&object.site.keys())),
     open: |client, location, token| {
         // The base address was made of the same location.

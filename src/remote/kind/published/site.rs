@@ -1,10 +1,30 @@
 //! The paths of the two documents, and the address of the JWK Set below an issuer.
 
+use crate::error::{Error, Result};
+use crate::remote::location::{Location, parse_address};
+
 /// The path of a discovery document below an issuer (OpenID Connect Discovery 1.0 section 4.1).
 const DISCOVERY: [&str; 2] = [".well-known", "openid-configuration"];
 
 /// The path of a JWK Set at the issuer of a Kubernetes cluster.
 const OF_CLUSTER: [&str; 3] = ["openid", "v1", "jwks"];
+
+/// Checks the issuer of a remote, if it has one.
+pub fn check_issuer(location: &Location) -> Result<()> {
+    let Some(issuer) = &location.issuer else {
+        return Ok(());
+    };
+    check_issuer_address(issuer)
+}
+
+/// Returns an error if an address cannot be that of an issuer (OpenID Connect Core 1.0 section 2).
+pub fn check_issuer_address(issuer: &str) -> Result<()> {
+    parse_address(issuer).map_err(|error| error.about("--issuer"))?;
+    if issuer.contains(['?', '#']) {
+        return Err(Error::usage("an issuer has neither a query nor a fragment"));
+    }
+    Ok(())
+}
 
 /// Where the documents are: the path of the JWK Set, split at the place of the issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
