@@ -133,6 +133,9 @@ mod addresses;
 mod apinizer;
 #[path = "flows/remote/authlete.rs"]
 mod authlete;
+#[cfg(unix)]
+#[path = "flows/remote/azure_blob.rs"]
+mod azure_blob;
 #[path = "flows/remote/canary.rs"]
 mod canary;
 #[path = "flows/remote/canary_interrupt.rs"]
@@ -141,6 +144,9 @@ mod canary_interrupt;
 mod clerk;
 #[path = "flows/remote/discovery.rs"]
 mod discovery;
+#[cfg(unix)]
+#[path = "flows/remote/gcs.rs"]
+mod gcs;
 #[path = "flows/remote/http_put.rs"]
 mod http_put;
 #[cfg(unix)]

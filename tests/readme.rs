@@ -11,6 +11,7 @@ use servers::apinizer::{Apinizer, Envelope};
 use servers::authlete::{Authlete, SERVICE_ID, Version as Authletes};
 use servers::clerk::Clerk;
 use servers::dav::Dav;
+use servers::gcs::Gcs;
 use servers::hydra::{Hydra, Version};
 use servers::ory::{ErrorForm, Ory};
 use servers::plain::Plain;
@@ -166,6 +167,7 @@ fn run_server_lines(lines: &[&str]) {
     issuer.issuer("");
     let (web, storage) = (Dav::start(), Storage::start());
     let endpoint = storage.server.address();
+    let google = Gcs::start();
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "published", "--store", "elsewhere"]);
     let published = sandbox.ok(["get", "published", "--store", "elsewhere"]);
@@ -189,6 +191,11 @@ fn run_server_lines(lines: &[&str]) {
         ("https://apinizer.example", apinizer.address()),
         ("https://issuer.example", issuer.address()),
         ("https://www.example", web.url("")),
+        ("https://account.blob.core.windows.net", web.url("")),
+        (
+            "--kind gcs",
+            format!("--kind gcs --endpoint {}", google.server.address()),
+        ),
         ("--region eu-west-1", format!("--endpoint {endpoint}")),
         ("https://minio.example", endpoint),
     ];
@@ -205,6 +212,8 @@ fn run_server_lines(lines: &[&str]) {
             .env("CLERK_SECRET_KEY", "sk_test_readme")
             .env("APINIZER_TOKEN", apinizer.token())
             .env("DAV_TOKEN", "token-readme")
+            .env("AZURE_TOKEN", "token-readme")
+            .env("GCS_TOKEN", "token-readme")
             .env("AWS_ACCESS_KEY_ID", "readme")
             .env("AWS_SECRET_ACCESS_KEY", "secret-readme")
             .env("PUT_ADDRESS", web.url("/jwks.json?sig=readme"));

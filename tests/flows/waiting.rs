@@ -79,6 +79,16 @@ const STORIES: &[(&str, fn())] = &[
         "s3_servers::versitygw_verifies_the_signatures",
         crate::s3_servers::versitygw_verifies_the_signatures,
     ),
+    #[cfg(unix)]
+    (
+        "azure_blob::azurite_stores_a_set",
+        crate::azure_blob::azurite_stores_a_set,
+    ),
+    #[cfg(unix)]
+    (
+        "gcs::fake_gcs_server_stores_a_set",
+        crate::gcs::fake_gcs_server_stores_a_set,
+    ),
     (
         "ory::a_rate_limit_is_waited_for",
         crate::ory::a_rate_limit_is_waited_for,

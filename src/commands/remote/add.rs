@@ -40,8 +40,8 @@ pub(super) struct AddArgs {
 
     /// The address of the server, or of a JWK Set
     ///
-    /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set; s3://BUCKET/KEY for an
-    /// object. Write {token} if the whole
+    /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set; s3://BUCKET/KEY or
+    /// gs://BUCKET/NAME for an object. Write {token} if the whole
     /// address is a secret, such as a presigned one.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 
 /// Returns an address if it can hold no secret.
 fn usable_address(address: &str) -> Option<&str> {
-    let is_object = address.starts_with("s3://") && !address.contains(['?', '#', '@']);
+    let is_object = ["s3://", "gs://"]
+        .iter()
+        .any(|scheme| address.starts_with(scheme));
+    let is_object = is_object && !address.contains(['?', '#', '@']);
     (address == TOKEN || is_object || parse_address(address).is_ok()).then_some(address)
 }
 

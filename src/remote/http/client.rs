@@ -93,6 +93,11 @@ impl Client {
         self.redactor.borrow_mut().hide(secret);
     }
 
+    /// Hides the private parts of the keys in a document in all messages.
+    pub fn hide_keys(&self, json: &str) {
+        self.redactor.borrow_mut().hide_keys(json);
+    }
+
     /// Returns the remote's name.
     pub fn name(&self) -> &str {
         &self.server.name

@@ -2,7 +2,9 @@
 
 mod apinizer;
 mod authlete;
+mod azure_blob;
 mod clerk;
+mod gcs;
 mod http_put;
 pub mod hydra;
 pub mod published;
@@ -30,6 +32,8 @@ pub static KINDS: &[&ServerKind] = &[
     &apinizer::APINIZER,
     &http_put::HTTP_PUT,
     &s3::S3,
+    &azure_blob::AZURE_BLOB,
+    &gcs::GCS,
     &url::URL,
     &url::OIDC,
 ];

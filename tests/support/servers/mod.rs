@@ -8,6 +8,7 @@ pub mod clerk;
 pub mod cut;
 pub mod dav;
 pub mod front;
+pub mod gcs;
 pub mod hostile;
 pub mod hydra;
 pub mod ory;

@@ -307,7 +307,7 @@ impl<P: Place> Server for Published<P> {
             cache_control: stored.cache_control.as_deref().unwrap_or_default(),
         };
         // No document has this version, so the write must fail.
-        let never = Condition::Unchanged("\"00000000000000000000000000000000\"");
+        let never = Condition::Unchanged(self.place.no_version());
         match self.place.write(Document::Keys, &content, never) {
             Ok(()) => Ok(false),
             Err(error) if error.is_because(Reason::Overtaken) => Ok(true),

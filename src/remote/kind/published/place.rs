@@ -138,6 +138,11 @@ pub trait Place {
         None
     }
 
+    /// Returns a version that no document has.
+    fn no_version(&self) -> &'static str {
+        "\"00000000000000000000000000000000\""
+    }
+
     /// Returns true if the place stores the headers of a document, and serves it with them.
     fn keeps_headers(&self) -> bool;
 }
