@@ -217,10 +217,10 @@ fn max_age(facts: &Facts, delay: i64, longest: i64, is_usable: bool) -> Proposed
     let addresses = facts.addresses;
     let has_silent = addresses.iter().any(is_silent);
     let is_read = addresses.iter().any(|address| address.caching.is_ok());
-    if is_usable && is_read && !has_silent && longest <= value.max(delay / 4) {
+    if is_usable && is_read && !has_silent && with_margin(longest) <= delay {
         return Proposed {
             value: Some(longest),
-            reason: "as it is: at most a quarter of the publish delay".into(),
+            reason: "as it is: the publish delay covers it".into(),
         };
     }
     let mut reason = format!(
@@ -294,7 +294,7 @@ mod tests {
     fn the_longest_cache_decides() {
         assert_eq!(delay(&[], &[]), (None, Some(900)));
         // 20 min of istio and 5 min; jose fetches the set for an unknown kid.
-        assert_eq!(delay(&[], &["istio", "jose"]), (Some(25 * 60), Some(900)));
+        assert_eq!(delay(&[], &["istio", "jose"]), (Some(25 * 60), Some(360)));
         assert_eq!(
             delay(&[with_max_age(600)], &["jose"]),
             (Some(900), Some(600))
