@@ -12,7 +12,7 @@ const KEPT: usize = 4096;
 /// How long the output of a command is awaited after it has ended.
 const AFTERMATH: Duration = Duration::from_millis(200);
 
-/// What became of a command.
+/// How a command ended, and the end of its output.
 pub struct Ended {
     /// How it ended; `None` if it was killed because it took too long.
     pub status: Option<ExitStatus>,

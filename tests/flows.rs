@@ -17,6 +17,8 @@ mod crash;
 mod damage;
 #[path = "flows/deliveries.rs"]
 mod deliveries;
+#[path = "flows/deliveries_held.rs"]
+mod deliveries_held;
 #[path = "flows/encryption/mod.rs"]
 mod encryption;
 #[path = "flows/examples.rs"]
@@ -172,6 +174,8 @@ mod hydra_version;
 mod hydra_year;
 #[path = "flows/remote/ory.rs"]
 mod ory;
+#[path = "flows/remote/peer.rs"]
+mod peer;
 #[path = "flows/remote/presigned.rs"]
 mod presigned;
 #[path = "flows/remote/remotes.rs"]

@@ -9,3 +9,4 @@ pub mod layout;
 pub mod password;
 pub mod schedule;
 pub mod source;
+pub mod target;

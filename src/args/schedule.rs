@@ -1,10 +1,12 @@
 //! The options of a rotation schedule, from the command line or saved with a set.
 
+use crate::args::target::{FileTarget, is_server};
 use crate::error::{Error, Result};
 use crate::keyset::KeySet;
 use crate::keyset::kid_from::KidFrom;
 use crate::keyset::rotate::{Policy, Schedule, plan};
-use crate::keystore::{Schedules, SetName};
+use crate::keystore::deliveries::Deliveries;
+use crate::keystore::{Keystore, Schedules, SetName};
 use crate::time::parse_duration;
 use clap::{Args, ValueHint};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,9 @@ const PUBLISH_DELAY: &str = "1h";
 
 /// The default time for which a retired key is kept.
 const RETIRE_AFTER: &str = "24h";
+
+/// The value of an option that can be repeated and has no values.
+const NONE: &str = "none";
 
 /// How a set is rotated.
 #[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
@@ -88,6 +93,7 @@ pub struct ScheduleArgs {
     /// Push the set to this remote after each run; can be repeated
     ///
     /// Keys that an earlier run could not send are sent, too. NAME is the name of the set on the server.
+    /// `none` leaves out the saved remotes; --export, --published and --hook accept it, too.
     #[arg(long, value_name = "REMOTE[:NAME]")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub push: Vec<String>,
@@ -135,10 +141,17 @@ pub struct ScheduleArgs {
 }
 
 impl ScheduleArgs {
-    /// Returns these options. Those that are not given come from the saved ones.
+    /// Returns these options. Those that are not given come from the saved ones. The value `none` leaves out the
+    /// saved values of an option that can be repeated.
     pub fn over(&self, saved: ScheduleArgs) -> ScheduleArgs {
         let own = self.clone();
-        let or = |own: Vec<String>, saved| if own.is_empty() { saved } else { own };
+        let or = |mut own: Vec<String>, saved| {
+            if own.is_empty() {
+                return saved;
+            }
+            own.retain(|value| value != NONE);
+            own
+        };
         ScheduleArgs {
             every: own.every.or(saved.every),
             publish_delay: own.publish_delay.or(saved.publish_delay),
@@ -165,16 +178,21 @@ impl ScheduleArgs {
     pub fn absolute(&self) -> Result<ScheduleArgs> {
         let mut options = self.clone();
         for file in &mut options.export {
-            let (path, layout) = match file.rsplit_once('=') {
-                Some((path, layout)) => (path, format!("={layout}")),
-                None => (file.as_str(), String::new()),
-            };
-            let absolute = std::path::absolute(path).map_err(|error| {
-                Error::usage(format!("--export {path}: invalid path")).cause(error)
-            })?;
-            *file = format!("{}{layout}", absolute.display());
+            *file = FileTarget::parse(file)?.to_string();
         }
         Ok(options)
+    }
+
+    /// Returns true if a name in the record of deliveries is that of a file or server of these options.
+    pub fn has_target(&self, id: &str) -> bool {
+        let is_file = |text: &String| FileTarget::parse(text).is_ok_and(|file| file.id() == id);
+        self.push.iter().any(|value| is_server(id, value)) || self.export.iter().any(is_file)
+    }
+
+    /// Returns true if a rotation with these options keeps a record of deliveries.
+    pub fn keeps_record(&self) -> bool {
+        let lists = [&self.push, &self.export, &self.published, &self.hook];
+        lists.iter().any(|list| !list.is_empty())
     }
 
     /// Returns true if the options say how long a key signs (`--every`).
@@ -261,13 +279,27 @@ pub fn saved(schedules: &Schedules, name: &SetName) -> Result<Option<ScheduleArg
 /// Returns the next time at which a date or a rotation changes a set with a saved schedule, in seconds
 /// since 1970. If a rotation is due, that is `now`.
 pub fn next_rotation(
+    store: &Keystore,
     name: &SetName,
     set: &KeySet,
     schedules: &Schedules,
     now: i64,
 ) -> Result<Option<i64>> {
     let options = saved(schedules, name)?.unwrap_or_default();
-    let plan = plan(set, &options.policy(options.schedule()?, now))?;
+    let known = if options.keeps_record() {
+        store.deliveries(name)?
+    } else {
+        Deliveries::default()
+    };
+    let (signing, signed) = (known.signing(), known.signed(now));
+    let publication = known.publication(&options.published);
+    let policy = Policy {
+        signing: &signing,
+        signed: &signed,
+        publication: publication.as_ref(),
+        ..options.policy(options.schedule()?, now)
+    };
+    let plan = plan(set, &policy)?;
     Ok(if plan.is_empty() {
         plan.next_change
     } else {

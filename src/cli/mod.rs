@@ -19,8 +19,9 @@ use crate::passphrase::Passphrases;
 use crate::prompt::Prompt;
 use crate::remote::registry::Registry;
 use crate::time;
+use clap::ValueHint;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
@@ -30,7 +31,7 @@ use std::time::Duration;
 /// Create, keep, check and publish JSON Web Key Sets.
 ///
 /// The keys are in a local keystore of JWK Set files, plain or encrypted. Private keys are printed and
-/// exported only with --private. `jwks help COMMAND` and `jwks man COMMAND` explain a command.
+/// exported only with --private, or in the file of a signer (export --for). `jwks help COMMAND` and `jwks man COMMAND` explain a command.
 #[derive(Debug, Parser)]
 #[command(
     name = "jwks",
@@ -147,8 +148,8 @@ pub struct Global {
     pub now: Option<String>,
 }
 
-/// The commands. Only the one that is called is built: the definitions of all would be a quarter of
-/// a short run.
+/// The commands. The options of a command are defined when it is parsed: the definitions of all would be
+/// a quarter of a short run.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 #[allow(
@@ -228,7 +229,7 @@ pub fn parse(arguments: &[OsString]) -> Result<(Cli, Output), u8> {
 
 fn read_arguments(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     // Do not free the definitions of the options: that takes time, and the process ends soon.
-    let mut program = ManuallyDrop::new(Cli::command());
+    let mut program = ManuallyDrop::new(program_for(arguments));
     let parsed = program
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -236,6 +237,21 @@ fn read_arguments(arguments: &[OsString]) -> Result<Cli, clap::Error> {
         ErrorKind::DisplayVersion => Err(error),
         _ => usage::read_again(arguments),
     })
+}
+
+/// Returns the program with only the commands whose names are among the arguments, so that it parses a
+/// correct command line as [`Cli`] does. clap copies the global options into each command, which would be
+/// a third of a short run.
+fn program_for(arguments: &[OsString]) -> clap::Command {
+    let is_named = |command: &&clap::Command| {
+        let mut names = command.get_all_aliases().chain([command.get_name()]);
+        names.any(|name| arguments.iter().any(|argument| argument == name))
+    };
+    let commands = Command::augment_subcommands(clap::Command::default());
+    let program = clap::Command::new(env!("CARGO_PKG_NAME"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_help_subcommand(true);
+    Global::augment_args(program).subcommands(commands.get_subcommands().filter(is_named).cloned())
 }
 
 /// Creates the context of a command from the global options.
@@ -308,4 +324,31 @@ fn keep_history(given: Option<&str>) -> Result<KeepHistory> {
         0 => KeepHistory::Nothing,
         seconds => KeepHistory::For(seconds),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of the commands, and the ids of the options before them.
+    fn parts(program: &clap::Command) -> (Vec<&str>, Vec<&str>) {
+        let commands = program.get_subcommands().map(clap::Command::get_name);
+        let options = program.get_arguments().map(|option| option.get_id());
+        (commands.collect(), options.map(|id| id.as_str()).collect())
+    }
+
+    #[test]
+    fn a_program_has_the_commands_among_its_arguments_and_all_global_options() {
+        let whole = Cli::command();
+        let (_, options) = parts(&whole);
+        for command in whole.get_subcommands() {
+            for name in command.get_all_aliases().chain([command.get_name()]) {
+                let program = program_for(&["jwks".into(), "--store".into(), name.into()]);
+                let expected = (vec![command.get_name()], options.clone());
+                assert_eq!(parts(&program), expected, "{name}");
+                assert_eq!(program.render_version(), whole.render_version());
+            }
+        }
+        assert_eq!(parts(&program_for(&["jwks".into()])), (vec![], options));
+    }
 }

@@ -26,6 +26,7 @@ use crate::report::log_entry::Record;
 use crate::report::names::{SetLabel, count, list_names};
 use clap::{ArgGroup, Args};
 use delivery::Delivery;
+use failures::Failures;
 use report::RotationReport;
 use schedules::{every_set, forget, saved_schedule, schedules};
 use server::Servers;
@@ -67,8 +68,8 @@ pub struct RotateArgs {
     #[arg(long)]
     save: bool,
 
-    /// Delete the schedule of the set, and rotate nothing
-    #[arg(long, conflicts_with_all = ["save", "force", "compromised", "dry_run"])]
+    /// Delete the schedule of the set and its record of deliveries, and rotate nothing
+    #[arg(long, conflicts_with_all = ["save", "force", "compromised", "dry_run", "every"])]
     forget: bool,
 
     /// Stage a new key now, regardless of the schedule
@@ -168,23 +169,31 @@ fn rotate_set(
     } else {
         drop(ctx.protection(name)?)
     }
+    if !ctx.store.contains(name)? {
+        // This is an error, and no record begins.
+        ctx.load_public(name)?;
+    }
     let saved = saved_schedule(ctx, args, schedules, name)?;
     let saved = saved.unwrap_or_default();
     let options = args.schedule.over(saved.clone());
     let schedule = options.schedule()?;
-    // The public part is enough to see whether there is anything to do.
-    let document = ctx.load_public(name)?;
-    let set = document.parse()?;
     let is_asked = args.force || !args.compromised.is_empty() || options.asks_for_another_key();
     if schedule.every.is_none() && !is_asked {
         return Err(Error::not_found(format!("set {name} has no schedule"))
             .names(format!("set {name}"))
             .hint("pass --every 30d, and --save to keep it as the schedule"));
     }
-    let mut delivery = Delivery::prepare(ctx, args, servers, (&options, &saved), name, &set)?;
-    let (signing, publication) = (delivery.signing(), delivery.publication());
+    let mut delivery = Delivery::open(ctx, args, servers, (&options, &saved), name)?;
+    // The public part is enough to see whether there is anything to do.
+    let document = ctx.load_public(name)?;
+    let set = document.parse()?;
+    let is_emergency = !args.compromised.is_empty();
+    delivery.look(&set, &args.connection, is_emergency);
+    let (signing, signed) = (delivery.signing(), delivery.signed());
+    let publication = delivery.publication();
     let settled = Policy {
         signing: &signing,
+        signed: &signed,
         publication: publication.as_ref(),
         ..options.policy(schedule, ctx.now)
     };
@@ -200,6 +209,7 @@ fn rotate_set(
     report.next_change = plan.next_change;
     warn_of_invalid_keys(ctx, name, &set, &plan);
     if args.dry_run {
+        delivery.check()?;
         report.plan(ctx, &set, &plan);
         if !plan.is_empty() {
             return Ok(());
@@ -214,6 +224,7 @@ fn rotate_set(
         ctx.protection(name)?;
     }
     if args.save {
+        delivery.check()?;
         let options = options.absolute()?.to_json();
         ctx.store.save_schedule(name, Some(options))?;
         let status = format!("{name}: its schedule is saved");
@@ -226,24 +237,36 @@ fn rotate_set(
     }
     let has_targets = delivery.has_targets();
     let delivered = delivery.deliver(report);
-    if has_targets && delivered.is_ok() {
+    let mut failures = Failures::default();
+    if has_targets && delivered.is_ok() && !report.waits() {
         // No target has the expired keys any more, so they can be removed here, too.
-        let document = ctx.load_public(name)?;
-        let plan = rotate::plan(&document.parse()?, &settled).map_err(about)?;
-        if !plan.is_empty() {
-            change(ctx, name, &plan, &settled, report)?;
-        }
+        failures.note(remove_expired(ctx, name, &settled, report));
     }
-    delivery.tell_waiting(report)?;
-    delivery.note_signers(report)?;
-    let ran = delivery.run_hooks(report);
-    match (delivered, ran) {
-        (Err(error), Err(hook)) => {
-            ctx.out.error(&hook);
-            Err(error)
-        }
-        (delivered, ran) => delivered.and(ran).and(report.complete_pushes()),
+    for result in [
+        delivered,
+        delivery.tell_waiting(report),
+        delivery.note_signers(report),
+        delivery.run_hooks(report),
+        report.complete_pushes(),
+    ] {
+        failures.note(result);
     }
+    failures.first(ctx)
+}
+
+fn remove_expired(
+    ctx: &Context,
+    name: &SetName,
+    policy: &Policy,
+    report: &mut RotationReport,
+) -> Result<()> {
+    let document = ctx.load_public(name)?;
+    let plan = rotate::plan(&document.parse()?, policy);
+    let plan = plan.map_err(|error| error.about(format!("set {name}")))?;
+    if plan.is_empty() {
+        return Ok(());
+    }
+    change(ctx, name, &plan, policy, report)
 }
 
 /// Applies a plan in one change of the set, and reports it. The plan is made again under the lock,

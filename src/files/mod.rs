@@ -333,10 +333,10 @@ pub fn check_target(path: &Path) -> Result<()> {
             "{} is a symbolic link",
             path.display()
         ))
-        .hint("jwks does not write through links; pass the file itself")),
+        .hint("jwks does not write through links; remove the link")),
         Ok(_) => Err(
             Error::failed(format!("{} is not a regular file", path.display()))
-                .hint("pass `-o -` to write to standard output"),
+                .hint("choose the path of a new or regular file"),
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(failed("access", path, error)),

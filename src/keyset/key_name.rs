@@ -5,6 +5,9 @@ use crate::key::key_type::KeyType;
 use crate::key::thumbprint::thumbprint;
 use std::borrow::Cow;
 
+/// How the material of a shared secret begins. A thumbprint has no space.
+const SECRET: &str = "kid ";
+
 /// The kid and the thumbprint of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyName {
@@ -45,10 +48,37 @@ impl KeyName {
         kid.or(self.public_thumbprint())
     }
 
+    /// Returns what identifies the material of the key in a record: its thumbprint. A shared secret could be
+    /// guessed from its own, so it gets `kid KID`.
+    pub fn material(&self) -> Option<String> {
+        match self.public_thumbprint() {
+            Some(thumbprint) => Some(thumbprint.to_owned()),
+            None => self.kid.as_ref().map(|kid| format!("{SECRET}{kid}")),
+        }
+    }
+
+    /// Returns what identifies the key in a record: its [material](KeyName::material) and its kid. For
+    /// verifiers, the same material under another kid is another key.
+    pub fn entry(&self) -> Option<String> {
+        let material = self.material()?;
+        match &self.kid {
+            Some(kid) if !self.is_symmetric => Some(format!("{material} {kid}")),
+            _ => Some(material),
+        }
+    }
+
     /// Returns the [handle](KeyName::handle) for a sentence, [quoted](quote) if need be, or
     /// `(without kid)`.
     pub fn shown(&self) -> Cow<'_, str> {
         self.handle().map_or("(without kid)".into(), quote)
+    }
+}
+
+/// Returns the material of an [entry](KeyName::entry).
+pub fn material_of(entry: &str) -> &str {
+    match entry.split_once(' ') {
+        Some((material, _)) if !entry.starts_with(SECRET) => material,
+        _ => entry,
     }
 }
 
@@ -86,7 +116,26 @@ impl From<&KeyName> for KeyName {
 
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use super::{KeyName, material_of, quote};
+
+    #[test]
+    fn an_entry_has_the_material_and_the_kid() {
+        let name = |kid: Option<&str>, is_symmetric| KeyName {
+            kid: kid.map(str::to_owned),
+            thumbprint: Some("print".to_owned()),
+            is_symmetric,
+        };
+        for (name, entry, material) in [
+            (name(Some("a b"), false), "print a b", "print"),
+            (name(None, false), "print", "print"),
+            (name(Some("a b"), true), "kid a b", "kid a b"),
+        ] {
+            assert_eq!(name.entry().as_deref(), Some(entry));
+            assert_eq!(name.material().as_deref(), Some(material));
+            assert_eq!(material_of(entry), material);
+        }
+        assert_eq!(name(None, true).entry(), None);
+    }
 
     #[test]
     fn a_kid_is_quoted_where_it_could_be_misread() {

@@ -82,6 +82,13 @@ pub fn states(set: &KeySet, now: i64) -> Vec<Option<State>> {
     states_where(&set.keys, now, can_sign)
 }
 
+/// Returns the keys that sign now.
+pub fn active<'s, 'k>(set: &'s KeySet<'k>, now: i64) -> impl Iterator<Item = &'s Key<'k>> {
+    let keys = set.keys.iter().zip(states(set, now));
+    keys.filter(|(_, state)| *state == Some(State::Active))
+        .map(|(key, _)| key)
+}
+
 /// Returns the same states as [`states`], but also checks the private parts, with OpenSSL. Decides which
 /// private parts are sent to a server.
 pub fn signing_states(set: &KeySet, now: i64, budget: &Budget) -> Vec<Option<State>> {

@@ -61,8 +61,12 @@ pub struct Policy<'a> {
     pub compromised: &'a [String],
     /// The states of the servers and files that get the result.
     pub servers: &'a [ServerState<'a>],
-    /// The thumbprints of the keys with which signers sign before they get the result.
+    /// The [materials](crate::keyset::key_name::KeyName::material) of the keys with which signers sign before
+    /// they get the result.
     pub signing: &'a [String],
+    /// The materials of the keys with which signers have signed, each with the time at which its last token
+    /// expires.
+    pub signed: &'a [(String, Time)],
     /// What the addresses serve at which a key must be seen before it signs; `None` without addresses.
     pub publication: Option<&'a Publication>,
     /// True if expired and compromised keys stay in the set until a push has removed them from the

@@ -5,6 +5,8 @@ use crate::files::kept::Links;
 use crate::files::lock::Lock;
 use crate::files::{self, Access, Existing, directories, kept};
 use crate::key::strict_json;
+use crate::keyset::key_name::material_of;
+use crate::keyset::rotate::Publication;
 use crate::keystore::{Keystore, SetName, TEMPORARY};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,7 +28,11 @@ pub struct Deliveries {
     pub targets: BTreeMap<String, Target>,
     /// The addresses at which the set is published.
     pub published: BTreeMap<String, Address>,
-    /// The thumbprints of the keys that signed after the last rotation.
+    /// The [materials](crate::keyset::key_name::KeyName::material) of the keys with which a reader of a file has signed, each with the
+    /// time at which its last token expires.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub signed: BTreeMap<String, i64>,
+    /// The [materials](crate::keyset::key_name::KeyName::material) of the keys that signed after the last rotation.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub active: BTreeSet<String>,
     /// The hooks that have not run since a change, by command, with the event that each one gets.
@@ -43,10 +49,10 @@ pub struct Target {
     /// The failure since then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failure>,
-    /// The thumbprints of the keys with which its reader signs.
+    /// The [entries](crate::keyset::key_name::KeyName::entry) of the keys with which its reader signs.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub signing: BTreeSet<String>,
-    /// The thumbprints of the private keys that were written to the file.
+    /// The [entries](crate::keyset::key_name::KeyName::entry) of the keys that it has: for the file of a signer, of the private keys.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub keys: BTreeSet<String>,
 }
@@ -70,7 +76,7 @@ pub struct Address {
     /// The failure since then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failure>,
-    /// The time from which it has served each key without a gap, by thumbprint.
+    /// Since when it has served each key without a gap, by its [entry](crate::keyset::key_name::KeyName::entry).
     pub since: BTreeMap<String, i64>,
     /// The thumbprints of the keys that it serves and the set does not have.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -81,10 +87,46 @@ pub struct Address {
 }
 
 impl Deliveries {
-    /// Returns the thumbprints of the keys with which readers of files sign.
+    /// Returns the [materials](crate::keyset::key_name::KeyName::material) of the keys with which readers of files sign.
     pub fn signing(&self) -> Vec<String> {
         let signing = self.targets.values().flat_map(|target| &target.signing);
-        signing.cloned().collect()
+        signing.map(|entry| material_of(entry).to_owned()).collect()
+    }
+
+    /// Returns the [entries](crate::keyset::key_name::KeyName::entry) of the keys with which readers of files sign.
+    pub fn signing_entries(&self) -> BTreeSet<String> {
+        let targets = self.targets.values();
+        targets.flat_map(|target| target.signing.clone()).collect()
+    }
+
+    /// Returns the materials of the keys whose tokens live on although no reader signs with them any more, each
+    /// with the time at which its last token expires.
+    pub fn signed(&self, now: i64) -> Vec<(String, i64)> {
+        let signed = self.signed.iter().filter(|(_, until)| **until > now);
+        signed
+            .map(|(material, until)| (material.clone(), *until))
+            .collect()
+    }
+
+    /// Returns what these addresses serve, as it was seen last; `None` without addresses. An address that could
+    /// not be read confirms no key.
+    pub fn publication(&self, addresses: &[String]) -> Option<Publication> {
+        let mut served = addresses.iter().map(|address| {
+            let seen = self.published.get(address);
+            let seen = seen.filter(|seen| seen.failed.is_none());
+            seen.map(|seen| seen.since.clone()).unwrap_or_default()
+        });
+        let mut all = served.next()?;
+        for one in served {
+            all.retain(|key, since| {
+                let other = one.get(key);
+                *since = (*since).max(other.copied().unwrap_or_default());
+                other.is_some()
+            });
+        }
+        Some(Publication {
+            since: all.into_iter().collect(),
+        })
     }
 }
 
@@ -116,6 +158,9 @@ impl Keystore {
         let read = || {
             let text = std::str::from_utf8(&kept.octets).map_err(|error| error.to_string())?;
             strict_json::check(text).map_err(|error| error.to_string())?;
+            if !text.trim_start().starts_with('{') {
+                return Err("not a JSON object".to_owned());
+            }
             serde_json::from_str(text).map_err(|error| error.to_string())
         };
         read().map_err(|error: String| {
@@ -123,7 +168,7 @@ impl Keystore {
                 "{}: invalid file of deliveries: {error}",
                 path.display()
             ))
-            .hint("correct the file, or remove it; keys then wait again until they are published")
+            .hint("correct the file, or remove it; held keys then wait for the whole publish delay again")
         })
     }
 
@@ -138,6 +183,16 @@ impl Keystore {
             Existing::Replace,
             TEMPORARY,
         )?
+    }
+
+    /// Removes what is known of the deliveries of a set whose schedule is deleted. Returns an error if a rotation
+    /// of the set is running.
+    pub fn forget_deliveries(&self, name: &SetName) -> Result<()> {
+        if self.deliveries_directory(name).is_dir() {
+            let _lock = self.lock_deliveries(name)?;
+            self.drop_deliveries(name);
+        }
+        Ok(())
     }
 
     /// Removes what is known of the deliveries of a set that was deleted for good.

@@ -12,7 +12,7 @@ use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{self, State, line_name};
 use crate::keyset::push::with_private_part;
-use crate::layout::{Audience, Layout, Lines, Options};
+use crate::layout::{Audience, Layout, Lines, Options, Write};
 use std::collections::BTreeSet;
 
 /// The order of the keys in an export.
@@ -120,7 +120,9 @@ impl Layout {
         for i in (0..headers.len()).filter(|i| is_held(*i) && has_state(*i)) {
             let key = &set.keys[i];
             let public = public_form(key, Dates::Drop, budget).ok();
-            let is_private = self.audience == Audience::Signer && holds_secret(key);
+            // The body of a push has the private parts of the signing keys.
+            let is_sent = !matches!(self.write, Write::Body(_)) || signing.contains(&i);
+            let is_private = self.audience == Audience::Signer && holds_secret(key) && is_sent;
             let private = is_private.then(|| without_dates(with_private_part(key, budget)));
             if public.is_none() && private.is_none() {
                 continue;
@@ -208,7 +210,10 @@ impl Layout {
                     "{name} signs with one line, and the set has {}",
                     lines.join(", ")
                 ))
-                .hint(format!("choose a line, such as --line {}", lines[0])))
+                .hint(format!(
+                    "pass --line {0} to `jwks export`, or --export PATH={name}:{0} to `jwks rotate`",
+                    lines[0]
+                )))
             }
             _ => Ok(signing),
         }

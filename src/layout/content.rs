@@ -12,7 +12,9 @@ use crate::secret::Secret;
 pub struct Content {
     /// The octets of the file.
     pub octets: Secret<Vec<u8>>,
-    /// What the user has to know about it.
+    /// True if it is one JSON document.
+    pub is_json: bool,
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
@@ -27,7 +29,16 @@ impl Content {
     pub fn of(text: Secret<String>) -> Self {
         Content {
             octets: Secret::new(text.expose().as_bytes().to_vec()),
+            is_json: false,
             warnings: Vec::new(),
+        }
+    }
+
+    /// Returns a JSON document without warnings.
+    pub fn json(text: Secret<String>) -> Self {
+        Content {
+            is_json: true,
+            ..Content::of(text)
         }
     }
 

@@ -13,16 +13,17 @@ const MANIFEST_LIMIT: usize = 1024 * 1024;
 /// parsers differ in what they unescape, so the quotes contain only letters, digits, spaces and
 /// `-_.:/+=@,{}[]"`. All other characters are written as JSON escapes, `\uXXXX`. Returns an error if
 /// the name is not a valid variable name.
-pub fn dotenv(name: &str, json: &str) -> Result<String> {
+pub fn dotenv(name: &str, json: &str) -> Result<Secret<String>> {
     check_variable(name)?;
-    Ok(format!("{name}='{}'\n", in_one_line(json).expose()))
+    let value = in_one_line(json);
+    Ok(Secret::new(format!("{name}='{}'\n", value.expose())))
 }
 
 /// Returns `NAME='…'` with several lines of PEM, for POSIX shells and for dotenv parsers. Returns an
 /// error if the name is not a valid variable name.
-pub fn lines(name: &str, pem: &str) -> Result<String> {
+pub fn lines(name: &str, pem: &str) -> Result<Secret<String>> {
     check_variable(name)?;
-    Ok(format!("{name}='{pem}'\n"))
+    Ok(Secret::new(format!("{name}='{pem}'\n")))
 }
 
 fn check_variable(name: &str) -> Result<()> {
@@ -132,6 +133,7 @@ mod tests {
     fn a_line_holds_the_same_document() {
         let json = "{\n \"a b\": [ 1.50, \"it's \\\"$x\\\" `y` \\\\ # é 😀 \\/ \\n \\u00e9\" ] }";
         let line = dotenv("JWKS", json).unwrap();
+        let line = line.expose();
         let value = line
             .strip_prefix("JWKS='")
             .and_then(|rest| rest.strip_suffix("'\n"))

@@ -13,6 +13,12 @@ use crate::secret::Secret;
 /// The kid is the thumbprint.
 const KID: KidFrom = KidFrom::Thumbprint;
 
+/// The variable of the key that signs.
+const ACTIVE: &str = "OIDC_RSA_PRIVATE_KEY";
+
+/// The variable of the other keys.
+const INACTIVE: &str = "OIDC_RSA_PRIVATE_KEYS_INACTIVE";
+
 /// The layout.
 pub const LAYOUT: Layout = Layout {
     name: "django-oauth-toolkit",
@@ -22,6 +28,8 @@ pub const LAYOUT: Layout = Layout {
     algorithms: &["RS256"],
     lines: Lines::One,
     kid: Some(KID),
+    has_kids: false,
+    variables: &[ACTIVE, INACTIVE],
     write: Write::Text(write),
 };
 
@@ -29,12 +37,9 @@ fn write(chosen: &Chosen, _: &Budget) -> Result<Content> {
     let (active, inactive): (Vec<_>, Vec<_>) = chosen.keys.iter().partition(|key| key.signs);
     let inactive = inactive.into_iter().filter(|key| key.private.is_some());
     let mut text = Secret::new(String::new());
-    for (name, keys) in [
-        ("OIDC_RSA_PRIVATE_KEY", active),
-        ("OIDC_RSA_PRIVATE_KEYS_INACTIVE", inactive.collect()),
-    ] {
+    for (name, keys) in [(ACTIVE, active), (INACTIVE, inactive.collect())] {
         let pem = private_pem(&private_of(keys)?)?;
-        let line = Secret::new(lines(name, pem.expose())?);
+        let line = lines(name, pem.expose())?;
         text.expose_mut().push_str(line.expose());
     }
     Ok(Content::of(text).warn_of_kids(chosen, LAYOUT.name, KID))

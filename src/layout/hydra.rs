@@ -19,6 +19,8 @@ pub const LAYOUT: Layout = Layout {
     algorithms: &[],
     lines: Lines::All,
     kid: None,
+    has_kids: true,
+    variables: &[],
     write: Write::Body(&HYDRA),
 };
 
@@ -45,7 +47,7 @@ pub(super) fn body(kind: &ServerKind, set: &KeySet, now: i64, budget: &Budget) -
         return Err(Error::refused(format!("{name} accepts no key of the set"))
             .hint("run `jwks create SET --alg RS256` for a key that it accepts"));
     }
-    let mut content = Content::of(Secret::new(document(kind, &plan.set) + "\n"));
+    let mut content = Content::json(Secret::new(document(kind, &plan.set) + "\n"));
     let refused = plan.refused.iter().map(|(name, why)| (name, why.as_str()));
     let left_out = plan.left_out.iter().map(|(name, why)| (name, *why));
     for (name, why) in left_out.chain(refused) {

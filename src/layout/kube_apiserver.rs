@@ -20,6 +20,8 @@ pub const LAYOUT: Layout = Layout {
     algorithms: &["RS256", "ES256", "ES384", "ES512"],
     lines: Lines::One,
     kid: Some(KID),
+    has_kids: false,
+    variables: &[],
     write: Write::Text(write),
 };
 

@@ -50,8 +50,12 @@ pub struct Layout {
     pub algorithms: &'static [&'static str],
     /// How many lines it can hold.
     pub lines: Lines,
-    /// The kid that the signer computes for a key, whatever its kid is in the set.
+    /// How the signer computes the kid of a key; `None` if it uses that of the set.
     pub kid: Option<KidFrom>,
+    /// True if the file has the kids of its keys.
+    pub has_kids: bool,
+    /// The variables in the file, if it has lines `NAME='…'`; otherwise empty.
+    pub variables: &'static [&'static str],
     /// Writes the file.
     pub write: Write,
 }
@@ -126,13 +130,18 @@ impl Layout {
         self.audience == Audience::Signer
     }
 
-    /// Returns the file for a set. Returns an error if no key of the set signs, or if the set does not fit
-    /// the layout.
-    pub fn content(&self, set: &KeySet, options: Options, budget: &Budget) -> Result<Content> {
+    /// Returns the file of the keys that were chosen from a set with these options. Returns an error if the set
+    /// does not fit the layout.
+    pub fn content(
+        &self,
+        set: &KeySet,
+        chosen: &Chosen,
+        options: Options,
+        budget: &Budget,
+    ) -> Result<Content> {
         let Options { line, now, .. } = options;
-        let chosen = self.choose(set, options, budget)?;
         match self.write {
-            Write::Text(write) => write(&chosen, budget),
+            Write::Text(write) => write(chosen, budget),
             Write::Body(kind) => {
                 let is_of_line =
                     |key: &&Key| line.is_none_or(|line| line_name(&Header::of(key)) == line);

@@ -16,13 +16,15 @@ pub const LAYOUT: Layout = Layout {
     algorithms: &[],
     lines: Lines::All,
     kid: None,
+    has_kids: true,
+    variables: &[],
     write: Write::Text(write),
 };
 
 fn write(chosen: &Chosen, _: &Budget) -> Result<Content> {
     let (private, public): (Vec<_>, Vec<_>) =
         chosen.keys.iter().partition(|key| key.private.is_some());
-    let mut content = Content::of(jwk_set(&private_of(private)?));
+    let mut content = Content::json(jwk_set(&private_of(private)?));
     for key in public {
         let name = key.name();
         content

@@ -1,4 +1,5 @@
-//! OpenIddict and other programs on .NET: a PKCS#12 file with a certificate that begins when the key does.
+//! OpenIddict and other programs on .NET: a PKCS#12 file with a certificate
+//! that is valid from the `nbf` of the key.
 
 use crate::keyset::lifecycle::State;
 use crate::layout::{Audience, Layout, Lines, Write};
@@ -14,5 +15,7 @@ pub const LAYOUT: Layout = Layout {
     ],
     lines: Lines::One,
     kid: None,
+    has_kids: false,
+    variables: &[],
     write: Write::Pkcs12,
 };

@@ -20,6 +20,8 @@ pub const JWKS: Layout = Layout {
     algorithms: &[],
     lines: Lines::All,
     kid: None,
+    has_kids: true,
+    variables: &[],
     write: Write::Text(jwks),
 };
 
@@ -27,6 +29,7 @@ pub const JWKS: Layout = Layout {
 pub const PEM: Layout = Layout {
     name: "pem",
     about: "Verifiers: the public keys in PEM",
+    has_kids: false,
     write: Write::Text(pem),
     ..JWKS
 };
@@ -37,7 +40,7 @@ fn jwks(chosen: &Chosen, _: &Budget) -> Result<Content> {
         .iter()
         .filter_map(|key| key.public.as_ref())
         .collect();
-    Ok(Content::of(jwk_set(&public)))
+    Ok(Content::json(jwk_set(&public)))
 }
 
 fn pem(chosen: &Chosen, _: &Budget) -> Result<Content> {

@@ -16,9 +16,11 @@ pub const LAYOUT: Layout = Layout {
     algorithms: &[],
     lines: Lines::One,
     kid: None,
+    has_kids: true,
+    variables: &[],
     write: Write::Text(write),
 };
 
 fn write(chosen: &Chosen, _: &Budget) -> Result<Content> {
-    Ok(Content::of(jwk_set(&private_of(&chosen.keys)?)))
+    Ok(Content::json(jwk_set(&private_of(&chosen.keys)?)))
 }

@@ -9,6 +9,12 @@ use crate::layout::deployment::dotenv;
 use crate::layout::{Audience, Chosen, ChosenKey, Content, Layout, Lines, Write};
 use crate::secret::Secret;
 
+/// The variable of Supabase Auth.
+const KEYS: &str = "GOTRUE_JWT_KEYS";
+
+/// The variable of the services that verify.
+const JWKS: &str = "JWT_JWKS";
+
 /// The layout.
 pub const LAYOUT: Layout = Layout {
     name: "supabase",
@@ -18,6 +24,8 @@ pub const LAYOUT: Layout = Layout {
     algorithms: &["ES256", "RS256", "EdDSA", "HS256"],
     lines: Lines::OneSigns,
     kid: None,
+    has_kids: true,
+    variables: &[KEYS, JWKS],
     write: Write::Text(write),
 };
 
@@ -31,8 +39,8 @@ fn write(chosen: &Chosen, _: &Budget) -> Result<Content> {
     let verifiers = array(chosen.keys.iter().filter_map(verifying).collect());
     let verifiers = Secret::new(format!(r#"{{"keys":{}}}"#, verifiers.expose()));
     let mut text = Secret::new(String::new());
-    for (name, json) in [("GOTRUE_JWT_KEYS", signer), ("JWT_JWKS", verifiers)] {
-        let line = Secret::new(dotenv(name, json.expose())?);
+    for (name, json) in [(KEYS, signer), (JWKS, verifiers)] {
+        let line = dotenv(name, json.expose())?;
         text.expose_mut().push_str(line.expose());
     }
     Ok(Content::of(text))
@@ -51,6 +59,12 @@ fn with_operations(members: &Members<'static>, operations: &[&str]) -> Members<'
 }
 
 fn array(keys: Vec<Members<'static>>) -> Secret<String> {
-    let keys: Vec<_> = keys.iter().map(Members::to_json).collect();
-    Secret::new(format!("[{}]", keys.join(",")))
+    let mut text = Secret::new(String::from("["));
+    for (i, key) in keys.iter().enumerate() {
+        let json = Secret::new(key.to_json());
+        text.expose_mut().push_str(if i == 0 { "" } else { "," });
+        text.expose_mut().push_str(json.expose());
+    }
+    text.expose_mut().push(']');
+    text
 }

@@ -8,14 +8,14 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 
-const DUE: i64 = START + 30 * DAY;
-const STAGED: i64 = DUE - HOUR - 2 * MINUTE;
-const BEGUN: i64 = DUE + MINUTE;
+pub const DUE: i64 = START + 30 * DAY;
+pub const STAGED: i64 = DUE - HOUR - 2 * MINUTE;
+pub const BEGUN: i64 = DUE + MINUTE;
 
 const FILES: &str = "--export public/jwks.json --export private/sign.json=spring";
 
 /// A set with a saved schedule that writes a file for verifiers and one for a signer.
-fn delivering() -> Store {
+pub fn delivering() -> Store {
     let store = Store::with_a_key("ES256");
     for directory in ["public", "private"] {
         fs::create_dir(store.sandbox.path().join(directory)).expect("a directory");
@@ -25,7 +25,7 @@ fn delivering() -> Store {
 }
 
 /// The kids of the keys in a file.
-fn kids(sandbox: &Sandbox, file: &str) -> BTreeSet<String> {
+pub fn kids(sandbox: &Sandbox, file: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(sandbox.path().join(file)).expect("the file");
     let set: Value = serde_json::from_str(&text).expect("a set");
     let keys = set["keys"].as_array().expect("keys").iter();
@@ -33,11 +33,11 @@ fn kids(sandbox: &Sandbox, file: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn public(store: &Store) -> BTreeSet<String> {
+pub fn public(store: &Store) -> BTreeSet<String> {
     kids(&store.sandbox, "public/jwks.json")
 }
 
-fn signs(store: &Store) -> String {
+pub fn signs(store: &Store) -> String {
     let mut kids = kids(&store.sandbox, "private/sign.json").into_iter();
     kids.next().expect("a key")
 }
@@ -49,13 +49,13 @@ fn set_mode(store: &Store, directory: &str, mode: u32) {
 }
 
 /// Puts a file in the place of a directory, which makes it unwritable for every user.
-fn block(store: &Store, directory: &str) {
+pub fn block(store: &Store, directory: &str) {
     let path = store.sandbox.path().join(directory);
     fs::rename(&path, path.with_extension("away")).expect("the directory");
     fs::write(path, "in the way").expect("a file");
 }
 
-fn unblock(store: &Store, directory: &str) {
+pub fn unblock(store: &Store, directory: &str) {
     let path = store.sandbox.path().join(directory);
     fs::remove_file(&path).expect("the file");
     fs::rename(path.with_extension("away"), path).expect("the directory");
@@ -168,6 +168,7 @@ fn a_file_of_somebody_else_is_not_replaced() {
     let path = store.sandbox.path().join("key.json");
     for content in [
         "not ours",
+        "{\"keys\":[],\"password\":\"x\"}",
         r#"{"kty":"oct","kid":"x","k":"c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"}"#,
     ] {
         fs::write(&path, content).expect("a file");

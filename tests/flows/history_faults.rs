@@ -218,7 +218,7 @@ fn a_killed_forget_is_completed() {
 
 /// A history that cannot be deleted is not read any more, and the next change tries again.
 #[test]
-fn a_history_that_cannot_be_deleted_is_told_of_and_deleted_later() {
+fn a_history_that_cannot_be_deleted_is_reported_and_deleted_later() {
     if !has_tool("strace") {
         return;
     }

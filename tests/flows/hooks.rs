@@ -127,7 +127,8 @@ fn a_hook_that_cannot_be_found_is_an_error_at_the_end() {
     let store = with_hook("exec /nowhere/at/all", "");
     let run = store.run("rotate --all", STAGED).fails(6);
     assert!(
-        run.stderr.contains("the next rotation runs it again"),
+        run.stderr
+            .contains("the next rotation with this hook runs it again"),
         "{run:#?}"
     );
     assert_eq!(store.keys().len(), 2);

@@ -110,7 +110,7 @@ fn a_set_that_does_not_fit_is_an_error_that_names_the_choice() {
 }
 
 #[test]
-fn a_signer_that_computes_kids_is_told_of() {
+fn a_warning_names_the_kids_that_a_signer_computes() {
     let store = rotated("RS256");
     let run = store.ok("export api --for kube-apiserver", BEFORE);
     assert!(

@@ -156,7 +156,7 @@ fn a_copy_that_lags_lies_or_is_down_postpones() {
 }
 
 #[test]
-fn foreign_and_private_keys_at_an_address_are_told_of() {
+fn foreign_and_private_keys_at_an_address_are_reported() {
     let copy = Copy::start();
     let store = published(&[&copy]);
     let foreign = json!({"kty": "OKP", "crv": "Ed25519", "kid": "planted", "use": "sig",

@@ -261,10 +261,12 @@ fn in_json_form(
     let or = |default| args.name.as_deref().unwrap_or(default);
     let text = match args.to {
         To::Dotenv => deployment::dotenv(or(variable), json)?,
-        To::Kubernetes if args.is_private() => deployment::secret(or(&source.stem()), file, json)?,
-        To::Kubernetes => deployment::config_map(or(&source.stem()), file, json)?,
-        To::Jwe => sealed(ctx, args, json)?,
-        To::Jwks | To::Jwk => json.clone(),
+        To::Kubernetes if args.is_private() => {
+            Secret::new(deployment::secret(or(&source.stem()), file, json)?)
+        }
+        To::Kubernetes => Secret::new(deployment::config_map(or(&source.stem()), file, json)?),
+        To::Jwe => Secret::new(sealed(ctx, args, json)?),
+        To::Jwks | To::Jwk => Secret::new(json.clone()),
         To::Pem
         | To::Der
         | To::Pkcs1
@@ -280,7 +282,7 @@ fn in_json_form(
             return Err(Error::usage(format!("--to {to} does not hold JSON")));
         }
     };
-    Ok(Secret::new(text.into_bytes()))
+    Ok(Secret::new(text.expose().as_bytes().to_vec()))
 }
 
 /// Returns PEM in the lines of a variable.
@@ -288,7 +290,7 @@ fn dotenv_pem(args: &ExportArgs, default: &str, pem: &Secret<Vec<u8>>) -> Result
     let name = args.name.as_deref().unwrap_or(default);
     // PEM is ASCII.
     let pem = Secret::new(String::from_utf8_lossy(pem.expose()).into_owned());
-    let lines = Secret::new(deployment::lines(name, pem.expose())?);
+    let lines = deployment::lines(name, pem.expose())?;
     Ok(Secret::new(lines.expose().as_bytes().to_vec()))
 }
 

@@ -32,7 +32,8 @@ pub(super) fn run(ctx: &Context, args: &ExportArgs, layout: &Layout) -> Result<(
     let content = match layout.write {
         Write::Pkcs12 => pkcs12(ctx, args, &source, &set, &chosen.signing_positions())?,
         Write::Text(_) | Write::Body(_) => {
-            layout.content(&set, options, &ctx.checks).map_err(about)?
+            let content = layout.content(&set, &chosen, options, &ctx.checks);
+            content.map_err(about)?
         }
     };
     for warning in &content.warnings {
@@ -49,8 +50,7 @@ pub(super) fn run(ctx: &Context, args: &ExportArgs, layout: &Layout) -> Result<(
             .exported(Some(&args.description(layout.name)), &keys)
             .append();
     }
-    let is_json = content.octets.expose().starts_with(b"{");
-    deliver(ctx, file, &content.octets, is_json)
+    deliver(ctx, file, &content.octets, content.is_json)
 }
 
 /// Returns the PKCS#12 file of the only key that signs.
@@ -65,6 +65,6 @@ fn pkcs12(
     let members = key.and_then(|key| key.members().ok()).unwrap_or_default();
     Ok(Content {
         octets: certified::pkcs12(ctx, args, source, &members)?,
-        warnings: Vec::new(),
+        ..Content::default()
     })
 }

@@ -146,7 +146,7 @@ fn set_row(ctx: &Context, name: &SetName, schedules: &Schedules, open: &mut Vec<
         row.encrypted = encrypted;
         if let Some(schedule) = schedules.get(name.as_str()) {
             row.schedule = Some(schedule.clone());
-            match next_rotation(name, &set, schedules, ctx.now) {
+            match next_rotation(&ctx.store, name, &set, schedules, ctx.now) {
                 Ok(next) => row.next_change = next,
                 Err(error) => ctx
                     .out

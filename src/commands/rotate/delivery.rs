@@ -4,18 +4,20 @@
 mod after;
 mod signers;
 
+use crate::args::connection::ConnectionArgs;
 use crate::args::schedule::ScheduleArgs;
 use crate::commands::rotate::failures::Failures;
 use crate::commands::rotate::ledger::Ledger;
 use crate::commands::rotate::report::RotationReport;
 use crate::commands::rotate::server::{Server, Servers};
-use crate::commands::rotate::target_file::{TargetFile, all_keys, handle};
-use crate::commands::rotate::{RotateArgs, caches, hooks, observation, target_file};
+use crate::commands::rotate::target_file::{TargetFile, all_keys, entries, signing_keys};
+use crate::commands::rotate::{RotateArgs, caches, hooks, observation};
 use crate::commands::shared::served::check_addresses;
 use crate::context::Context;
 use crate::error::Result;
 use crate::key::Key;
 use crate::keyset::KeySet;
+use crate::keyset::key_name::{KeyName, material_of};
 use crate::keyset::lifecycle::{self, State};
 use crate::keyset::push::Prune;
 use crate::keyset::rotate::{Publication, Schedule, ServerState, is_revoked};
@@ -23,7 +25,6 @@ use crate::keyset::server_rules::ServerRules;
 use crate::keystore::SetName;
 use crate::keystore::deliveries::Target;
 use crate::report::json::JsonKeyName;
-use std::collections::BTreeSet;
 
 /// The targets of a set, and what they have.
 pub(super) struct Delivery<'a> {
@@ -33,13 +34,16 @@ pub(super) struct Delivery<'a> {
     servers: Vec<Server>,
     /// The files of verifiers.
     verifiers: Vec<TargetFile>,
-    /// The keys of the set that each of these files has.
+    /// For each of these files that has readers, the keys of the set that they know or never get.
     there: Vec<KeySet<'static>>,
     /// The files of signers.
     signers: Vec<TargetFile>,
+    addresses: Vec<String>,
     publication: Option<Publication>,
-    /// For how long an address must have served a key before it signs, in seconds.
+    /// How long an address must have served a key before it signs, in seconds.
     publish_delay: i64,
+    /// How long the tokens of a key live after it has signed, in seconds.
+    grace: i64,
     hooks: Vec<String>,
     /// The keys that have begun to sign since the last rotation.
     begun: Vec<JsonKeyName<'static>>,
@@ -56,94 +60,125 @@ enum Removal {
 }
 
 impl<'a> Delivery<'a> {
-    /// Opens the servers, and reads what they, the files and the addresses have. A server or an address that
-    /// cannot be read is not an error yet, because the local set is rotated anyway.
-    pub(super) fn prepare(
+    /// Opens the targets of a schedule and the record of what they have, so that no other rotation of the set
+    /// delivers at the same time.
+    pub(super) fn open(
         ctx: &'a Context,
         args: &RotateArgs,
         servers: &Servers,
         (options, saved): (&ScheduleArgs, &ScheduleArgs),
         name: &'a SetName,
-        set: &KeySet,
     ) -> Result<Self> {
-        let parse = |options: &ScheduleArgs| {
-            let files = options.export.iter().map(|text| TargetFile::parse(text));
-            files.collect::<Result<Vec<_>>>()
-        };
-        let files = parse(options)?;
+        let files = options.export.iter().map(|text| TargetFile::parse(text));
+        let files = files.collect::<Result<Vec<_>>>()?;
         TargetFile::refuse_same(&files)?;
         let (verifiers, signers): (Vec<_>, Vec<_>) =
             files.into_iter().partition(TargetFile::is_for_verifiers);
         check_addresses(&options.published)?;
-        let servers = servers.look(options, name)?;
-        let is_local = verifiers.is_empty() && signers.is_empty() && options.hook.is_empty();
-        let ledger = if is_local && options.push.is_empty() && options.published.is_empty() {
-            Ledger::empty(ctx, name)
-        } else {
+        let schedule = options.schedule()?;
+        let servers = servers.of(options, name)?;
+        let ledger = if options.keeps_record() {
             Ledger::open(ctx, name, args.dry_run, !args.compromised.is_empty())?
+        } else {
+            Ledger::empty(ctx, name)
         };
-        // What is known of a target counts as long as it is in the schedule.
-        let other = parse(saved).unwrap_or_default();
-        let all = verifiers.iter().chain(&signers).chain(&other);
-        let all: BTreeSet<_> = all.map(TargetFile::id).collect();
+        // What is known of a target or a hook counts as long as it is in the schedule.
         ledger.edit(|known| {
-            let is_file = |id: &str| id.starts_with(target_file::ID);
-            known
-                .targets
-                .retain(|id, _| !is_file(id) || all.contains(id));
+            let has_target = |id: &String| options.has_target(id) || saved.has_target(id);
+            known.targets.retain(|id, _| has_target(id));
+            let lists = [&options.hook, &saved.hook];
+            let has_hook = |hook: &String| lists.iter().any(|list| list.contains(hook));
+            known.hooks.retain(|hook, _| has_hook(hook));
+            known.signed.retain(|_, until| *until > ctx.now);
         });
-        // Without a record, a signer can sign with every private key of its file.
-        for file in &signers {
-            let keys = file.private_handles();
-            ledger.edit(|known| {
-                let unknown = || Target {
-                    signing: keys.clone(),
-                    ..Target::default()
-                };
-                known.targets.entry(file.id()).or_insert_with(unknown);
-            });
-        }
-        let there = verifiers.iter().map(|file| {
-            let there = file.published(set).into_iter();
-            let keys = there.map(|position| set.keys[position].clone().into_owned());
-            KeySet::from(keys.collect::<Vec<_>>())
-        });
-        let there = there.collect();
-        let addresses = &options.published;
-        let publication = ledger
-            .edit(|known| observation::observe(ctx, &args.connection, addresses, name, set, known));
-        let before = ledger.edit(|known| known.active.clone());
-        let states = lifecycle::states(set, ctx.now).into_iter();
-        let active = set.keys.iter().zip(states);
-        let active = active.filter(|(_, state)| *state == Some(State::Active));
-        let active = active.map(|(key, _)| key);
-        // A set without a record has not begun anything.
-        let is_new = |key: &&Key| {
-            !before.is_empty() && handle(key).is_some_and(|key| !before.contains(&key))
-        };
-        let begun = active.filter(is_new).map(JsonKeyName::from).collect();
         Ok(Delivery {
-            begun,
+            servers,
             ctx,
             name,
             ledger,
-            servers,
             verifiers,
-            there,
+            there: Vec::new(),
             signers,
-            publication,
-            publish_delay: options.schedule()?.publish_delay,
+            addresses: options.published.clone(),
+            publication: None,
+            publish_delay: schedule.publish_delay,
+            grace: schedule.grace(),
             hooks: options.hook.clone(),
+            begun: Vec::new(),
             hook_timeout: options.hook_timeout.unwrap_or(hooks::LIMIT),
         })
+    }
+
+    /// Reads what the servers, the files and the addresses have of a set. In an emergency, the addresses are not read, because
+    /// a compromised key does not wait for them.
+    pub(super) fn look(&mut self, set: &KeySet, connection: &ConnectionArgs, is_emergency: bool) {
+        for server in &mut self.servers {
+            server.look();
+        }
+        // Without a record, a signer can sign with every private key of its file.
+        for file in &self.signers {
+            self.ledger.edit(|known| {
+                let unknown = || Target {
+                    signing: file.private_keys(set),
+                    ..Target::default()
+                };
+                known.targets.entry(file.id.clone()).or_insert_with(unknown);
+            });
+        }
+        for file in &self.verifiers {
+            let known = self.ledger.target(&file.id);
+            self.stop_signing(&file.id, &known);
+            let mut published = file.published(set);
+            if published.is_empty() {
+                // Readers of a file that is lost or damaged know the keys that were written to it.
+                let is_known = |i: &usize| {
+                    let entry = KeyName::of(&set.keys[*i]).entry();
+                    entry.is_some_and(|entry| known.keys.contains(&entry))
+                };
+                published = (0..set.keys.len()).filter(is_known).collect();
+            }
+            // A file that is new has no reader yet.
+            if !published.is_empty() {
+                let there = &published | &file.left_out(self.ctx, set);
+                let keys = there.into_iter().map(|i| set.keys[i].clone().into_owned());
+                self.there.push(KeySet::from(keys.collect::<Vec<_>>()));
+            }
+        }
+        let (ctx, name) = (self.ctx, self.name);
+        self.publication = self.ledger.edit(|known| {
+            if !is_emergency {
+                observation::observe(ctx, connection, &self.addresses, name, set, known);
+            }
+            known.publication(&self.addresses)
+        });
+        // A set without a record has not begun anything.
+        let before = self.ledger.edit(|known| known.active.clone());
+        let is_new = |key: &&Key| {
+            let material = KeyName::of(key).material();
+            !before.is_empty() && material.is_some_and(|it| !before.contains(&it))
+        };
+        let active = lifecycle::active(set, ctx.now);
+        self.begun = active.filter(is_new).map(JsonKeyName::from).collect();
+    }
+
+    /// Records that nobody signs any more with what was the file of a signer, and is one of verifiers now.
+    fn stop_signing(&self, id: &str, known: &Target) {
+        let until = self.ctx.now.saturating_add(self.grace);
+        self.ledger.edit(|all| {
+            for entry in &known.signing {
+                all.signed.insert(material_of(entry).to_owned(), until);
+            }
+            if let Some(target) = all.targets.get_mut(id) {
+                target.signing.clear();
+            }
+        });
     }
 
     /// Returns the states of the servers and of the files of verifiers, for the plan of the rotation.
     pub(super) fn states(&self) -> Vec<ServerState<'_>> {
         let servers = self.servers.iter().filter_map(Server::server_state);
         // A file that is new has no reader yet.
-        let files = self.there.iter().filter(|set| !set.keys.is_empty());
-        let files = files.map(|set| ServerState {
+        let files = self.there.iter().map(|set| ServerState {
             set,
             rules: &ServerRules::FAITHFUL,
             named: &[],
@@ -151,9 +186,15 @@ impl<'a> Delivery<'a> {
         servers.chain(files).collect()
     }
 
-    /// Returns the thumbprints of the keys with which the readers of files sign.
+    /// Returns the materials of the keys with which the readers of files sign.
     pub(super) fn signing(&self) -> Vec<String> {
         self.ledger.edit(|known| known.signing())
+    }
+
+    /// Returns the materials of the keys with which the readers of files have signed, each with the time at which
+    /// its last token expires.
+    pub(super) fn signed(&self) -> Vec<(String, i64)> {
+        self.ledger.edit(|known| known.signed(self.ctx.now))
     }
 
     /// Returns what the published addresses serve.
@@ -188,9 +229,6 @@ impl<'a> Delivery<'a> {
     fn arm(&self) -> Result<()> {
         let event = hooks::unfinished(self.name, self.ctx.now);
         self.ledger.edit(|known| {
-            known
-                .hooks
-                .retain(|command, _| self.hooks.contains(command));
             for command in &self.hooks {
                 let event = || event.clone();
                 known.hooks.entry(command.clone()).or_insert_with(event);
@@ -199,21 +237,60 @@ impl<'a> Delivery<'a> {
         self.ledger.save()
     }
 
+    /// Returns an error if a file cannot be written, or if it has other content.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.verifiers.is_empty() && self.signers.is_empty() {
+            return Ok(());
+        }
+        let document = self.ctx.load(self.name)?;
+        let set = &document.parse()?;
+        for file in self.verifiers.iter().chain(&self.signers) {
+            let before = self.ledger.target(&file.id).keys;
+            let checked = file.check(self.ctx, set, &before);
+            checked.map_err(|error| file.about(error))?;
+        }
+        Ok(())
+    }
+
     /// Reports what would be delivered.
     pub(super) fn show(&mut self, report: &mut RotationReport) -> Result<()> {
         for server in &mut self.servers {
             server.show(self.ctx, self.name, report)?;
         }
-        let files = self.verifiers.iter().chain(&self.signers);
-        if files.clone().next().is_none() {
+        let pending = self.ledger.edit(|known| known.hooks.clone());
+        let has_begun = !self.begun.is_empty();
+        let hooks = self.hooks.iter();
+        for hook in hooks.filter(|hook| has_begun || pending.contains_key(*hook)) {
+            report.would_run(self.ctx, hook);
+        }
+        if self.verifiers.is_empty() && self.signers.is_empty() {
             return Ok(());
         }
         let document = self.ctx.load(self.name)?;
         let set = document.parse()?;
-        for file in files {
-            if !file.is_written(&file.content(self.ctx, &set, &[])?) {
-                report.would_write(self.ctx, &file.path);
+        for file in self.verifiers.iter().chain(&self.signers) {
+            let shown = self.show_file(file, &set, report);
+            shown.map_err(|error| file.about(error))?;
+        }
+        Ok(())
+    }
+
+    fn show_file(
+        &self,
+        file: &TargetFile,
+        set: &KeySet,
+        report: &mut RotationReport,
+    ) -> Result<()> {
+        let chosen = file.choose(self.ctx, set, &[])?;
+        if !file.is_for_verifiers() {
+            let before = self.ledger.target(&file.id);
+            if self.waits(set, &signing_keys(set, &chosen), &before.signing) {
+                report.hold_file(self.ctx, &file.path);
+                return Ok(());
             }
+        }
+        if !file.is_written(&file.content(self.ctx, set, &chosen, &[])?) {
+            report.would_write(self.ctx, &file.path);
         }
         Ok(())
     }
@@ -259,7 +336,7 @@ impl<'a> Delivery<'a> {
         report: &mut RotationReport,
         failures: &mut Failures,
     ) -> Result<()> {
-        let signing = self.ledger.edit(|known| known.signing());
+        let signing = self.ledger.edit(|known| known.signing_entries());
         let whole = set;
         for file in &self.verifiers {
             // A signer can still have a key that has left the set, such as by an undo.
@@ -278,18 +355,21 @@ impl<'a> Delivery<'a> {
                 Removal::Now => Vec::new(),
             };
             let written = file.choose(self.ctx, set, &keep).and_then(|chosen| {
-                let content = file.content(self.ctx, set, &keep)?;
+                let content = file.content(self.ctx, set, &chosen, &keep)?;
                 if !file.is_written(&content) {
                     self.arm()?;
-                    let before = self.ledger.target(&file.id());
+                    let before = self.ledger.target(&file.id);
                     file.write(self.ctx, set, &content, &before.keys)?;
                     report.add_file(self.ctx, &file.path);
                 }
                 Ok(all_keys(set, &chosen))
             });
-            let has = self.ledger.settle(&file.id(), &written);
+            let mut has = self.ledger.settle(&file.id, &written);
             if let Err(error) = written {
-                failures.add_verifier(file.about(error), file.id(), has);
+                // No signer waits for a key that this file never has.
+                has.extend(entries(set, file.left_out(self.ctx, set)));
+                let target = file.path.display().to_string();
+                failures.add_verifier(file.about(error), target, has);
             }
         }
         self.ledger.save()
@@ -307,7 +387,7 @@ impl<'a> Delivery<'a> {
             let sent = server.send(self.ctx, self.name, report, prune, || self.arm());
             let has = self.ledger.settle(&server.id(), &sent);
             if let Err(error) = sent {
-                failures.add_verifier(error, server.id(), has);
+                failures.add_verifier(error, server.target(), has);
             }
         }
         self.servers = servers;

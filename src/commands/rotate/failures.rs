@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 #[derive(Default)]
 pub(super) struct Failures {
     errors: Vec<Error>,
-    /// The targets of verifiers that could not be updated, with the thumbprints of the keys that they have.
+    /// The targets of verifiers that could not be updated, with the entries of the keys that they have.
     behind: Vec<(String, BTreeSet<String>)>,
 }
 
@@ -19,6 +19,11 @@ impl Failures {
 
     pub(super) fn add(&mut self, error: Error) {
         self.errors.push(error);
+    }
+
+    /// Adds the failure of a step, if it failed.
+    pub(super) fn note(&mut self, result: Result<()>) {
+        self.errors.extend(result.err());
     }
 
     /// Adds the failure of a target of verifiers, which has these keys.
@@ -34,9 +39,9 @@ impl Failures {
         match self.behind.iter().find(|(_, has)| lacks(has)) {
             None => Ok(()),
             Some((target, _)) => Err(Error::refused(format!(
-                "the key that signs now is not delivered yet to {target:?}"
+                "{target} does not have the new signing key yet"
             ))
-            .hint("the signer keeps its key until the next rotation")),
+            .hint("correct that target; the signer keeps its key until then")),
         }
     }
 

@@ -41,7 +41,8 @@ pub(super) fn with_earlier(mut event: Value, earlier: &Value) -> Value {
 /// Returns an error if it fails or takes longer than `limit` seconds.
 pub(super) fn run(ctx: &Context, command: &str, event: &Value, limit: u64) -> Result<()> {
     let failed = |why: String| {
-        Error::remote(format!("the hook {command:?} {why}")).hint("the next rotation runs it again")
+        Error::remote(format!("the hook {command:?} {why}"))
+            .hint("the next rotation with this hook runs it again")
     };
     let mut call = shell::command(command);
     call.env_remove(PASSPHRASE);

@@ -16,6 +16,7 @@ pub(super) struct Ledger<'a> {
     saved: RefCell<Deliveries>,
     /// `None` if nothing is delivered, or in a dry run: then nothing is written.
     lock: Option<Lock>,
+    is_emergency: bool,
 }
 
 impl<'a> Ledger<'a> {
@@ -27,11 +28,12 @@ impl<'a> Ledger<'a> {
             known: RefCell::default(),
             saved: RefCell::default(),
             lock: None,
+            is_emergency: false,
         }
     }
 
-    /// Reads the record, and locks it unless this is a dry run. In an emergency, a damaged record is only a
-    /// warning.
+    /// Reads the record, and locks it unless this is a dry run. In an emergency, a record that is damaged, locked
+    /// or cannot be written is only a warning.
     pub(super) fn open(
         ctx: &'a Context,
         name: &'a SetName,
@@ -41,7 +43,15 @@ impl<'a> Ledger<'a> {
         let lock = if dry_run {
             None
         } else {
-            Some(ctx.store.lock_deliveries(name)?)
+            Some(ctx.store.lock_deliveries(name))
+        };
+        let lock = match lock.transpose() {
+            Err(error) if is_emergency => {
+                ctx.out
+                    .warn(format!("the record of deliveries is not kept: {error}"));
+                None
+            }
+            lock => lock?,
         };
         let known = match ctx.store.deliveries(name) {
             Err(error) if is_emergency => {
@@ -55,6 +65,7 @@ impl<'a> Ledger<'a> {
             saved: RefCell::new(known.clone()),
             known: RefCell::new(known),
             lock,
+            is_emergency,
             ..Ledger::empty(ctx, name)
         })
     }
@@ -74,7 +85,7 @@ impl<'a> Ledger<'a> {
         self.edit(|known| known.targets.get(id).cloned().unwrap_or_default())
     }
 
-    /// Records the result of a delivery: the thumbprints of the keys that the target has, or its failure.
+    /// Records the result of a delivery: the entries of the keys that the target has, or its failure.
     /// Returns the keys that it has.
     pub(super) fn settle(&self, id: &str, result: &Result<BTreeSet<String>>) -> BTreeSet<String> {
         let now = self.ctx.now;
@@ -101,7 +112,13 @@ impl<'a> Ledger<'a> {
         if self.lock.is_none() || *known == *self.saved.borrow() {
             return Ok(());
         }
-        self.ctx.store.save_deliveries(self.name, &known)?;
+        match self.ctx.store.save_deliveries(self.name, &known) {
+            Err(error) if self.is_emergency => {
+                let out = &self.ctx.out;
+                out.warn(format!("the record of deliveries is not kept: {error}"));
+            }
+            saved => saved?,
+        }
         self.saved.replace(known.clone());
         Ok(())
     }

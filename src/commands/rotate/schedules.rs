@@ -80,6 +80,7 @@ pub(super) fn forget(ctx: &Context, names: &[SetName], schedules: &Schedules) ->
         }
     }
     for name in names {
+        ctx.store.forget_deliveries(name)?;
         ctx.store.save_schedule(name, None)?;
         let status = format!("{name}: its schedule is deleted");
         ctx.out.status(&status);

@@ -1,9 +1,11 @@
-//! The server that a rotation pushes to: its set before the rotation, and the keys that are sent.
+//! The servers that a rotation pushes to: their sets before the rotation, and the keys that are sent.
 
 use crate::args::connection::split_name;
 use crate::args::schedule::ScheduleArgs;
+use crate::args::target::server_id;
 use crate::commands::rotate::RotateArgs;
 use crate::commands::rotate::report::RotationReport;
+use crate::commands::rotate::target_file::entries;
 use crate::commands::shared::publishing::{present, warn_of_caches};
 use crate::commands::shared::push_report::{
     self, describe_signer, handles, line, record, record_failed, warn_of_unsent,
@@ -14,7 +16,9 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::push::{Ed25519, KeyChange, Policy, Private, Prune, PushPlan, plan, successors};
+use crate::keyset::push::{
+    Ed25519, KeyChange, Policy, Private, Prune, PushPlan, counterparts, plan, successors,
+};
 use crate::keyset::rotate::ServerState;
 use crate::keystore::SetName;
 use crate::remote::Remote;
@@ -63,16 +67,15 @@ impl<'a> Servers<'a> {
         }
     }
 
-    /// Returns the servers of a set, with the set that each has now. A server that cannot be reached is
-    /// not an error yet, because the local set is rotated anyway.
-    pub(super) fn look(&self, options: &ScheduleArgs, set: &SetName) -> Result<Vec<Server>> {
+    /// Returns the servers of a set, which are not read yet.
+    pub(super) fn of(&self, options: &ScheduleArgs, set: &SetName) -> Result<Vec<Server>> {
         let servers = options.push.iter();
         servers
-            .map(|target| self.look_at(target, options, set))
+            .map(|target| self.server(target, options, set))
             .collect()
     }
 
-    fn look_at(&self, target: &str, options: &ScheduleArgs, set: &SetName) -> Result<Server> {
+    fn server(&self, target: &str, options: &ScheduleArgs, set: &SetName) -> Result<Server> {
         let (name, there) = split_name(target);
         let known = self.open.borrow().get(name).cloned();
         let remote = match known {
@@ -93,7 +96,7 @@ impl<'a> Servers<'a> {
         let publish_delay = options.schedule()?.publish_delay;
         Ok(Server {
             publish_delay,
-            found: Some(find(&remote, &name)),
+            found: None,
             moves_kids: options.move_signature_kid,
             ed25519: if options.ed25519_as_eddsa {
                 Ed25519::AsEdDsa
@@ -116,7 +119,13 @@ fn find(remote: &Remote, name: &str) -> Result<Found> {
 }
 
 impl Server {
-    /// Returns the server's state for the plan of a rotation; `None` if the server could not be read.
+    /// Reads the set on the server. A server that cannot be read is not an error yet, because the local set is
+    /// rotated anyway.
+    pub(super) fn look(&mut self) {
+        self.found = Some(find(&self.remote, &self.name));
+    }
+
+    /// Returns the server's state for the plan of a rotation; `None` if the server was not read.
     pub(super) fn server_state(&self) -> Option<ServerState<'_>> {
         let found = self.found.as_ref()?.as_ref().ok()?;
         Some(ServerState {
@@ -136,10 +145,11 @@ impl Server {
 
     /// Returns the name of the target in the record of deliveries.
     pub(super) fn id(&self) -> String {
-        format!("push {}", self.target())
+        server_id(&self.target())
     }
 
-    fn target(&self) -> String {
+    /// Returns `REMOTE:NAME`.
+    pub(super) fn target(&self) -> String {
         format!("{}:{}", self.remote.name, self.name)
     }
 
@@ -237,7 +247,7 @@ impl Server {
 
     /// Sends the keys and members that the server lacks. Calls `before` before the server's set changes. If
     /// the server does not accept a key, the report keeps the error until everything else is done. Returns the
-    /// thumbprints of the keys that the server has.
+    /// [entries](KeyName::entry) of the keys of the set that the server has.
     pub(super) fn send(
         &mut self,
         ctx: &Context,
@@ -325,9 +335,9 @@ impl Server {
             target,
             false,
         ));
-        let keys = plan.set.keys.iter().map(KeyName::of);
-        let keys = keys.filter_map(|name| name.public_thumbprint().map(str::to_owned));
-        Ok(keys.collect())
+        let places = counterparts(&local, &plan.set, &self.remote.kind.rules);
+        let is_there = |i: &usize| places[*i].is_some();
+        Ok(entries(&local, (0..places.len()).filter(is_there)))
     }
 
     /// Prints a line for each key that changes on the server.

@@ -1,14 +1,15 @@
 //! Files that commands write for other programs, outside the keystore. They are written atomically.
 
+mod existing;
+
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::files::ownership;
 use crate::files::{self, Access, Existing};
 use crate::key::Key;
-use crate::key::parts::holds_secret;
-use crate::keyset::FOREIGN_LIMIT;
-use crate::keyset::import::{self, Form, Imported, Options};
+use crate::keyset::import::Form;
 use crate::secret::Secret;
+use existing::{holds_only, is_public};
 use std::fs;
 use std::path::Path;
 
@@ -34,8 +35,8 @@ pub enum Replaces<'a> {
     /// A file of public keys, if the new one holds public keys, too. Lines of OpenSSH keys and Kubernetes
     /// manifests count only if the new file has this format.
     Public(Option<Form>),
-    /// A file with only these keys.
-    Own(&'a dyn Fn(&Key) -> bool),
+    /// A file with nothing but these keys, as a layout writes them, or with variables of these names.
+    Own(&'a dyn Fn(&Key) -> bool, &'a [&'a str]),
 }
 
 impl OutputFile<'_> {
@@ -77,33 +78,20 @@ impl OutputFile<'_> {
                 .hint("choose another file, or overwrite it with --force"))
             }
             Replaces::Public(_) => Ok(()),
-            Replaces::Own(is_own) => self.check_own(is_own),
+            Replaces::Own(is_own, variables) if !holds_only(path, is_own, variables) => {
+                let path = path.display();
+                Err(
+                    Error::refused(format!("{path} exists and has other content than this set"))
+                        .hint("move the file away, or choose another one"),
+                )
+            }
+            Replaces::Own(..) => Ok(()),
         }
     }
 
     fn exists(&self) -> Error {
         Error::refused(format!("{} already exists", self.path.display()))
             .hint("overwrite it with --force")
-    }
-
-    /// Returns an error if the existing file holds a key that is not ours.
-    fn check_own(&self, is_own: &dyn Fn(&Key) -> bool) -> Result<()> {
-        let Some(content) = content_of(self.path) else {
-            return Ok(());
-        };
-        let read = import::open(content.expose(), &Options::default())
-            .and_then(|opened| import::join(vec![opened]));
-        let is_ours = read.is_ok_and(|read| {
-            !read.notes.iter().any(|note| note.is_loss) && read.set.keys.iter().all(is_own)
-        });
-        if is_ours {
-            return Ok(());
-        }
-        let path = self.path.display();
-        Err(
-            Error::refused(format!("{path} exists and has other content than this set"))
-                .hint("delete the file, or choose another one"),
-        )
     }
 
     /// Returns true if the file has this content already. Returns false if it holds private keys and other
@@ -165,44 +153,4 @@ pub fn temporary_name(path: &Path) -> String {
 fn is_within(path: &Path, directory: &Path) -> bool {
     let parent = files::parent(path).canonicalize();
     matches!((parent, directory.canonicalize()), (Ok(parent), Ok(directory)) if parent.starts_with(&directory))
-}
-
-/// Returns the content of a regular file; `None` if there is none. A file that is too large or cannot be
-/// read counts as empty, which is in no format.
-fn content_of(path: &Path) -> Option<Secret<Vec<u8>>> {
-    let metadata = fs::symlink_metadata(path).ok()?;
-    if !metadata.is_file() {
-        return None;
-    }
-    let is_small = metadata.len() <= FOREIGN_LIMIT as u64;
-    let content = is_small.then(|| fs::read(path).ok()).flatten();
-    Some(Secret::new(content.unwrap_or_default()))
-}
-
-/// Returns true if the file does not exist, is not a regular file, which the write refuses anyway, or holds
-/// only public keys, as an earlier export does.
-fn is_public(path: &Path, new: Option<Form>) -> bool {
-    let Some(content) = content_of(path) else {
-        return true;
-    };
-    // Lines of OpenSSH keys can be an authorized_keys file, and a manifest can be another program's
-    // configuration.
-    let is_own = |form| match form {
-        Form::Jwk | Form::Jwks | Form::Pem | Form::Der => true,
-        Form::Openssh | Form::Kubernetes => new == Some(form),
-        Form::Jwe | Form::Pkcs12 | Form::Jks | Form::Secret => false,
-    };
-    let Ok(opened) = import::open(content.expose(), &Options::default()) else {
-        return false;
-    };
-    // Keys inside another document, such as a configuration, are not an earlier export.
-    let Some(form) = opened.form() else {
-        return false;
-    };
-    // A part that jwks cannot read can be a damaged private key.
-    let is_public = |read: Imported| {
-        let is_whole = !read.notes.iter().any(|note| note.is_loss);
-        is_whole && !read.set.keys.iter().any(holds_secret)
-    };
-    is_own(form) && import::join(vec![opened]).is_ok_and(is_public)
 }

@@ -1,17 +1,16 @@
 //! What the record of deliveries says of the targets, addresses and hooks of a schedule.
 
 use crate::args::schedule::ScheduleArgs;
+use crate::args::target::{FileTarget, is_server, server_id};
 use crate::commands::status::problem::{Kind, Problem};
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::lifecycle::{self, State};
-use crate::keyset::rotate::Publication;
+use crate::keyset::lifecycle;
 use crate::keystore::deliveries::{self, Deliveries, Failure};
 use crate::remote::shown_address;
 use crate::report::names::{count, list_names};
 use crate::time;
 use serde::Serialize;
-use std::collections::HashMap;
 
 /// How long a hook can be pending while a rotation runs, in seconds.
 const HOOK_GRACE: i64 = 600;
@@ -67,47 +66,16 @@ fn failed(failure: &Option<Failure>) -> Option<Failed> {
     })
 }
 
-/// Returns what the published addresses of a schedule serve, as the last rotation saw it; `None` without
-/// addresses.
-pub(super) fn publication(options: &ScheduleArgs, known: &Deliveries) -> Option<Publication> {
-    let mut all: Option<HashMap<String, i64>> = None;
-    for address in &options.published {
-        let seen = known.published.get(address);
-        let served = seen.filter(|seen| seen.failed.is_none());
-        let served = served.map(|seen| &seen.since);
-        let since = |key: &String| served.and_then(|served| served.get(key)).copied();
-        all = Some(match all {
-            None => served
-                .into_iter()
-                .flatten()
-                .map(|(key, it)| (key.clone(), *it))
-                .collect(),
-            Some(all) => {
-                let both = all.into_iter();
-                both.filter_map(|(key, it)| Some((key.clone(), it.max(since(&key)?))))
-                    .collect()
-            }
-        });
-    }
-    all.map(|since| Publication { since })
-}
-
 /// Returns the targets of a schedule, and the problems of those that failed.
 pub(super) fn targets(options: &ScheduleArgs, known: &Deliveries) -> (Vec<Target>, Vec<Problem>) {
     let files = options.export.iter().map(|text| {
-        let path = text
-            .rsplit_once('=')
-            .map_or(text.as_str(), |(path, _)| path);
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
-        format!("export {}", path.display())
+        let parsed = FileTarget::parse(text);
+        parsed.map_or_else(|_| text.clone(), |file| file.id())
     });
-    let servers = options.push.iter().map(|text| {
-        let id = format!("push {text}");
-        // Without a name, the record has the name of the set on the server.
-        let with_name = format!("{id}:");
+    let servers = options.push.iter().map(|value| {
         let mut ids = known.targets.keys();
-        let found = ids.find(|known| **known == id || known.starts_with(&with_name));
-        found.cloned().unwrap_or(id)
+        let found = ids.find(|id| is_server(id, value));
+        found.cloned().unwrap_or_else(|| server_id(value))
     });
     let (mut targets, mut problems) = (Vec::new(), Vec::new());
     for id in files.chain(servers) {
@@ -189,13 +157,11 @@ fn problems_of(address: &Address, delay: i64) -> Vec<Problem> {
 
 /// Returns the problem of an address that does not serve the keys that sign.
 fn stale(seen: &deliveries::Address, address: &str, set: &KeySet, now: i64) -> Option<Problem> {
-    let states = lifecycle::states(set, now);
-    let keys = set.keys.iter().zip(states);
-    let active = keys.filter(|(_, state)| *state == Some(State::Active));
-    let names: Vec<_> = active.map(|(key, _)| KeyName::of(key)).collect();
+    let names: Vec<_> = lifecycle::active(set, now).map(KeyName::of).collect();
     let is_missing = |name: &&KeyName| {
-        let thumbprint = name.kid.as_ref().and(name.public_thumbprint());
-        thumbprint.is_some_and(|thumbprint| !seen.since.contains_key(thumbprint))
+        let public = name.kid.as_ref().and(name.public_thumbprint());
+        let entry = public.and(name.entry());
+        entry.is_some_and(|entry| !seen.since.contains_key(&entry))
     };
     let missing: Vec<_> = names
         .iter()
@@ -204,7 +170,7 @@ fn stale(seen: &deliveries::Address, address: &str, set: &KeySet, now: i64) -> O
         .collect();
     (!missing.is_empty()).then(|| {
         let message = format!(
-            "{address} does not serve {}, which signs",
+            "{address} does not serve the active key {}",
             list_names(&missing)
         );
         Problem::new(Kind::Stale, message)

@@ -161,10 +161,11 @@ impl SetStatus {
         now: i64,
         grace: i64,
     ) -> Result<()> {
-        let signing = known.signing();
-        let publication = delivered::publication(options, known);
+        let (signing, signed) = (known.signing(), known.signed(now));
+        let publication = known.publication(&options.published);
         let policy = |now: i64| Policy {
             signing: &signing,
+            signed: &signed,
             publication: publication.as_ref(),
             ..options.policy(schedule, now)
         };

@@ -10,6 +10,7 @@ use crate::key::read::document_password::DocumentPassword;
 use crate::key::strict_json;
 use crate::key::thumbprint::thumbprint;
 use crate::keyset::KeySet;
+use crate::keyset::import::form::is_jwk;
 use crate::keyset::import::place::Place;
 use crate::keyset::import::{BINARY_LIMIT, Form, as_text, check_kid, jwe, names};
 use crate::keyset::import::{read_contents, read_json, recognize, text, token, within};
@@ -259,11 +260,6 @@ impl<'a> Finder<'a> {
         );
         Err(Error::invalid(message).hint("split it into several files"))
     }
-}
-
-/// Returns true if a value is an object with `kty`.
-pub(super) fn is_jwk(json: &str) -> bool {
-    json.starts_with('{') && json.contains("\"kty\"")
 }
 
 fn is_kid(kid: &str) -> bool {

@@ -71,3 +71,8 @@ pub fn recognize(document: &[u8]) -> Form {
         _ => Form::Jwks,
     }
 }
+
+/// Returns true if a JSON value is an object with `kty`.
+pub(super) fn is_jwk(json: &str) -> bool {
+    json.starts_with('{') && json.contains("\"kty\"")
+}

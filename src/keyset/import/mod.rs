@@ -37,7 +37,7 @@ use crate::key::thumbprint::thumbprint;
 use crate::keyset::key_pairs;
 use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use finder::Finder;
-use form::recognize;
+use form::{is_jwk, recognize};
 use json::{known_format, read_json};
 use std::collections::HashMap;
 use std::mem;
@@ -181,10 +181,7 @@ fn open_plain(document: &[u8], options: &Options) -> Result<Opened> {
         Form::Jwk | Form::Jwks => match read_json(within(document, FOREIGN_LIMIT)?, options.form) {
             Ok(jwks) => {
                 // The elements of keys can hold keys in other formats.
-                let is_other = !jwks
-                    .keys
-                    .iter()
-                    .any(|key| finder::is_jwk(key.json().trim_start()));
+                let is_other = !jwks.keys.iter().any(|key| is_jwk(key.json().trim_start()));
                 let found = if is_detected && is_other {
                     nested::read_json(document, &unlock)?
                 } else {

@@ -2,7 +2,7 @@
 
 use crate::key::members::Members;
 use crate::key::read::pem;
-use crate::keyset::import::finder::is_jwk;
+use crate::keyset::import::form::is_jwk;
 
 /// The members that hold the kid of the key beside them.
 const KIDS: &[&str] = &["private_key_id", "kid", "keyId", "key_id"];

@@ -30,8 +30,8 @@ pub fn read_text<'a>(
     let Ok(text) = std::str::from_utf8(document) else {
         return Ok(None);
     };
-    if token::is_in(text) {
-        let finder = token::read(text, unlock)?;
+    if let Some(parts) = token::parts(text) {
+        let finder = read_token(parts, unlock)?;
         let mut notes = vec![UNCHECKED.to_owned()];
         notes.extend(finder.notes());
         return Ok(Some((finder, notes)));
@@ -149,6 +149,24 @@ pub fn read_json<'a>(
     }
     let notes = finder.notes();
     Ok((!finder.is_empty()).then_some((finder, notes)))
+}
+
+/// Finds the keys in the header and in the claims of a signed token. Its signature is not checked. Claims with keys
+/// are those of an entity statement (OpenID Federation 1.0 section 3.1). Returns an error if there is no key.
+fn read_token<'a>(
+    [header, claims]: [String; 2],
+    unlock: &'a DocumentPassword<'a>,
+) -> Result<Finder<'a>> {
+    let mut finder = Finder::new(unlock);
+    let root = Place::root("");
+    for (name, json) in [("header", header), ("claims", claims)] {
+        finder.json(&json, &root.member(name))?;
+    }
+    if finder.is_empty() {
+        return Err(Error::invalid("it is a signed token (JWT), not a key")
+            .hint("run `jwks set SET ADDRESS` to import the keys of its issuer"));
+    }
+    Ok(finder)
 }
 
 #[cfg(test)]

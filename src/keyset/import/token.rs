@@ -1,13 +1,8 @@
-//! Reads the keys in a signed token (JWT): in its header, and in the claims of an entity statement
-//! (OpenID Federation 1.0 section 3.1).
+//! Reads the header and the claims of a signed token (JWT).
 
-use crate::error::{Error, Result};
 use crate::key::base64url;
 use crate::key::members::Members;
-use crate::key::read::document_password::DocumentPassword;
 use crate::key::strict_json;
-use crate::keyset::import::finder::Finder;
-use crate::keyset::import::place::Place;
 
 /// What precedes a token in an Authorization header.
 const SCHEME: &str = "Bearer ";
@@ -19,7 +14,7 @@ pub fn is_in(text: &str) -> bool {
 
 /// Returns the JSON texts of the header and the claims; `None` if the text is not a JWS. The claims
 /// are empty if they are not UTF-8.
-fn parts(text: &str) -> Option<[String; 2]> {
+pub fn parts(text: &str) -> Option<[String; 2]> {
     let text = text.trim();
     // The value of an Authorization header (RFC 6750 section 2.1).
     let text = match text.split_at_checked(SCHEME.len()) {
@@ -37,20 +32,4 @@ fn parts(text: &str) -> Option<[String; 2]> {
     strict_json::check_size(&header).ok()?;
     let is_header = Members::parse(&header).is_ok_and(|it| it.has("alg") && !it.has("enc"));
     is_header.then(|| [header, decode(claims).unwrap_or_default()])
-}
-
-/// Finds the keys in a signed token. The signature is not checked. Returns an error if there is no
-/// key.
-pub fn read<'a>(text: &str, unlock: &'a DocumentPassword<'a>) -> Result<Finder<'a>> {
-    let mut finder = Finder::new(unlock);
-    let [header, claims] = parts(text).unwrap_or_default();
-    let root = Place::root("");
-    for (name, json) in [("header", header), ("claims", claims)] {
-        finder.json(&json, &root.member(name))?;
-    }
-    if finder.is_empty() {
-        return Err(Error::invalid("it is a signed token (JWT), not a key")
-            .hint("run `jwks set SET ADDRESS` to import the keys of its issuer"));
-    }
-    Ok(finder)
 }

@@ -14,23 +14,22 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// What the published addresses of a set serve.
 #[derive(Clone, Debug, Default)]
 pub struct Publication {
-    /// The time from which on every address has served each key without a gap, by thumbprint, in seconds
+    /// Since when every address has served each key without a gap, by its [entry](KeyName::entry), in seconds
     /// since 1970. A key that one of them does not serve is absent.
     pub since: HashMap<String, Time>,
 }
 
 impl Publication {
-    /// Returns true if the key with a thumbprint has been served for `delay` seconds.
-    pub fn confirms(&self, thumbprint: &str, delay: i64, now: Time) -> bool {
-        let since = self.since.get(thumbprint);
+    /// Returns true if a key has been served for `delay` seconds.
+    pub fn confirms(&self, name: &KeyName, delay: i64, now: Time) -> bool {
+        let since = name.entry().and_then(|entry| self.since.get(&entry));
         since.is_some_and(|since| since.saturating_add(delay) <= now)
     }
 
     /// Returns the next time at which a key can be confirmed.
     fn next_look(&self, key: &Key, policy: &Policy) -> Time {
-        let since = KeyName::of(key)
-            .thumbprint
-            .and_then(|it| self.since.get(&it));
+        let entry = KeyName::of(key).entry();
+        let since = entry.and_then(|entry| self.since.get(&entry));
         let since = since.copied().unwrap_or(policy.now);
         since.saturating_add(policy.schedule.publish_delay)
     }
@@ -46,10 +45,9 @@ pub(super) fn release_confirmed(
 ) {
     let delay = policy.schedule.publish_delay;
     let is_confirmed = |key: &Key| {
-        policy.publication.is_none_or(|publication| {
-            let thumbprint = KeyName::of(key).thumbprint.unwrap_or_default();
-            publication.confirms(&thumbprint, delay, policy.now)
-        })
+        policy
+            .publication
+            .is_none_or(|publication| publication.confirms(&KeyName::of(key), delay, policy.now))
     };
     for (i, header) in headers.iter_mut().enumerate() {
         let key = &set.keys[i];
@@ -110,8 +108,7 @@ pub(super) fn hold_unconfirmed(
     for i in waiting {
         let key = &set.keys[i];
         let header = &mut headers[i];
-        let thumbprint = KeyName::of(key).thumbprint.unwrap_or_default();
-        if publication.confirms(&thumbprint, policy.schedule.publish_delay, policy.now) {
+        if publication.confirms(&KeyName::of(key), policy.schedule.publish_delay, policy.now) {
             continue;
         }
         looks.push(publication.next_look(key, policy));

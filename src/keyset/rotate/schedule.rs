@@ -58,8 +58,8 @@ impl Schedule {
         }
     }
 
-    /// The time from the last signature of a key until its end.
-    pub(super) fn grace(&self) -> Seconds {
+    /// Returns the time from the last signature of a key until its end.
+    pub fn grace(&self) -> Seconds {
         self.retire_after.saturating_add(CLOCK_DIFFERENCE)
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn adjust_dates(
     plan: &mut RotationPlan,
 ) -> ServerSigners {
     let mut signers = ServerSigners::default();
-    if policy.servers.is_empty() && policy.signing.is_empty() {
+    if policy.servers.is_empty() && policy.signing.is_empty() && policy.signed.is_empty() {
         return signers;
     }
     let names: Vec<_> = set.keys.iter().map(KeyName::of).collect();
@@ -58,14 +58,17 @@ pub(super) fn adjust_dates(
         names,
         policy,
     };
-    keys.keep_signing(
-        policy.signing.iter().cloned().collect(),
-        headers,
-        plan,
-        &mut signers,
-    );
+    keys.keep_signed(headers, plan);
+    let materials: HashSet<_> = policy.signing.iter().cloned().collect();
+    let signs_with = |name: &KeyName| name.material().is_some_and(|it| materials.contains(&it));
+    keys.keep_signing(&signs_with, headers, plan, &mut signers);
     for server in policy.servers {
-        keys.keep_signing(keys.signers(server), headers, plan, &mut signers);
+        let handles = keys.signers(server);
+        let signs_with = |name: &KeyName| {
+            let mut names = [&name.kid, &name.thumbprint].into_iter().flatten();
+            names.any(|handle| handles.contains(handle))
+        };
+        keys.keep_signing(&signs_with, headers, plan, &mut signers);
     }
     for server in policy.servers {
         keys.delay_unpublished(server, headers, plan, &mut signers);
@@ -92,18 +95,33 @@ impl Keys<'_> {
         signers.chain(server.named.iter().cloned()).collect()
     }
 
-    /// Keeps the keys that sign somewhere for the life of a token. `signers` are thumbprints and kids.
+    /// Keeps the keys that have signed until their last token expires. An undo can have brought back an earlier
+    /// end.
+    fn keep_signed(&self, headers: &mut [Header], plan: &mut RotationPlan) {
+        let signed: HashMap<_, _> = self.policy.signed.iter().cloned().collect();
+        for (i, name) in self.names.iter().enumerate() {
+            let end = name.material().and_then(|it| signed.get(&it).copied());
+            let Some(end) = end.filter(|_| self.is_trusted[i]) else {
+                continue;
+            };
+            if headers[i].exp.is_some_and(|exp| exp < end) {
+                headers[i].exp = Some(end);
+                plan.ends.insert(i, end);
+            }
+        }
+    }
+
+    /// Keeps the keys that sign somewhere for the life of a token.
     fn keep_signing(
         &self,
-        signers: HashSet<String>,
+        signs_with: &dyn Fn(&KeyName) -> bool,
         headers: &mut [Header],
         plan: &mut RotationPlan,
         known: &mut ServerSigners,
     ) {
         let end = self.policy.now.saturating_add(self.policy.schedule.grace());
         for (i, name) in self.names.iter().enumerate() {
-            let mut handles = [&name.kid, &name.thumbprint].into_iter().flatten();
-            if !self.is_trusted[i] || !handles.any(|handle| signers.contains(handle)) {
+            if !self.is_trusted[i] || !signs_with(name) {
                 continue;
             }
             known.ours.insert(i);

@@ -173,7 +173,7 @@ fn a_rotation_with_nothing_to_do_opens_the_set() {
 
 /// A job that has the passphrase in its environment hears of each plain set, and the others go on.
 #[test]
-fn several_sets_are_told_of_one_by_one() {
+fn several_sets_are_reported_one_by_one() {
     let (sandbox, hydra) = with_a_plain_set();
     open(&sandbox, "create secret --encrypt --p2c 1000 --kid s").ok();
     run(&sandbox, "create web --kid w").ok();

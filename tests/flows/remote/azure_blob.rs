@@ -1,6 +1,6 @@
 //! Azure Blob Storage: what a blob is written with, what goes wrong, and a set in Azurite.
 
-use crate::servers::peer::Peer;
+use crate::peer::Peer;
 use crate::servers::{Answer, Server};
 use crate::support::{JWKS, Run, Sandbox, finish, kids_in, named_by};
 use openssl::hash::MessageDigest;

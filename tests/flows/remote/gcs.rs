@@ -1,6 +1,6 @@
 //! Google Cloud Storage: a set in fake-gcs-server, and what goes wrong.
 
-use crate::servers::peer::Peer;
+use crate::peer::Peer;
 use crate::servers::{Answer, Server};
 use crate::support::{JWKS, Run, Sandbox, finish, kids_in, named_by};
 use std::io::{Read as _, Write as _};

@@ -1,6 +1,6 @@
 //! Real web servers that take PUT: nginx, which ignores conditions, and Apache, which honors them.
 
-use crate::servers::peer::{Peer, open_to_all};
+use crate::peer::{Peer, open_to_all};
 use crate::support::{Run, Sandbox, has_tool, kids_in};
 use std::fs;
 use std::path::Path;

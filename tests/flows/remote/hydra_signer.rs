@@ -457,7 +457,7 @@ fn the_same_key_under_another_kid_is_a_change_and_asked() {
 
 /// Nothing says that such a key signs.
 #[test]
-fn a_key_without_use_and_alg_is_told_of() {
+fn a_key_without_use_and_alg_is_reported() {
     everywhere(|site| {
         let mut key = site.key("mine", "--alg RS256");
         for member in ["alg", "use", "key_ops"] {

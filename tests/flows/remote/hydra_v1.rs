@@ -276,7 +276,7 @@ fn a_set_that_a_failed_push_lost_is_put_back() {
 
 /// Whoever does not hear that the set is gone finds out when no token verifies any more.
 #[test]
-fn a_set_that_a_failed_push_lost_is_told_of() {
+fn a_set_that_a_failed_push_lost_is_reported() {
     for line in ["push api prod --yes", "push api prod --yes --json"] {
         let site = failing_halfway();
         site.ok("create api --remote prod --alg ES512 --kid theirs");

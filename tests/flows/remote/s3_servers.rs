@@ -1,6 +1,6 @@
 //! Real storage that speaks the protocol of S3: moto, and versitygw, which verifies every signature.
 
-use crate::servers::peer::Peer;
+use crate::peer::Peer;
 use crate::support::{JWKS, Run, Sandbox, finish, has_tool, kids_in};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -209,7 +209,7 @@ fn expired_keys_are_never_sent() {
 
 /// It was sent while it was good: then it is not the server's alone.
 #[test]
-fn a_key_that_expired_meanwhile_is_told_of_as_such() {
+fn a_key_that_expired_meanwhile_is_reported_as_expired() {
     let site = Site::newest();
     let mut old = site.key("old", "");
     site.hydra.put("api", &set_of(&[&public(&old)]));

@@ -59,7 +59,7 @@ fn a_difference_is_shown_and_is_no_error_unless_it_is_asked_for() {
 
 /// A private part that both sides have is no difference; that a push would take it away is told.
 #[test]
-fn a_private_part_too_many_is_told_of() {
+fn an_unexpected_private_part_is_reported() {
     let site = Site::newest();
     site.ok("create api --kid old --nbf -1h");
     site.ok("create api --kid new");

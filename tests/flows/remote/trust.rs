@@ -320,7 +320,7 @@ fn a_foreign_key_under_our_kid_or_thumbprint_is_a_conflict() {
 fn no_new_key_is_called_like_the_thumbprint_of_another() {
     let ground = Ground::new();
     let name = ground.thumbprint();
-    let refused = ground.run(&format!("create tok --kid {name}")).fails(4);
+    let refused = ground.run(&format!("create tok --kid={name}")).fails(4);
     assert!(
         refused.stderr.contains("the thumbprint of a key"),
         "{refused:#?}"

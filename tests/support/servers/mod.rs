@@ -12,7 +12,6 @@ pub mod gcs;
 pub mod hostile;
 pub mod hydra;
 pub mod ory;
-pub mod peer;
 pub mod plain;
 pub mod redirect;
 pub mod s3;

@@ -3,14 +3,12 @@
 use crate::commands::rotate::delivery::Delivery;
 use crate::commands::rotate::hooks;
 use crate::commands::rotate::report::RotationReport;
-use crate::commands::rotate::target_file::handle;
 use crate::error::Result;
 use crate::key::Key;
 use crate::key::header::Header;
 use crate::key::parts::UNCONFIRMED;
-use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
-use crate::keyset::lifecycle::{self, State};
+use crate::keyset::lifecycle;
 use crate::report::json::JsonKeyName;
 use crate::time;
 
@@ -26,13 +24,14 @@ impl Delivery<'_> {
         for key in set.keys.iter().filter(is_held) {
             let name = KeyName::of(key);
             for (address, seen) in self.ledger.edit(|known| known.published.clone()) {
-                let since = name.public_thumbprint();
-                let since = since.and_then(|thumbprint| seen.since.get(thumbprint));
+                let since = name
+                    .entry()
+                    .and_then(|entry| seen.since.get(&entry).copied());
                 let why = match (&seen.failed, since) {
                     (Some(_), _) => "it cannot be read".to_owned(),
                     (None, None) => "it does not serve the key yet".to_owned(),
                     (None, Some(since)) => {
-                        format!("it has served the key only since {}", time::format(*since))
+                        format!("it has served the key only since {}", time::format(since))
                     }
                 };
                 report.add_waiting(self.ctx, key, &address, why);
@@ -49,10 +48,10 @@ impl Delivery<'_> {
         report.begin(&self.begun);
         let document = self.ctx.load_public(self.name)?;
         let set = document.parse()?;
-        let states = lifecycle::states(&set, self.ctx.now).into_iter();
-        let active = set.keys.iter().zip(states);
-        let active = active.filter(|(_, state)| *state == Some(State::Active));
-        let active = active.filter_map(|(key, _)| handle(key)).collect();
+        let active = lifecycle::active(&set, self.ctx.now);
+        let active = active
+            .filter_map(|key| KeyName::of(key).material())
+            .collect();
         self.ledger.edit(|known| known.active = active);
         self.ledger.save()
     }
@@ -68,13 +67,14 @@ impl Delivery<'_> {
             return Ok(());
         }
         let document = self.ctx.load_public(self.name)?;
-        let event = report.event(&active(&document.parse()?, self.ctx.now), self.ctx.now);
+        let set = document.parse()?;
+        let active = lifecycle::active(&set, self.ctx.now).map(JsonKeyName::from);
+        let event = report.event(&active.collect::<Vec<_>>(), self.ctx.now);
+        let unfinished = hooks::unfinished(self.name, self.ctx.now);
         let mut failed = Ok(());
         for command in commands {
-            // The event of this run has its time.
-            let earlier = pending
-                .get(command)
-                .filter(|it| it["time"] != event["time"]);
+            // This run has kept its own event, too, before it began.
+            let earlier = pending.get(command).filter(|it| **it != unfinished);
             let event = match earlier {
                 Some(earlier) => hooks::with_earlier(event.clone(), earlier),
                 None => event.clone(),
@@ -101,12 +101,4 @@ impl Delivery<'_> {
         }
         failed
     }
-}
-
-/// Returns the keys that sign now.
-fn active(set: &KeySet, now: i64) -> Vec<JsonKeyName<'static>> {
-    let states = lifecycle::states(set, now).into_iter();
-    let keys = set.keys.iter().zip(states);
-    let active = keys.filter(|(_, state)| *state == Some(State::Active));
-    active.map(|(key, _)| JsonKeyName::from(key)).collect()
 }

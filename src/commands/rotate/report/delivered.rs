@@ -85,12 +85,13 @@ impl RotationReport {
     }
 
     /// Reports the file of a signer that keeps its key until an address serves the new one.
-    pub fn hold_file(&mut self, ctx: &Context, path: &str) {
+    pub fn hold_file(&mut self, ctx: &Context, path: &Path) {
+        let path = path.display().to_string();
         ctx.out.status(format!(
-            "{}: {path} keeps its key until each published address has served the new one for long enough",
+            "{}: {path} keeps its key until each published address has served the new one for the publish delay",
             self.set
         ));
-        self.delivered.held.push(path.to_owned());
+        self.delivered.held.push(path);
     }
 
     /// Returns true if the file of a signer keeps its key.
@@ -102,6 +103,14 @@ impl RotationReport {
     pub fn would_write(&mut self, ctx: &Context, path: &Path) {
         let path = path.display();
         ctx.out.status(format!("{}: would write {path}", self.set));
+        self.due = true;
+    }
+
+    /// Reports a hook that a dry run would run.
+    pub fn would_run(&mut self, ctx: &Context, hook: &str) {
+        let set = &self.set;
+        ctx.out
+            .status(format!("{set}: would run the hook {hook:?}"));
         self.due = true;
     }
 
