@@ -217,7 +217,8 @@ fn max_age(facts: &Facts, delay: i64, longest: i64, is_usable: bool) -> Proposed
     let addresses = facts.addresses;
     let has_silent = addresses.iter().any(is_silent);
     let is_read = addresses.iter().any(|address| address.caching.is_ok());
-    if is_usable && is_read && !has_silent && with_margin(longest) <= delay {
+    let is_covered = with_margin(longest) <= facts.schedule.publish_delay;
+    if is_usable && is_read && !has_silent && is_covered {
         return Proposed {
             value: Some(longest),
             reason: "as it is: the publish delay covers it".into(),
