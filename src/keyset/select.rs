@@ -149,6 +149,7 @@ impl KeySet<'_> {
         let kids: Vec<_> = kids.iter().map(AsRef::as_ref).collect();
         error.hint(match nearest(wanted, &kids) {
             Some(kid) => format!("did you mean {}?", quote(kid)),
+            None if wanted.starts_with('-') => "it is not an option; --help lists them".into(),
             None if wanted.chars().count() < SHORTEST_PREFIX => {
                 "a kid prefix needs at least four characters; run `jwks list SET` to see the keys"
                     .into()
