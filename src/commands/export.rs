@@ -4,6 +4,7 @@ mod certified;
 mod content;
 mod for_signer;
 mod format;
+mod json_form;
 mod options;
 
 use crate::args::certificate::CertificateArgs;
