@@ -135,12 +135,25 @@ mod addresses;
 mod apinizer;
 #[path = "flows/remote/authlete.rs"]
 mod authlete;
+#[cfg(unix)]
+#[path = "flows/remote/azure_blob.rs"]
+mod azure_blob;
 #[path = "flows/remote/canary.rs"]
 mod canary;
 #[path = "flows/remote/canary_interrupt.rs"]
 mod canary_interrupt;
 #[path = "flows/remote/clerk.rs"]
 mod clerk;
+#[path = "flows/remote/discovery.rs"]
+mod discovery;
+#[cfg(unix)]
+#[path = "flows/remote/gcs.rs"]
+mod gcs;
+#[path = "flows/remote/http_put.rs"]
+mod http_put;
+#[cfg(unix)]
+#[path = "flows/remote/http_put_servers.rs"]
+mod http_put_servers;
 #[path = "flows/remote/hydra.rs"]
 mod hydra;
 #[path = "flows/remote/hydra_faults.rs"]
@@ -161,6 +174,8 @@ mod hydra_version;
 mod hydra_year;
 #[path = "flows/remote/ory.rs"]
 mod ory;
+#[path = "flows/remote/peer.rs"]
+mod peer;
 #[path = "flows/remote/presigned.rs"]
 mod presigned;
 #[path = "flows/remote/remotes.rs"]
@@ -175,6 +190,11 @@ mod rotate_authlete;
 mod rotate_hydra;
 #[path = "flows/remote/rotate_other.rs"]
 mod rotate_other;
+#[path = "flows/remote/s3.rs"]
+mod s3;
+#[cfg(unix)]
+#[path = "flows/remote/s3_servers.rs"]
+mod s3_servers;
 #[path = "flows/remote/transfer.rs"]
 mod transfer;
 #[path = "flows/remote/transfer_back.rs"]

@@ -10,9 +10,12 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use servers::apinizer::{Apinizer, Envelope};
 use servers::authlete::{Authlete, SERVICE_ID, Version as Authletes};
 use servers::clerk::Clerk;
+use servers::dav::Dav;
+use servers::gcs::Gcs;
 use servers::hydra::{Hydra, Version};
 use servers::ory::{ErrorForm, Ory};
 use servers::plain::Plain;
+use servers::s3::Storage;
 use std::path::Path;
 use std::sync::Mutex;
 use support::Sandbox;
@@ -162,6 +165,9 @@ fn run_server_lines(lines: &[&str]) {
     let apinizer = Apinizer::start(Envelope::Success, "orders");
     let issuer = Plain::start();
     issuer.issuer("");
+    let (web, storage) = (Dav::start(), Storage::start());
+    let endpoint = storage.server.address();
+    let google = Gcs::start();
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "published", "--store", "elsewhere"]);
     let published = sandbox.ok(["get", "published", "--store", "elsewhere"]);
@@ -184,6 +190,14 @@ fn run_server_lines(lines: &[&str]) {
         ),
         ("https://apinizer.example", apinizer.address()),
         ("https://issuer.example", issuer.address()),
+        ("https://www.example", web.url("")),
+        ("https://account.blob.core.windows.net", web.url("")),
+        (
+            "--kind gcs",
+            format!("--kind gcs --endpoint {}", google.server.address()),
+        ),
+        ("--region eu-west-1", format!("--endpoint {endpoint}")),
+        ("https://minio.example", endpoint),
     ];
     for line in lines {
         let mut command = (*line).to_owned();
@@ -196,7 +210,13 @@ fn run_server_lines(lines: &[&str]) {
             .env("ORY_ACCESS_TOKEN", "ory_pat_readme")
             .env("AUTHLETE_BEARER", authlete.token())
             .env("CLERK_SECRET_KEY", "sk_test_readme")
-            .env("APINIZER_TOKEN", apinizer.token());
+            .env("APINIZER_TOKEN", apinizer.token())
+            .env("DAV_TOKEN", "token-readme")
+            .env("AZURE_TOKEN", "token-readme")
+            .env("GCS_TOKEN", "token-readme")
+            .env("AWS_ACCESS_KEY_ID", "readme")
+            .env("AWS_SECRET_ACCESS_KEY", "secret-readme")
+            .env("PUT_ADDRESS", web.url("/jwks.json?sig=readme"));
         let run = support::finish(&mut shell);
         assert_eq!(run.code, Some(0), "$ {line}\n{run:#?}");
     }

@@ -34,7 +34,7 @@ use std::time::Duration;
 /// Create, keep, check and publish JSON Web Key Sets.
 ///
 /// The keys are in a local keystore of JWK Set files, plain or encrypted. Private keys are printed and
-/// exported only with --private. `jwks help COMMAND` and `jwks man COMMAND` explain a command.
+/// exported only with --private, or in the file of a signer (export --for). `jwks help COMMAND` and `jwks man COMMAND` explain a command.
 #[derive(Debug, Parser)]
 #[command(
     name = "jwks",

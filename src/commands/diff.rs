@@ -9,7 +9,7 @@ use crate::keyset::diff::{Comparison, compare};
 use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{self, Item, KeyChange, Policy, Prune, PushPlan};
 use crate::output::{Narrow, Tone};
-use crate::remote::kind::{Form, Operation};
+use crate::remote::kind::Form;
 use crate::remote::{Remote, is_address};
 use crate::report::json::{JsonDiffering, JsonKeyName};
 use crate::report::names::{list_names, shell_word};
@@ -182,16 +182,15 @@ fn with_server(ctx: &Context, args: &DiffArgs, server: &Remote, there: Option<&s
     )?;
     if !report.private_on_remote.is_empty() {
         let keys = shown_names(&report.private_on_remote);
-        ctx.out
-            .status(match server.kind.require(Operation::SetSet) {
-                Ok(()) => format!(
-                    "a push would delete the private part of these keys on the server: {keys}"
-                ),
-                Err(_) => format!(
-                    "{} also has the private part of these keys: {keys}",
-                    server.name
-                ),
-            });
+        ctx.out.status(match server.kind.require_push() {
+            Ok(()) => {
+                format!("a push would delete the private part of these keys on the server: {keys}")
+            }
+            Err(_) => format!(
+                "{} also has the private part of these keys: {keys}",
+                server.name
+            ),
+        });
     }
     if plan.new_signer.is_some() && !report.differs() {
         ctx.out

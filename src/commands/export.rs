@@ -4,6 +4,7 @@ mod certified;
 mod content;
 mod for_signer;
 mod format;
+mod json_form;
 mod options;
 
 use crate::args::certificate::CertificateArgs;
@@ -48,6 +49,7 @@ Examples:
   $ jwks export api --for spring --line ES256 -o spring.json
   $ jwks export api --private --state active --to pem -o signing.pem
   $ jwks export api --to jwe --private --p2c 10000 --password-file password.txt -o keys.jwe
+  $ jwks export api --to discovery --issuer https://issuer.example -o openid-configuration
   $ jwks export api --to kubernetes --private --name api-keys -o secret.json";
 
 /// Export a set or a key: JWK Set, PEM, PKCS#12, OpenSSH, X.509, …
@@ -154,6 +156,16 @@ pub struct ExportArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
+    /// The issuer of a discovery document
+    ///
+    /// It must match the iss of the tokens exactly.
+    #[arg(long, hide_short_help = true, value_name = "URL", value_hint = ValueHint::Url)]
+    issuer: Option<String>,
+
+    /// The address of the JWK Set in a discovery document [default: ISSUER/.well-known/jwks.json]
+    #[arg(long, hide_short_help = true, value_name = "URL", value_hint = ValueHint::Url, requires = "issuer")]
+    jwks_uri: Option<String>,
+
     /// Keep iat, nbf and exp in a public JWK or JWK Set
     #[arg(long, hide_short_help = true)]
     with_dates: bool,
@@ -240,7 +252,7 @@ pub fn run(ctx: &Context, args: &ExportArgs) -> Result<()> {
             .exported(Some(&args.description(&args.to.name())), &keys)
             .append();
     }
-    let is_json = matches!(args.to, To::Jwks | To::Jwk | To::Kubernetes);
+    let is_json = matches!(args.to, To::Jwks | To::Jwk | To::Kubernetes | To::Discovery);
     deliver(ctx, file, &content, is_json)
 }
 

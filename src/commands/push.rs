@@ -1,6 +1,7 @@
 //! `jwks push`: sends sets to a server.
 
 use crate::args::connection::{ConnectionArgs, split_name};
+use crate::commands::shared::publishing::{present, publish_delay, warn_of_caches};
 use crate::commands::shared::push_report::{
     PushReport, describe_signer, handles, line, record, record_failed, warn_of_unsent,
 };
@@ -13,7 +14,7 @@ use crate::keyset::key_name::KeyName;
 use crate::keyset::push::{self, Ed25519, KeyChange, Policy, Private, Prune, PushPlan};
 use crate::keystore::SetName;
 use crate::remote::Remote;
-use crate::remote::kind::{Form, Operation, Sets};
+use crate::remote::kind::{Form, Sets};
 use crate::report::loss::describe_number;
 use crate::report::names::{SetLabel, count, list_names};
 use crate::source::server::set_name;
@@ -108,7 +109,7 @@ pub fn run(ctx: &Context, args: &PushArgs) -> Result<()> {
         return report.complete();
     }
     let server = args.connection.open(ctx, &args.set)?;
-    server.kind.require(Operation::SetSet)?;
+    server.kind.require_push()?;
     if server.kind.sets == Sets::One {
         let name = server.kind.name;
         return Err(Error::usage(format!(
@@ -130,14 +131,24 @@ fn push(
     name: &SetName,
     there: &str,
 ) -> Result<PushReport> {
-    server.kind.require(Operation::SetSet)?;
+    server.kind.require_push()?;
     // If somebody replaced the encrypted set with a plain one, its keys must not reach the server.
     ctx.demand_encryption(name)?;
     let target = format!("{}:{there}", server.name);
     let mut shown = None;
-    retry_on_conflict(ctx, server, &target, || {
+    let delay = if server.kind.rules.publishes {
+        publish_delay(ctx, name)?
+    } else {
+        0
+    };
+    present(server, delay);
+    let pushed = retry_on_conflict(ctx, server, &target, || {
         push_once(ctx, args, server, name, there, &mut shown)
-    })
+    });
+    if pushed.is_ok() {
+        warn_of_caches(ctx, server, delay);
+    }
+    pushed
 }
 
 /// Plans a push and carries it out. `shown` holds the keys that an earlier plan removes; it is an error
@@ -181,6 +192,9 @@ fn push_once(
     let mut plan = push::plan(&local, &before, &rules, policy, &ctx.checks)?;
     if !server.is_in_order() {
         plan.send_signer_again();
+    }
+    if !plan.changes() {
+        plan.redrawn = server.redrawn(&plan.set)?;
     }
     let target = format!("{}:{there}", server.name);
     if let Some(shown) = shown
@@ -265,6 +279,9 @@ fn show(ctx: &Context, name: &SetName, target: &str, plan: &PushPlan) {
     if let Some(words) = describe_signer(plan) {
         ctx.out.status(format!("  {words}"));
     }
+    if let Some(what) = &plan.redrawn {
+        ctx.out.status(format!("  the document: changes {what}"));
+    }
     show_left_out(ctx, plan);
 }
 
@@ -294,6 +311,9 @@ fn describe_changes(target: &str, plan: &PushPlan, is_brief: bool) -> String {
     if !changed.is_empty() {
         let keys = count(changed.len(), "key");
         parts.push(format!("would get {keys}{}", names(&changed)));
+    }
+    if let (Some(what), [], []) = (&plan.redrawn, &changed[..], &plan.gone[..]) {
+        parts.push(format!("would change {what}"));
     }
     if !plan.gone.is_empty() {
         let loss = describe_number(plan.gone.len(), plan.gone_private);

@@ -69,7 +69,7 @@ pub struct RotateArgs {
     save: bool,
 
     /// Delete the schedule of the set and its record of deliveries, and rotate nothing
-    #[arg(long, conflicts_with_all = ["save", "force", "compromised", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["save", "force", "compromised", "dry_run", "every"])]
     forget: bool,
 
     /// Stage a new key now, regardless of the schedule
@@ -169,6 +169,10 @@ fn rotate_set(
     } else {
         drop(ctx.protection(name)?)
     }
+    if !ctx.store.contains(name)? {
+        // This is an error, and no record begins.
+        ctx.load_public(name)?;
+    }
     let saved = saved_schedule(ctx, args, schedules, name)?;
     let saved = saved.unwrap_or_default();
     let options = args.schedule.over(saved.clone());
@@ -179,10 +183,6 @@ fn rotate_set(
         return Err(Error::not_found(format!("set {name} has no schedule"))
             .names(format!("set {name}"))
             .hint("pass --every 30d, and --save to keep it as the schedule"));
-    }
-    if !ctx.store.contains(name)? {
-        // This is an error, and no record begins.
-        ctx.load_public(name)?;
     }
     let mut delivery = Delivery::open(ctx, args, servers, (&options, &saved), name)?;
     // The public part is enough to see whether there is anything to do.

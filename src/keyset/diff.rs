@@ -84,7 +84,7 @@ impl KeySet<'_> {
         let counterparts = counterparts(self, there, rules);
         for (own, position) in self.keys.iter().zip(counterparts) {
             if let Some(position) = position
-                && let Some(key) = like(&there.keys[position], own)
+                && let Some(key) = like(&there.keys[position], own, rules)
             {
                 compared.keys[position] = key;
             }
@@ -95,9 +95,10 @@ impl KeySet<'_> {
 
 /// Returns the key of a server with the dates and the name for Ed25519 of our key; `None` if it keeps its
 /// own ones.
-fn like(key: &Key, own: &Key) -> Option<Key<'static>> {
+fn like(key: &Key, own: &Key, rules: &ServerRules) -> Option<Key<'static>> {
     let (mut members, own) = (key.members().ok()?, own.members().ok()?);
-    let is_dated = DATES.iter().any(|name| members.has(name));
+    // A published key has no dates, and a push sends none.
+    let is_dated = rules.publishes || DATES.iter().any(|name| members.has(name));
     let alg = |members: &Members, name| members.string("alg").as_deref() == Some(name);
     let is_renamed = alg(&members, "EdDSA") && alg(&own, "Ed25519");
     if is_dated && !is_renamed {

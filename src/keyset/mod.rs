@@ -8,6 +8,7 @@ pub mod adopt;
 pub mod changes;
 pub mod check;
 pub mod diff;
+pub mod discovery;
 pub mod import;
 pub mod index;
 pub mod issuer;

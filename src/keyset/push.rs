@@ -5,7 +5,7 @@ mod item;
 mod selection;
 mod signer;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::key::check::{Budget, findings, may_sign};
 use crate::key::header::Header;
@@ -103,13 +103,18 @@ pub struct PushPlan {
     pub old_kid: Option<String>,
     /// The server's set after the push.
     pub set: KeySet<'static>,
+    /// What else changes in a published document, although no key changes, such as its headers.
+    pub redrawn: Option<String>,
 }
 
 impl PushPlan {
     /// Returns true if there is anything to send.
     pub fn changes(&self) -> bool {
         let is_changed = |item: &Item| item.change != KeyChange::Same;
-        self.new_signer.is_some() || !self.gone.is_empty() || self.items.iter().any(is_changed)
+        self.new_signer.is_some()
+            || !self.gone.is_empty()
+            || self.redrawn.is_some()
+            || self.items.iter().any(is_changed)
     }
 }
 
@@ -177,7 +182,13 @@ pub fn plan(
             Selection::NotNamed => plan.keep(counterpart, remote, &mut claimed),
             Selection::LeftOut(why) => {
                 plan.left_out.push((KeyName::of(key), why));
-                plan.keep(counterpart, remote, &mut claimed);
+                match counterpart {
+                    Some(position) if rules.publishes && policy.prune == Prune::All => {
+                        claimed.insert(position);
+                        plan.lose(&remote.keys[position]);
+                    }
+                    counterpart => plan.keep(counterpart, remote, &mut claimed),
+                }
             }
             Selection::Refused(why) => {
                 plan.refused.push((KeyName::of(key), why));
@@ -210,7 +221,25 @@ pub fn plan(
         plan.name_the_signer(rules, now);
     }
     plan.set.add_members(remote);
+    if rules.publishes && policy.private != Private::All {
+        refuse_private(&plan)?;
+    }
     Ok(plan)
+}
+
+/// Refuses to publish again a private key that only the published document has.
+fn refuse_private(plan: &PushPlan) -> Result<()> {
+    let is_secret =
+        |key: &&Key| has_private_member(key) || Header::of(key).kty.as_deref() == Some("oct");
+    let Some(key) = plan.set.keys.iter().find(is_secret) else {
+        return Ok(());
+    };
+    let name = KeyName::of(key);
+    let name = name.shown();
+    Err(Error::refused(format!(
+        "the published set has the secret key {name}, which a push does not send"
+    ))
+    .hint("pass --prune to delete it there; whoever can read the address knows it"))
 }
 
 impl PushPlan {

@@ -25,6 +25,8 @@ pub struct ServerRules {
     pub issuer: Option<&'static Issuer>,
     /// Returns why the server does not accept a key, or `None` if it does.
     pub refuses: fn(&Members) -> Option<String>,
+    /// True if the server only publishes the set: its keys have the form of an export.
+    pub publishes: bool,
 }
 
 /// How a server picks the signing key of a set.
@@ -49,6 +51,13 @@ impl ServerRules {
         signing: Signing::Never,
         issuer: None,
         refuses: |_| None,
+        publishes: false,
+    };
+
+    /// A server that publishes a document for verifiers, as an export writes it.
+    pub const PUBLISHED: ServerRules = ServerRules {
+        publishes: true,
+        ..ServerRules::FAITHFUL
     };
 
     /// Returns true if it signs, so that it needs the private part of the active signing key.

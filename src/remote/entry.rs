@@ -1,8 +1,7 @@
 //! The entry of a named server: its address and the source of its token, never the token itself.
 
 use crate::error::{Error, Result};
-use crate::remote::http::Trust;
-use crate::remote::kind::url::URL;
+use crate::remote::http::{Caching, Trust};
 use crate::remote::kind::{Auth, KINDS, ServerKind};
 use crate::remote::location::{Location, sounds_secret};
 use serde::{Deserialize, Serialize};
@@ -10,7 +9,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use url::Url;
 
-/// The placeholder for the token in a header, or for the whole address of a `url` remote.
+/// The placeholder for the token in a header, or for the whole address of a remote.
 pub const TOKEN: &str = "{token}";
 
 /// A remote's entry in `remotes.json`, which omits fields that are `None`.
@@ -67,7 +66,8 @@ impl Entry {
 
     /// Returns true if the token is the whole address, such as a presigned one.
     pub fn has_secret_address(&self) -> bool {
-        self.kind == URL.name && self.location.url.as_deref() == Some(TOKEN)
+        let can_be_secret = self.kind().is_ok_and(|kind| kind.secret_address);
+        can_be_secret && self.location.url.as_deref() == Some(TOKEN)
     }
 
     /// Returns an error if the fields contradict each other, or if one contains a secret.
@@ -87,6 +87,10 @@ impl Entry {
         }
         match (self.has_secret_address(), self.token_source()) {
             (false, _) => drop(self.base()?),
+            (true, Some(_)) if self.location.issuer.is_some() => {
+                return Err(Error::usage("--issuer needs an address for two documents")
+                    .hint("a secret address is that of one document; leave out --issuer"));
+            }
             (true, Some(_)) => {}
             (true, None) => {
                 return Err(Error::usage(format!(
@@ -107,7 +111,10 @@ impl Entry {
         for header in &self.headers {
             check_header(header)?;
         }
-        Ok(())
+        if let Some(value) = &self.location.cache_control {
+            check_cache_control(value)?;
+        }
+        (kind.check)(&self.location)
     }
 
     /// Returns the certificate files.
@@ -189,6 +196,17 @@ fn check_header(header: &str) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Rejects values that cannot be a `Cache-Control` header, and those that no cache keeps to.
+fn check_cache_control(value: &str) -> Result<()> {
+    const LONGEST: usize = 200;
+    let is_header = value.len() <= LONGEST && value.chars().all(|c| matches!(c, ' '..='~'));
+    if is_header && Caching::of_cache_control(value).lifetime().is_some() {
+        return Ok(());
+    }
+    Err(Error::usage("--cache-control says no cache lifetime")
+        .hint("use a value such as 'public, max-age=600', or no-cache"))
 }
 
 /// Rejects values that are not names of variables, because the user can have given the token itself.

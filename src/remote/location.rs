@@ -18,7 +18,7 @@ pub struct Location {
     /// The service of Authlete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_id: Option<String>,
-    /// The region of Authlete.
+    /// The region of Authlete, or of object storage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// The project of Apinizer.
@@ -30,6 +30,15 @@ pub struct Location {
     /// The issuer (OpenID Connect Discovery).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+    /// The address of the storage, if it is not the vendor's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The address where a published document is read, if it is not written there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_url: Option<String>,
+    /// The `Cache-Control` header of published documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<String>,
 }
 
 impl Location {
@@ -43,6 +52,9 @@ impl Location {
             ("--project", &self.project),
             ("--client-id", &self.client_id),
             ("--issuer", &self.issuer),
+            ("--endpoint", &self.endpoint),
+            ("--read-url", &self.read_url),
+            ("--cache-control", &self.cache_control),
         ];
         let given = all.into_iter();
         given

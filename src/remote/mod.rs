@@ -13,18 +13,18 @@ pub mod location;
 mod read_back;
 pub mod registry;
 pub mod token;
+mod write;
 
 use crate::error::{Error, Reason, Result};
 use crate::key::Key;
-use crate::key::strict_json;
+use crate::keyset::KeySet;
 use crate::keyset::index::Index;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::server_rules::ServerRules;
-use crate::keyset::{FOREIGN_LIMIT, KeySet};
 use crate::secret::Secret;
 use entry::{Entry, TOKEN, split_header};
-use http::{Caching, Client, Endpoint, Notify, Options, Privacy, Unanswered, Watch};
-use kind::{Auth, Form, Generate, Listed, Operation, Server, ServerKind};
+use http::{Caching, Client, Endpoint, Notify, Options, Privacy, Watch};
+use kind::{Auth, Form, Generate, Listed, Operation, Presentation, Server, ServerKind};
 use location::{Location, parse_secret_address};
 use std::cell::{Cell, RefCell};
 use token::Token;
@@ -40,6 +40,8 @@ pub struct Remote {
     pub token_source: Option<String>,
     /// Its address for display.
     pub address: String,
+    /// The `Cache-Control` header of the documents that it publishes, if the entry has one.
+    pub cache_control: Option<String>,
     server: Box<dyn Server>,
     notify: Notify,
     watch: Watch,
@@ -106,6 +108,7 @@ impl Remote {
             name: entry.name.clone(),
             kind,
             address,
+            cache_control: entry.location.cache_control.clone(),
             server: (kind.open)(client, &entry.location, secret.filter(|_| !is_placed)),
             token_source: token.map(|token| token.source),
             notify,
@@ -177,10 +180,32 @@ impl Remote {
 
     /// Changes a set to `after`, if it is still `before`.
     pub fn put_set(&self, set: &str, before: &KeySet, after: &KeySet) -> Result<()> {
-        self.kind.require(Operation::SetSet)?;
+        self.kind.require_push()?;
         self.write(set, before, after, || {
             self.server.put_set(set, before, after)
         })
+    }
+
+    /// Sets how documents are published from now on.
+    pub fn present(&self, presentation: &Presentation) {
+        self.server.present(presentation);
+    }
+
+    /// Returns what a write would change in the published documents besides the keys; `None` if nothing.
+    /// Uses the document that was read last.
+    pub fn redrawn(&self, after: &KeySet) -> Result<Option<String>> {
+        self.server.redrawn(after)
+    }
+
+    /// Returns the cache lifetime of the published document, in seconds; `None` if it is not known.
+    pub fn lifetime(&self) -> Option<u64> {
+        self.server.lifetime()
+    }
+
+    /// Finds out whether the server honors the condition of a write, by a write that changes nothing.
+    pub fn honors_conditions(&self) -> Result<bool> {
+        self.kind.require(Operation::Publish)?;
+        self.server.honors_conditions()
     }
 
     /// Returns false if no key signs in the set that was read last, although a key pair comes first.
@@ -248,55 +273,14 @@ impl Remote {
         })
     }
 
-    /// Makes a call that changes a set from `before` to `after`, and reads the set back.
-    fn write(
-        &self,
-        set: &str,
-        before: &KeySet,
-        after: &KeySet,
-        call: impl Fn() -> Result<()>,
-    ) -> Result<()> {
-        self.left.take();
-        self.refuse_unreadable(set, after)?;
-        self.refuse_changed(set, before)?;
-        self.server.refuse_other_kind()?;
-        let mut written = call();
-        if is_unanswered(&written) && self.kind.retries.unanswered == Unanswered::Look {
-            // After its write timeout, the server closes the connection, but continues the write.
-            let now = self.get(set, Form::Private);
-            let now = now.map_err(|error| error.because(Reason::Unanswered))?;
-            match now.unwrap_or_default() {
-                now if now.is_alike(before) => written = call(),
-                _ => written = Ok(()),
-            }
-        }
-        self.handle_write_failure(set, before, after, written)?;
-        self.settle(set, before, after)
-    }
-
-    /// Refuses to write a set that is too large or too complex to be read back.
-    fn refuse_unreadable(&self, set: &str, after: &KeySet) -> Result<()> {
-        let Some(problem) = unreadable(after) else {
-            return Ok(());
-        };
-        let message = format!("{set} on {} could not be read again", self.name);
-        Err(Error::refused(format!("{message}: {problem}"))
-            .hint("send fewer keys with --kid, or pass --prune to remove keys that are only there"))
-    }
-
-    /// Checks, just before a write, that the set is still as it was read. These servers have no
-    /// conditional writes.
-    fn refuse_changed(&self, set: &str, before: &KeySet) -> Result<()> {
-        let now = self.get(set, Form::Private)?.unwrap_or_default();
-        if now.is_alike(before) {
-            Ok(())
-        } else {
-            Err(self.overtaken(set))
-        }
-    }
-
     fn overtaken(&self, set: &str) -> Error {
-        Error::refused(format!("{set} on {} was changed meanwhile", self.name))
+        let message = format!("{set} on {} was changed meanwhile", self.name);
+        let error = if self.kind.rules.publishes {
+            Error::remote(message)
+        } else {
+            Error::refused(message)
+        };
+        error
             .because(Reason::Overtaken)
             .hint("run the command again")
     }
@@ -308,26 +292,6 @@ impl Remote {
         ))
         .hint("run `jwks diff` to see what it has, then run the command again")
     }
-}
-
-/// Returns why a set could not be read from a server; `None` if it could.
-fn unreadable(set: &KeySet) -> Option<Error> {
-    // A comma follows each key.
-    let size: usize = set.keys.iter().map(|key| key.json().len() + 1).sum();
-    if size > FOREIGN_LIMIT {
-        let limit = FOREIGN_LIMIT >> 20;
-        return Some(Error::invalid(format!("it takes more than {limit} MiB")));
-    }
-    let json = Secret::new(set.to_json());
-    let checked = strict_json::check_keys(&set.keys);
-    checked
-        .and_then(|()| strict_json::check(json.expose()))
-        .err()
-}
-
-fn is_unanswered(written: &Result<()>) -> bool {
-    let error = written.as_ref().err();
-    error.is_some_and(|error| error.is_because(Reason::Unanswered))
 }
 
 fn client(
@@ -370,52 +334,4 @@ fn client(
         }
     }
     Ok(client)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A set of more could not be pulled, compared or pruned any more.
-    #[test]
-    fn sets_that_could_not_be_read_again_are_known() {
-        let keys = |count: usize, length: usize| {
-            let key = Key::from_json(format!(r#"{{"more":"{}"}}"#, "m".repeat(length)));
-            KeySet::from(vec![key; count])
-        };
-        for (count, length, is_readable) in [
-            (10_000, 0, true),
-            (10_001, 0, false),
-            (16, 1_000_000, true),
-            (17, 1_000_000, false),
-        ] {
-            let is_unreadable = unreadable(&keys(count, length)).is_some();
-            assert_eq!(
-                is_unreadable, !is_readable,
-                "{count} keys of {length} bytes"
-            );
-        }
-    }
-
-    /// The answer that reads a set back passes the checks of foreign JSON.
-    #[test]
-    fn sets_of_more_values_than_are_read_are_known() {
-        let keys = |count: usize, members: usize| {
-            let members: Vec<_> = (0..members).map(|i| format!("\"m{i}\":0")).collect();
-            let key = Key::from_json(format!("{{{}}}", members.join(",")));
-            KeySet::from(vec![key; count])
-        };
-        for (count, members, is_readable) in [
-            (10_000, 21, true),
-            (10_000, 23, false),
-            (1, 1000, true),
-            (1, 1001, false),
-        ] {
-            let is_unreadable = unreadable(&keys(count, members)).is_some();
-            assert_eq!(
-                is_unreadable, !is_readable,
-                "{count} keys of {members} members"
-            );
-        }
-    }
 }

@@ -57,7 +57,7 @@ impl Remote {
         match self.insist(set, before, after)? {
             Outcome::Signs => {
                 self.watch.settle();
-                Ok(())
+                self.server.check_published(after)
             }
             Outcome::Fails(error) => Err(self.put_back(set, before, after, error)),
         }

@@ -105,6 +105,10 @@ fn from_command(command: &str, secrets: &[String]) -> Result<Secret<String>> {
 
 fn text(octets: Secret<Vec<u8>>, source: &str) -> Result<Secret<String>> {
     match std::str::from_utf8(octets.expose()) {
+        // The JSON of a credential_process can have several lines.
+        Ok(text) if text.trim_start().starts_with('{') => {
+            Ok(Secret::new(text.trim().replace(['\r', '\n', '\t'], " ")))
+        }
         Ok(text) => Ok(Secret::new(text.trim().to_owned())),
         _ => Err(Error::denied(format!("{source} does not hold a token"))),
     }

@@ -178,7 +178,7 @@ fn a_declared_verifier_that_is_unknown_is_only_a_warning() {
         .read_set("api")
         .replace("[\"jwx\"]", "[\"jwx@1.0.0\",\"jwx\"]");
     sandbox.write("store/api.json", set);
-    let warning = "warning: api: jwx was not measured in version \"1.0.0\"";
+    let warning = "warning: api: unknown version \"1.0.0\" of jwx";
     let run = sandbox.run(["check", "api"]).ok();
     assert!(run.stderr.contains(warning), "{run:#?}");
     let run = sandbox.run(["create", "api", "--alg", "ES256K"]).ok();

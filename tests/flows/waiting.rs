@@ -40,6 +40,56 @@ const STORIES: &[(&str, fn())] = &[
         crate::hydra_v1::an_order_that_cannot_be_reached_leaves_the_set_as_it_was,
     ),
     (
+        "http_put::a_lost_race_is_planned_again",
+        crate::http_put::a_lost_race_is_planned_again,
+    ),
+    (
+        "http_put::a_race_that_is_always_lost_ends_after_five_tries",
+        crate::http_put::a_race_that_is_always_lost_ends_after_five_tries,
+    ),
+    (
+        "http_put::an_answer_that_is_lost_is_no_conflict",
+        crate::http_put::an_answer_that_is_lost_is_no_conflict,
+    ),
+    (
+        "http_put::every_refusal_has_its_reason",
+        crate::http_put::every_refusal_has_its_reason,
+    ),
+    #[cfg(unix)]
+    (
+        "http_put_servers::nginx_ignores_conditions",
+        crate::http_put_servers::nginx_ignores_conditions,
+    ),
+    #[cfg(unix)]
+    (
+        "http_put_servers::apache_honors_conditions",
+        crate::http_put_servers::apache_honors_conditions,
+    ),
+    (
+        "s3::a_lost_race_is_planned_again",
+        crate::s3::a_lost_race_is_planned_again,
+    ),
+    #[cfg(unix)]
+    (
+        "s3_servers::moto_stores_a_set",
+        crate::s3_servers::moto_stores_a_set,
+    ),
+    #[cfg(unix)]
+    (
+        "s3_servers::versitygw_verifies_the_signatures",
+        crate::s3_servers::versitygw_verifies_the_signatures,
+    ),
+    #[cfg(unix)]
+    (
+        "azure_blob::azurite_stores_a_set",
+        crate::azure_blob::azurite_stores_a_set,
+    ),
+    #[cfg(unix)]
+    (
+        "gcs::fake_gcs_server_stores_a_set",
+        crate::gcs::fake_gcs_server_stores_a_set,
+    ),
+    (
         "ory::a_rate_limit_is_waited_for",
         crate::ory::a_rate_limit_is_waited_for,
     ),

@@ -62,7 +62,7 @@ impl Proposal {
         let lifetime = lifetime.filter(|_| is_usable);
         let mut caches = waits(facts, lifetime);
         caches.extend(lifetimes.into_iter().filter(|_| is_usable));
-        let max_age = max_age(facts, longest, is_usable);
+        let now = facts.schedule.publish_delay;
         let publish_delay = match delay(facts, &caches, is_usable) {
             Some(proposed) if is_usable => not_shorter(facts, proposed),
             needed if is_usable => needed.unwrap_or(Proposed {
@@ -71,21 +71,23 @@ impl Proposal {
             }),
             needed => {
                 let needed = needed.and_then(|proposed| proposed.value);
+                let max_age = max_age(facts, now, longest, is_usable);
                 let value = needed.max(max_age.value.map(with_margin));
                 let kept = format_duration(longest);
                 Proposed {
-                    value: value.max(Some(facts.schedule.publish_delay)),
+                    value: value.max(Some(now)),
                     reason: format!(
                         "with the max-age below; caches can keep the set for {kept} now, and a new key would have to wait for that long"
                     ),
                 }
             }
         };
+        let delay = publish_delay.value.filter(|_| is_usable).unwrap_or(now);
         Proposal {
             schedule: facts.schedule,
             publish_delay,
             retire_after: retire_after(facts),
-            max_age,
+            max_age: max_age(facts, delay, longest, is_usable),
         }
     }
 }
@@ -169,7 +171,7 @@ fn delay(facts: &Facts, caches: &[Part], is_usable: bool) -> Option<Proposed> {
     add(facts.publish_interval, "until the set is published");
     let padded = with_margin(sum);
     let margin = format_duration(padded - sum);
-    parts.push(format!("{margin} for fetches that are repeated"));
+    parts.push(format!("{margin} for retries"));
     Some(Proposed {
         value: Some(padded),
         reason: parts.join(", "),
@@ -205,21 +207,21 @@ fn retire_after(facts: &Facts) -> Proposed {
     }
 }
 
-/// Returns the `max-age` for the addresses: about a quarter of the publish delay.
-fn max_age(facts: &Facts, longest: i64, is_usable: bool) -> Proposed {
+/// Returns the `max-age` for the addresses: about a quarter of the publish delay, in seconds.
+fn max_age(facts: &Facts, delay: i64, longest: i64, is_usable: bool) -> Proposed {
     let of_verifiers = waits(facts, None).into_iter().map(|(time, _)| time).max();
     let least = with_margin(of_verifiers.unwrap_or(0)).saturating_add(facts.publish_interval);
-    let delay = facts.schedule.publish_delay.max(least);
+    let delay = delay.max(least);
     let value = (delay / 4 / 60 * 60).clamp(SHORTEST_MAX_AGE, LONGEST_MAX_AGE);
     let is_silent = |address: &Address| address.caching.is_ok() && lifetime(address).is_none();
     let addresses = facts.addresses;
     let has_silent = addresses.iter().any(is_silent);
     let is_read = addresses.iter().any(|address| address.caching.is_ok());
-    if is_usable && is_read && !has_silent && longest <= value.max(facts.schedule.publish_delay / 4)
-    {
+    let is_covered = with_margin(longest) <= facts.schedule.publish_delay;
+    if is_usable && is_read && !has_silent && is_covered {
         return Proposed {
             value: Some(longest),
-            reason: "as it is: at most a quarter of the publish delay".into(),
+            reason: "as it is: the publish delay covers it".into(),
         };
     }
     let mut reason = format!(
@@ -293,7 +295,7 @@ mod tests {
     fn the_longest_cache_decides() {
         assert_eq!(delay(&[], &[]), (None, Some(900)));
         // 20 min of istio and 5 min; jose fetches the set for an unknown kid.
-        assert_eq!(delay(&[], &["istio", "jose"]), (Some(25 * 60), Some(900)));
+        assert_eq!(delay(&[], &["istio", "jose"]), (Some(25 * 60), Some(360)));
         assert_eq!(
             delay(&[with_max_age(600)], &["jose"]),
             (Some(900), Some(600))

@@ -2,10 +2,10 @@
 
 use crate::args::layout::Which;
 use crate::commands::export::format::To;
+use crate::commands::export::json_form::in_json_form;
 use crate::commands::export::{ExportArgs, certified, unexpired};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::jwe::{self, DerivedKeys};
 use crate::key::Key;
 use crate::key::check::{self, Budget, Rule};
 use crate::key::key_type::Kty;
@@ -75,6 +75,10 @@ pub(super) fn public_content(
         }
         To::Jwks | To::Jwk | To::Dotenv | To::Kubernetes => {
             in_json_form(ctx, args, source, &json(args, source, &keys)?)
+        }
+        To::Discovery => {
+            let set = published.keys.iter().cloned().map(Key::from);
+            args.discovery_document(&KeySet::from(set.collect::<Vec<_>>()))
         }
         To::Pem => join_pem(&keys, write::spki),
         To::DotenvPem => dotenv_pem(args, "PUBLIC_KEY", &join_pem(&keys, write::spki)?),
@@ -203,6 +207,9 @@ pub(super) fn private_content(
             let text = openssh::private_file(key, &comment(source, key), password.as_ref())?;
             Ok(Secret::new(text.expose().as_bytes().to_vec()))
         }
+        To::Discovery => {
+            Err(Error::usage("a discovery document holds no keys").hint("leave out --private"))
+        }
         To::X509 => Err(Error::usage("a certificate holds no private key")
             .hint("leave out --private; --to pkcs12 has both in one file")),
         To::Pem => join_pem(&members, pkcs8),
@@ -238,45 +245,6 @@ fn private_json(
     json(args, source, &members.iter().collect::<Vec<_>>())
 }
 
-/// Returns a JSON document unchanged, or in the format that contains it: dotenv, Kubernetes or JWE.
-fn in_json_form(
-    ctx: &Context,
-    args: &ExportArgs,
-    source: &Source,
-    json: &Secret<String>,
-) -> Result<Secret<Vec<u8>>> {
-    let json = json.expose();
-    let (variable, file) = if args.is_one_jwk() {
-        ("JWK", "jwk.json")
-    } else {
-        ("JWKS", "jwks.json")
-    };
-    let or = |default| args.name.as_deref().unwrap_or(default);
-    let text = match args.to {
-        To::Dotenv => deployment::dotenv(or(variable), json)?,
-        To::Kubernetes if args.is_private() => {
-            Secret::new(deployment::secret(or(&source.stem()), file, json)?)
-        }
-        To::Kubernetes => Secret::new(deployment::config_map(or(&source.stem()), file, json)?),
-        To::Jwe => Secret::new(sealed(ctx, args, json)?),
-        To::Jwks | To::Jwk => Secret::new(json.clone()),
-        To::Pem
-        | To::Der
-        | To::Pkcs1
-        | To::Pkcs1Der
-        | To::Sec1
-        | To::Sec1Der
-        | To::Pkcs12
-        | To::Openssh
-        | To::DotenvPem
-        | To::X509 => {
-            let to = args.to.name();
-            return Err(Error::usage(format!("--to {to} does not hold JSON")));
-        }
-    };
-    Ok(Secret::new(text.expose().as_bytes().to_vec()))
-}
-
 /// Returns PEM in the lines of a variable.
 fn dotenv_pem(args: &ExportArgs, default: &str, pem: &Secret<Vec<u8>>) -> Result<Secret<Vec<u8>>> {
     let name = args.name.as_deref().unwrap_or(default);
@@ -284,28 +252,6 @@ fn dotenv_pem(args: &ExportArgs, default: &str, pem: &Secret<Vec<u8>>) -> Result
     let pem = Secret::new(String::from_utf8_lossy(pem.expose()).into_owned());
     let lines = deployment::lines(name, pem.expose())?;
     Ok(Secret::new(lines.expose().as_bytes().to_vec()))
-}
-
-/// Encrypts a JSON document with a password, as a JWE in the compact form (RFC 7517 section 7).
-fn sealed(ctx: &Context, args: &ExportArgs, json: &str) -> Result<String> {
-    let iterations = args.iterations.get(ctx, "password");
-    let password = args.new_password(ctx)?;
-    let content_type = if args.is_one_jwk() {
-        "jwk+json"
-    } else {
-        "jwk-set+json"
-    };
-    let mut header = Members::default();
-    header.set_text("cty", content_type);
-    let mut derived = DerivedKeys::default();
-    // There is no line feed at the end, because some JWE parsers reject it.
-    jwe::seal(
-        json.as_bytes(),
-        &password,
-        iterations,
-        &header,
-        &mut derived,
-    )
 }
 
 /// Returns the comment of an OpenSSH key: its kid if that is printable ASCII, or else the name of the

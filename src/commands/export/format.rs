@@ -33,6 +33,8 @@ pub enum To {
     DotenvPem,
     /// A Kubernetes ConfigMap, a Secret with --private
     Kubernetes,
+    /// The discovery document of --issuer, with the algorithms of the keys
+    Discovery,
     /// A JWE of the private JWK Set, or of the JWK of one key, encrypted with a password
     Jwe,
 }

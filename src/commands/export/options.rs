@@ -8,9 +8,12 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::key::header::Header;
 use crate::keyset::KeySet;
+use crate::keyset::discovery;
 use crate::keyset::import::Form;
 use crate::keyset::lifecycle::line_name;
 use crate::layout::{Order, Write, arranged};
+use crate::remote::kind::published::site::check_issuer_address;
+use crate::remote::location::parse_address;
 use crate::secret::Secret;
 use crate::source::target::{Source, Target};
 use std::path::Path;
@@ -54,6 +57,11 @@ impl ExportArgs {
                 &[To::Dotenv, To::DotenvPem, To::Kubernetes],
             ),
             (
+                self.issuer.is_some() || self.jwks_uri.is_some(),
+                "--issuer and --jwks-uri",
+                &[To::Discovery],
+            ),
+            (
                 self.keep_members,
                 "--keep-members",
                 &[To::Jwks, To::Jwk, To::Dotenv, To::Kubernetes],
@@ -67,6 +75,10 @@ impl ExportArgs {
                         .hint(format!("use {option} with --to {}", forms.join(", "))),
                 );
             }
+        }
+        if to == To::Discovery && self.issuer.is_none() {
+            return Err(Error::usage("--to discovery requires --issuer")
+                .hint("pass --issuer URL; it must match the iss of the tokens exactly"));
         }
         let is_mixed = self.private == Some(Which::Active);
         if is_mixed && !(to.is_json() || matches!(to, To::Pem | To::DotenvPem)) {
@@ -126,6 +138,7 @@ impl ExportArgs {
             | To::X509
             | To::Dotenv
             | To::DotenvPem
+            | To::Discovery
             | To::Kubernetes => "private key file",
         };
         let what = match self.file() {
@@ -176,6 +189,7 @@ impl ExportArgs {
                 | To::X509
                 | To::Dotenv
                 | To::DotenvPem
+                | To::Discovery
                 | To::Jwe => Replaces::Public(None),
             },
         })
@@ -211,5 +225,17 @@ impl ExportArgs {
             .hint("run `jwks list` to see the states and lines of the keys"));
         }
         Ok(arranged(positions, &states, self.order))
+    }
+
+    /// Returns the discovery document of the issuer for the published keys.
+    pub(super) fn discovery_document(&self, keys: &KeySet) -> Result<Secret<Vec<u8>>> {
+        let issuer = self.issuer.as_deref().unwrap_or_default();
+        check_issuer_address(issuer)?;
+        let usual = || format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
+        let jwks_uri = self.jwks_uri.clone().unwrap_or_else(usual);
+        parse_address(&jwks_uri).map_err(|error| error.about("--jwks-uri"))?;
+        let algorithms = discovery::algorithms(keys);
+        let text = discovery::document(issuer, &jwks_uri, &algorithms, None)?;
+        Ok(Secret::new(text.into_bytes()))
     }
 }

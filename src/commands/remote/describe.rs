@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 
 /// Returns an address if it can hold no secret.
 fn usable_address(address: &str) -> Option<&str> {
-    (address == TOKEN || parse_address(address).is_ok()).then_some(address)
+    let is_object = ["s3://", "gs://"]
+        .iter()
+        .any(|scheme| address.starts_with(scheme));
+    let is_object = is_object && !address.contains(['?', '#', '@']);
+    (address == TOKEN || is_object || parse_address(address).is_ok()).then_some(address)
 }
 
 /// Returns an address, or a text in place of one that may hold a secret.
@@ -24,7 +28,7 @@ pub fn location(entry: &Entry) -> String {
     let words: Vec<_> = settings
         .iter()
         .map(|(name, value)| match *name {
-            "--url" | "--issuer" => shown_address(value),
+            "--url" | "--issuer" | "--endpoint" | "--read-url" => shown_address(value),
             name => format!("{} {value}", name.trim_start_matches('-')),
         })
         .collect();
@@ -46,7 +50,7 @@ pub fn described(entry: &Entry) -> Result<Value> {
         // Settings of another version of jwks can be secrets.
         members.retain(|name, _| !entry.other.contains_key(name));
     }
-    for member in ["url", "issuer"] {
+    for member in ["url", "issuer", "endpoint", "read_url"] {
         let address = value[member].as_str();
         let is_secret = address.is_some_and(|address| usable_address(address).is_none());
         if let (true, Some(members)) = (is_secret, value.as_object_mut()) {

@@ -152,10 +152,12 @@ impl RotationReport {
                 Some(nbf) => format!("from {}", time::format(nbf)),
                 None => "from now on".into(),
             };
-            tell(format!(
-                "{} signs {from}: it has been published for long enough",
-                described(key)
-            ));
+            let why = if policy.publication.is_some() {
+                "it has been published for long enough"
+            } else {
+                "no published address is checked"
+            };
+            tell(format!("{} signs {from}: {why}", described(key)));
             self.confirmed.push(key.into());
         }
         for Retired { key, exp_before } in &rotated.retired {

@@ -6,6 +6,7 @@ use crate::args::target::server_id;
 use crate::commands::rotate::RotateArgs;
 use crate::commands::rotate::report::RotationReport;
 use crate::commands::rotate::target_file::entries;
+use crate::commands::shared::publishing::{present, warn_of_caches};
 use crate::commands::shared::push_report::{
     self, describe_signer, handles, line, record, record_failed, warn_of_unsent,
 };
@@ -42,6 +43,8 @@ pub(super) struct Server {
     name: String,
     moves_kids: bool,
     ed25519: Ed25519,
+    /// The time between publication and use, in seconds.
+    publish_delay: i64,
     /// What was read before the rotation was planned, until it is used.
     found: Option<Result<Found>>,
 }
@@ -85,12 +88,14 @@ impl<'a> Servers<'a> {
                 remote
             }
         };
-        remote.kind.require(Operation::SetSet)?;
+        remote.kind.require_push()?;
         if options.move_signature_kid {
             remote.kind.require(Operation::NameSigner)?;
         }
         let name = set_name(&remote, there, Some(set.as_str()))?;
+        let publish_delay = options.schedule()?.publish_delay;
         Ok(Server {
+            publish_delay,
             found: None,
             moves_kids: options.move_signature_kid,
             ed25519: if options.ed25519_as_eddsa {
@@ -166,6 +171,10 @@ impl Server {
         )?;
         if !found.is_in_order {
             plan.send_signer_again();
+        }
+        present(&self.remote, self.publish_delay);
+        if !plan.changes() {
+            plan.redrawn = self.remote.redrawn(&plan.set)?;
         }
         Ok(plan)
     }
@@ -249,6 +258,9 @@ impl Server {
     ) -> Result<BTreeSet<String>> {
         let target = self.target();
         let sent = self.try_to_send(ctx, name, report, prune, &before);
+        if sent.is_ok() {
+            warn_of_caches(ctx, &self.remote, self.publish_delay);
+        }
         sent.map_err(|error| {
             let again = format!(
                 "set {name} is up to date locally; the next rotation sends it, or run `jwks push {name} {target} --yes`"
@@ -340,6 +352,10 @@ impl Server {
         }
         for kid in handles(&plan.gone) {
             ctx.out.status(format!("{target} {loses} {kid}"));
+        }
+        if let Some(what) = &plan.redrawn {
+            ctx.out
+                .status(format!("{target}: its document changes {what}"));
         }
         if let Some(words) = describe_signer(plan).filter(|_| plan.new_signer.is_some()) {
             ctx.out.status(format!("{target}: {words}"));

@@ -3,6 +3,7 @@
 pub mod adoption;
 pub mod forgetting;
 pub mod output_file;
+pub mod publishing;
 pub mod push_report;
 pub mod repairing;
 pub mod restoring;

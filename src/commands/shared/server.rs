@@ -4,13 +4,18 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::output::JsonError;
 use crate::remote::Remote;
+use crate::remote::http::jittered;
 use crate::report::names::{count, list_names};
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
+use std::time::Duration;
 
 /// The maximum number of times that a command plans and writes a set, if others keep changing it.
 const ATTEMPTS: u32 = 5;
+
+/// The first pause before a command plans again, so that several do not meet again and again.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The number of keys read after which a command does not plan again, because every try reads the set.
 const MOST_KEYS_READ: usize = 30_000;
@@ -59,6 +64,7 @@ pub fn retry_on_conflict<T>(
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
     let before = server.keys_read();
+    let mut pause = FIRST_PAUSE;
     for _ in 1..ATTEMPTS {
         match attempt() {
             Err(error)
@@ -68,6 +74,8 @@ pub fn retry_on_conflict<T>(
                 ctx.out.status(format!(
                     "somebody else changed {target} at the same time; planning again"
                 ));
+                std::thread::sleep(jittered(pause));
+                pause *= 2;
             }
             outcome => return outcome,
         }

@@ -63,9 +63,13 @@ impl PushPlan {
         let was_private = counterpart.is_some_and(has_private_member);
         let wanted = match counterpart {
             // The only copy of a valid private part is not deleted.
-            Some(counterpart) if was_private && !has_good_secret(local, budget) => {
+            Some(counterpart)
+                if was_private && !rules.publishes && !has_good_secret(local, budget) =>
+            {
                 counterpart.clone().into_owned()
             }
+            // An export holds no members of others.
+            Some(_) if rules.publishes => wanted,
             Some(counterpart) => with_unknown_members_of(wanted, counterpart),
             None => wanted,
         };

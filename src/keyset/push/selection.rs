@@ -41,12 +41,20 @@ pub fn wanted(
     if state == Some(State::Expired) {
         return Selection::Expired;
     }
-    let public = public_form(key, Dates::Keep, budget);
+    let dates = if rules.publishes {
+        Dates::Drop
+    } else {
+        Dates::Keep
+    };
+    let public = public_form(key, dates, budget);
     let wanted = match public {
         Err(Unpublishable::Invalid) => return Selection::LeftOut("invalid"),
         Err(Unpublishable::Unsupported) => return Selection::LeftOut("unsupported"),
         Err(Unpublishable::Symmetric) if policy.only.is_empty() => {
             return Selection::LeftOut("symmetric: sent only when named");
+        }
+        Err(Unpublishable::Symmetric) if rules.publishes && policy.private != Private::All => {
+            return Selection::LeftOut("symmetric: published only with --private-all");
         }
         Err(Unpublishable::Symmetric) => match whole(key, Members::default(), budget) {
             Ok(whole) => whole,

@@ -129,7 +129,7 @@ fn unknown_name(name: &str, services: &[&str]) -> Error {
         let versions = libraries().iter().filter(|library| library.name == base);
         let versions: Vec<&str> = versions.map(|library| library.version.as_str()).collect();
         if !versions.is_empty() {
-            let message = format!("{base} was not measured in version {version:?}");
+            let message = format!("unknown version {version:?} of {base}");
             return Error::usage(message).hint(format!("versions: {}", versions.join(", ")));
         }
     }
@@ -208,10 +208,7 @@ mod tests {
             refused("jwcripto"),
             "unknown verifier \"jwcripto\"; did you mean jwcrypto?"
         );
-        assert_eq!(
-            refused("jwcrypto@9"),
-            "jwcrypto was not measured in version \"9\""
-        );
+        assert_eq!(refused("jwcrypto@9"), "unknown version \"9\" of jwcrypto");
         let number = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
             named(&names).unwrap().len()

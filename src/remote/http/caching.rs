@@ -66,6 +66,15 @@ impl Caching {
         caching
     }
 
+    /// Reads the value of a `Cache-Control` header. A value that is not ASCII counts as absent.
+    pub fn of_cache_control(value: &str) -> Self {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = value.parse() {
+            headers.insert("cache-control", value);
+        }
+        Caching::of(&headers)
+    }
+
     /// Returns how long a cache that obeys the headers can use the answer; `None` if they do not say so.
     pub fn lifetime(&self) -> Option<u64> {
         let longest = self.max_age.max(self.shared_max_age)?;

@@ -1,23 +1,22 @@
 //! Makes the calls to one server, one after the other.
 
 use crate::error::{Error, Result};
-use crate::keyset::FOREIGN_LIMIT;
 use crate::remote::http::failure::Failure;
 use crate::remote::http::proxy::proxy;
+use crate::remote::http::reading::read;
 use crate::remote::http::redact::Redactor;
 use crate::remote::http::redirect::redirected;
-use crate::remote::http::request::{Event, Options, Request, Retries, Traffic};
-use crate::remote::http::response::{Answer, ERROR_LIMIT, shorten, words};
+use crate::remote::http::request::{Event, Options, Redirects, Request, Retries, Traffic};
+use crate::remote::http::response::{Answer, shorten};
 use crate::remote::http::retry::{
     FIRST_PAUSE, PATIENCE, jittered, longer, reason_after_answer, reason_after_failure,
-    retry_after, was_never_sent,
+    was_never_sent,
 };
 use crate::remote::http::tls::Trust;
-use crate::remote::http::{Caching, is_loopback, show};
+use crate::remote::http::{is_loopback, show};
 use crate::secret::Secret;
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
-use std::io::Read as _;
 use std::time::Instant;
 use ureq::http::{self, Response};
 use ureq::{Agent, Body};
@@ -94,6 +93,11 @@ impl Client {
         self.redactor.borrow_mut().hide(secret);
     }
 
+    /// Hides the private parts of the keys in a document in all messages.
+    pub fn hide_keys(&self, json: &str) {
+        self.redactor.borrow_mut().hide_keys(json);
+    }
+
     /// Returns the remote's name.
     pub fn name(&self) -> &str {
         &self.server.name
@@ -102,6 +106,25 @@ impl Client {
     /// Returns the options of the calls.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// Returns the base address of all calls. It can be a secret.
+    pub fn url(&self) -> &Url {
+        &self.server.base
+    }
+
+    /// Returns the headers of the remote's entry whose names begin with a prefix, in lower case.
+    pub fn headers(&self, prefix: &str) -> impl Iterator<Item = (String, String)> {
+        let lower = |(name, value): &(String, Secret<String>)| {
+            (name.to_ascii_lowercase(), value.expose().clone())
+        };
+        let headers = self.server.headers.iter().map(lower);
+        headers.filter(move |(name, _)| name.starts_with(prefix))
+    }
+
+    /// Returns true if the address is a secret.
+    pub fn has_secret_address(&self) -> bool {
+        self.server.privacy == Privacy::Secret
     }
 
     /// Returns true if calls use TLS.
@@ -124,7 +147,12 @@ impl Client {
 
     /// Returns a call for messages: its method and address.
     fn describe(&self, request: &Request, url: &Url) -> String {
-        format!("{} {}", request.method, self.show(url))
+        format!("{} {}", request.method, self.address_of(request, url))
+    }
+
+    /// Returns the address of a call for messages.
+    fn address_of(&self, request: &Request, url: &Url) -> String {
+        self.show(request.shown.as_ref().unwrap_or(url))
     }
 
     /// Makes a call and returns its answer, whatever the status. Returns an error if there is no
@@ -133,12 +161,15 @@ impl Client {
         if let Some((_, body)) = &request.body {
             self.redactor.borrow_mut().hide_keys(body.expose());
         }
-        let first = self.url(request)?;
+        let first = self.address(request)?;
         let clean = |words| self.clean(words);
         let mut url = first.clone();
         for _ in 0..=MOST_REDIRECTS {
             self.refuse_plain_http(&url)?;
             let answer = self.persist(request, &url)?;
+            if request.redirects == Redirects::Returned {
+                return Ok(answer);
+            }
             match redirected(request, &url, &answer, self.is_authenticated(), &clean)? {
                 Some(next) => url = next,
                 None => return Ok(answer),
@@ -150,7 +181,7 @@ impl Client {
         )))
     }
 
-    fn url(&self, request: &Request) -> Result<Url> {
+    fn address(&self, request: &Request) -> Result<Url> {
         let mut url = match &request.address {
             Some(address) => return Ok(address.clone()),
             None => self.server.base.clone(),
@@ -254,12 +285,12 @@ impl Client {
         let answered = self.exchange(request, url)?;
         let took = start.elapsed();
         let outcome = match answered {
-            Ok(response) => self.read(call, response),
+            Ok(response) => read(call, response, |words| self.clean(words)),
             Err(error) => Ok(Err(error)),
         };
         (self.options.notify)(Event::Call {
             method: request.method.as_str(),
-            address: &self.show(url),
+            address: &self.address_of(request, url),
             status: match &outcome {
                 Ok(Ok(answer)) => Some(answer.status),
                 _ => None,
@@ -323,54 +354,6 @@ impl Client {
             .tls_config(self.server.trust.config()?)
             .build();
         Ok(self.agent.get_or_init(|| config.new_agent()))
-    }
-
-    /// Reads an answer, and of an error only its beginning. Returns an error if the answer is larger
-    /// than the limit.
-    fn read(
-        &self,
-        call: String,
-        mut response: Response<Body>,
-    ) -> Result<Result<Answer, ureq::Error>> {
-        let headers = response.headers();
-        let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
-        let encoding = header("content-encoding").filter(|encoding| encoding != "identity");
-        let (location, caching) = (header("location"), Caching::of(headers));
-        let retry_after = retry_after(headers, jiff::Timestamp::now());
-        if let Some(encoding) = encoding {
-            return Err(Error::remote(format!(
-                "the answer to {call} has the content encoding {encoding}, which was not requested"
-            )));
-        }
-        let status = response.status().as_u16();
-        let most = match status {
-            400.. => ERROR_LIMIT,
-            _ => FOREIGN_LIMIT + 1,
-        };
-        let mut body = Secret::new(Vec::new());
-        let mut reader = response.body_mut().as_reader().take(most as u64);
-        if let Err(error) = reader.read_to_end(body.expose_mut()) {
-            return Ok(Err(error.into()));
-        }
-        if body.expose().len() > FOREIGN_LIMIT {
-            return Err(Error::remote(format!(
-                "the answer to {call} is larger than {} MiB",
-                FOREIGN_LIMIT >> 20
-            )));
-        }
-        let words = match status {
-            200..=299 => None,
-            _ => words(body.expose()).map(|words| self.clean(words)),
-        };
-        Ok(Ok(Answer {
-            status,
-            body,
-            words,
-            retry_after,
-            caching,
-            location,
-            call,
-        }))
     }
 
     fn error(&self, request: &Request, url: &Url, error: &ureq::Error) -> Error {

@@ -8,18 +8,22 @@ mod caching;
 mod client;
 mod failure;
 mod proxy;
+mod reading;
 mod redact;
 mod redirect;
 mod request;
 mod response;
 mod retry;
 mod tls;
+mod xml_error;
 
 pub use caching::{Caching, LONGEST_LIFETIME};
 pub use client::{Client, Endpoint, Privacy};
 pub use request::{Event, Notify, Options, Request, Retries, Traffic, Unanswered, Verdict, Watch};
 pub use response::{Answer, parse};
+pub use retry::jittered;
 pub use tls::Trust;
+pub use xml_error::element;
 
 use crate::remote::location::has_secret_query;
 use std::net::IpAddr;

@@ -22,6 +22,18 @@ pub struct Request {
     pub(super) accept: &'static str,
     pub(super) headers: Vec<(String, Secret<String>)>,
     pub(super) body: Option<(&'static str, Secret<String>)>,
+    pub(super) shown: Option<Url>,
+    pub(super) redirects: Redirects,
+}
+
+/// What happens to an answer that redirects a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// It is followed if that is safe, and otherwise it is an error.
+    #[default]
+    Judged,
+    /// The caller gets it like any other answer.
+    Returned,
 }
 
 impl Request {
@@ -44,9 +56,14 @@ impl Request {
 
     /// Makes a GET call to an address.
     pub fn address(address: Url) -> Request {
+        Request::to(Method::GET, address)
+    }
+
+    /// Makes a call to an address.
+    pub fn to(method: Method, address: Url) -> Request {
         Request {
             address: Some(address),
-            ..Request::get([""; 0])
+            ..Request::new(method, [""; 0])
         }
     }
 
@@ -77,6 +94,18 @@ impl Request {
     /// Sets the body and its media type. The body can hold private keys.
     pub fn body(mut self, media_type: &'static str, text: Secret<String>) -> Request {
         self.body = Some((media_type, text));
+        self
+    }
+
+    /// Sets the address for messages, if the real one is a secret.
+    pub fn shown_as(mut self, address: Url) -> Request {
+        self.shown = Some(address);
+        self
+    }
+
+    /// Makes the caller get answers that redirect the call.
+    pub fn return_redirects(mut self) -> Request {
+        self.redirects = Redirects::Returned;
         self
     }
 

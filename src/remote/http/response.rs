@@ -5,10 +5,12 @@ use crate::key::strict_json::check_size;
 use crate::keyset::KeySet;
 use crate::keyset::import;
 use crate::remote::http::caching::Caching;
+use crate::remote::http::xml_error;
 use crate::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
+use ureq::http::HeaderMap;
 
 /// The maximum number of characters of a server's own message.
 const LONGEST_WORDS: usize = 400;
@@ -28,6 +30,7 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// For how long caches can use it.
     pub caching: Caching,
+    pub(super) headers: HeaderMap,
     pub(super) location: Option<String>,
     /// The call: method and address.
     pub call: String,
@@ -37,6 +40,11 @@ impl Answer {
     /// Returns true if the status is a success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// Returns the value of a header; `None` if it is missing or not ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// Returns the answer if the status is a success, or else an error.
@@ -114,6 +122,9 @@ const MOST_PARTS: usize = 20;
 
 /// Returns the error message of a server, which can have any of the usual forms.
 pub(super) fn words(body: &[u8]) -> Option<String> {
+    if body.trim_ascii_start().starts_with(b"<") {
+        return xml_error::words(body);
+    }
     let Some(value) = parse::<Value>(body) else {
         let text = match std::str::from_utf8(body) {
             Ok(text) => text,
@@ -124,7 +135,7 @@ pub(super) fn words(body: &[u8]) -> Option<String> {
             Err(_) => return None,
         };
         let text = text.trim();
-        let is_line = !text.is_empty() && !text.starts_with('<') && text.lines().count() == 1;
+        let is_line = !text.is_empty() && text.lines().count() == 1;
         return is_line.then(|| text.to_owned());
     };
     let mut parts = Vec::new();

@@ -52,6 +52,8 @@ pub static APINIZER: ServerKind = ServerKind {
         statuses: &[500, 502, 503, 504],
         ..Retries::USUAL
     },
+    secret_address: false,
+    check: |_| Ok(()),
     base: |location| {
         Location::required("--project", &location.project, APINIZER.name)?;
         parse_setting(location, APINIZER.name)

@@ -56,6 +56,8 @@ const COMMON: ServerKind = ServerKind {
         statuses: &[500, 502, 503, 504],
         ..Retries::USUAL
     },
+    secret_address: false,
+    check: |_| Ok(()),
     base: |location| {
         Location::required("--service-id", &location.service_id, AUTHLETE.name)?;
         region(location)

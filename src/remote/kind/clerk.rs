@@ -27,6 +27,8 @@ pub static CLERK: ServerKind = ServerKind {
         statuses: &[500, 501, 502, 503, 504],
         ..Retries::USUAL
     },
+    secret_address: false,
+    check: |_| Ok(()),
     base: |location| parse_address(location.url.as_deref().unwrap_or("https://api.clerk.com")),
     open: |client, _, token| {
         if let Some(token) = token {

@@ -66,6 +66,7 @@ const COMMON: ServerKind = ServerKind {
         signing: Signing::FirstSecret,
         issuer: Some(&ISSUER),
         refuses: |members| refuses(members, LONGEST_ID),
+        publishes: false,
     },
     traffic: Traffic::Private,
     retries: Retries {
@@ -73,6 +74,8 @@ const COMMON: ServerKind = ServerKind {
         judge: answer::verdict,
         ..Retries::USUAL
     },
+    secret_address: false,
+    check: |_| Ok(()),
     base: |location| self_hosted(location, &HYDRA),
     open: |client, _, token| Hydra::boxed(client, token, &HYDRA, SETS),
 };

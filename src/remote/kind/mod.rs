@@ -2,8 +2,13 @@
 
 mod apinizer;
 mod authlete;
+mod azure_blob;
 mod clerk;
+mod gcs;
+mod http_put;
 pub mod hydra;
+pub mod published;
+mod s3;
 pub(super) mod url;
 
 use crate::error::{Error, Result};
@@ -25,6 +30,10 @@ pub static KINDS: &[&ServerKind] = &[
     &authlete::AUTHLETE_V2,
     &clerk::CLERK,
     &apinizer::APINIZER,
+    &http_put::HTTP_PUT,
+    &s3::S3,
+    &azure_blob::AZURE_BLOB,
+    &gcs::GCS,
     &url::URL,
     &url::OIDC,
 ];
@@ -48,6 +57,8 @@ pub enum Operation {
     DeleteKey,
     /// Change the signing key in the server's settings.
     NameSigner,
+    /// Publish a set as a document for verifiers.
+    Publish,
 }
 
 impl Operation {
@@ -62,6 +73,7 @@ impl Operation {
             Operation::DeleteSet => "delete sets",
             Operation::DeleteKey => "delete keys",
             Operation::NameSigner => "change the signing key in the settings",
+            Operation::Publish => "publish sets",
         }
     }
 }
@@ -112,6 +124,10 @@ pub struct ServerKind {
     pub traffic: Traffic,
     /// Which of its failures are retried.
     pub retries: Retries,
+    /// True if the whole address can be a secret, such as a presigned one.
+    pub secret_address: bool,
+    /// Checks the settings that are specific to the kind.
+    pub check: fn(&Location) -> Result<()>,
     /// Returns the base address of the server.
     pub base: fn(&Location) -> Result<::url::Url>,
     /// Makes the server from a client and its token.
@@ -131,6 +147,16 @@ impl ServerKind {
         let (name, cannot) = (self.name, operation.description());
         Err(Error::usage(format!("{name} cannot {cannot}"))
             .hint(format!("{name} can {}", can.join(", "))))
+    }
+}
+
+impl ServerKind {
+    /// Returns an error if a push cannot write sets of this kind.
+    pub fn require_push(&self) -> Result<()> {
+        if self.can.contains(&Operation::Publish) {
+            return Ok(());
+        }
+        self.require(Operation::SetSet)
     }
 }
 
@@ -166,6 +192,13 @@ pub struct Generate {
     pub kid: String,
     /// An address from which the server takes the key instead of generating it.
     pub from_url: Option<String>,
+}
+
+/// How documents are published.
+#[derive(Clone, Debug)]
+pub struct Presentation {
+    /// The `Cache-Control` header.
+    pub cache_control: String,
 }
 
 /// A key in a listing without key material.
@@ -250,6 +283,31 @@ pub trait Server {
 
     /// Deletes an existing set.
     fn delete_set(&self, _set: &str, _before: &KeySet) -> Result<()> {
+        undefined()
+    }
+
+    /// Sets how documents are published from now on. Other kinds than those that publish ignore it.
+    fn present(&self, _presentation: &Presentation) {}
+
+    /// Returns what a write would change in the published documents besides the keys; `None` if nothing.
+    /// `after` is the set to publish. Uses the document that was read last.
+    fn redrawn(&self, _after: &KeySet) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Checks after a write that the published documents are as written. Uses the document that was read
+    /// last.
+    fn check_published(&self, _after: &KeySet) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns the cache lifetime of the published document, in seconds; `None` if it is not known.
+    fn lifetime(&self) -> Option<u64> {
+        None
+    }
+
+    /// Finds out whether the server honors the condition of a write, by a write that changes nothing.
+    fn honors_conditions(&self) -> Result<bool> {
         undefined()
     }
 

@@ -10,7 +10,7 @@ use crate::remote::kind::{Auth, Form, Operation, Server, ServerKind, Sets};
 use crate::remote::location::{Location, parse_address, parse_setting};
 
 /// The `Accept` header for published JWK Sets (RFC 7517 section 8.5.2).
-const MEDIA_TYPES: &str = "application/jwk-set+json, application/json";
+pub const MEDIA_TYPES: &str = "application/jwk-set+json, application/json";
 
 /// The properties that both kinds share.
 const COMMON: ServerKind = ServerKind {
@@ -26,6 +26,8 @@ const COMMON: ServerKind = ServerKind {
     rules: ServerRules::FAITHFUL,
     traffic: Traffic::Public,
     retries: Retries::USUAL,
+    secret_address: true,
+    check: |_| Ok(()),
     base: |location| parse_setting(location, URL.name),
     open: |client, location, token| {
         if let Some(token) = token {
@@ -45,6 +47,7 @@ pub static OIDC: ServerKind = ServerKind {
     about: "the JWK Set of an OpenID Connect issuer; read only",
     settings: &["--issuer"],
     auth: Auth::None,
+    secret_address: false,
     base: |location| parse_address(Location::required("--issuer", &location.issuer, OIDC.name)?),
     open: |client, location, _| {
         let issuer = location.issuer.clone().unwrap_or_default();

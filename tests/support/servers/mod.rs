@@ -6,13 +6,16 @@ pub mod apinizer;
 pub mod authlete;
 pub mod clerk;
 pub mod cut;
+pub mod dav;
 pub mod front;
+pub mod gcs;
 pub mod hostile;
 pub mod hydra;
 pub mod kubernetes;
 pub mod ory;
 pub mod plain;
 pub mod redirect;
+pub mod s3;
 pub mod tls;
 pub mod vault;
 

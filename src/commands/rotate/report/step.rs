@@ -84,10 +84,7 @@ impl Step {
             "postponed" if self.nbf == Some(UNCONFIRMED) => {
                 format!("{kid} would be held until its publication is confirmed")
             }
-            "confirmed" => format!(
-                "{kid} would sign from {}: it has been published for long enough",
-                date(self.nbf)
-            ),
+            "confirmed" => format!("{kid} would sign from {}", date(self.nbf)),
             "postponed" => format!("{kid} would sign only from {}", date(self.nbf)),
             "retired" => format!(
                 "{kid} would end at {}{}",

@@ -1,0 +1,48 @@
+//! How a push publishes a set as a document: its `Cache-Control` header, and the cache lifetime of its keys.
+
+use crate::args::schedule::{self, ScheduleArgs};
+use crate::context::Context;
+use crate::error::Result;
+use crate::keystore::SetName;
+use crate::remote::Remote;
+use crate::remote::kind::Presentation;
+use crate::time::format_duration;
+
+/// Sets the headers of the document that a push publishes, from the publish delay in seconds. The
+/// `Cache-Control` of the remote has precedence.
+pub fn present(server: &Remote, publish_delay: i64) {
+    if !server.kind.rules.publishes {
+        return;
+    }
+    let cache_control = match &server.cache_control {
+        Some(cache_control) => cache_control.clone(),
+        None => format!("public, max-age={publish_delay}"),
+    };
+    server.present(&Presentation { cache_control });
+}
+
+/// Returns the publish delay of a set, in seconds: that of its saved schedule, or else the default.
+pub fn publish_delay(ctx: &Context, name: &SetName) -> Result<i64> {
+    let saved = schedule::saved(&ctx.store.schedules()?, name)?;
+    let options: ScheduleArgs = saved.unwrap_or_default();
+    Ok(options.schedule()?.publish_delay)
+}
+
+/// Warns if caches can use the published document for longer than the publish delay: a verifier would not
+/// know a new key yet when it signs.
+pub fn warn_of_caches(ctx: &Context, server: &Remote, publish_delay: i64) {
+    let lifetime = server.lifetime().and_then(|it| i64::try_from(it).ok());
+    let Some(lifetime) = lifetime.filter(|lifetime| *lifetime > publish_delay) else {
+        return;
+    };
+    let (lifetime, delay) = (format_duration(lifetime), format_duration(publish_delay));
+    let advice = if server.cache_control.is_some() {
+        "pass a shorter --cache-control to `jwks remote add`, or a longer --publish-delay to `jwks rotate`"
+    } else {
+        "configure a shorter lifetime on the server, or pass a longer --publish-delay to `jwks rotate`"
+    };
+    ctx.out.warn(format!(
+        "caches can use the set of {} for {lifetime}, which is longer than the publish delay ({delay}); {advice}",
+        server.name
+    ));
+}
