@@ -32,6 +32,9 @@ pub const STORE_TOKEN_FILE: &str = "JWKS_STORE_TOKEN_FILE";
 /// server.
 pub const STORE_CACERT: &str = "JWKS_STORE_CACERT";
 
+/// The variable that lets object storage have private keys without encryption.
+pub const ALLOW_PLAINTEXT: &str = "JWKS_ALLOW_PLAINTEXT";
+
 /// The variable for the address of a self-hosted Ory Hydra.
 pub const ORY_ADDRESS: &str = "ORY_SDK_URL";
 
@@ -41,6 +44,7 @@ pub const NAMES: &[&str] = &[
     STORE,
     STORE_TOKEN_FILE,
     STORE_CACERT,
+    ALLOW_PLAINTEXT,
     PASSPHRASE,
     PASSPHRASE_FILE,
     KEEP_HISTORY,

@@ -214,7 +214,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("icu_properties", &["src/output/escape.rs"]),
     ("ssh_key", &["src/key/read/", "src/key/write"]),
     ("x509_cert", &["src/key/"]),
-    ("rusty_s3", &["src/remote/kind/s3"]),
+    ("rusty_s3", &["src/remote/kind/s3", "src/store/s3.rs"]),
     ("strsim", &["src/nearest.rs"]),
     ("svg", &["src/commands/list/svg.rs"]),
     ("unicode_width", &["src/output.rs"]),

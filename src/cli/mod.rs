@@ -9,7 +9,7 @@ use crate::commands::{
     pull, push, remote, restore, rotate, set, status, thumbprint, undo,
 };
 use crate::context::Context;
-use crate::environment::{self, KEEP_HISTORY, REQUIRE_ENCRYPTED};
+use crate::environment::{self, ALLOW_PLAINTEXT, KEEP_HISTORY, REQUIRE_ENCRYPTED};
 use crate::error::{Error, Result};
 use crate::files::lock;
 use crate::key::check::Budget;
@@ -93,8 +93,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = man::GLOBAL_OPTIONS)]
 pub struct Global {
-    /// The keystore: a directory, vault:MOUNT/PREFIX, or kubernetes:NAMESPACE [default: JWKS_STORE, or the
-    /// platform's data directory]
+    /// The keystore: a directory, vault:MOUNT/PREFIX, kubernetes:NAMESPACE, or s3://BUCKET/PREFIX [default:
+    /// JWKS_STORE, or the platform's data directory]
     #[arg(long, global = true, hide_short_help = true, value_name = "STORE")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
@@ -139,6 +139,10 @@ pub struct Global {
     /// Refuse sets that are not encrypted [default: JWKS_REQUIRE_ENCRYPTED]
     #[arg(long, global = true, hide_short_help = true)]
     pub require_encrypted: bool,
+
+    /// Keep private keys in object storage without encryption [default: JWKS_ALLOW_PLAINTEXT]
+    #[arg(long, global = true, hide_short_help = true)]
+    pub allow_plaintext: bool,
 
     /// How long to wait for another jwks process that is writing
     #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS")]
@@ -327,7 +331,9 @@ fn keystore(global: &Global, out: Output, now: i64, lock_wait: Duration) -> Resu
         notify: notify(out),
         watch,
     };
-    Ok(Keystore::on_server(store::open(&address, options)?))
+    let allow_plaintext = global.allow_plaintext || environment::is_on(ALLOW_PLAINTEXT);
+    let server = store::open(&address, options, allow_plaintext)?;
+    Ok(Keystore::on_server(server))
 }
 
 /// Returns the keystore if it is a directory. Completion and usage errors make no calls, so they do without a

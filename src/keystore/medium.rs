@@ -122,6 +122,11 @@ pub trait Server: fmt::Debug {
     /// Deletes an item if it still has this version.
     fn delete(&self, item: Item, version: &Version) -> Result<Outcome>;
 
+    /// Returns true if a set with private keys must be encrypted there.
+    fn demands_encryption(&self) -> bool {
+        false
+    }
+
     /// Returns how to delete the earlier versions of a set, if the server keeps such versions.
     fn earlier_versions(&self, _name: &SetName) -> Option<String> {
         None

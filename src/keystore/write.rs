@@ -32,6 +32,17 @@ impl Keystore {
                 directory.drop_schedule(name)?;
             }
         }
+        if let Medium::Server(server) = &self.medium
+            && server.demands_encryption()
+            && encryption.is_none()
+            && set.keys.iter().any(holds_secret)
+        {
+            let store = server.shown();
+            return Err(Error::refused(format!(
+                "set {name} would be in {store} without encryption, with its private keys"
+            ))
+            .hint("pass --encrypt for a new set, or --allow-plaintext if only its owners can read the storage"));
+        }
         if set.keys.len() > MOST_KEYS {
             return Err(too_large(name, &format!("have more than {MOST_KEYS} keys")));
         }

@@ -1,5 +1,6 @@
-//! The addresses of keystores on servers: `vault:MOUNT/PREFIX` and `kubernetes:NAMESPACE/PREFIX`, each with
-//! the address of the server in front of the path if the environment does not name it.
+//! The addresses of keystores on servers: `vault:MOUNT/PREFIX`, `kubernetes:NAMESPACE/PREFIX` and
+//! `s3://BUCKET/PREFIX`. For the first two, the address of the server is in front of the path if the environment does
+//! not name it.
 
 use crate::error::{Error, Result};
 use std::ffi::OsStr;
@@ -10,10 +11,15 @@ use url::Url;
 pub(super) enum Kind {
     Vault,
     Kubernetes,
+    S3,
 }
 
 /// The kinds, by their word in an address.
-const KINDS: &[(&str, Kind)] = &[("vault:", Kind::Vault), ("kubernetes:", Kind::Kubernetes)];
+const KINDS: &[(&str, Kind)] = &[
+    ("vault:", Kind::Vault),
+    ("kubernetes:", Kind::Kubernetes),
+    ("s3://", Kind::S3),
+];
 
 /// The address of a keystore on a server.
 #[derive(Clone, Debug)]
@@ -40,6 +46,7 @@ impl Address {
             return Ok(None);
         };
         let (server, path) = match rest.split_once("://") {
+            _ if kind == Kind::S3 => (None, rest.to_owned()),
             None => (None, rest.to_owned()),
             Some(_) => {
                 let (server, path) = split(rest)?;
@@ -96,7 +103,7 @@ fn split(rest: &str) -> Result<(Url, String)> {
 
 fn invalid(why: &str) -> Error {
     Error::usage(format!("the address of the keystore is invalid: {why}")).hint(
-        "use vault:MOUNT/PREFIX or kubernetes:NAMESPACE/PREFIX; to name a directory, begin with ./",
+        "use vault:MOUNT/PREFIX, kubernetes:NAMESPACE/PREFIX or s3://BUCKET/PREFIX; to name a directory, begin with ./",
     )
 }
 

@@ -1,4 +1,4 @@
-//! Keystores on servers: HashiCorp Vault or OpenBao, and Kubernetes.
+//! Keystores on servers: HashiCorp Vault or OpenBao, Kubernetes, and object storage that speaks the protocol of S3.
 //!
 //! A kind of store implements [`Server`] with the conditional writes of its API. The rules for calls, such as
 //! time limits, redirects and retries, are those of [`crate::remote::http`].
@@ -8,6 +8,7 @@ mod ahead;
 mod credentials;
 mod failure;
 mod kubernetes;
+mod s3;
 mod vault;
 
 pub use address::Address;
@@ -44,9 +45,12 @@ fn too_many(store: &str) -> Error {
 
 /// Opens the store at an address. Makes no calls. Returns an error if the address or the environment lacks
 /// what the kind needs.
-pub fn open(address: &Address, options: Options) -> Result<Box<dyn Server>> {
+///
+/// If `allow_plaintext` is true, object storage can have private keys without encryption.
+pub fn open(address: &Address, options: Options, allow_plaintext: bool) -> Result<Box<dyn Server>> {
     match address.kind {
         Kind::Vault => Ok(Box::new(vault::Vault::open(address, options)?)),
+        Kind::S3 => Ok(Box::new(s3::S3::open(address, options, allow_plaintext)?)),
         Kind::Kubernetes => Ok(Box::new(kubernetes::Kubernetes::open(address, options)?)),
     }
 }

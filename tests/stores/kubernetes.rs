@@ -10,7 +10,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 fn kubernetes(site: &Site) -> &Kubernetes {
     match &site.place {
         Place::Kubernetes(kubernetes) => kubernetes,
-        Place::Vault(_) => unreachable!("a site with Kubernetes"),
+        _ => unreachable!("a site with Kubernetes"),
     }
 }
 

@@ -75,6 +75,7 @@ fn a_lost_answer_does_not_repeat_a_change() {
         (Site::vault as fn() -> Site, "POST"),
         (Site::kubernetes, "POST"),
         (Site::kubernetes, "PATCH"),
+        (Site::s3, "PUT"),
     ] {
         for cut in [Cut::Before, Cut::After] {
             let mut site = place();
@@ -99,12 +100,13 @@ fn a_lost_answer_does_not_repeat_a_change() {
 
 #[test]
 fn a_lost_answer_to_a_deletion_is_found_out() {
-    for place in [Site::vault as fn() -> Site, Site::kubernetes] {
+    for place in [Site::vault as fn() -> Site, Site::kubernetes, Site::s3] {
         let mut site = place();
         site.ok("create api");
         let method = match site.place {
             Place::Vault(_) => "POST",
             Place::Kubernetes(_) => "DELETE",
+            Place::S3(_) => "PUT",
         };
         let gateway = Cutting::in_front_of(site.address(), Cut::After, method, 1);
         site.go_through(gateway.address());

@@ -1,6 +1,7 @@
 //! A sandbox with a keystore on a server.
 
 use crate::servers::kubernetes::{self, Kubernetes};
+use crate::servers::s3::Storage;
 use crate::servers::vault::{self, Vault};
 use crate::support::{JWKS, Run, Sandbox, finish};
 use serde_json::Value;
@@ -10,6 +11,7 @@ use std::process::Command;
 pub enum Place {
     Vault(Vault),
     Kubernetes(Kubernetes),
+    S3(Storage),
 }
 
 pub struct Site {
@@ -28,6 +30,8 @@ pub fn everywhere(story: impl Fn(&Site) + Sync) {
         vault.expect("a thread");
         let kubernetes = named("kubernetes").spawn_scoped(scope, || story(&Site::kubernetes()));
         kubernetes.expect("a thread");
+        let s3 = named("s3").spawn_scoped(scope, || story(&Site::s3()));
+        s3.expect("a thread");
     });
 }
 
@@ -40,10 +44,15 @@ impl Site {
         Site::new(Place::Kubernetes(Kubernetes::start()))
     }
 
+    pub fn s3() -> Site {
+        Site::new(Place::S3(Storage::start()))
+    }
+
     pub fn new(place: Place) -> Site {
         let address = match &place {
             Place::Vault(vault) => vault.server.address(),
             Place::Kubernetes(kubernetes) => kubernetes.server.address(),
+            Place::S3(storage) => storage.server.address(),
         };
         let sandbox = Sandbox::new();
         sandbox.write("token", kubernetes::TOKEN);
@@ -67,6 +76,7 @@ impl Site {
     pub fn store(&self) -> String {
         match self.place {
             Place::Vault(_) => "vault:secret/jwks".into(),
+            Place::S3(_) => "s3://keys/jwks".into(),
             Place::Kubernetes(_) => format!("kubernetes:{}/apps", self.address),
         }
     }
@@ -80,6 +90,11 @@ impl Site {
                 .env("VAULT_ADDR", &self.address)
                 .env("VAULT_TOKEN", vault::TOKEN),
             Place::Kubernetes(_) => command.env("JWKS_STORE_TOKEN_FILE", "token"),
+            Place::S3(_) => command
+                .env("AWS_ENDPOINT_URL_S3", &self.address)
+                .env("AWS_ACCESS_KEY_ID", "canary-access-key-of-a-runner")
+                .env("AWS_SECRET_ACCESS_KEY", "canary-secret-of-a-runner")
+                .env("JWKS_ALLOW_PLAINTEXT", "1"),
         };
         command
     }
@@ -102,6 +117,10 @@ impl Site {
     pub fn text(&self, set: &str) -> Option<String> {
         match &self.place {
             Place::Vault(vault) => vault.set(&format!("secret/jwks/{set}")),
+            Place::S3(storage) => {
+                let object = storage.object(&format!("jwks/{set}"))?;
+                Some(object.body).filter(|body| body != "deleted by jwks\n")
+            }
             Place::Kubernetes(kubernetes) => {
                 let path = format!("apps/jwks-{set}");
                 let plain = kubernetes.text(&path, "jwks.json");
@@ -117,6 +136,7 @@ impl Site {
                 &format!("secret/jwks/{set}"),
                 serde_json::json!({ "jwks": text }),
             ),
+            Place::S3(storage) => storage.put(&format!("jwks/{set}"), text),
             Place::Kubernetes(kubernetes) => {
                 kubernetes.edit(&format!("apps/jwks-{set}"), |object| {
                     object["data"]["jwks.json"] = kubernetes::encode(text).into();
@@ -130,6 +150,7 @@ impl Site {
         match &self.place {
             Place::Vault(vault) => vault.server.lines(),
             Place::Kubernetes(kubernetes) => kubernetes.server.lines(),
+            Place::S3(storage) => storage.server.lines(),
         }
     }
 
@@ -146,6 +167,7 @@ impl Site {
         match &self.place {
             Place::Vault(vault) => vault.server.forget_calls(),
             Place::Kubernetes(kubernetes) => kubernetes.server.forget_calls(),
+            Place::S3(storage) => storage.server.forget_calls(),
         }
     }
 
@@ -154,6 +176,7 @@ impl Site {
         match &self.place {
             Place::Vault(vault) => vault.repeat_writes(),
             Place::Kubernetes(kubernetes) => kubernetes.repeat_writes(),
+            Place::S3(storage) => storage.repeat_writes(),
         }
     }
 
@@ -162,6 +185,7 @@ impl Site {
         match &self.place {
             Place::Vault(vault) => &vault.server,
             Place::Kubernetes(kubernetes) => &kubernetes.server,
+            Place::S3(storage) => &storage.server,
         }
     }
 }

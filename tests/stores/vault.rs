@@ -8,7 +8,7 @@ use serde_json::json;
 fn vault(site: &Site) -> &Vault {
     match &site.place {
         Place::Vault(vault) => vault,
-        Place::Kubernetes(_) => unreachable!("a site with Vault"),
+        _ => unreachable!("a site with Vault"),
     }
 }
 

@@ -78,6 +78,11 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
          PEM file with the only certificate authorities to trust.",
     ),
     (
+        "JWKS_ALLOW_PLAINTEXT",
+        "Lets object storage have private keys without encryption, like --allow-plaintext. 0, no and false turn \
+         it off.",
+    ),
+    (
         "VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT, BAO_ADDR, BAO_TOKEN, BAO_NAMESPACE, BAO_CACERT",
         "For a keystore in Vault or OpenBao, as their own tools read them.",
     ),

@@ -8,7 +8,7 @@ mod gcs;
 mod http_put;
 pub mod hydra;
 pub mod published;
-mod s3;
+pub mod s3;
 pub(super) mod url;
 
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! A JWK Set as an object in S3, or in storage that speaks its protocol.
 
-mod answer;
-mod credentials;
+pub mod answer;
+pub mod credentials;
 
 use crate::environment;
 use crate::error::{Error, Result};
@@ -93,38 +93,9 @@ impl Object {
         {
             return Err(malformed());
         }
-        let named = |names: [&str; 2]| names.into_iter().find_map(environment::value);
-        let region = location.region.clone().or_else(|| named(REGIONS));
-        let endpoint = location.endpoint.clone().or_else(|| named(ENDPOINTS));
-        let (endpoint, style, region) = match (endpoint, region) {
-            (Some(endpoint), region) => {
-                let endpoint = parse_address(&endpoint)?;
-                let region = region.unwrap_or_else(|| NO_REGION.to_owned());
-                (endpoint, UrlStyle::Path, region)
-            }
-            (None, Some(region)) => {
-                let is_region = |c: char| c.is_ascii_alphanumeric() || c == '-';
-                if region.is_empty() || !region.chars().all(is_region) {
-                    return Err(Error::usage(format!("unknown region {region:?}")));
-                }
-                let china = if region.starts_with("cn-") { ".cn" } else { "" };
-                let endpoint = format!("https://s3.{region}.amazonaws.com{china}");
-                // A certificate covers no name with dots.
-                let style = if name.contains('.') {
-                    UrlStyle::Path
-                } else {
-                    UrlStyle::VirtualHost
-                };
-                (parse_address(&endpoint)?, style, region)
-            }
-            (None, None) => {
-                return Err(Error::usage("s3 requires --region or --endpoint")
-                    .hint("pass --region, or set AWS_REGION or AWS_ENDPOINT_URL_S3"));
-            }
-        };
-        let bucket = Bucket::new(endpoint, style, name.to_owned(), region);
+        let (region, endpoint) = (location.region.clone(), location.endpoint.clone());
         Ok(Object {
-            bucket: bucket.map_err(|error| Error::usage("invalid bucket").cause(error))?,
+            bucket: bucket(name, region, endpoint)?,
             site: Site::of(key.split('/')),
         })
     }
@@ -132,6 +103,42 @@ impl Object {
     fn url(&self, path: &[&str]) -> Url {
         self.bucket.object_url(&path.join("/"))
     }
+}
+
+/// Returns a bucket, at a region or an endpoint. Without them, those in the environment count. Returns an error if
+/// there are none.
+pub fn bucket(name: &str, region: Option<String>, endpoint: Option<String>) -> Result<Bucket> {
+    let named = |names: [&str; 2]| names.into_iter().find_map(environment::value);
+    let region = region.or_else(|| named(REGIONS));
+    let endpoint = endpoint.or_else(|| named(ENDPOINTS));
+    let (endpoint, style, region) = match (endpoint, region) {
+        (Some(endpoint), region) => {
+            let endpoint = parse_address(&endpoint)?;
+            let region = region.unwrap_or_else(|| NO_REGION.to_owned());
+            (endpoint, UrlStyle::Path, region)
+        }
+        (None, Some(region)) => {
+            let is_region = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            if region.is_empty() || !region.chars().all(is_region) {
+                return Err(Error::usage(format!("unknown region {region:?}")));
+            }
+            let china = if region.starts_with("cn-") { ".cn" } else { "" };
+            let endpoint = format!("https://s3.{region}.amazonaws.com{china}");
+            // A certificate covers no name with dots.
+            let style = if name.contains('.') {
+                UrlStyle::Path
+            } else {
+                UrlStyle::VirtualHost
+            };
+            (parse_address(&endpoint)?, style, region)
+        }
+        (None, None) => {
+            return Err(Error::usage("s3 requires a region or an endpoint")
+                .hint("pass --region, or set AWS_REGION or AWS_ENDPOINT_URL_S3"));
+        }
+    };
+    let bucket = Bucket::new(endpoint, style, name.to_owned(), region);
+    bucket.map_err(|error| Error::usage("invalid bucket").cause(error))
 }
 
 struct Storage {

@@ -31,6 +31,9 @@ struct State {
     reads: bool,
     /// False if the storage knows no conditions.
     has_conditions: bool,
+    ignores_conditions: bool,
+    removes_etags: bool,
+    repeats_writes: bool,
     /// What others write just before the next writes of the client.
     others: VecDeque<(String, String)>,
 }
@@ -47,6 +50,26 @@ impl Storage {
         let served = Arc::clone(&state);
         let server = Server::start(move |call| lock(&served).answer(call));
         Storage { server, state }
+    }
+
+    /// Writes an object, as somebody else does.
+    pub fn put(&self, key: &str, body: &str) {
+        lock(&self.state).put(key, body, [None, None]);
+    }
+
+    /// Makes the storage accept every write, whatever its condition.
+    pub fn ignore_conditions(&self) {
+        lock(&self.state).ignores_conditions = true;
+    }
+
+    /// Makes something in front of the storage remove the ETags.
+    pub fn remove_etags(&self) {
+        lock(&self.state).removes_etags = true;
+    }
+
+    /// Refuses each write, with what was sent in the message.
+    pub fn repeat_writes(&self) {
+        lock(&self.state).repeats_writes = true;
     }
 
     pub fn deny_listing(&self) {
@@ -109,6 +132,12 @@ impl State {
         if !is_signed.iter().all(|part| call.query.contains(part)) {
             return error(403, "AccessDenied", "Access Denied");
         }
+        if call.query.contains("list-type=2") && call.path.trim_end_matches('/') == "/keys" {
+            return self.list(&call.query);
+        }
+        if self.repeats_writes && call.method == "PUT" {
+            return error(400, "InvalidRequest", &call.body);
+        }
         let Some(key) = call.path.strip_prefix("/keys/") else {
             return error(404, "NoSuchBucket", "The specified bucket does not exist");
         };
@@ -119,11 +148,46 @@ impl State {
         }
     }
 
+    /// Lists objects in pages of three.
+    fn list(&self, query: &str) -> Answer {
+        let query: BTreeMap<String, String> = url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let prefix = query.get("prefix").map_or("", String::as_str);
+        let after = query.get("continuation-token").map_or("", String::as_str);
+        let mut rest = self.objects.iter();
+        let mut rest = rest
+            .by_ref()
+            .filter(|(key, _)| key.starts_with(prefix) && key.as_str() > after);
+        let page: Vec<_> = rest.by_ref().take(3).collect();
+        let next = rest
+            .next()
+            .and(page.last())
+            .map_or(String::new(), |(key, _)| {
+                format!("<NextContinuationToken>{key}</NextContinuationToken>")
+            });
+        let contents: String = page
+            .iter()
+            .map(|(key, object)| {
+                let size = object.body.len();
+                format!("<Contents><Key>{key}</Key><Size>{size}</Size></Contents>")
+            })
+            .collect();
+        Answer::empty(200).body(format!(
+            "<?xml version=\"1.0\"?>\n<ListBucketResult>{contents}{next}</ListBucketResult>"
+        ))
+    }
+
     fn get(&self, key: &str) -> Answer {
         match self.objects.get(key) {
             Some(object) if self.reads => {
                 let answer = Answer::empty(200).body(object.body.as_str());
-                let mut answer = answer.header("ETag", format!("\"{:032x}\"", object.version));
+                let etag = format!("\"{:032x}\"", object.version);
+                let mut answer = if self.removes_etags {
+                    answer
+                } else {
+                    answer.header("ETag", etag)
+                };
                 for (name, value) in [
                     ("Content-Type", &object.content_type),
                     ("Cache-Control", &object.cache_control),
@@ -151,6 +215,7 @@ impl State {
         let there = self.objects.get(key);
         let etag = there.map(|object| format!("\"{:032x}\"", object.version));
         match conditions {
+            _ if self.ignores_conditions => {}
             [Some(_), _] if etag.is_none() => {
                 return error(404, "NoSuchKey", "The specified key does not exist.");
             }

@@ -1,0 +1,321 @@
+//! A keystore in Amazon S3, or in storage that speaks its protocol: an object for each set.
+//!
+//! Each write has If-Match or If-None-Match. Storage that ignores these headers would lose changes, so the first
+//! write of a run is tried on an object whose condition cannot hold.
+
+use crate::environment::STORE_CACERT;
+use crate::error::{Error, Result};
+use crate::keystore::SetName;
+use crate::keystore::medium::{Found, Item, Outcome, Server, Version};
+use crate::remote::http::{Answer, Client, Options, Request, element};
+use crate::remote::kind::s3::answer::{Meaning, meaning};
+use crate::remote::kind::s3::bucket;
+use crate::remote::kind::s3::credentials::{self, Credentials};
+use crate::secret::Secret;
+use crate::store::address::Address;
+use crate::store::credentials::{client, variable};
+use crate::store::failure::failure;
+use crate::store::{MOST_SETS, too_many};
+use jiff::Timestamp;
+use rusty_s3::signing::sign;
+use rusty_s3::{Bucket, Method as Signed};
+use std::cell::{Cell, OnceCell};
+use std::path::PathBuf;
+use std::time::Duration;
+use ureq::http::Method;
+
+/// How long a signed request can be used. It also bounds the difference of the clocks.
+const VALID: Duration = Duration::from_secs(900);
+
+/// The object on which conditions are tried. No set has this name, because names never begin with a dot.
+const PROBE: &str = ".conditions";
+
+/// The text of the object that a deleted set leaves. It is not empty, because an object that somebody has emptied is
+/// damaged.
+const DELETED: &str = "deleted by jwks\n";
+
+/// An ETag that no object has.
+const NO_ETAG: &str = "\"jwks-no-such-etag\"";
+
+const ACCESS: &str =
+    "check the credentials; they need s3:GetObject, s3:PutObject and s3:ListBucket";
+
+/// A keystore in object storage.
+#[derive(Debug)]
+pub(super) struct S3 {
+    shown: String,
+    client: Client,
+    bucket: Bucket,
+    prefix: String,
+    credentials: OnceCell<Identity>,
+    has_conditions: Cell<bool>,
+    allow_plaintext: bool,
+}
+
+/// The credentials, which are never shown.
+struct Identity(Credentials);
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity(…)")
+    }
+}
+
+/// The content of an object that is written.
+struct Content<'a> {
+    text: &'a str,
+    media_type: &'static str,
+    /// The header with the condition, and its value.
+    condition: (&'static str, &'a str),
+}
+
+impl S3 {
+    /// Opens a store. Makes no calls.
+    pub fn open(address: &Address, options: Options, allow_plaintext: bool) -> Result<S3> {
+        let [name, prefix @ ..] = &address.path[..] else {
+            return Err(Error::usage(format!("{} names no bucket", address.shown))
+                .hint("use s3://BUCKET/PREFIX"));
+        };
+        let bucket = bucket(name, None, None)?;
+        let cacert = variable(&[STORE_CACERT, "AWS_CA_BUNDLE"]).map(PathBuf::from);
+        let base = bucket.base_url().clone();
+        let mut prefix = prefix.join("/");
+        if !prefix.is_empty() {
+            prefix.push('/');
+        }
+        Ok(S3 {
+            client: client(&address.shown, base, Vec::new(), cacert, options),
+            shown: address.shown.clone(),
+            bucket,
+            prefix,
+            credentials: OnceCell::new(),
+            has_conditions: Cell::new(false),
+            allow_plaintext,
+        })
+    }
+
+    /// Sends a signed call about an object, or about the bucket.
+    fn send(
+        &self,
+        key: Option<&str>,
+        query: &[(&str, &str)],
+        content: Option<&Content>,
+    ) -> Result<Answer> {
+        let region = self.bucket.region();
+        let Identity(credentials) = match self.credentials.get() {
+            Some(found) => found,
+            None => {
+                let found = credentials::find(None, region, &self.client)?;
+                self.credentials.get_or_init(|| Identity(found))
+            }
+        };
+        let url = match key {
+            Some(key) => self.bucket.object_url(&format!("{}{key}", self.prefix)),
+            None => self.bucket.base_url().clone(),
+        };
+        let mut headers: Vec<(&str, &str)> = Vec::new();
+        if let Some(content) = content {
+            headers.push(("cache-control", "no-store"));
+            headers.push(("content-type", content.media_type));
+            headers.push(content.condition);
+        }
+        headers.sort_unstable();
+        let token = credentials.token.as_ref();
+        let signed = sign(
+            &Timestamp::now(),
+            match content {
+                Some(_) => Signed::Put,
+                None => Signed::Get,
+            },
+            url.clone(),
+            credentials.key.expose(),
+            credentials.secret.expose(),
+            token.map(|token| token.expose().as_str()),
+            region,
+            VALID.as_secs(),
+            query.iter().copied(),
+            headers.iter().copied(),
+        );
+        let method = match content {
+            Some(_) => Method::PUT,
+            None => Method::GET,
+        };
+        let mut request = Request::to(method, signed)
+            .shown_as(url)
+            .return_redirects()
+            .accept("*/*");
+        for (name, value) in headers.iter().filter(|(name, _)| *name != "content-type") {
+            request = request.header(name, value);
+        }
+        if let Some(content) = content {
+            let text = Secret::new(content.text.to_owned());
+            request = request.body(content.media_type, text);
+        }
+        let answer = self.client.send(&request)?;
+        if content.is_some() {
+            self.client.options().watch.settle();
+        }
+        Ok(answer)
+    }
+
+    /// Returns an error if the storage ignores the conditions of writes.
+    fn require_conditions(&self) -> Result<()> {
+        if self.has_conditions.get() {
+            return Ok(());
+        }
+        let attempt = |condition| {
+            let content = Content {
+                text: "This object shows that the storage has conditional writes.\n",
+                media_type: "text/plain",
+                condition,
+            };
+            let answer = self.send(Some(PROBE), &[], Some(&content))?;
+            self.outcome(&answer)
+        };
+        let create = || attempt(("if-none-match", "*"));
+        // The first writer of all creates the object.
+        let is_ignored = create()? == Outcome::Done && create()? == Outcome::Done
+            || attempt(("if-match", NO_ETAG))? == Outcome::Done;
+        if is_ignored {
+            return Err(self.without_conditions());
+        }
+        self.has_conditions.set(true);
+        Ok(())
+    }
+
+    fn without_conditions(&self) -> Error {
+        Error::refused(format!("{} has no conditional writes", self.shown)).hint(
+            "the changes of other runners would be lost there; use other storage for the keystore",
+        )
+    }
+
+    fn outcome(&self, answer: &Answer) -> Result<Outcome> {
+        match meaning(answer) {
+            Meaning::Done => Ok(Outcome::Done),
+            // The object that is to be replaced is gone, or another one.
+            Meaning::NoObject | Meaning::Overtaken => Ok(Outcome::Overtaken),
+            Meaning::NoConditions => Err(self.without_conditions()),
+            _ => Err(self.failure(answer)),
+        }
+    }
+
+    /// Returns the error for an unsuccessful answer.
+    fn failure(&self, answer: &Answer) -> Error {
+        let error = failure(answer, ACCESS);
+        match answer.status {
+            301 | 307 | 308 | 400 => error.hint("check AWS_REGION and AWS_ENDPOINT_URL_S3"),
+            404 => error.hint("check the name of the bucket"),
+            _ => error,
+        }
+    }
+
+    fn put(&self, item: Item, text: &str, version: &Version) -> Result<Outcome> {
+        self.require_conditions()?;
+        let is_encrypted = !text.trim_start().starts_with('{') && text != DELETED;
+        let content = Content {
+            text,
+            media_type: match item {
+                Item::Set(_) if is_encrypted => "application/jose",
+                Item::Set(_) => "application/jwk-set+json",
+                Item::Schedules | Item::Deliveries(_) => "application/json",
+            },
+            condition: match &version.tag {
+                Some(etag) => ("if-match", etag),
+                None => ("if-none-match", "*"),
+            },
+        };
+        let answer = self.send(Some(&key(item)), &[], Some(&content))?;
+        self.outcome(&answer)
+    }
+}
+
+impl Server for S3 {
+    fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    fn names(&self) -> Result<Vec<SetName>> {
+        let mut names = Vec::new();
+        let mut after = String::new();
+        loop {
+            let mut query = vec![("list-type", "2"), ("prefix", &self.prefix)];
+            if !after.is_empty() {
+                query.push(("continuation-token", &after));
+            }
+            query.sort_unstable();
+            let answer = self.send(None, &query, None)?;
+            if !answer.is_success() {
+                return Err(self.failure(&answer));
+            }
+            let xml = std::str::from_utf8(answer.body.expose()).unwrap_or_default();
+            if !xml.contains("<ListBucketResult") {
+                return Err(answer.unlike("a list of objects"));
+            }
+            for object in xml.split("<Contents>").skip(1) {
+                let name = element(object, "Key");
+                let name = name
+                    .as_deref()
+                    .and_then(|key| key.strip_prefix(&*self.prefix));
+                let Some(name) = name.and_then(|name| SetName::new(name).ok()) else {
+                    continue;
+                };
+                let size = element(object, "Size").and_then(|size| size.parse().ok());
+                if size != Some(DELETED.len()) || self.read(Item::Set(&name))?.text.is_some() {
+                    names.push(name);
+                }
+            }
+            if names.len() > MOST_SETS {
+                return Err(too_many(&self.shown));
+            }
+            match element(xml, "NextContinuationToken") {
+                // A server that repeats the same page would never end.
+                Some(next) if next != after => after = next.into_owned(),
+                _ => return Ok(names),
+            }
+        }
+    }
+
+    fn read(&self, item: Item) -> Result<Found> {
+        let answer = self.send(Some(&key(item)), &[], None)?;
+        match meaning(&answer) {
+            Meaning::Done => {}
+            Meaning::NoObject => return Ok(Found::nothing()),
+            _ => return Err(self.failure(&answer)),
+        }
+        let etag = answer.header("etag").ok_or_else(|| {
+            Error::remote(format!("the answer to {} has no ETag", answer.call))
+                .hint("something between jwks and the storage removes it; connect directly")
+        })?;
+        let text = std::str::from_utf8(answer.body.expose())
+            .map_err(|_| Error::invalid(format!("{item} is not UTF-8 text")))?;
+        Ok(Found {
+            text: (text != DELETED).then(|| Secret::new(text.to_owned())),
+            version: Version {
+                tag: Some(etag.to_owned()),
+                beside: None,
+            },
+        })
+    }
+
+    fn write(&self, item: Item, text: &Secret<String>, version: &Version) -> Result<Outcome> {
+        self.put(item, text.expose(), version)
+    }
+
+    /// Much storage deletes without a condition only. A write can have one, so the object gets another text.
+    fn delete(&self, item: Item, version: &Version) -> Result<Outcome> {
+        self.put(item, DELETED, version)
+    }
+
+    fn demands_encryption(&self) -> bool {
+        !self.allow_plaintext
+    }
+}
+
+/// Returns the name of the object of an item, below the prefix.
+fn key(item: Item) -> String {
+    match item {
+        Item::Set(name) => name.to_string(),
+        Item::Schedules => ".schedules".to_owned(),
+        Item::Deliveries(name) => format!(".deliveries.{name}"),
+    }
+}

@@ -1,0 +1,85 @@
+//! A keystore in object storage: encryption, conditions, ETags, pages.
+
+use crate::servers::s3::Storage;
+use crate::site::{Place, Site, kids};
+use crate::support::finish;
+
+fn storage(site: &Site) -> &Storage {
+    match &site.place {
+        Place::S3(storage) => storage,
+        _ => unreachable!("a site with S3"),
+    }
+}
+
+#[test]
+fn private_keys_are_encrypted_unless_plaintext_is_allowed() {
+    let site = Site::s3();
+    site.sandbox.write("pass", "of this set\n");
+    let strict = |line: &str| {
+        let mut command = site.command();
+        finish(
+            command
+                .env_remove("JWKS_ALLOW_PLAINTEXT")
+                .args(line.split(' ')),
+        )
+    };
+    let run = strict("create api --kid first").fails(4);
+    assert!(run.stderr.contains("--allow-plaintext"), "{run:#?}");
+    assert!(site.text("api").is_none());
+    strict("create api --kid first --encrypt --p2c 1000 --passphrase-file pass").ok();
+    strict("create api --kid second --passphrase-file pass").ok();
+    strict("passwd api --remove --passphrase-file pass").fails(4);
+    strict("create other --allow-plaintext").ok();
+    let object = storage(&site).object("jwks/api").expect("the object");
+    assert_eq!(object.content_type.as_deref(), Some("application/jose"));
+    assert_eq!(object.cache_control.as_deref(), Some("no-store"));
+    assert_eq!(kids(&site.json("get api")), ["first", "second"]);
+}
+
+#[test]
+fn storage_without_conditions_is_no_keystore() {
+    for set_up in [Storage::without_conditions, Storage::ignore_conditions] {
+        let site = Site::s3();
+        set_up(storage(&site));
+        let run = site.run("create api").fails(4);
+        assert!(run.stderr.contains("no conditional writes"), "{run:#?}");
+        assert!(site.text("api").is_none());
+    }
+}
+
+#[test]
+fn an_answer_without_an_etag_is_refused() {
+    let site = Site::s3();
+    site.ok("create api --kid first");
+    storage(&site).remove_etags();
+    let before = site.text("api");
+    let run = site.run("create api").fails(6);
+    assert!(run.stderr.contains("ETag"), "{run:#?}");
+    assert_eq!(site.text("api"), before);
+}
+
+#[test]
+fn objects_on_several_pages_are_listed() {
+    let site = Site::s3();
+    for set in ["a", "b", "c", "d", "e"] {
+        site.ok(&format!("create {set}"));
+    }
+    storage(&site).put("jwks/folder/f", "{}");
+    storage(&site).put("other/g", "{}");
+    site.ok("delete c --yes --force");
+    assert_eq!(site.ok("list --format names"), "a\nb\nd\ne\n");
+}
+
+#[test]
+fn refusals_of_the_storage_are_told_apart() {
+    let site = Site::s3();
+    let mut command = site.command();
+    let run = finish(command.env("JWKS_STORE", "s3://nobody/jwks").arg("list")).fails(6);
+    assert!(run.stderr.contains("NoSuchBucket"), "{run:#?}");
+    storage(&site).deny_listing();
+    let run = site.run("get api").fails(7);
+    assert!(run.stderr.contains("s3:ListBucket"), "{run:#?}");
+    assert!(!run.stderr.contains("canary"), "{run:#?}");
+    let mut command = site.command();
+    finish(command.env_remove("AWS_ENDPOINT_URL_S3").arg("list")).fails(2);
+}
