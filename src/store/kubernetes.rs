@@ -16,7 +16,7 @@ use crate::store::address::Address;
 use crate::store::ahead::Ahead;
 use crate::store::credentials::{client, token_of, variable};
 use crate::store::failure::failure;
-use crate::store::{MOST_SETS, too_many};
+use crate::store::{MOST_PAGES, MOST_SETS, too_many};
 use std::path::{Path, PathBuf};
 use ureq::http::Method;
 use url::Url;
@@ -157,7 +157,7 @@ impl Server for Kubernetes {
     fn names(&self) -> Result<Vec<SetName>> {
         let mut names = Vec::new();
         let mut after = String::new();
-        loop {
+        for _ in 0..MOST_PAGES {
             let mut request = self
                 .request(Method::GET, None)
                 .query("labelSelector", &wire::selector(&self.prefix))
@@ -191,6 +191,7 @@ impl Server for Kubernetes {
                 _ => return Ok(names),
             }
         }
+        Err(too_many(&self.shown))
     }
 
     fn read(&self, item: Item) -> Result<Found> {

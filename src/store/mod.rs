@@ -21,6 +21,9 @@ use address::Kind;
 /// The maximum number of sets of a store on a server.
 const MOST_SETS: usize = 10_000;
 
+/// The maximum number of answers that list the sets of a store. A server could go on forever.
+const MOST_PAGES: usize = 1000;
+
 /// The most bytes of sets that are kept in memory after they are listed, until they are read.
 const MOST_AHEAD: usize = 64 << 20;
 
@@ -40,7 +43,9 @@ const RETRIES: Retries = Retries {
 
 /// Returns the error for a store with more sets than jwks lists.
 fn too_many(store: &str) -> Error {
-    Error::refused(format!("{store} has more than {MOST_SETS} sets"))
+    Error::refused(format!(
+        "{store} has more than {MOST_SETS} sets, or its list of sets does not end"
+    ))
 }
 
 /// Opens the store at an address. Makes no calls. Returns an error if the address or the environment lacks

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::store::address::Address;
 use crate::store::credentials::{client, variable};
 use crate::store::failure::failure;
-use crate::store::{MOST_SETS, too_many};
+use crate::store::{MOST_PAGES, MOST_SETS, too_many};
 use jiff::Timestamp;
 use rusty_s3::signing::sign;
 use rusty_s3::{Bucket, Method as Signed};
@@ -237,7 +237,7 @@ impl Server for S3 {
     fn names(&self) -> Result<Vec<SetName>> {
         let mut names = Vec::new();
         let mut after = String::new();
-        loop {
+        for _ in 0..MOST_PAGES {
             let mut query = vec![("list-type", "2"), ("prefix", &self.prefix)];
             if !after.is_empty() {
                 query.push(("continuation-token", &after));
@@ -273,6 +273,7 @@ impl Server for S3 {
                 _ => return Ok(names),
             }
         }
+        Err(too_many(&self.shown))
     }
 
     fn read(&self, item: Item) -> Result<Found> {

@@ -1,10 +1,11 @@
 //! Servers that refuse, fail, lag behind or lie, and sets that somebody has edited on the server.
 
-use crate::servers::Answer;
 use crate::servers::hostile::{Behavior, Hostile};
 use crate::servers::kubernetes::{self, encode};
 use crate::servers::vault;
+use crate::servers::{Answer, Server};
 use crate::site::{Site, everywhere, kids};
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -41,6 +42,28 @@ fn hostile_answers_end_in_an_error() {
             }
         }
     });
+}
+
+#[test]
+fn a_list_that_does_not_end_is_an_error() {
+    let mut page = 0;
+    let server = Server::start(move |call| {
+        page += 1;
+        if call.path.contains("/api/v1/") {
+            let list = json!({ "metadata": { "continue": page.to_string() }, "items": [] });
+            return Answer::json(200, list);
+        }
+        let list = format!(
+            "<ListBucketResult><NextContinuationToken>{page}</NextContinuationToken></ListBucketResult>"
+        );
+        Answer::html(200, &list)
+    });
+    for place in [Site::kubernetes as fn() -> Site, Site::s3] {
+        let mut site = place();
+        site.go_through(server.address());
+        let run = site.run("list").fails(4);
+        assert!(run.stderr.contains("does not end"), "{run:#?}");
+    }
 }
 
 /// Tries each one in a thread of its own, because most of the time is spent waiting.
