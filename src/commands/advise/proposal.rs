@@ -82,7 +82,12 @@ impl Proposal {
                 }
             }
         };
-        let delay = publish_delay.value.filter(|_| is_usable).unwrap_or(now);
+        // A longer delay that an address needs because of its max-age is no reason for that max-age.
+        let delay = publish_delay
+            .value
+            .filter(|_| is_usable)
+            .unwrap_or(now)
+            .min(now);
         Proposal {
             schedule: facts.schedule,
             publish_delay,
