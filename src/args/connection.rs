@@ -86,7 +86,7 @@ impl ConnectionArgs {
     /// interrupted during a write, because the server can have carried it out.
     pub fn options(&self, ctx: &Context) -> Options {
         let watch = Watch::default();
-        answer_interruptions(ctx.out, watch.clone());
+        answer_interruptions(ctx.out, watch.clone(), "jwks diff");
         Options {
             connect_timeout: Duration::from_secs(self.connect_timeout.min(self.timeout)),
             timeout: Duration::from_secs(self.timeout),
@@ -170,14 +170,15 @@ pub fn notify(out: Output) -> Notify {
     })
 }
 
-/// Makes an interruption during a write to a server print which call it was.
-pub fn answer_interruptions(out: Output, watch: Watch) {
+/// Makes an interruption during a write to a server print which call it was. `look` is the command that shows what the
+/// server has.
+pub fn answer_interruptions(out: Output, watch: Watch, look: &'static str) {
     interrupt::last_words(move || {
         if let Some(call) = watch.under_way() {
             let error = Error::remote(format!("interrupted after {call} began"));
-            out.error(
-                &error.hint("the server may hold the change already: run `jwks diff` to see"),
-            );
+            out.error(&error.hint(format!(
+                "the server may hold the change already: run `{look}` to see"
+            )));
         }
     });
 }

@@ -34,7 +34,8 @@ use std::time::Duration;
 /// Create, keep, check and publish JSON Web Key Sets.
 ///
 /// The keys are in a local keystore of JWK Set files, plain or encrypted. Private keys are printed and
-/// exported only with --private, or in the file of a signer (export --for). `jwks help COMMAND` and `jwks man COMMAND` explain a command.
+/// exported only with --private, or in the file of a signer (export --for). `jwks help COMMAND` and
+/// `jwks man COMMAND` explain a command.
 #[derive(Debug, Parser)]
 #[command(
     name = "jwks",
@@ -322,7 +323,7 @@ fn keystore(global: &Global, out: Output, now: i64, lock_wait: Duration) -> Resu
         return Ok(Keystore::new(named, lock_wait));
     };
     let watch = Watch::default();
-    answer_interruptions(out, watch.clone());
+    answer_interruptions(out, watch.clone(), "jwks list");
     let options = Options {
         connect_timeout: CONNECT_TIMEOUT,
         timeout: TIMEOUT,
@@ -332,8 +333,11 @@ fn keystore(global: &Global, out: Output, now: i64, lock_wait: Duration) -> Resu
         watch,
     };
     let allow_plaintext = global.allow_plaintext || environment::is_on(ALLOW_PLAINTEXT);
-    let server = store::open(&address, options, allow_plaintext)?;
-    Ok(Keystore::on_server(server))
+    Ok(Keystore::on_server(store::at(
+        address,
+        options,
+        allow_plaintext,
+    )))
 }
 
 /// Returns the keystore if it is a directory. Completion and usage errors make no calls, so they do without a

@@ -22,8 +22,11 @@ struct Copies {
 
 /// Returns the identity of a key: its thumbprint, or else its JSON text.
 pub fn identity(key: &Key) -> String {
-    let thumbprint = key.members().ok().and_then(|members| thumbprint(&members));
-    thumbprint.unwrap_or_else(|| key.json().to_owned())
+    match key.members() {
+        // White space makes no other key.
+        Ok(members) => thumbprint(&members).unwrap_or_else(|| members.to_json()),
+        Err(_) => key.json().to_owned(),
+    }
 }
 
 fn kid_of(key: &Key) -> Option<String> {

@@ -85,6 +85,19 @@ impl Keystore {
     }
 }
 
+/// Removes what is known of the deliveries of a set that was deleted. The record of a set that somebody else has
+/// created meanwhile stays.
+pub(super) fn drop_orphaned(server: &dyn Server, name: &SetName) -> Result<()> {
+    let item = Item::Deliveries(name);
+    let found = server.read(item)?;
+    // Whoever delivers has a set. If there is none after the record was read, the record is an old one.
+    if found.text.is_some() && server.read(Item::Set(name))?.text.is_none() {
+        let version = &found.version;
+        send(server, item, version, || server.delete(item, version))?;
+    }
+    Ok(())
+}
+
 fn read(server: &dyn Server, name: &SetName) -> Result<(Deliveries, Version)> {
     let item = Item::Deliveries(name);
     let found = server.read(item)?;

@@ -70,7 +70,9 @@ impl Keystore {
         if let Some(hint) = file(name.as_str()) {
             return error.hint(hint);
         }
-        let names = self.names().unwrap_or_default();
+        let Ok(names) = self.names() else {
+            return error;
+        };
         match names.len() {
             0 => error.hint(format!(
                 "the keystore is empty; run `jwks create {name}` to create the set"

@@ -60,12 +60,12 @@ impl fmt::Display for Item<'_> {
 }
 
 /// The state of an item that was read, which is the condition of a write.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Version {
     /// The version, in the words of the server; `None` if the item was never there.
     pub tag: Option<String>,
-    /// What the server keeps beside the text, as JSON. A write keeps it.
-    pub beside: Option<String>,
+    /// What the server keeps beside the text, as JSON, which can be secret. A write keeps it.
+    pub beside: Option<Secret<String>>,
 }
 
 impl Version {
@@ -152,7 +152,7 @@ impl Attempts {
             return Err(Error::refused(format!(
                 "{item} in {store} was changed by others {MOST_TRIES} times in a row"
             ))
-            .hint("nothing was changed; run the command again later"));
+            .hint("run the command again later"));
         }
         let pause = FIRST_PAUSE.saturating_mul(1 << self.0.min(10));
         std::thread::sleep(jittered(pause.min(LONGEST_PAUSE)));

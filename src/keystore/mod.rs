@@ -264,8 +264,13 @@ impl Keystore {
             (Medium::Server(server), Condition::Version(version)) => {
                 let outcome = served::delete(&**server, name, &version)?;
                 if outcome == Outcome::Done {
-                    self.defer_error(self.forget_schedule(name));
-                    self.defer_error(self.forget_deliveries(name));
+                    let dropped = served::drop_orphaned_schedule(&**server, name);
+                    self.defer_error(dropped.map_err(|error| {
+                        error
+                            .about(format!("set {name} is deleted, but its schedule is not"))
+                            .hint(format!("run `jwks rotate {name} --forget` to delete it"))
+                    }));
+                    self.defer_error(delivered::drop_orphaned(&**server, name));
                 }
                 Ok(outcome)
             }
@@ -311,7 +316,7 @@ impl Keystore {
 fn protected_meanwhile(name: &SetName) -> Error {
     Error::refused(format!("set {name} was encrypted or decrypted meanwhile"))
         .names(format!("set {name}"))
-        .hint("nothing was changed; run the command again")
+        .hint("run the command again")
 }
 
 #[cfg(test)]

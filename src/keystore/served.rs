@@ -65,8 +65,9 @@ pub(super) fn write(
         return Ok(Outcome::Overtaken);
     };
     let index = Index::of(&set);
-    let mut added = after.keys.iter().filter(|key| !before.has(key));
-    if added.any(|key| index.has(key)) {
+    let added = after.keys.iter().filter(|key| !before.has(key));
+    let mut is_there = added.map(|key| index.has(key)).peekable();
+    if is_there.peek().is_some() && is_there.all(|is_there| is_there) {
         Ok(Outcome::Done)
     } else {
         Ok(Outcome::Overtaken)
@@ -160,35 +161,30 @@ impl Keystore {
             }
         }
     }
+}
 
-    /// Deletes the schedule of a set that was deleted: a new set with this name must not inherit it.
-    pub(super) fn forget_schedule(&self, name: &SetName) -> Result<()> {
-        self.save_schedule(name, None).map_err(|error| {
-            error
-                .about(format!("set {name} is deleted, but its schedule is not"))
-                .hint(format!("run `jwks rotate {name} --forget` to delete it"))
-        })
-    }
-
-    /// Deletes the schedule of a set that is about to be created. A process that was killed while it deleted
-    /// the set can have left it. If the schedule is of a set that somebody else has just created, it stays.
-    pub(super) fn drop_orphaned_schedule(&self, name: &SetName) -> Result<()> {
-        let Medium::Server(server) = &self.medium else {
-            return Ok(());
-        };
-        // If the schedules are damaged, the new set is created anyway.
-        let Ok((before, version)) = schedules_of(&**server) else {
-            return Ok(());
-        };
+/// Deletes the schedule of a set that was deleted, or that is about to be created: a new set with this name must
+/// not inherit it. The schedule of a set that somebody else has created meanwhile stays. Returns an error if the
+/// schedules cannot be read or are damaged.
+pub(super) fn drop_orphaned_schedule(server: &dyn Server, name: &SetName) -> Result<()> {
+    let mut attempts = Attempts::default();
+    loop {
+        let (before, version) = schedules_of(server)?;
         let Some(text) = schedules::changed(&before, name, None)? else {
             return Ok(());
         };
         // Whoever saves a schedule has a set. If there is none after the schedules were read, the schedule
         // in them is an old one.
-        if server.read(Item::Set(name))?.text.is_none() {
-            server.write(Item::Schedules, &Secret::new(text), &version)?;
+        if server.read(Item::Set(name))?.text.is_some() {
+            return Ok(());
         }
-        Ok(())
+        let (item, text) = (Item::Schedules, Secret::new(text));
+        match send(server, item, &version, || {
+            server.write(item, &text, &version)
+        })? {
+            Sent::Done => return Ok(()),
+            Sent::Overtaken | Sent::Changed(_) => attempts.again(item, server.shown())?,
+        }
     }
 }
 
@@ -200,4 +196,91 @@ fn schedules_of(server: &dyn Server) -> Result<(Schedules, Version)> {
         None => Schedules::new(),
     };
     Ok((schedules, found.version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::key::Key;
+    use crate::key::members::Members;
+    use std::cell::{Cell, RefCell};
+
+    /// A server that carries out every write without an answer. Somebody else replaces the set at once.
+    #[derive(Debug)]
+    struct Lossy {
+        text: RefCell<String>,
+        version: Cell<u32>,
+        meanwhile: String,
+    }
+
+    impl Server for Lossy {
+        fn shown(&self) -> &str {
+            "lossy"
+        }
+
+        fn names(&self) -> Result<Vec<SetName>> {
+            Ok(Vec::new())
+        }
+
+        fn read(&self, _: Item) -> Result<Found> {
+            Ok(Found {
+                text: Some(Secret::new(self.text.borrow().clone())),
+                version: Version {
+                    tag: Some(self.version.get().to_string()),
+                    beside: None,
+                },
+            })
+        }
+
+        fn write(&self, _: Item, _: &Secret<String>, _: &Version) -> Result<Outcome> {
+            self.text.replace(self.meanwhile.clone());
+            self.version.set(self.version.get() + 1);
+            Err(Error::remote("no answer").because(Reason::Unanswered))
+        }
+
+        fn delete(&self, _: Item, _: &Version) -> Result<Outcome> {
+            Ok(Outcome::Overtaken)
+        }
+    }
+
+    fn set(kids: &[&str]) -> KeySet<'static> {
+        let key = |kid: &&str| Key::from(Members::default().with_kid(kid));
+        let mut set = KeySet::default();
+        set.keys = kids.iter().map(key).collect();
+        set
+    }
+
+    /// Returns what becomes of a write of the keys `after` that got no answer, if the server then has the keys
+    /// `meanwhile`.
+    fn outcome(before: &[&str], after: &[&str], meanwhile: &[&str]) -> Outcome {
+        let (before, after) = (set(before), set(after));
+        let server = Lossy {
+            text: RefCell::new(before.to_json()),
+            version: Cell::new(1),
+            meanwhile: set(meanwhile).to_json(),
+        };
+        let name = SetName::new("api").unwrap();
+        let item = Item::Set(&name);
+        let version = server.read(item).unwrap().version;
+        let text = Secret::new(after.to_json());
+        write(&server, &name, &text, &version, (Some(&before), &after)).unwrap()
+    }
+
+    #[test]
+    fn a_write_without_an_answer_is_done_only_if_every_added_key_is_there() {
+        let done = |before: &[&str], after: &[&str], meanwhile: &[&str]| {
+            outcome(before, after, meanwhile) == Outcome::Done
+        };
+        assert!(done(&["a"], &["a", "b"], &["a", "b"]));
+        assert!(done(&["a"], &["a", "b"], &["a", "b", "c"]));
+        assert!(done(&["a"], &["a", "b", "c"], &["b", "c"]));
+        // The key of another writer hides the change.
+        assert!(!done(&["a"], &["a", "b"], &["a", "c"]));
+        // Some of the keys would be lost.
+        assert!(!done(&["a"], &["a", "b", "c"], &["a", "b"]));
+        // A change that adds no key leaves no trace.
+        assert!(!done(&["a", "b"], &["a"], &["a", "c"]));
+        assert!(!done(&["a", "b"], &["a"], &["a", "b", "c"]));
+    }
 }

@@ -109,7 +109,7 @@ impl Remote {
             kind,
             address,
             cache_control: entry.location.cache_control.clone(),
-            server: (kind.open)(client, &entry.location, secret.filter(|_| !is_placed)),
+            server: (kind.open)(client, &entry.location, secret.filter(|_| !is_placed))?,
             token_source: token.map(|token| token.source),
             notify,
             watch,

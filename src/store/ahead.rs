@@ -1,23 +1,26 @@
-//! The sets that were read while they were listed, so that a command does not read each of them twice.
+//! The sets that were read before they were asked for: while they were listed, or several at once.
 
 use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item};
+use crate::remote::http::TOGETHER;
 use crate::store::MOST_AHEAD;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The sets that were read ahead. Each is given out once: whoever reads a set again wants the present one.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     found: RefCell<BTreeMap<SetName, Found>>,
+    /// The size of the texts, in bytes.
     size: Cell<usize>,
+    /// The sets that were listed and not read since, in the order in which they are usually read.
+    listed: RefCell<VecDeque<SetName>>,
 }
 
 impl Ahead {
     /// Keeps a set, unless all kept ones would take too much memory.
     pub fn keep(&self, name: &SetName, found: Found) {
-        let text = found.text.as_ref();
-        let size = self.size.get() + text.map_or(0, |text| text.expose().len());
+        let size = self.size.get() + size(&found);
         if size <= MOST_AHEAD {
             self.size.set(size);
             self.found.borrow_mut().insert(name.clone(), found);
@@ -26,9 +29,37 @@ impl Ahead {
 
     /// Returns a set that was kept.
     pub fn take(&self, item: Item) -> Option<Found> {
-        match item {
-            Item::Set(name) => self.found.borrow_mut().remove(name),
-            Item::Schedules | Item::Deliveries(_) => None,
-        }
+        let Item::Set(name) = item else {
+            return None;
+        };
+        let found = self.found.borrow_mut().remove(name)?;
+        self.size.set(self.size.get() - size(&found));
+        Some(found)
     }
+
+    /// Remembers which sets were listed.
+    pub fn expect(&self, names: &[SetName]) {
+        let mut names = names.to_vec();
+        names.sort();
+        self.listed.replace(names.into());
+    }
+
+    /// Returns a set and those that are read after it if all listed sets are read; nothing if the set was not
+    /// listed, or read already.
+    pub fn after(&self, item: Item) -> Vec<SetName> {
+        let mut listed = self.listed.borrow_mut();
+        let Item::Set(name) = item else {
+            return Vec::new();
+        };
+        let Some(position) = listed.iter().position(|listed| listed == name) else {
+            return Vec::new();
+        };
+        listed.drain(..position);
+        let most = listed.len().min(TOGETHER);
+        listed.drain(..most).collect()
+    }
+}
+
+fn size(found: &Found) -> usize {
+    found.text.as_ref().map_or(0, |text| text.expose().len())
 }

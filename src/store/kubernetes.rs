@@ -131,7 +131,11 @@ impl Kubernetes {
         match answer.status {
             _ if answer.is_success() => Ok(Outcome::Done),
             // The Secret exists already, has another version, or was deleted.
-            409 | 404 => Ok(Outcome::Overtaken),
+            409 => Ok(Outcome::Overtaken),
+            404 if answer.call.starts_with("POST ") => {
+                Err(failure(answer, ACCESS).hint("check that the namespace exists"))
+            }
+            404 => Ok(Outcome::Overtaken),
             422 => Err(failure(answer, ACCESS)
                 .hint("a Secret can have at most 1 MiB, and an immutable one cannot be changed")),
             _ => Err(failure(answer, ACCESS)),

@@ -9,14 +9,15 @@ mod credentials;
 mod failure;
 mod kubernetes;
 mod s3;
+mod unopened;
 mod vault;
 
 pub use address::Address;
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::keystore::medium::Server;
 use crate::remote::http::{Answer, Options, Retries, Unanswered, Verdict};
-use address::Kind;
+use unopened::Unopened;
 
 /// The maximum number of sets of a store on a server.
 const MOST_SETS: usize = 10_000;
@@ -48,14 +49,10 @@ fn too_many(store: &str) -> Error {
     ))
 }
 
-/// Opens the store at an address. Makes no calls. Returns an error if the address or the environment lacks
-/// what the kind needs.
+/// Returns the store at an address. Its first call opens it, and fails if the address or the environment lacks what
+/// the kind needs.
 ///
 /// If `allow_plaintext` is true, object storage can have private keys without encryption.
-pub fn open(address: &Address, options: Options, allow_plaintext: bool) -> Result<Box<dyn Server>> {
-    match address.kind {
-        Kind::Vault => Ok(Box::new(vault::Vault::open(address, options)?)),
-        Kind::S3 => Ok(Box::new(s3::S3::open(address, options, allow_plaintext)?)),
-        Kind::Kubernetes => Ok(Box::new(kubernetes::Kubernetes::open(address, options)?)),
-    }
+pub fn at(address: Address, options: Options, allow_plaintext: bool) -> Box<dyn Server> {
+    Box::new(Unopened::new(address, options, allow_plaintext))
 }

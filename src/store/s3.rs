@@ -7,25 +7,20 @@ use crate::environment::STORE_CACERT;
 use crate::error::{Error, Result};
 use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item, Outcome, Server, Version};
-use crate::remote::http::{Answer, Client, Options, Request, element};
+use crate::remote::http::{Answer, Client, Options, Request, TOGETHER, element};
 use crate::remote::kind::s3::answer::{Meaning, meaning};
 use crate::remote::kind::s3::bucket;
 use crate::remote::kind::s3::credentials::{self, Credentials};
+use crate::remote::kind::s3::signed::Call;
 use crate::secret::Secret;
 use crate::store::address::Address;
+use crate::store::ahead::Ahead;
 use crate::store::credentials::{client, variable};
 use crate::store::failure::failure;
 use crate::store::{MOST_PAGES, MOST_SETS, too_many};
-use jiff::Timestamp;
-use rusty_s3::signing::sign;
-use rusty_s3::{Bucket, Method as Signed};
+use rusty_s3::Bucket;
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
-use std::time::Duration;
-use ureq::http::Method;
-
-/// How long a signed request can be used. It also bounds the difference of the clocks.
-const VALID: Duration = Duration::from_secs(900);
 
 /// The object on which conditions are tried. No set has this name, because names never begin with a dot.
 const PROBE: &str = ".conditions";
@@ -49,7 +44,7 @@ pub(super) struct S3 {
     prefix: String,
     credentials: OnceCell<Identity>,
     has_conditions: Cell<bool>,
-    allow_plaintext: bool,
+    ahead: Ahead,
 }
 
 /// The credentials, which are never shown.
@@ -71,7 +66,7 @@ struct Content<'a> {
 
 impl S3 {
     /// Opens a store. Makes no calls.
-    pub fn open(address: &Address, options: Options, allow_plaintext: bool) -> Result<S3> {
+    pub fn open(address: &Address, options: Options) -> Result<S3> {
         let [name, prefix @ ..] = &address.path[..] else {
             return Err(Error::usage(format!("{} names no bucket", address.shown))
                 .hint("use s3://BUCKET/PREFIX"));
@@ -90,7 +85,7 @@ impl S3 {
             prefix,
             credentials: OnceCell::new(),
             has_conditions: Cell::new(false),
-            allow_plaintext,
+            ahead: Ahead::default(),
         })
     }
 
@@ -101,6 +96,19 @@ impl S3 {
         query: &[(&str, &str)],
         content: Option<&Content>,
     ) -> Result<Answer> {
+        let answer = self.client.send(&self.request(key, query, content)?)?;
+        if content.is_some() {
+            self.client.options().watch.settle();
+        }
+        Ok(answer)
+    }
+
+    fn request(
+        &self,
+        key: Option<&str>,
+        query: &[(&str, &str)],
+        content: Option<&Content>,
+    ) -> Result<Request> {
         let region = self.bucket.region();
         let Identity(credentials) = match self.credentials.get() {
             Some(found) => found,
@@ -109,53 +117,19 @@ impl S3 {
                 self.credentials.get_or_init(|| Identity(found))
             }
         };
-        let url = match key {
-            Some(key) => self.bucket.object_url(&format!("{}{key}", self.prefix)),
-            None => self.bucket.base_url().clone(),
-        };
-        let mut headers: Vec<(&str, &str)> = Vec::new();
-        if let Some(content) = content {
-            headers.push(("cache-control", "no-store"));
-            headers.push(("content-type", content.media_type));
-            headers.push(content.condition);
-        }
-        headers.sort_unstable();
-        let token = credentials.token.as_ref();
-        let signed = sign(
-            &Timestamp::now(),
-            match content {
-                Some(_) => Signed::Put,
-                None => Signed::Get,
+        let call = Call {
+            url: match key {
+                Some(key) => self.bucket.object_url(&format!("{}{key}", self.prefix)),
+                None => self.bucket.base_url().clone(),
             },
-            url.clone(),
-            credentials.key.expose(),
-            credentials.secret.expose(),
-            token.map(|token| token.expose().as_str()),
-            region,
-            VALID.as_secs(),
-            query.iter().copied(),
-            headers.iter().copied(),
-        );
-        let method = match content {
-            Some(_) => Method::PUT,
-            None => Method::GET,
+            query: query.to_vec(),
+            headers: content.map_or_else(Vec::new, |content| {
+                vec![("cache-control", "no-store"), content.condition]
+            }),
+            added: Vec::new(),
+            body: content.map(|content| (content.media_type, content.text)),
         };
-        let mut request = Request::to(method, signed)
-            .shown_as(url)
-            .return_redirects()
-            .accept("*/*");
-        for (name, value) in headers.iter().filter(|(name, _)| *name != "content-type") {
-            request = request.header(name, value);
-        }
-        if let Some(content) = content {
-            let text = Secret::new(content.text.to_owned());
-            request = request.body(content.media_type, text);
-        }
-        let answer = self.client.send(&request)?;
-        if content.is_some() {
-            self.client.options().watch.settle();
-        }
-        Ok(answer)
+        Ok(call.signed(region, credentials))
     }
 
     /// Returns an error if the storage ignores the conditions of writes.
@@ -236,13 +210,19 @@ impl Server for S3 {
 
     fn names(&self) -> Result<Vec<SetName>> {
         let mut names = Vec::new();
+        // Objects as large as the one that a deleted set leaves.
+        let mut doubtful = Vec::new();
         let mut after = String::new();
         for _ in 0..MOST_PAGES {
-            let mut query = vec![("list-type", "2"), ("prefix", &self.prefix)];
+            // Objects below a further slash belong to others.
+            let mut query = vec![
+                ("delimiter", "/"),
+                ("list-type", "2"),
+                ("prefix", &self.prefix),
+            ];
             if !after.is_empty() {
                 query.push(("continuation-token", &after));
             }
-            query.sort_unstable();
             let answer = self.send(None, &query, None)?;
             if !answer.is_success() {
                 return Err(self.failure(&answer));
@@ -260,28 +240,87 @@ impl Server for S3 {
                     continue;
                 };
                 let size = element(object, "Size").and_then(|size| size.parse().ok());
-                if size != Some(DELETED.len()) || self.read(Item::Set(&name))?.text.is_some() {
+                if size == Some(DELETED.len()) {
+                    doubtful.push(name);
+                } else {
                     names.push(name);
                 }
             }
-            if names.len() > MOST_SETS {
+            if names.len() + doubtful.len() > MOST_SETS {
                 return Err(too_many(&self.shown));
             }
             match element(xml, "NextContinuationToken") {
                 // A server that repeats the same page would never end.
                 Some(next) if next != after => after = next.into_owned(),
-                _ => return Ok(names),
+                _ => {
+                    names.extend(self.existing(&doubtful)?);
+                    self.ahead.expect(&names);
+                    return Ok(names);
+                }
             }
         }
         Err(too_many(&self.shown))
     }
 
     fn read(&self, item: Item) -> Result<Found> {
-        let answer = self.send(Some(&key(item)), &[], None)?;
-        match meaning(&answer) {
+        if let Some(found) = self.ahead.take(item) {
+            return Ok(found);
+        }
+        let next = self.ahead.after(item);
+        if next.len() > 1 {
+            self.read_together(&next)?;
+            if let Some(found) = self.ahead.take(item) {
+                return Ok(found);
+            }
+        }
+        self.found(item, &self.send(Some(&key(item)), &[], None)?)
+    }
+
+    fn write(&self, item: Item, text: &Secret<String>, version: &Version) -> Result<Outcome> {
+        self.put(item, text.expose(), version)
+    }
+
+    /// Much storage deletes without a condition only. A write can have one, so the object gets another text.
+    fn delete(&self, item: Item, version: &Version) -> Result<Outcome> {
+        self.put(item, DELETED, version)
+    }
+}
+
+impl S3 {
+    /// Reads several sets at the same time, for later.
+    fn read_together(&self, names: &[SetName]) -> Result<()> {
+        let request = |name: &SetName| self.request(Some(&key(Item::Set(name))), &[], None);
+        let requests: Vec<_> = names.iter().map(request).collect::<Result<_>>()?;
+        for (name, answer) in names.iter().zip(self.client.send_together(&requests)?) {
+            // A set that cannot be read is reported when it is read by itself.
+            if let Some(Ok(found)) = answer.map(|answer| self.found(Item::Set(name), &answer)) {
+                self.ahead.keep(name, found);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns those of the sets that are not deleted.
+    fn existing(&self, names: &[SetName]) -> Result<Vec<SetName>> {
+        let mut existing = Vec::new();
+        for some in names.chunks(TOGETHER) {
+            self.read_together(some)?;
+            for name in some {
+                let found = self.read(Item::Set(name))?;
+                if found.text.is_some() {
+                    self.ahead.keep(name, found);
+                    existing.push(name.clone());
+                }
+            }
+        }
+        Ok(existing)
+    }
+
+    fn found(&self, item: Item, answer: &Answer) -> Result<Found> {
+        match meaning(answer) {
             Meaning::Done => {}
             Meaning::NoObject => return Ok(Found::nothing()),
-            _ => return Err(self.failure(&answer)),
+            _ => return Err(self.failure(answer)),
         }
         let etag = answer.header("etag").ok_or_else(|| {
             Error::remote(format!("the answer to {} has no ETag", answer.call))
@@ -296,19 +335,6 @@ impl Server for S3 {
                 beside: None,
             },
         })
-    }
-
-    fn write(&self, item: Item, text: &Secret<String>, version: &Version) -> Result<Outcome> {
-        self.put(item, text.expose(), version)
-    }
-
-    /// Much storage deletes without a condition only. A write can have one, so the object gets another text.
-    fn delete(&self, item: Item, version: &Version) -> Result<Outcome> {
-        self.put(item, DELETED, version)
-    }
-
-    fn demands_encryption(&self) -> bool {
-        !self.allow_plaintext
     }
 }
 

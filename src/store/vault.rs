@@ -7,10 +7,10 @@
 mod wire;
 
 use crate::environment::{STORE_CACERT, STORE_TOKEN_FILE, home_directory};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item, Outcome, Server, Version};
-use crate::remote::http::{Answer, Client, Options, Request};
+use crate::remote::http::{Answer, Client, Options, Request, TOGETHER};
 use crate::secret::Secret;
 use crate::store::address::Address;
 use crate::store::ahead::Ahead;
@@ -18,10 +18,10 @@ use crate::store::credentials::{client, token_in, token_of, variable};
 use crate::store::failure::failure;
 use crate::store::{MOST_SETS, too_many};
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use ureq::http::Method;
 use url::Url;
-use wire::{Listing, Mount, Secrets, body, read};
+use wire::{Listing, Mount, Secrets, body, is_missing, read};
 
 /// The field of a secret with the text of a set, with the schedules, or with the deliveries of a set.
 const SET: &str = "jwks";
@@ -154,9 +154,33 @@ impl Vault {
         }
     }
 
+    /// Reads several sets at the same time, for later.
+    fn read_together(&self, names: &[SetName]) -> Result<()> {
+        let request = |name: &SetName| self.request(Method::GET, "data", Some(name.as_str()));
+        let requests: Vec<_> = names.iter().map(request).collect::<Result<_>>()?;
+        for (name, answer) in names.iter().zip(self.client.send_together(&requests)?) {
+            // A set that cannot be read is reported when it is read by itself.
+            if let Some(Ok(found)) = answer.map(|answer| self.found(Item::Set(name), &answer)) {
+                self.ahead.keep(name, found);
+            }
+        }
+        Ok(())
+    }
+
+    fn found(&self, item: Item, answer: &Answer) -> Result<Found> {
+        let (_, field) = place(item);
+        match answer.status {
+            200 | 404 => read(answer, field).map_err(|error| error.about(item)),
+            _ => Err(self.failure(answer)),
+        }
+    }
+
     fn put(&self, item: Item, text: Option<&Secret<String>>, version: &Version) -> Result<Outcome> {
         let (name, field) = place(item);
         let body = body(field, text, version)?;
+        if let Some(beside) = &version.beside {
+            self.client.hide_texts(beside.expose());
+        }
         let request = self
             .request(Method::POST, "data", Some(&name))?
             .body("application/json", body);
@@ -186,49 +210,45 @@ impl Server for Vault {
             .request(Method::GET, "metadata", Some(""))?
             .query("list", "true");
         let answer = self.client.send(&request)?;
-        if answer.status == 404 {
+        if answer.status == 404 && is_missing(&answer) {
             return Ok(Vec::new());
         }
         if !answer.is_success() {
             return Err(self.failure(&answer));
         }
         let listed = answer.json::<Secrets<Listing>>()?.data.keys;
-        let mut names: Vec<_> = listed
+        let listed: Vec<_> = listed
             .iter()
             .filter_map(|name| SetName::new(name).ok())
             .collect();
-        if names.len() > MOST_SETS {
+        if listed.len() > MOST_SETS {
             return Err(too_many(&self.shown));
         }
         // A deleted set is still listed, so each one is read.
-        let mut first = Ok(());
-        names.retain(|name| match self.read(Item::Set(name)) {
-            Ok(found) => {
-                let is_there = found.text.is_some();
-                self.ahead.keep(name, found);
-                is_there
-            }
-            Err(error) => {
-                if first.is_ok() {
-                    first = Err(error);
+        let mut names = Vec::with_capacity(listed.len());
+        for some in listed.chunks(TOGETHER) {
+            self.read_together(some)?;
+            for name in some {
+                match self.read(Item::Set(name)) {
+                    Ok(found) if found.text.is_none() => continue,
+                    Ok(found) => self.ahead.keep(name, found),
+                    Err(error) if error.kind() == ErrorKind::Remote => return Err(error),
+                    // A secret that cannot be read is reported when it is read by itself.
+                    Err(_) => {}
                 }
-                false
+                names.push(name.clone());
             }
-        });
-        first.map(|()| names)
+        }
+        Ok(names)
     }
 
     fn read(&self, item: Item) -> Result<Found> {
         if let Some(found) = self.ahead.take(item) {
             return Ok(found);
         }
-        let (name, field) = place(item);
+        let (name, _) = place(item);
         let request = self.request(Method::GET, "data", Some(&name))?;
-        let answer = self.client.send(&request)?;
-        match answer.status {
-            200 | 404 => read(&answer, field).map_err(|error| error.about(item)),
-            _ => Err(self.failure(&answer)),
-        }
+        self.found(item, &self.client.send(&request)?)
     }
 
     fn write(&self, item: Item, text: &Secret<String>, version: &Version) -> Result<Outcome> {
@@ -264,9 +284,10 @@ fn token(options: &Options) -> Result<Secret<String>> {
     if let Some(token) = token_in(&["VAULT_TOKEN", "BAO_TOKEN"])? {
         return Ok(token);
     }
-    let named = variable(&[STORE_TOKEN_FILE]).map(PathBuf::from);
-    let usual = || home_directory().map(|home| home.join(".vault-token"));
-    match named.or_else(usual) {
+    if let Some(named) = variable(&[STORE_TOKEN_FILE]) {
+        return token_of(Path::new(&named), Some(options));
+    }
+    match home_directory().map(|home| home.join(".vault-token")) {
         Some(file) if file.exists() => token_of(&file, Some(options)),
         _ => Err(Error::denied("no token for Vault").hint(
             "set VAULT_TOKEN or JWKS_STORE_TOKEN_FILE, or run `vault login`, which writes ~/.vault-token",

@@ -117,6 +117,16 @@ fn names_that_kubernetes_does_not_allow_are_refused() {
     site.ok("create hydra.openid.id-token");
 }
 
+/// A write into a namespace that does not exist fails at once, because no other writer was faster.
+#[test]
+fn a_missing_namespace_is_no_race() {
+    let site = Site::kubernetes();
+    kubernetes(&site).lose_namespace();
+    let run = site.run("create api").fails(6);
+    assert!(run.stderr.contains("namespace exists"), "{run:#?}");
+    assert_eq!(site.writes(), 1);
+}
+
 #[test]
 fn the_token_is_read_again_for_each_call() {
     let site = Site::kubernetes();

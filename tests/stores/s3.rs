@@ -70,6 +70,33 @@ fn objects_on_several_pages_are_listed() {
     assert_eq!(site.ok("list --format names"), "a\nb\nd\ne\n");
 }
 
+/// A list of many sets does not wait for one after the other: 32 are read at the same time.
+#[test]
+fn many_sets_are_read_at_the_same_time() {
+    let site = Site::s3();
+    site.ok("create first --kid one");
+    let text = site.text("first").expect("the set");
+    for number in 0..31 {
+        storage(&site).put(&format!("jwks/set{number:02}"), &text);
+    }
+    site.server().answer_together("/keys/jwks/", 32);
+    let listed = site.json("list");
+    assert_eq!(listed["sets"].as_array().map(Vec::len), Some(32));
+}
+
+/// One of the sets that are read at the same time does not fail the others.
+#[test]
+fn a_damaged_set_among_many_is_named() {
+    let site = Site::s3();
+    site.ok("create first --kid one");
+    let text = site.text("first").expect("the set");
+    storage(&site).put("jwks/second", "{");
+    storage(&site).put("jwks/third", &text);
+    let run = site.run("list").fails(5);
+    assert!(run.stderr.contains("second"), "{run:#?}");
+    assert!(run.stdout.contains("third"), "{run:#?}");
+}
+
 #[test]
 fn refusals_of_the_storage_are_told_apart() {
     let site = Site::s3();

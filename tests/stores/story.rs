@@ -1,6 +1,7 @@
 //! Every command on a keystore of each kind.
 
 use crate::site::{Site, everywhere, kids};
+use crate::support::{JWKS, Sandbox, finish};
 
 /// Nothing of the keystore is on this machine.
 fn assert_nothing_here(site: &Site) {
@@ -180,4 +181,26 @@ fn a_directory_can_have_the_name_of_a_server() {
         assert!(site.sandbox.path().join("vault:x/api.json").is_file());
         assert_eq!(site.lines(), [""; 0]);
     });
+}
+
+/// Commands that need no keystore need no credentials either.
+#[test]
+fn what_needs_no_keystore_needs_no_credentials() {
+    for store in ["vault:secret/jwks", "s3://keys/jwks", "kubernetes:apps"] {
+        let sandbox = Sandbox::new();
+        for line in [
+            "man create",
+            "completion bash",
+            "remote list",
+            "check key.json",
+        ] {
+            sandbox.write("key.json", "{\"keys\":[]}");
+            let mut command = sandbox.command(JWKS);
+            command.env("JWKS_STORE", store).args(line.split(' '));
+            finish(&mut command).ok();
+        }
+        let mut command = sandbox.command(JWKS);
+        let run = finish(command.env("JWKS_STORE", store).arg("list"));
+        assert_ne!(run.code, Some(0), "{run:#?}");
+    }
 }

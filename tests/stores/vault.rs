@@ -173,3 +173,53 @@ fn earlier_versions_are_named_when_a_set_is_encrypted_or_deleted() {
     let run = site.run("delete api --yes --force --purge").ok();
     assert!(run.stderr.contains("vault kv destroy"), "{run:#?}");
 }
+
+#[test]
+fn many_secrets_are_read_at_the_same_time() {
+    let site = Site::vault();
+    site.ok("create first --kid one");
+    let text = site.text("first").expect("the set");
+    for number in 0..31 {
+        let path = format!("secret/jwks/set{number:02}");
+        vault(&site).put(&path, json!({ "jwks": text }));
+    }
+    site.server().answer_together("/v1/secret/data/jwks/", 32);
+    let listed = site.json("list");
+    assert_eq!(listed["sets"].as_array().map(Vec::len), Some(32));
+}
+
+/// A server can repeat what it was sent, the fields of others included.
+#[test]
+fn what_others_keep_beside_the_set_is_not_said() {
+    let site = Site::vault();
+    site.ok("create api --kid first");
+    let text = site.text("api").expect("the set");
+    let data = json!({ "jwks": text, "password": "canary-of-a-team", "n": 1.0 });
+    vault(&site).put("secret/jwks/api", data);
+    site.repeat_writes();
+    let run = site.run("create api --kid second -v").fails(6);
+    assert!(!run.stderr.contains("canary"), "{run:#?}");
+}
+
+#[test]
+fn a_secret_that_is_no_set_hides_no_other_set() {
+    let site = Site::vault();
+    site.ok("create api --kid first");
+    vault(&site).put("secret/jwks/odd", json!({ "jwks": 7 }));
+    assert_eq!(site.ok("list --format names"), "api\nodd\n");
+    let run = site.run("list").fails(5);
+    assert!(run.stdout.contains("api"), "{run:#?}");
+    assert!(run.stderr.contains("odd"), "{run:#?}");
+}
+
+/// A file that is named and missing is an error of its own, not a missing token.
+#[test]
+fn a_token_file_that_is_not_there_is_named() {
+    let site = Site::vault();
+    let mut command = site.command();
+    command
+        .env_remove("VAULT_TOKEN")
+        .env("JWKS_STORE_TOKEN_FILE", "nowhere");
+    let run = finish(command.arg("list")).fails(7);
+    assert!(run.stderr.contains("no file nowhere"), "{run:#?}");
+}

@@ -1,6 +1,7 @@
 //! Makes the calls to one server, one after the other.
 
 use crate::error::{Error, Result};
+use crate::keyset::FOREIGN_LIMIT;
 use crate::remote::http::failure::Failure;
 use crate::remote::http::proxy::proxy;
 use crate::remote::http::reading::read;
@@ -98,6 +99,11 @@ impl Client {
         self.redactor.borrow_mut().hide_keys(json);
     }
 
+    /// Hides every text in a JSON document in all messages.
+    pub fn hide_texts(&self, json: &str) {
+        self.redactor.borrow_mut().hide_texts(json);
+    }
+
     /// Returns the remote's name.
     pub fn name(&self) -> &str {
         &self.server.name
@@ -146,12 +152,12 @@ impl Client {
     }
 
     /// Returns a call for messages: its method and address.
-    fn describe(&self, request: &Request, url: &Url) -> String {
+    pub(super) fn describe(&self, request: &Request, url: &Url) -> String {
         format!("{} {}", request.method, self.address_of(request, url))
     }
 
     /// Returns the address of a call for messages.
-    fn address_of(&self, request: &Request, url: &Url) -> String {
+    pub(super) fn address_of(&self, request: &Request, url: &Url) -> String {
         self.show(request.shown.as_ref().unwrap_or(url))
     }
 
@@ -181,9 +187,15 @@ impl Client {
         )))
     }
 
-    fn address(&self, request: &Request) -> Result<Url> {
+    pub(super) fn address(&self, request: &Request) -> Result<Url> {
         let mut url = match &request.address {
-            Some(address) => return Ok(address.clone()),
+            Some(address) => {
+                if request.shown.is_some() {
+                    // The address is signed: its query gives access by itself.
+                    self.redactor.borrow_mut().hide_query(address);
+                }
+                return Ok(address.clone());
+            }
             None => self.server.base.clone(),
         };
         // These segments would address something else, such as the whole set.
@@ -221,7 +233,7 @@ impl Client {
             || self.server.trust.cert.is_some()
     }
 
-    fn refuse_plain_http(&self, url: &Url) -> Result<()> {
+    pub(super) fn refuse_plain_http(&self, url: &Url) -> Result<()> {
         let is_private = self.server.traffic == Traffic::Private || self.is_authenticated();
         if url.scheme() == "https" || is_loopback(url) {
             return Ok(());
@@ -285,7 +297,7 @@ impl Client {
         let answered = self.exchange(request, url)?;
         let took = start.elapsed();
         let outcome = match answered {
-            Ok(response) => read(call, response, |words| self.clean(words)),
+            Ok(response) => read(call, response, FOREIGN_LIMIT, |words| self.clean(words)),
             Err(error) => Ok(Err(error)),
         };
         (self.options.notify)(Event::Call {
@@ -305,19 +317,7 @@ impl Client {
         request: &Request,
         url: &Url,
     ) -> Result<Result<Response<Body>, ureq::Error>> {
-        let mut call = http::Request::builder()
-            .method(&request.method)
-            .uri(url.as_str())
-            .header("Accept", request.accept);
-        // Credentials for this server must not go to another one.
-        if url.origin() == self.server.base.origin() {
-            for (name, value) in self.server.headers.iter().chain(&request.headers) {
-                call = call.header(name, value.expose());
-            }
-            if let Some(authorization) = &*self.authorization.borrow() {
-                call = call.header("Authorization", authorization.expose());
-            }
-        }
+        let call = self.call(request, url);
         let agent = self.agent()?;
         let proxy = proxy(url)?;
         let invalid = |error: http::Error| {
@@ -338,7 +338,25 @@ impl Client {
         })
     }
 
-    fn agent(&self) -> Result<&Agent> {
+    /// Returns a call without its body.
+    pub(super) fn call(&self, request: &Request, url: &Url) -> http::request::Builder {
+        let mut call = http::Request::builder()
+            .method(&request.method)
+            .uri(url.as_str())
+            .header("Accept", request.accept);
+        // Credentials for this server must not go to another one.
+        if url.origin() == self.server.base.origin() {
+            for (name, value) in self.server.headers.iter().chain(&request.headers) {
+                call = call.header(name, value.expose());
+            }
+            if let Some(authorization) = &*self.authorization.borrow() {
+                call = call.header("Authorization", authorization.expose());
+            }
+        }
+        call
+    }
+
+    pub(super) fn agent(&self) -> Result<&Agent> {
         if let Some(agent) = self.agent.get() {
             return Ok(agent);
         }

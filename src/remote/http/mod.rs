@@ -15,6 +15,7 @@ mod request;
 mod response;
 mod retry;
 mod tls;
+mod together;
 mod xml_error;
 
 pub use caching::{Caching, LONGEST_LIFETIME};
@@ -23,6 +24,7 @@ pub use request::{Event, Notify, Options, Request, Retries, Traffic, Unanswered,
 pub use response::{Answer, parse};
 pub use retry::jittered;
 pub use tls::Trust;
+pub use together::TOGETHER;
 pub use xml_error::element;
 
 use crate::remote::location::has_secret_query;

@@ -1,7 +1,6 @@
 //! Reads the answer to a call, up to a limit.
 
 use crate::error::{Error, Result};
-use crate::keyset::FOREIGN_LIMIT;
 use crate::remote::http::Caching;
 use crate::remote::http::response::{Answer, ERROR_LIMIT, words};
 use crate::remote::http::retry::retry_after;
@@ -11,10 +10,11 @@ use ureq::Body;
 use ureq::http::Response;
 
 /// Reads an answer, and of an error only its beginning. Returns an error if the answer is larger
-/// than the limit. `clean` removes secrets from the server's words.
+/// than `limit`, in bytes. `clean` removes secrets from the server's words.
 pub(super) fn read(
     call: String,
     mut response: Response<Body>,
+    limit: usize,
     clean: impl Fn(String) -> String,
 ) -> Result<Result<Answer, ureq::Error>> {
     let headers = response.headers();
@@ -31,17 +31,17 @@ pub(super) fn read(
     let status = response.status().as_u16();
     let most = match status {
         400.. => ERROR_LIMIT,
-        _ => FOREIGN_LIMIT + 1,
+        _ => limit + 1,
     };
     let mut body = Secret::new(Vec::new());
     let mut reader = response.body_mut().as_reader().take(most as u64);
     if let Err(error) = reader.read_to_end(body.expose_mut()) {
         return Ok(Err(error.into()));
     }
-    if body.expose().len() > FOREIGN_LIMIT {
+    if body.expose().len() > limit {
         return Err(Error::remote(format!(
             "the answer to {call} is larger than {} MiB",
-            FOREIGN_LIMIT >> 20
+            limit >> 20
         )));
     }
     let words = match status {

@@ -35,6 +35,11 @@ impl Redactor {
             .into_iter()
             .flatten()
             .for_each(|part| self.hide(part));
+        self.hide_query(url);
+    }
+
+    /// Hides the values in the query of an address, in both forms.
+    pub fn hide_query(&mut self, url: &Url) {
         for (_, value) in url.query_pairs() {
             self.hide(&value);
         }
@@ -48,6 +53,22 @@ impl Redactor {
     pub fn hide_keys(&mut self, json: &str) {
         if let Ok(value) = serde_json::from_str(json) {
             self.hide_value(&value);
+        }
+    }
+
+    /// Adds every text in a JSON document, because each of them can be a secret.
+    pub fn hide_texts(&mut self, json: &str) {
+        if let Ok(value) = serde_json::from_str(json) {
+            self.hide_texts_in(&value);
+        }
+    }
+
+    fn hide_texts_in(&mut self, value: &Value) {
+        match value {
+            Value::Object(members) => members.values().for_each(|value| self.hide_texts_in(value)),
+            Value::Array(values) => values.iter().for_each(|value| self.hide_texts_in(value)),
+            Value::String(text) => self.hide(text),
+            _ => {}
         }
     }
 
@@ -113,6 +134,23 @@ mod tests {
             .hide_keys(r#"{"jwks":"{\"keys\":[{\"kid\":\"public-kid\",\"d\":\"private-d\"}]}"}"#);
         let said = "token-token, public-kid, private-d".to_owned();
         assert_eq!(redactor.clean(said), "(secret), public-kid, (secret)");
+    }
+
+    #[test]
+    fn each_text_of_a_document_is_hidden() {
+        let mut redactor = Redactor::default();
+        redactor.hide_texts(r#"{"a":"first text","b":[{"c":"second text"}],"d":12345678}"#);
+        let said = "first text, second text, 12345678".to_owned();
+        assert_eq!(redactor.clean(said), "(secret), (secret), 12345678");
+    }
+
+    #[test]
+    fn a_query_is_hidden_as_it_is_sent_and_as_it_is_meant() {
+        let mut redactor = Redactor::default();
+        let url = Url::parse("https://h/p?token=a%2Fb%2Fc%2Fd%2Fe&n=1").unwrap();
+        redactor.hide_query(&url);
+        let said = "a/b/c/d/e or a%2Fb%2Fc%2Fd%2Fe".to_owned();
+        assert_eq!(redactor.clean(said), "(secret) or (secret)");
     }
 
     #[test]

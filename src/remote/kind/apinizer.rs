@@ -58,7 +58,7 @@ pub static APINIZER: ServerKind = ServerKind {
         Location::required("--project", &location.project, APINIZER.name)?;
         parse_setting(location, APINIZER.name)
     },
-    open: |client, location, token| Box::new(Apinizer::new(client, location, token)),
+    open: |client, location, token| Ok(Box::new(Apinizer::new(client, location, token))),
 };
 
 /// Returns why Apinizer does not accept a key, or `None` if it does.

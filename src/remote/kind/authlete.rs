@@ -66,7 +66,7 @@ const COMMON: ServerKind = ServerKind {
         if let Some(token) = token {
             client.authorize("Bearer", token);
         }
-        Authlete::boxed(client, location, Version::V3)
+        Ok(Authlete::boxed(client, location, Version::V3))
     },
 };
 
@@ -95,7 +95,7 @@ pub static AUTHLETE_V2: ServerKind = ServerKind {
         client.authorize("Basic", &Secret::new(STANDARD.encode(token)));
         let key = token.split(':').next();
         let is_owner = key != location.service_id.as_deref();
-        Authlete::boxed(client, location, Version::V2 { is_owner })
+        Ok(Authlete::boxed(client, location, Version::V2 { is_owner }))
     },
     ..COMMON
 };

@@ -29,7 +29,7 @@ pub static AZURE_BLOB: ServerKind = ServerKind {
         if let Some(token) = token {
             client.authorize("Bearer", token);
         }
-        let site = Site::of(client.url().path_segments().into_iter().flatten());
+        let site = Site::of_address(client.url());
         let place = Container {
             site: site.clone(),
             client,

@@ -34,7 +34,7 @@ pub static CLERK: ServerKind = ServerKind {
         if let Some(token) = token {
             client.authorize("Bearer", token);
         }
-        Box::new(Clerk(client))
+        Ok(Box::new(Clerk(client)))
     },
 };
 

@@ -6,6 +6,7 @@ use crate::remote::http::{Answer, Client, Request, Retries};
 use crate::remote::kind::ServerKind;
 use crate::remote::kind::http_put::COMMON;
 use crate::remote::kind::published::Published;
+use crate::remote::kind::published::object;
 use crate::remote::kind::published::place::{
     Condition, Content, Document, Place, Stored, overtaken,
 };
@@ -36,11 +37,7 @@ pub static GCS: ServerKind = ServerKind {
         if let Some(token) = token {
             client.authorize("Bearer", token);
         }
-        // The entry was checked before.
-        let object = Object::of(location).unwrap_or_else(|_| Object {
-            bucket: String::new(),
-            site: Site::of([""]),
-        });
+        let object = Object::of(location)?;
         let site = object.site.clone();
         Published::boxed(Storage { client, object }, location, &site)
     },
@@ -60,25 +57,10 @@ struct Object {
 impl Object {
     fn of(location: &Location) -> Result<Object> {
         let address = Location::required("--url", &location.url, GCS.name)?;
-        let malformed = || {
-            Error::usage("the address of an object is gs://BUCKET/NAME")
-                .hint("for example: --url gs://keys.example/jwks.json")
-        };
-        let rest = address.strip_prefix("gs://").ok_or_else(malformed)?;
-        let (bucket, name) = rest.split_once('/').ok_or_else(malformed)?;
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let is_segment = |segment: &str| !matches!(segment, "" | "." | "..");
-        let is_plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '?' | '#' | '\\');
-        let is_fine = !bucket.is_empty()
-            && bucket.chars().all(is_name)
-            && name.split('/').all(is_segment)
-            && name.chars().all(is_plain);
-        if !is_fine {
-            return Err(malformed());
-        }
+        let (bucket, name) = object::parse("gs", address)?;
         Ok(Object {
             bucket: bucket.to_owned(),
-            site: Site::of(name.split('/')),
+            site: Site::of(name),
         })
     }
 }

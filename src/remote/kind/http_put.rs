@@ -46,11 +46,10 @@ pub const COMMON: ServerKind = ServerKind {
         if let Some(token) = token {
             client.authorize("Bearer", token);
         }
-        let url = client.url();
-        let site = Site::of(url.path_segments().into_iter().flatten());
+        let site = Site::of_address(client.url());
         let read_url = location.read_url.as_deref();
         let place = WebServer {
-            read_url: read_url.and_then(|url| parse_address(url).ok()),
+            read_url: read_url.map(parse_address).transpose()?,
             site: site.clone(),
             client,
         };
@@ -122,6 +121,7 @@ impl Place for WebServer {
             Some(address) => address,
             None => self.address(document),
         };
+        let is_elsewhere = address.origin() != self.client.url().origin();
         let request = Request::address(address).accept(MEDIA_TYPES);
         // A cache in between could serve an old copy.
         let answer = self
@@ -134,7 +134,14 @@ impl Place for WebServer {
                     "a presigned address is usually for one method; pass --read-url to `jwks remote add` with the address where the document is read",
                 ))
             }
-            _ => answer.success().map(Stored::of).map(Some),
+            _ => {
+                let mut stored = Stored::of(answer.success()?);
+                if is_elsewhere {
+                    // The ETag of another server says nothing about the document that is written.
+                    stored.version = None;
+                }
+                Ok(Some(stored))
+            }
         }
     }
 

@@ -77,7 +77,7 @@ const COMMON: ServerKind = ServerKind {
     secret_address: false,
     check: |_| Ok(()),
     base: |location| self_hosted(location, &HYDRA),
-    open: |client, _, token| Hydra::boxed(client, token, &HYDRA, SETS),
+    open: |client, _, token| Ok(Hydra::boxed(client, token, &HYDRA, SETS)),
 };
 
 /// Ory Hydra 2.x.
@@ -95,7 +95,7 @@ pub static HYDRA_V1: ServerKind = ServerKind {
         ..COMMON.rules
     },
     base: |location| self_hosted(location, &HYDRA_V1),
-    open: |client, _, token| Hydra::boxed(client, token, &HYDRA_V1, SETS_V1),
+    open: |client, _, token| Ok(Hydra::boxed(client, token, &HYDRA_V1, SETS_V1)),
     ..COMMON
 };
 
@@ -107,7 +107,7 @@ pub static ORY: ServerKind = ServerKind {
     auth: Auth::Required,
     token_variables: &["ORY_ACCESS_TOKEN"],
     base: network,
-    open: |client, _, token| Hydra::boxed(client, token, &ORY, SETS),
+    open: |client, _, token| Ok(Hydra::boxed(client, token, &ORY, SETS)),
     ..COMMON
 };
 

@@ -134,8 +134,9 @@ pub struct ServerKind {
     pub open: Open,
 }
 
-/// Makes a server from a client, its location, and its token.
-pub type Open = fn(Client, &Location, Option<&Secret<String>>) -> Box<dyn Server>;
+/// Makes a server from a client, its location, and its token. Makes no calls. Returns an error if the location is
+/// not usable.
+pub type Open = fn(Client, &Location, Option<&Secret<String>>) -> Result<Box<dyn Server>>;
 
 impl ServerKind {
     /// Returns an error if the kind does not support an operation.

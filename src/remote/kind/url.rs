@@ -34,7 +34,7 @@ const COMMON: ServerKind = ServerKind {
             client.authorize("Bearer", token);
         }
         let given = location.url.clone().filter(|_| !client.is_authenticated());
-        Box::new(Address { client, given })
+        Ok(Box::new(Address { client, given }))
     },
 };
 
@@ -51,7 +51,7 @@ pub static OIDC: ServerKind = ServerKind {
     base: |location| parse_address(Location::required("--issuer", &location.issuer, OIDC.name)?),
     open: |client, location, _| {
         let issuer = location.issuer.clone().unwrap_or_default();
-        Box::new(Issuer { client, issuer })
+        Ok(Box::new(Issuer { client, issuer }))
     },
     ..COMMON
 };

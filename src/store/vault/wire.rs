@@ -4,8 +4,10 @@ use crate::error::{Error, Result};
 use crate::keystore::medium::{Found, Version};
 use crate::remote::http::{Answer, parse};
 use crate::secret::Secret;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::BTreeMap;
 
 /// An answer, whose content is in `data`.
 #[derive(Deserialize)]
@@ -37,8 +39,23 @@ pub struct Listing {
 /// A version of a secret. The data of a deleted one is `null`.
 #[derive(Deserialize)]
 struct Content {
-    data: Option<Map<String, Value>>,
+    data: Option<Fields>,
     metadata: Metadata,
+}
+
+/// The fields of a secret. Those of others keep their text, such as `1.0`.
+type Fields = BTreeMap<String, Box<RawValue>>;
+
+/// The body of a write.
+#[derive(Serialize)]
+struct Written {
+    options: Options,
+    data: Fields,
+}
+
+#[derive(Serialize)]
+struct Options {
+    cas: u64,
 }
 
 #[derive(Deserialize)]
@@ -57,13 +74,20 @@ pub fn read(answer: &Answer, field: &str) -> Result<Found> {
     };
     let mut fields = data.data.unwrap_or_default();
     let text = match fields.remove(field) {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text),
-        // Somebody has put the set there as an object.
-        Some(object @ Value::Object(_)) => Some(object.to_string()),
-        Some(_) => return Err(Error::invalid(format!("its field {field} is not a text"))),
+        None => None,
+        Some(value) => match value.get().as_bytes().first() {
+            Some(b'n') => None,
+            // Somebody has put the set there as an object.
+            Some(b'{') => Some(value.get().to_owned()),
+            _ => Some(
+                serde_json::from_str(value.get())
+                    .map_err(|_| Error::invalid(format!("its field {field} is not a text")))?,
+            ),
+        },
     };
-    let beside = (!fields.is_empty()).then(|| Value::Object(fields).to_string());
+    // Serialization cannot fail: the names are strings, and the values are JSON.
+    let beside = || Secret::new(serde_json::to_string(&fields).unwrap_or_default());
+    let beside = (!fields.is_empty()).then(beside);
     Ok(Found {
         text: text.map(Secret::new),
         version: Version {
@@ -73,8 +97,8 @@ pub fn read(answer: &Answer, field: &str) -> Result<Found> {
     })
 }
 
-/// Returns true for the answer about a secret that was never written: `{"errors":[]}`.
-fn is_missing(answer: &Answer) -> bool {
+/// Returns true for the answer about a path at which there is nothing: `{"errors":[]}`.
+pub fn is_missing(answer: &Answer) -> bool {
     let value = parse::<Value>(answer.body.expose());
     value.is_some_and(|value| value["errors"].as_array().is_some_and(Vec::is_empty))
 }
@@ -85,18 +109,20 @@ pub fn body(
     text: Option<&Secret<String>>,
     version: &Version,
 ) -> Result<Secret<String>> {
-    let beside = version.beside.as_deref().map(serde_json::from_str);
-    let mut fields: Map<String, Value> = match beside {
-        Some(Ok(fields)) => fields,
-        _ => Map::new(),
+    let unusable = |error| Error::failed("the secret cannot be written").cause(error);
+    let mut data: Fields = match &version.beside {
+        Some(beside) => serde_json::from_str(beside.expose()).map_err(unusable)?,
+        None => Fields::new(),
     };
     if let Some(text) = text {
-        fields.insert(field.to_owned(), Value::String(text.expose().clone()));
+        let text = to_raw_value(text.expose()).map_err(unusable)?;
+        data.insert(field.to_owned(), text);
     }
     let tag = version.tag.as_deref().unwrap_or("0");
     let cas: u64 = tag
         .parse()
         .map_err(|_| Error::remote("the version of the secret is not a number"))?;
-    let body = json!({ "options": { "cas": cas }, "data": fields });
-    Ok(Secret::new(body.to_string()))
+    let options = Options { cas };
+    let body = serde_json::to_string(&Written { options, data }).map_err(unusable)?;
+    Ok(Secret::new(body))
 }

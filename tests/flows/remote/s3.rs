@@ -158,6 +158,72 @@ fn a_missing_object_can_look_forbidden() {
     site.fails(7, "push api s3 --yes", "allow s3:GetObject");
 }
 
+/// Storage without conditions could be made to replace an object that the credentials must not read.
+#[test]
+fn what_cannot_be_read_is_not_replaced_without_a_condition() {
+    let site = Site::start();
+    site.storage.put(KEY, "of somebody else");
+    site.storage.deny_reading();
+    site.storage.without_conditions();
+    site.fails(7, "push api s3 --yes", "must not read it");
+    assert_eq!(site.published(), "of somebody else");
+}
+
+/// A storage that repeats the address of a call repeats its signature.
+#[test]
+fn a_signed_address_is_never_shown() {
+    let site = Site::start();
+    site.run("push api s3 --yes").ok();
+    let calls = site.storage.server.calls();
+    let query = calls.last().expect("a call").query.clone();
+    assert!(query.contains("X-Amz-Signature="), "{query}");
+    let repeating = crate::servers::Server::start(|call| {
+        let said = format!(
+            "no: /{}?{}",
+            call.path,
+            call.query.replace("X-Amz", "Y-Amz")
+        );
+        error(400, "InvalidRequest", &said.replace('&', "&amp;"))
+    });
+    let line = format!(
+        "remote add s3 --force --kind s3 --url s3://keys/{KEY} --endpoint {}",
+        repeating.address()
+    );
+    site.run(&line).ok();
+    let failed = site.run("push api s3 --yes -v").fails(6);
+    let sent = repeating.calls();
+    for value in sent[0]
+        .query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+    {
+        if matches!(value.0, "X-Amz-Signature" | "X-Amz-Credential") {
+            assert!(!failed.stderr.contains(value.1), "{failed:#?}");
+        }
+    }
+}
+
+/// Caches keep the replaced document for as long as it allowed them, however short the new lifetime is.
+#[test]
+fn a_document_that_caches_keep_for_too_long_is_named() {
+    let site = Site::start();
+    site.add("--cache-control max-age=86400");
+    site.run("push api s3 --yes").ok();
+    site.add("");
+    site.run("create api --kid two").ok();
+    let pushed = site.run("push api s3 --yes").ok();
+    assert!(
+        pushed.stderr.contains("longer than the publish delay"),
+        "{pushed:#?}"
+    );
+    site.run("create api --kid three").ok();
+    let pushed = site.run("push api s3 --yes").ok();
+    assert!(
+        !pushed.stderr.contains("longer than the publish delay"),
+        "{pushed:#?}"
+    );
+}
+
 #[test]
 fn every_refusal_has_its_hint() {
     let site = Site::start();

@@ -27,6 +27,8 @@ struct State {
     allowed: Vec<String>,
     /// True for a proxy that does not pass the conditions of writes on.
     repeats_writes: bool,
+    /// False if the namespace does not exist.
+    has_namespace: bool,
 }
 
 impl Kubernetes {
@@ -37,6 +39,7 @@ impl Kubernetes {
             token: TOKEN.to_owned(),
             allowed: VERBS.map(str::to_owned).to_vec(),
             repeats_writes: false,
+            has_namespace: true,
         }));
         let shared = Arc::clone(&state);
         let server = Server::start(move |call| lock(&shared).answer(call));
@@ -74,6 +77,11 @@ impl Kubernetes {
     /// Refuses each write, with what was sent in the message.
     pub fn repeat_writes(&self) {
         lock(&self.state).repeats_writes = true;
+    }
+
+    /// Deletes the namespace. Then its objects do not exist, and none can be created.
+    pub fn lose_namespace(&self) {
+        lock(&self.state).has_namespace = false;
     }
 
     /// Takes a verb away from the role.
@@ -161,6 +169,10 @@ impl State {
         if self.repeats_writes && call.method != "GET" {
             let data = call.body.split("\"data\":").nth(1).unwrap_or_default();
             return status(400, "BadRequest", &format!("token {TOKEN}: invalid {data}"));
+        }
+        if !self.has_namespace && verb == "create" {
+            let message = format!("namespaces \"{namespace}\" not found");
+            return status(404, "NotFound", &message);
         }
         let Some(name) = name else {
             return match verb {

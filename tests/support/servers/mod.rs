@@ -111,6 +111,8 @@ pub struct Server {
 struct Shared {
     calls: Vec<Call>,
     next: VecDeque<Answer>,
+    /// The beginning of the paths of requests that are answered together, and their number.
+    together: Option<(String, usize)>,
 }
 
 impl Server {
@@ -122,18 +124,29 @@ impl Server {
         let (listener, log) = (Arc::clone(&http), Arc::clone(&shared));
         let thread = std::thread::spawn(move || {
             let mut open = Vec::new();
+            let mut held = Vec::new();
             while let Ok(mut request) = listener.recv() {
                 let call = read(&mut request);
-                let waiting = {
+                let (waiting, together) = {
                     let mut log = lock(&log);
                     log.calls.push(call.clone());
-                    log.next.pop_front()
+                    (log.next.pop_front(), log.together.clone())
                 };
                 let answer = waiting.unwrap_or_else(|| answer(&call));
                 if answer.status == WITHHELD {
                     open.push(request);
-                } else {
-                    respond(request, answer);
+                    continue;
+                }
+                match together {
+                    Some((path, number)) if call.path.starts_with(&path) => {
+                        held.push((request, answer));
+                        if held.len() == number {
+                            lock(&log).together = None;
+                            held.drain(..)
+                                .for_each(|(request, answer)| respond(request, answer));
+                        }
+                    }
+                    _ => respond(request, answer),
                 }
             }
         });
@@ -153,6 +166,11 @@ impl Server {
     /// Answers the next request with this answer. Several of them are used in turn.
     pub fn answer_next(&self, answer: Answer) {
         lock(&self.shared).next.push_back(answer);
+    }
+
+    /// Answers the next requests whose path begins with this only when so many of them are open.
+    pub fn answer_together(&self, path: &str, number: usize) {
+        lock(&self.shared).together = Some((path.to_owned(), number));
     }
 
     /// Returns the requests so far.

@@ -155,10 +155,15 @@ impl State {
             .collect();
         let prefix = query.get("prefix").map_or("", String::as_str);
         let after = query.get("continuation-token").map_or("", String::as_str);
+        let delimiter = query.get("delimiter").map_or("\n", String::as_str);
         let mut rest = self.objects.iter();
         let mut rest = rest
             .by_ref()
-            .filter(|(key, _)| key.starts_with(prefix) && key.as_str() > after);
+            .filter(|(key, _)| key.as_str() > after)
+            .filter(|(key, _)| {
+                let rest = key.strip_prefix(prefix);
+                rest.is_some_and(|rest| !rest.contains(delimiter))
+            });
         let page: Vec<_> = rest.by_ref().take(3).collect();
         let next = rest
             .next()

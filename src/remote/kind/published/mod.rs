@@ -5,12 +5,12 @@
 //! nothing has changed since the last reading, and what is as wanted is not written. Keys are added before the
 //! discovery document names their algorithm, and removed after it no longer does.
 
+pub mod object;
 pub mod place;
 pub mod site;
 
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::key::Key;
-use crate::key::members::Members;
 use crate::keyset::KeySet;
 use crate::keyset::discovery;
 use crate::keyset::index::Index;
@@ -21,7 +21,7 @@ use crate::remote::location::Location;
 use crate::secret::Secret;
 use place::{Condition, Content, Document, Place, Stored};
 use site::Site;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// The name of the only set.
 const SET: &str = "jwks";
@@ -39,6 +39,8 @@ pub struct Published<P> {
     cache_control: RefCell<String>,
     /// The JWK Set that was read last; `None` if it does not exist.
     read: RefCell<Option<Stored>>,
+    /// The cache lifetime with which the replaced JWK Set was served, in seconds. Caches keep it for that long.
+    replaced: Cell<Option<u64>>,
 }
 
 /// A change to the discovery document.
@@ -48,10 +50,16 @@ struct Change {
 }
 
 impl<P: Place + 'static> Published<P> {
-    /// Makes a server.
-    pub fn boxed(place: P, location: &Location, site: &Site) -> Box<dyn Server> {
+    /// Makes a server. Returns an error if both documents would have the same address.
+    pub fn boxed(place: P, location: &Location, site: &Site) -> Result<Box<dyn Server>> {
         let issuer = location.issuer.clone();
-        Box::new(Published {
+        if issuer.is_some() && site.keys() == site.discovery() {
+            return Err(Error::usage(
+                "the JWK Set and the discovery document have the same address",
+            )
+            .hint("name the JWK Set otherwise, such as jwks.json"));
+        }
+        Ok(Box::new(Published {
             place,
             issuer: issuer.map(|issuer| Issuer {
                 jwks_uri: site.jwks_uri(&issuer),
@@ -59,7 +67,8 @@ impl<P: Place + 'static> Published<P> {
             }),
             cache_control: RefCell::default(),
             read: RefCell::default(),
-        })
+            replaced: Cell::new(None),
+        }))
     }
 }
 
@@ -84,7 +93,7 @@ impl<P: Place> Published<P> {
         let condition = Condition::of(stored);
         if let Condition::Unknown = condition {
             self.warn(&format!(
-                "{} sends no strong ETag of {}, so the change of another writer at this moment would be lost",
+                "{} tells no version of {}, so the change of another writer at this moment would be lost",
                 self.place.client().name(),
                 document.description()
             ));
@@ -95,12 +104,39 @@ impl<P: Place> Published<P> {
             media_type: document.media_type(),
             cache_control: &cache_control,
         };
-        self.place.write(document, &content, condition)
+        if document == Document::Keys {
+            self.replaced
+                .set(stored.and_then(|stored| stored.caching.lifetime()));
+        }
+        self.send(document, &content, stored)
+    }
+
+    /// Sends a write. If there is no answer, reads the document: the write can have been carried out.
+    fn send(&self, document: Document, content: &Content, stored: Option<&Stored>) -> Result<()> {
+        let condition = Condition::of(stored);
+        let error = match self.place.write(document, content, condition) {
+            Err(error) if error.is_because(Reason::Unanswered) => error,
+            outcome => return outcome,
+        };
+        let Ok(now) = self.place.read(document) else {
+            return Err(error);
+        };
+        let text = |stored: &Stored| Secret::new(stored.body.expose().clone());
+        let (before, now) = (stored.map(text), now.as_ref().map(text));
+        let now = now.as_ref().map(Secret::expose);
+        if now.is_some_and(|now| now == content.text.expose().as_bytes()) {
+            Ok(())
+        } else if now == before.as_ref().map(Secret::expose) {
+            // It was not carried out. Its condition lets the server carry it out only once.
+            self.place.write(document, content, condition)
+        } else {
+            Err(error)
+        }
     }
 
     /// Writes the JWK Set and reads it back, for another write after it.
     fn write_and_read(&self, set: &KeySet) -> Result<()> {
-        let text = text_of(set);
+        let text = text_of(set)?;
         self.write(Document::Keys, &text, self.read.borrow().as_ref())?;
         let stored = self.place.read(Document::Keys)?;
         if !stored
@@ -152,6 +188,10 @@ impl<P: Place> Published<P> {
         Ok(change)
     }
 
+    fn write_keys(&self, set: &KeySet) -> Result<()> {
+        self.write(Document::Keys, &text_of(set)?, self.read.borrow().as_ref())
+    }
+
     fn write_discovery(&self, change: &Change) -> Result<()> {
         self.write(Document::Discovery, &change.text, change.replaces.as_ref())
     }
@@ -169,11 +209,17 @@ impl<P: Place> Published<P> {
     }
 }
 
-/// Returns the text of an export of a set.
-fn text_of(set: &KeySet) -> Secret<String> {
-    let members = |key: &Key| key.members().map(Members::into_owned).unwrap_or_default();
-    let keys: Vec<_> = set.keys.iter().map(members).collect();
-    Secret::new(pretty_set_with(&keys, set.members()))
+/// Returns the text of an export of a set. Returns an error if an entry of the set is no JSON object.
+fn text_of(set: &KeySet) -> Result<Secret<String>> {
+    let members = |key: &Key| match key.members() {
+        Ok(members) => Ok(members.into_owned()),
+        Err(_) => Err(
+            Error::invalid("an entry of the set is not a JSON object that can be read")
+                .hint("nothing was written; run `jwks check` on the set"),
+        ),
+    };
+    let keys: Vec<_> = set.keys.iter().map(members).collect::<Result<_>>()?;
+    Ok(Secret::new(pretty_set_with(&keys, set.members())))
 }
 
 /// Returns the keys of both sets. Those of `after` come first.
@@ -204,7 +250,7 @@ impl<P: Place> Server for Published<P> {
         Ok(if has_version {
             found
         } else {
-            format!("{found}; the server sends no strong ETag, so writes have no condition")
+            format!("{found}; the server tells no version of it, so writes have no condition")
         })
     }
 
@@ -218,7 +264,7 @@ impl<P: Place> Server for Published<P> {
 
     fn put_set(&self, _: &str, before: &KeySet, after: &KeySet) -> Result<()> {
         let Some(change) = self.discovery_change(after)? else {
-            return self.write(Document::Keys, &text_of(after), self.read.borrow().as_ref());
+            return self.write_keys(after);
         };
         let (old, new) = (Index::of(before), Index::of(after));
         let gains = after.keys.iter().any(|key| !old.has(key));
@@ -226,12 +272,12 @@ impl<P: Place> Server for Published<P> {
         match (gains, loses) {
             (false, true) => {
                 self.write_discovery(&change)?;
-                self.write(Document::Keys, &text_of(after), self.read.borrow().as_ref())
+                self.write_keys(after)
             }
             (true, true) => {
                 self.write_and_read(&union(before, after))?;
                 self.write_discovery(&change)?;
-                self.write(Document::Keys, &text_of(after), self.read.borrow().as_ref())
+                self.write_keys(after)
             }
             (_, false) => {
                 self.write_and_read(after)?;
@@ -250,7 +296,7 @@ impl<P: Place> Server for Published<P> {
         let Some(stored) = stored.as_ref() else {
             return Ok(None);
         };
-        if let Some(what) = self.differs(Document::Keys, stored, text_of(after).expose()) {
+        if let Some(what) = self.differs(Document::Keys, stored, text_of(after)?.expose()) {
             return Ok(Some(what));
         }
         let change = self.discovery_change(after)?;
@@ -259,7 +305,7 @@ impl<P: Place> Server for Published<P> {
 
     fn check_published(&self, after: &KeySet) -> Result<()> {
         let stored = self.read.borrow();
-        let text = text_of(after);
+        let text = text_of(after)?;
         match stored.as_ref() {
             Some(stored) if stored.is(text.expose()) => {
                 if let Some(what) = self.differs(Document::Keys, stored, text.expose()) {
@@ -278,11 +324,13 @@ impl<P: Place> Server for Published<P> {
     }
 
     fn lifetime(&self) -> Option<u64> {
-        if self.place.keeps_headers() {
-            let cache_control = self.cache_control.borrow();
-            return Caching::of_cache_control(&cache_control).lifetime();
-        }
-        self.read.borrow().as_ref()?.caching.lifetime()
+        let new = if self.place.keeps_headers() {
+            Caching::of_cache_control(&self.cache_control.borrow()).lifetime()
+        } else {
+            let read = self.read.borrow();
+            read.as_ref().and_then(|stored| stored.caching.lifetime())
+        };
+        new.max(self.replaced.get())
     }
 
     fn honors_conditions(&self) -> Result<bool> {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::remote::location::{Location, parse_address};
+use url::Url;
 
 /// The path of a discovery document below an issuer (OpenID Connect Discovery 1.0 section 4.1).
 const DISCOVERY: [&str; 2] = [".well-known", "openid-configuration"];
@@ -31,6 +32,8 @@ pub fn check_issuer_address(issuer: &str) -> Result<()> {
 pub struct Site {
     prefix: Vec<String>,
     keys: Vec<String>,
+    /// True if the segments are percent-encoded.
+    is_encoded: bool,
 }
 
 impl Site {
@@ -47,6 +50,16 @@ impl Site {
         Site {
             prefix: prefix.to_vec(),
             keys: keys.to_vec(),
+            is_encoded: false,
+        }
+    }
+
+    /// Splits the path of the address of a JWK Set. The segments stay percent-encoded.
+    pub fn of_address(url: &Url) -> Site {
+        let site = Site::of(url.path_segments().into_iter().flatten());
+        Site {
+            is_encoded: true,
+            ..site
         }
     }
 
@@ -64,7 +77,18 @@ impl Site {
 
     /// Returns the address of the JWK Set for an issuer.
     pub fn jwks_uri(&self, issuer: &str) -> String {
-        format!("{}/{}", issuer.trim_end_matches('/'), self.keys.join("/"))
+        let path = self.keys.join("/");
+        let issuer = issuer.trim_end_matches('/');
+        match Url::parse(issuer) {
+            Ok(mut url) if !self.is_encoded => {
+                // Only addresses without a host have no segments.
+                if let Ok(mut segments) = url.path_segments_mut() {
+                    segments.pop_if_empty().extend(&self.keys);
+                }
+                url.into()
+            }
+            _ => format!("{issuer}/{path}"),
+        }
     }
 }
 
@@ -101,5 +125,16 @@ mod tests {
             assert_eq!(site.discovery().join("/"), discovery);
             assert_eq!(site.jwks_uri("https://i/"), keys);
         }
+    }
+
+    #[test]
+    fn the_address_of_the_keys_is_percent_encoded_once() {
+        let url = Url::parse("https://h/keys%20of%20a/all%25.json").unwrap();
+        let encoded = Site::of_address(&url).jwks_uri("https://i/x");
+        assert_eq!(encoded, "https://i/x/all%25.json");
+        let raw = Site::of("keys of a/all%.json".split('/')).jwks_uri("https://i/x");
+        assert_eq!(raw, "https://i/x/all%25.json");
+        let raw = Site::of(["a b.json"]).jwks_uri("https://i");
+        assert_eq!(raw, "https://i/a%20b.json");
     }
 }

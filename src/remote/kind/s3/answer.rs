@@ -29,7 +29,8 @@ pub fn meaning(answer: &Answer) -> Meaning {
     let code = field(answer, "Code");
     match (answer.status, code.as_deref()) {
         (200..=299, _) => Meaning::Done,
-        (404, None | Some("NoSuchKey" | "NotFound")) => Meaning::NoObject,
+        // Without one of these codes, the answer is that of something else than storage.
+        (404, Some("NoSuchKey" | "NotFound")) => Meaning::NoObject,
         (403, Some("AccessDenied")) if !is_about_time(answer) => Meaning::Denied,
         (412, _) | (409, Some("ConditionalRequestConflict" | "OperationAborted")) => {
             Meaning::Overtaken

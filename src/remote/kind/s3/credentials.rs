@@ -51,7 +51,7 @@ pub fn find(given: Option<&Secret<String>>, region: &str, client: &Client) -> Re
 
 fn missing() -> Error {
     Error::denied("no credentials for s3").hint(
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, or add the remote with --token-command CMD",
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN; a remote can also have --token-command CMD",
     )
 }
 
