@@ -1,8 +1,9 @@
 //! The sets that were read before they were asked for: while they were listed, or several at once.
 
+use crate::error::Result;
 use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item};
-use crate::remote::http::TOGETHER;
+use crate::remote::http::{Answer, Client, Request, TOGETHER};
 use crate::store::MOST_AHEAD;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -37,8 +38,26 @@ impl Ahead {
         Some(found)
     }
 
+    /// Reads sets at the same time, and keeps those that can be read. One that cannot is reported when it is read by
+    /// itself.
+    pub fn read(
+        &self,
+        client: &Client,
+        names: &[SetName],
+        request: impl Fn(&SetName) -> Result<Request>,
+        found: impl Fn(&SetName, &Answer) -> Result<Found>,
+    ) -> Result<()> {
+        let requests: Vec<_> = names.iter().map(request).collect::<Result<_>>()?;
+        for (name, answer) in names.iter().zip(client.send_together(&requests)?) {
+            if let Some(Ok(found)) = answer.map(|answer| found(name, &answer)) {
+                self.keep(name, found);
+            }
+        }
+        Ok(())
+    }
+
     /// Remembers which sets were listed.
-    pub fn expect(&self, names: &[SetName]) {
+    pub fn remember(&self, names: &[SetName]) {
         let mut names = names.to_vec();
         names.sort();
         self.listed.replace(names.into());

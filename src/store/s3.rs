@@ -254,7 +254,7 @@ impl Server for S3 {
                 Some(next) if next != after => after = next.into_owned(),
                 _ => {
                     names.extend(self.existing(&doubtful)?);
-                    self.ahead.expect(&names);
+                    self.ahead.remember(&names);
                     return Ok(names);
                 }
             }
@@ -290,14 +290,8 @@ impl S3 {
     /// Reads several sets at the same time, for later.
     fn read_together(&self, names: &[SetName]) -> Result<()> {
         let request = |name: &SetName| self.request(Some(&key(Item::Set(name))), &[], None);
-        let requests: Vec<_> = names.iter().map(request).collect::<Result<_>>()?;
-        for (name, answer) in names.iter().zip(self.client.send_together(&requests)?) {
-            // A set that cannot be read is reported when it is read by itself.
-            if let Some(Ok(found)) = answer.map(|answer| self.found(Item::Set(name), &answer)) {
-                self.ahead.keep(name, found);
-            }
-        }
-        Ok(())
+        let found = |name: &SetName, answer: &Answer| self.found(Item::Set(name), answer);
+        self.ahead.read(&self.client, names, request, found)
     }
 
     /// Returns those of the sets that are not deleted.

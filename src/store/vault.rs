@@ -157,14 +157,8 @@ impl Vault {
     /// Reads several sets at the same time, for later.
     fn read_together(&self, names: &[SetName]) -> Result<()> {
         let request = |name: &SetName| self.request(Method::GET, "data", Some(name.as_str()));
-        let requests: Vec<_> = names.iter().map(request).collect::<Result<_>>()?;
-        for (name, answer) in names.iter().zip(self.client.send_together(&requests)?) {
-            // A set that cannot be read is reported when it is read by itself.
-            if let Some(Ok(found)) = answer.map(|answer| self.found(Item::Set(name), &answer)) {
-                self.ahead.keep(name, found);
-            }
-        }
-        Ok(())
+        let found = |name: &SetName, answer: &Answer| self.found(Item::Set(name), answer);
+        self.ahead.read(&self.client, names, request, found)
     }
 
     fn found(&self, item: Item, answer: &Answer) -> Result<Found> {
