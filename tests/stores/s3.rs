@@ -79,7 +79,7 @@ fn many_sets_are_read_at_the_same_time() {
     for number in 0..31 {
         storage(&site).put(&format!("jwks/set{number:02}"), &text);
     }
-    site.server().answer_together("/keys/jwks/", 4);
+    site.server().answer_together("/keys/jwks/set", 4);
     let listed = site.json("list");
     assert_eq!(listed["sets"].as_array().map(Vec::len), Some(32));
 }

@@ -183,7 +183,7 @@ fn many_secrets_are_read_at_the_same_time() {
         let path = format!("secret/jwks/set{number:02}");
         vault(&site).put(&path, json!({ "jwks": text }));
     }
-    site.server().answer_together("/v1/secret/data/jwks/", 4);
+    site.server().answer_together("/v1/secret/data/jwks/set", 4);
     let listed = site.json("list");
     assert_eq!(listed["sets"].as_array().map(Vec::len), Some(32));
 }
