@@ -19,3 +19,5 @@ mod story;
 mod support;
 #[path = "stores/vault.rs"]
 mod vault;
+#[path = "stores/year.rs"]
+mod year;

@@ -74,24 +74,33 @@ impl Site {
 
     /// Returns the value of --store.
     pub fn store(&self) -> String {
+        self.store_at(&self.address)
+    }
+
+    fn store_at(&self, address: &str) -> String {
         match self.place {
             Place::Vault(_) => "vault:secret/jwks".into(),
             Place::S3(_) => "s3://keys/jwks".into(),
-            Place::Kubernetes(_) => format!("kubernetes:{}/apps", self.address),
+            Place::Kubernetes(_) => format!("kubernetes:{address}/apps"),
         }
     }
 
     /// Returns a command whose keystore is on the server.
     pub fn command(&self) -> Command {
+        self.command_to(&self.address)
+    }
+
+    /// Returns a command that reaches the server at an address, such as that of a gateway.
+    pub fn command_to(&self, address: &str) -> Command {
         let mut command = self.sandbox.command(JWKS);
-        command.env("JWKS_STORE", self.store());
+        command.env("JWKS_STORE", self.store_at(address));
         match self.place {
             Place::Vault(_) => command
-                .env("VAULT_ADDR", &self.address)
+                .env("VAULT_ADDR", address)
                 .env("VAULT_TOKEN", vault::TOKEN),
             Place::Kubernetes(_) => command.env("JWKS_STORE_TOKEN_FILE", "token"),
             Place::S3(_) => command
-                .env("AWS_ENDPOINT_URL_S3", &self.address)
+                .env("AWS_ENDPOINT_URL_S3", address)
                 .env("AWS_ACCESS_KEY_ID", "canary-access-key-of-a-runner")
                 .env("AWS_SECRET_ACCESS_KEY", "canary-secret-of-a-runner")
                 .env("JWKS_ALLOW_PLAINTEXT", "1"),

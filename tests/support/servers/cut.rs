@@ -70,6 +70,10 @@ pub fn read_request(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
     let mut reader = BufReader::new(client);
     let mut head = String::new();
     while reader.read_line(&mut head)? > 2 {}
+    if !head.ends_with("\r\n\r\n") {
+        // The client is gone. The server would wait for the rest.
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let lowercase = head.to_ascii_lowercase();
     let length = lowercase.split("content-length: ").nth(1);
     let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
