@@ -7,6 +7,8 @@ mod faults;
 mod kubernetes;
 #[path = "stores/races.rs"]
 mod races;
+#[path = "stores/recipes.rs"]
+mod recipes;
 #[path = "stores/s3.rs"]
 mod s3;
 #[path = "support/servers/mod.rs"]

@@ -134,11 +134,11 @@ pub trait Server: fmt::Debug {
 }
 
 /// The most attempts of a change that others overtake.
-const MOST_TRIES: u32 = 20;
+const MOST_TRIES: u32 = 100;
 
 /// The first pause after a change was overtaken, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The attempts of one change on a server.
 #[derive(Debug, Default)]

@@ -157,7 +157,7 @@ fn the_units_for_systemd_run_and_are_sound() {
 
 #[test]
 fn the_job_for_github_rotates_and_pushes() {
-    let [workflow] = &yaml("runs-on:")[..] else {
+    let [workflow] = &yaml("self-hosted")[..] else {
         panic!("one document");
     };
     assert_eq!(

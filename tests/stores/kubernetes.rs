@@ -5,7 +5,6 @@ use crate::servers::tls::{Authority, Certificate, Tls};
 use crate::site::{Place, Site, kids};
 use crate::support::finish;
 use serde_json::json;
-use yaml_rust2::{Yaml, YamlLoader};
 
 fn kubernetes(site: &Site) -> &Kubernetes {
     match &site.place {
@@ -189,29 +188,4 @@ fn a_pod_finds_its_api_server() {
     assert!(run.stderr.contains("certificate"), "{run:#?}");
     // The namespace of the pod is in a file that is not here.
     in_pod("kubernetes:", &authority).fails(2);
-}
-
-const GUIDE: &str = include_str!("../../man/jwks-pipelines.7.md");
-
-/// The job of the guide is one command, and its role is enough for it.
-#[test]
-fn the_job_of_the_guide_rotates_with_its_role() {
-    let blocks = GUIDE.split("\n```yaml\n").skip(1);
-    let blocks = blocks.map(|rest| rest.split("\n```").next().unwrap_or_default());
-    let mut found = blocks.filter(|block| block.contains("value: \"kubernetes:\""));
-    let documents = YamlLoader::load_from_str(found.next().expect("the job")).expect("YAML");
-    let verbs = documents[1]["rules"][0]["verbs"].as_vec().expect("verbs");
-    let verbs: Vec<&str> = verbs.iter().filter_map(Yaml::as_str).collect();
-    let pod = &documents[3]["spec"]["jobTemplate"]["spec"]["template"]["spec"];
-    let command = pod["containers"][0]["command"].as_vec().expect("words");
-    let command: Vec<&str> = command.iter().filter_map(Yaml::as_str).collect();
-
-    let site = Site::kubernetes();
-    kubernetes(&site).allow(&verbs);
-    site.ok("create api --kid first");
-    site.ok("rotate api --every 30d --publish-delay 3h --retire-after 27h --save");
-    let mut job = site.command();
-    finish(job.args(&command[1..]).args(["--now", "+31d"])).ok();
-    assert_eq!(kids(&site.json("get api")).len(), 2);
-    site.ok("delete api --yes --force");
 }

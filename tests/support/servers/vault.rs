@@ -23,6 +23,8 @@ struct State {
     stale_reads: usize,
     /// The part of a path to which the policy of the token gives no access.
     forbidden: Option<String>,
+    /// The role and the token with which a job logs in.
+    login: Option<(String, String)>,
 }
 
 #[derive(Default)]
@@ -88,6 +90,11 @@ impl Vault {
         lock(&self.state).repeats_writes = true;
     }
 
+    /// Knows a role of the auth method `jwt`, and the only token that may take it.
+    pub fn log_in(&self, role: &str, jwt: &str) {
+        lock(&self.state).login = Some((role.to_owned(), jwt.to_owned()));
+    }
+
     /// Takes the access to paths with this part away.
     pub fn forbid(&self, part: &str) {
         lock(&self.state).forbidden = Some(part.to_owned());
@@ -102,6 +109,16 @@ impl State {
     fn answer(&mut self, call: &Call) -> Answer {
         if self.is_sealed {
             return errors(503, &["Vault is sealed"]);
+        }
+        if call.line() == "POST /v1/auth/jwt/login" {
+            let body: Value = serde_json::from_str(&call.body).unwrap_or_default();
+            let login = self.login.as_ref();
+            return match login
+                .is_some_and(|(role, jwt)| body["role"] == **role && body["jwt"] == **jwt)
+            {
+                true => Answer::json(200, json!({ "auth": { "client_token": TOKEN } })),
+                false => errors(400, &["error validating token"]),
+            };
         }
         if call.header("X-Vault-Request") != Some("true") {
             return errors(412, &["missing 'X-Vault-Request' header"]);
