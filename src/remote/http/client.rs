@@ -14,6 +14,7 @@ use crate::remote::http::retry::{
     was_never_sent,
 };
 use crate::remote::http::tls::Trust;
+use crate::remote::http::together::TOGETHER;
 use crate::remote::http::{is_loopback, show};
 use crate::secret::Secret;
 use std::cell::{OnceCell, RefCell};
@@ -369,6 +370,9 @@ impl Client {
             .timeout_resolve(Some(self.options.connect_timeout))
             .timeout_connect(Some(self.options.connect_timeout))
             .timeout_global(Some(self.options.timeout))
+            // Calls that are made together keep their connections for the next ones.
+            .max_idle_connections(TOGETHER)
+            .max_idle_connections_per_host(TOGETHER)
             .tls_config(self.server.trust.config()?)
             .build();
         Ok(self.agent.get_or_init(|| config.new_agent()))

@@ -8,7 +8,7 @@ use std::time::Instant;
 use ureq::http;
 
 /// The most calls that are made at the same time.
-pub const TOGETHER: usize = 32;
+pub const TOGETHER: usize = 48;
 
 /// The largest answer that is read together with others, in bytes. A larger one is read by itself.
 const LIMIT: usize = 2 << 20;

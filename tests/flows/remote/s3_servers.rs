@@ -94,15 +94,50 @@ fn publish(server: &Peer) -> Sandbox {
     sandbox
 }
 
+/// A keystore on the storage, with several writers at once.
+fn keep(server: &Peer) {
+    let sandbox = Sandbox::new();
+    sandbox.write("pass", "of this set\n");
+    let run = |line: &str| {
+        let mut command = sandbox.command(JWKS);
+        command
+            .env("JWKS_STORE", "s3://keys/store")
+            .env("AWS_ENDPOINT_URL_S3", server.url(""))
+            .env("AWS_ACCESS_KEY_ID", ACCESS)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET);
+        finish(command.args(line.split(' ')))
+    };
+    run("create api --kid one").fails(4);
+    run("create api --kid one --encrypt --p2c 1000 --passphrase-file pass").ok();
+    run("rotate api --every 30d --save --passphrase-file pass").ok();
+    run("rotate --all --now +31d --passphrase-file pass").ok();
+    let rotated = run("get api --json --now +31d --passphrase-file pass");
+    assert_eq!(kids_in(&rotated.ok().json()["keys"]).len(), 2);
+    let create = "create shared --alg HS256 --kid-from uuid -q --allow-plaintext";
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..3).for_each(|_| drop(run(create).ok())));
+        }
+    });
+    let shared = run("get shared --private --json").ok().json();
+    assert_eq!(kids_in(&shared["keys"]).len(), 24);
+    assert_eq!(run("list --format names").ok().stdout, "api\nshared\n");
+    run("delete shared --yes --force").ok();
+    assert_eq!(run("list --format names").ok().stdout, "api\n");
+    run("get shared").fails(3);
+}
+
 pub fn moto_stores_a_set() {
     if let Some(moto) = moto() {
         publish(&moto);
+        keep(&moto);
     }
 }
 
 pub fn versitygw_verifies_the_signatures() {
     if let Some(gateway) = versitygw() {
         let sandbox = publish(&gateway);
+        keep(&gateway);
         let refused = run_as(&sandbox, "testsecret2", "push api s3 --yes").fails(7);
         assert!(
             refused.stderr.contains("SignatureDoesNotMatch"),
