@@ -195,6 +195,8 @@ mod s3;
 #[cfg(unix)]
 #[path = "flows/remote/s3_servers.rs"]
 mod s3_servers;
+#[path = "flows/remote/service_accounts.rs"]
+mod service_accounts;
 #[path = "flows/remote/transfer.rs"]
 mod transfer;
 #[path = "flows/remote/transfer_back.rs"]
