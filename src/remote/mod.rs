@@ -4,6 +4,7 @@
 //! rules for all operations: unsupported ones fail before the first call, a write fails if the set has
 //! changed since it was read, and every write is read back.
 
+pub mod cluster;
 mod discovery;
 pub mod entry;
 mod failed_write;

@@ -1,12 +1,13 @@
 //! Makes the calls to one server, one after the other.
 
 use crate::error::{Error, Result};
+use crate::remote::http::endpoint::{Endpoint, Privacy};
 use crate::remote::http::failure::Failure;
 use crate::remote::http::proxy::proxy;
 use crate::remote::http::reading::read;
 use crate::remote::http::redact::Redactor;
 use crate::remote::http::redirect::redirected;
-use crate::remote::http::request::{Event, Options, Redirects, Request, Retries, Traffic};
+use crate::remote::http::request::{Event, Options, Redirects, Request, Traffic};
 use crate::remote::http::response::{Answer, shorten};
 use crate::remote::http::retry::{
     FIRST_PAUSE, PATIENCE, jittered, longer, reason_after_answer, reason_after_failure,
@@ -25,37 +26,11 @@ use url::Url;
 /// The maximum number of redirects of one call.
 const MOST_REDIRECTS: usize = 5;
 
-/// The properties of a server that a client needs.
-#[derive(Debug)]
-pub struct Endpoint {
-    /// The remote's name, for messages.
-    pub name: String,
-    /// The base address.
-    pub base: Url,
-    /// The privacy of the address.
-    pub privacy: Privacy,
-    /// Headers for each call. Their values can be secret.
-    pub headers: Vec<(String, Secret<String>)>,
-    /// What its calls carry: private keys or only public data.
-    pub traffic: Traffic,
-    /// Which calls are repeated.
-    pub retries: Retries,
-    /// The certificate files.
-    pub trust: Trust,
-}
-
-/// The privacy of a server's address in messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Privacy {
-    /// The address can be shown.
-    Shown,
-    /// The address is a secret, because it gives access by itself.
-    Secret,
-}
-
 /// A client for one server. Connections are reused.
 pub struct Client {
     server: Endpoint,
+    /// The address and the certificates, if they were found out later.
+    found: OnceCell<(Url, Trust)>,
     options: Options,
     authorization: RefCell<Option<Secret<String>>>,
     agent: OnceCell<Agent>,
@@ -74,6 +49,7 @@ impl Client {
         }
         Client {
             server,
+            found: OnceCell::new(),
             options,
             authorization: RefCell::default(),
             agent: OnceCell::new(),
@@ -108,9 +84,26 @@ impl Client {
         &self.options
     }
 
+    /// Sets the base address before the first call, and the certificates that the server's own entry lacks.
+    pub fn lead_to(&self, base: Url, mut trust: Trust) {
+        let own = &self.server.trust;
+        trust.cacert = own.cacert.clone().or(trust.cacert);
+        if own.cert.is_some() {
+            (trust.cert, trust.key) = (own.cert.clone(), own.key.clone());
+        }
+        // A second address would be that of another server, so the first one stays.
+        let _ = self.found.set((base, trust));
+    }
+
     /// Returns the base address of all calls. It can be a secret.
     pub fn url(&self) -> &Url {
-        &self.server.base
+        let found = self.found.get();
+        found.map_or(&self.server.base, |(base, _)| base)
+    }
+
+    fn trust(&self) -> &Trust {
+        let found = self.found.get();
+        found.map_or(&self.server.trust, |(_, trust)| trust)
     }
 
     /// Returns the headers of the remote's entry whose names begin with a prefix, in lower case.
@@ -127,14 +120,19 @@ impl Client {
         self.server.privacy == Privacy::Secret
     }
 
+    /// Returns true if calls show a client certificate.
+    pub fn has_certificate(&self) -> bool {
+        self.trust().cert.is_some()
+    }
+
     /// Returns true if calls use TLS.
     pub fn is_https(&self) -> bool {
-        self.server.base.scheme() == "https"
+        self.url().scheme() == "https"
     }
 
     /// Returns the base address of all calls, for display.
     pub fn base(&self) -> String {
-        self.show(&self.server.base)
+        self.show(self.url())
     }
 
     /// Returns an address for display. Of a secret address, only the server's name is shown.
@@ -184,7 +182,7 @@ impl Client {
     fn address(&self, request: &Request) -> Result<Url> {
         let mut url = match &request.address {
             Some(address) => return Ok(address.clone()),
-            None => self.server.base.clone(),
+            None => self.url().clone(),
         };
         // These segments would address something else, such as the whole set.
         let last = request.path.len().saturating_sub(1);
@@ -218,7 +216,7 @@ impl Client {
         self.server.privacy == Privacy::Secret
             || self.authorization.borrow().is_some()
             || !self.server.headers.is_empty()
-            || self.server.trust.cert.is_some()
+            || self.has_certificate()
     }
 
     fn refuse_plain_http(&self, url: &Url) -> Result<()> {
@@ -310,7 +308,7 @@ impl Client {
             .uri(url.as_str())
             .header("Accept", request.accept);
         // Credentials for this server must not go to another one.
-        if url.origin() == self.server.base.origin() {
+        if url.origin() == self.url().origin() {
             for (name, value) in self.server.headers.iter().chain(&request.headers) {
                 call = call.header(name, value.expose());
             }
@@ -351,7 +349,7 @@ impl Client {
             .timeout_resolve(Some(self.options.connect_timeout))
             .timeout_connect(Some(self.options.connect_timeout))
             .timeout_global(Some(self.options.timeout))
-            .tls_config(self.server.trust.config()?)
+            .tls_config(self.trust().config()?)
             .build();
         Ok(self.agent.get_or_init(|| config.new_agent()))
     }
@@ -383,7 +381,7 @@ impl fmt::Debug for Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::remote::http::{Event, Watch};
+    use crate::remote::http::{Event, Retries, Watch};
     use std::rc::Rc;
     use std::time::Duration;
 

@@ -6,6 +6,7 @@
 
 mod caching;
 mod client;
+mod endpoint;
 mod failure;
 mod proxy;
 mod reading;
@@ -18,7 +19,8 @@ mod tls;
 mod xml_error;
 
 pub use caching::{Caching, LONGEST_LIFETIME};
-pub use client::{Client, Endpoint, Privacy};
+pub use client::Client;
+pub use endpoint::{Endpoint, Privacy};
 pub use request::{Event, Notify, Options, Request, Retries, Traffic, Unanswered, Verdict, Watch};
 pub use response::{Answer, parse};
 pub use retry::jittered;
