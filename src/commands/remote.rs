@@ -171,9 +171,10 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
     let server = args.connection.open(ctx, &args.remote)?;
     let found = server.test()?;
     let conditions = args.probe.then(|| server.honors_conditions()).transpose()?;
-    let token = match &server.token_source {
-        Some(source) => format!("a token from {source}"),
-        None => "no token".into(),
+    let token = match (&server.token_source, server.identity()) {
+        (Some(source), _) => format!("a token from {source}"),
+        (None, Some(identity)) => identity,
+        (None, None) => "no token".into(),
     };
     let sets = match server.kind.sets {
         Sets::Named => "any number, by name",
@@ -181,7 +182,7 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
     };
     if ctx.out.is_json() {
         let mut report = json!({
-            "remote": server.name, "kind": server.kind.name, "address": server.address,
+            "remote": server.name, "kind": server.kind.name, "address": server.address(),
             "found": found, "can": can(server.kind),
         });
         if let Some(source) = &server.token_source {
@@ -195,7 +196,7 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
     let mut rows = vec![
         ("remote", server.name.clone()),
         ("kind", server.kind.name.into()),
-        ("address", server.address.clone()),
+        ("address", server.address()),
         ("found", found),
         ("authenticated by", token),
         ("sets", sets.into()),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Returns an address if it can hold no secret.
 fn usable_address(address: &str) -> Option<&str> {
-    let is_object = ["s3://", "gs://"]
+    let is_object = ["s3://", "gs://", "configmap://", "secret://"]
         .iter()
         .any(|scheme| address.starts_with(scheme));
     let is_object = is_object && !address.contains(['?', '#', '@']);
