@@ -166,3 +166,23 @@ fn kill(child: &mut Child) {
 fn kill(child: &mut Child) {
     let _ = child.kill();
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_ends_in_time_and_within_its_limit() {
+        let limit = Duration::from_secs(60);
+        let printed = output(command("echo hello"), 100, limit).unwrap();
+        assert_eq!(printed.octets, b"hello\n");
+        assert!(printed.status.is_some_and(|status| status.success()));
+        let printed = output(command("yes"), 100, limit).unwrap();
+        assert_eq!(printed.octets.len(), 101);
+        let start = Instant::now();
+        let printed = output(command("sleep 60 | cat"), 100, Duration::from_millis(50)).unwrap();
+        assert!(printed.status.is_none() && start.elapsed() < limit);
+        assert!(output(command("sleep 60 & echo hello"), 100, limit).is_err());
+        assert!(start.elapsed() < limit);
+    }
+}

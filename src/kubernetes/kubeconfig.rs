@@ -141,7 +141,7 @@ fn find<'a, T: 'a>(
         let named = entries.iter().find(|named| &*named.name == name)?;
         Some(Found {
             name: &named.name,
-            entry: named.entry.as_ref()?,
+            entry: &named.entry,
             path: &source.path,
         })
     })
@@ -345,7 +345,7 @@ impl Found<'_, UserEntry> {
                 )
                 .hint("use --token-command, or another context"));
         }
-        let program = if command.contains('/') {
+        let program = if command.contains(std::path::is_separator) {
             // Otherwise, the program would depend on the working directory.
             let program = std::path::absolute(self.file(command));
             let failed = |cause| Error::failed(format!("cannot find {command}")).cause(cause);

@@ -18,12 +18,20 @@ pub struct Document {
     pub users: Option<Vec<Named<UserEntry>>>,
 }
 
-/// An entry with its name.
+/// An entry with its name. An entry without members is empty.
 #[derive(Deserialize)]
+#[serde(bound = "T: Default + Deserialize<'de>")]
 pub struct Named<T> {
     pub name: Text,
-    #[serde(alias = "cluster", alias = "context", alias = "user")]
-    pub entry: Option<T>,
+    #[serde(default, alias = "cluster", alias = "context", alias = "user")]
+    #[serde(deserialize_with = "or_default")]
+    pub entry: T,
+}
+
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A cluster.
@@ -148,10 +156,10 @@ mod tests {
         ] {
             assert!(document(empty).is_ok(), "{empty:?}");
         }
-        let users = document("users:\n- name: 1\n  user: {}\n- name: b\n  user:\n");
+        let users = document("users:\n- name: 1\n  user: {}\n- name: b\n  user:\n- name: c\n");
         let users = users.unwrap().users.unwrap();
-        assert_eq!(&*users[0].name, "1");
-        assert!(users[0].entry.is_some() && users[1].entry.is_none());
+        let names: Vec<&str> = users.iter().map(|user| &*user.name).collect();
+        assert_eq!(names, ["1", "b", "c"]);
     }
 
     #[test]

@@ -9,13 +9,13 @@ use crate::key::parts::holds_secret;
 use crate::keyset::import;
 use crate::remote::cluster::{Api, Caller, MANAGER, is_missing};
 use crate::remote::http::{Answer, Caching, Client, Request, Retries};
-use crate::remote::kind::ServerKind;
 use crate::remote::kind::http_put::COMMON;
 use crate::remote::kind::published::Published;
 use crate::remote::kind::published::place::{
     Condition, Content, Document, Place, Stored, overtaken,
 };
 use crate::remote::kind::published::site::{Site, check_issuer};
+use crate::remote::kind::{Auth, ServerKind};
 use crate::remote::location::parse_address;
 use object::{DISCOVERY, LIMIT, Name, Object, Resource};
 use std::cell::RefCell;
@@ -26,6 +26,7 @@ pub static KUBERNETES: ServerKind = ServerKind {
     name: "kubernetes",
     about: "Kubernetes; publishes one set in a ConfigMap or a Secret",
     settings: &["--url", "--endpoint", "--issuer"],
+    auth: Auth::Found,
     secret_address: false,
     retries: Retries {
         statuses: &[500, 502, 503, 504],

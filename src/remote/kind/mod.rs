@@ -96,6 +96,8 @@ pub enum Auth {
     None,
     /// If a token is configured.
     Optional,
+    /// If a token is configured. If neither a token nor an endpoint is, the kind finds out who calls.
+    Found,
     /// Always.
     Required,
 }

@@ -2,7 +2,7 @@
 
 use super::{Answer, Call, Server, lock};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 /// The token that the server accepts.
@@ -25,8 +25,13 @@ struct State {
     /// The version of the whole store, from which each object gets its own.
     revision: u64,
     token: String,
+    /// True if a client certificate is enough, which the TLS in front of the server has verified.
+    takes_certificates: bool,
     /// The verbs of the role.
     allowed: Vec<String>,
+    /// What somebody else writes just before the next writes: the key of an object, and the object, or nothing for a
+    /// deletion.
+    races: VecDeque<(String, Option<Value>)>,
     /// True for a proxy that does not pass the conditions of writes on.
     repeats_writes: bool,
 }
@@ -38,7 +43,9 @@ impl Kubernetes {
             missing: Vec::new(),
             revision: 1000,
             token: TOKEN.to_owned(),
+            takes_certificates: false,
             allowed: VERBS.map(str::to_owned).to_vec(),
+            races: VecDeque::new(),
             repeats_writes: false,
         }));
         let shared = Arc::clone(&state);
@@ -78,6 +85,17 @@ impl Kubernetes {
     /// Adds an object that is not of jwks. `path` is as for [`Self::edit`].
     pub fn add(&self, path: &str, object: Value) {
         lock(&self.state).store(&of(path), object);
+    }
+
+    /// Makes somebody else write an object just before the next write, or delete it. `path` is as for
+    /// [`Self::edit`].
+    pub fn write_before_next_write(&self, path: &str, object: Option<Value>) {
+        lock(&self.state).races.push_back((of(path), object));
+    }
+
+    /// Makes calls without a token come from somebody with a client certificate.
+    pub fn take_certificates(&self) {
+        lock(&self.state).takes_certificates = true;
     }
 
     pub fn renew_token(&self, token: &str) {
@@ -148,7 +166,11 @@ fn conflict(resource: &str, name: &str) -> Answer {
 impl State {
     fn answer(&mut self, call: &Call) -> Answer {
         let authorization = format!("Bearer {}", self.token);
-        if call.header("Authorization") != Some(&authorization) {
+        let is_known = match call.header("Authorization") {
+            Some(given) => given == authorization,
+            None => self.takes_certificates,
+        };
+        if !is_known {
             return status(401, "Unauthorized", "Unauthorized");
         }
         if let Some(answer) = discovery(&call.path) {
@@ -164,6 +186,14 @@ impl State {
             return Answer::empty(404).body("404 page not found\n");
         };
         let name = path.next();
+        if call.method != "GET"
+            && let Some((key, object)) = self.races.pop_front()
+        {
+            match object {
+                Some(object) => drop(self.store(&key, object)),
+                None => drop(self.objects.remove(&key)),
+            }
+        }
         let verb = match (&*call.method, name) {
             ("GET", None) => "list",
             ("GET", Some(_)) => "get",
