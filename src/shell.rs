@@ -167,11 +167,12 @@ fn kill(child: &mut Child) {
     let _ = child.kill();
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    #[cfg(unix)]
     fn an_output_ends_in_time_and_within_its_limit() {
         let limit = Duration::from_secs(60);
         let printed = output(command("echo hello"), 100, limit).unwrap();

@@ -187,6 +187,8 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
         });
         if let Some(source) = &server.token_source {
             report["token"] = json!(source);
+        } else if let Some(identity) = server.identity() {
+            report["identity"] = json!(identity);
         }
         if let Some(honored) = conditions {
             report["honors_conditions"] = json!(honored);

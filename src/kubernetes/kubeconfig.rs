@@ -61,7 +61,7 @@ pub(super) fn cluster(warn: Warn) -> Result<Option<Cluster>> {
         name.filter(|name| !name.is_empty())
     });
     let current = current.ok_or_else(|| {
-        Error::usage(format!("{paths}: no context is current"))
+        Error::usage(format!("{paths}: there is no current context"))
             .hint("run `kubectl config use-context NAME`")
     })?;
     let missing = |what: &str, name: &str| {

@@ -54,7 +54,7 @@ impl Cluster {
         }
         kubeconfig::cluster(warn)?.ok_or_else(|| {
             Error::usage(
-                "no Kubernetes cluster: jwks does not run in a pod, and there is no kubeconfig",
+                "no Kubernetes cluster: there is neither a service account of a pod nor a kubeconfig",
             )
             .hint(
                 "set KUBECONFIG, or run `kubectl proxy` and use its address http://127.0.0.1:8001",

@@ -110,7 +110,7 @@ impl Plugin {
     fn read(&self, octets: &Secret<Vec<u8>>) -> Result<Credentials> {
         let invalid = |why: &str| Error::invalid(format!("{} printed {why}", self.shown()));
         let printed: ExecCredential = serde_json::from_slice(octets.expose())
-            .map_err(|_| invalid("something else than an ExecCredential as JSON"))?;
+            .map_err(|_| invalid("no ExecCredential as JSON"))?;
         if printed.kind != "ExecCredential" || printed.api_version != self.version {
             let version = &self.version;
             return Err(invalid(&format!("no ExecCredential of {version}")));
@@ -119,7 +119,7 @@ impl Plugin {
         let expires = match status.expiration_timestamp {
             Some(time) => Some(
                 time.parse()
-                    .map_err(|_| invalid("an expirationTimestamp that is no RFC 3339 time"))?,
+                    .map_err(|_| invalid("an invalid expirationTimestamp"))?,
             ),
             None => None,
         };

@@ -9,11 +9,15 @@ use serde_json::Value;
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
-/// The label of the objects that jwks creates, and its value, which is also the manager of their fields.
+/// The label of the objects that jwks creates.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// The value of [`MANAGED_BY`].
+/// The value of [`MANAGED_BY`], and the manager of the fields of these objects.
 pub const MANAGER: &str = "jwks";
+
+/// The label of the sets of a keystore, whose value is the prefix of the keystore. Without it, the keystore `a` would
+/// take the set `c` of the keystore `a-b` for its own set `b-c`.
+pub const KEYSTORE: &str = "jwks/keystore";
 
 /// The longest part of a text that is hidden by itself, in characters.
 const PIECE: usize = 12;
@@ -81,9 +85,10 @@ impl Api {
         self.cluster()?.map(Cluster::namespace).transpose()
     }
 
-    /// Returns the origin of the address and of the identity, once the cluster was found.
-    pub fn source(&self) -> Option<&str> {
-        self.cluster.get().map(|cluster| &*cluster.source)
+    /// Returns the origin of the identity, if it is that of a user of the cluster, and once the cluster was found.
+    pub fn identity(&self) -> Option<&str> {
+        let cluster = self.cluster.get().filter(|_| self.caller == Caller::Found);
+        cluster.map(|cluster| &*cluster.source)
     }
 
     /// Hides a text in messages, in the form in which it is sent. A server that repeats a part of the text does not

@@ -139,9 +139,15 @@ impl Holder {
         let Some(object) = &seen.object else {
             return Ok(());
         };
+        if object.is_of_keystore {
+            return Err(Error::refused(format!(
+                "{name} is a set of a keystore in Kubernetes, whose private keys would be lost"
+            ))
+            .hint("publish in another object"));
+        }
         if object.is_immutable {
             return Err(Error::refused(format!("{name} is immutable"))
-                .hint("delete it, and run the command again to create it anew"));
+                .hint("delete it with kubectl, then run the command again"));
         }
         Ok(())
     }
@@ -177,7 +183,8 @@ impl Holder {
                     "the role needs the verb {verb} on {resource} in the namespace {namespace}{limit}"
                 ))
             }
-            403 => Error::denied(usual.to_string()).hint("the message of the server says why"),
+            // The usual hint would blame the role for a full quota.
+            403 => Error::denied(usual.to_string()),
             404 if is_missing(answer) && verb == "create" => Error::remote(usual.to_string())
                 .hint(format!("check that the namespace {namespace} exists")),
             404 => Error::remote(usual.to_string()).hint("check the address of the API server"),
@@ -268,11 +275,11 @@ impl Place for Holder {
     }
 
     fn note(&self) -> Option<String> {
-        Some(format!("the key {} of {}", self.name.key, self.name))
+        Some(format!("in the key {} of {}", self.name.key, self.name))
     }
 
     fn identity(&self) -> Option<String> {
-        self.api.source().map(str::to_owned)
+        self.api.identity().map(str::to_owned)
     }
 
     /// The first versions of a cluster are those of its own objects.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::keystore::medium::{Found, Item, Version};
-use crate::remote::cluster::{MANAGED_BY, MANAGER};
+use crate::remote::cluster::{KEYSTORE, MANAGED_BY, MANAGER};
 use crate::remote::http::{Answer, parse};
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -10,10 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// The label with the prefix of a keystore. Without it, the keystore `a` would take the set `c` of the keystore `a-b`
-/// for its own set `b-c`.
-const KEYSTORE: &str = "jwks/keystore";
 
 /// The name of the text of a set in its Secret: a plain set, and an encrypted one.
 const PLAIN: &str = "jwks.json";

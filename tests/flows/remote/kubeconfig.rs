@@ -149,6 +149,12 @@ fn kubectl_and_jwks_share_a_kubeconfig() {
         assert!(test.stdout.contains(words), "{test:#?}");
     }
     assert!(!test.stderr.contains("chmod"), "{test:#?}");
+    let test = site.sandbox.json(["remote", "test", "map", "--json"]);
+    let identity = test["identity"].as_str().unwrap_or_default();
+    assert!(
+        identity.contains("\"here\"") && test["token"].is_null(),
+        "{test}"
+    );
     site.pushes();
     let line = "remote add secret --kind kubernetes --url secret://apps/signer";
     site.run(line).ok();
@@ -334,14 +340,8 @@ fn a_plugin_that_fails_is_named_and_not_repeated() {
     let ours = r#"{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\""#;
     for (script, words) in [
         ("exit 3".to_owned(), "exit status: 3"),
-        (
-            print("canary, no JSON"),
-            "something else than an ExecCredential",
-        ),
-        (
-            print(&format!("{{{token}}}")),
-            "something else than an ExecCredential",
-        ),
+        (print("canary, no JSON"), "no ExecCredential as JSON"),
+        (print(&format!("{{{token}}}")), "no ExecCredential as JSON"),
         (
             print(&format!("{}}}", ours.replace("v1", "v1beta1"))),
             "no ExecCredential of",

@@ -128,6 +128,25 @@ fn other_keys_of_the_object_stay() {
     site.fails(4, "push api map --yes", "binaryData");
 }
 
+/// A push of public keys would delete the private keys of a keystore.
+#[test]
+fn a_set_of_a_keystore_is_not_replaced() {
+    let site = Site::start();
+    let labels = json!({ "app.kubernetes.io/managed-by": "jwks", "jwks/keystore": "jwks" });
+    let private = site.run("export api --private --yes").ok().stdout;
+    let set = json!({
+        "metadata": { "name": "jwks-api", "labels": labels },
+        "data": { "jwks.json": encode(&private) },
+    });
+    site.cluster.add("apps/jwks-api", set);
+    site.add("keystore", "secret://apps/jwks-api", "");
+    site.fails(4, "push api keystore --yes", "set of a keystore");
+    assert_eq!(
+        site.cluster.text("apps/jwks-api", "jwks.json"),
+        Some(private)
+    );
+}
+
 #[test]
 fn private_keys_go_into_a_secret_and_only_on_request() {
     let site = Site::start();
@@ -337,6 +356,37 @@ fn what_the_cluster_refuses_is_said_with_what_to_do() {
     site.fails(6, "get --remote map", "address of the API server");
     site.cluster.renew_token("another-token-of-somebody");
     site.fails(7, "push api map --yes", "Unauthorized");
+}
+
+const GUIDE: &str = include_str!("../../../man/jwks-servers.7.md");
+
+/// The role of the guide is enough for an object that exists and for one that does not, and it has no verb too many.
+#[test]
+fn the_role_of_the_guide_is_enough() {
+    let role = GUIDE.split("```yaml\n").nth(1).unwrap_or_default();
+    let role = role.split("```").next().unwrap_or_default();
+    let lists = role.lines().filter_map(|line| {
+        let list = line.trim().strip_prefix("verbs: [")?;
+        list.strip_suffix(']')
+    });
+    let verbs: Vec<&str> = lists.flat_map(|list| list.split(", ")).collect();
+    assert_eq!(verbs.len(), 3, "{role}");
+    let site = Site::start();
+    site.cluster.allow(&verbs);
+    site.run("push api map --yes").ok();
+    site.run("create api --kid two").ok();
+    site.run("push api map --yes").ok();
+    site.run("remote test map --probe").ok();
+    for verb in verbs {
+        let site = Site::start();
+        site.run("push api map --yes").ok();
+        site.run("create api --kid two").ok();
+        site.cluster.forbid(verb);
+        match verb {
+            "create" => site.run("push api map --yes").ok(),
+            _ => site.run("push api map --yes").fails(7),
+        };
+    }
 }
 
 #[test]

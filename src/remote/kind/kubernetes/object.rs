@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kubernetes::{check_key, check_name, check_namespace};
-use crate::remote::cluster::{MANAGED_BY, MANAGER};
+use crate::remote::cluster::{KEYSTORE, MANAGED_BY, MANAGER};
 use crate::remote::http::{Answer, parse};
 use crate::remote::kind::kubernetes::KUBERNETES;
 use crate::remote::location::Location;
@@ -86,6 +86,8 @@ pub struct Object {
     pub version: String,
     /// True if Kubernetes refuses every change.
     pub is_immutable: bool,
+    /// True if the object is a set of a keystore.
+    pub is_of_keystore: bool,
     /// The size of each value in the data, in bytes.
     sizes: BTreeMap<String, usize>,
 }
@@ -106,6 +108,8 @@ struct Wire {
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     resource_version: String,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
 }
 
 impl Object {
@@ -174,7 +178,9 @@ impl Name {
             let text = resource.decode(value);
             text.ok_or_else(|| answer.unlike("a Secret with base64"))
         });
+        let labels = wire.metadata.labels.unwrap_or_default();
         let object = Object {
+            is_of_keystore: labels.contains_key(KEYSTORE),
             version: wire.metadata.resource_version,
             is_immutable: wire.immutable == Some(true),
             sizes,
