@@ -6,7 +6,7 @@
 mod document;
 
 use crate::credential::Pem;
-use crate::environment;
+use crate::environment::{self, KUBECONFIG};
 use crate::error::{Error, Result};
 use crate::files::kept::{self, Links};
 use crate::files::ownership;
@@ -21,9 +21,6 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-
-/// The variable with the list of files.
-const KUBECONFIG: &str = "KUBECONFIG";
 
 /// The largest file, in bytes.
 const LIMIT: u64 = 1 << 20;

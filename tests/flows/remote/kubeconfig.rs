@@ -516,8 +516,49 @@ fn commands_without_calls_read_no_kubeconfig() {
     assert_eq!(site.tls.connections(), 0);
 }
 
-/// In a pod, the environment names the API server. A token of the remote takes the place of the service account,
-/// whose files are at a place that tests cannot write.
+/// The files of the service account have a fixed place, so this runs where the test can have a /var/run of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pod_is_its_service_account() {
+    const MOUNT: &str = "mount -t tmpfs none /var/run/";
+    let site = Site::start();
+    let unshare = |script: &str| {
+        let mut command = site.sandbox.command("unshare");
+        command.args(["-rm", "sh", "-ec", script]);
+        command
+    };
+    if !has_tool("unshare") || finish(&mut unshare(MOUNT)).code != Some(0) {
+        eprintln!("no mounts without privileges: not tested here");
+        return;
+    }
+    let authority = fs::read(site.authority.file()).expect("PEM");
+    site.sandbox.write("account/ca.crt", authority);
+    site.sandbox.write("account/namespace", "apps");
+    site.sandbox.write("account/token", TOKEN);
+    let address = site.tls.address().replace("https://", "");
+    let (host, port) = address.split_once(':').expect("a port");
+    let in_pod = |script: &str| {
+        let files = "mkdir -p /var/run/secrets/kubernetes.io && cp -r account /var/run/secrets/kubernetes.io/serviceaccount";
+        let mut command = unshare(&format!("{MOUNT} && {files}\n{script}"));
+        command
+            .env("KUBERNETES_SERVICE_HOST", host)
+            .env("KUBERNETES_SERVICE_PORT", port);
+        site.finish(&mut command)
+    };
+    // The service account comes before a kubeconfig.
+    site.configure("token: canary-of-the-kubeconfig");
+    let run = in_pod("jwks push api map --yes; jwks remote test map").ok();
+    assert!(
+        run.stdout.contains("the service account of the pod"),
+        "{run:#?}"
+    );
+    in_pod("export JWKS_STORE=kubernetes:; jwks create tokens; jwks get tokens").ok();
+    assert!(site.cluster.config_map("apps/keys").is_some());
+    assert!(site.cluster.object("apps/jwks-tokens").is_some());
+    in_pod("export JWKS_STORE=kubernetes:; jwks list; rm /var/run/secrets/kubernetes.io/*/ca.crt; ! jwks list").ok();
+}
+
+/// In a pod, the environment names the API server. A token of the remote takes the place of the service account.
 #[test]
 fn a_pod_finds_its_api_server() {
     let site = Site::start();
