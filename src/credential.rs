@@ -6,14 +6,20 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::secret::Secret;
 use crate::shell;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// The maximum length of a secret, in bytes.
 const LONGEST: u64 = 64 << 10;
+
+/// How long a program that prints credentials can take.
+const PROGRAM_LIMIT: Duration = Duration::from_secs(60);
 
 /// The name of standard input on the command line.
 pub const STANDARD_INPUT: &str = "-";
@@ -92,6 +98,62 @@ pub fn command(command: &str, secrets: &[String]) -> Result<Secret<Vec<u8>>> {
         Ok(status) if status.success() => Ok(octets),
         Ok(status) => Err(failed(format!("failed ({status})"))),
         Err(error) => Err(failed(format!("cannot be read: {error}"))),
+    }
+}
+
+/// Runs a program and returns its standard output. Its standard error is shown to the user. Returns an error if the
+/// program fails, takes more than a minute, or prints more than 64 KiB. `shown` names the program in errors.
+///
+/// The program inherits the environment without the passphrase.
+pub fn program(mut program: Command, shown: &str) -> Result<Secret<Vec<u8>>> {
+    let failed = |why: String| Error::failed(format!("{shown} {why}"));
+    program.env_remove(PASSPHRASE);
+    let printed = shell::output(program, LONGEST as usize, PROGRAM_LIMIT);
+    let printed = printed.map_err(|error| failed(format!("cannot be run: {error}")))?;
+    let octets = Secret::new(printed.octets);
+    if octets.expose().len() as u64 > LONGEST {
+        return Err(failed("prints more than 64 KiB".into()));
+    }
+    match printed.status {
+        Some(status) if status.success() => Ok(octets),
+        Some(status) => Err(failed(format!("failed ({status})"))),
+        None => Err(failed(format!(
+            "did not end within {} s",
+            PROGRAM_LIMIT.as_secs()
+        ))),
+    }
+}
+
+/// Certificates or a private key as PEM.
+#[derive(Clone, Debug)]
+pub enum Pem {
+    /// The file with this path.
+    File(PathBuf),
+    /// A text, and its origin for messages.
+    Text(Rc<Secret<Vec<u8>>>, String),
+}
+
+impl Pem {
+    /// Returns the text. Returns an error if the file cannot be read.
+    pub fn read(&self) -> Result<Secret<Vec<u8>>> {
+        let file = match self {
+            Pem::Text(text, _) => return Ok(Secret::new(text.expose().clone())),
+            Pem::File(file) => file,
+        };
+        let octets = std::fs::read(file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::not_found(format!("no file {self}")),
+            _ => Error::failed(format!("cannot read {self}")).cause(error),
+        });
+        octets.map(Secret::new)
+    }
+}
+
+impl fmt::Display for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pem::File(file) => file.display().fmt(f),
+            Pem::Text(_, source) => f.write_str(source),
+        }
     }
 }
 

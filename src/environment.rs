@@ -35,6 +35,9 @@ pub const STORE_CACERT: &str = "JWKS_STORE_CACERT";
 /// The variable that lets object storage have private keys without encryption.
 pub const ALLOW_PLAINTEXT: &str = "JWKS_ALLOW_PLAINTEXT";
 
+/// The variable for the list of files of the kubeconfig.
+pub const KUBECONFIG: &str = "KUBECONFIG";
+
 /// The variable for the address of a self-hosted Ory Hydra.
 pub const ORY_ADDRESS: &str = "ORY_SDK_URL";
 
@@ -50,6 +53,7 @@ pub const NAMES: &[&str] = &[
     KEEP_HISTORY,
     REQUIRE_ENCRYPTED,
     NO_COLOR,
+    KUBECONFIG,
     ORY_ADDRESS,
 ];
 

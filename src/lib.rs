@@ -2,7 +2,7 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → {cli, hardening} → commands → source → {layout, report, args} → {context, store} → {keystore, remote, passphrase} → prompt → output → keyset → jwe → key → {credential, files, nearest, time} → {environment, interrupt, shell} → {secret, error}`.
+//! `main → lib → {cli, hardening} → commands → source → {layout, report, args} → {context, store} → {keystore, remote, passphrase} → prompt → output → kubernetes → keyset → jwe → key → {credential, files, nearest, time} → {environment, interrupt, shell} → {secret, error}`.
 #![warn(missing_docs)]
 
 pub mod args;
@@ -19,6 +19,7 @@ pub mod jwe;
 pub mod key;
 pub mod keyset;
 pub mod keystore;
+pub mod kubernetes;
 pub mod layout;
 pub mod nearest;
 pub mod output;

@@ -1,8 +1,8 @@
-//! Runs shell commands, with a limit to their time and output.
+//! Runs shell commands and programs, with a limit to their time and output.
 
 use std::io::{self, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,14 @@ pub struct Ended {
     pub status: Option<ExitStatus>,
     /// The end of its standard output and standard error.
     pub output: String,
+}
+
+/// How a program ended, and the beginning of its standard output.
+pub struct Printed {
+    /// How it ended; `None` if it was killed because it took too long.
+    pub status: Option<ExitStatus>,
+    /// Its standard output. If that is longer than the limit, one byte more than the limit.
+    pub octets: Vec<u8>,
 }
 
 /// Returns the call of the system's shell with a command.
@@ -64,6 +72,39 @@ pub fn run(mut command: Command, input: Vec<u8>, limit: Duration) -> io::Result<
     Ok(Ended {
         status,
         output: String::from_utf8_lossy(&kept).into_owned(),
+    })
+}
+
+/// Runs a program without an input, and kills it and its children after `limit`. Its standard error is that of this
+/// process. At most `most` bytes of its standard output are of use. Returns an error if it cannot be run.
+pub fn output(mut program: Command, most: usize, limit: Duration) -> io::Result<Printed> {
+    program.stdin(Stdio::null()).stdout(Stdio::piped());
+    own_group(&mut program);
+    let mut child = program.spawn()?;
+    let (sender, receiver) = mpsc::channel();
+    let stdout = child.stdout.take();
+    thread::spawn(move || {
+        // With this capacity, no copy of a secret stays behind in memory that was too small for it.
+        let mut octets = Vec::with_capacity(most + 1);
+        let read = match stdout {
+            Some(stdout) => stdout.take(most as u64 + 1).read_to_end(&mut octets),
+            None => Ok(0),
+        };
+        // Nobody receives the output of a program that was killed.
+        let _ = sender.send(read.map(|_| octets));
+    });
+    let Some(status) = wait(&mut child, limit)? else {
+        return Ok(Printed {
+            status: None,
+            octets: Vec::new(),
+        });
+    };
+    // A process in the background can keep the output open.
+    let octets = receiver.recv_timeout(AFTERMATH);
+    let octets = octets.map_err(|_| io::Error::other("its output did not end with it"))?;
+    Ok(Printed {
+        status: Some(status),
+        octets: octets?,
     })
 }
 
@@ -124,4 +165,25 @@ fn kill(child: &mut Child) {
 #[cfg(not(unix))]
 fn kill(child: &mut Child) {
     let _ = child.kill();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn an_output_ends_in_time_and_within_its_limit() {
+        let limit = Duration::from_secs(60);
+        let printed = output(command("echo hello"), 100, limit).unwrap();
+        assert_eq!(printed.octets, b"hello\n");
+        assert!(printed.status.is_some_and(|status| status.success()));
+        let printed = output(command("yes"), 100, limit).unwrap();
+        assert_eq!(printed.octets.len(), 101);
+        let start = Instant::now();
+        let printed = output(command("sleep 60 | cat"), 100, Duration::from_millis(50)).unwrap();
+        assert!(printed.status.is_none() && start.elapsed() < limit);
+        assert!(output(command("sleep 60 & echo hello"), 100, limit).is_err());
+        assert!(start.elapsed() < limit);
+    }
 }

@@ -172,6 +172,11 @@ mod hydra_v1;
 mod hydra_version;
 #[path = "flows/remote/hydra_year.rs"]
 mod hydra_year;
+#[cfg(unix)]
+#[path = "flows/remote/kubeconfig.rs"]
+mod kubeconfig;
+#[path = "flows/remote/kubernetes.rs"]
+mod kubernetes;
 #[path = "flows/remote/ory.rs"]
 mod ory;
 #[path = "flows/remote/peer.rs"]

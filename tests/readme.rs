@@ -13,6 +13,7 @@ use servers::clerk::Clerk;
 use servers::dav::Dav;
 use servers::gcs::Gcs;
 use servers::hydra::{Hydra, Version};
+use servers::kubernetes::{self, Kubernetes};
 use servers::ory::{ErrorForm, Ory};
 use servers::plain::Plain;
 use servers::s3::Storage;
@@ -167,7 +168,7 @@ fn run_server_lines(lines: &[&str]) {
     issuer.issuer("");
     let (web, storage) = (Dav::start(), Storage::start());
     let endpoint = storage.server.address();
-    let google = Gcs::start();
+    let (google, cluster) = (Gcs::start(), Kubernetes::start());
     let sandbox = Sandbox::new();
     sandbox.ok(["create", "published", "--store", "elsewhere"]);
     let published = sandbox.ok(["get", "published", "--store", "elsewhere"]);
@@ -196,7 +197,15 @@ fn run_server_lines(lines: &[&str]) {
             "--kind gcs",
             format!("--kind gcs --endpoint {}", google.server.address()),
         ),
+        (
+            "--kind kubernetes",
+            format!(
+                "--kind kubernetes --endpoint {} --token-env KUBE_TOKEN",
+                cluster.server.address()
+            ),
+        ),
         ("--region eu-west-1", format!("--endpoint {endpoint}")),
+        ("s3://oidc/", "s3://keys/cluster/".into()),
         ("https://minio.example", endpoint),
     ];
     for line in lines {
@@ -214,6 +223,7 @@ fn run_server_lines(lines: &[&str]) {
             .env("DAV_TOKEN", "token-readme")
             .env("AZURE_TOKEN", "token-readme")
             .env("GCS_TOKEN", "token-readme")
+            .env("KUBE_TOKEN", kubernetes::TOKEN)
             .env("AWS_ACCESS_KEY_ID", "readme")
             .env("AWS_SECRET_ACCESS_KEY", "secret-readme")
             .env("PUT_ADDRESS", web.url("/jwks.json?sig=readme"));

@@ -171,9 +171,10 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
     let server = args.connection.open(ctx, &args.remote)?;
     let found = server.test()?;
     let conditions = args.probe.then(|| server.honors_conditions()).transpose()?;
-    let token = match &server.token_source {
-        Some(source) => format!("a token from {source}"),
-        None => "no token".into(),
+    let token = match (&server.token_source, server.identity()) {
+        (Some(source), _) => format!("a token from {source}"),
+        (None, Some(identity)) => identity,
+        (None, None) => "no token".into(),
     };
     let sets = match server.kind.sets {
         Sets::Named => "any number, by name",
@@ -181,11 +182,13 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
     };
     if ctx.out.is_json() {
         let mut report = json!({
-            "remote": server.name, "kind": server.kind.name, "address": server.address,
+            "remote": server.name, "kind": server.kind.name, "address": server.address(),
             "found": found, "can": can(server.kind),
         });
         if let Some(source) = &server.token_source {
             report["token"] = json!(source);
+        } else if let Some(identity) = server.identity() {
+            report["identity"] = json!(identity);
         }
         if let Some(honored) = conditions {
             report["honors_conditions"] = json!(honored);
@@ -195,7 +198,7 @@ fn test(ctx: &Context, args: &TestArgs) -> Result<()> {
     let mut rows = vec![
         ("remote", server.name.clone()),
         ("kind", server.kind.name.into()),
-        ("address", server.address.clone()),
+        ("address", server.address()),
         ("found", found),
         ("authenticated by", token),
         ("sets", sets.into()),

@@ -15,6 +15,15 @@ pub enum Fault {
     Open(PathBuf),
 }
 
+impl Fault {
+    /// Returns the path with the fault.
+    pub fn path(&self) -> &Path {
+        match self {
+            Fault::Foreign(path, _) | Fault::Open(path) => path,
+        }
+    }
+}
+
 /// A directory, or a link to one, on the path of the directory that is checked.
 #[derive(Clone, Debug)]
 struct Step {
@@ -32,6 +41,24 @@ struct Step {
 pub fn fault(directory: &Path) -> Option<Fault> {
     let user = platform::user();
     judge(&platform::steps(directory), user)
+}
+
+/// Returns the first fault of a file that only this user and root may change, or of a directory above it; `None` if
+/// there is none.
+pub fn fault_of_file(file: &Path) -> Option<Fault> {
+    const STICKY: u32 = 0o1000;
+    let steps = platform::steps(file).into_iter().map(|step| Step {
+        // The file can belong to root, and its group is judged like that of a directory above it.
+        is_itself: false,
+        // On a file, the sticky bit protects nothing.
+        mode: if step.is_itself {
+            step.mode & !STICKY
+        } else {
+            step.mode
+        },
+        ..step
+    });
+    judge(&steps.collect::<Vec<_>>(), platform::user())
 }
 
 /// Returns an error if a directory or one of its parents belongs to another user. `otherwise` is the hint

@@ -1,5 +1,6 @@
 //! The entry of a named server: its address and the source of its token, never the token itself.
 
+use crate::credential::Pem;
 use crate::error::{Error, Result};
 use crate::remote::http::{Caching, Trust};
 use crate::remote::kind::{Auth, KINDS, ServerKind};
@@ -120,9 +121,9 @@ impl Entry {
     /// Returns the certificate files.
     pub fn trust(&self) -> Trust {
         Trust {
-            cacert: self.cacert.clone(),
-            cert: self.cert.clone(),
-            key: self.key.clone(),
+            cacert: self.cacert.clone().map(Pem::File),
+            cert: self.cert.clone().map(Pem::File),
+            key: self.key.clone().map(Pem::File),
         }
     }
 

@@ -4,6 +4,7 @@
 //! rules for all operations: unsupported ones fail before the first call, a write fails if the set has
 //! changed since it was read, and every write is read back.
 
+pub mod cluster;
 mod discovery;
 pub mod entry;
 mod failed_write;
@@ -38,13 +39,13 @@ pub struct Remote {
     pub kind: &'static ServerKind,
     /// The source of its token for messages; `None` if it has no token.
     pub token_source: Option<String>,
-    /// Its address for display.
-    pub address: String,
     /// The `Cache-Control` header of the documents that it publishes, if the entry has one.
     pub cache_control: Option<String>,
     server: Box<dyn Server>,
     notify: Notify,
     watch: Watch,
+    /// The address for display with which it was opened.
+    address: String,
     /// The number of keys that were read.
     keys_read: Cell<usize>,
     /// The set after the last write, if it was read back.
@@ -121,6 +122,17 @@ impl Remote {
     /// Makes one call that changes nothing. Returns what it found, in words.
     pub fn test(&self) -> Result<String> {
         self.server.test()
+    }
+
+    /// Returns its address for display.
+    pub fn address(&self) -> String {
+        let address = self.server.address();
+        address.unwrap_or_else(|| self.address.clone())
+    }
+
+    /// Returns how the server knows who calls, if that was found out without a token of the remote.
+    pub fn identity(&self) -> Option<String> {
+        self.server.identity()
     }
 
     /// Returns how this server stores keys. Asks the server for its version if these sets have members

@@ -1,7 +1,7 @@
 //! The tokens of stores, and the certificate authority: from the environment and the files of the service's
 //! own tools.
 
-use crate::credential;
+use crate::credential::{self, Pem};
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::remote::http::{Client, Endpoint, Event, Options, Privacy, Traffic, Trust};
@@ -70,7 +70,7 @@ pub(super) fn client(
         traffic: Traffic::Private,
         retries: RETRIES,
         trust: Trust {
-            cacert,
+            cacert: cacert.map(Pem::File),
             ..Trust::default()
         },
     };

@@ -66,6 +66,14 @@ const STORIES: &[(&str, fn())] = &[
         crate::http_put_servers::apache_honors_conditions,
     ),
     (
+        "kubernetes::a_lost_race_is_planned_again",
+        crate::kubernetes::a_lost_race_is_planned_again,
+    ),
+    (
+        "kubernetes::hostile_servers_end_in_an_error",
+        crate::kubernetes::hostile_servers_end_in_an_error,
+    ),
+    (
         "s3::a_lost_race_is_planned_again",
         crate::s3::a_lost_race_is_planned_again,
     ),

@@ -120,9 +120,9 @@ fn names_that_kubernetes_does_not_allow_are_refused() {
 #[test]
 fn a_missing_namespace_is_no_race() {
     let site = Site::kubernetes();
-    kubernetes(&site).lose_namespace();
+    kubernetes(&site).remove_namespace("apps");
     let run = site.run("create api").fails(6);
-    assert!(run.stderr.contains("namespace exists"), "{run:#?}");
+    assert!(run.stderr.contains("namespace apps exists"), "{run:#?}");
     assert_eq!(site.writes(), 1);
 }
 

@@ -88,7 +88,11 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     (
         "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT",
-        "For a keystore in Kubernetes, the API server. Each pod has them.",
+        "For Kubernetes, the API server. Each pod has them.",
+    ),
+    (
+        "KUBECONFIG",
+        "For Kubernetes outside of a pod, the files of the kubeconfig. By default, it is ~/.kube/config.",
     ),
     (
         "JWKS_PASSPHRASE_FILE, JWKS_PASSPHRASE",

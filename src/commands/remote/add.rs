@@ -19,6 +19,7 @@ Examples:
   $ jwks remote add instance --kind clerk
   $ jwks remote add gateway --kind apinizer --url https://apinizer.example --project orders --token-command 'pass apinizer'
   $ jwks remote add web --kind http-put --url https://www.example/jwks.json
+  $ jwks remote add cluster --kind kubernetes --url configmap://apps/keys
   $ jwks remote add issuer --kind oidc --issuer https://issuer.example";
 
 /// Add a remote
@@ -41,8 +42,9 @@ pub(super) struct AddArgs {
     /// The address of the server, or of a JWK Set
     ///
     /// The address of Hydra's admin API, of Apinizer's manager, or of a JWK Set; s3://BUCKET/KEY or
-    /// gs://BUCKET/NAME for an object. Write {token} if the whole
-    /// address is a secret, such as a presigned one.
+    /// gs://BUCKET/NAME for an object; configmap://NAMESPACE/NAME/KEY or secret://NAMESPACE/NAME/KEY for
+    /// Kubernetes, where KEY is jwks.json by default. Write {token} if the whole address is a secret, such
+    /// as a presigned one.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
 
@@ -57,9 +59,10 @@ pub(super) struct AddArgs {
     #[arg(conflicts_with_all = ["url", "token_env", "token_file", "token_command"])]
     url_command: Option<String>,
 
-    /// The address of storage that speaks the protocol of S3
+    /// The address of storage that speaks the protocol of S3, or of a Kubernetes API server
     ///
-    /// By default, it is that of Amazon S3 in the region.
+    /// By default, it is that of Amazon S3 in the region. For Kubernetes, jwks finds the cluster of the pod,
+    /// or that of the kubeconfig.
     #[arg(long, hide_short_help = true, value_name = "URL", value_hint = ValueHint::Url)]
     endpoint: Option<String>,
 

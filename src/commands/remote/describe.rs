@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Returns an address if it can hold no secret.
 fn usable_address(address: &str) -> Option<&str> {
-    let is_object = ["s3://", "gs://"]
+    let is_object = ["s3://", "gs://", "configmap://", "secret://"]
         .iter()
         .any(|scheme| address.starts_with(scheme));
     let is_object = is_object && !address.contains(['?', '#', '@']);
@@ -90,7 +90,10 @@ pub fn can(kind: &ServerKind) -> Vec<&'static str> {
 pub fn describe_token_source(entry: &Entry, kind: &ServerKind) -> String {
     match (entry.token_source(), kind.auth, kind.token_variables) {
         (Some(source), ..) => source,
-        (None, Auth::None | Auth::Optional, _) => "none".into(),
+        (None, Auth::Found, _) if entry.location.endpoint.is_none() => {
+            "the service account of the pod, or the kubeconfig".into()
+        }
+        (None, Auth::None | Auth::Optional | Auth::Found, _) => "none".into(),
         (None, Auth::Required, []) => "a prompt on the terminal".into(),
         (None, Auth::Required, variables) => format!(
             "the variable {}, or a prompt on the terminal",

@@ -15,7 +15,7 @@ mod pick;
 mod place;
 mod text;
 mod token;
-mod yaml;
+pub mod yaml;
 
 pub use form::Form;
 pub use json::read_faulty;

@@ -2,19 +2,20 @@
 
 use crate::error::{Error, Result};
 use crate::keyset::FOREIGN_LIMIT;
+use crate::remote::http::agent::agent;
+use crate::remote::http::endpoint::{Endpoint, Privacy};
 use crate::remote::http::failure::Failure;
 use crate::remote::http::proxy::proxy;
 use crate::remote::http::reading::read;
 use crate::remote::http::redact::Redactor;
 use crate::remote::http::redirect::redirected;
-use crate::remote::http::request::{Event, Options, Redirects, Request, Retries, Traffic};
+use crate::remote::http::request::{Event, Options, Redirects, Request, Traffic};
 use crate::remote::http::response::{Answer, shorten};
 use crate::remote::http::retry::{
     FIRST_PAUSE, PATIENCE, jittered, longer, reason_after_answer, reason_after_failure,
     was_never_sent,
 };
 use crate::remote::http::tls::Trust;
-use crate::remote::http::together::TOGETHER;
 use crate::remote::http::{is_loopback, show};
 use crate::secret::Secret;
 use std::cell::{OnceCell, RefCell};
@@ -27,37 +28,11 @@ use url::Url;
 /// The maximum number of redirects of one call.
 const MOST_REDIRECTS: usize = 5;
 
-/// The properties of a server that a client needs.
-#[derive(Debug)]
-pub struct Endpoint {
-    /// The remote's name, for messages.
-    pub name: String,
-    /// The base address.
-    pub base: Url,
-    /// The privacy of the address.
-    pub privacy: Privacy,
-    /// Headers for each call. Their values can be secret.
-    pub headers: Vec<(String, Secret<String>)>,
-    /// What its calls carry: private keys or only public data.
-    pub traffic: Traffic,
-    /// Which calls are repeated.
-    pub retries: Retries,
-    /// The certificate files.
-    pub trust: Trust,
-}
-
-/// The privacy of a server's address in messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Privacy {
-    /// The address can be shown.
-    Shown,
-    /// The address is a secret, because it gives access by itself.
-    Secret,
-}
-
 /// A client for one server. Connections are reused.
 pub struct Client {
     server: Endpoint,
+    /// The address and the certificates, if they were found out later.
+    found: OnceCell<(Url, Trust)>,
     options: Options,
     authorization: RefCell<Option<Secret<String>>>,
     agent: OnceCell<Agent>,
@@ -76,6 +51,7 @@ impl Client {
         }
         Client {
             server,
+            found: OnceCell::new(),
             options,
             authorization: RefCell::default(),
             agent: OnceCell::new(),
@@ -115,9 +91,26 @@ impl Client {
         &self.options
     }
 
+    /// Sets the base address before the first call, and the certificates that the server's own entry lacks.
+    pub fn lead_to(&self, base: Url, mut trust: Trust) {
+        let own = &self.server.trust;
+        trust.cacert = own.cacert.clone().or(trust.cacert);
+        if own.cert.is_some() {
+            (trust.cert, trust.key) = (own.cert.clone(), own.key.clone());
+        }
+        // A second address would be that of another server, so the first one stays.
+        let _ = self.found.set((base, trust));
+    }
+
     /// Returns the base address of all calls. It can be a secret.
     pub fn url(&self) -> &Url {
-        &self.server.base
+        let found = self.found.get();
+        found.map_or(&self.server.base, |(base, _)| base)
+    }
+
+    fn trust(&self) -> &Trust {
+        let found = self.found.get();
+        found.map_or(&self.server.trust, |(_, trust)| trust)
     }
 
     /// Returns the headers of the remote's entry whose names begin with a prefix, in lower case.
@@ -134,14 +127,19 @@ impl Client {
         self.server.privacy == Privacy::Secret
     }
 
+    /// Returns true if calls show a client certificate.
+    pub fn has_certificate(&self) -> bool {
+        self.trust().cert.is_some()
+    }
+
     /// Returns true if calls use TLS.
     pub fn is_https(&self) -> bool {
-        self.server.base.scheme() == "https"
+        self.url().scheme() == "https"
     }
 
     /// Returns the base address of all calls, for display.
     pub fn base(&self) -> String {
-        self.show(&self.server.base)
+        self.show(self.url())
     }
 
     /// Returns an address for display. Of a secret address, only the server's name is shown.
@@ -197,7 +195,7 @@ impl Client {
                 }
                 return Ok(address.clone());
             }
-            None => self.server.base.clone(),
+            None => self.url().clone(),
         };
         // These segments would address something else, such as the whole set.
         let last = request.path.len().saturating_sub(1);
@@ -231,7 +229,7 @@ impl Client {
         self.server.privacy == Privacy::Secret
             || self.authorization.borrow().is_some()
             || !self.server.headers.is_empty()
-            || self.server.trust.cert.is_some()
+            || self.has_certificate()
     }
 
     pub(super) fn refuse_plain_http(&self, url: &Url) -> Result<()> {
@@ -346,7 +344,7 @@ impl Client {
             .uri(url.as_str())
             .header("Accept", request.accept);
         // Credentials for this server must not go to another one.
-        if url.origin() == self.server.base.origin() {
+        if url.origin() == self.url().origin() {
             for (name, value) in self.server.headers.iter().chain(&request.headers) {
                 call = call.header(name, value.expose());
             }
@@ -361,21 +359,8 @@ impl Client {
         if let Some(agent) = self.agent.get() {
             return Ok(agent);
         }
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("jwks/", env!("CARGO_PKG_VERSION")))
-            // By default, name resolution has no time limit.
-            .timeout_resolve(Some(self.options.connect_timeout))
-            .timeout_connect(Some(self.options.connect_timeout))
-            .timeout_global(Some(self.options.timeout))
-            // Calls that are made together keep their connections for the next ones.
-            .max_idle_connections(TOGETHER)
-            .max_idle_connections_per_host(TOGETHER)
-            .tls_config(self.server.trust.config()?)
-            .build();
-        Ok(self.agent.get_or_init(|| config.new_agent()))
+        let agent = agent(&self.options, self.trust())?;
+        Ok(self.agent.get_or_init(|| agent))
     }
 
     fn error(&self, request: &Request, url: &Url, error: &ureq::Error) -> Error {
@@ -405,7 +390,7 @@ impl fmt::Debug for Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::remote::http::{Event, Watch};
+    use crate::remote::http::{Event, Retries, Watch};
     use std::rc::Rc;
     use std::time::Duration;
 

@@ -4,8 +4,10 @@
 //! write are not redirected. Calls have time limits, answers a maximum size, and retries are limited.
 //! Messages contain neither tokens nor private members.
 
+mod agent;
 mod caching;
 mod client;
+mod endpoint;
 mod failure;
 mod proxy;
 mod reading;
@@ -19,7 +21,8 @@ mod together;
 mod xml_error;
 
 pub use caching::{Caching, LONGEST_LIFETIME};
-pub use client::{Client, Endpoint, Privacy};
+pub use client::Client;
+pub use endpoint::{Endpoint, Privacy};
 pub use request::{Event, Notify, Options, Request, Retries, Traffic, Unanswered, Verdict, Watch};
 pub use response::{Answer, parse};
 pub use retry::jittered;

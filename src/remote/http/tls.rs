@@ -1,24 +1,22 @@
 //! The TLS settings: trusted authorities and the client certificate.
 
+use crate::credential::Pem;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
-/// The certificate files: the authorities to trust instead of the platform's, and the client certificate.
+/// The certificates: the authorities to trust instead of the platform's, and the client certificate.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
-    /// A PEM file with the only certificate authorities to trust.
-    pub cacert: Option<PathBuf>,
-    /// A PEM file with the client's certificate chain.
-    pub cert: Option<PathBuf>,
-    /// A PEM file with the private key of the client's certificate.
-    pub key: Option<PathBuf>,
+    /// The only certificate authorities to trust.
+    pub cacert: Option<Pem>,
+    /// The client's certificate chain.
+    pub cert: Option<Pem>,
+    /// The private key of the client's certificate.
+    pub key: Option<Pem>,
 }
 
 impl Trust {
@@ -27,7 +25,7 @@ impl Trust {
     pub(super) fn config(&self) -> Result<TlsConfig> {
         let provider = Arc::new(ring::default_provider());
         let roots = match &self.cacert {
-            Some(file) => RootCerts::new_with_certs(&authorities(file)?),
+            Some(pem) => RootCerts::new_with_certs(&authorities(pem)?),
             None => RootCerts::PlatformVerifier,
         };
         Ok(TlsConfig::builder()
@@ -41,9 +39,9 @@ impl Trust {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else {
             return Ok(None);
         };
-        let pem = Secret::new(read(key)?);
+        let pem = key.read()?;
         let unusable = |_| {
-            Error::invalid(format!("{} holds no private key", key.display()))
+            Error::invalid(format!("{key} holds no private key"))
                 .hint("--key takes the private key of --cert as PEM, without a passphrase")
         };
         let chain = certificates(cert)?;
@@ -58,25 +56,23 @@ impl Trust {
                     .with_client_auth_cert(chain.iter().map(der).collect(), private)
             })
             .map_err(|error| {
-                let (cert, key) = (cert.display(), key.display());
                 Error::invalid(format!("{cert} and {key} do not match")).cause(error)
             })?;
         let private = PrivateKey::from_pem(pem.expose());
-        let private = private.map_err(|error| {
-            Error::invalid(format!("{} cannot be read", key.display())).cause(error)
-        })?;
+        let private = private
+            .map_err(|error| Error::invalid(format!("{key} cannot be read")).cause(error))?;
         Ok(Some(ClientCert::new_with_certs(&chain, private)))
     }
 }
 
-/// Reads the certificate authorities in a file. The client itself would ignore invalid ones.
-fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
-    let authorities = certificates(file)?;
+/// Reads certificate authorities. The client itself would ignore invalid ones.
+fn authorities(pem: &Pem) -> Result<Vec<Certificate<'static>>> {
+    let authorities = certificates(pem)?;
     for authority in &authorities {
         RootCertStore::empty()
             .add(der(authority))
             .map_err(|error| {
-                Error::invalid(format!("{} is not a CA certificate", file.display())).cause(error)
+                Error::invalid(format!("{pem} is not a CA certificate")).cause(error)
             })?;
     }
     Ok(authorities)
@@ -86,26 +82,16 @@ fn der(certificate: &Certificate) -> CertificateDer<'static> {
     CertificateDer::from(certificate.der().to_vec())
 }
 
-fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>> {
-    let pem = read(file)?;
+fn certificates(pem: &Pem) -> Result<Vec<Certificate<'static>>> {
+    let text = pem.read()?;
     let mut certificates = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate =
-            certificate.map_err(|error| Error::invalid(format!("{}: {error}", file.display())))?;
+    for certificate in CertificateDer::pem_slice_iter(text.expose()) {
+        let certificate = certificate.map_err(|error| Error::invalid(format!("{pem}: {error}")))?;
         certificates.push(Certificate::from_der(&certificate).to_owned());
     }
     if certificates.is_empty() {
-        return Err(
-            Error::invalid(format!("{} holds no certificate", file.display()))
-                .hint("certificates are read as PEM"),
-        );
+        return Err(Error::invalid(format!("{pem} holds no certificate"))
+            .hint("certificates are read as PEM"));
     }
     Ok(certificates)
-}
-
-fn read(file: &Path) -> Result<Vec<u8>> {
-    fs::read(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::not_found(format!("no file {}", file.display())),
-        _ => Error::failed(format!("cannot read {}", file.display())).cause(error),
-    })
 }

@@ -7,6 +7,7 @@ mod clerk;
 mod gcs;
 mod http_put;
 pub mod hydra;
+mod kubernetes;
 pub mod published;
 pub mod s3;
 pub(super) mod url;
@@ -34,6 +35,7 @@ pub static KINDS: &[&ServerKind] = &[
     &s3::S3,
     &azure_blob::AZURE_BLOB,
     &gcs::GCS,
+    &kubernetes::KUBERNETES,
     &url::URL,
     &url::OIDC,
 ];
@@ -94,6 +96,8 @@ pub enum Auth {
     None,
     /// If a token is configured.
     Optional,
+    /// If a token is configured. If neither a token nor an endpoint is, the kind finds out who calls.
+    Found,
     /// Always.
     Required,
 }
@@ -220,6 +224,16 @@ pub struct Listed {
 pub trait Server {
     /// Makes one call that changes nothing. Returns a description of what it found.
     fn test(&self) -> Result<String>;
+
+    /// Returns how the server knows who calls, if that was found out without a token of the remote.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns the address of the calls, if it can have been found out after the server was opened.
+    fn address(&self) -> Option<String> {
+        None
+    }
 
     /// Refuses a server of another kind before a write, if one call can detect it.
     fn refuse_other_kind(&self) -> Result<()> {

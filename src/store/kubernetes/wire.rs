@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::keystore::medium::{Found, Item, Version};
+use crate::remote::cluster::{KEYSTORE, MANAGED_BY, MANAGER};
 use crate::remote::http::{Answer, parse};
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -9,14 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// The value of a label of all Secrets of keystores, which is also the manager of their fields.
-pub const MANAGER: &str = "jwks";
-
-/// The labels of the Secrets of a keystore: who manages them, and the prefix of the keystore. Without the second
-/// one, the keystore `a` would take the set `c` of the keystore `a-b` for its own set `b-c`.
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-const KEYSTORE: &str = "jwks/keystore";
 
 /// The name of the text of a set in its Secret: a plain set, and an encrypted one.
 const PLAIN: &str = "jwks.json";
@@ -187,11 +180,4 @@ pub fn preconditions(version: &Version) -> Secret<String> {
 pub fn version(answer: &Answer) -> Option<String> {
     let object: Value = parse(answer.body.expose())?;
     Some(object["metadata"]["resourceVersion"].as_str()?.to_owned())
-}
-
-/// Returns true for the answer about an object that does not exist. Other servers have other words for an
-/// address that does not exist.
-pub fn is_missing(answer: &Answer) -> bool {
-    let status = parse::<Value>(answer.body.expose());
-    status.is_some_and(|status| status["kind"] == "Status" && status["reason"] == "NotFound")
 }

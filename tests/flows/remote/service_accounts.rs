@@ -1,4 +1,4 @@
-//! The tour of the guide for a cluster's service accounts: its files, and its documents in S3.
+//! The tour of the guide for the service accounts of a cluster: its files, and its documents in S3.
 
 use crate::servers::s3::Storage;
 use crate::support::{JWKS, Run, Sandbox, finish, has_tool, kids_in};
@@ -9,7 +9,7 @@ const GUIDE: &str = include_str!("../../../man/jwks-servers.7.md");
 /// The lines of the chapter that run the program.
 fn lines() -> impl Iterator<Item = &'static str> {
     let chapter = GUIDE
-        .split("\n## The keys of a cluster")
+        .split("\n## Service accounts of a cluster")
         .nth(1)
         .expect("the chapter");
     let chapter = chapter.split("\n## ").next().unwrap_or_default();

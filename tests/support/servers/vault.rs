@@ -113,12 +113,10 @@ impl State {
         if call.line() == "POST /v1/auth/jwt/login" {
             let body: Value = serde_json::from_str(&call.body).unwrap_or_default();
             let login = self.login.as_ref();
-            return match login
-                .is_some_and(|(role, jwt)| body["role"] == **role && body["jwt"] == **jwt)
-            {
-                true => Answer::json(200, json!({ "auth": { "client_token": TOKEN } })),
-                false => errors(400, &["error validating token"]),
-            };
+            if login.is_some_and(|(role, jwt)| body["role"] == **role && body["jwt"] == **jwt) {
+                return Answer::json(200, json!({ "auth": { "client_token": TOKEN } }));
+            }
+            return errors(400, &["error validating token"]);
         }
         if call.header("X-Vault-Request") != Some("true") {
             return errors(412, &["missing 'X-Vault-Request' header"]);

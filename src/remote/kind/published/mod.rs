@@ -254,6 +254,14 @@ impl<P: Place> Server for Published<P> {
         })
     }
 
+    fn identity(&self) -> Option<String> {
+        self.place.identity()
+    }
+
+    fn address(&self) -> Option<String> {
+        Some(self.place.client().base())
+    }
+
     fn sets(&self) -> Result<Vec<String>> {
         Ok(vec![SET.to_owned()])
     }

@@ -138,6 +138,11 @@ pub trait Place {
         None
     }
 
+    /// Returns how the server knows who calls, if that was found out without a token of the remote.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
     /// Returns a version that no document has.
     fn no_version(&self) -> &'static str {
         "\"00000000000000000000000000000000\""
