@@ -70,6 +70,8 @@ pub enum Reason {
     Unanswered,
     /// Somebody else changed a set on a server. Read it and plan again.
     Overtaken,
+    /// An answer is larger than what is read. A smaller page can be asked for.
+    TooLarge,
 }
 
 /// A failure with its kind, a message, advice, and the cause below it.

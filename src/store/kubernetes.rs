@@ -31,7 +31,7 @@ const PREFIX: &str = "jwks";
 const LONGEST_PREFIX: usize = 63;
 
 /// How many Secrets one answer lists.
-const PAGE: &str = "250";
+const PAGE: usize = 250;
 
 const ACCESS: &str = "check that the token is valid and that its role allows get, list, create, patch and delete on secrets in the namespace";
 
@@ -152,15 +152,23 @@ impl Server for Kubernetes {
     fn names(&self) -> Result<Vec<SetName>> {
         let mut names = Vec::new();
         let mut after = String::new();
+        let mut page = PAGE;
         for _ in 0..MOST_PAGES {
             let mut request = self
                 .request(Method::GET, None)?
                 .query("labelSelector", &wire::selector(&self.prefix))
-                .query("limit", PAGE);
+                .query("limit", &page.to_string());
             if !after.is_empty() {
                 request = request.query("continue", &after);
             }
-            let answer = self.api.send(&request)?;
+            let answer = match self.api.send(&request) {
+                // A Secret can have 1 MiB.
+                Err(error) if error.is_because(Reason::TooLarge) && page > 1 => {
+                    page /= 5;
+                    continue;
+                }
+                answer => answer?,
+            };
             if !answer.is_success() {
                 return Err(failure(&answer, ACCESS));
             }

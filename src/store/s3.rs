@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item, Outcome, Server, Version};
 use crate::remote::http::{Answer, Client, Options, Request, TOGETHER, element};
+use crate::remote::kind::s3::access;
 use crate::remote::kind::s3::answer::{Meaning, meaning};
 use crate::remote::kind::s3::bucket;
 use crate::remote::kind::s3::credentials::{self, Credentials};
@@ -43,7 +44,8 @@ pub(super) struct S3 {
     bucket: Bucket,
     prefix: String,
     credentials: OnceCell<Identity>,
-    has_conditions: Cell<bool>,
+    /// True if this run has found out that writes are conditional, and others cannot write.
+    is_safe: Cell<bool>,
     ahead: Ahead,
 }
 
@@ -84,7 +86,7 @@ impl S3 {
             bucket,
             prefix,
             credentials: OnceCell::new(),
-            has_conditions: Cell::new(false),
+            is_safe: Cell::new(false),
             ahead: Ahead::default(),
         })
     }
@@ -109,15 +111,7 @@ impl S3 {
         query: &[(&str, &str)],
         content: Option<&Content>,
     ) -> Result<Request> {
-        let region = self.bucket.region();
-        let Identity(credentials) = match self.credentials.get() {
-            Some(found) => found,
-            None => {
-                let found = credentials::find(None, region, &self.client)?;
-                self.credentials.get_or_init(|| Identity(found))
-            }
-        };
-        let call = Call {
+        self.signed(Call {
             url: match key {
                 Some(key) => self.bucket.object_url(&format!("{}{key}", self.prefix)),
                 None => self.bucket.base_url().clone(),
@@ -128,14 +122,35 @@ impl S3 {
             }),
             added: Vec::new(),
             body: content.map(|content| (content.media_type, content.text)),
+        })
+    }
+
+    fn signed(&self, call: Call) -> Result<Request> {
+        let region = self.bucket.region();
+        let Identity(credentials) = match self.credentials.get() {
+            Some(found) => found,
+            None => {
+                let found = credentials::find(None, region, &self.client)?;
+                self.credentials.get_or_init(|| Identity(found))
+            }
         };
         Ok(call.signed(region, credentials))
     }
 
-    /// Returns an error if the storage ignores the conditions of writes.
-    fn require_conditions(&self) -> Result<()> {
-        if self.has_conditions.get() {
+    /// Returns an error if everybody can write to the bucket, or if the storage ignores the conditions of writes.
+    fn require_safe_writes(&self) -> Result<()> {
+        if self.is_safe.get() {
             return Ok(());
+        }
+        let call = access::request(self.bucket.base_url().clone());
+        if access::is_open(&self.client.send(&self.signed(call)?)?) {
+            return Err(Error::refused(format!(
+                "the bucket of {} lets everybody write: others can replace the keys",
+                self.shown
+            ))
+            .hint(
+                "remove the grants to AllUsers and AuthenticatedUsers from its access control list",
+            ));
         }
         let attempt = |condition| {
             let content = Content {
@@ -153,7 +168,7 @@ impl S3 {
         if is_ignored {
             return Err(self.without_conditions());
         }
-        self.has_conditions.set(true);
+        self.is_safe.set(true);
         Ok(())
     }
 
@@ -184,7 +199,7 @@ impl S3 {
     }
 
     fn put(&self, item: Item, text: &str, version: &Version) -> Result<Outcome> {
-        self.require_conditions()?;
+        self.require_safe_writes()?;
         let is_encrypted = !text.trim_start().starts_with('{') && text != DELETED;
         let content = Content {
             text,

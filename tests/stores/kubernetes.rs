@@ -105,6 +105,25 @@ fn sets_on_several_pages_are_listed() {
     assert_eq!(of_sets.count(), 0, "{lines:#?}");
 }
 
+/// Pages that are too large to be read are asked for again with fewer Secrets.
+#[test]
+fn large_secrets_are_listed() {
+    let site = Site::kubernetes();
+    kubernetes(&site).list_long_pages();
+    site.ok("create api --kid first");
+    let mut object = kubernetes(&site)
+        .object("apps/jwks-api")
+        .expect("the Secret");
+    object["data"]["of-others"] = encode(&"x".repeat(1_000_000)).into();
+    for number in 0..30 {
+        let name = format!("jwks-set{number}");
+        object["metadata"]["name"] = name.clone().into();
+        kubernetes(&site).add(&format!("apps/{name}"), object.clone());
+    }
+    let names = site.ok("list --format names");
+    assert_eq!(names.lines().count(), 31);
+}
+
 #[test]
 fn names_that_kubernetes_does_not_allow_are_refused() {
     let site = Site::kubernetes();

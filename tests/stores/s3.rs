@@ -48,6 +48,18 @@ fn storage_without_conditions_is_no_keystore() {
 }
 
 #[test]
+fn a_bucket_that_everybody_can_write_is_no_keystore() {
+    let site = Site::s3();
+    site.ok("create api --kid first");
+    storage(&site).open_to_everybody();
+    let before = site.text("api");
+    let run = site.run("create api").fails(4);
+    assert!(run.stderr.contains("lets everybody write"), "{run:#?}");
+    assert_eq!(site.text("api"), before);
+    site.ok("get api");
+}
+
+#[test]
 fn an_answer_without_an_etag_is_refused() {
     let site = Site::s3();
     site.ok("create api --kid first");

@@ -1,6 +1,6 @@
 //! Reads the answer to a call, up to a limit.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::remote::http::Caching;
 use crate::remote::http::response::{Answer, ERROR_LIMIT, words};
 use crate::remote::http::retry::retry_after;
@@ -42,7 +42,8 @@ pub(super) fn read(
         return Err(Error::remote(format!(
             "the answer to {call} is larger than {} MiB",
             limit >> 20
-        )));
+        ))
+        .because(Reason::TooLarge));
     }
     let words = match status {
         200..=299 => None,

@@ -1,5 +1,6 @@
 //! A JWK Set as an object in S3, or in storage that speaks its protocol.
 
+pub mod access;
 pub mod answer;
 pub mod credentials;
 pub mod signed;
@@ -48,6 +49,7 @@ pub static S3: ServerKind = ServerKind {
             given: token.map(|token| Secret::new(token.expose().clone())),
             credentials: OnceCell::new(),
             has_warned: Cell::new(false),
+            has_asked: Cell::new(false),
         };
         Published::boxed(place, location, &site)
     },
@@ -131,6 +133,8 @@ struct Storage {
     credentials: OnceCell<Credentials>,
     /// True if this run has warned that the storage denies to read a document.
     has_warned: Cell<bool>,
+    /// True if this run has asked who can write to the bucket.
+    has_asked: Cell<bool>,
 }
 
 impl Storage {
@@ -170,6 +174,26 @@ impl Storage {
         self.send(document, headers, Some(content))
     }
 
+    /// Warns once if everybody can write to the bucket, and so decide whose tokens are accepted.
+    fn warn_of_others(&self) -> Result<()> {
+        if self.has_asked.replace(true) {
+            return Ok(());
+        }
+        let bucket = &self.object.bucket;
+        let call = access::request(bucket.base_url().clone());
+        let answer = self
+            .client
+            .send(&call.signed(bucket.region(), self.credentials()?))?;
+        if access::is_open(&answer) {
+            let text = format!(
+                "the bucket {} lets everybody write: others can replace the published keys",
+                bucket.name()
+            );
+            (self.client.options().notify)(Event::Warning(&text));
+        }
+        Ok(())
+    }
+
     fn get(&self, document: Document) -> Result<Answer> {
         self.send(document, Vec::new(), None)
     }
@@ -202,6 +226,7 @@ impl Place for Storage {
     }
 
     fn write(&self, document: Document, content: &Content, condition: Condition) -> Result<()> {
+        self.warn_of_others()?;
         let mut answer = self.put(document, content, condition)?;
         // Nobody may replace what he cannot read.
         if matches!(condition, Condition::Absent)

@@ -169,6 +169,20 @@ fn what_cannot_be_read_is_not_replaced_without_a_condition() {
     assert_eq!(site.published(), "of somebody else");
 }
 
+#[test]
+fn a_bucket_that_everybody_can_write_is_named() {
+    let site = Site::start();
+    let pushed = site.run("push api s3 --yes").ok();
+    assert!(!pushed.stderr.contains("everybody"), "{pushed:#?}");
+    site.storage.open_to_everybody();
+    site.run("create api --kid two").ok();
+    let pushed = site.run("push api s3 --yes").ok();
+    assert!(
+        pushed.stderr.contains("lets everybody write"),
+        "{pushed:#?}"
+    );
+}
+
 /// A storage that repeats the address of a call repeats its signature.
 #[test]
 fn a_signed_address_is_never_shown() {

@@ -34,6 +34,7 @@ struct State {
     races: VecDeque<(String, Option<Value>)>,
     /// True for a proxy that does not pass the conditions of writes on.
     repeats_writes: bool,
+    longest_page: usize,
 }
 
 impl Kubernetes {
@@ -47,6 +48,8 @@ impl Kubernetes {
             allowed: VERBS.map(str::to_owned).to_vec(),
             races: VecDeque::new(),
             repeats_writes: false,
+            // Short pages, so that there are several.
+            longest_page: 2,
         }));
         let shared = Arc::clone(&state);
         let server = Server::start(move |call| lock(&shared).answer(call));
@@ -100,6 +103,11 @@ impl Kubernetes {
 
     pub fn renew_token(&self, token: &str) {
         lock(&self.state).token = token.to_owned();
+    }
+
+    /// Puts as many objects on a page as the client wants.
+    pub fn list_long_pages(&self) {
+        lock(&self.state).longest_page = usize::MAX;
     }
 
     /// Refuses each write, with what was sent in the message.
@@ -328,9 +336,10 @@ impl State {
             let mut wanted = wanted.iter();
             key.starts_with(&begins) && wanted.all(|(label, value)| labels[label] == *value)
         });
-        // Short pages, so that there are several.
+        let limit = query.get("limit").and_then(|limit| limit.parse().ok());
+        let limit: usize = limit.unwrap_or(usize::MAX).min(self.longest_page);
         let mut rest = of_namespace.filter(|(key, _)| key.replace('/', "_").as_str() > after);
-        let page: Vec<_> = rest.by_ref().take(2).collect();
+        let page: Vec<_> = rest.by_ref().take(limit).collect();
         let next = match rest.next() {
             Some(_) => page
                 .last()

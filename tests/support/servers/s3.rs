@@ -34,6 +34,8 @@ struct State {
     ignores_conditions: bool,
     removes_etags: bool,
     repeats_writes: bool,
+    /// True if the access control list of the bucket lets everybody write.
+    is_open: bool,
     /// What others write just before the next writes of the client.
     others: VecDeque<(String, String)>,
 }
@@ -70,6 +72,11 @@ impl Storage {
     /// Refuses each write, with what was sent in the message.
     pub fn repeat_writes(&self) {
         lock(&self.state).repeats_writes = true;
+    }
+
+    /// Lets everybody write to the bucket.
+    pub fn open_to_everybody(&self) {
+        lock(&self.state).is_open = true;
     }
 
     pub fn deny_listing(&self) {
@@ -135,6 +142,9 @@ impl State {
         if call.query.contains("list-type=2") && call.path.trim_end_matches('/') == "/keys" {
             return self.list(&call.query);
         }
+        if call.query.split('&').any(|part| part == "acl=") {
+            return self.access();
+        }
         if self.repeats_writes && call.method == "PUT" {
             return error(400, "InvalidRequest", &call.body);
         }
@@ -146,6 +156,16 @@ impl State {
             "PUT" => self.answer_put(call, key),
             _ => error(405, "MethodNotAllowed", "no"),
         }
+    }
+
+    fn access(&self) -> Answer {
+        let everybody = "<Grant><Grantee xsi:type=\"Group\"><URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee><Permission>WRITE</Permission></Grant>";
+        let everybody = if self.is_open { everybody } else { "" };
+        let owner = "<Grant><Grantee xsi:type=\"CanonicalUser\"><ID>75aa</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>";
+        let readers = "<Grant><Grantee xsi:type=\"Group\"><URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee><Permission>READ</Permission></Grant>";
+        Answer::empty(200).body(format!(
+            "<AccessControlPolicy><AccessControlList>{owner}{readers}{everybody}</AccessControlList></AccessControlPolicy>"
+        ))
     }
 
     /// Lists objects in pages of three.
