@@ -89,7 +89,7 @@ pub fn parse_address(address: &str) -> Result<Url> {
     }
     if has_secret_query(&url) {
         return Err(Error::usage("the query of the address holds a secret").hint(
-            "keep the whole address in a variable, or let a command print it: pass --url-env VAR or --url-command CMD",
+            "keep the whole address in a variable: jwks remote add NAME --kind url --url-env VAR; --url-command CMD lets a command print it",
         ));
     }
     url.set_fragment(None);
