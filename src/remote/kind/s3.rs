@@ -259,7 +259,7 @@ impl Place for Storage {
         true
     }
 
-    fn note(&self) -> Option<String> {
+    fn identity(&self) -> Option<String> {
         let credentials = self.credentials.get()?;
         Some(format!("credentials from {}", credentials.source))
     }

@@ -242,6 +242,8 @@ fn a_proxy_can_strip_the_etags() {
         assert_eq!(site.dav.writes()[1], "PUT /jwks.json");
         let test = site.run("remote test web").ok();
         assert!(test.stdout.contains("tells no version"), "{test:#?}");
+        let probed = site.run("remote test web --probe --json").ok().json();
+        assert_eq!(probed["honors_conditions"], false);
     }
 }
 

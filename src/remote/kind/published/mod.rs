@@ -351,6 +351,10 @@ impl<P: Place> Server for Published<P> {
             )
             .hint("push a set first"));
         };
+        if stored.version.is_none() {
+            // Without a version, no write has a condition.
+            return Ok(false);
+        }
         let text = String::from_utf8(stored.body.expose().clone());
         let text = text.map_err(|_| Error::remote(format!("{} is not text", stored.call)))?;
         let media_type = stored.content_type.as_deref();
