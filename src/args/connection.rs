@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::output::Output;
 use crate::remote::entry::Entry;
-use crate::remote::http::{Event, Notify, Options, Watch};
+use crate::remote::http::{ADVICE_FOR_REMOTES, Event, Notify, Options, Watch};
 use crate::remote::kind::Auth;
 use crate::remote::token::{self, Token};
 use crate::remote::{Remote, entry_of_address, is_address};
@@ -91,6 +91,7 @@ impl ConnectionArgs {
             connect_timeout: Duration::from_secs(self.connect_timeout.min(self.timeout)),
             timeout: Duration::from_secs(self.timeout),
             allow_insecure_http: self.allow_insecure_http,
+            advice: &ADVICE_FOR_REMOTES,
             now: ctx.now,
             notify: notify(ctx.out),
             watch,

@@ -328,6 +328,7 @@ fn keystore(global: &Global, out: Output, now: i64, lock_wait: Duration) -> Resu
         connect_timeout: CONNECT_TIMEOUT,
         timeout: TIMEOUT,
         allow_insecure_http: false,
+        advice: &store::ADVICE,
         now,
         notify: notify(out),
         watch,

@@ -16,7 +16,7 @@ pub use address::Address;
 
 use crate::error::Error;
 use crate::keystore::medium::Server;
-use crate::remote::http::{Answer, Options, Retries, Unanswered, Verdict};
+use crate::remote::http::{Advice, Answer, Options, Retries, Unanswered, Verdict};
 use unopened::Unopened;
 
 /// The maximum number of sets of a store on a server.
@@ -40,6 +40,15 @@ const RETRIES: Retries = Retries {
         _ if answer.call.starts_with("GET ") => Verdict::ByStatus,
         _ => Verdict::Final,
     },
+};
+
+/// How the user can change the connection to a store. Its time limits are fixed.
+pub static ADVICE: Advice = Advice {
+    connect_timeout: "check the address and the network",
+    timeout: "run the command again later",
+    authority: "set JWKS_STORE_CACERT to a file with the authority that signed the server's certificate",
+    certificate: "the server can require a client certificate, which only a kubeconfig can have",
+    plain_http: "use an https address",
 };
 
 /// Returns the error for a store with more sets than jwks lists.

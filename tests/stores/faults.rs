@@ -2,6 +2,7 @@
 
 use crate::servers::hostile::{Behavior, Hostile};
 use crate::servers::kubernetes::{self, encode};
+use crate::servers::tls::{Authority, Certificate, Tls};
 use crate::servers::vault;
 use crate::servers::{Answer, Server};
 use crate::site::{Site, everywhere, kids};
@@ -185,4 +186,25 @@ fn a_wrong_address_is_refused_before_any_call() {
         assert!(run.stderr.contains("hint: "), "{run:#?}");
     }
     assert_eq!(site.lines(), [""; 0]);
+}
+
+/// Hints name what a store has: its connection has no options on the command line.
+#[test]
+fn hints_about_the_connection_can_be_followed() {
+    let authority = Authority::new();
+    for (place, address) in [
+        (Site::vault as fn() -> Site, "http://192.0.2.1:8200"),
+        (Site::s3, "http://192.0.2.1:9000"),
+        (Site::kubernetes, "http://192.0.2.1:8001"),
+    ] {
+        let mut site = place();
+        let tls = Tls::in_front_of(site.address(), &authority, Certificate::Valid);
+        site.go_through(address.to_owned());
+        let run = site.run("list").fails(4);
+        assert!(run.stderr.contains("use an https address"), "{run:#?}");
+        site.go_through(tls.address());
+        let run = site.run("list").fails(6);
+        assert!(run.stderr.contains("set JWKS_STORE_CACERT"), "{run:#?}");
+        assert!(!run.stderr.contains("--"), "{run:#?}");
+    }
 }

@@ -249,7 +249,7 @@ impl Client {
             "private keys and tokens are not sent over plain http to {}",
             self.show(url)
         ))
-        .hint("use https, or pass --allow-insecure-http if the network is private"))
+        .hint(self.options.advice.plain_http))
     }
 
     /// Makes a call, and retries it according to the options.
@@ -390,6 +390,7 @@ impl fmt::Debug for Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::http::ADVICE_FOR_REMOTES;
     use crate::remote::http::{Event, Retries, Watch};
     use std::rc::Rc;
     use std::time::Duration;
@@ -411,6 +412,7 @@ mod tests {
             connect_timeout,
             timeout: Duration::from_secs(9),
             allow_insecure_http: false,
+            advice: &ADVICE_FOR_REMOTES,
             now: 0,
             notify: Rc::new(|_: Event| {}),
             watch: Watch::default(),

@@ -1,7 +1,7 @@
 //! The error for a call without an answer.
 
 use crate::error::{Error, Reason};
-use crate::remote::http::request::Options;
+use crate::remote::http::request::{Advice, Options};
 use rustls::{CertificateError, InvalidMessage};
 use std::io;
 use ureq::Timeout;
@@ -48,23 +48,28 @@ impl Failure<'_> {
         }
     }
 
-    fn advice(&self) -> &'static str {
-        match (self.error, tls_error(self.error)) {
+    fn advice(&self) -> String {
+        let advice = self.options.advice;
+        let words = match (self.error, tls_error(self.error)) {
             (ureq::Error::Timeout(Timeout::Connect), _) if self.is_https => {
-                "check that the port speaks https, or pass --connect-timeout to wait longer"
+                return format!(
+                    "check that the port speaks https, or {}",
+                    advice.connect_timeout
+                );
             }
             (ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect), _) => {
-                "pass --connect-timeout to wait longer"
+                advice.connect_timeout
             }
-            (ureq::Error::Timeout(_), _) => "pass --timeout to wait longer",
-            (_, Some(error)) => tls_advice(error),
+            (ureq::Error::Timeout(_), _) => advice.timeout,
+            (_, Some(error)) => tls_advice(error, advice),
             (ureq::Error::Io(error), None)
                 if !self.is_https && error.kind() == io::ErrorKind::UnexpectedEof =>
             {
                 "use an https address if the port speaks https"
             }
             _ => "check the address, and that the server is running",
-        }
+        };
+        words.to_owned()
     }
 }
 
@@ -87,18 +92,14 @@ fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     None
 }
 
-fn tls_advice(error: &rustls::Error) -> &'static str {
+fn tls_advice(error: &rustls::Error, advice: &Advice) -> &'static str {
     match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "check that the port speaks https"
         }
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "pass --cacert FILE with the authority that signed the server's certificate"
-        }
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => advice.authority,
         rustls::Error::InvalidCertificate(_) => "certificates are always verified",
-        rustls::Error::AlertReceived(_) => {
-            "pass --cert and --key if the server requires a client certificate"
-        }
+        rustls::Error::AlertReceived(_) => advice.certificate,
         _ => "check the address, and that the server is running",
     }
 }

@@ -23,7 +23,10 @@ mod xml_error;
 pub use caching::{Caching, LONGEST_LIFETIME};
 pub use client::Client;
 pub use endpoint::{Endpoint, Privacy};
-pub use request::{Event, Notify, Options, Request, Retries, Traffic, Unanswered, Verdict, Watch};
+pub use request::{
+    ADVICE_FOR_REMOTES, Advice, Event, Notify, Options, Request, Retries, Traffic, Unanswered,
+    Verdict, Watch,
+};
 pub use response::{Answer, parse};
 pub use retry::jittered;
 pub use tls::Trust;

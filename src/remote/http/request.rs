@@ -234,6 +234,30 @@ impl Watch {
     }
 }
 
+/// How the user can change a connection, for hints.
+#[derive(Debug)]
+pub struct Advice {
+    /// After a connection was not made in time.
+    pub connect_timeout: &'static str,
+    /// After a call was not answered in time.
+    pub timeout: &'static str,
+    /// If the authority of the server's certificate is unknown.
+    pub authority: &'static str,
+    /// If the server may want a client certificate.
+    pub certificate: &'static str,
+    /// If the address is neither https nor on this machine.
+    pub plain_http: &'static str,
+}
+
+/// The options of the commands that call a remote.
+pub static ADVICE_FOR_REMOTES: Advice = Advice {
+    connect_timeout: "pass --connect-timeout to wait longer",
+    timeout: "pass --timeout to wait longer",
+    authority: "pass --cacert FILE with the authority that signed the server's certificate",
+    certificate: "pass --cert and --key if the server requires a client certificate",
+    plain_http: "use https, or pass --allow-insecure-http if the network is private",
+};
+
 /// The options for a command's calls.
 #[derive(Clone)]
 pub struct Options {
@@ -243,6 +267,8 @@ pub struct Options {
     pub timeout: Duration,
     /// True if private keys and tokens can be sent over plain http to any address.
     pub allow_insecure_http: bool,
+    /// How the user can change the connection.
+    pub advice: &'static Advice,
     /// The time at which the command began, in seconds since 1970.
     pub now: i64,
     /// The listener for events.
