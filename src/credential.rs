@@ -109,7 +109,10 @@ pub fn program(mut program: Command, shown: &str) -> Result<Secret<Vec<u8>>> {
     let failed = |why: String| Error::failed(format!("{shown} {why}"));
     program.env_remove(PASSPHRASE);
     let printed = shell::output(program, LONGEST as usize, PROGRAM_LIMIT);
-    let printed = printed.map_err(|error| failed(format!("cannot be run: {error}")))?;
+    let printed = printed.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::not_found(format!("{shown} is not installed")),
+        _ => failed(format!("cannot be run: {error}")),
+    })?;
     let octets = Secret::new(printed.octets);
     if octets.expose().len() as u64 > LONGEST {
         return Err(failed("prints more than 64 KiB".into()));
@@ -123,6 +126,9 @@ pub fn program(mut program: Command, shown: &str) -> Result<Secret<Vec<u8>>> {
         ))),
     }
 }
+
+/// The largest file of certificates, in bytes.
+const LONGEST_PEM: u64 = 1 << 20;
 
 /// Certificates or a private key as PEM.
 #[derive(Clone, Debug)]
@@ -140,11 +146,17 @@ impl Pem {
             Pem::Text(text, _) => return Ok(Secret::new(text.expose().clone())),
             Pem::File(file) => file,
         };
-        let octets = std::fs::read(file).map_err(|error| match error.kind() {
+        let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => Error::not_found(format!("no file {self}")),
             _ => Error::failed(format!("cannot read {self}")).cause(error),
-        });
-        octets.map(Secret::new)
+        };
+        let mut octets = Secret::new(Vec::new());
+        let file = File::open(file).map_err(failed)?;
+        let read = file.take(LONGEST_PEM + 1).read_to_end(octets.expose_mut());
+        if read.map_err(failed)? as u64 > LONGEST_PEM {
+            return Err(Error::invalid(format!("{self} is larger than 1 MiB")));
+        }
+        Ok(octets)
     }
 }
 

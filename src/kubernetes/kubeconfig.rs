@@ -41,11 +41,11 @@ struct Found<'a, T> {
     path: &'a Path,
 }
 
-/// Returns the cluster of the current context; `None` if there is no kubeconfig. Returns an error if a file or the
+/// Returns the cluster of the current context; `None` if there is no kubeconfig, or an empty one. Returns an error if a file or the
 /// context cannot be used.
 pub(super) fn cluster(warn: Warn) -> Result<Option<Cluster>> {
     let sources = read_all(&files(), warn)?;
-    if sources.is_empty() {
+    if sources.iter().all(|source| source.document.is_empty()) {
         return Ok(None);
     }
     let paths: Vec<_> = sources
@@ -152,8 +152,9 @@ impl<T> Found<'_, T> {
 
     /// Returns the path of a file. A relative one is relative to the kubeconfig.
     fn file(&self, path: &str) -> PathBuf {
-        let directory = self.path.parent().unwrap_or(Path::new(""));
-        directory.join(path)
+        let directory = self.path.parent().filter(|it| !it.as_os_str().is_empty());
+        // A file named `-` is not standard input.
+        directory.unwrap_or(Path::new(".")).join(path)
     }
 
     /// Returns PEM from the kubeconfig itself, or else from a file.
@@ -346,7 +347,17 @@ impl Found<'_, UserEntry> {
             // Otherwise, the program would depend on the working directory.
             let program = std::path::absolute(self.file(command));
             let failed = |cause| Error::failed(format!("cannot find {command}")).cause(cause);
-            program.map_err(failed)?.into()
+            let program = program.map_err(failed)?;
+            if let Some(fault) = ownership::fault_of_file(&program) {
+                let path = fault.path().display();
+                return Err(self
+                    .error(
+                        &format!("runs a program, and other users can change {path}"),
+                        Error::refused,
+                    )
+                    .hint(format!("run `chmod go-w {path}`, or check who owns it")));
+            }
+            program.into()
         } else {
             command.into()
         };

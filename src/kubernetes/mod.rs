@@ -44,17 +44,17 @@ enum Namespace {
 }
 
 impl Cluster {
-    /// Finds the cluster: that of the pod in which the program runs, or else that of the current context of the
-    /// kubeconfig. Returns an error if there is neither.
+    /// Finds the cluster: that of the current context of the kubeconfig, or else that of the pod in which the program
+    /// runs, as `kubectl` does. Returns an error if there is neither.
     ///
     /// If `has_token` is true, the caller has a token of its own, so the service account of the pod needs none.
     pub fn find(has_token: bool, warn: Warn) -> Result<Cluster> {
-        if let Some(cluster) = pod::cluster(has_token) {
+        if let Some(cluster) = kubeconfig::cluster(warn)? {
             return Ok(cluster);
         }
-        kubeconfig::cluster(warn)?.ok_or_else(|| {
+        pod::cluster(has_token).ok_or_else(|| {
             Error::usage(
-                "no Kubernetes cluster: there is neither a service account of a pod nor a kubeconfig",
+                "no Kubernetes cluster: there is neither a kubeconfig with a context nor a service account of a pod",
             )
             .hint(
                 "set KUBECONFIG, or run `kubectl proxy` and use its address http://127.0.0.1:8001",

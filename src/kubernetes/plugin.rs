@@ -1,7 +1,7 @@
 //! The plugin of a kubeconfig: a program that prints credentials (`ExecCredential` of client.authentication.k8s.io).
 
 use crate::credential::{self, Pem};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -77,12 +77,14 @@ impl Plugin {
             return Ok(credentials);
         }
         let failed = |error: Error| {
+            let is_missing = error.kind() == ErrorKind::NotFound;
             let error = Error::denied(format!("no credentials for Kubernetes: {error}"));
             match &self.install_hint {
-                Some(hint) => error.hint(hint.trim()),
-                None => {
-                    error.hint("run `kubectl get --raw /version` to try the plugin with kubectl")
+                Some(hint) if is_missing => {
+                    let words: Vec<_> = hint.split_whitespace().collect();
+                    error.hint(words.join(" "))
                 }
+                _ => error.hint("run `kubectl get --raw /version` to try the plugin with kubectl"),
             }
         };
         let octets = credential::program(self.command(), &self.shown()).map_err(failed)?;

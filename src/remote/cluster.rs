@@ -5,6 +5,8 @@ use crate::error::Result;
 use crate::kubernetes::{Cluster, token_in};
 use crate::remote::http::{Answer, Client, Event, Request, Trust, parse};
 use crate::remote::location::parse_address;
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -128,6 +130,15 @@ impl std::fmt::Debug for Api {
             .field("client", &self.client)
             .finish_non_exhaustive()
     }
+}
+
+/// Reads a resourceVersion. An empty one would be no condition of a write.
+pub fn resource_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let version = String::deserialize(deserializer)?;
+    if version.is_empty() {
+        return Err(D::Error::custom("an empty resourceVersion"));
+    }
+    Ok(version)
 }
 
 /// Returns true for the answer about an object that does not exist. Other servers have other words for an address

@@ -209,6 +209,11 @@ impl Remote {
         self.server.redrawn(after)
     }
 
+    /// Returns the longest cache lifetime of the documents that were replaced, in seconds; `None` if it is not known.
+    pub fn replaced_lifetime(&self) -> Option<u64> {
+        self.server.replaced_lifetime()
+    }
+
     /// Returns the cache lifetime of the published document, in seconds; `None` if it is not known.
     pub fn lifetime(&self) -> Option<u64> {
         self.server.lifetime()

@@ -1,10 +1,10 @@
 //! The sets that were read before they were asked for: while they were listed, or several at once.
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item};
 use crate::remote::http::{Answer, Client, Request, TOGETHER};
-use crate::store::MOST_AHEAD;
+use crate::store::{MOST_AHEAD, MOST_FAILURES};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -54,6 +54,36 @@ impl Ahead {
             }
         }
         Ok(())
+    }
+
+    /// Returns those of the sets that are there, and keeps them. A set that cannot be read is among them, because it
+    /// is reported when it is read by itself. Returns an error if the server fails several times.
+    pub fn existing(
+        &self,
+        names: &[SetName],
+        read_together: impl Fn(&[SetName]) -> Result<()>,
+        read: impl Fn(Item) -> Result<Found>,
+    ) -> Result<Vec<SetName>> {
+        let mut existing = Vec::with_capacity(names.len());
+        let mut failures = 0;
+        for some in names.chunks(TOGETHER) {
+            read_together(some)?;
+            for name in some {
+                match read(Item::Set(name)) {
+                    Ok(found) if found.text.is_none() => continue,
+                    Ok(found) => self.keep(name, found),
+                    Err(error) if error.kind() == ErrorKind::Remote => {
+                        failures += 1;
+                        if failures == MOST_FAILURES {
+                            return Err(error);
+                        }
+                    }
+                    Err(_) => {}
+                }
+                existing.push(name.clone());
+            }
+        }
+        Ok(existing)
     }
 
     /// Remembers which sets were listed.

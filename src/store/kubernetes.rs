@@ -33,6 +33,9 @@ const LONGEST_PREFIX: usize = 63;
 /// How many Secrets one answer lists.
 const PAGE: usize = 250;
 
+/// The longest token that continues a list, in bytes, which stands in an address.
+const LONGEST_CONTINUE: usize = 4096;
+
 const ACCESS: &str = "check that the token is valid and that its role allows get, list, create, patch and delete on secrets in the namespace";
 
 /// A keystore in Kubernetes.
@@ -164,7 +167,7 @@ impl Server for Kubernetes {
             let answer = match self.api.send(&request) {
                 // A Secret can have 1 MiB.
                 Err(error) if error.is_because(Reason::TooLarge) && page > 1 => {
-                    page /= 5;
+                    page = (page / 5).max(1);
                     continue;
                 }
                 answer => answer?,
@@ -189,6 +192,13 @@ impl Server for Kubernetes {
                 names.push(name);
             }
             match listing.metadata.next {
+                Some(next) if next.len() > LONGEST_CONTINUE => {
+                    return Err(Error::remote(format!(
+                        "{} lists Secrets with a continue token of {} bytes",
+                        self.shown,
+                        next.len()
+                    )));
+                }
                 // A server that repeats the same page would never end.
                 Some(next) if !next.is_empty() && next != after => after = next,
                 _ => return Ok(names),

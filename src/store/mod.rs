@@ -28,6 +28,9 @@ const MOST_PAGES: usize = 1000;
 /// The most bytes of sets that are kept in memory after they are listed, until they are read.
 const MOST_AHEAD: usize = 64 << 20;
 
+/// The number of reads that fail before the others are not tried. A server can take the whole time limit for each.
+const MOST_FAILURES: u32 = 4;
+
 /// Which failures are retried. A write that can have been carried out is never repeated, because the keystore
 /// first reads what the server has.
 const RETRIES: Retries = Retries {

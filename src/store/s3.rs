@@ -7,7 +7,7 @@ use crate::environment::STORE_CACERT;
 use crate::error::{Error, Result};
 use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item, Outcome, Server, Version};
-use crate::remote::http::{Answer, Client, Options, Request, TOGETHER, element};
+use crate::remote::http::{Answer, Client, Options, Request, element};
 use crate::remote::kind::s3::access;
 use crate::remote::kind::s3::answer::{Meaning, meaning};
 use crate::remote::kind::s3::bucket;
@@ -268,7 +268,9 @@ impl Server for S3 {
                 // A server that repeats the same page would never end.
                 Some(next) if next != after => after = next.into_owned(),
                 _ => {
-                    names.extend(self.existing(&doubtful)?);
+                    let read_together = |names: &[SetName]| self.read_together(names);
+                    let read = |item: Item| self.read(item);
+                    names.extend(self.ahead.existing(&doubtful, read_together, read)?);
                     self.ahead.remember(&names);
                     return Ok(names);
                 }
@@ -307,22 +309,6 @@ impl S3 {
         let request = |name: &SetName| self.request(Some(&key(Item::Set(name))), &[], None);
         let found = |name: &SetName, answer: &Answer| self.found(Item::Set(name), answer);
         self.ahead.read(&self.client, names, request, found)
-    }
-
-    /// Returns those of the sets that are not deleted.
-    fn existing(&self, names: &[SetName]) -> Result<Vec<SetName>> {
-        let mut existing = Vec::new();
-        for some in names.chunks(TOGETHER) {
-            self.read_together(some)?;
-            for name in some {
-                let found = self.read(Item::Set(name))?;
-                if found.text.is_some() {
-                    self.ahead.keep(name, found);
-                    existing.push(name.clone());
-                }
-            }
-        }
-        Ok(existing)
     }
 
     fn found(&self, item: Item, answer: &Answer) -> Result<Found> {

@@ -1,13 +1,13 @@
 //! A store that is opened by its first call, so that commands that need no keystore need no credentials either.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item, Outcome, Server, Version};
 use crate::remote::http::Options;
 use crate::secret::Secret;
 use crate::store::address::{Address, Kind};
-use crate::store::{kubernetes, s3, vault};
-use std::cell::OnceCell;
+use crate::store::{MOST_FAILURES, kubernetes, s3, vault};
+use std::cell::{Cell, OnceCell};
 
 /// A store that is opened by its first call.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Unopened {
     options: Options,
     allow_plaintext: bool,
     opened: OnceCell<Box<dyn Server>>,
+    /// The number of reads that have failed since the last one that did not.
+    failures: Cell<u32>,
 }
 
 impl Unopened {
@@ -25,6 +27,7 @@ impl Unopened {
             options,
             allow_plaintext,
             opened: OnceCell::new(),
+            failures: Cell::new(0),
         }
     }
 
@@ -52,7 +55,18 @@ impl Server for Unopened {
     }
 
     fn read(&self, item: Item) -> Result<Found> {
-        self.server()?.read(item)
+        let failures = self.failures.get();
+        if failures >= MOST_FAILURES {
+            let store = self.shown();
+            return Err(Error::remote(format!(
+                "{item} was not read, because {store} has failed {failures} times in a row"
+            ))
+            .hint("run the command again later"));
+        }
+        let found = self.server()?.read(item);
+        let has_failed = matches!(&found, Err(error) if error.kind() == ErrorKind::Remote);
+        self.failures.set(if has_failed { failures + 1 } else { 0 });
+        found
     }
 
     fn write(&self, item: Item, text: &Secret<String>, version: &Version) -> Result<Outcome> {

@@ -7,10 +7,10 @@
 mod wire;
 
 use crate::environment::{STORE_CACERT, STORE_TOKEN_FILE, home_directory};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item, Outcome, Server, Version};
-use crate::remote::http::{Answer, Client, Options, Request, TOGETHER};
+use crate::remote::http::{Answer, Client, Options, Request};
 use crate::secret::Secret;
 use crate::store::address::Address;
 use crate::store::ahead::Ahead;
@@ -219,21 +219,9 @@ impl Server for Vault {
             return Err(too_many(&self.shown));
         }
         // A deleted set is still listed, so each one is read.
-        let mut names = Vec::with_capacity(listed.len());
-        for some in listed.chunks(TOGETHER) {
-            self.read_together(some)?;
-            for name in some {
-                match self.read(Item::Set(name)) {
-                    Ok(found) if found.text.is_none() => continue,
-                    Ok(found) => self.ahead.keep(name, found),
-                    Err(error) if error.kind() == ErrorKind::Remote => return Err(error),
-                    // A secret that cannot be read is reported when it is read by itself.
-                    Err(_) => {}
-                }
-                names.push(name.clone());
-            }
-        }
-        Ok(names)
+        let read_together = |names: &[SetName]| self.read_together(names);
+        self.ahead
+            .existing(&listed, read_together, |item| self.read(item))
     }
 
     fn read(&self, item: Item) -> Result<Found> {

@@ -6,6 +6,7 @@ use crate::servers::tls::{Authority, Certificate, Tls};
 use crate::servers::vault;
 use crate::servers::{Answer, Server};
 use crate::site::{Site, everywhere, kids};
+use crate::support::finish;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -207,4 +208,27 @@ fn hints_about_the_connection_can_be_followed() {
         assert!(run.stderr.contains("set JWKS_STORE_CACERT"), "{run:#?}");
         assert!(!run.stderr.contains("--"), "{run:#?}");
     }
+}
+
+/// A server that fails each read is not asked for every set of a long list.
+#[test]
+fn a_server_that_fails_is_left_after_some_sets() {
+    let site = Site::s3();
+    let server = Server::start(|call| {
+        if !call.query.contains("list-type=2") {
+            return Answer::html(400, "no");
+        }
+        let object =
+            |number| format!("<Contents><Key>jwks/set{number}</Key><Size>300</Size></Contents>");
+        let objects: String = (0..100).map(object).collect();
+        Answer::html(
+            200,
+            &format!("<ListBucketResult>{objects}</ListBucketResult>"),
+        )
+    });
+    let mut command = site.command_to(&server.address());
+    let run = finish(command.arg("list")).fails(6);
+    assert!(run.stderr.contains("100 sets cannot be read"), "{run:#?}");
+    let calls = server.calls().len();
+    assert!(calls < 80, "{calls} calls for 100 sets");
 }

@@ -31,11 +31,21 @@ pub fn publish_delay(ctx: &Context, name: &SetName) -> Result<i64> {
 /// Warns if caches can use the published document for longer than the publish delay: a verifier would not
 /// know a new key yet when it signs.
 pub fn warn_of_caches(ctx: &Context, server: &Remote, publish_delay: i64) {
-    let lifetime = server.lifetime().and_then(|it| i64::try_from(it).ok());
-    let Some(lifetime) = lifetime.filter(|lifetime| *lifetime > publish_delay) else {
+    let too_long = |lifetime: Option<u64>| {
+        let lifetime = lifetime.and_then(|lifetime| i64::try_from(lifetime).ok());
+        let lifetime = lifetime.filter(|lifetime| *lifetime > publish_delay);
+        lifetime.map(format_duration)
+    };
+    let delay = format_duration(publish_delay);
+    let Some(lifetime) = too_long(server.lifetime()) else {
+        if let Some(lifetime) = too_long(server.replaced_lifetime()) {
+            ctx.out.warn(format!(
+                "caches can use the replaced set of {} for {lifetime}, which is longer than the publish delay ({delay}); pass a longer --publish-delay to `jwks rotate` until then",
+                server.name
+            ));
+        }
         return;
     };
-    let (lifetime, delay) = (format_duration(lifetime), format_duration(publish_delay));
     let advice = if server.cache_control.is_some() {
         "pass a shorter --cache-control to `jwks remote add`, or a longer --publish-delay to `jwks rotate`"
     } else {

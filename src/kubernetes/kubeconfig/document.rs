@@ -3,7 +3,6 @@
 use crate::error::{Error, Result};
 use crate::keyset::import::yaml;
 use crate::secret::Secret;
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::ops::Deref;
@@ -16,6 +15,14 @@ pub struct Document {
     pub clusters: Option<Vec<Named<ClusterEntry>>>,
     pub contexts: Option<Vec<Named<ContextEntry>>>,
     pub users: Option<Vec<Named<UserEntry>>>,
+}
+
+impl Document {
+    /// Returns true if there is neither a cluster, a context nor a user.
+    pub fn is_empty(&self) -> bool {
+        let has_entries = self.clusters.is_some() || self.users.is_some();
+        !has_entries && self.contexts.is_none() && self.current_context.is_none()
+    }
 }
 
 /// An entry with its name. An entry without members is empty.
@@ -98,7 +105,8 @@ pub struct Variable {
     pub value: Option<Text>,
 }
 
-/// A text. Numbers and truth values without quotes are texts, too, as in `kubectl`.
+/// A text. Numbers without quotes are none, as in `kubectl`: `0123` would become another one.
+#[derive(Deserialize)]
 pub struct Text(String);
 
 impl Deref for Text {
@@ -109,22 +117,16 @@ impl Deref for Text {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Text(text)),
-            value @ (Value::Number(_) | Value::Bool(_)) => Ok(Text(value.to_string())),
-            _ => Err(D::Error::custom("not a text")),
-        }
-    }
-}
-
 /// Reads a file. An empty one has no members. No error repeats a part of it, because it can be a secret.
 pub fn read(octets: &Secret<Vec<u8>>) -> Result<Document> {
     let text = std::str::from_utf8(octets.expose())
         .map_err(|_| Error::invalid("not a kubeconfig: it is not UTF-8 text"))?;
     let value = match yaml::documents(text) {
         Ok(documents) => documents.into_iter().next().unwrap_or_default(),
+        // This error would repeat the key.
+        Err(error) if error.to_string().contains("duplicated key") => {
+            return Err(Error::invalid("not a kubeconfig: a key appears twice"));
+        }
         Err(error) => return Err(Error::invalid(format!("not a kubeconfig: {error}"))),
     };
     match value {
@@ -156,7 +158,7 @@ mod tests {
         ] {
             assert!(document(empty).is_ok(), "{empty:?}");
         }
-        let users = document("users:\n- name: 1\n  user: {}\n- name: b\n  user:\n- name: c\n");
+        let users = document("users:\n- name: '1'\n  user: {}\n- name: b\n  user:\n- name: c\n");
         let users = users.unwrap().users.unwrap();
         let names: Vec<&str> = users.iter().map(|user| &*user.name).collect();
         assert_eq!(names, ["1", "b", "c"]);
@@ -166,6 +168,8 @@ mod tests {
     fn no_error_repeats_a_secret() {
         for bad in [
             "users: SECRET",
+            "SECRET: 1\nSECRET: 2\n",
+            "users:\n- name: a\n  user: {token: 123}\n",
             "users:\n- name: a\n  user: SECRET\n",
             "users:\n- name: a\n  user: {token: [SECRET]}\n",
             "users:\n- SECRET\n",

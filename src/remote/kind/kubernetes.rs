@@ -4,7 +4,7 @@
 
 mod object;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::key::parts::holds_secret;
 use crate::keyset::import;
 use crate::remote::cluster::{Api, Caller, MANAGER, is_missing};
@@ -187,6 +187,12 @@ impl Holder {
             404 if is_missing(answer) && verb == "create" => Error::remote(usual.to_string())
                 .hint(format!("check that the namespace {namespace} exists")),
             404 => Error::remote(usual.to_string()).hint("check the address of the API server"),
+            // The server can have carried it out.
+            500.. if verb != "get" => Error::remote(usual.to_string())
+                .because(Reason::Unanswered)
+                .hint(
+                    "the server may have made the change: check before you run the command again",
+                ),
             422 => Error::remote(usual.to_string())
                 .hint("an object can have at most 1 MiB, and an immutable one cannot be changed"),
             _ => usual,

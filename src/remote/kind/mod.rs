@@ -321,6 +321,11 @@ pub trait Server {
         None
     }
 
+    /// Returns the longest cache lifetime of the documents that were replaced, in seconds; `None` if it is not known.
+    fn replaced_lifetime(&self) -> Option<u64> {
+        None
+    }
+
     /// Finds out whether the server honors the condition of a write, by a write that changes nothing.
     fn honors_conditions(&self) -> Result<bool> {
         undefined()

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::keystore::medium::{Found, Item, Version};
-use crate::remote::cluster::{KEYSTORE, MANAGED_BY, MANAGER};
+use crate::remote::cluster::{KEYSTORE, MANAGED_BY, MANAGER, resource_version};
 use crate::remote::http::{Answer, parse};
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -31,6 +31,7 @@ pub struct SecretObject {
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     name: String,
+    #[serde(deserialize_with = "resource_version")]
     resource_version: String,
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,

@@ -256,7 +256,7 @@ fn a_plugin_prints_a_token() {
         ));
         let plugin = |more: &str| {
             site.configure(&format!(
-                "exec: {{apiVersion: client.authentication.k8s.io/{version}, command: ./plugin, args: [get, 8080], env: [{{name: GREETING, value: hello}}], interactiveMode: IfAvailable{more}}}"
+                "exec: {{apiVersion: client.authentication.k8s.io/{version}, command: ./plugin, args: [get, '8080'], env: [{{name: GREETING, value: hello}}], interactiveMode: IfAvailable{more}}}"
             ));
         };
         plugin("");
@@ -488,6 +488,12 @@ fn several_files_are_one_kubeconfig() {
     site.sandbox
         .write("empty", "apiVersion: v1\nkind: Config\nclusters: null\n");
     let run = list("empty").fails(2);
+    assert!(
+        run.stderr.contains("a kubeconfig with a context"),
+        "{run:#?}"
+    );
+    site.sandbox.write("none", "contexts:\n- name: here\n");
+    let run = list("none").fails(2);
     assert!(run.stderr.contains("use-context"), "{run:#?}");
     let run = list("missing").fails(2);
     assert!(run.stderr.contains("KUBECONFIG"), "{run:#?}");
@@ -514,6 +520,19 @@ fn commands_without_calls_read_no_kubeconfig() {
     }
     site.fails(5, "not a kubeconfig");
     assert_eq!(site.tls.connections(), 0);
+}
+
+/// A relative file named `-` is a file, and no standard input.
+#[test]
+fn a_token_file_can_have_any_name() {
+    let site = Site::start();
+    let config = site.config(&site.authority_data(), "tokenFile: '-'");
+    site.sandbox.write("config", config);
+    site.sandbox.write("-", TOKEN);
+    let mut command = site.sandbox.command(JWKS);
+    command.env("KUBECONFIG", "config");
+    site.finish(command.args(["push", "api", "map", "--yes"]))
+        .ok();
 }
 
 /// The files of the service account have a fixed place, so this runs where the test can have a /var/run of its own.
@@ -545,8 +564,6 @@ fn a_pod_is_its_service_account() {
             .env("KUBERNETES_SERVICE_PORT", port);
         site.finish(&mut command)
     };
-    // The service account comes before a kubeconfig.
-    site.configure("token: canary-of-the-kubeconfig");
     let run = in_pod("jwks push api map --yes; jwks remote test map").ok();
     assert!(
         run.stdout.contains("the service account of the pod"),
@@ -556,13 +573,16 @@ fn a_pod_is_its_service_account() {
     assert!(site.cluster.config_map("apps/keys").is_some());
     assert!(site.cluster.object("apps/jwks-tokens").is_some());
     in_pod("export JWKS_STORE=kubernetes:; jwks list; rm /var/run/secrets/kubernetes.io/*/ca.crt; ! jwks list").ok();
+    // A kubeconfig comes before the service account, as in kubectl.
+    site.configure("token: of-nobody");
+    let run = in_pod("jwks remote test map").fails(7);
+    assert!(run.stderr.contains("answered 401"), "{run:#?}");
 }
 
 /// In a pod, the environment names the API server. A token of the remote takes the place of the service account.
 #[test]
 fn a_pod_finds_its_api_server() {
     let site = Site::start();
-    site.configure("token: canary-of-the-kubeconfig");
     let authority = site.authority.file();
     let line = format!(
         "remote add map --force --kind kubernetes --url configmap://apps/keys --token-env KUBE_TOKEN --cacert {}",
@@ -587,6 +607,7 @@ fn a_pod_finds_its_api_server() {
     // A pod whose service account has no token has the kubeconfig.
     let line = "remote add map --force --kind kubernetes --url configmap://apps/keys";
     site.run(line).ok();
+    site.configure("token: canary-of-the-kubeconfig");
     in_pod("remote test map").fails(7);
     site.configure(&format!("token: {TOKEN}"));
     let test = in_pod("remote test map").ok();

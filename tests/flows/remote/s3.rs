@@ -179,7 +179,7 @@ fn a_bucket_that_everybody_can_write_is_named() {
     let site = Site::start();
     let pushed = site.run("push api s3 --yes").ok();
     assert!(!pushed.stderr.contains("everybody"), "{pushed:#?}");
-    site.storage.open_to_everybody();
+    site.storage.give_everybody("WRITE");
     site.run("create api --kid two").ok();
     let pushed = site.run("push api s3 --yes").ok();
     assert!(
@@ -240,6 +240,27 @@ fn a_document_that_caches_keep_for_too_long_is_named() {
     assert!(
         !pushed.stderr.contains("longer than the publish delay"),
         "{pushed:#?}"
+    );
+}
+
+/// Also if the document is written twice, because the keys are added before the discovery document names them.
+#[test]
+fn the_first_of_two_writes_counts_for_caches() {
+    let site = Site::start();
+    site.add("--cache-control max-age=86400 --issuer https://issuer.example");
+    site.run("push api s3 --yes").ok();
+    site.add("--issuer https://issuer.example");
+    site.run("create api --kid two --alg RS256").ok();
+    site.run("delete api one --yes").ok();
+    let pushed = site.run("push api s3 --yes --prune").ok();
+    assert!(pushed.stderr.contains("the replaced set"), "{pushed:#?}");
+    assert_eq!(
+        site.storage
+            .writes()
+            .iter()
+            .filter(|key| *key == KEY)
+            .count(),
+        3
     );
 }
 

@@ -34,8 +34,8 @@ struct State {
     ignores_conditions: bool,
     removes_etags: bool,
     repeats_writes: bool,
-    /// True if the access control list of the bucket lets everybody write.
-    is_open: bool,
+    /// The permission that the access control list of the bucket gives to everybody, beside that to read.
+    given: Option<&'static str>,
     /// What others write just before the next writes of the client.
     others: VecDeque<(String, String)>,
 }
@@ -74,9 +74,9 @@ impl Storage {
         lock(&self.state).repeats_writes = true;
     }
 
-    /// Lets everybody write to the bucket.
-    pub fn open_to_everybody(&self) {
-        lock(&self.state).is_open = true;
+    /// Gives everybody a permission for the bucket.
+    pub fn give_everybody(&self, permission: &'static str) {
+        lock(&self.state).given = Some(permission);
     }
 
     pub fn deny_listing(&self) {
@@ -159,8 +159,9 @@ impl State {
     }
 
     fn access(&self) -> Answer {
-        let everybody = "<Grant><Grantee xsi:type=\"Group\"><URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee><Permission>WRITE</Permission></Grant>";
-        let everybody = if self.is_open { everybody } else { "" };
+        let everybody = self.given.map_or(String::new(), |given| {
+            format!("<Grant><Grantee xsi:type=\"Group\"><URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee><Permission>{given}</Permission></Grant>")
+        });
         let owner = "<Grant><Grantee xsi:type=\"CanonicalUser\"><ID>75aa</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>";
         let readers = "<Grant><Grantee xsi:type=\"Group\"><URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee><Permission>READ</Permission></Grant>";
         Answer::empty(200).body(format!(

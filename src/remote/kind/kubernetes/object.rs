@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kubernetes::{check_key, check_name, check_namespace};
-use crate::remote::cluster::{KEYSTORE, MANAGED_BY, MANAGER};
+use crate::remote::cluster::{KEYSTORE, MANAGED_BY, MANAGER, resource_version};
 use crate::remote::http::{Answer, parse};
 use crate::remote::kind::kubernetes::KUBERNETES;
 use crate::remote::location::Location;
@@ -106,6 +106,7 @@ struct Wire {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
+    #[serde(deserialize_with = "resource_version")]
     resource_version: String,
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,

@@ -105,8 +105,8 @@ impl<P: Place> Published<P> {
             cache_control: &cache_control,
         };
         if document == Document::Keys {
-            self.replaced
-                .set(stored.and_then(|stored| stored.caching.lifetime()));
+            let lifetime = stored.and_then(|stored| stored.caching.lifetime());
+            self.replaced.set(self.replaced.get().max(lifetime));
         }
         self.send(document, &content, stored)
     }
@@ -332,13 +332,15 @@ impl<P: Place> Server for Published<P> {
     }
 
     fn lifetime(&self) -> Option<u64> {
-        let new = if self.place.keeps_headers() {
-            Caching::of_cache_control(&self.cache_control.borrow()).lifetime()
-        } else {
-            let read = self.read.borrow();
-            read.as_ref().and_then(|stored| stored.caching.lifetime())
-        };
-        new.max(self.replaced.get())
+        if self.place.keeps_headers() {
+            let cache_control = self.cache_control.borrow();
+            return Caching::of_cache_control(&cache_control).lifetime();
+        }
+        self.read.borrow().as_ref()?.caching.lifetime()
+    }
+
+    fn replaced_lifetime(&self) -> Option<u64> {
+        self.replaced.get()
     }
 
     fn honors_conditions(&self) -> Result<bool> {

@@ -10,8 +10,8 @@ const EVERYBODY: [&str; 2] = [
     "/groups/global/AuthenticatedUsers<",
 ];
 
-/// The permissions to write objects.
-const WRITE: [&str; 2] = [">WRITE<", ">FULL_CONTROL<"];
+/// The permissions to write objects, or to give oneself that permission.
+const WRITE: [&str; 3] = [">WRITE<", ">WRITE_ACP<", ">FULL_CONTROL<"];
 
 /// Returns the call that reads the access control list of a bucket.
 pub fn request(bucket: Url) -> Call<'static> {
