@@ -329,7 +329,9 @@ mod tests {
     /// A keystore that reads and writes files of at most `limit` bytes.
     fn limited(limit: u64) -> (tempfile::TempDir, Keystore) {
         let directory = tempfile::tempdir().unwrap();
-        let store = Keystore::new(directory.path().to_owned(), Duration::ZERO);
+        // A process that another test starts holds a copy of the lock for a moment.
+        let wait = Duration::from_secs(10);
+        let store = Keystore::new(directory.path().to_owned(), wait);
         (directory, store.reading_at_most(limit))
     }
 

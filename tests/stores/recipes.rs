@@ -64,6 +64,43 @@ fn the_job_in_kubernetes_rotates_with_its_role() {
     site.ok("delete api --yes --force");
 }
 
+/// The job that also publishes: what signs was published by an earlier run, and the role is enough.
+#[test]
+fn the_job_in_kubernetes_publishes_for_verifiers() {
+    let script = yaml("remote add public");
+    let script = texts(&script[0]["args"]).concat();
+    let site = Site::kubernetes();
+    let Place::Kubernetes(kubernetes) = &site.place else {
+        unreachable!("a site with Kubernetes")
+    };
+    let server = site.address();
+    site.sandbox.write(".kube/config", format!("current-context: c\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: c, user: {{tokenFile: ../token}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: c}}}}]\n"));
+    site.ok("create api --kid first --now 2026-01-05");
+    site.ok("rotate api --every 30d --publish-delay 3h --retire-after 27h --save --now 2026-01-05");
+    let start: jiff::Timestamp = "2026-01-05T00:00:00Z".parse().expect("a time");
+    let mut published: Vec<String> = Vec::new();
+    for run in 0..(70 * 24 / 6) {
+        let now = start.as_second() + run * 6 * 3600;
+        let signers = site.json(&format!("list api --now {now}"));
+        let signers = signers["keys"].as_array().expect("keys").iter();
+        for key in signers.filter(|key| key["state"] == "active" && run > 0) {
+            let kid = key["kid"].as_str().expect("a kid");
+            assert!(
+                published.iter().any(|other| other == kid),
+                "{kid} at run {run}"
+            );
+        }
+        let lines = script.replace("--no-input", &format!("--no-input --now {now}"));
+        finish(&mut shell(&site, &lines)).ok();
+        let map = kubernetes.config_map("apps/public").expect("the ConfigMap");
+        let text = map["data"]["jwks.json"].as_str().expect("the set");
+        assert!(!text.contains("\"d\""), "{text}");
+        let set: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        published = kids(&set).into_iter().map(str::to_owned).collect();
+    }
+    assert!(!published.iter().any(|kid| kid == "first"), "{published:?}");
+}
+
 /// A hosted runner has no credentials of its own: it exchanges its token.
 #[test]
 fn the_hosted_runner_of_github_rotates_in_object_storage() {
