@@ -4,7 +4,7 @@ use crate::servers::hydra::{Hydra, Version};
 use crate::support::{JWKS, Run, Sandbox, finish, has_tool};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use yaml_rust2::{Yaml, YamlLoader};
 
 const GUIDE: &str = include_str!("../../man/jwks-pipelines.7.md");
