@@ -295,7 +295,7 @@ fn tone(verb: Verb) -> Tone {
         Verb::Staged => Tone::Ahead,
         Verb::Updated | Verb::Pushed => Tone::Plain,
         Verb::Retired => Tone::Faint,
-        Verb::Exported => Tone::Warning,
+        Verb::Exported | Verb::Signed => Tone::Warning,
         Verb::Removed => Tone::Bad,
     }
 }

@@ -144,6 +144,8 @@ pub(super) const RELATED: &[(&str, &[&str])] = &[
     ("status", &["list", "rotate"]),
     ("check", &["list", "thumbprint"]),
     ("thumbprint", &["check", "list"]),
+    ("sign", &["list", "rotate", "verify"]),
+    ("verify", &["check", "list", "sign"]),
     ("push", &["diff", "pull", "remote"]),
     ("pull", &["diff", "push", "remote"]),
     ("diff", &["pull", "push"]),
