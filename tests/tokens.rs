@@ -117,7 +117,9 @@ fn the_examples_of_the_rfcs() {
         let (header, payload) = parts(token);
         let mut header = Members::parse(&header).expect("a header").into_owned();
         let is_encoded = header.raw("b64").is_none();
-        ["alg", "b64", "crit"].map(|name| header.remove(name));
+        for name in ["alg", "b64", "crit"] {
+            header.remove(name);
+        }
         let form = PayloadForm {
             is_encoded,
             is_detached: detached.is_some(),
@@ -162,11 +164,17 @@ const STRICTER: &[(u32, Cause)] = &[
     (373, Cause::Malformed),
 ];
 
+/// Invalid by Wycheproof because of padding, which is lost in the vectors: the text is that of test 357, which is
+/// valid.
+const UNPADDED: &[u32] = &[367, 370];
+
 #[test]
 fn the_vectors_of_wycheproof() {
     let vectors: Wycheproof = read("wycheproof.json");
     let stricter: BTreeMap<_, _> = STRICTER.iter().copied().collect();
-    let (mut count, mut differing) = (0, 0);
+    let tests = vectors.groups.iter().flat_map(|group| &group.tests);
+    let texts: BTreeMap<_, _> = tests.map(|test| (test.tc_id, test.jws.clone())).collect();
+    assert_eq!(texts.len(), 401);
     for group in vectors.groups {
         let key = key_of(&group.key);
         for test in group.tests {
@@ -176,14 +184,12 @@ fn the_vectors_of_wycheproof() {
                 Some(why) => {
                     assert!(test.valid, "{name}");
                     assert_eq!(found, Some(*why), "{name}");
-                    differing += 1;
                 }
+                None if UNPADDED.contains(&test.tc_id) => assert_eq!(test.jws, texts[&357]),
                 None => assert_eq!(found.is_none(), test.valid, "{name}: {found:?}"),
             }
-            count += 1;
         }
     }
-    assert_eq!((count, differing), (401, STRICTER.len()));
 }
 
 /// A key pair or secret for each signature algorithm, with its token and another token.

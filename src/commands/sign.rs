@@ -26,11 +26,11 @@ const CHUNK: usize = 1000;
 
 const EXAMPLES: &str = "\
 Examples:
-  $ jwks sign api
-  $ jwks sign api --iss https://issuer.example --sub alice --aud shop --exp +5m
-  $ jwks sign api --claim 'roles=[\"admin\"]' --typ at+jwt
-  $ jwks sign api --count 1000 > tokens.txt
-  $ jwks sign api --payload release.tar --detached > release.jws";
+  $ jwks sign web
+  $ jwks sign web --iss https://issuer.example --sub alice --aud shop --exp +5m
+  $ jwks sign web --typ at+jwt --claim 'roles=[\"admin\"]'
+  $ jwks sign api --line ES256 --count 1000 > tokens.txt
+  $ jwks sign api --kid first --payload jwks.json --detached > jwks.json.jws";
 
 /// Sign tokens with the key that signs now
 ///

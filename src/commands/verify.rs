@@ -22,10 +22,10 @@ use trial::Trial;
 
 const EXAMPLES: &str = "\
 Examples:
-  $ jwks sign api | jwks verify api
-  $ jwks verify api token.jwt --aud shop
-  $ jwks verify https://issuer.example - --iss https://issuer.example < token.jwt
-  $ jwks verify --decode - < token.jwt";
+  $ jwks sign web | jwks verify web
+  $ jwks verify web token.jwt --iss https://issuer.example --aud shop
+  $ jwks sign api --line ES256 | jwks verify jwks.json --alg ES256
+  $ jwks verify --decode token.jwt";
 
 /// Verify a token, and say which key signed it or why it is refused
 ///
