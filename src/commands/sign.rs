@@ -43,13 +43,13 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SignArgs {
-    /// A set with private keys: a set of the keystore, a file, or a remote
+    /// A set with private keys: of the keystore, a file, or a remote
     #[arg(value_name = "SET|FILE|REMOTE")]
     target: String,
 
-    /// Sign with this key: its kid, a prefix of at least 4 characters, or its thumbprint
+    /// Sign with this key: its kid or thumbprint
     ///
-    /// A key that is pending, retired, expired or revoked is refused, and so is one that is not for signing.
+    /// A prefix of the kid of at least 4 characters is enough. A key that is pending, retired, expired or revoked is refused, and so is one that is not for signing.
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
@@ -65,15 +65,20 @@ pub struct SignArgs {
     #[command(flatten)]
     claims: ClaimArgs,
 
-    /// The typ of the header, such as at+jwt or dpop+jwt [default: JWT, or none with --payload]
+    /// The typ of the header, such as at+jwt [default: JWT]
+    ///
+    /// With --payload, the default is no typ.
     #[arg(long, value_name = "TYPE", help_heading = "Header")]
     typ: Option<String>,
 
     /// Add a text to the header; can be repeated
     #[arg(long = "header", value_name = "NAME=VALUE", help_heading = "Header")]
+    #[arg(hide_short_help = true)]
     headers: Vec<String>,
 
-    /// Sign the bytes of FILE in place of claims; - is standard input
+    /// Sign the bytes of FILE in place of claims
+    ///
+    /// - is standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Payload")]
     #[arg(conflicts_with_all = claims::IDS)]
     payload: Option<String>,
@@ -83,7 +88,12 @@ pub struct SignArgs {
     detached: bool,
 
     /// Sign the payload without encoding it as base64url (b64 false, RFC 7797)
-    #[arg(long, requires = "payload", help_heading = "Payload")]
+    #[arg(
+        long,
+        requires = "payload",
+        help_heading = "Payload",
+        hide_short_help = true
+    )]
     unencoded: bool,
 
     #[command(flatten)]

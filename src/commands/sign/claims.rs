@@ -51,31 +51,40 @@ pub(super) struct ClaimArgs {
     #[arg(long, value_name = "NAME")]
     aud: Vec<String>,
 
-    /// When the token ends, such as +5m; `none` for no end [default: +1h]
+    /// When the token ends: a time, or none [default: +1h]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     exp: Option<String>,
 
     /// When the token begins
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        hide_short_help = true
+    )]
     nbf: Option<String>,
 
     /// The identifier of the token [default: a random UUID]
-    #[arg(long, value_name = "ID", conflicts_with_all = ["count", "claims_lines"])]
+    #[arg(long, value_name = "ID", hide_short_help = true, conflicts_with_all = ["count", "claims_lines"])]
     jti: Option<String>,
 
-    /// Add a claim with a JSON value, such as 'admin=true' or 'role="x"'; can be repeated
+    /// Add a claim with a JSON value, such as admin=true; can be repeated
+    ///
+    /// A string has its quotes: --claim 'role="admin"'.
     #[arg(long, value_name = "NAME=JSON")]
     claim: Vec<String>,
 
-    /// Read claims from a JSON object in FILE; - is standard input
+    /// Read claims from a JSON object in FILE
     ///
-    /// Options replace the claims of the file.
+    /// - is standard input. Options replace the claims of the file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     claims: Option<String>,
 
-    /// Sign a token for each line of FILE, which is a JSON object of claims; - is standard input
+    /// Sign a token for each line of FILE, a JSON object of claims
+    ///
+    /// - is standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    #[arg(conflicts_with_all = ["claims", "count"])]
+    #[arg(hide_short_help = true, conflicts_with_all = ["claims", "count"])]
     claims_lines: Option<String>,
 
     /// Sign N tokens, each with its own jti

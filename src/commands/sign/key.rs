@@ -7,7 +7,7 @@ use crate::jws::{Act, algorithm_of, is_revoked, unfitness};
 use crate::key::Key;
 use crate::key::check::findings_at;
 use crate::key::header::Header;
-use crate::key::parts::UNCONFIRMED;
+use crate::key::parts::{UNCONFIRMED, holds_secret};
 use crate::keyset::KeySet;
 use crate::keyset::key_name::KeyName;
 use crate::keyset::lifecycle::{State, line_name, signing_states};
@@ -64,6 +64,12 @@ fn active(
     let signers: Vec<_> = (0..set.keys.len()).filter(signs).collect();
     match &signers[..] {
         [one] => Ok(*one),
+        [] if !set.keys.iter().any(holds_secret) => {
+            let title = &source.title;
+            Err(Error::refused(format!(
+                "{title} has no private keys to sign with"
+            )))
+        }
         [] => Err(
             Error::refused(format!("no key of {} signs now", source.title))
                 .hint("run `jwks list SET` to see the states of its keys, or `jwks check SET`"),

@@ -55,7 +55,7 @@ impl Trial<'_> {
     pub(super) fn among(&self, sources: &Sources) -> Result<Verified, Stop> {
         let mut closest: Option<Refusal> = None;
         let mut tried = 0;
-        for source in sources {
+        'sets: for source in sources {
             let set = source.set()?;
             let positions = self.positions(&set);
             let states = match &positions[..] {
@@ -63,10 +63,10 @@ impl Trial<'_> {
                 _ => source.states(&set, self.ctx.now),
             };
             for position in positions {
-                tried += 1;
-                if tried > MOST_TRIED {
-                    break;
+                if tried == MOST_TRIED {
+                    break 'sets;
                 }
+                tried += 1;
                 let state = states.get(position).copied().flatten();
                 match self.with(source, &set, position, state) {
                     Ok(verified) => return Ok(verified),
@@ -80,7 +80,16 @@ impl Trial<'_> {
                 }
             }
         }
-        Err(closest.unwrap_or_else(|| self.unknown(sources)).into())
+        let refusal = closest.map(|refusal| match refusal.cause {
+            Cause::Signature if tried > 1 => Refusal {
+                message: format!(
+                    "the signature matches none of the {tried} keys that fit the token"
+                ),
+                ..refusal
+            },
+            _ => refusal,
+        });
+        Err(refusal.unwrap_or_else(|| self.unknown(sources)).into())
     }
 
     /// The refusal of a token that no key of the sets can have signed.
