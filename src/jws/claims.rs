@@ -196,7 +196,8 @@ mod tests {
             leeway: i64::MAX,
             ..Expected::default()
         };
-        assert_eq!(cause(r#"{"exp":1,"nbf":1,"iat":1}"#, &extreme), None);
+        let dates = r#"{"exp":1,"nbf":1,"iat":1}"#;
+        assert_eq!(cause(dates, &extreme), Some(Cause::Expired));
     }
 
     #[test]

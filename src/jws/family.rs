@@ -1,6 +1,6 @@
 //! The digests and lengths of the signature algorithms (RFC 7518 section 3, RFC 8037, RFC 8812, RFC 9964).
 
-use crate::key::algorithm::{Algorithm, Takes};
+use crate::key::algorithm::Algorithm;
 use openssl::hash::MessageDigest;
 
 /// The family of a signature algorithm.
@@ -22,30 +22,31 @@ pub(super) enum Family {
 
 /// Returns the family of an algorithm; `None` if it does not sign.
 pub(super) fn family_of(algorithm: &Algorithm) -> Option<Family> {
-    let digest = || {
-        let name = algorithm.name.trim_end_matches('K');
-        match name.get(name.len().checked_sub(3)?..)? {
-            "256" => Some(MessageDigest::sha256()),
-            "384" => Some(MessageDigest::sha384()),
-            "512" => Some(MessageDigest::sha512()),
-            _ => None,
-        }
-    };
-    match (algorithm.name.get(..2)?, algorithm.takes) {
-        ("HS", Takes::OctAtLeast(_)) => digest().map(Family::Hmac),
-        ("RS", Takes::Rsa) => digest().map(Family::Pkcs1),
-        ("PS", Takes::Rsa) => digest().map(Family::Pss),
-        ("ES", Takes::Curves(_)) => digest().map(Family::Ecdsa),
-        ("Ed", Takes::Curves(_)) => Some(Family::Edwards),
-        ("ML", Takes::Akp) => match algorithm.name {
-            // FIPS 204 table 2.
-            "ML-DSA-44" => Some(Family::MlDsa(2420)),
-            "ML-DSA-65" => Some(Family::MlDsa(3309)),
-            "ML-DSA-87" => Some(Family::MlDsa(4627)),
-            _ => None,
-        },
-        _ => None,
-    }
+    let (sha256, sha384, sha512) = (
+        MessageDigest::sha256(),
+        MessageDigest::sha384(),
+        MessageDigest::sha512(),
+    );
+    Some(match algorithm.name {
+        "HS256" => Family::Hmac(sha256),
+        "HS384" => Family::Hmac(sha384),
+        "HS512" => Family::Hmac(sha512),
+        "RS256" => Family::Pkcs1(sha256),
+        "RS384" => Family::Pkcs1(sha384),
+        "RS512" => Family::Pkcs1(sha512),
+        "PS256" => Family::Pss(sha256),
+        "PS384" => Family::Pss(sha384),
+        "PS512" => Family::Pss(sha512),
+        "ES256" | "ES256K" => Family::Ecdsa(sha256),
+        "ES384" => Family::Ecdsa(sha384),
+        "ES512" => Family::Ecdsa(sha512),
+        "EdDSA" | "Ed25519" | "Ed448" => Family::Edwards,
+        // FIPS 204 table 2.
+        "ML-DSA-44" => Family::MlDsa(2420),
+        "ML-DSA-65" => Family::MlDsa(3309),
+        "ML-DSA-87" => Family::MlDsa(4627),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
