@@ -49,7 +49,7 @@ pub struct VerifyArgs {
     target: Option<String>,
 
     /// The token, a file that holds it, or - for standard input [default: -]
-    #[arg(value_name = "TOKEN")]
+    #[arg(value_name = "TOKEN", value_hint = ValueHint::FilePath)]
     token: Option<String>,
 
     /// Demand this issuer

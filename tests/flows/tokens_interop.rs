@@ -111,3 +111,27 @@ for members in json.load(open('keys.json'))['keys']:
     sandbox.shell(&format!("{python} both.py")).ok();
     assert_verified(&sandbox, &algorithms);
 }
+
+/// Nimbus, which Spring Security verifies and signs with.
+#[test]
+fn nimbus_verifies_and_signs() {
+    let Some(spring) = named_by("JWKS_TEST_SPRING") else {
+        return;
+    };
+    if !has_tool("java") {
+        return;
+    }
+    let algorithms: Vec<&str> = ALGORITHMS
+        .iter()
+        .copied()
+        .filter(|alg| *alg != "EdDSA")
+        .collect();
+    let sandbox = sandbox_with(&algorithms);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/signers/Nimbus.java");
+    let said = sandbox
+        .shell(&format!("java -cp '{spring}/*' {source}"))
+        .ok()
+        .stdout;
+    assert_eq!(said.split_whitespace().collect::<Vec<_>>(), algorithms);
+    assert_verified(&sandbox, &algorithms);
+}
