@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jws::{Cause, Decoded, Refusal, Token, claims};
 use crate::key::algorithm::{ALGORITHMS, Algorithm, Use};
+use crate::key::check::excerpt;
 use crate::key::members::Members;
 use crate::nearest::unknown as unknown_name;
 use crate::source::target::Source;
@@ -255,10 +256,13 @@ fn issuer(args: &VerifyArgs, payload: &[u8]) -> Option<Result<String, Refusal>> 
         };
         if args.iss.as_ref().is_some_and(|expected| *expected != iss) {
             let expected = args.iss.as_deref().unwrap_or_default();
-            return refused(format!("the issuer is {iss:?}, not {expected:?}"));
+            return refused(format!("the issuer is {}, not {expected:?}", excerpt(&iss)));
         }
         if !iss.starts_with("https://") {
-            return refused(format!("the issuer {iss:?} is not an https address"));
+            return refused(format!(
+                "the issuer {} is not an https address",
+                excerpt(&iss)
+            ));
         }
         Ok(iss)
     };

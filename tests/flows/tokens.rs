@@ -512,6 +512,10 @@ fn the_key_is_found_without_a_set_and_without_a_kid() {
     assert_eq!(decoded(&signed, 0).get("kid"), None);
     verify(&sandbox, "verify web", &signed).ok();
     verify(&sandbox, "verify", &signed).ok();
+    // A key without a kid can be the one that a token names.
+    let alone = sandbox.write("nameless.json", json!({"keys": [nameless]}).to_string());
+    let named = token(&sandbox, "sign web");
+    verify(&sandbox, &format!("verify {alone}"), &named).ok();
     let other = verify(&sandbox, "verify api", &signed).fails(3);
     assert!(other.stderr.contains("no kid"), "{other:#?}");
 }

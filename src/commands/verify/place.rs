@@ -4,6 +4,7 @@ use crate::commands::verify::trial::Trial;
 use crate::commands::verify::{VerifyArgs, is_skipped};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::check::excerpt;
 use crate::key::parts::is_withheld;
 use crate::source::target::{self, Access, Source, Target};
 
@@ -63,7 +64,7 @@ pub(super) fn of_issuer(ctx: &Context, args: &VerifyArgs, issuer: &str) -> Resul
     let read = target::read(ctx, issuer, Access::Public, password, connection);
     read.map_err(|error| match error.kind() {
         // The address comes from the token, not from the command line.
-        ErrorKind::Usage => Error::invalid(format!("the issuer {issuer:?}: {error}")),
+        ErrorKind::Usage => Error::invalid(format!("the issuer {}: {error}", excerpt(issuer))),
         _ => error,
     })
 }

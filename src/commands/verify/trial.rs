@@ -32,13 +32,18 @@ impl Trial<'_> {
         self.token.header().alg.starts_with("HS")
     }
 
-    /// Returns the positions of the keys that can have signed the token: those with its kid, or if it has none,
-    /// those with its algorithm.
+    /// Returns the positions of the keys that can have signed the token: those with its kid. If there are none, those
+    /// without a kid that have its algorithm; or all that have its algorithm, if the token has no kid.
     pub(super) fn positions(&self, set: &KeySet) -> Vec<usize> {
-        if let Some(kid) = &self.token.header().kid {
-            return set.with_kid(kid);
+        let kid = self.token.header().kid.as_deref();
+        let named = kid.map_or(Vec::new(), |kid| set.with_kid(kid));
+        if !named.is_empty() {
+            return named;
         }
         let fits = |key: &Key| {
+            if kid.is_some() && Header::of(key).kid.is_some() {
+                return false;
+            }
             let members = key.members().unwrap_or_default();
             let algorithm = algorithm_of(&members, self.alg);
             algorithm.is_ok_and(|algorithm| algorithm.name == self.token.header().alg)
