@@ -2,7 +2,7 @@
 //!
 //! The library serves the program of the same name; it makes no promise of a stable interface.
 //! Dependencies run downward only:
-//! `main → lib → {cli, hardening} → commands → source → {layout, report, args} → {context, store} → {keystore, remote, passphrase} → prompt → output → kubernetes → keyset → jwe → key → {credential, files, nearest, time} → {environment, interrupt, shell} → {secret, error}`.
+//! `main → lib → {cli, hardening} → commands → source → {layout, report, args} → {context, store} → {keystore, remote, passphrase} → prompt → output → kubernetes → keyset → {jwe, jws} → key → {credential, files, nearest, time} → {environment, interrupt, shell} → {secret, error}`.
 #![warn(missing_docs)]
 
 pub mod args;
@@ -16,6 +16,7 @@ pub mod files;
 mod hardening;
 pub mod interrupt;
 pub mod jwe;
+pub mod jws;
 pub mod key;
 pub mod keyset;
 pub mod keystore;

@@ -1,5 +1,5 @@
 //! What takes several steps: certificates, changes of mind, checks, completion, deliveries, encryption, examples, kills, faults, histories, hooks, layouts, locks, losses, other tools, permissions,
-//! pipelines, publication, repair, rotation, signers, streams, terminals, timelines, verifiers, waits, damage, the log; and everything with a server, in a folder of its own.
+//! pipelines, publication, repair, rotation, signers, streams, terminals, timelines, tokens, verifiers, waits, damage, the log; and everything with a server, in a folder of its own.
 
 #[path = "flows/advise.rs"]
 mod advise;
@@ -99,6 +99,12 @@ mod support;
 mod terminal;
 #[path = "flows/timeline.rs"]
 mod timeline;
+#[path = "flows/tokens.rs"]
+mod tokens;
+#[path = "flows/tokens_interop.rs"]
+mod tokens_interop;
+#[path = "flows/tokens_online.rs"]
+mod tokens_online;
 #[path = "flows/verifiers.rs"]
 mod verifiers;
 #[path = "flows/waiting.rs"]

@@ -6,7 +6,7 @@ mod usage;
 use crate::args::connection::{answer_interruptions, notify};
 use crate::commands::{
     advise, check, completion, create, delete, diff, export, forget, get, list, log, man, passwd,
-    pull, push, remote, restore, rotate, set, status, thumbprint, undo,
+    pull, push, remote, restore, rotate, set, sign, status, thumbprint, undo, verify,
 };
 use crate::context::Context;
 use crate::environment::{self, ALLOW_PLAINTEXT, KEEP_HISTORY, REQUIRE_ENCRYPTED};
@@ -183,6 +183,8 @@ pub enum Command {
     Status(status::StatusArgs),
     Check(check::CheckArgs),
     Thumbprint(thumbprint::ThumbprintArgs),
+    Sign(sign::SignArgs),
+    Verify(verify::VerifyArgs),
     Push(push::PushArgs),
     Pull(pull::PullArgs),
     Diff(diff::DiffArgs),
@@ -211,6 +213,8 @@ impl Command {
             Command::Status(args) => status::run(ctx, args),
             Command::Check(args) => check::run(ctx, args),
             Command::Thumbprint(args) => thumbprint::run(ctx, args),
+            Command::Sign(args) => sign::run(ctx, args),
+            Command::Verify(args) => verify::run(ctx, args),
             Command::Push(args) => push::run(ctx, args),
             Command::Pull(args) => pull::run(ctx, args),
             Command::Diff(args) => diff::run(ctx, args),

@@ -28,7 +28,7 @@ Examples:
 ///
 /// The keystore's log has a line for each key that was created, added, updated, removed, or pushed to
 /// a server. A command that prints or exports private keys first adds one line with all of their
-/// kids. Changes with --remote are logged, too. The log holds names and thumbprints, never
+/// kids. A command that signs adds a line with the number of tokens. Changes with --remote are logged, too. The log holds names and thumbprints, never
 /// a secret, and no thumbprint of a symmetric key. It keeps the lines of deleted sets. The log is
 /// not proof: anyone who can write to the keystore can change it.
 ///
@@ -295,7 +295,7 @@ fn tone(verb: Verb) -> Tone {
         Verb::Staged => Tone::Ahead,
         Verb::Updated | Verb::Pushed => Tone::Plain,
         Verb::Retired => Tone::Faint,
-        Verb::Exported => Tone::Warning,
+        Verb::Exported | Verb::Signed => Tone::Warning,
         Verb::Removed => Tone::Bad,
     }
 }

@@ -21,6 +21,8 @@ pub mod restore;
 pub mod rotate;
 pub mod set;
 mod shared;
+pub mod sign;
 pub mod status;
 pub mod thumbprint;
 pub mod undo;
+pub mod verify;

@@ -143,6 +143,15 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// Adds a member at the end. The name must be new.
+    pub(crate) fn push_raw(
+        &mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<Cow<'a, str>>,
+    ) {
+        self.0.push((name.into(), value.into()));
+    }
+
     /// Sets several members, each in place if it exists, otherwise at the end. `null` sets nothing.
     pub fn overlay<'m>(&mut self, others: impl Iterator<Item = (&'m str, &'m str)>) {
         let others = others.filter(|(_, value)| *value != "null");

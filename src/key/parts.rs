@@ -65,7 +65,13 @@ pub(super) fn has_private_part(key_type: &KeyType, members: &Members) -> bool {
 
 /// Returns true if a key is in the public part of an encrypted set, which has a private part for it.
 pub fn is_withheld(key: &Key) -> bool {
-    key.members().is_ok_and(|members| members.has(WITHHELD))
+    key.members()
+        .is_ok_and(|members| is_withheld_part(&members))
+}
+
+/// Returns true if [`WITHHELD`] stands for the private part of a key.
+pub fn is_withheld_part(members: &Members) -> bool {
+    members.has(WITHHELD)
 }
 
 /// Returns true if a key has a private part, judged by the names of its members. A key that does

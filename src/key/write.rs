@@ -139,7 +139,7 @@ fn not_written(error: josekit::JoseError) -> Error {
 }
 
 /// Converts a key for josekit. RSA numbers that the key leaves out are computed.
-fn to_jwk(members: &Members) -> Result<Jwk> {
+pub(crate) fn to_jwk(members: &Members) -> Result<Jwk> {
     let mut map = serde_json::Map::new();
     for name in [
         "kty", "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi",

@@ -123,12 +123,11 @@ impl<'a> Record<'a> {
     /// the log cannot be written, because the command has already done its work.
     pub fn append(mut self) {
         for change in &mut self.changes {
-            if self.is_of_keystore && change.verb != Verb::Exported {
+            if self.is_of_keystore && !change.verb.is_use() {
                 change.version = self.ctx.store.change_number(&change.set);
             }
         }
-        let is_export = |change: &Change| change.verb == Verb::Exported;
-        for change in self.changes.iter().filter(|change| !is_export(change)) {
+        for change in self.changes.iter().filter(|change| !change.verb.is_use()) {
             let kid = change.kid.as_deref().or(change.thumbprint.as_deref());
             let remote = change.remote.as_ref();
             let remote = remote.map_or(String::new(), |remote| format!(" ({remote})"));
@@ -144,10 +143,11 @@ impl<'a> Record<'a> {
         let Err(error) = self.ctx.store.append(&self.changes) else {
             return;
         };
-        let done = if self.changes.iter().all(is_export) {
-            "the private key is exported"
-        } else {
-            "the change is made"
+        let verbs: Vec<_> = self.changes.iter().map(|change| change.verb).collect();
+        let done = match &verbs[..] {
+            [Verb::Signed] => "the tokens are signed",
+            verbs if verbs.iter().all(|verb| verb.is_use()) => "the private key is exported",
+            _ => "the change is made",
         };
         self.ctx
             .out

@@ -36,14 +36,19 @@ pub fn read_standard_input(out: &Output) -> Result<Document> {
 /// Reads a file, standard input for `-`, or an address with the options for calls. Returns an error
 /// for a directory, and for a FIFO, which may never get a writer.
 pub fn read(path: &str, out: &Output, options: impl FnOnce() -> Options) -> Result<Document> {
-    if path == STANDARD_INPUT {
-        return read_standard_input(out);
-    }
     if is_address(path) {
         return Ok(Document {
             octets: fetch(path, options())?,
             name: path.to_owned(),
         });
+    }
+    read_file(path, out)
+}
+
+/// Reads a file, or standard input for `-`. Returns an error for a directory and a FIFO, as [`read`] does.
+pub fn read_file(path: &str, out: &Output) -> Result<Document> {
+    if path == STANDARD_INPUT {
+        return read_standard_input(out);
     }
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Error::not_found(format!("no file {path}")),

@@ -53,6 +53,8 @@ fn commands_sets_and_their_keys() {
         "rotate",
         "check",
         "thumbprint",
+        "sign",
+        "verify",
     ] {
         let found = complete(&sandbox, &["jwks", command, ""]);
         assert!(
@@ -61,6 +63,9 @@ fn commands_sets_and_their_keys() {
         );
     }
     assert_eq!(complete(&sandbox, &["jwks", "get", "a"]), ["api"]);
+    let sign = |option| complete(&sandbox, &["jwks", "sign", "api", option, ""]);
+    assert_eq!(sign("--kid"), ["alpha", "beta"]);
+    assert_eq!(sign("--line"), ["ES256", "RS256"]);
     for command in ["get", "delete", "export", "thumbprint"] {
         assert_eq!(
             complete(&sandbox, &["jwks", command, "api", ""]),

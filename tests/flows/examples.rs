@@ -72,6 +72,10 @@ fn workplace(servers: &Servers) -> Sandbox {
     ]);
     sandbox.ok(["export", "old", "--to", "pem", "--private", "-o", "own.pem"]);
     sandbox.ok(["export", "api", "-o", "jwks.json"]);
+    sandbox.ok(["create", "web"]);
+    let issuer = servers.issuer.address();
+    let token = sandbox.ok(["sign", "web", "--iss", &issuer, "--aud", "shop"]);
+    sandbox.write("token.jwt", token);
     sandbox.write("password.txt", "correct horse");
     let half = r#"{"kty":"EC","crv":"P-256","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
     sandbox.write("broken.json", half);

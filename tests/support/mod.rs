@@ -40,6 +40,8 @@ pub const COMMANDS: &[&str] = &[
     "status",
     "check",
     "thumbprint",
+    "sign",
+    "verify",
     "push",
     "pull",
     "diff",

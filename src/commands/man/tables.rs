@@ -10,7 +10,10 @@ pub(super) const EXIT_CODES: &[(&str, &str)] = &[
         "4",
         "Refused: it exists already, conflicts, needs a confirmation, or the lock is held.",
     ),
-    ("5", "The input is invalid, or keys fail a check."),
+    (
+        "5",
+        "The input is invalid, keys fail a check, or a token is refused.",
+    ),
     (
         "6",
         "The network or a server failed, or the answer was unexpected.",
@@ -144,6 +147,8 @@ pub(super) const RELATED: &[(&str, &[&str])] = &[
     ("status", &["list", "rotate"]),
     ("check", &["list", "thumbprint"]),
     ("thumbprint", &["check", "list"]),
+    ("sign", &["list", "rotate", "verify"]),
+    ("verify", &["check", "list", "sign"]),
     ("push", &["diff", "pull", "remote"]),
     ("pull", &["diff", "push", "remote"]),
     ("diff", &["pull", "push"]),

@@ -1,5 +1,5 @@
-//! The log of a keystore. It has a line of JSON for each key that was changed or sent, and for the keys
-//! that a command printed or exported with their private part.
+//! The log of a keystore. It has a line of JSON for each key that was changed or sent, for the keys that a
+//! command printed or exported with their private part, and for the key that signed tokens.
 //!
 //! Lines are appended and never changed. The log holds names, and no secrets. It is not flushed to disk,
 //! so a crash of the machine can lose the last lines and truncate one.
@@ -45,6 +45,8 @@ pub enum Verb {
     Exported,
     /// The key was sent to a server.
     Pushed,
+    /// The key signed tokens.
+    Signed,
 }
 
 impl Verb {
@@ -60,7 +62,13 @@ impl Verb {
             Verb::Removed => "removed",
             Verb::Exported => "exported",
             Verb::Pushed => "pushed",
+            Verb::Signed => "signed",
         }
+    }
+
+    /// Returns true if the key was used, and nothing has changed.
+    pub fn is_use(self) -> bool {
+        matches!(self, Verb::Exported | Verb::Signed)
     }
 }
 
