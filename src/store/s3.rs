@@ -9,7 +9,7 @@ use crate::keystore::SetName;
 use crate::keystore::medium::{Found, Item, Outcome, Server, Version};
 use crate::remote::http::{Answer, Client, Options, Request, element};
 use crate::remote::kind::s3::access;
-use crate::remote::kind::s3::answer::{Meaning, meaning};
+use crate::remote::kind::s3::answer::{self, Meaning, Purpose, meaning};
 use crate::remote::kind::s3::bucket;
 use crate::remote::kind::s3::credentials::{self, Credentials};
 use crate::remote::kind::s3::signed::Call;
@@ -190,11 +190,10 @@ impl S3 {
 
     /// Returns the error for an unsuccessful answer.
     fn failure(&self, answer: &Answer) -> Error {
-        let error = failure(answer, ACCESS);
         match answer.status {
-            301 | 307 | 308 | 400 => error.hint("check AWS_REGION and AWS_ENDPOINT_URL_S3"),
-            404 => error.hint("check the name of the bucket"),
-            _ => error,
+            // A server that fails during a write can have carried it out.
+            401 | 429 | 500.. => failure(answer, ACCESS),
+            _ => answer::error(answer, Purpose::Keystore),
         }
     }
 

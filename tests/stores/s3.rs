@@ -1,6 +1,6 @@
 //! A keystore in object storage: encryption, conditions, ETags, pages.
 
-use crate::servers::s3::Storage;
+use crate::servers::s3::{Storage, error};
 use crate::site::{Place, Site, kids};
 use crate::support::finish;
 
@@ -111,6 +111,33 @@ fn a_damaged_set_among_many_is_named() {
     let run = site.run("list").fails(5);
     assert!(run.stderr.contains("2 sets cannot be read"), "{run:#?}");
     assert!(run.stdout.contains("third"), "{run:#?}");
+}
+
+/// Hints name variables, because a store has no options.
+#[test]
+fn every_refusal_has_a_hint_that_can_be_followed() {
+    let site = Site::s3();
+    for (answer, code, words) in [
+        (
+            error(301, "PermanentRedirect", "elsewhere").header("x-amz-bucket-region", "eu-west-1"),
+            6,
+            "set AWS_REGION=eu-west-1",
+        ),
+        (error(403, "RequestTimeTooSkewed", "too skewed"), 7, "clock"),
+        (error(400, "ExpiredToken", "expired"), 7, "have expired"),
+        (
+            error(403, "InvalidAccessKeyId", "no"),
+            7,
+            "check the access key",
+        ),
+        (error(404, "NoSuchBucket", "no"), 6, "create the bucket"),
+        (error(403, "AccessDenied", "no"), 7, "s3:ListBucket"),
+    ] {
+        site.server().answer_next(answer);
+        let run = site.run("list --format names").fails(code);
+        assert!(run.stderr.contains(words), "{words}: {run:#?}");
+        assert!(!run.stderr.contains("--"), "{run:#?}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::remote::kind::published::place::{
 use crate::remote::kind::published::site::{Site, check_issuer};
 use crate::remote::location::{Location, parse_address};
 use crate::secret::Secret;
-use answer::{Meaning, error, meaning};
+use answer::{Meaning, Purpose, error, meaning};
 use credentials::Credentials;
 use rusty_s3::{Bucket, UrlStyle};
 use signed::Call;
@@ -221,7 +221,7 @@ impl Place for Storage {
                 }
                 Ok(None)
             }
-            _ => Err(error(&answer)),
+            _ => Err(error(&answer, Purpose::Remote)),
         }
     }
 
@@ -251,7 +251,7 @@ impl Place for Storage {
             Meaning::Done => Ok(()),
             // The object that is to be replaced is gone.
             Meaning::NoObject | Meaning::Overtaken => Err(overtaken(&answer)),
-            _ => Err(error(&answer)),
+            _ => Err(error(&answer, Purpose::Remote)),
         }
     }
 

@@ -40,8 +40,51 @@ pub fn meaning(answer: &Answer) -> Meaning {
     }
 }
 
+/// What the credentials are used for, which decides how the user can change their settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A remote, which has options.
+    Remote,
+    /// A keystore, whose settings are in the environment.
+    Keystore,
+}
+
+impl Purpose {
+    fn set_region(self, region: &str) -> String {
+        match self {
+            Purpose::Remote => format!("pass --region {region} to `jwks remote add`"),
+            Purpose::Keystore => format!("set AWS_REGION={region}"),
+        }
+    }
+
+    fn check_place(self) -> &'static str {
+        match self {
+            Purpose::Remote => "check --region and --endpoint of the remote",
+            Purpose::Keystore => "check AWS_REGION and AWS_ENDPOINT_URL_S3",
+        }
+    }
+
+    fn check_bucket(self) -> &'static str {
+        match self {
+            Purpose::Remote => {
+                "create the bucket, or check the address and the region of the remote"
+            }
+            Purpose::Keystore => "create the bucket, or check its name and AWS_REGION",
+        }
+    }
+
+    fn need(self) -> &'static str {
+        match self {
+            Purpose::Remote => "the credentials need s3:GetObject and s3:PutObject for the object",
+            Purpose::Keystore => {
+                "the credentials need s3:GetObject, s3:PutObject and s3:ListBucket"
+            }
+        }
+    }
+}
+
 /// Returns the error for an unsuccessful answer.
-pub fn error(answer: &Answer) -> Error {
+pub fn error(answer: &Answer, purpose: Purpose) -> Error {
     let usual = answer.error();
     let code = field(answer, "Code");
     let region = answer.header("x-amz-bucket-region").map(Cow::Borrowed);
@@ -57,14 +100,14 @@ pub fn error(answer: &Answer) -> Error {
         ) => {
             let hint = match region.filter(|region| is_region(region)) {
                 Some(region) => format!(
-                    "the bucket is in the region {region}: pass --region {region} to `jwks remote add`"
+                    "the bucket is in the region {region}: {}",
+                    purpose.set_region(&region)
                 ),
-                None => "check --region and --endpoint of the remote".to_owned(),
+                None => purpose.check_place().to_owned(),
             };
             Error::remote(message()).hint(hint)
         }
-        (_, "NoSuchBucket") => Error::remote(message())
-            .hint("create the bucket, or check the address and the region of the remote"),
+        (_, "NoSuchBucket") => Error::remote(message()).hint(purpose.check_bucket()),
         (_, "RequestTimeTooSkewed") => Error::denied(message()).hint(clock(answer)),
         (403, "AccessDenied") if is_about_time(answer) => {
             Error::denied(message()).hint(clock(answer))
@@ -75,9 +118,8 @@ pub fn error(answer: &Answer) -> Error {
         (_, "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "InvalidToken") => {
             Error::denied(message()).hint("check the access key, its secret, and the session token")
         }
-        (403, _) => Error::denied(message())
-            .hint("the credentials need s3:GetObject and s3:PutObject for the object"),
-        (400, _) => Error::remote(message()).hint("check --region and --endpoint of the remote"),
+        (403, _) => Error::denied(message()).hint(purpose.need()),
+        (400, _) => Error::remote(message()).hint(purpose.check_place()),
         _ => usual,
     }
 }
