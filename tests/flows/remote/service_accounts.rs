@@ -74,13 +74,14 @@ fn the_documents_are_those_that_a_cloud_provider_reads() {
     run("openssl dgst -sha256 -verify published.pem -signature signature token").ok();
 
     // A rotation publishes the new key a day before kube-apiserver gets it.
-    run("jwks rotate cluster --now +90d").ok();
+    let staged = run("jwks rotate cluster --now +90d --json").ok().json();
+    let next = staged["sets"][0]["next_change"].as_i64().expect("a time");
     assert_eq!(
         document("keys.json")["keys"].as_array().map(Vec::len),
         Some(2)
     );
     let before = std::fs::read(sandbox.path().join("sa-signer.key")).expect("the key");
-    run("jwks rotate cluster --now +92d").ok();
+    run(&format!("jwks rotate cluster --now {next}")).ok();
     let after = std::fs::read(sandbox.path().join("sa-signer.key")).expect("the key");
     assert_ne!(before, after);
     let verifiers =
