@@ -69,6 +69,29 @@ pub fn file(path: &Path) -> Result<Content> {
     })
 }
 
+/// Reads a token from the first line of a file, and returns also true if others can access the file. `purpose` says
+/// in errors what the token is for.
+pub fn token_of(file: &Path, purpose: &str) -> Result<(Secret<String>, bool)> {
+    let content = self::file(file)
+        .map_err(|error| Error::denied(format!("no token for {purpose}: {error}")))?;
+    let source = format!("the file {}", file.display());
+    let line = first_line(&content.octets, &source)?;
+    Ok((token(line.expose(), purpose, &source)?, content.is_open))
+}
+
+/// Returns a token that can stand in a header, without spaces around it, or an error. `source` names its origin.
+pub fn token(text: &str, purpose: &str, source: &str) -> Result<Secret<String>> {
+    match text.trim() {
+        "" => Err(Error::denied(format!(
+            "no token for {purpose}: {source} is empty"
+        ))),
+        token if token.chars().all(|c| matches!(c, '!'..='~')) => Ok(Secret::new(token.to_owned())),
+        _ => Err(Error::denied(format!(
+            "the token in {source} has characters that are not allowed in a header"
+        ))),
+    }
+}
+
 /// Runs a shell command and returns its standard output. Its standard error is shown to the user.
 /// Returns an error if the command fails or prints more than 64 KiB.
 ///

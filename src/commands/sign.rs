@@ -49,7 +49,8 @@ pub struct SignArgs {
 
     /// Sign with this key: its kid or thumbprint
     ///
-    /// A prefix of the kid of at least 4 characters is enough. A key that is pending, retired, expired or revoked is refused, and so is one that is not for signing.
+    /// A prefix of the kid of at least 4 characters is enough. A key that is pending, retired, expired or revoked is
+    /// refused, and so is one that is not for signing.
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     kid: Option<String>,
 
@@ -126,7 +127,7 @@ pub fn run(ctx: &Context, args: &SignArgs) -> Result<()> {
     }
     let (payloads, form) = match &args.payload {
         Some(path) => (
-            vec![read(ctx, path, LARGEST_PAYLOAD)?],
+            vec![document::read_at_most(LARGEST_PAYLOAD, path, &ctx.out)?],
             PayloadForm {
                 is_encoded: !args.unencoded,
                 is_detached: args.detached,
@@ -192,18 +193,6 @@ fn header(args: &SignArgs) -> Result<Members<'static>> {
         header.set_raw(name.to_owned(), quoted(value));
     }
     Ok(header)
-}
-
-/// Reads a file of at most `limit` bytes, or standard input.
-fn read(ctx: &Context, path: &str, limit: usize) -> Result<Vec<u8>> {
-    let document = document::read_file(path, &ctx.out)?;
-    let octets = document.octets.expose();
-    if octets.len() > limit {
-        let mebibytes = limit >> 20;
-        let message = format!("{} is larger than {mebibytes} MiB", document.name);
-        return Err(Error::invalid(message));
-    }
-    Ok(octets.clone())
 }
 
 /// Warns if the key leaves the published set before a token ends.

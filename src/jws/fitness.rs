@@ -1,4 +1,4 @@
-//! Which algorithm a key has, and why it can not sign or verify.
+//! Which algorithm a key has, and why it cannot sign or verify.
 
 use crate::jws::refusal::{Cause, Refusal};
 use crate::key::algorithm::{Algorithm, Use};
@@ -59,8 +59,8 @@ pub fn algorithm_of(members: &Members, asked: Option<&str>) -> Result<&'static A
     }
 }
 
-/// Returns why a key can not sign or verify, apart from its dates and a revocation; `None` if it can. `findings` are those of the
-/// key.
+/// Returns why a key cannot sign or verify, apart from its dates and a revocation; `None` if it can. `findings` are
+/// those of the key.
 pub fn unfitness(members: &Members, findings: &[Finding], act: Act) -> Option<Refusal> {
     if !may_sign(findings) {
         let worst = findings.iter().max_by_key(|finding| finding.breaks());

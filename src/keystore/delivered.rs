@@ -6,8 +6,8 @@
 use crate::error::Result;
 use crate::files::lock::Lock;
 use crate::keystore::deliveries::{self, Deliveries};
-use crate::keystore::medium::{Attempts, Item, Medium, Server, Version};
-use crate::keystore::served::{Sent, send};
+use crate::keystore::medium::{Item, Medium, Server, Version};
+use crate::keystore::served::{send, update};
 use crate::keystore::{Keystore, SetName};
 use crate::secret::Secret;
 
@@ -49,22 +49,12 @@ impl Keystore {
             Medium::Directory(directory) => return directory.save_deliveries(name, after),
             Medium::Server(server) => &**server,
         };
-        let mut attempts = Attempts::default();
-        loop {
+        update(server, Item::Deliveries(name), || {
             let (others, version) = read(server, name)?;
             let merged = after.merged(before, &others);
-            if merged == others {
-                return Ok(());
-            }
-            let (item, text) = (Item::Deliveries(name), Secret::new(merged.to_json()));
-            match send(server, item, &version, || {
-                server.write(item, &text, &version)
-            })? {
-                Sent::Done => return Ok(()),
-                // The next attempt has nothing to do if this one was carried out.
-                Sent::Overtaken | Sent::Changed(_) => attempts.again(item, server.shown())?,
-            }
-        }
+            let text = (merged != others).then(|| merged.to_json());
+            Ok(text.map(|text| (Secret::new(text), version)))
+        })
     }
 
     /// Removes what is known of the deliveries of a set whose schedule is deleted. Returns an error if a rotation

@@ -122,6 +122,25 @@ pub(super) fn send(
     }
 }
 
+/// Changes an item: writes what `change` reads and makes of it, and begins again if somebody else was faster.
+/// `change` returns the new text and the version that it read, or nothing if there is nothing to write.
+pub(super) fn update(
+    server: &dyn Server,
+    item: Item,
+    change: impl Fn() -> Result<Option<(Secret<String>, Version)>>,
+) -> Result<()> {
+    let mut attempts = Attempts::default();
+    while let Some((text, version)) = change()? {
+        let write = || server.write(item, &text, &version);
+        match send(server, item, &version, write)? {
+            Sent::Done => return Ok(()),
+            // The next attempt has nothing to write if this one was carried out.
+            Sent::Overtaken | Sent::Changed(_) => attempts.again(item, server.shown())?,
+        }
+    }
+    Ok(())
+}
+
 impl Keystore {
     /// Reads all schedules. Returns an error if they cannot be read or are damaged.
     pub fn schedules(&self) -> Result<Schedules> {
@@ -144,22 +163,11 @@ impl Keystore {
             }
             Medium::Server(server) => &**server,
         };
-        let mut attempts = Attempts::default();
-        loop {
+        update(server, Item::Schedules, || {
             let (before, version) = schedules_of(server)?;
-            let Some(text) = schedules::changed(&before, name, schedule.clone())? else {
-                return Ok(());
-            };
-            let (item, text) = (Item::Schedules, Secret::new(text));
-            match send(server, item, &version, || {
-                server.write(item, &text, &version)
-            })? {
-                Sent::Done => return Ok(()),
-                // The next attempt reads the schedules again, and has nothing to do if this one was
-                // carried out.
-                Sent::Overtaken | Sent::Changed(_) => attempts.again(item, server.shown())?,
-            }
-        }
+            let text = schedules::changed(&before, name, schedule.clone())?;
+            Ok(text.map(|text| (Secret::new(text), version)))
+        })
     }
 }
 
@@ -167,25 +175,16 @@ impl Keystore {
 /// not inherit it. The schedule of a set that somebody else has created meanwhile stays. Returns an error if the
 /// schedules cannot be read or are damaged.
 pub(super) fn drop_orphaned_schedule(server: &dyn Server, name: &SetName) -> Result<()> {
-    let mut attempts = Attempts::default();
-    loop {
+    update(server, Item::Schedules, || {
         let (before, version) = schedules_of(server)?;
-        let Some(text) = schedules::changed(&before, name, None)? else {
-            return Ok(());
-        };
+        let text = schedules::changed(&before, name, None)?;
         // Whoever saves a schedule has a set. If there is none after the schedules were read, the schedule
         // in them is an old one.
-        if server.read(Item::Set(name))?.text.is_some() {
-            return Ok(());
+        if text.is_none() || server.read(Item::Set(name))?.text.is_some() {
+            return Ok(None);
         }
-        let (item, text) = (Item::Schedules, Secret::new(text));
-        match send(server, item, &version, || {
-            server.write(item, &text, &version)
-        })? {
-            Sent::Done => return Ok(()),
-            Sent::Overtaken | Sent::Changed(_) => attempts.again(item, server.shown())?,
-        }
-    }
+        Ok(text.map(|text| (Secret::new(text), version)))
+    })
 }
 
 fn schedules_of(server: &dyn Server) -> Result<(Schedules, Version)> {

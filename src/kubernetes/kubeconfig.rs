@@ -41,8 +41,8 @@ struct Found<'a, T> {
     path: &'a Path,
 }
 
-/// Returns the cluster of the current context; `None` if there is no kubeconfig, or an empty one. Returns an error if a file or the
-/// context cannot be used.
+/// Returns the cluster of the current context; `None` if there is no kubeconfig, or an empty one. Returns an error
+/// if a file or the context cannot be used.
 pub(super) fn cluster(warn: Warn) -> Result<Option<Cluster>> {
     let sources = read_all(&files(), warn)?;
     if sources.iter().all(|source| source.document.is_empty()) {
@@ -312,16 +312,22 @@ impl Found<'_, UserEntry> {
         })
     }
 
+    /// Refuses to run a program if other users can change a file that decides what runs.
+    fn refuse_shared(&self, file: &Path) -> Result<()> {
+        let Some(fault) = ownership::fault_of_file(file) else {
+            return Ok(());
+        };
+        let path = fault.path().display();
+        Err(self
+            .error(
+                &format!("runs a program, and other users can change {path}"),
+                Error::refused,
+            )
+            .hint(format!("run `chmod go-w {path}`, or check who owns it")))
+    }
+
     fn plugin(&self, exec: &ExecEntry, cluster: &Found<ClusterEntry>) -> Result<Plugin> {
-        if let Some(fault) = ownership::fault_of_file(self.path) {
-            let path = fault.path().display();
-            return Err(self
-                .error(
-                    &format!("runs a program, and other users can change {path}"),
-                    Error::refused,
-                )
-                .hint(format!("run `chmod go-w {path}`, or check who owns it")));
-        }
+        self.refuse_shared(self.path)?;
         let version = exec.api_version.as_deref().unwrap_or_default();
         if !VERSIONS.contains(&version) {
             return Err(self
@@ -348,15 +354,7 @@ impl Found<'_, UserEntry> {
             let program = std::path::absolute(self.file(command));
             let failed = |cause| Error::failed(format!("cannot find {command}")).cause(cause);
             let program = program.map_err(failed)?;
-            if let Some(fault) = ownership::fault_of_file(&program) {
-                let path = fault.path().display();
-                return Err(self
-                    .error(
-                        &format!("runs a program, and other users can change {path}"),
-                        Error::refused,
-                    )
-                    .hint(format!("run `chmod go-w {path}`, or check who owns it")));
-            }
+            self.refuse_shared(&program)?;
             program.into()
         } else {
             command.into()

@@ -16,11 +16,14 @@ pub use pod::is_of_account;
 use crate::credential::{self, Pem};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use user::User;
 
 /// The namespace if a kubeconfig names none.
 const DEFAULT_NAMESPACE: &str = "default";
+
+/// What a token is for, in errors.
+pub const PURPOSE: &str = "Kubernetes";
 
 /// A listener for warnings.
 pub type Warn<'a> = &'a dyn Fn(&str);
@@ -85,28 +88,5 @@ impl Cluster {
     /// Returns the client certificate and its private key; `None` if the user has none.
     pub fn certificate(&self) -> Result<Option<(Pem, Pem)>> {
         self.user.certificate()
-    }
-}
-
-/// Reads a token from a file. Returns an error if the file does not hold one.
-pub fn token_in(file: &Path) -> Result<Secret<String>> {
-    let shown = file.display();
-    let content = credential::file(file)
-        .map_err(|error| Error::denied(format!("no token for Kubernetes: {error}")))?;
-    let source = format!("the file {shown}");
-    let text = credential::first_line(&content.octets, &source)?;
-    usable(text.expose(), &source)
-}
-
-/// Returns a token that can stand in a header, or an error. `source` names its origin.
-fn usable(token: &str, source: &str) -> Result<Secret<String>> {
-    match token.trim() {
-        "" => Err(Error::denied(format!(
-            "no token for Kubernetes: {source} is empty"
-        ))),
-        token if token.chars().all(|c| matches!(c, '!'..='~')) => Ok(Secret::new(token.to_owned())),
-        _ => Err(Error::denied(format!(
-            "the token in {source} has characters that are not allowed in a header"
-        ))),
     }
 }

@@ -1,9 +1,9 @@
 //! What shows an API server who calls: a token, a client certificate, or what a plugin prints.
 
-use crate::credential::Pem;
+use crate::credential::{self, Pem, token};
 use crate::error::Result;
+use crate::kubernetes::PURPOSE;
 use crate::kubernetes::plugin::Plugin;
-use crate::kubernetes::{token_in, usable};
 use crate::secret::Secret;
 use std::path::PathBuf;
 
@@ -29,10 +29,15 @@ impl User {
     /// token.
     pub fn token(&self) -> Result<Option<Secret<String>>> {
         match (&self.token, &self.plugin) {
-            (Some(TokenSource::File(file)), _) => token_in(file).map(Some),
-            (Some(TokenSource::Text(token, source)), _) => usable(token.expose(), source).map(Some),
+            (Some(TokenSource::File(file)), _) => {
+                let (token, _) = credential::token_of(file, PURPOSE)?;
+                Ok(Some(token))
+            }
+            (Some(TokenSource::Text(text, source)), _) => {
+                token(text.expose(), PURPOSE, source).map(Some)
+            }
             (None, Some(plugin)) => match &plugin.credentials()?.token {
-                Some(token) => usable(token.expose(), &plugin.shown()).map(Some),
+                Some(text) => token(text.expose(), PURPOSE, &plugin.shown()).map(Some),
                 None => Ok(None),
             },
             (None, None) => Ok(None),

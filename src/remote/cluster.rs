@@ -1,8 +1,9 @@
 //! Calls to the API server of a Kubernetes cluster. The cluster and the identity of the caller are found at the first
 //! call, unless the client has the address already.
 
+use crate::credential;
 use crate::error::Result;
-use crate::kubernetes::{Cluster, token_in};
+use crate::kubernetes::{Cluster, PURPOSE};
 use crate::remote::http::{Answer, Client, Event, Request, Trust, parse};
 use crate::remote::location::parse_address;
 use serde::de::Error as _;
@@ -73,7 +74,7 @@ impl Api {
         let cluster = self.cluster()?;
         let token = match (&self.caller, cluster) {
             (Caller::Found, Some(cluster)) => cluster.token()?,
-            (Caller::File(file), _) => Some(token_in(file)?),
+            (Caller::File(file), _) => Some(credential::token_of(file, PURPOSE)?.0),
             (Caller::Found, None) | (Caller::Client, _) => None,
         };
         if let Some(token) = token {

@@ -70,6 +70,18 @@ pub fn read_file(path: &str, out: &Output) -> Result<Document> {
     })
 }
 
+/// Reads a file of at most `limit` bytes, or standard input for `-`, as [`read_file`] does.
+pub fn read_at_most(limit: usize, path: &str, out: &Output) -> Result<Vec<u8>> {
+    let document = read_file(path, out)?;
+    let octets = document.octets.expose();
+    if octets.len() > limit {
+        let mebibytes = limit >> 20;
+        let message = format!("{} is larger than {mebibytes} MiB", document.name);
+        return Err(Error::invalid(message));
+    }
+    Ok(octets.clone())
+}
+
 /// Reads at most one byte more than the limit, so that the caller sees that a document is too large.
 fn read_limited(source: impl Read, name: &str) -> Result<Secret<Vec<u8>>> {
     let mut octets = Vec::new();

@@ -3,12 +3,15 @@
 
 use crate::credential::{self, Pem};
 use crate::environment;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::remote::http::{Client, Endpoint, Event, Options, Privacy, Traffic, Trust};
 use crate::secret::Secret;
 use crate::store::RETRIES;
 use std::path::{Path, PathBuf};
 use url::Url;
+
+/// What a token is for, in errors.
+const PURPOSE: &str = "the keystore";
 
 /// Returns the first of these variables that is set.
 pub(super) fn variable(names: &[&str]) -> Option<String> {
@@ -20,38 +23,23 @@ pub(super) fn token_in(names: &[&str]) -> Result<Option<Secret<String>>> {
     for name in names {
         if let Some(token) = environment::secret(name)? {
             let source = format!("the variable {name}");
-            return usable(&token, &source).map(Some);
+            return credential::token(token.expose(), PURPOSE, &source).map(Some);
         }
     }
     Ok(None)
 }
 
-/// Reads a token from a file. Warns if others can read it, unless `options` is `None`.
-pub(super) fn token_of(file: &Path, options: Option<&Options>) -> Result<Secret<String>> {
-    let shown = file.display();
-    let content = credential::file(file)
-        .map_err(|error| Error::denied(format!("no token for the keystore: {error}")))?;
-    if let Some(options) = options.filter(|_| content.is_open) {
+/// Reads a token from a file. Warns if others can access it.
+pub(super) fn token_of(file: &Path, options: &Options) -> Result<Secret<String>> {
+    let (token, is_open) = credential::token_of(file, PURPOSE)?;
+    if is_open {
+        let shown = file.display();
         let warning = format!(
             "{shown} holds a token and other users have access to it: run `chmod 600 {shown}`"
         );
         (options.notify)(Event::Warning(&warning));
     }
-    let source = format!("the file {shown}");
-    let text = credential::first_line(&content.octets, &source)?;
-    usable(&text, &source)
-}
-
-fn usable(token: &Secret<String>, source: &str) -> Result<Secret<String>> {
-    match token.expose().trim() {
-        "" => Err(Error::denied(format!(
-            "no token for the keystore: {source} is empty"
-        ))),
-        token if token.chars().all(|c| matches!(c, '!'..='~')) => Ok(Secret::new(token.to_owned())),
-        _ => Err(Error::denied(format!(
-            "the token in {source} has characters that are not allowed in a header"
-        ))),
-    }
+    Ok(token)
 }
 
 /// Returns a client for a store. Its calls carry private keys.

@@ -78,7 +78,7 @@ impl Kubernetes {
             && !is_of_account(token)
         {
             // Warns if others can read the file.
-            token_of(token, Some(&options))?;
+            token_of(token, &options)?;
         }
         let cacert = variable(&[STORE_CACERT]).map(PathBuf::from);
         let caller = token.map_or(Caller::Found, Caller::File);

@@ -267,10 +267,10 @@ fn token(options: &Options) -> Result<Secret<String>> {
         return Ok(token);
     }
     if let Some(named) = variable(&[STORE_TOKEN_FILE]) {
-        return token_of(Path::new(&named), Some(options));
+        return token_of(Path::new(&named), options);
     }
     match home_directory().map(|home| home.join(".vault-token")) {
-        Some(file) if file.exists() => token_of(&file, Some(options)),
+        Some(file) if file.exists() => token_of(&file, options),
         _ => Err(Error::denied("no token for Vault").hint(
             "set VAULT_TOKEN or JWKS_STORE_TOKEN_FILE, or run `vault login`, which writes ~/.vault-token",
         )),

@@ -1,12 +1,12 @@
 //! The claims of tokens: from options, a JSON file, or lines of JSON.
 
-use crate::commands::sign::read;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::jws::claims;
 use crate::key::members::{Members, quoted};
 use crate::key::strict_json;
 use crate::keyset::FOREIGN_LIMIT;
+use crate::source::document::read_at_most;
 use crate::time;
 use clap::{Args, ValueHint};
 use serde_json::value::RawValue;
@@ -114,11 +114,11 @@ impl ClaimArgs {
         let given = self.given(ctx)?;
         let mut read_claims = Vec::new();
         if let Some(path) = &self.claims {
-            let octets = read(ctx, path, FOREIGN_LIMIT)?;
+            let octets = read_at_most(FOREIGN_LIMIT, path, &ctx.out)?;
             read_claims.push(claims::parse(&octets).map_err(|why| Error::from(why).about(path))?);
         }
         if let Some(path) = &self.claims_lines {
-            let octets = read(ctx, path, FOREIGN_LIMIT)?;
+            let octets = read_at_most(FOREIGN_LIMIT, path, &ctx.out)?;
             read_claims = lines(&octets).map_err(|error| error.about(path))?;
         }
         if self.claims.is_none() && self.claims_lines.is_none() {

@@ -4,7 +4,7 @@ use crate::commands::verify::VerifyArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::jws::{LARGEST_PAYLOAD, LARGEST_TOKEN};
-use crate::source::document::{self, STANDARD_INPUT};
+use crate::source::document::{STANDARD_INPUT, read_at_most};
 use std::path::Path;
 
 /// Returns the target and the token among the words of the command line.
@@ -34,7 +34,7 @@ pub(super) fn token(ctx: &Context, word: &str) -> Result<String> {
     if word != STANDARD_INPUT && !is_file {
         return Ok(word.to_owned());
     }
-    let octets = read(ctx, word, LARGEST_TOKEN)?;
+    let octets = read_at_most(LARGEST_TOKEN, word, &ctx.out)?;
     let text = String::from_utf8(octets);
     let text = text.map_err(|_| Error::invalid("the token is not UTF-8"))?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
@@ -44,19 +44,6 @@ pub(super) fn token(ctx: &Context, word: &str) -> Result<String> {
 /// Returns the payload of --payload.
 pub(super) fn payload(ctx: &Context, args: &VerifyArgs) -> Result<Option<Vec<u8>>> {
     let path = args.payload.as_ref();
-    path.map(|path| read(ctx, path, LARGEST_PAYLOAD))
+    path.map(|path| read_at_most(LARGEST_PAYLOAD, path, &ctx.out))
         .transpose()
-}
-
-fn read(ctx: &Context, path: &str, limit: usize) -> Result<Vec<u8>> {
-    let document = document::read_file(path, &ctx.out)?;
-    let octets = document.octets.expose();
-    if octets.len() <= limit {
-        return Ok(octets.clone());
-    }
-    let mebibytes = limit >> 20;
-    Err(Error::invalid(format!(
-        "{} is larger than {mebibytes} MiB",
-        document.name
-    )))
 }

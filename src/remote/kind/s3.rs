@@ -228,7 +228,7 @@ impl Place for Storage {
     fn write(&self, document: Document, content: &Content, condition: Condition) -> Result<()> {
         self.warn_of_others()?;
         let mut answer = self.put(document, content, condition)?;
-        // Nobody may replace what he cannot read.
+        // Credentials must not replace an object that they cannot read.
         if matches!(condition, Condition::Absent)
             && matches!(meaning(&answer), Meaning::NoConditions | Meaning::Overtaken)
             && meaning(&self.get(document)?) == Meaning::Denied

@@ -121,12 +121,10 @@ impl<P: Place> Published<P> {
         let Ok(now) = self.place.read(document) else {
             return Err(error);
         };
-        let text = |stored: &Stored| Secret::new(stored.body.expose().clone());
-        let (before, now) = (stored.map(text), now.as_ref().map(text));
-        let now = now.as_ref().map(Secret::expose);
-        if now.is_some_and(|now| now == content.text.expose().as_bytes()) {
+        let now = now.as_ref();
+        if now.is_some_and(|now| now.is(content.text.expose())) {
             Ok(())
-        } else if now == before.as_ref().map(Secret::expose) {
+        } else if now.map(|now| now.body.expose()) == stored.map(|stored| stored.body.expose()) {
             // It was not carried out. Its condition lets the server carry it out only once.
             self.place.write(document, content, condition)
         } else {
