@@ -66,6 +66,21 @@ pub fn entry_of_address(address: &str) -> Result<Entry> {
     })
 }
 
+/// Returns the entry of an issuer that has no name, whose discovery document must name it. Returns an error if it is
+/// not an address.
+pub fn entry_of_issuer(issuer: &str) -> Result<Entry> {
+    let url = location::parse_address(issuer)?;
+    Ok(Entry {
+        name: http::show(&url),
+        kind: "oidc".into(),
+        location: Location {
+            issuer: Some(issuer.to_owned()),
+            ..Location::default()
+        },
+        ..Entry::default()
+    })
+}
+
 /// Returns an address for display, without secrets.
 pub fn shown_address(address: &str) -> String {
     Url::parse(address).map_or_else(|_| address.to_owned(), |url| http::show(&url))

@@ -520,6 +520,46 @@ fn the_key_is_found_without_a_set_and_without_a_kid() {
     assert!(other.stderr.contains("no kid"), "{other:#?}");
 }
 
+/// Keys without a kid in other sets neither use up the tries nor hide that a kid is unknown.
+#[test]
+fn keys_without_a_kid_hide_nothing() {
+    let sandbox = sandbox();
+    run(&sandbox, "create zz --kid last").ok();
+    let signed = token(&sandbox, "sign zz");
+    let mut nameless = sandbox.json(["get", "api", "--private"])["keys"][0].clone();
+    nameless.as_object_mut().expect("a key").remove("kid");
+    let file = sandbox.write("nameless.json", json!({"keys": [nameless]}).to_string());
+    let unknown = verify(&sandbox, &format!("verify {file}"), &signed).fails(3);
+    assert!(unknown.stderr.contains("the kid \"last\""), "{unknown:#?}");
+    let many = json!({"keys": vec![nameless; 120]}).to_string();
+    std::fs::write(sandbox.store().join("aa.json"), many).expect("a set");
+    verify(&sandbox, "verify", &signed).ok();
+}
+
+#[test]
+fn a_word_that_is_no_token_is_a_file() {
+    let sandbox = sandbox();
+    for word in ["missing.jwt", "missing"] {
+        let missing = run(&sandbox, &format!("verify api {word}")).fails(3);
+        assert!(missing.stderr.contains("no file"), "{missing:#?}");
+    }
+    run(&sandbox, "verify api .").fails(5);
+}
+
+/// Each of several tokens has its own jti, and what contradicts itself is refused.
+#[test]
+fn claims_do_not_contradict_each_other() {
+    let sandbox = sandbox();
+    run(&sandbox, "sign api --claim exp=5 --exp none").fails(2);
+    let two = run(&sandbox, "sign api --count 2 --claim jti=\"same\"").ok();
+    let jti: std::collections::BTreeSet<_> = two
+        .stdout
+        .lines()
+        .map(|token| decoded(token, 1)["jti"].to_string())
+        .collect();
+    assert_eq!(jti.len(), 2);
+}
+
 /// A kid that is not there any more, or not in an old copy.
 #[test]
 fn the_end_of_an_unknown_kid_is_told() {
@@ -653,7 +693,7 @@ fn a_token_is_decoded_without_a_set() {
     let bytes = token(&sandbox, "sign api --payload bytes");
     let run = sandbox.run(["verify", "--decode", &bytes, "--json"]).ok();
     assert_eq!(run.json()["payload"], URL_SAFE_NO_PAD.encode("no JSON"));
-    sandbox.run(["verify", "--decode", "no.token"]).fails(5);
+    sandbox.run(["verify", "--decode", "no.to.ken"]).fails(5);
     sandbox
         .run(["verify", "--decode", "api", &unsigned])
         .fails(2);

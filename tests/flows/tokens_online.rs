@@ -81,6 +81,11 @@ fn the_issuer_of_a_token_is_asked() {
         assert!(run.stderr.contains("issuer"), "{run:#?}");
     }
     assert_eq!(issuer.web.server.calls().len(), calls);
+    // The address of a JWK Set, or of a discovery document, is no issuer.
+    for path in ["/jwks.json", "/.well-known/openid-configuration"] {
+        let iss = format!("{address}{path}");
+        issuer.verify(&issuer.token(&iss), &["--online"]).fails(6);
+    }
     issuer.describe("https://other.example");
     let run = issuer.verify(&token, &["--online"]).fails(6);
     assert!(run.stderr.contains("describes the issuer"), "{run:#?}");

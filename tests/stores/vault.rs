@@ -194,7 +194,7 @@ fn what_others_keep_beside_the_set_is_not_said() {
     let site = Site::vault();
     site.ok("create api --kid first");
     let text = site.text("api").expect("the set");
-    let data = json!({ "jwks": text, "password": "canary-of-a-team", "n": 1.0 });
+    let data = json!({ "jwks": text, "a": "canary-of-a-team", "n": 1.0 });
     vault(&site).put("secret/jwks/api", data);
     site.repeat_writes();
     let run = site.run("create api --kid second -v").fails(6);

@@ -152,7 +152,8 @@ impl ClaimArgs {
         } else if claims.raw("exp").is_none() {
             claims.set_number("exp", now.saturating_add(LIFE));
         }
-        if claims.raw("jti").is_none() {
+        // Each of several tokens has its own.
+        if claims.raw("jti").is_none() || self.count.is_some_and(|count| count > 1) {
             claims.set_text("jti", &Uuid::new_v4().to_string());
         }
         claims
@@ -184,7 +185,8 @@ impl ClaimArgs {
         }
         for pair in &self.claim {
             let (name, json) = split(pair, "--claim")?;
-            if given.raw(name).is_some() {
+            let is_none = name == "exp" && self.exp.as_deref() == Some(NONE);
+            if given.raw(name).is_some() || is_none {
                 return Err(Error::usage(format!("the claim {name:?} is given twice")));
             }
             given.set_raw(name.to_owned(), value(pair, name, json)?);

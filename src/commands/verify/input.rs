@@ -30,8 +30,8 @@ fn is_token(word: &str) -> bool {
 /// Returns the text of a token: the word, the file that it names, or standard input. One line feed at the end of a
 /// file is left out.
 pub(super) fn token(ctx: &Context, word: &str) -> Result<String> {
-    let is_file = !is_token(word) && Path::new(word).is_file();
-    if word != STANDARD_INPUT && !is_file {
+    // A word with less than three segments can only be a file.
+    if word.split('.').count() > 2 && (is_token(word) || !Path::new(word).exists()) {
         return Ok(word.to_owned());
     }
     let octets = read_at_most(LARGEST_TOKEN, word, &ctx.out)?;

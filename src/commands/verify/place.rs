@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::check::excerpt;
 use crate::key::parts::is_withheld;
+use crate::remote::{Remote, entry_of_issuer};
 use crate::source::target::{self, Access, Source, Target};
 
 /// Reads the target, or every set of the keystore. Symmetric keys of encrypted sets are decrypted only if the token
@@ -60,9 +61,12 @@ fn read(ctx: &Context, args: &VerifyArgs, target: &str, trial: &Trial) -> Result
 
 /// Reads the published set of an issuer.
 pub(super) fn of_issuer(ctx: &Context, args: &VerifyArgs, issuer: &str) -> Result<Source> {
-    let (password, connection) = (&args.source.password, &args.source.connection);
-    let read = target::read(ctx, issuer, Access::Public, password, connection);
-    read.map_err(|error| match error.kind() {
+    let read = || {
+        let options = args.source.connection.options(ctx);
+        let remote = Remote::open(&entry_of_issuer(issuer)?, None, options)?;
+        target::of_server(remote, None, Access::Public)
+    };
+    read().map_err(|error| match error.kind() {
         // The address comes from the token, not from the command line.
         ErrorKind::Usage => Error::invalid(format!("the issuer {}: {error}", excerpt(issuer))),
         _ => error,

@@ -32,16 +32,18 @@ impl Trial<'_> {
         self.token.header().alg.starts_with("HS")
     }
 
-    /// Returns the positions of the keys that can have signed the token: those with its kid. If there are none, those
-    /// without a kid that have its algorithm; or all that have its algorithm, if the token has no kid.
-    pub(super) fn positions(&self, set: &KeySet) -> Vec<usize> {
+    /// Returns the positions of the keys with the kid of the token.
+    fn named(&self, set: &KeySet) -> Vec<usize> {
         let kid = self.token.header().kid.as_deref();
-        let named = kid.map_or(Vec::new(), |kid| set.with_kid(kid));
-        if !named.is_empty() {
-            return named;
-        }
+        kid.map_or(Vec::new(), |kid| set.with_kid(kid))
+    }
+
+    /// Returns the positions of the keys without a kid that have the algorithm of the token, or if the token has no
+    /// kid, of all that have it.
+    fn unnamed(&self, set: &KeySet) -> Vec<usize> {
+        let has_kid = self.token.header().kid.is_some();
         let fits = |key: &Key| {
-            if kid.is_some() && Header::of(key).kid.is_some() {
+            if has_kid && Header::of(key).kid.is_some() {
                 return false;
             }
             let members = key.members().unwrap_or_default();
@@ -55,17 +57,32 @@ impl Trial<'_> {
             .collect()
     }
 
-    /// Tries the keys of sets, and returns the first that verifies the token. Otherwise, returns the reason of the
-    /// key that came closest.
+    /// Returns the positions of the keys of one set that can have signed the token.
+    pub(super) fn positions(&self, set: &KeySet) -> Vec<usize> {
+        let named = self.named(set);
+        if named.is_empty() {
+            self.unnamed(set)
+        } else {
+            named
+        }
+    }
+
+    /// Tries the keys of sets, and returns the first that verifies the token: those with its kid, or if no set has
+    /// one, those without a kid. Otherwise, returns the reason of the key that came closest.
     pub(super) fn among(&self, sources: &Sources) -> Result<Verified, Stop> {
+        let sets: Vec<_> = sources.iter().map(Source::set).collect::<Result<_>>()?;
+        let is_named = sets.iter().any(|set| !self.named(set).is_empty());
         let mut closest: Option<Refusal> = None;
         let mut tried = 0;
-        'sets: for source in sources {
-            let set = source.set()?;
-            let positions = self.positions(&set);
+        'sets: for (source, set) in sources.iter().zip(&sets) {
+            let positions = if is_named {
+                self.named(set)
+            } else {
+                self.unnamed(set)
+            };
             let states = match &positions[..] {
                 [] => Vec::new(),
-                _ => source.states(&set, self.ctx.now),
+                _ => source.states(set, self.ctx.now),
             };
             for position in positions {
                 if tried == MOST_TRIED {
@@ -73,7 +90,7 @@ impl Trial<'_> {
                 }
                 tried += 1;
                 let state = states.get(position).copied().flatten();
-                match self.with(source, &set, position, state) {
+                match self.with(source, set, position, state) {
                     Ok(verified) => return Ok(verified),
                     Err(Stop::Refused(refusal)) => {
                         let is_closer = |other: &Refusal| rank(&refusal) > rank(other);
@@ -84,6 +101,10 @@ impl Trial<'_> {
                     Err(failed) => return Err(failed),
                 }
             }
+        }
+        if self.token.header().kid.is_some() && !is_named {
+            // A key without a kid says nothing about this kid, unless it has signed the token.
+            closest = closest.filter(|refusal| refusal.cause == Cause::EndedKey);
         }
         let refusal = closest.map(|refusal| match refusal.cause {
             Cause::Signature if tried > 1 => Refusal {
